@@ -1,0 +1,7 @@
+"""Headroom: trains image classifiers and says why validation accuracy is static."""
+
+from framework import lazy
+
+__version__ = "0.1.0"
+
+lazy.put_off("tensorflow", "keras")

@@ -1,0 +1,231 @@
+"""The one grammar for all that can be plugged in: `name(arg=literal, ...)`.
+
+Calls are joined by `+` (then) and `*` (product). Arguments are literals, or lengths
+with a unit: `10ep`, `5%`. Python's own parser reads it; nothing is ever evaluated.
+"""
+
+from __future__ import annotations
+
+import ast
+import bisect
+import dataclasses
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from framework.errors import UsageError
+
+# A quoted string, which stays as it is, or a length with its unit.
+_TOKEN = re.compile(r"""("[^"]*"|'[^']*')|((?<![\w.])(?:\d+\.?\d*|\.\d+)(?:ep\b|%))""")
+_OPERATORS = {ast.Add: "+", ast.Mult: "*"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One `name(...)` of a spec.
+
+    Attributes:
+        name: What is called.
+        args: The values given by position.
+        kwargs: The values given by name.
+        text: The whole spec that it stands in.
+        column: Where in `text` it begins, from 0.
+    """
+
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    text: str
+    column: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Join:
+    """Two parts of a spec joined by an operator.
+
+    Attributes:
+        operator: "+" or "*".
+        left: What stands before it.
+        right: What stands after it.
+    """
+
+    operator: str
+    left: Call | Join
+    right: Call | Join
+
+
+def parse(text: str) -> Call | Join:
+    """Returns the tree of calls that a spec describes.
+
+    Raises:
+        UsageError: It does not follow the grammar; the place is marked by a caret.
+    """
+    return _Parser(text).parse()
+
+
+def parts(text: str, operator: str = "+") -> list[Call]:
+    """Returns the calls of a spec that knows one operator only; none if it is empty.
+
+    Raises:
+        UsageError: It does not follow the grammar, or has another operator.
+    """
+
+    def flatten(node: Call | Join) -> list[Call]:
+        if isinstance(node, Call):
+            return [node]
+        if node.operator != operator:
+            raise error(text, 0, f"only {operator!r} can join the parts of this spec")
+        return flatten(node.left) + flatten(node.right)
+
+    return flatten(parse(text)) if text.strip() else []
+
+
+def single(text: str) -> Call:
+    """Returns the call of a spec that is just one.
+
+    Raises:
+        UsageError: It does not follow the grammar, or is not one call.
+    """
+    node = parse(text)
+    if isinstance(node, Join):
+        raise error(text, 0, "this must be a single name(...), with no '+' or '*'")
+    return node
+
+
+def error(text: str, column: int, message: str) -> UsageError:
+    """Returns an error that marks a place of a spec by a caret."""
+    return UsageError(f"{message}\n    {text}\n    {' ' * column}^")
+
+
+def look_up(call: Call, table: Mapping[str, Any], family: str) -> Any:
+    """Returns what the name of a call stands for in the table of its family.
+
+    Raises:
+        UsageError: No such name; the nearest known ones are offered.
+    """
+    if call.name in table:
+        return table[call.name]
+    near = difflib.get_close_matches(call.name, table, n=3, cutoff=0.5)
+    known = "did you mean" if near else "known are"
+    names = ", ".join(near or sorted(table))
+    mark = "?" if near else ""
+    message = f"unknown {family} {call.name!r}; {known} {names}{mark}"
+    raise error(call.text, call.column, message)
+
+
+def arguments(
+    call: Call, function: Callable[..., Any], given: int = 0
+) -> dict[str, Any]:
+    """Returns the arguments of a call by their names in `function`.
+
+    Args:
+        call: The call.
+        function: What it stands for, a function or a class.
+        given: How many of the first parameters are not the user's to set.
+
+    Raises:
+        UsageError: They do not fit the parameters, which are then listed.
+    """
+    signature = inspect.signature(function)
+    free = [
+        parameter.replace(annotation=inspect.Parameter.empty)
+        for parameter in list(signature.parameters.values())[given:]
+    ]
+    signature = inspect.Signature(free)
+    try:
+        return dict(signature.bind(*call.args, **call.kwargs).arguments)
+    except TypeError as problem:
+        usage = f"{call.name}{signature}"
+        message = f"{call.name}: {problem}; its arguments are {usage}"
+        raise error(call.text, call.column, message) from None
+
+
+def build(call: Call, table: Mapping[str, Any], family: str) -> Any:
+    """Returns what a call makes: `table[name](*args, **kwargs)`.
+
+    Raises:
+        UsageError: The name is unknown, or the arguments are wrong.
+    """
+    function = look_up(call, table, family)
+    values = arguments(call, function)
+    try:
+        return function(**values)
+    except (TypeError, ValueError) as problem:
+        message = f"{call.name}: {problem}"
+        raise error(call.text, call.column, message) from None
+
+
+class _Parser:
+    """Reads one spec."""
+
+    def __init__(self, text: str):
+        self.text = text
+        self._ends: list[int] = []
+        self._shifts: list[int] = []
+
+    def parse(self) -> Call | Join:
+        source = _TOKEN.sub(self._quote_length, self.text)
+        # Leading blanks would be an indentation to Python.
+        self._margin = len(source) - len(source.lstrip())
+        try:
+            tree = ast.parse(source.strip(), mode="eval")
+        except SyntaxError as problem:
+            # A spec of another line's length than Python's cannot occur: one line.
+            column = self._column((problem.offset or 1) - 1)
+            raise error(self.text, column, f"cannot be read: {problem.msg}") from None
+        except (ValueError, MemoryError, RecursionError) as problem:
+            raise error(self.text, 0, f"cannot be read: {problem}") from None
+        return self._node(tree.body)
+
+    def _quote_length(self, match: re.Match[str]) -> str:
+        """Makes a string of a length with its unit, which Python could not read."""
+        if match[1]:
+            return match[1]
+        quoted = f"'{match[2]}'"
+        added = sum(self._shifts)
+        self._ends.append(match.end() + added)
+        self._shifts.append(len(quoted) - len(match[2]))
+        return quoted
+
+    def _column(self, column: int) -> int:
+        """Returns where in the user's text a column of the quoted text is."""
+        column += self._margin
+        return column - sum(self._shifts[: bisect.bisect_left(self._ends, column)])
+
+    def _node(self, node: ast.expr) -> Call | Join:
+        if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+            operator = _OPERATORS[type(node.op)]
+            return Join(operator, self._node(node.left), self._node(node.right))
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        name = self._name(node)
+        return Call(name, (), {}, self.text, self._column(node.col_offset))
+
+    def _call(self, node: ast.Call) -> Call:
+        args = tuple(self._literal(value) for value in node.args)
+        kwargs = {}
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                raise self._error(keyword.value, "'**' has no place in a spec")
+            kwargs[keyword.arg] = self._literal(keyword.value)
+        column = self._column(node.col_offset)
+        return Call(self._name(node.func), args, kwargs, self.text, column)
+
+    def _name(self, node: ast.expr) -> str:
+        if isinstance(node, ast.Name):
+            return node.id
+        raise self._error(node, "expected a name(...)")
+
+    def _literal(self, node: ast.expr) -> Any:
+        try:
+            return ast.literal_eval(node)
+        except ValueError:
+            message = "an argument must be a number, a string, a tuple or a length"
+            raise self._error(node, message) from None
+
+    def _error(self, node: ast.expr, message: str) -> UsageError:
+        return error(self.text, self._column(node.col_offset), message)
+
+
