@@ -1,0 +1,216 @@
+"""Everything that defines a run: one flat, frozen record, each field also a flag."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from framework import spec
+from framework.durations import Duration
+from framework.errors import UsageError
+
+
+def _field(
+    default: Any,
+    help: str,
+    choices: tuple[str, ...] = (),
+    numbers: bool = True,
+) -> Any:
+    """Returns a dataclass field with what its flag needs.
+
+    Args:
+        default: Its value where none is given.
+        help: What `--help` says of it.
+        choices: The values it can have, if they are few.
+        numbers: Whether the run's numbers depend on it: a run is resumed only with the
+            same values of such fields.
+    """
+    metadata = {"help": help, "choices": choices, "numbers": numbers}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything that defines a run; each field is also a command-line flag.
+
+    Raises:
+        UsageError: A value that no run could use.
+    """
+
+    dataset: str = _field("digits", "What to train on, as name(arg=value, ...).")
+    train_dev: float = _field(
+        0.05,
+        "Share of the training images held out from the start, to tell overfitting "
+        "from a validation set that is different.",
+    )
+    input: str = _field(
+        "auto",
+        "Where images are while training: in memory, or read from disk as they are "
+        "needed (stream). auto: in memory if they take up to 2 GiB.",
+        choices=("auto", "memory", "stream"),
+        numbers=False,
+    )
+    augment: str = _field(
+        "", "Random changes of training images, joined by '+'; none if empty."
+    )
+    normalize: str = _field(
+        "standard",
+        "Scaling of pixels: none, unit (0 to 1), or standard (mean 0 and standard "
+        "deviation 1 of each channel over the training images).",
+        choices=("none", "unit", "standard"),
+    )
+    model: str = _field(
+        "cnn(filters=(32, 64), dense=128, dropout=.3, padding='same')",
+        "The network: a name(arg=value, ...), or module:function(...) of your own.",
+    )
+    optimizer: str = _field(
+        "adam", "The optimizer; its weight_decay leaves out biases and norms."
+    )
+    learning_rate: float = _field(
+        1e-3, "Peak learning rate, which the schedule multiplies."
+    )
+    schedule: str = _field(
+        "constant",
+        "Multiplier of the learning rate over time: parts joined by '+' (then) and "
+        "'*' (product).",
+    )
+    batch_size: int = _field(32, "Images per step, over all devices.")
+    accumulate: int = _field(
+        1, "In how many parts to go through each batch, to save memory."
+    )
+    clip_norm: float = _field(
+        0.0, "Largest global norm of the gradient; 0 leaves it as it is."
+    )
+    label_smoothing: float = _field(
+        0.0, "Share of each label spread over all classes, in training."
+    )
+    ema: float = _field(
+        0.0, "Decay of an average of the weights used in evaluation; 0 for none."
+    )
+    precision: str = _field(
+        "float32",
+        "What the network computes in; its weights are float32 in all.",
+        choices=("float32", "bfloat16", "float16"),
+    )
+    jit: bool = _field(False, "Compile the step with XLA (pays on GPU and TPU).")
+    train_for: str = _field(
+        "20ep", "Length of the run, in steps (5000) or epochs (20ep)."
+    )
+    evaluate_every: str = _field(
+        "1ep", "How often to evaluate, in steps, epochs or a share of the run (5%)."
+    )
+    checkpoint_every: str = _field(
+        "1ep", "How often to save, in steps, epochs or a share of the run."
+    )
+    log_every: str = _field(
+        "50", "How often to write training curves, in steps, epochs or a share."
+    )
+    monitor: str = _field(
+        "validation/accuracy", "The metric that says which evaluation is the best."
+    )
+    early_stopping: int = _field(
+        0, "Stop after so many evaluations without a better one; 0 for never."
+    )
+    seed: int = _field(0, "Of initial weights, order of images, and all draws.")
+    strategy: str = _field(
+        "default",
+        "How devices share the work.",
+        choices=("default", "one_device", "mirrored"),
+        numbers=False,
+    )
+    devices: int = _field(
+        0,
+        "How many devices to use with --strategy=mirrored; 0 for all. More than there "
+        "are CPUs of are made by dividing the CPU.",
+        numbers=False,
+    )
+    steps_per_call: int = _field(
+        0,
+        "At most so many steps in one call of the compiled loop; 0 for as many as "
+        "until something is due, about two seconds' worth at most.",
+        numbers=False,
+    )
+    workdir: str = _field(
+        "runs/train", "The run's folder: results, and what to resume from.", (), False
+    )
+    keep_checkpoints: int = _field(
+        3, "How many of the latest checkpoints to keep.", numbers=False
+    )
+    fresh: bool = _field(
+        False, "Move what is in --workdir aside, and start anew.", numbers=False
+    )
+    allow_config_change: bool = _field(
+        False, "Resume even though the configuration has changed.", numbers=False
+    )
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            self._check_type(field)
+        for name in ("train_for", "evaluate_every", "checkpoint_every", "log_every"):
+            self._check_duration(name)
+        for name in ("dataset", "augment", "optimizer", "schedule"):
+            self._check_spec(name)
+        self._require("learning_rate", self.learning_rate > 0, "positive")
+        for name in ("batch_size", "accumulate", "keep_checkpoints"):
+            self._require(name, getattr(self, name) >= 1, "at least 1")
+        for name in ("clip_norm", "early_stopping", "devices", "steps_per_call"):
+            self._require(name, getattr(self, name) >= 0, "0 or more")
+        for name in ("label_smoothing", "ema", "train_dev"):
+            self._require(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
+        self._require("seed", 0 <= self.seed < 2**32, "from 0 to 2**32 - 1")
+        self._require(
+            "accumulate",
+            self.batch_size % self.accumulate == 0,
+            f"a divisor of the batch size, {self.batch_size}",
+        )
+        self._require("workdir", bool(self.workdir), "the path of a folder")
+
+    def difference(self, other: Config) -> dict[str, tuple[Any, Any]]:
+        """Returns the fields on which the numbers depend and which differ.
+
+        Returns:
+            By name, the values here and in `other`.
+        """
+        pairs = {
+            field.name: (getattr(self, field.name), getattr(other, field.name))
+            for field in dataclasses.fields(self)
+            if field.metadata["numbers"]
+        }
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+    def _check_type(self, field: dataclasses.Field) -> None:
+        value = getattr(self, field.name)
+        kind = {"str": str, "int": int, "float": (int, float), "bool": bool}[field.type]
+        if not isinstance(value, kind) or (
+            isinstance(value, bool) and field.type != "bool"
+        ):
+            raise UsageError(f"{field.name} must be of type {field.type}: {value!r}")
+        choices = field.metadata["choices"]
+        if choices:
+            self._require(field.name, value in choices, f"one of {', '.join(choices)}")
+        if field.type == "float":
+            self._require(field.name, math.isfinite(value), "a finite number")
+
+    def _check_duration(self, name: str) -> None:
+        try:
+            duration = Duration.parse(getattr(self, name))
+        except UsageError as problem:
+            raise UsageError(f"{name}: {problem}") from None
+        self._require(name, duration.value > 0, "longer than nothing")
+        if name == "train_for":
+            self._require(name, duration.unit != "%", "in steps or epochs")
+
+    def _check_spec(self, name: str) -> None:
+        text = getattr(self, name)
+        if not text.strip():
+            self._require(name, name in ("augment",), "a name(...)")
+            return
+        try:
+            spec.parse(text)
+        except UsageError as problem:
+            raise UsageError(f"{name}: {problem}") from None
+
+    def _require(self, name: str, condition: bool, what: str) -> None:
+        if not condition:
+            raise UsageError(f"{name} must be {what}, not {getattr(self, name)!r}")

@@ -1,0 +1,208 @@
+"""Data sets that are arrays from the start: handwritten digits, a file, or noise."""
+
+from __future__ import annotations
+
+import pathlib
+import zipfile
+import zlib
+
+import numpy as np
+
+from framework.data.dataset import Dataset, Split, stratified_split
+from framework.errors import RunError, UsageError
+
+_NAMES = ("x_train", "y_train", "x_validation", "y_validation")
+# What NumPy raises for files that are cut short, damaged or not its own.
+_DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
+
+
+def digits(validation: float = 0.2, seed: int = 0) -> Dataset:
+    """Returns the 1,797 handwritten digits that come with scikit-learn.
+
+    Images are uint8 [N, 8, 8, 1]; the scans' 17 shades are spread over 0 to 255.
+
+    Args:
+        validation: Which part of each class to validate on, between 0 and 1.
+        seed: Which of the many such divisions to take.
+
+    Raises:
+        UsageError: `validation` is out of range, or scikit-learn is not installed.
+    """
+    if not 0 < validation < 1:
+        raise UsageError(f"validation must be between 0 and 1, not {validation}")
+    try:
+        from sklearn import datasets
+    except ImportError:
+        message = "digits come with scikit-learn: pip install scikit-learn"
+        raise UsageError(message) from None
+    images, labels = datasets.load_digits(return_X_y=True)
+    images = np.round(images * 255 / 16).astype(np.uint8).reshape(-1, 8, 8, 1)
+    whole = Split(images, labels.astype(np.int32))
+    first, second = stratified_split(whole.labels, validation, seed)
+    names = tuple(str(digit) for digit in range(10))
+    return Dataset("digits", whole.take(first), whole.take(second), names)
+
+
+def noise(
+    train: int = 1000,
+    validation: int = 200,
+    size: int = 64,
+    classes: int = 5,
+    validation_scale: float = 1.5,
+    seed: int = 0,
+) -> Dataset:
+    """Returns images of pure noise with random labels, from which nothing generalises.
+
+    Images are float32 [N, size, size, 3], normal with mean 0 and deviation 1.
+
+    Args:
+        train: How many images to train on.
+        validation: How many images to validate on.
+        size: Their height and width in pixels.
+        classes: How many classes to draw labels from.
+        validation_scale: What the validation images are multiplied by.
+        seed: Which noise to draw.
+
+    Raises:
+        UsageError: A count is not positive, or there are fewer than two classes.
+    """
+    counts = {"train": train, "validation": validation, "size": size}
+    for name, value in counts.items():
+        if value < 1:
+            raise UsageError(f"{name} must be at least 1, not {value}")
+    if classes < 2:
+        raise UsageError(f"classes must be at least 2, not {classes}")
+    generator = np.random.Generator(np.random.PCG64(seed))
+
+    def draw(count: int, scale: float) -> Split:
+        images = generator.standard_normal((count, size, size, 3), np.float32)
+        images *= np.float32(scale)
+        return Split(images, generator.integers(classes, size=count, dtype=np.int32))
+
+    names = tuple(str(label) for label in range(classes))
+    return Dataset("noise", draw(train, 1.0), draw(validation, validation_scale), names)
+
+
+def arrays(path: str) -> Dataset:
+    """Returns the data set of an .npz file, as `numpy.savez` writes it.
+
+    The file holds x_train, y_train, x_validation and y_validation, and may hold
+    class_names. Images are [N, height, width] or [N, height, width, channels]: uint8
+    stays as it is, other numbers become float32 with their values as they are. Labels
+    are whole numbers from 0, of shape [N] or [N, 1].
+
+    Args:
+        path: The file.
+
+    Raises:
+        UsageError: There is no such file.
+        RunError: It is damaged, or lacks an array, or holds what cannot be trained on.
+    """
+    if not pathlib.Path(path).expanduser().is_file():
+        raise UsageError(f"there is no file {str(path)!r}; write one with numpy.savez")
+    content = _read(path)
+    missing = [name for name in _NAMES if name not in content]
+    if missing:
+        raise RunError(
+            f"{path} lacks {', '.join(missing)}; write it with "
+            f"numpy.savez(path, {', '.join(f'{name}=...' for name in _NAMES)})"
+        )
+    train, validation = (
+        Split(
+            _images(content[f"x_{part}"], f"{path}, x_{part}"),
+            _labels(content[f"y_{part}"], f"{path}, y_{part}"),
+        )
+        for part in ("train", "validation")
+    )
+    names = _class_names(content.get("class_names"), train.labels, path)
+    notes = tuple(
+        f"{name} is {content[name].dtype}, taken as float32 and not as 0 to 255; "
+        "pixels must be saved as uint8"
+        for name in ("x_train", "x_validation")
+        if np.issubdtype(content[name].dtype, np.integer)
+        and content[name].dtype != np.uint8
+    )
+    return Dataset(str(path), train, validation, names, notes)
+
+
+def _read(path: str) -> dict[str, np.ndarray]:
+    """Returns what of ours is in an .npz file."""
+    name = "it"
+    try:
+        # NumPy leaves a file open that it cannot read, if it has opened it itself.
+        with pathlib.Path(path).expanduser().open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
+            if isinstance(file, np.ndarray):
+                raise RunError(f"{path} is a single array; write it with numpy.savez")
+            content = {}
+            for name in (*_NAMES, "class_names"):
+                if name in file:
+                    content[name] = file[name]
+            return content
+    except _DAMAGED as problem:
+        if "allow_pickle" in str(problem) and name != "it":
+            reason = "is an array of Python objects; save numbers or strings instead"
+            raise RunError(f"{path}: {name} {reason}") from None
+        raise RunError(
+            f"{path}: {name} cannot be read, it is damaged or not an .npz file "
+            f"({problem}); write it again with numpy.savez"
+        ) from None
+
+
+def _images(images: np.ndarray, name: str) -> np.ndarray:
+    if images.dtype.kind not in "buif":
+        raise RunError(f"{name} must be numbers, not {images.dtype}")
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.dtype == np.uint8:
+        return images
+    # A number too great for float32 becomes infinite, which Dataset refuses.
+    with np.errstate(over="ignore"):
+        return images.astype(np.float32)
+
+
+def _labels(labels: np.ndarray, name: str) -> np.ndarray:
+    if labels.dtype.kind not in "buif":
+        raise RunError(f"{name} must be whole numbers, not {labels.dtype}")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise RunError(
+            f"{name} must be class numbers [N], not {labels.shape}; of one-hot labels, "
+            "save labels.argmax(axis=1)"
+        )
+    # NaN and infinity differ from their remainder too.
+    with np.errstate(invalid="ignore"):
+        wrong = np.flatnonzero(np.mod(labels, 1) != 0) if labels.dtype != bool else []
+    if len(wrong):
+        raise RunError(
+            f"{name} must be whole numbers, not {labels[wrong[0]]} (at {wrong[0]})"
+        )
+    wrong = np.flatnonzero((labels < 0) | (labels > np.iinfo(np.int32).max))
+    if len(wrong):
+        raise RunError(
+            f"{name} must count classes from 0, not {labels[wrong[0]]} (at {wrong[0]})"
+        )
+    return labels.astype(np.int32)
+
+
+def _class_names(
+    names: np.ndarray | None, labels: np.ndarray, path: str
+) -> tuple[str, ...]:
+    """Returns the names that the file gives, or else the labels themselves."""
+    if names is None:
+        count = int(labels.max(initial=-1)) + 1
+        # One stray label must not make a model of a million outputs.
+        if count > len(labels):
+            raise RunError(
+                f"{path}: y_train has label {count - 1} but just {len(labels)} images; "
+                "labels must count from 0, or the file must have class_names"
+            )
+        return tuple(str(label) for label in range(count))
+    if names.ndim != 1 or names.dtype.kind not in "USui":
+        raise RunError(
+            f"{path}: class_names must be strings [K], not {names.dtype} {names.shape}"
+        )
+    if names.dtype.kind == "S":
+        names = np.char.decode(names, "utf-8")
+    return tuple(str(name) for name in names)

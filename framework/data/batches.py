@@ -1,0 +1,172 @@
+"""Brings batches to the compiled loop, from memory or from a stream, in one order."""
+
+from __future__ import annotations
+
+import abc
+import os
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from framework.data.dataset import Split
+
+# What a compiled loop is handed for an epoch, and a replica for a batch.
+Handle = Any
+Share = Any
+
+# A data set of up to so many bytes is held in memory.
+MEMORY_LIMIT = 2 * 1024**3
+
+
+class Batches(abc.ABC):
+    """Batches of a split's examples, each divided among the replicas.
+
+    Use: outside the compiled loop, `open` some batches; inside it, `take` one; inside a
+    replica, get the `local` rows of it.
+
+    Args:
+        split: The examples.
+        strategy: Whose replicas share each batch.
+    """
+
+    def __init__(self, split: Split, strategy: tf.distribute.Strategy):
+        self.split = split
+        self.strategy = strategy
+
+    @abc.abstractmethod
+    def open(self, rows: np.ndarray, parts: int = 1, first: int = 0) -> Handle:
+        """Returns what gives these batches, in their order.
+
+        Args:
+            rows: int32 [batches, batch_size], the examples of each.
+            parts: In how many parts each batch is gone through.
+            first: The index of the first batch that will be taken.
+        """
+
+    @abc.abstractmethod
+    def take(self, handle: Handle, index: tf.Tensor) -> Share:
+        """Returns a batch, to be handed to `strategy.run`.
+
+        Args:
+            handle: From `open`.
+            index: int32 scalar; from `first` on, each in its turn.
+        """
+
+    @abc.abstractmethod
+    def local(self, share: Share, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns what this replica has of a batch, part after part.
+
+        Args:
+            share: From `take`.
+            size: How many rows that is.
+
+        Returns:
+            Images [size, height, width, C] and int32 labels [size].
+        """
+
+    def _by_replica(self, rows: np.ndarray, parts: int) -> np.ndarray:
+        """Reorders each batch so that what one replica gets stands together.
+
+        A part of a batch is the same examples on any number of replicas: part, then
+        replica, is their order in the batch; replica, then part, is the order here.
+        """
+        replicas = self.strategy.num_replicas_in_sync
+        divided = rows.reshape(len(rows), parts, replicas, -1)
+        return divided.transpose(0, 2, 1, 3).reshape(rows.shape)
+
+
+class MemoryBatches(Batches):
+    """Batches gathered inside the compiled loop, from a copy on each device."""
+
+    def __init__(self, split: Split, strategy: tf.distribute.Strategy):
+        super().__init__(split, strategy)
+        self._images = self._on_devices(split.images)
+        self._labels = self._on_devices(split.labels.astype(np.int32))
+
+    def open(self, rows, parts=1, first=0):
+        """See base class."""
+        return tf.constant(self._by_replica(rows, parts), tf.int32)
+
+    def take(self, handle, index):
+        """See base class."""
+        return handle[index]
+
+    def local(self, share, size):
+        """See base class."""
+        start = tf.distribute.get_replica_context().replica_id_in_sync_group * size
+        rows = tf.ensure_shape(share[start : start + size], [size])
+        return tf.gather(self._images, rows), tf.gather(self._labels, rows)
+
+    def _on_devices(self, array: np.ndarray) -> tf.Tensor | tf.Variable:
+        if self.strategy.num_replicas_in_sync == 1:
+            return tf.constant(array)
+        # Of a variable each replica has its own copy. A constant would be sent from
+        # the first device to the others, whole, at every step.
+        with self.strategy.scope():
+            return tf.Variable(array, trainable=False)
+
+
+class StreamBatches(Batches):
+    """Batches read by tf.data as they are needed."""
+
+    def open(self, rows, parts=1, first=0):
+        """See base class."""
+        batch_size = rows.shape[1]
+        order = self._by_replica(rows[first:], parts).ravel()
+        dataset = tf.data.Dataset.from_tensor_slices(order)
+        dataset = dataset.map(self._example, os.cpu_count(), deterministic=True)
+        dataset = dataset.batch(batch_size, drop_remainder=True).prefetch(2)
+        options = tf.data.Options()
+        # Its thread makes the end of each epoch wait, up to five seconds.
+        options.autotune.enabled = False
+        options.experimental_distribute.auto_shard_policy = (
+            tf.data.experimental.AutoShardPolicy.OFF
+        )
+        dataset = dataset.with_options(options)
+        if self.strategy.num_replicas_in_sync > 1:
+            dataset = self.strategy.experimental_distribute_dataset(dataset)
+        return iter(dataset)
+
+    def take(self, handle, index):
+        """See base class."""
+        return next(handle)
+
+    def local(self, share, size):
+        """See base class."""
+        images, labels = share
+        return (
+            tf.ensure_shape(images, [size, *self.split.images.shape[1:]]),
+            tf.ensure_shape(labels, [size]),
+        )
+
+    def _example(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        images, labels = self.split.images, self.split.labels.astype(np.int32)
+        if isinstance(images, np.ndarray):
+            image = tf.gather(images, index)
+        else:
+            image = images.element(index)
+        return image, tf.gather(labels, index)
+
+
+def fits_memory(split: Split) -> bool:
+    """Returns whether a split's images take up no more than `MEMORY_LIMIT`."""
+    images = split.images
+    return int(np.prod(images.shape)) * images.dtype.itemsize <= MEMORY_LIMIT
+
+
+def padded(rows: np.ndarray, batch_size: int) -> np.ndarray:
+    """Divides examples into batches, the last filled up from the beginning.
+
+    What it is filled up with is to be given no weight. All batches then have one shape,
+    and batch norm sees no blanks.
+
+    Args:
+        rows: int32 [N].
+        batch_size: How many a batch has; may be more than N.
+
+    Returns:
+        int32 [batches, batch_size].
+    """
+    count = -(-len(rows) // batch_size) * batch_size
+    return np.resize(rows, count).reshape(-1, batch_size)

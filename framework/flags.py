@@ -1,0 +1,88 @@
+"""The command line: each field of the config is a flag. Only this file knows absl."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from framework.config import Config
+from framework.errors import UsageError
+
+_DEFINE = {
+    "str": flags.DEFINE_string,
+    "int": flags.DEFINE_integer,
+    "float": flags.DEFINE_float,
+    "bool": flags.DEFINE_boolean,
+}
+
+
+def define(defaults: Config, values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines a flag for each field, with its value in `defaults` as the default."""
+    for field in dataclasses.fields(Config):
+        default, text = getattr(defaults, field.name), field.metadata["help"]
+        if field.metadata["choices"]:
+            choices = list(field.metadata["choices"])
+            flags.DEFINE_enum(field.name, default, choices, text, flag_values=values)
+        else:
+            define_flag = _DEFINE[field.type]
+            define_flag(field.name, default, text, flag_values=values)
+        # Lists the flag under --help, not only under --helpfull.
+        values.register_key_flag_for_module(sys.argv[0], values[field.name])
+
+
+def parse(
+    arguments: Sequence[str], values: flags.FlagValues = flags.FLAGS
+) -> list[str]:
+    """Parses a command line.
+
+    Args:
+        arguments: The program's name and what follows it.
+        values: The flags.
+
+    Returns:
+        The program's name; nothing else may be left over.
+
+    Raises:
+        UsageError: An unknown flag, a value of the wrong type, or a stray word.
+    """
+    try:
+        rest = values(list(arguments))
+    except flags.Error as problem:
+        raise UsageError(str(problem)) from None
+    except SystemExit:
+        # absl prints the help and leaves with 1, though nothing has failed.
+        raise SystemExit(0) from None
+    if len(rest) > 1:
+        raise UsageError(f"{rest[1]!r} is not a flag: flags are --name=value")
+    return rest
+
+
+def read(values: flags.FlagValues = flags.FLAGS) -> Config:
+    """Returns the config that the parsed flags describe.
+
+    Raises:
+        UsageError: A value that no run could use.
+    """
+    names = [field.name for field in dataclasses.fields(Config)]
+    return Config(**{name: values[name].value for name in names})
+
+
+def flagfile(config: Config) -> str:
+    """Returns a text that `--flagfile` turns into this config again."""
+    lines = []
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.type == "bool":
+            lines.append(f"--{'' if value else 'no'}{field.name}")
+        else:
+            lines.append(f"--{field.name}={value}")
+    return "\n".join(lines) + "\n"
+
+
+def command(arguments: Sequence[str]) -> str:
+    """Returns a command line as one would type it into a shell."""
+    return shlex.join(arguments)

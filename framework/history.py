@@ -1,0 +1,90 @@
+"""The record of a run: one row of metrics for each evaluation."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+Row = dict[str, float]
+
+
+class History:
+    """The metrics of all evaluations, in order; kept in a file, one JSON line each.
+
+    Args:
+        path: The file; what is in it is read.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        self.rows: list[Row] = _read(path) if path.exists() else []
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Returns a metric over all evaluations: float64 [evaluations]."""
+        return np.array([row.get(name, np.nan) for row in self.rows], np.float64)
+
+    def append(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Adds an evaluation, to the file as well."""
+        row = {"step": step, **metrics}
+        self.rows.append(row)
+        end = self._path.stat().st_size if self._path.exists() else 0
+        with self._path.open("a") as file:
+            try:
+                file.write(json.dumps(row) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                # A full disk takes half a line: better none.
+                os.truncate(self._path, end)
+                raise
+
+    def cut_back(self, step: int) -> None:
+        """Forgets evaluations after a step, from which the run goes on."""
+        self.rows = [row for row in self.rows if row["step"] <= step]
+        replace_text(self._path, "".join(json.dumps(row) + "\n" for row in self.rows))
+
+    def best(self, name: str) -> Row | None:
+        """Returns the row in which a metric is best, the first of equals; None if none.
+
+        Of losses and errors the lowest is best, of all else the highest.
+        """
+        rows = [row for row in self.rows if np.isfinite(row.get(name, np.nan))]
+        return max(rows, key=lambda row: direction(name) * row[name], default=None)
+
+    def is_best(self, step: int, name: str) -> bool:
+        """Returns whether the evaluation after so many steps is the best so far."""
+        best = self.best(name)
+        return best is not None and best["step"] == step
+
+
+def direction(name: str) -> float:
+    """Returns 1 if more of a metric is better, -1 if less is."""
+    return -1.0 if name.endswith(("loss", "ece", "error")) else 1.0
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a file so that it is never seen half written."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_text(text)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> list[Row]:
+    """Returns the rows of a file, up to a line that a crash left unfinished."""
+    rows = []
+    for line in path.read_text().splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows

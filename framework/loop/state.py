@@ -1,0 +1,96 @@
+"""What training changes, and thus what a restart needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from framework.precision import LossScale
+from framework.schedules import LearningRate
+
+# What is added up over training steps, and its type.
+SUMS = {"examples": "int32", "correct": "int32", "loss": "float32"}
+
+
+class TrainState:
+    """All that a training step changes. Make it inside the strategy's scope.
+
+    Args:
+        model: From images to logits.
+        optimizer: Built for the model's trainable variables.
+        learning_rate: Its rate.
+        ema: Whether an average of the weights is kept.
+        loss_scale: For float16; else None.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        learning_rate: LearningRate,
+        ema: bool = False,
+        loss_scale: LossScale | None = None,
+    ):
+        self.model = model
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.loss_scale = loss_scale
+        weights = model.trainable_variables if ema else []
+        self.ema = [_variable(weight.numpy(), tf.float32) for weight in weights]
+        # Since the last line of the log, and since the last evaluation.
+        self.window = {name: _variable(0, dtype) for name, dtype in SUMS.items()}
+        self.totals = {name: _variable(0, dtype) for name, dtype in SUMS.items()}
+
+    @property
+    def weights(self) -> list[tf.Variable]:
+        """The trainable variables."""
+        return [variable.value for variable in self.model.trainable_variables]
+
+    def rate(self) -> float:
+        """Returns the learning rate of the last update."""
+        return float(self.optimizer.learning_rate.numpy())
+
+    def variables(self) -> dict[str, tf.Variable]:
+        """Returns every variable that a restart needs, by name.
+
+        Those of model and optimizer are named by their place: Keras numbers layers by
+        a counter that depends on what else the process has built.
+        """
+        loss_scale = self.loss_scale.variables if self.loss_scale else {}
+        return {
+            **_numbered("model", [v.value for v in self.model.variables]),
+            **_numbered("optimizer", [v.value for v in self.optimizer.variables]),
+            **_numbered("ema", self.ema),
+            **_prefixed("schedule", self.learning_rate.variables),
+            **_prefixed("loss_scale", loss_scale),
+            **_prefixed("window", self.window),
+            **_prefixed("totals", self.totals),
+        }
+
+    def swap_ema(self) -> None:
+        """Exchanges the weights and their average, where one is kept."""
+        for weight, average in zip(self.weights, self.ema, strict=False):
+            kept = tf.identity(weight)
+            weight.assign(average)
+            average.assign(kept)
+
+
+def _numbered(prefix: str, variables: list[tf.Variable]) -> dict[str, tf.Variable]:
+    return {f"{prefix}/{index}": variable for index, variable in enumerate(variables)}
+
+
+def _prefixed(
+    prefix: str, variables: Mapping[str, tf.Variable]
+) -> dict[str, tf.Variable]:
+    return {f"{prefix}/{name}": variable for name, variable in variables.items()}
+
+
+def _variable(value: object, dtype: str | tf.DType) -> tf.Variable:
+    return tf.Variable(
+        value,
+        dtype=dtype,
+        trainable=False,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )

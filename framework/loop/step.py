@@ -1,0 +1,245 @@
+"""What one replica does with its rows of one batch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+
+from framework import optimizers, probes, random
+from framework.augment import Policy
+from framework.augment.normalize import Normalizer
+from framework.loop.state import TrainState
+
+Sums = dict[str, "tf.Tensor"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of a batch.
+
+    Attributes:
+        images: [rows, height, width, C], as they are in the data set.
+        labels: int32 [rows].
+        weights: float32 [rows], what each counts in the loss of the batch: 1 over the
+            number of examples in the global batch, or 0 for what only fills it up.
+        draws: The random numbers of these rows.
+    """
+
+    images: tf.Tensor
+    labels: tf.Tensor
+    weights: tf.Tensor
+    draws: random.Draws
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Objective:
+    """What training makes small: cross-entropy of the model on augmented images.
+
+    Attributes:
+        model: From images to logits.
+        augment: Random changes of the images, or None.
+        normalize: Scaling of their pixels.
+        batch_size: Examples of a global batch, over which draws are counted.
+        label_smoothing: Share of each label spread over all classes.
+    """
+
+    model: keras.Model
+    augment: Policy | None
+    normalize: Normalizer
+    batch_size: int
+    label_smoothing: float = 0.0
+
+    def logits(self, rows: Rows) -> tf.Tensor:
+        """Returns float32 [rows, K] in training mode."""
+        images = rows.images
+        if self.augment:
+            images = self.augment(images, rows.draws, self.batch_size)
+        with random.use(rows.draws):
+            logits = self.model(self.normalize(images), training=True)
+        return tf.cast(logits, tf.float32)
+
+    def losses(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Returns float32 [rows] in nats."""
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        if self.label_smoothing:
+            # Cross-entropy with the uniform distribution.
+            uniform = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=1)
+            losses += self.label_smoothing * (uniform - losses)
+        return losses
+
+    def gradients(
+        self, rows: Rows, weights: Sequence[tf.Variable], scale: tf.Tensor | float
+    ) -> tuple[list[tf.Tensor], Sums]:
+        """Returns this replica's share of the gradient of `scale` times the loss.
+
+        Args:
+            rows: This replica's.
+            weights: What to take the gradient by.
+            scale: What to multiply the loss by.
+
+        Returns:
+            The gradients, and the sums of `SUMS` over the rows.
+        """
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            logits = self.logits(rows)
+            losses = self.losses(rows.labels, logits)
+            loss = tf.reduce_sum(losses * rows.weights)
+            if self.model.losses:
+                share = tf.cast(tf.shape(losses)[0], tf.float32) / self.batch_size
+                loss += share * tf.cast(tf.add_n(self.model.losses), tf.float32)
+            loss *= scale
+        gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
+        return gradients, _sums(rows, logits, losses)
+
+
+@dataclasses.dataclass(frozen=True)
+class Update:
+    """How gradients become new weights.
+
+    Attributes:
+        clip_norm: The largest global norm of the gradient; 0 for any.
+        ema_decay: Of the average of the weights; 0 for none.
+    """
+
+    clip_norm: float = 0.0
+    ema_decay: float = 0.0
+
+
+def train_step(
+    state: TrainState,
+    gradients_of: Callable[..., tuple[list[tf.Tensor], Sums]],
+    parts: Sequence[Rows],
+    update: Update,
+    step: tf.Tensor,
+    probe: bool = False,
+) -> tuple[Sums, dict[str, tf.Tensor]]:
+    """Updates the model on one replica's share of a batch.
+
+    The order is the one that gives the same numbers on any number of replicas: sum the
+    gradients over them, then undo the loss scale, look for overflow, clip, update.
+
+    Args:
+        state: What is changed.
+        gradients_of: `Objective.gradients`, perhaps compiled.
+        parts: The replica's rows, in the parts in which the batch is gone through.
+        update: What to do with the gradients.
+        step: int64 scalar, the 0-based index of the update.
+        probe: Whether to measure the step.
+
+    Returns:
+        The sums of `SUMS` over the replica's rows, and the measurements.
+    """
+    weights = state.weights
+    scale = state.loss_scale.scale if state.loss_scale else 1.0
+    gradients, sums = _accumulated(gradients_of, parts, weights, scale)
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync > 1:
+        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+    before = [tf.identity(weight) for weight in weights] if probe else []
+    if state.loss_scale:
+        gradients = _update_if_finite(state, gradients, update)
+    else:
+        _apply(state, gradients, update)
+    if update.ema_decay:
+        _average(state, update.ema_decay, step)
+    measured = {}
+    if probe:
+        after = [weight.read_value() for weight in weights]
+        measured = probes.norms(gradients, before, after)
+    return sums, measured
+
+
+def _sums(rows: Rows, logits: tf.Tensor, losses: tf.Tensor) -> Sums:
+    counted = rows.weights > 0
+    predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
+    correct = counted & (predicted == rows.labels)
+    return {
+        "examples": tf.reduce_sum(tf.cast(counted, tf.int32)),
+        "correct": tf.reduce_sum(tf.cast(correct, tf.int32)),
+        "loss": tf.reduce_sum(tf.where(counted, losses, 0.0)),
+    }
+
+
+def _accumulated(
+    gradients_of: Callable[..., tuple[list[tf.Tensor], Sums]],
+    parts: Sequence[Rows],
+    weights: Sequence[tf.Variable],
+    scale: tf.Tensor | float,
+) -> tuple[list[tf.Tensor], Sums]:
+    """Returns gradients and sums of all parts together."""
+    gradients, sums = gradients_of(parts[0], weights, scale)
+    for rows in parts[1:]:
+        # One part after the other: together they would need the memory of all.
+        with tf.control_dependencies(gradients):
+            more, counts = gradients_of(rows, weights, scale)
+        gradients = [a + b for a, b in zip(gradients, more, strict=True)]
+        sums = {name: sums[name] + counts[name] for name in sums}
+    return gradients, sums
+
+
+def _apply(state: TrainState, gradients: list[tf.Tensor], update: Update) -> None:
+    if update.clip_norm:
+        gradients, _ = tf.clip_by_global_norm(gradients, update.clip_norm)
+    state.optimizer.apply(gradients, state.model.trainable_variables)
+
+
+def _update_if_finite(
+    state: TrainState, gradients: list[tf.Tensor], update: Update
+) -> list[tf.Tensor]:
+    """Updates the weights unless float16 has overflowed; returns the true gradients.
+
+    An optimizer cannot be called under a condition in a replica: it is called anyway,
+    with zeros for gradients, and what it changed is put back.
+    """
+    gradients = state.loss_scale.unscale(gradients)
+    finite = tf.reduce_all(
+        [tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients]
+    )
+    changed = state.weights + [v.value for v in state.optimizer.variables]
+    before = [tf.identity(variable) for variable in changed]
+    safe = [tf.where(finite, gradient, 0.0) for gradient in gradients]
+    _apply(state, safe, update)
+    for variable, old in zip(changed, before, strict=True):
+        variable.assign(tf.where(finite, variable.read_value(), old))
+    state.loss_scale.update(finite)
+    return gradients
+
+
+def _average(state: TrainState, decay: float, step: tf.Tensor) -> None:
+    """Moves the average of the weights; faster at first, as TensorFlow's own does."""
+    t = tf.cast(step, tf.float32)
+    decay = tf.minimum(decay, (1.0 + t) / (10.0 + t))
+    for average, weight in zip(state.ema, state.weights, strict=True):
+        average.assign(average + (1.0 - decay) * (weight - average))
+
+
+def eval_step(
+    model: keras.Model, normalize: Normalizer, images: tf.Tensor, labels: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Returns what the model says of each example: [rows] each, see `Predictions`.
+
+    Args:
+        model: From images to logits.
+        normalize: Scaling of pixels.
+        images: [rows, height, width, C], as they are in the data set.
+        labels: int32 [rows].
+    """
+    logits = tf.cast(model(normalize(images), training=False), tf.float32)
+    num_classes = logits.shape[1]
+    true = tf.gather(logits, labels, batch_dims=1)[:, None]
+    # Equal logits rank by their index, so that rank 0 is what argmax finds.
+    earlier = tf.range(num_classes)[None] < labels[:, None]
+    ahead = (logits > true) | ((logits == true) & earlier)
+    rank = tf.reduce_sum(tf.cast(ahead, tf.int32), axis=1)
+    finite = tf.reduce_all(tf.math.is_finite(logits), axis=1)
+    return {
+        "labels": labels,
+        "predicted": tf.argmax(logits, axis=1, output_type=tf.int32),
+        "rank": tf.where(finite, rank, num_classes),
+        "confidence": tf.reduce_max(tf.nn.softmax(logits), axis=1),
+        "losses": tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits),
+    }

@@ -1,0 +1,279 @@
+"""The compiled loops: many steps in one call, on all replicas."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from framework import optimizers
+from framework.data.batches import Batches, Handle, padded
+from framework.data.feed import Feed
+from framework.loop import step as step_lib
+from framework.loop.state import SUMS, TrainState
+from framework.metrics import Predictions
+from framework.random import Draws
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Predictions))
+
+
+class TrainLoop:
+    """Trains for so many steps in one call.
+
+    Args:
+        state: What training changes.
+        objective: What it makes small.
+        update: How gradients become new weights.
+        feed: Where examples come from.
+        seed: Of all draws.
+        jit: Whether XLA compiles forward and backward pass.
+    """
+
+    def __init__(
+        self,
+        state: TrainState,
+        objective: step_lib.Objective,
+        update: step_lib.Update,
+        feed: Feed,
+        seed: int,
+        jit: bool = False,
+    ):
+        self._state = state
+        self._objective = objective
+        self._update = update
+        self._feed = feed
+        self._batches = feed.batches
+        self._seed = seed
+        self._gradients = objective.gradients
+        if jit:
+            self._gradients = _compiled(objective.gradients)
+        self._many = tf.function(self._steps, autograph=False)
+        self._probed = tf.function(self._probed_step, autograph=False)
+        self._emptied = tf.function(self._empty_window, autograph=False)
+
+    def __call__(self, step: int, count: int) -> None:
+        """Trains on `count` batches that follow each other, all of one epoch.
+
+        Args:
+            step: The 0-based index of the first update.
+            count: How many updates.
+        """
+        self._many(self._feed.at(step), *self._place(step), tf.constant(count))
+
+    def probe(self, step: int) -> dict[str, float]:
+        """Trains on one batch, and returns what was measured of this step.
+
+        Args:
+            step: The 0-based index of the update.
+        """
+        measured = self._probed(self._feed.at(step), *self._place(step))
+        return {name: float(value) for name, value in measured.items()}
+
+    def take_window(self) -> dict[str, float]:
+        """Returns the means over the steps since this was last called."""
+        return _means(self._emptied())
+
+    def take_totals(self) -> dict[str, float]:
+        """Returns the means over the steps since the last evaluation.
+
+        What has not been taken as a window yet is left out.
+        """
+        totals = {name: sums.numpy() for name, sums in self._state.totals.items()}
+        for variable in self._state.totals.values():
+            variable.assign(tf.zeros_like(variable))
+        return _means(totals)
+
+    def _place(self, step: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the step and, within its epoch, the index of its batch."""
+        index = step % self._feed.per_epoch
+        return tf.constant(step, tf.int64), tf.constant(index, tf.int32)
+
+    def _steps(
+        self, handle: Handle, step: tf.Tensor, index: tf.Tensor, count: tf.Tensor
+    ) -> None:
+        def body(i: tf.Tensor) -> tf.Tensor:
+            self._one(handle, step + tf.cast(i, tf.int64), index + i, probe=False)
+            return i + 1
+
+        tf.while_loop(lambda i: i < count, body, [0], parallel_iterations=1)
+
+    def _probed_step(
+        self, handle: Handle, step: tf.Tensor, index: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        return self._one(handle, step, index, probe=True)
+
+    def _one(
+        self, handle: Handle, step: tf.Tensor, index: tf.Tensor, probe: bool
+    ) -> dict[str, tf.Tensor]:
+        """Does one step; returns its measurements."""
+        strategy = self._batches.strategy
+        optimizers.set_learning_rate(
+            self._state.optimizer, self._state.learning_rate(step)
+        )
+
+        batch_size = self._objective.batch_size
+        # How many of the batch's examples count: all, but in an epoch's last batch.
+        real = tf.minimum(self._feed.size - index * batch_size, batch_size)
+
+        def replica_step(share, step, real):
+            return step_lib.train_step(
+                self._state,
+                self._gradients,
+                self._parts(share, step, real),
+                self._update,
+                step,
+                probe,
+            )
+
+        share = self._batches.take(handle, index)
+        sums, measured = strategy.run(replica_step, (share, step, real))
+        for name, variable in self._state.window.items():
+            total = strategy.reduce(tf.distribute.ReduceOp.SUM, sums[name], axis=None)
+            variable.assign_add(total)
+        # Equal on all replicas: gradients are summed and weights mirrored.
+        return {
+            name: strategy.experimental_local_results(value)[0]
+            for name, value in measured.items()
+        }
+
+    def _parts(
+        self, share: object, step: tf.Tensor, real: tf.Tensor
+    ) -> list[step_lib.Rows]:
+        """Returns this replica's rows of a batch, part by part."""
+        context = tf.distribute.get_replica_context()
+        replicas, parts = context.num_replicas_in_sync, self._feed.parts
+        size = self._objective.batch_size // (parts * replicas)
+        images, labels = self._batches.local(share, parts * size)
+        rows = []
+        for part in range(parts):
+            mine = slice(part * size, (part + 1) * size)
+            start = (part * replicas + context.replica_id_in_sync_group) * size
+            counted = start + tf.range(size) < real
+            weights = tf.cast(counted, tf.float32) / tf.cast(real, tf.float32)
+            draws = Draws(self._seed, step, tf.cast(start, tf.int64), size)
+            rows.append(step_lib.Rows(images[mine], labels[mine], weights, draws))
+        return rows
+
+    def _empty_window(self) -> dict[str, tf.Tensor]:
+        """Returns the sums of the window, adds them to the totals, and empties it."""
+        sums = {}
+        for name, variable in self._state.window.items():
+            sums[name] = variable.read_value()
+            self._state.totals[name].assign_add(sums[name])
+            variable.assign(tf.zeros_like(sums[name]))
+        return sums
+
+
+class Evaluator:
+    """Asks the model about each example of some, exactly once.
+
+    Args:
+        state: Whose model; where an average of the weights is kept, the average.
+        objective: Its model and its scaling of pixels are used.
+        batches: Where examples come from.
+        batch_size: Examples per step, over all replicas.
+    """
+
+    def __init__(
+        self,
+        state: TrainState,
+        objective: step_lib.Objective,
+        batches: Batches,
+        batch_size: int,
+    ):
+        self._state = state
+        self._objective = objective
+        self._batches = batches
+        self._batch_size = batch_size
+        self._many = tf.function(self._steps, autograph=False)
+        self._swapped = tf.function(state.swap_ema, autograph=False)
+
+    def __call__(self, rows: np.ndarray) -> Predictions:
+        """Returns what the model says.
+
+        Args:
+            rows: int32 [N], which examples of the split.
+        """
+        divided = padded(rows, self._batch_size)
+        handle = self._batches.open(divided)
+        self._swapped()
+        found = self._many(handle, tf.constant(len(divided), tf.int32))
+        self._swapped()
+        values = {
+            name: found[name].numpy().reshape(-1)[: len(rows)] for name in _FIELDS
+        }
+        return Predictions(**values)
+
+    def _steps(self, handle: Handle, count: tf.Tensor) -> dict[str, tf.Tensor]:
+        types = {"confidence": tf.float32, "losses": tf.float32}
+        arrays = tuple(
+            tf.TensorArray(
+                types.get(name, tf.int32), count, element_shape=[self._batch_size]
+            )
+            for name in _FIELDS
+        )
+
+        def body(i, *arrays):
+            found = self._one(handle, i)
+            return i + 1, *(
+                array.write(i, found[name])
+                for name, array in zip(_FIELDS, arrays, strict=True)
+            )
+
+        _, *arrays = tf.while_loop(
+            lambda i, *_: i < count, body, (0, *arrays), parallel_iterations=1
+        )
+        return {
+            name: array.stack() for name, array in zip(_FIELDS, arrays, strict=True)
+        }
+
+    def _one(self, handle: Handle, index: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns what is said of one batch, in its order."""
+        strategy = self._batches.strategy
+        size = self._batch_size // strategy.num_replicas_in_sync
+
+        def replica_step(share):
+            images, labels = self._batches.local(share, size)
+            return step_lib.eval_step(
+                self._objective.model, self._objective.normalize, images, labels
+            )
+
+        found = strategy.run(replica_step, (self._batches.take(handle, index),))
+        return {
+            name: tf.concat(strategy.experimental_local_results(value), axis=0)
+            for name, value in found.items()
+        }
+
+
+def _compiled(
+    gradients_of: Callable[..., tuple[list[tf.Tensor], step_lib.Sums]],
+) -> Callable[..., tuple[list[tf.Tensor], step_lib.Sums]]:
+    """Returns `Objective.gradients` compiled by XLA."""
+
+    def call(rows: step_lib.Rows, weights, scale):
+        def gradients(images, labels, row_weights, step, start, scale):
+            draws = dataclasses.replace(rows.draws, step=step, start=start)
+            inner = step_lib.Rows(images, labels, row_weights, draws)
+            return gradients_of(inner, weights, scale)
+
+        return tf.function(gradients, jit_compile=True, autograph=False)(
+            rows.images,
+            rows.labels,
+            rows.weights,
+            rows.draws.step,
+            rows.draws.start,
+            tf.convert_to_tensor(scale, tf.float32),
+        )
+
+    return call
+
+
+def _means(sums: dict[str, tf.Tensor]) -> dict[str, float]:
+    values = {name: float(sums[name]) for name in SUMS}
+    examples = max(values["examples"], 1.0)
+    return {
+        "accuracy": values["correct"] / examples,
+        "loss": values["loss"] / examples,
+    }

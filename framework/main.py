@@ -1,0 +1,47 @@
+"""From a command line to an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import tensorflow as tf
+from absl import app
+
+from framework import flags
+from framework.config import Config
+from framework.errors import RunError, UsageError
+from framework.run import check, run
+
+
+def main(defaults: Config) -> NoReturn:
+    """Runs an experiment from the command line, and exits.
+
+    The exit code is 0, 2 if what was asked for cannot be done, 1 if it failed, or 130
+    if it was interrupted.
+
+    Args:
+        defaults: What the flags are where they are not given.
+    """
+    app.define_help_flags()
+    flags.define(defaults)
+    try:
+        flags.parse(sys.argv)
+        config = flags.read()
+        check(config)
+    except UsageError as problem:
+        _leave(2, problem)
+    try:
+        run(config)
+    except UsageError as problem:
+        _leave(2, problem)
+    except (RunError, OSError, tf.errors.OpError) as problem:
+        _leave(1, problem)
+    except KeyboardInterrupt:
+        _leave(130, "interrupted; the same command goes on from the last checkpoint")
+    sys.exit(0)
+
+
+def _leave(code: int, problem: object) -> NoReturn:
+    print(f"error: {problem}", file=sys.stderr)
+    sys.exit(code)

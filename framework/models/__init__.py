@@ -1,0 +1,85 @@
+"""Networks: what a `--model` spec can name."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import re
+from collections.abc import Callable
+
+import keras
+
+from framework import spec
+from framework.errors import UsageError
+from framework.models.cnn import cnn
+from framework.models.mlp import mlp
+from framework.models.resnet import resnet
+
+# From the shape of an image and the number of classes, and what the spec says, to a
+# Keras model that returns logits.
+MODELS: dict[str, Callable[..., keras.Model]] = {
+    "cnn": cnn,
+    "mlp": mlp,
+    "resnet": resnet,
+}
+
+# `package.module:function`, before its arguments.
+_REFERENCE = re.compile(r"\s*([\w.]+):(\w+)")
+
+
+def build(text: str) -> Callable[[tuple[int, int, int], int], keras.Model]:
+    """Returns the function (image shape, number of classes) -> model of a spec.
+
+    Args:
+        text: A member of `MODELS` with its arguments, or `module:function(...)`.
+
+    Raises:
+        UsageError: The spec is wrong; the place is marked.
+    """
+    table = MODELS
+    reference = _REFERENCE.match(text)
+    if reference:
+        table = {reference[2]: _imported(reference[1], reference[2])}
+        text = text[reference.start(2) :]
+    call = spec.single(text)
+    function = spec.look_up(call, table, "model")
+    arguments = spec.arguments(call, function, given=2)
+    return functools.partial(function, **arguments)
+
+
+def check(
+    model: keras.Model, image_shape: tuple[int, int, int], num_classes: int
+) -> None:
+    """Refuses a model that does not fit the data, and readies the draws of the others.
+
+    Raises:
+        UsageError: It does not map such images to one logit a class.
+    """
+    # Defines Keras layers, which TensorFlow must be imported for.
+    from framework.models import layers
+
+    try:
+        output = model.compute_output_shape((None, *image_shape))
+    except Exception as problem:
+        raise UsageError(
+            f"the model cannot take images of {image_shape}: {problem}"
+        ) from None
+    if tuple(output) != (None, num_classes):
+        raise UsageError(
+            f"the model must return {num_classes} logits an image, not {output}"
+        )
+    if not model.built:
+        model.build((None, *image_shape))
+    layers.number_dropouts(model)
+
+
+def _imported(module: str, name: str) -> Callable[..., keras.Model]:
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ImportError as problem:
+        raise UsageError(f"the model's module {module!r}: {problem}") from None
+    except AttributeError:
+        raise UsageError(f"module {module!r} has no function {name!r}") from None
+
+
+__all__ = ["MODELS", "build"]

@@ -1,0 +1,66 @@
+"""Plain convolutional networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from framework.errors import UsageError
+
+
+def cnn(
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    filters: Sequence[int] = (32, 64),
+    dense: int = 128,
+    dropout: float = 0.0,
+    padding: str = "valid",
+) -> keras.Model:
+    """Convolutions of 3x3, each with ReLU and 2x2 max-pooling, then a dense layer.
+
+    Args:
+        image_shape: Height, width and channels.
+        num_classes: How many classes.
+        filters: How many filters each convolution has.
+        dense: Units of the dense layer.
+        dropout: Share of them dropped in training.
+        padding: "valid", or "same" for images of few pixels.
+
+    Returns:
+        A model from images [B, height, width, channels] to logits [B, num_classes].
+
+    Raises:
+        UsageError: The images are too small for so many convolutions.
+    """
+    # Defines Keras layers, which TensorFlow must be imported for.
+    from framework.models.layers import Dropout
+
+    _check_size(image_shape, len(filters), padding)
+    inputs = features = keras.Input(image_shape)
+    for count in filters:
+        features = keras.layers.Conv2D(count, 3, padding=padding)(features)
+        # Pooling and ReLU commute; the smaller tensor is the cheaper one to rectify.
+        features = keras.layers.MaxPooling2D(2)(features)
+        features = keras.layers.ReLU()(features)
+    features = keras.layers.Flatten()(features)
+    features = keras.layers.Dense(dense, activation="relu")(features)
+    features = Dropout(dropout)(features)
+    logits = keras.layers.Dense(num_classes, dtype="float32")(features)
+    return keras.Model(inputs, logits, name="cnn")
+
+
+def _check_size(
+    image_shape: tuple[int, int, int], convolutions: int, padding: str
+) -> None:
+    if padding not in ("valid", "same"):
+        raise UsageError(f"padding must be valid or same, not {padding!r}")
+    size = min(image_shape[:2])
+    for _ in range(convolutions):
+        size = (size if padding == "same" else size - 2) // 2
+        if size < 1:
+            raise UsageError(
+                f"images of {image_shape[0]}x{image_shape[1]} are too small for "
+                f"{convolutions} convolutions with padding={padding!r}; use "
+                f"padding='same' or fewer filters"
+            )

@@ -1,0 +1,74 @@
+"""Layers that give the same numbers on one device and on many.
+
+Those of Keras do not: under `tf.distribute` its Dropout draws the same mask on each
+replica, and its BatchNormalization keeps other statistics on each.
+"""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import tensorflow as tf
+
+from framework import random
+
+
+@keras.saving.register_keras_serializable("headroom")
+class Dropout(keras.layers.Layer):
+    """Zeroes a share of its inputs in training, and scales up the others.
+
+    Its draws depend on the run's seed, the step and an example's place in the global
+    batch, and on nothing else.
+
+    Args:
+        rate: Which share is zeroed; from 0 to below 1.
+        **kwargs: As of any Keras layer.
+    """
+
+    def __init__(self, rate: float, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ValueError(f"rate must be from 0 to below 1, not {rate}")
+        self.rate = rate
+        self.stream = f"dropout/{self.name}"
+        self.supports_masking = True
+        self.built = True
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Returns a tensor like `inputs`, [rows, ...]."""
+        if not training or self.rate == 0:
+            return inputs
+        draws = random.current()
+        u = draws.uniform(self.stream, math.prod(inputs.shape[1:]))
+        kept = tf.reshape(u, [draws.rows, *inputs.shape[1:]]) >= self.rate
+        scaled = inputs * tf.cast(1.0 / (1.0 - self.rate), inputs.dtype)
+        return tf.where(kept, scaled, tf.zeros_like(scaled))
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Returns the shape it is given."""
+        return input_shape
+
+    def get_config(self) -> dict:
+        """Returns what it takes to make the layer again."""
+        return {**super().get_config(), "rate": self.rate}
+
+
+def batch_norm(**kwargs) -> keras.layers.Layer:
+    """Returns batch normalisation over the global batch, on however many devices."""
+    return keras.layers.BatchNormalization(synchronized=True, **kwargs)
+
+
+def number_dropouts(model: keras.Model) -> None:
+    """Names the draws of each Dropout of a model by its place in the model.
+
+    Keras names layers by a counter that runs on in a process, so that a second model
+    would draw otherwise than the first.
+    """
+    found = [
+        layer
+        for layer in model._flatten_layers(include_self=False)
+        if isinstance(layer, Dropout)
+    ]
+    for index, layer in enumerate(found):
+        layer.stream = f"dropout/{index}"

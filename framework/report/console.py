@@ -1,0 +1,187 @@
+"""The console: a bar with rate and time left on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from rich import progress
+from rich.console import Console as RichConsole
+from rich.text import Text
+
+from framework.history import History
+from framework.report import Report
+
+# Where no bar can be drawn, a line tells of progress so often, in seconds.
+_LINE_EVERY = 30.0
+_READING_EVERY = 5.0
+
+
+class Console(Report):
+    """Tells a person how training goes.
+
+    Args:
+        total_steps: The length of the run.
+        steps_per_epoch: How many go through the training data once.
+        batch_size: Images per step.
+        monitor: The metric that says which evaluation is the best.
+        output: Where to write.
+    """
+
+    def __init__(
+        self,
+        total_steps: int,
+        steps_per_epoch: int,
+        batch_size: int,
+        monitor: str,
+        output: RichConsole | None = None,
+    ):
+        self._total_steps = total_steps
+        self._steps_per_epoch = steps_per_epoch
+        self._batch_size = batch_size
+        self._monitor = monitor
+        self._output = output or console()
+        self._bar: progress.Progress | None = None
+        self._training = 0.0
+        self._evaluating = 0.0
+
+    def banner(self, facts: Mapping[str, str]) -> None:
+        """Says what will be trained, on what, with what."""
+        width = max(map(len, facts))
+        for name, fact in facts.items():
+            self._print(f"{name:>{width}}  {fact}")
+
+    def started(self, step):
+        """See base class."""
+        if step:
+            epoch = step / self._steps_per_epoch
+            self._print(f"resuming after step {step} (epoch {epoch:.4g})")
+        self._first = step
+        self._begun = self._since = self._said = time.perf_counter()
+        if self._output.is_terminal:
+            self._bar = progress.Progress(
+                progress.BarColumn(),
+                progress.TextColumn("{task.completed:,}/{task.total:,} steps"),
+                progress.TextColumn("{task.fields[rate]}"),
+                progress.TextColumn("{task.fields[left]} left"),
+                console=self._output,
+                transient=True,
+            )
+            self._task = self._bar.add_task(
+                "", total=self._total_steps, completed=step, rate="", left="-"
+            )
+            self._bar.start()
+
+    def advanced(self, step):
+        """See base class."""
+        now = time.perf_counter()
+        self._training += now - self._since
+        self._since = now
+        if self._bar:
+            self._bar.update(
+                self._task, completed=step, rate=self._rate(step), left=self._left(step)
+            )
+        elif now - self._said > _LINE_EVERY:
+            done = f"step {step:,} of {self._total_steps:,}"
+            self._print(f"{done} | {self._rate(step)} | {self._left(step)} left")
+
+    def logged(self, step, metrics):
+        """See base class."""
+
+    def evaluated(self, step, metrics, predictions):
+        """See base class."""
+        now = time.perf_counter()
+        self._evaluating += now - self._since
+        self._since = now
+        columns = [
+            f"epoch {metrics['epoch']:7.4g}",
+            f"step {step:7,}",
+            f"train {metrics['train/accuracy']:6.2%}",
+            f"loss {metrics['train/loss']:.4f}",
+            f"validation {metrics['validation/accuracy']:6.2%}",
+            f"loss {metrics['validation/loss']:.4f}",
+            f"lr {metrics['learning_rate']:.3g}",
+            self._rate(step),
+            f"{self._left(step)} left",
+        ]
+        self._print(" | ".join(columns))
+
+    def finished(self, step):
+        """See base class."""
+        self.stopped()
+
+    def stopped(self) -> None:
+        """Takes away the bar, whatever has happened."""
+        if self._bar:
+            self._bar.stop()
+
+    def summary(self, history: History, workdir: str) -> None:
+        """Says what came of it, and how to look at it."""
+        best = history.best(self._monitor)
+        if best:
+            self._print(
+                f"best {self._monitor} {best[self._monitor]:.4f} at step "
+                f"{best['step']:,} (epoch {best['epoch']:.4g})"
+            )
+        total = self._training + self._evaluating
+        if total:
+            share = self._training / total
+            self._print(
+                f"{total:.1f} s: {share:.0%} training, {1 - share:.0%} evaluating and "
+                f"saving"
+            )
+        self._print(f"results in {workdir}; curves: tensorboard --logdir {workdir}")
+
+    def _rate(self, step: int) -> str:
+        """Returns images per second of training, since the start."""
+        images = (step - self._first) * self._batch_size
+        return f"{images / max(self._training, 1e-9):,.0f} images/s"
+
+    def _left(self, step: int) -> str:
+        """Returns the time to the end, as 1:02:03."""
+        elapsed = time.perf_counter() - self._begun
+        done = max(step - self._first, 1)
+        seconds = round(elapsed * (self._total_steps - step) / done)
+        hours, minutes = seconds // 3600, seconds // 60 % 60
+        return f"{hours}:{minutes:02}:{seconds % 60:02}"
+
+    def _print(self, line: str) -> None:
+        self._said = time.perf_counter()
+        self._output.print(Text(line), soft_wrap=True)
+
+
+def console() -> RichConsole:
+    """Returns the console of this process."""
+    return RichConsole(highlight=False)
+
+
+def reading(output: RichConsole) -> Callable[[int, int], None]:
+    """Returns what tells how many of how many images have been read, now and then."""
+    begun = said = time.perf_counter()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal said
+        now = time.perf_counter()
+        if now - said > _READING_EVERY and done:
+            said = now
+            rate = done / (now - begun)
+            left = (total - done) / rate
+            output.print(
+                f"reading images: {done:,} of {total:,}, {rate:,.0f} images/s, "
+                f"{left:.0f} s left"
+            )
+
+    return tell
+
+
+def counts(labels: np.ndarray, class_names: Sequence[str]) -> str:
+    """Returns how many examples of each class there are, in words."""
+    numbers = np.bincount(labels, minlength=len(class_names))
+    if len(class_names) > 12:
+        spread = f"{numbers.min():,} to {numbers.max():,} a class"
+        return f"{len(labels):,} images of {len(class_names)} classes, {spread}"
+    named = ", ".join(
+        f"{name} {count:,}" for name, count in zip(class_names, numbers, strict=True)
+    )
+    return f"{len(labels):,} images ({named})"

@@ -1,0 +1,191 @@
+"""Schedules as expressions: `a + b` is a, then b; `a * b` their product.
+
+An expression knows nothing of a run until it is bound to a `Clock`. Binding settles
+all lengths, so that what cannot fit is refused before the first step.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from framework.durations import Duration
+from framework.errors import UsageError
+
+# From updates since a part began (int64 scalar) to its multiplier (float32 scalar).
+Curve = Callable[["tf.Tensor"], "tf.Tensor"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Clock:
+    """How time runs in a run.
+
+    Attributes:
+        total_steps: How many optimizer steps it takes.
+        steps_per_epoch: How many go through the training data once.
+    """
+
+    total_steps: int
+    steps_per_epoch: int
+
+    def steps(self, length: Duration) -> int:
+        """Returns a length in steps."""
+        return length.steps(self.steps_per_epoch, self.total_steps)
+
+
+class Schedule(abc.ABC):
+    """A multiplier of the learning rate over time."""
+
+    def __add__(self, other: Schedule) -> Schedule:
+        return Then(self, other)
+
+    def __mul__(self, other: Schedule) -> Schedule:
+        return Product(self, other)
+
+    @abc.abstractmethod
+    def length(self, clock: Clock) -> int | None:
+        """Returns how many steps it takes; None if as many as are left for it."""
+
+    @abc.abstractmethod
+    def bind(self, clock: Clock, steps: int, scales: Mapping[Schedule, Any]) -> Curve:
+        """Returns its curve.
+
+        Args:
+            clock: How time runs.
+            steps: How many steps it has.
+            scales: The variable that holds the multiplier of each controller.
+
+        Raises:
+            UsageError: Its parts do not fit.
+        """
+
+    @abc.abstractmethod
+    def controllers(self) -> Iterator[Schedule]:
+        """Yields the parts of it that react to metrics."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Part(Schedule):
+    """A function of `framework.schedules.shapes`, or of a user, with its parameters.
+
+    Attributes:
+        function: From (t, T, **parameters) to the multiplier.
+        parameters: By name.
+        duration: How long it goes on; None for as long as is left.
+    """
+
+    function: Callable[..., tf.Tensor]
+    parameters: Mapping[str, Any]
+    duration: Duration | None = None
+
+    def length(self, clock):
+        """See base class."""
+        return None if self.duration is None else clock.steps(self.duration)
+
+    def bind(self, clock, steps, scales):
+        """See base class."""
+        own = self.length(clock)
+        total = float(steps if own is None else own)
+        parameters = {
+            name: clock.steps(value) if isinstance(value, Duration) else value
+            for name, value in self._all_parameters().items()
+        }
+
+        def curve(t: tf.Tensor) -> tf.Tensor:
+            value = self.function(tf.cast(t, tf.float32), tf.constant(total), **parameters)
+            return tf.cast(value, tf.float32)
+
+        return curve
+
+    def controllers(self):
+        """See base class."""
+        return iter(())
+
+    def _all_parameters(self) -> dict[str, Any]:
+        """Returns the parameters with defaults filled in and lengths understood."""
+        values = {}
+        for parameter in list(inspect.signature(self.function).parameters.values())[2:]:
+            value = self.parameters.get(parameter.name, parameter.default)
+            if parameter.annotation in (Duration, "Duration"):
+                value = Duration.parse(value)
+                if value.value <= 0:
+                    raise UsageError(f"{parameter.name} must be positive, not {value}")
+            values[parameter.name] = value
+        return values
+
+
+@dataclasses.dataclass(frozen=True)
+class Then(Schedule):
+    """One schedule and, when it is over, another, whose clock begins there."""
+
+    first: Schedule
+    second: Schedule
+
+    def length(self, clock):
+        """See base class."""
+        lengths = [self.first.length(clock), self.second.length(clock)]
+        return None if None in lengths else sum(lengths)
+
+    def bind(self, clock, steps, scales):
+        """See base class."""
+        seam, rest = self._divide(clock, steps)
+        before = self.first.bind(clock, seam, scales)
+        after = self.second.bind(clock, rest, scales)
+
+        def curve(t: tf.Tensor) -> tf.Tensor:
+            # The seam is taken off in int64: float32 is exact to 2**24 only.
+            return tf.where(t < seam, before(t), after(tf.maximum(t - seam, 0)))
+
+        return curve
+
+    def controllers(self):
+        """See base class."""
+        yield from self.first.controllers()
+        yield from self.second.controllers()
+
+    def _divide(self, clock: Clock, steps: int) -> tuple[int, int]:
+        """Returns how many of the steps each of the two has."""
+        first, second = self.first.length(clock), self.second.length(clock)
+        if first is None and second is None:
+            raise UsageError(
+                "only one part of a sum may leave out its length; give the others "
+                "one, as in warmup(5%) + cosine"
+            )
+        fixed = (first or 0) + (second or 0)
+        if fixed > steps or (None in (first, second) and fixed >= steps):
+            raise UsageError(
+                f"the parts of the schedule take {fixed} steps, but only {steps} are "
+                f"there for them"
+            )
+        if first is None:
+            return steps - second, second
+        return first, steps - first
+
+
+@dataclasses.dataclass(frozen=True)
+class Product(Schedule):
+    """Two schedules multiplied, on the same clock."""
+
+    first: Schedule
+    second: Schedule
+
+    def length(self, clock):
+        """See base class."""
+        lengths = [self.first.length(clock), self.second.length(clock)]
+        return None if None in lengths else max(lengths)
+
+    def bind(self, clock, steps, scales):
+        """See base class."""
+        first = self.first.bind(clock, steps, scales)
+        second = self.second.bind(clock, steps, scales)
+        return lambda t: first(t) * second(t)
+
+    def controllers(self):
+        """See base class."""
+        yield from self.first.controllers()
+        yield from self.second.controllers()

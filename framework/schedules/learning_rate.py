@@ -1,0 +1,81 @@
+"""The learning rate of a run: peak times schedule, as one function of the step."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import tensorflow as tf
+
+from framework.errors import UsageError
+from framework.schedules.algebra import Clock, Schedule
+
+
+class LearningRate:
+    """`peak * schedule(step)`, whose controllers are told the metrics.
+
+    Make it inside the strategy's scope: the controllers' state is in variables.
+
+    Args:
+        peak: The rate that a multiplier of 1 stands for.
+        schedule: The multiplier.
+        clock: How time runs.
+
+    Raises:
+        UsageError: The schedule does not fit the run.
+    """
+
+    def __init__(self, peak: float, schedule: Schedule, clock: Clock):
+        self._peak = peak
+        self._controllers = [(part, part.start()) for part in schedule.controllers()]
+        scales = {part: state["scale"] for part, state in self._controllers}
+        length = schedule.length(clock)
+        if length is not None and length > clock.total_steps:
+            raise UsageError(
+                f"the schedule takes {length} steps, but the run only "
+                f"{clock.total_steps}"
+            )
+        self._curve = schedule.bind(clock, clock.total_steps, scales)
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns the float32 rate of the update with this 0-based index (int64)."""
+        return self._peak * self._curve(tf.cast(step, tf.int64))
+
+    @property
+    def variables(self) -> dict[str, tf.Variable]:
+        """What a restart needs, by name."""
+        return {
+            f"{index}/{name}": variable
+            for index, (_, state) in enumerate(self._controllers)
+            for name, variable in state.items()
+        }
+
+    def check(self, names: Collection[str]) -> None:
+        """Refuses a schedule that watches a metric which no evaluation has.
+
+        Args:
+            names: The metrics of an evaluation.
+
+        Raises:
+            UsageError: Such a metric.
+        """
+        for controller, _ in self._controllers:
+            if controller.monitor not in names:
+                raise UsageError(
+                    f"the schedule watches {controller.monitor!r}, which is not "
+                    f"measured; there are {', '.join(names)}"
+                )
+
+    def observe(self, metrics: Mapping[str, float]) -> None:
+        """Tells the controllers the metrics of an evaluation."""
+        for controller, state in self._controllers:
+            value = tf.constant(metrics[controller.monitor], tf.float32)
+            controller.observe(state, value)
+
+    def state(self) -> dict[str, float]:
+        """Returns what the controllers have come to, for the record."""
+        return {
+            f"schedule/{name}": float(variable.numpy())
+            for _, state in self._controllers
+            for name, variable in state.items()
+            if name in ("scale", "best", "bad")
+        }

@@ -1,0 +1,168 @@
+"""Tests of framework/data/dataset.py."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from framework.data.dataset import Dataset, Split, stratified_split
+from framework.errors import RunError
+
+
+@dataclasses.dataclass(frozen=True)
+class Lazy:
+    """Images that are read when asked for."""
+
+    array: np.ndarray
+
+    @property
+    def shape(self):
+        return self.array.shape
+
+    @property
+    def dtype(self):
+        return self.array.dtype
+
+    def element(self, index):
+        return self.array[index]
+
+    def load(self, progress):
+        progress(len(self.array), len(self.array))
+        return self.array
+
+    def take(self, indices):
+        return Lazy(self.array[indices])
+
+
+def split(count=4, dtype=np.uint8, shape=(2, 3, 1), labels=None):
+    images = np.arange(count * np.prod(shape)).reshape(count, *shape).astype(dtype)
+    if labels is None:
+        labels = np.arange(count) % 2
+    return Split(images, np.asarray(labels, np.int32))
+
+
+def dataset(**changes):
+    fields = {"train": split(), "validation": split(2), "class_names": ("a", "b")}
+    return Dataset("pets", **{**fields, **changes})
+
+
+def not_finite(value):
+    images = split(4, np.float32).images
+    images[2, 1, 1, 0] = value
+    return Split(images, np.zeros(4, np.int32))
+
+
+def test_tells_its_shape_and_classes():
+    made = dataset(notes=("one file left out",))
+    assert made.image_shape == (2, 3, 1)
+    assert made.num_classes == 2
+    assert made.notes == ("one file left out",)
+    assert (len(made.train), len(made.validation)) == (4, 2)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("wrap", [np.asarray, Lazy])
+def test_accepts_both_types_as_arrays_and_on_demand(dtype, wrap):
+    train = split(4, dtype)
+    made = dataset(
+        train=Split(wrap(train.images), train.labels),
+        validation=split(2, dtype),
+    )
+    assert made.image_shape == (2, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (split(dtype=np.int64), r"uint8 or float32 .* not int64 \(4, 2, 3, 1\)"),
+        (split(dtype=np.float64), "not float64"),
+        (split(shape=(2, 3)), r"not uint8 \(4, 2, 3\)"),
+        (split(0), "there are no images"),
+        (split(4, labels=[0, 1, 0]), r"4 images have labels of shape \(3,\)"),
+        (split(4, labels=[[0], [1], [0], [1]]), r"labels of shape \(4, 1\)"),
+        (Split(split().images, np.zeros(4)), "labels must be integers, not float64"),
+        (split(4, labels=[0, 1, 2, 3]), r"label 2 of image 2 .* 0 to 1 \(2 such"),
+        (split(4, labels=[0, 1, 0, -1]), r"label -1 of image 3 .* \(1 such"),
+        (not_finite(np.nan), r"image 2 has NaN or infinite values \(1 such"),
+        (not_finite(-np.inf), "image 2 has NaN"),
+    ],
+)
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_refuses_a_bad_split(part, bad, message):
+    with pytest.raises(RunError, match=message) as caught:
+        dataset(**{part: bad})
+    assert str(caught.value).startswith(f"pets, {part}: ")
+
+
+def test_refuses_splits_of_two_sizes():
+    with pytest.raises(RunError, match=r"\(2, 3, 1\) but validation images \(2, 3, 3"):
+        dataset(validation=split(shape=(2, 3, 3)))
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, Lazy])
+def test_take_keeps_images_and_labels_together(wrap):
+    whole = split(5)
+    part = Split(wrap(whole.images), whole.labels).take(np.array([3, 0]))
+    images = part.in_memory(lambda done, total: None).images
+    np.testing.assert_array_equal(images, whole.images[[3, 0]])
+    np.testing.assert_array_equal(part.labels, [1, 0])
+
+
+def test_in_memory_loads_once_and_tells_how_far_it_is():
+    told = []
+    array = split(5)
+    on_demand = Split(Lazy(array.images), array.labels)
+    loaded = on_demand.in_memory(lambda *progress: told.append(progress))
+    assert told == [(5, 5)]
+    assert loaded.images is array.images
+    assert loaded.in_memory(lambda *progress: told.append(progress)) is loaded
+    assert len(told) == 1
+
+
+LABELS = st.lists(st.integers(0, 6), min_size=1, max_size=80).map(np.array)
+SHARES = st.floats(0.0, 1.0)
+SEEDS = st.integers(0, 2**32)
+
+
+@settings(max_examples=150, deadline=None)
+@given(LABELS, SHARES, SEEDS)
+def test_stratified_split_divides_each_class_alike(labels, share, seed):
+    first, second = stratified_split(labels, share, seed)
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([first, second])), np.arange(len(labels))
+    )
+    for group in (first, second):
+        assert group.dtype == np.int64
+        assert (np.diff(group) > 0).all()
+    for label in np.unique(labels):
+        total = (labels == label).sum()
+        count = (labels[second] == label).sum()
+        assert count < total
+        assert abs(count - share * total) <= 0.5 or count == total - 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(LABELS, SHARES, SEEDS)
+def test_stratified_split_depends_on_the_seed_alone(labels, share, seed):
+    once, again = (stratified_split(labels, share, seed) for _ in range(2))
+    np.testing.assert_array_equal(once[0], again[0])
+    np.testing.assert_array_equal(once[1], again[1])
+
+
+def test_stratified_split_differs_between_seeds():
+    labels = np.repeat([0, 1], 50)
+    groups = {tuple(stratified_split(labels, 0.2, seed)[1]) for seed in range(5)}
+    assert len(groups) == 5
+
+
+def test_stratified_split_takes_members_from_everywhere():
+    """Sorted files must not be divided into early and late ones."""
+    chosen = np.concatenate(
+        [stratified_split(np.zeros(100), 0.2, seed)[1] for seed in range(200)]
+    )
+    counts = np.bincount(chosen, minlength=100)
+    # Binomial: 40 on average, with a deviation of 5.7.
+    assert counts.min() > 10
+    assert counts.max() < 70

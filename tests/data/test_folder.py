@@ -1,0 +1,430 @@
+"""Tests of framework/data/folder.py."""
+
+import io
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from framework.data.folder import Files, folder
+from framework.errors import RunError, UsageError
+
+COLOUR = (200, 50, 30)
+UNREADABLE = b"\xff\xd8\xff this is no image"
+
+
+def photograph(seed=0, size=(12, 9)):
+    """Returns something smooth, which survives JPEG compression."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    coarse = generator.integers(0, 256, (3, 3, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
+def encoded(image, kind):
+    content = io.BytesIO()
+    image.save(content, kind)
+    return content.getvalue()
+
+
+def write(root, counts, kind="JPEG", suffix=".jpg"):
+    """Writes so many images into each of the folders."""
+    for name, count in counts.items():
+        (root / name).mkdir(parents=True)
+        for index in range(count):
+            content = encoded(photograph(seed=len(name) * 100 + index), kind)
+            (root / name / f"{index:03}{suffix}").write_bytes(content)
+    return root
+
+
+def ignore(done, total):
+    """Wants no progress."""
+
+
+def names_of(split, root):
+    return [path.removeprefix(f"{root}/") for path in split.images.paths]
+
+
+def test_divides_a_folder_of_classes(tmp_path):
+    write(tmp_path, {"b": 10, "a": 20, "C": 5})
+    dataset = folder(str(tmp_path), size=8)
+    assert dataset.class_names == ("C", "a", "b")
+    assert dataset.image_shape == (8, 8, 3)
+    assert np.bincount(dataset.train.labels).tolist() == [4, 16, 8]
+    assert np.bincount(dataset.validation.labels).tolist() == [1, 4, 2]
+    assert dataset.notes == ()
+    both = []
+    for split in (dataset.train, dataset.validation):
+        names = names_of(split, tmp_path)
+        assert split.labels.dtype == np.int32
+        assert [dataset.class_names.index(name[0]) for name in names] == list(
+            split.labels
+        )
+        both += names
+    assert len(set(both)) == 35
+
+
+def test_division_depends_on_the_seed(tmp_path):
+    write(tmp_path, {"a": 20, "b": 20})
+    once, again, other = (
+        folder(str(tmp_path), seed=seed).validation.images.paths for seed in (0, 0, 1)
+    )
+    assert once == again
+    assert once != other
+
+
+@pytest.mark.parametrize("held_out", ["validation", "val", "valid", "test"])
+def test_takes_a_division_that_is_there(tmp_path, held_out):
+    write(tmp_path / "train", {"a": 3, "b": 2})
+    write(tmp_path / held_out, {"a": 1, "b": 2})
+    dataset = folder(str(tmp_path))
+    assert len(dataset.train) == 5
+    assert names_of(dataset.validation, tmp_path / held_out) == [
+        "a/000.jpg",
+        "b/000.jpg",
+        "b/001.jpg",
+    ]
+    assert dataset.validation.labels.tolist() == [0, 1, 1]
+    # That a test set is validated on must not go unnoticed.
+    assert len(dataset.notes) == (held_out != "validation")
+
+
+def test_prefers_validation_to_test(tmp_path):
+    for name in ("train", "test", "validation"):
+        write(tmp_path / name, {"a": 1, "b": 1})
+    assert "validation/a" in folder(str(tmp_path)).validation.images.paths[0]
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    write(tmp_path, {"plane": 5, "train": 5})
+    (tmp_path / "train/.cache").mkdir()
+    assert folder(str(tmp_path)).class_names == ("plane", "train")
+
+
+def test_ignores_other_files_and_counts_them(tmp_path):
+    write(tmp_path, {"a": 5, "b": 5})
+    shutil.copy(tmp_path / "a/000.jpg", tmp_path / "a/._000.jpg")
+    (tmp_path / "a/Thumbs.db").write_bytes(b"")
+    (tmp_path / "b/deeper.jpg").mkdir()
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / "LICENCE").write_text("free")
+    dataset = folder(str(tmp_path))
+    assert dataset.class_names == ("a", "b")
+    assert len(dataset.train) + len(dataset.validation) == 10
+    assert len(dataset.notes) == 1
+    assert dataset.notes[0].startswith("5 entries of")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".JPG", ".jpeg", ".JpEg", ".png", ".PNG"])
+def test_takes_these_names_of_files(tmp_path, suffix):
+    write(tmp_path, {"a": 3, "b": 3}, "PNG", suffix)
+    dataset = folder(str(tmp_path), size=4, validation=0.4)
+    # What a file holds counts, not what it is called.
+    assert dataset.train.in_memory(ignore).images.shape == (4, 4, 4, 3)
+
+
+def test_names_need_not_be_ascii(tmp_path):
+    write(tmp_path, {"rosé": 3, "日本 blue": 3}, suffix=" é.jpg")
+    dataset = folder(str(tmp_path), size=4, validation=0.4)
+    assert dataset.class_names == ("rosé", "日本 blue")
+    dataset.train.in_memory(ignore)
+
+
+def test_names_need_not_be_text(tmp_path):
+    write(tmp_path, {"a": 2})
+    try:
+        (tmp_path / "a/000.jpg").rename(tmp_path / "a/\udce9.jpg")
+    except OSError:
+        pytest.skip("not a file system of bytes")
+    paths = tuple(str(path) for path in (tmp_path / "a").iterdir())
+    assert Files(paths, (4, 4)).load(ignore).shape == (2, 4, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("counts", "options", "error", "message"),
+    [
+        (None, {}, UsageError, "does not exist"),
+        ({}, {}, UsageError, "has no folders in it; each class must have its own"),
+        ({".hidden": 3}, {}, UsageError, "has no folders in it"),
+        ({"a": 3, "empty": 0, "c": 0}, {}, RunError, "no readable images of 'c', 'em"),
+        ({"a": 0, "b": 0}, {}, RunError, "no .jpg, .jpeg or .png files in its folders"),
+        ({"alone": 3}, {}, RunError, "has one class only, 'alone'; add another"),
+        ({"train/a": 3, "train/b": 3}, {}, UsageError, "'train' but none of valid"),
+        (
+            {"train/a": 1, "train/b": 1, "test": 3},
+            {},
+            UsageError,
+            "/test' has no folders in it",
+        ),
+        (
+            {"train/a": 1, "train/b": 1, "val/a": 1},
+            {},
+            RunError,
+            "has one class only, 'a'",
+        ),
+        (
+            {"train/a": 1, "train/b": 1, "val/a": 1, "val/B": 1},
+            {},
+            RunError,
+            "class 'B' is in 'val' but not in 'train'",
+        ),
+        (
+            {"train/a": 1, "train/b": 1, "train/c": 1, "test/a": 1, "test/b": 1},
+            {},
+            RunError,
+            "class 'c' is in 'train' but not in 'test'",
+        ),
+        ({"a": 2, "b": 2}, {}, UsageError, "validation=0.2 of 4 images is none"),
+        ({"a": 2, "b": 2}, {"validation": 0}, UsageError, "validation must be between"),
+        ({"a": 2, "b": 2}, {"validation": 1.0}, UsageError, "between 0 and 1, not 1.0"),
+        ({"a": 2, "b": 2}, {"size": 0}, UsageError, r"or \(height, width\), not 0"),
+        ({"a": 2, "b": 2}, {"size": (4, 5, 6)}, UsageError, r"not \(4, 5, 6\)"),
+        ({"a": 2, "b": 2}, {"size": 8.0}, UsageError, "size must be pixels"),
+        ({"a": 2, "b": 2}, {"size": "8"}, UsageError, "size must be pixels"),
+        ({"a": 2, "b": 2}, {"channels": 4}, UsageError, "channels must be 1 or 3"),
+    ],
+)
+def test_refuses(tmp_path, counts, options, error, message):
+    root = tmp_path / "images"
+    if counts is not None:
+        root.mkdir()
+        write(root, counts)
+    with pytest.raises(error, match=message) as caught:
+        folder(str(root), **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_refuses_a_file(tmp_path):
+    (tmp_path / "some.zip").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"some.zip' is not a folder"):
+        folder(str(tmp_path / "some.zip"))
+
+
+def test_notes_classes_without_images_to_validate_on(tmp_path):
+    write(tmp_path, {"a": 10, "rare": 2})
+    dataset = folder(str(tmp_path))
+    assert dataset.validation.labels.tolist() == [0, 0]
+    assert dataset.notes == ("no images to validate on of 'rare'",)
+
+
+def plain(mode, kind="PNG"):
+    return encoded(Image.new("RGB", (8, 8), COLOUR).convert(mode), kind)
+
+
+def transparent(mode):
+    return encoded(Image.new("RGBA", (8, 8), (*COLOUR, 0)).convert(mode), "PNG")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected", "tolerance"),
+    [
+        (plain("RGB"), COLOUR, 0),
+        (plain("RGB", "JPEG"), COLOUR, 3),
+        (plain("CMYK", "JPEG"), COLOUR, 3),
+        (plain("L"), (93, 93, 93), 0),
+        (plain("L", "JPEG"), (93, 93, 93), 1),
+        (encoded(Image.new("RGB", (8, 8), COLOUR).quantize(4), "PNG"), COLOUR, 0),
+        (transparent("RGBA"), COLOUR, 0),
+        (transparent("LA"), (93, 93, 93), 0),
+        (encoded(Image.new("1", (8, 8), 1), "PNG"), (255, 255, 255), 0),
+        # 16 bits; 140 is their upper half.
+        (
+            encoded(Image.fromarray(np.full((8, 8), 36000, np.uint16)), "PNG"),
+            (140, 140, 140),
+            1,
+        ),
+    ],
+    ids=[
+        "rgb",
+        "rgb_jpeg",
+        "cmyk_jpeg",
+        "grey",
+        "grey_jpeg",
+        "palette",
+        "rgba",
+        "grey_alpha",
+        "1_bit",
+        "16_bits",
+    ],
+)
+@pytest.mark.parametrize("size", [8, 5])
+def test_colours_of_all_kinds(tmp_path, content, expected, tolerance, size):
+    path = tmp_path / "image"
+    path.write_bytes(content)
+    image = Files((str(path),), (size, size)).load(ignore)[0]
+    wanted = np.broadcast_to(expected, (size, size, 3))
+    np.testing.assert_allclose(image, wanted, atol=tolerance)
+    grey = Files((str(path),), (size, size), channels=1).load(ignore)[0]
+    brightness = np.dot(expected, (0.299, 0.587, 0.114))
+    np.testing.assert_allclose(
+        grey, np.full((size, size, 1), brightness), atol=tolerance + 1
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(9, 12), (4, 7), (30, 30)])
+def test_element_and_load_agree_bit_for_bit(tmp_path, size, channels):
+    paths = []
+    for index, shape in enumerate([(12, 9), (9, 12), (40, 31), (5, 6), (1, 1)]):
+        for kind in ("PNG", "JPEG"):
+            path = tmp_path / f"{index}.{kind}"
+            path.write_bytes(encoded(photograph(index, shape), kind))
+            paths.append(str(path))
+    files = Files(tuple(paths), size, channels)
+    loaded = files.load(ignore)
+    assert loaded.dtype == files.dtype
+    assert loaded.shape == files.shape == (10, *size, channels)
+
+    dataset = tf.data.Dataset.range(10).map(files.element)
+    assert dataset.element_spec == tf.TensorSpec((*size, channels), tf.uint8)
+    np.testing.assert_array_equal(np.stack(list(dataset.as_numpy_iterator())), loaded)
+    for index in (0, 9):
+        eager = files.element(tf.constant(index, tf.int32))
+        np.testing.assert_array_equal(eager, loaded[index])
+
+
+def test_an_image_of_the_right_size_is_untouched(tmp_path):
+    image = photograph(1, (12, 9))
+    (tmp_path / "image.png").write_bytes(encoded(image, "PNG"))
+    loaded = Files((str(tmp_path / "image.png"),), (9, 12)).load(ignore)
+    np.testing.assert_array_equal(loaded[0], np.asarray(image))
+
+
+def test_making_smaller_averages(tmp_path):
+    """Without smoothing, a fine pattern would become all black or all white."""
+    pattern = np.indices((32, 32)).sum(axis=0) % 2 * np.uint8(255)
+    (tmp_path / "image.png").write_bytes(
+        encoded(Image.fromarray(pattern.astype(np.uint8)), "PNG")
+    )
+    loaded = Files((str(tmp_path / "image.png"),), (4, 4)).load(ignore)
+    assert abs(loaded.astype(int) - 128).max() < 8
+
+
+def test_element_is_made_of_plain_ops(tmp_path):
+    """A function of this process could not be called by another."""
+    write(tmp_path, {"a": 2})
+    paths = tuple(str(path) for path in sorted((tmp_path / "a").iterdir()))
+    files = Files(paths, (4, 4))
+    signature = [tf.TensorSpec((), tf.int32)]
+    graph = tf.function(files.element, signature).get_concrete_function().graph
+    kinds = {node.op for node in graph.as_graph_def().node}
+    for function in graph.as_graph_def().library.function:
+        kinds |= {node.op for node in function.node_def}
+    assert not [kind for kind in kinds if "PyFunc" in kind]
+    assert {"ReadFile", "DecodeImage"} <= kinds
+
+
+def test_load_tells_how_far_it_is(tmp_path):
+    (tmp_path / "image.png").write_bytes(encoded(photograph(), "PNG"))
+    told = []
+    files = Files((str(tmp_path / "image.png"),) * 230, (4, 4))
+    files.load(lambda *progress: told.append(progress))
+    assert told == [(100, 230), (200, 230), (230, 230)]
+
+
+def test_take_keeps_the_given_order(tmp_path):
+    files = Files(("a", "b", "c", "d"), (4, 5), 1)
+    assert files.take(np.array([2, 0])) == Files(("c", "a"), (4, 5), 1)
+
+
+def truncated(kind):
+    content = encoded(photograph(size=(64, 64)), kind)
+    return content[: len(content) // 2]
+
+
+DAMAGED = {
+    "empty": b"",
+    "other": b"<html>404</html>",
+    "almost": UNREADABLE,
+    "half_jpeg": truncated("JPEG"),
+    "half_png": truncated("PNG"),
+    "tail": encoded(photograph(size=(64, 64)), "JPEG")[:-2],
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_load_names_the_file_that_is_damaged(tmp_path, content):
+    write(tmp_path, {"a": 8, "b": 8})
+    (tmp_path / "b/003.jpg").write_bytes(content)
+    files = folder(str(tmp_path), size=8).train.images
+    bad = str(tmp_path / "b/003.jpg")
+    files = Files((*(path for path in files.paths if path != bad), bad), (8, 8))
+    with pytest.raises(RunError) as caught:
+        files.load(ignore)
+    message = str(caught.value)
+    assert message.startswith(f"{bad} is not a whole JPEG or PNG file")
+    assert "skip_corrupt=True" in message
+    assert "\n" not in message
+
+
+def test_load_names_the_first_of_several(tmp_path):
+    write(tmp_path, {"a": 20})
+    paths = tuple(str(path) for path in sorted((tmp_path / "a").iterdir()))
+    for index in (7, 8, 15):
+        (tmp_path / f"a/{index:03}.jpg").write_bytes(UNREADABLE)
+    with pytest.raises(RunError, match=r"a/007.jpg is not a whole"):
+        Files(paths, (4, 4)).load(ignore)
+
+
+def test_load_tells_of_a_file_that_has_gone(tmp_path):
+    with pytest.raises(RunError, match=r"gone.jpg cannot be read \(.*No such file"):
+        Files((str(tmp_path / "gone.jpg"),), (4, 4)).load(ignore)
+
+
+@pytest.mark.parametrize(
+    "bad", [[], [0], [39], [0, 1, 2], [3, 5, 20, 21, 22, 39], list(range(40))]
+)
+def test_corrupt_finds_them_all(tmp_path, bad):
+    write(tmp_path, {"a": 40})
+    for index in bad:
+        (tmp_path / f"a/{index:03}.jpg").write_bytes(UNREADABLE)
+    paths = tuple(str(path) for path in sorted((tmp_path / "a").iterdir()))
+    assert Files(paths, (4, 4)).corrupt().tolist() == bad
+
+
+def test_skips_corrupt_files_and_says_so(tmp_path, caplog):
+    write(tmp_path, {"a": 30, "b": 10})
+    bad = [f"a/{index:03}.jpg" for index in range(0, 24, 2)]
+    for name in bad:
+        (tmp_path / name).write_bytes(UNREADABLE)
+    with caplog.at_level("WARNING", logger="absl"):
+        dataset = folder(str(tmp_path), size=4, skip_corrupt=True)
+    left = names_of(dataset.train, tmp_path) + names_of(dataset.validation, tmp_path)
+    assert len(left) == 28
+    assert not set(left) & set(bad)
+    (note,) = dataset.notes
+    assert note.startswith("12 unreadable files left out: ")
+    assert note.count(".jpg") == 10
+    assert note.endswith(", ...")
+    for split in (dataset.train, dataset.validation):
+        assert split.in_memory(ignore).images.shape == (len(split), 4, 4, 3)
+        names = names_of(split, tmp_path)
+        assert ["ab".index(name[0]) for name in names] == split.labels.tolist()
+
+
+def test_skips_in_both_folders(tmp_path):
+    for part in ("train", "validation"):
+        write(tmp_path / part, {"a": 2, "b": 2})
+        (tmp_path / part / "b/001.jpg").write_bytes(UNREADABLE)
+    dataset = folder(str(tmp_path), skip_corrupt=True)
+    assert dataset.train.labels.tolist() == dataset.validation.labels.tolist()
+    assert dataset.train.labels.tolist() == [0, 0, 1]
+    assert len(dataset.notes) == 2
+
+
+def test_skipping_nothing_changes_nothing(tmp_path):
+    write(tmp_path, {"a": 5, "b": 5})
+    strict, lenient = (
+        folder(str(tmp_path), skip_corrupt=skip) for skip in (False, True)
+    )
+    assert strict.train.images == lenient.train.images
+    assert lenient.notes == ()
+
+
+def test_refuses_a_class_that_is_all_corrupt(tmp_path):
+    write(tmp_path, {"a": 5, "b": 2})
+    for index in range(2):
+        (tmp_path / f"b/{index:03}.jpg").write_bytes(UNREADABLE)
+    with pytest.raises(RunError, match="has no readable images of 'b'"):
+        folder(str(tmp_path), skip_corrupt=True)
