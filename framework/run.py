@@ -44,7 +44,7 @@ from framework.report import Reports, console
 from framework.report.files import Files
 from framework.report.tensorboard import TensorBoard
 
-ModelFunction = Callable[[tuple[int, int, int], int], keras.Model]
+ModelFunction = Callable[[tuple[int, int, int], int], "keras.Model"]
 
 # So many training images are also evaluated as validation images are.
 _CLEAN_IMAGES = 5_000

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+# Fresh, dark and light leaves.
 _GREENS = ((0.30, 0.50, 0.18), (0.24, 0.42, 0.18), (0.38, 0.55, 0.24))
 # Petals next to each other are this part of a turn apart on the sine that makes them
 # irregular: the golden section, so that the pattern does not show.
@@ -162,6 +163,7 @@ def _outline(u: np.ndarray, lens: np.ndarray, point: float) -> np.ndarray:
 
 
 def petals(polar: Polar, ring: Ring) -> Shape:
+    """Returns the petals of a ring, each from the middle to its tip."""
     turns = polar.angle * (ring.count / np.float32(2 * np.pi)) + ring.turn
     number = np.rint(turns)
     odd = _oddness(number, ring.count, ring.turn)
@@ -202,6 +204,7 @@ def whorl(
 
 
 def side_view(view: View, blade: Blade) -> Shape:
+    """Returns a petal or leaf between its two ends."""
     x, y = view.x - blade.base[0], view.y - blade.base[1]
     run, rise = blade.tip[0] - blade.base[0], blade.tip[1] - blade.base[1]
     square = np.float32(1) * run * run + rise * rise
@@ -248,6 +251,7 @@ def shadow(canvas: np.ndarray, polar: Polar) -> None:
 def stem(
     canvas: np.ndarray, view: View, draws: Draws, width: float, top: float = 0.0
 ) -> None:
+    """Paints a bent stem from `top` radii below the middle downwards."""
     bend = draws.between(-0.12, 0.12)
     below = np.clip(view.y - np.float32(top), 0, None)
     off = (view.x - bend * below * below) / np.float32(width)

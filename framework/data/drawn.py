@@ -98,8 +98,10 @@ class _Source:
     split: str
 
     def stream(self, name: str) -> np.random.Generator:
+        """Returns the stream of one concern, from its beginning."""
         number = len(_SPLITS) * _STREAMS.index(name) + _SPLITS.index(self.split)
-        return np.random.Generator(np.random.Philox(key=[self.seed, number]))
+        key = np.array([self.seed, number], np.uint64)
+        return np.random.Generator(np.random.Philox(key=key))
 
 
 def drawn_flowers(
@@ -159,7 +161,7 @@ def drawn_flowers(
         imbalance: How many times rarer the last species is than the first in training,
             with equal ratios between; 1 for none.
         duplicates: Share of the validation images that show a training image again,
-            but for the noise and a third of a pixel.
+            under the same conditions but for the noise and a third of a pixel.
 
     Returns:
         Images uint8 [N, size, size, 3] with their labels.
@@ -167,40 +169,57 @@ def drawn_flowers(
     Raises:
         UsageError: An argument is not in its range.
     """
-    given = dict(locals())
-    for name, value in given.items():
-        if value is not None or not name.startswith("validation_"):
-            _check(name, value)
-    names = [field.name for field in dataclasses.fields(Conditions)]
-    same = Conditions(**{name: given[name] for name in names})
-    own = {name: given[f"validation_{name}"] for name in names}
-    own = {name: value for name, value in own.items() if value is not None}
-    source, check_source = _Source(seed, "train"), _Source(seed, "validation")
-
-    scenes = _scenes(train, same, imbalance, source)
-    check_scenes = _scenes(
-        validation, dataclasses.replace(same, **own), 1.0, check_source
+    _check(train=train, validation=validation, size=size, seed=seed)
+    _check(label_noise=label_noise, mislabelled=mislabelled)
+    _check(imbalance=imbalance, duplicates=duplicates)
+    conditions = Conditions(
+        light, temperature, angle, scale, position, background, blur, noise
     )
-    check_scenes = _duplicate(check_scenes, scenes, duplicates, check_source)
+    _check(**dataclasses.asdict(conditions))
+    others = _given(
+        validation_light=validation_light,
+        validation_temperature=validation_temperature,
+        validation_angle=validation_angle,
+        validation_scale=validation_scale,
+        validation_position=validation_position,
+        validation_background=validation_background,
+        validation_blur=validation_blur,
+        validation_noise=validation_noise,
+    )
+
+    source = _Source(seed, "train")
+    scenes = _scenes(train, conditions, imbalance, source)
     labels = _plant(scenes.species, label_noise, mislabelled, source)
+    training = Split(_render(scenes, size, source), labels)
+
+    source = _Source(seed, "validation")
+    others = dataclasses.replace(conditions, **others)
+    unseen = _scenes(validation, others, 1.0, source)
+    unseen = _duplicate(unseen, scenes, duplicates, source)
     return Dataset(
         name="drawn_flowers",
-        train=Split(_render(scenes, size, source), labels),
-        validation=Split(
-            _render(check_scenes, size, check_source), check_scenes.species
-        ),
+        train=training,
+        validation=Split(_render(unseen, size, source), unseen.species),
         class_names=flower.SPECIES,
     )
 
 
-def _check(name: str, value: float) -> None:
-    low, high = _RANGES[name.removeprefix("validation_")]
-    whole = name in _WHOLE
-    fits = isinstance(value, int if whole else (int, float))
-    if isinstance(value, bool) or not fits or not low <= value <= high:
-        kind = "a whole number" if whole else "a number"
-        span = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
-        raise UsageError(f"{name} must be {kind} {span}, not {value!r}")
+def _given(**values: float | None) -> dict[str, float]:
+    """Returns the checked values that are not None, under the names for training."""
+    given = {name: value for name, value in values.items() if value is not None}
+    _check(**given)
+    return {name.removeprefix("validation_"): value for name, value in given.items()}
+
+
+def _check(**values: float) -> None:
+    for name, value in values.items():
+        low, high = _RANGES[name.removeprefix("validation_")]
+        whole = name in _WHOLE
+        fits = isinstance(value, int if whole else (int, float))
+        if isinstance(value, bool) or not fits or not low <= value <= high:
+            kind = "a whole number" if whole else "a number"
+            span = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
+            raise UsageError(f"{name} must be {kind} {span}, not {value!r}")
 
 
 def _scenes(
@@ -265,8 +284,8 @@ def _plant(
 ) -> np.ndarray:
     """Returns the labels, int32 [N], with the faults that were asked for."""
     labels = species.copy()
-    is_, called = (flower.SPECIES.index(name) for name in MISLABELLED)
-    members = np.flatnonzero(species == is_)
+    true, called = (flower.SPECIES.index(name) for name in MISLABELLED)
+    members = np.flatnonzero(species == true)
     wrong = _chosen(len(members), mislabelled, source.stream("mislabelled"))
     labels[members[wrong]] = called
     wrong = _chosen(len(species), label_noise, source.stream("wrong"))

@@ -9,8 +9,7 @@ import numpy as np
 from framework.data import botany
 
 # How many numbers from 0 to 1 describe one flower: what the hungriest painter takes.
-FORM_DRAWS = 40
-
+FORM_DRAWS = 30
 # Repeated colours are more frequent. Each is shared by several species, so that the
 # colour alone does not tell which flower it is.
 _WHITE, _CREAM, _YELLOW = (0.96, 0.95, 0.93), (0.97, 0.92, 0.74), (0.98, 0.83, 0.14)
