@@ -274,6 +274,5 @@ def leaves(
             base, tip = (0.0, 1.9), (0.75 * out, 0.3 + lift)
         blade = Blade(base, tip, side * draws.between(0.0, 0.2), 0.22, 0.6)
         leaf = side_view(view, blade)
-        shade = relief(leaf, veins=12, depth=0.05) * (0.75 + 0.3 * leaf.along)
-        shade *= 1 - 0.25 * np.exp(-60 * leaf.across * leaf.across)
+        shade = relief(leaf, veins=9, depth=0.08) * (0.75 + 0.3 * leaf.along)
         over(canvas, leaf.alpha, colour * shade)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -191,6 +192,7 @@ def _smooth(grid: np.ndarray, size: int) -> np.ndarray:
     return down @ grid @ np.ascontiguousarray(across.T)
 
 
+@functools.cache
 def _spread(size: int, count: int, sigma: float) -> np.ndarray:
     """Returns the weights of `count` points in each of `size` places, [size, count]."""
     places = np.linspace(0, count - 1, size, dtype=np.float32)

@@ -1,0 +1,21 @@
+"""What all tests share: two logical CPU devices, made before TensorFlow computes."""
+
+import pytest
+import tensorflow as tf
+from hypothesis import settings
+
+settings.register_profile("tests", deadline=None, max_examples=25, derandomize=True)
+settings.load_profile("tests")
+
+_CPU = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(
+    _CPU, [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+
+@pytest.fixture(scope="session")
+def mirrored():
+    """A strategy over both devices; one for all tests, as two would share collectives."""
+    from framework import distribute
+
+    return distribute.build("mirrored", 2)
