@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
 
 from framework import spec
+from framework.errors import UsageError
 
 # Weight decay is decoupled from the gradient (Loshchilov & Hutter, 2019) in all.
 
@@ -113,7 +113,15 @@ def build(text: str) -> Callable[[], keras.optimizers.Optimizer]:
     """
     call = spec.single(text)
     function = spec.look_up(call, OPTIMIZERS, "optimizer")
-    return functools.partial(function, **spec.arguments(call, function))
+    arguments = spec.arguments(call, function)
+
+    def make() -> keras.optimizers.Optimizer:
+        try:
+            return function(**arguments)
+        except ValueError as problem:
+            raise UsageError(f"--optimizer: {problem}") from None
+
+    return make
 
 
 def prepare(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -132,7 +132,9 @@ def run(
     plan = _plan(config, feed.per_epoch)
 
     state = _state(config, plan, strategy, dataset, model)
-    state.learning_rate.check(metric_names(dataset.class_names, len(rows.dev) > 0))
+    names = metric_names(dataset.class_names, has_dev=len(rows.dev) > 0)
+    state.learning_rate.check(names)
+    _check_monitor(config.monitor, names)
     objective = _objective(config, state.model, dataset, rows)
     update = Update(config.clip_norm, config.ema)
     loop = TrainLoop(state, objective, update, feed, config.seed, config.jit)
@@ -175,6 +177,11 @@ def run(
             Reports(reports),
             dataset.class_names,
         )
+    except tf.errors.OpError:
+        # If it comes from a stream, it does not say from which file.
+        for split in (dataset.train, dataset.validation):
+            split.check()
+        raise
     finally:
         lines.stopped()
     lines.summary(history, config.workdir)
@@ -203,6 +210,14 @@ def _check_batch_size(config: Config, images: int, replicas: int) -> None:
         )
     if config.jit and replicas > 1:
         raise UsageError("jit works on one device only; leave out --jit or --devices")
+
+
+def _check_monitor(name: str, names: Sequence[str]) -> None:
+    if name not in names:
+        raise UsageError(
+            f"monitor must be a metric of an evaluation, not {name!r}; there are "
+            f"{', '.join(names)}"
+        )
 
 
 def _batches(

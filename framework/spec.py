@@ -19,6 +19,18 @@ from framework.errors import UsageError
 
 # A quoted string, which stays as it is, or a length with its unit.
 _TOKEN = re.compile(r"""("[^"]*"|'[^']*')|((?<![\w.])(?:\d+\.?\d*|\.\d+)(?:ep\b|%))""")
+# What a literal may be for a hint. A length is a number or, with a unit, a string.
+_TYPES = {
+    "bool": (bool,),
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "None": (type(None),),
+    "Duration": (int, float, str),
+}
+_COLLECTION = re.compile(r"(?:Sequence|tuple|list)\[(.*)\]")
+# Not one within brackets.
+_OUTER_BAR = re.compile(r"\|(?![^\[]*\])")
 _OPERATORS = {ast.Add: "+", ast.Mult: "*"}
 
 
@@ -128,18 +140,19 @@ def arguments(
     Raises:
         UsageError: They do not fit the parameters, which are then listed.
     """
-    signature = inspect.signature(function)
-    free = [
-        parameter.replace(annotation=inspect.Parameter.empty)
-        for parameter in list(signature.parameters.values())[given:]
-    ]
-    signature = inspect.Signature(free)
+    free = list(inspect.signature(function).parameters.values())[given:]
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in free]
+    signature = inspect.Signature(bare)
     try:
-        return dict(signature.bind(*call.args, **call.kwargs).arguments)
+        values = dict(signature.bind(*call.args, **call.kwargs).arguments)
+        for parameter in free:
+            if parameter.name in values:
+                _check_type(parameter, values[parameter.name])
     except TypeError as problem:
         usage = f"{call.name}{signature}"
         message = f"{call.name}: {problem}; its arguments are {usage}"
         raise error(call.text, call.column, message) from None
+    return values
 
 
 def build(call: Call, table: Mapping[str, Any], family: str) -> Any:
@@ -155,6 +168,36 @@ def build(call: Call, table: Mapping[str, Any], family: str) -> Any:
     except (TypeError, ValueError) as problem:
         message = f"{call.name}: {problem}"
         raise error(call.text, call.column, message) from None
+
+
+def _check_type(parameter: inspect.Parameter, value: Any) -> None:
+    """Refuses a value that is not of the type a parameter is hinted with.
+
+    Hints are read as text: evaluating them would import what they name.
+
+    Raises:
+        TypeError: It is of another type.
+    """
+    hint = parameter.annotation
+    if hint is parameter.empty:
+        return
+    text = hint if isinstance(hint, str) else getattr(hint, "__name__", str(hint))
+    options = [option.strip() for option in _OUTER_BAR.split(text)]
+    if not any(_fits(value, option) for option in options):
+        raise TypeError(f"{parameter.name} must be {text}, not {value!r}")
+
+
+def _fits(value: Any, hint: str) -> bool:
+    """Returns whether a value is of a hinted type; of an unknown one all are."""
+    if hint in _TYPES:
+        return type(value) in _TYPES[hint]
+    collection = _COLLECTION.fullmatch(hint)
+    if not collection:
+        return True
+    items = [item.strip() for item in collection[1].split(",")]
+    return isinstance(value, (tuple, list)) and all(
+        _fits(element, items[0]) for element in value
+    )
 
 
 class _Parser:

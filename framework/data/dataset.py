@@ -37,6 +37,13 @@ class Images(Protocol):
     def take(self, indices: np.ndarray) -> Images:
         """Returns those at the indices, in their order."""
 
+    def check(self) -> None:
+        """Reads all of them.
+
+        Raises:
+            RunError: One cannot be read; it is named.
+        """
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
@@ -66,6 +73,15 @@ class Split:
         if isinstance(self.images, np.ndarray):
             return self
         return Split(self.images.load(progress), self.labels)
+
+    def check(self) -> None:
+        """Reads all images that are not in memory.
+
+        Raises:
+            RunError: One cannot be read; it is named.
+        """
+        if not isinstance(self.images, np.ndarray):
+            self.images.check()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -176,7 +176,7 @@ def drawn_flowers(
         light, temperature, angle, scale, position, background, blur, noise
     )
     _check(**dataclasses.asdict(conditions))
-    others = _given(
+    changes = _given(
         validation_light=validation_light,
         validation_temperature=validation_temperature,
         validation_angle=validation_angle,
@@ -193,8 +193,8 @@ def drawn_flowers(
     training = Split(_render(scenes, size, source), labels)
 
     source = _Source(seed, "validation")
-    others = dataclasses.replace(conditions, **others)
-    unseen = _scenes(validation, others, 1.0, source)
+    conditions = dataclasses.replace(conditions, **changes)
+    unseen = _scenes(validation, conditions, 1.0, source)
     unseen = _duplicate(unseen, scenes, duplicates, source)
     return Dataset(
         name="drawn_flowers",

@@ -143,12 +143,7 @@ class Files:
         """
         images, total = np.empty(self.shape, self.dtype), len(self.paths)
         for index, image in enumerate(self._read()):
-            if isinstance(image, tf.errors.OpError):
-                raise RunError(
-                    f"{self.paths[index]} {_reason(image)}; repair or delete it, or "
-                    "leave such files out by skip_corrupt=True"
-                )
-            images[index] = image
+            images[index] = self._whole(index, image)
             if (index + 1) % _PROGRESS_EVERY == 0 or index + 1 == total:
                 progress(index + 1, total)
         return images
@@ -158,11 +153,31 @@ class Files:
         paths = tuple(self.paths[index] for index in indices)
         return dataclasses.replace(self, paths=paths)
 
+    def check(self) -> None:
+        """Reads all files.
+
+        Raises:
+            RunError: One cannot be read; it is named.
+        """
+        for index, image in enumerate(self._read()):
+            self._whole(index, image)
+
     def corrupt(self) -> np.ndarray:
         """Returns the indices of the files that cannot be read, int64; reads all."""
         images = enumerate(self._read())
         bad = [index for index, image in images if not isinstance(image, np.ndarray)]
         return np.array(bad, np.int64)
+
+    def _whole(
+        self, index: int, image: np.ndarray | tf.errors.OpError
+    ) -> np.ndarray:
+        """Returns an image, or refuses what is none."""
+        if isinstance(image, tf.errors.OpError):
+            raise RunError(
+                f"{self.paths[index]} {_reason(image)}; repair or delete it, or "
+                "leave such files out by skip_corrupt=True"
+            )
+        return image
 
     def _read(self) -> Iterator[np.ndarray | tf.errors.OpError]:
         """Yields each image in order, or what is wrong with its file."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 
@@ -44,7 +45,22 @@ def build(text: str) -> Callable[[tuple[int, int, int], int], keras.Model]:
     call = spec.single(text)
     function = spec.look_up(call, table, "model")
     arguments = spec.arguments(call, function, given=2)
-    return functools.partial(function, **arguments)
+    if reference:
+        return functools.partial(function, **arguments)
+    return functools.partial(_own, function, arguments)
+
+
+def _own(
+    function: Callable[..., keras.Model],
+    arguments: Mapping[str, Any],
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+) -> keras.Model:
+    """Makes a model of the table, for whose values Keras has the best words."""
+    try:
+        return function(image_shape, num_classes, **arguments)
+    except ValueError as problem:
+        raise UsageError(f"--model: {problem}") from None
 
 
 def check(

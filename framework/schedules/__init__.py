@@ -52,9 +52,11 @@ def _part(call: spec.Call, function: Callable[..., Any]) -> Part:
     parameters = spec.arguments(named, function, given=2)
     try:
         duration = None if length is None else Duration.parse(length)
+        part = Part(function, parameters, duration)
+        part.settings()
     except UsageError as problem:
         raise spec.error(call.text, call.column, f"{call.name}: {problem}") from None
-    return Part(function, parameters, duration)
+    return part
 
 
 __all__ = [

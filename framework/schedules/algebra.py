@@ -93,7 +93,7 @@ class Part(Schedule):
         total = float(steps if own is None else own)
         parameters = {
             name: clock.steps(value) if isinstance(value, Duration) else value
-            for name, value in self._all_parameters().items()
+            for name, value in self.settings().items()
         }
 
         def curve(t: tf.Tensor) -> tf.Tensor:
@@ -106,8 +106,12 @@ class Part(Schedule):
         """See base class."""
         return iter(())
 
-    def _all_parameters(self) -> dict[str, Any]:
-        """Returns the parameters with defaults filled in and lengths understood."""
+    def settings(self) -> dict[str, Any]:
+        """Returns the parameters with defaults filled in and lengths understood.
+
+        Raises:
+            UsageError: A parameter must be a length, and is not.
+        """
         values = {}
         for parameter in list(inspect.signature(self.function).parameters.values())[2:]:
             value = self.parameters.get(parameter.name, parameter.default)

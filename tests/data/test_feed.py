@@ -1,0 +1,79 @@
+"""Tests of framework/data/feed.py."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from framework.data.batches import MemoryBatches, StreamBatches
+from framework.data.dataset import Split
+from framework.data.feed import Feed
+
+KINDS = [MemoryBatches, StreamBatches]
+
+
+def split():
+    images = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
+    return Split(images, np.arange(40, dtype=np.int32))
+
+
+@pytest.fixture(params=[1, 2], ids="{} replicas".format)
+def strategy(request):
+    if request.param == 1:
+        return tf.distribute.get_strategy()
+    return request.getfixturevalue("mirrored")
+
+
+def feed(kind, strategy, size=10, batch_size=4, seed=0, parts=1):
+    # Not the first ones, so that a mistaken index shows.
+    rows = np.arange(20, 20 + size)
+    return Feed(kind(split(), strategy), rows, batch_size, seed, parts)
+
+
+def labels(feed, steps):
+    """Returns the examples of some steps, in order: [steps, batch_size]."""
+    batches = feed.batches
+    strategy = batches.strategy
+    replicas = strategy.num_replicas_in_sync
+    result = []
+    for step in steps:
+        share = batches.take(feed.at(step), tf.constant(step % feed.per_epoch))
+        size = 4 // replicas
+
+        def local(share, size=size):
+            return batches.local(share, size)[1]
+
+        found = strategy.experimental_local_results(strategy.run(local, (share,)))
+        by_replica = np.stack(found).reshape(replicas, feed.parts, -1)
+        result.append(by_replica.transpose(1, 0, 2).ravel())
+    return np.array(result)
+
+
+def test_an_epoch_has_each_example_once_and_then_its_first(strategy):
+    found = labels(feed(MemoryBatches, strategy), range(3))
+    epoch = found.ravel()[:10]
+    np.testing.assert_array_equal(np.sort(epoch), np.arange(20, 30))
+    assert list(epoch) != sorted(epoch)
+    np.testing.assert_array_equal(found.ravel()[10:], epoch[:2])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_the_order_is_the_same_from_anywhere_on_anything(kind, parts, strategy):
+    one = tf.distribute.get_strategy()
+    expected = labels(feed(MemoryBatches, one), range(7))
+    for start in (0, 2, 3, 5):
+        found = labels(feed(kind, strategy, parts=parts), range(start, 7))
+        np.testing.assert_array_equal(found, expected[start:])
+
+
+def test_each_epoch_and_each_seed_has_its_own_order():
+    one = tf.distribute.get_strategy()
+    first = labels(feed(MemoryBatches, one), range(6)).reshape(2, 12)[:, :10]
+    assert not np.array_equal(*first)
+    other = labels(feed(MemoryBatches, one, seed=1), range(3)).ravel()[:10]
+    assert not np.array_equal(first[0], other)
+
+
+@pytest.mark.parametrize(("size", "expected"), [(4, 1), (5, 2), (8, 2), (9, 3)])
+def test_an_epoch_counts_a_ragged_batch(size, expected):
+    assert feed(MemoryBatches, tf.distribute.get_strategy(), size).per_epoch == expected
