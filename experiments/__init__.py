@@ -1,0 +1,1 @@
+"""Runnable experiments: each a short file with one CONFIG."""

@@ -27,7 +27,8 @@ def build(kind: str, devices: int = 0) -> tf.distribute.Strategy:
     # Collectives of two strategies in one process get in each other's way; a reduction
     # to one device has none, and gives the same sums.
     reduction = (
-        None if tf.config.list_physical_devices("GPU")
+        None
+        if tf.config.list_physical_devices("GPU")
         else tf.distribute.ReductionToOneDevice()
     )
     return tf.distribute.MirroredStrategy(_names(devices), reduction)

@@ -11,7 +11,7 @@ from framework.errors import UsageError
 _PATTERN = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(ep|%)?\s*")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Duration:
     """A length of training.
 
@@ -40,6 +40,8 @@ class Duration:
                 f"not {text!r}"
             )
         value, unit = float(match[1]), match[2] or ""
+        if math.isinf(value):
+            raise UsageError(f"a length must be finite, not {text}")
         if not unit and value != int(value):
             raise UsageError(f"a number of steps must be whole, not {text}")
         return cls(value, unit)
@@ -63,4 +65,8 @@ class Duration:
         return int(self.value)
 
     def __str__(self) -> str:
-        return f"{self.value:g}{self.unit}"
+        whole = int(self.value)
+        return f"{whole if whole == self.value else self.value}{self.unit}"
+
+    # As a spec has it, for the signatures in messages.
+    __repr__ = __str__

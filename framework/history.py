@@ -33,7 +33,6 @@ class History:
     def append(self, step: int, metrics: Mapping[str, float]) -> None:
         """Adds an evaluation, to the file as well."""
         row = {"step": step, **metrics}
-        self.rows.append(row)
         end = self._path.stat().st_size if self._path.exists() else 0
         with self._path.open("a") as file:
             try:
@@ -44,6 +43,7 @@ class History:
                 # A full disk takes half a line: better none.
                 os.truncate(self._path, end)
                 raise
+        self.rows.append(row)
 
     def cut_back(self, step: int) -> None:
         """Forgets evaluations after a step, from which the run goes on."""
@@ -66,7 +66,9 @@ class History:
 
 def direction(name: str) -> float:
     """Returns 1 if more of a metric is better, -1 if less is."""
-    return -1.0 if name.endswith(("loss", "ece", "error")) else 1.0
+    # What comes third is a class, as in validation/recall/floss.
+    metric = name.split("/")[:2][-1]
+    return -1.0 if metric.endswith(("loss", "ece", "error")) else 1.0
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 import sys
-import tempfile
 import types
 from collections.abc import Iterator
 from importlib import machinery
+
+from framework import quiet
 
 # Keras imports these where they are installed, for parts of it that nobody here uses:
 # together a third of the time that importing TensorFlow takes.
@@ -51,7 +51,8 @@ def _load(name: str) -> types.ModuleType:
     if not isinstance(sys.modules.get(name), _PutOff):
         return importlib.import_module(name)
     del sys.modules[name]
-    with _without(_NOT_NEEDED), _quiet():
+    # TensorFlow's start-up lines heed none of its own log settings.
+    with _without(_NOT_NEEDED), quiet.held_back():
         library = importlib.import_module(name)
         if name == "tensorflow":
             # The first look for devices complains of missing CUDA drivers.
@@ -69,23 +70,3 @@ def _without(names: tuple[str, ...]) -> Iterator[None]:
     finally:
         for name in hidden:
             sys.modules.pop(name, None)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Holds back what C++ code writes to stderr, and shows it if the import fails.
-
-    TensorFlow's start-up lines heed none of its own log settings.
-    """
-    with tempfile.TemporaryFile() as held:
-        stderr = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            held.seek(0)
-            os.write(stderr, held.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)

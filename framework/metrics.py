@@ -69,7 +69,7 @@ def summarize(predictions: Predictions, class_names: Sequence[str]) -> dict[str,
 
 
 def confusion(predictions: Predictions, num_classes: int) -> np.ndarray:
-    """Returns int64 [K, K]: how often an example of the row was taken for the column."""
+    """Returns int64 [K, K]: how often the class of a row was taken for the column's."""
     cells = predictions.labels.astype(np.int64) * num_classes + predictions.predicted
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, -1)
 

@@ -14,7 +14,7 @@ _POLICIES = {
     "float16": "mixed_float16",
 }
 
-# As Keras's LossScaleOptimizer: begin high, halve on overflow, double when it is long ago.
+# As Keras's LossScaleOptimizer: begin high, halve on overflow, double long after one.
 _INITIAL_SCALE = 2.0**15
 _GROWTH_STEPS = 2000
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -21,14 +22,13 @@ from framework import (
     models,
     optimizers,
     precision,
-    random,
     schedules,
     workdir,
 )
-from framework.augment import normalize
+from framework.augment import normalize, preview
 from framework.config import Config
-from framework.data.batches import Batches, MemoryBatches, StreamBatches, fits_memory
-from framework.data.dataset import Dataset, Split, stratified_split
+from framework.data.dataset import Dataset
+from framework.data.examples import Examples, prepare
 from framework.data.feed import Feed
 from framework.durations import Duration
 from framework.errors import UsageError
@@ -46,12 +46,8 @@ from framework.report.tensorboard import TensorBoard
 
 ModelFunction = Callable[[tuple[int, int, int], int], "keras.Model"]
 
-# So many training images are also evaluated as validation images are.
-_CLEAN_IMAGES = 5_000
 # At least so many images are evaluated at once: there are no gradients to hold.
 _EVALUATION_BATCH = 256
-# TensorBoard shows so many training images, each with so many draws.
-_SAMPLES, _SAMPLE_DRAWS = 4, 8
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,21 +61,6 @@ class Result:
 
     history: History
     model: keras.Model
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Rows:
-    """Which examples of the training split serve for what: int64 indices.
-
-    Attributes:
-        train: Those trained on.
-        clean: Those of them that are also evaluated as validation images are.
-        dev: Those held out.
-    """
-
-    train: np.ndarray
-    clean: np.ndarray
-    dev: np.ndarray
 
 
 def check(config: Config) -> None:
@@ -123,58 +104,47 @@ def run(
     screen = console.console()
     strategy = distribute.build(config.strategy, config.devices)
     dataset = dataset or data.build(config.dataset)
-    rows = _divide(dataset, config.train_dev, config.seed)
-    _check_batch_size(config, len(rows.train), strategy.num_replicas_in_sync)
-    batches, validation = _batches(config, dataset, strategy, screen)
+    examples = prepare(
+        dataset,
+        config.train_dev,
+        config.seed,
+        config.input,
+        strategy,
+        console.reading(screen),
+    )
+    _check_batch_size(config, len(examples.train), strategy.num_replicas_in_sync)
     feed = Feed(
-        batches, rows.train, config.batch_size, config.seed, config.accumulate
+        examples.of_train,
+        examples.train,
+        config.batch_size,
+        config.seed,
+        config.accumulate,
     )
     plan = _plan(config, feed.per_epoch)
-
     state = _state(config, plan, strategy, dataset, model)
-    names = metric_names(dataset.class_names, has_dev=len(rows.dev) > 0)
-    state.learning_rate.check(names)
-    _check_monitor(config.monitor, names)
-    objective = _objective(config, state.model, dataset, rows)
+    _check_metrics(config, state, examples)
+    objective = _objective(config, state.model, examples)
     update = Update(config.clip_norm, config.ema)
     loop = TrainLoop(state, objective, update, feed, config.seed, config.jit)
-    evaluations = _evaluations(
-        state, objective, batches, validation, rows, config.batch_size
-    )
 
-    folder = workdir.prepare(config)
-    devices = [device.name for device in tf.config.list_logical_devices()]
-    workdir.write_environment(folder, devices)
-    history = History(folder / "metrics.jsonl")
-    checkpoints = Checkpoints(
-        folder / "checkpoints",
-        folder / "best",
-        state.variables(),
-        config.keep_checkpoints,
-    )
+    folder, history, checkpoints = _record(config, state)
     lines = console.Console(
-        plan.total_steps, plan.steps_per_epoch, config.batch_size, config.monitor, screen
+        plan.total_steps,
+        plan.steps_per_epoch,
+        config.batch_size,
+        config.monitor,
+        screen,
     )
-    lines.banner(_facts(config, dataset, rows, plan, state.model, strategy))
-    reports = [
-        lines,
-        Files(folder, config.batch_size),
-        TensorBoard(
-            folder,
-            dataclasses.asdict(config),
-            dataset.class_names,
-            _samples(objective, dataset, config.seed),
-        ),
-    ]
+    lines.banner(_facts(config, examples, plan, state.model, strategy))
     try:
         train(
             state,
             loop,
-            evaluations,
+            _evaluations(state, objective, examples),
             plan,
             history,
             checkpoints,
-            Reports(reports),
+            _reports(config, folder, lines, objective, examples),
             dataset.class_names,
         )
     except tf.errors.OpError:
@@ -188,12 +158,18 @@ def run(
     return Result(history, state.model)
 
 
-def _divide(dataset: Dataset, share: float, seed: int) -> Rows:
-    """Returns which training examples serve for what."""
-    train, dev = stratified_split(dataset.train.labels, share, seed)
-    generator = np.random.Generator(np.random.PCG64(seed))
-    clean = np.sort(generator.permutation(train)[:_CLEAN_IMAGES])
-    return Rows(train, clean, dev)
+def _record(config: Config, state: TrainState) -> tuple[Path, History, Checkpoints]:
+    """Returns the run's folder, and what in it is added to from now on."""
+    folder = workdir.prepare(config)
+    devices = [device.name for device in tf.config.list_logical_devices()]
+    workdir.write_environment(folder, devices)
+    checkpoints = Checkpoints(
+        folder / "checkpoints",
+        folder / "best",
+        state.variables(),
+        config.keep_checkpoints,
+    )
+    return folder, History(folder / "metrics.jsonl"), checkpoints
 
 
 def _check_batch_size(config: Config, images: int, replicas: int) -> None:
@@ -212,29 +188,15 @@ def _check_batch_size(config: Config, images: int, replicas: int) -> None:
         raise UsageError("jit works on one device only; leave out --jit or --devices")
 
 
-def _check_monitor(name: str, names: Sequence[str]) -> None:
-    if name not in names:
+def _check_metrics(config: Config, state: TrainState, examples: Examples) -> None:
+    """Refuses to watch what is not measured."""
+    names = metric_names(examples.dataset.class_names, has_dev=len(examples.dev) > 0)
+    state.learning_rate.check(names)
+    if config.monitor not in names:
         raise UsageError(
-            f"monitor must be a metric of an evaluation, not {name!r}; there are "
-            f"{', '.join(names)}"
+            f"monitor must be a metric of an evaluation, not {config.monitor!r}; there "
+            f"are {', '.join(names)}"
         )
-
-
-def _batches(
-    config: Config, dataset: Dataset, strategy: tf.distribute.Strategy, screen
-) -> tuple[Batches, Batches]:
-    """Returns those of the training and of the validation split."""
-
-    def build(split: Split) -> Batches:
-        stays = config.input == "memory" or (
-            config.input == "auto" and fits_memory(split)
-        )
-        if not stays:
-            return StreamBatches(split, strategy)
-        loaded = split.in_memory(console.reading(screen))
-        return MemoryBatches(loaded, strategy)
-
-    return build(dataset.train), build(dataset.validation)
 
 
 def _plan(config: Config, steps_per_epoch: int) -> Plan:
@@ -280,81 +242,72 @@ def _state(
         loss_scale = None
         if config.precision == "float16":
             loss_scale = precision.LossScale()
-        return TrainState(
-            model, optimizer, learning_rate, config.ema > 0, loss_scale
-        )
+        return TrainState(model, optimizer, learning_rate, config.ema > 0, loss_scale)
 
 
-def _objective(
-    config: Config, model: keras.Model, dataset: Dataset, rows: Rows
-) -> Objective:
+def _objective(config: Config, model: keras.Model, examples: Examples) -> Objective:
+    split = examples.dataset.train
     return Objective(
         model,
-        augment.build(config.augment, clip=dataset.train.images.dtype == np.uint8),
-        normalize.build(config.normalize, dataset.train, rows.train),
+        augment.build(config.augment, clip=split.images.dtype == np.uint8),
+        normalize.build(config.normalize, split, examples.train),
         config.batch_size,
         config.label_smoothing,
     )
 
 
 def _evaluations(
-    state: TrainState,
-    objective: Objective,
-    batches: Batches,
-    validation: Batches,
-    rows: Rows,
-    batch_size: int,
+    state: TrainState, objective: Objective, examples: Examples
 ) -> dict[str, Callable[[], Predictions]]:
     """Returns what to ask the model, by the prefix of the metrics."""
-    replicas = batches.strategy.num_replicas_in_sync
-    size = -(-max(batch_size, _EVALUATION_BATCH) // replicas) * replicas
-    of_train = Evaluator(state, objective, batches, size)
-    of_validation = Evaluator(state, objective, validation, size)
+    replicas = examples.of_train.strategy.num_replicas_in_sync
+    size = -(-max(objective.batch_size, _EVALUATION_BATCH) // replicas) * replicas
+    of_train = Evaluator(state, objective, examples.of_train, size)
+    of_validation = Evaluator(state, objective, examples.of_validation, size)
+    everything = np.arange(len(examples.dataset.validation))
     asked = {
-        "train_clean": functools.partial(of_train, rows.clean),
-        "train_dev": functools.partial(of_train, rows.dev),
-        "validation": functools.partial(
-            of_validation, np.arange(len(validation.split))
-        ),
+        "train_clean": functools.partial(of_train, examples.clean),
+        "train_dev": functools.partial(of_train, examples.dev),
+        "validation": functools.partial(of_validation, everything),
     }
-    if not len(rows.dev):
+    if not len(examples.dev):
         del asked["train_dev"]
     return asked
 
 
-def _samples(objective: Objective, dataset: Dataset, seed: int) -> list[np.ndarray]:
-    """Returns some training images, each with what augmentation makes of it."""
-    if not objective.augment:
-        return []
-    chosen = np.linspace(0, len(dataset.train) - 1, _SAMPLES).astype(np.int64)
-    images = dataset.train.take(chosen).in_memory(lambda done, total: None).images
-    repeated = np.repeat(images, _SAMPLE_DRAWS, axis=0)
-    draws = random.Draws(
-        seed, tf.constant(0, tf.int64), tf.constant(0, tf.int64), len(repeated)
+def _reports(
+    config: Config,
+    folder: Path,
+    lines: console.Console,
+    objective: Objective,
+    examples: Examples,
+) -> Reports:
+    """Returns all that is told what happens."""
+    board = TensorBoard(
+        folder,
+        dataclasses.asdict(config),
+        examples.dataset.class_names,
+        preview.samples(objective.augment, examples.dataset.train, config.seed),
     )
-    changed = objective.augment(tf.constant(repeated), draws, len(repeated)).numpy()
-    groups = changed.reshape(_SAMPLES, _SAMPLE_DRAWS, *images.shape[1:])
-    return [
-        np.concatenate([image[None].astype(np.float32), group])
-        for image, group in zip(images, groups, strict=True)
-    ]
+    return Reports([lines, Files(folder, config.batch_size), board])
 
 
 def _facts(
     config: Config,
-    dataset: Dataset,
-    rows: Rows,
+    examples: Examples,
     plan: Plan,
     model: keras.Model,
     strategy: tf.distribute.Strategy,
 ) -> dict[str, str]:
     """Returns what the banner says."""
-    train, validation = dataset.train.labels[rows.train], dataset.validation.labels
+    dataset = examples.dataset
+    train = dataset.train.labels[examples.train]
+    validation = dataset.validation.labels
     facts = {
         "data": f"{config.dataset}, {'x'.join(map(str, dataset.image_shape))}",
         "train": console.counts(train, dataset.class_names),
         "validation": console.counts(validation, dataset.class_names),
-        "held out": f"{len(rows.dev):,} of the training images",
+        "held out": f"{len(examples.dev):,} of the training images",
         "model": f"{config.model}, {model.count_params():,} parameters",
         "optimizer": f"{config.optimizer}, learning rate {config.learning_rate:g} x "
         f"{config.schedule}",

@@ -18,7 +18,10 @@ from typing import Any
 from framework.errors import UsageError
 
 # A quoted string, which stays as it is, or a length with its unit.
-_TOKEN = re.compile(r"""("[^"]*"|'[^']*')|((?<![\w.])(?:\d+\.?\d*|\.\d+)(?:ep\b|%))""")
+_TOKEN = re.compile(
+    r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+    r"""|((?<![\w.])(?:\d+\.?\d*|\.\d+)(?:ep\b|%))"""
+)
 # What a literal may be for a hint. A length is a number or, with a unit, a string.
 _TYPES = {
     "bool": (bool,),
@@ -209,18 +212,22 @@ class _Parser:
         self._shifts: list[int] = []
 
     def parse(self) -> Call | Join:
+        """Returns the tree of calls."""
+        if "\n" in self.text or "\r" in self.text:
+            raise UsageError(f"a spec must be a single line, not {self.text!r}")
         source = _TOKEN.sub(self._quote_length, self.text)
         # Leading blanks would be an indentation to Python.
         self._margin = len(source) - len(source.lstrip())
+        self._source = source.strip()
         try:
-            tree = ast.parse(source.strip(), mode="eval")
+            return self._node(ast.parse(self._source, mode="eval").body)
         except SyntaxError as problem:
-            # A spec of another line's length than Python's cannot occur: one line.
             column = self._column((problem.offset or 1) - 1)
             raise error(self.text, column, f"cannot be read: {problem.msg}") from None
+        except UsageError:
+            raise
         except (ValueError, MemoryError, RecursionError) as problem:
             raise error(self.text, 0, f"cannot be read: {problem}") from None
-        return self._node(tree.body)
 
     def _quote_length(self, match: re.Match[str]) -> str:
         """Makes a string of a length with its unit, which Python could not read."""
@@ -237,6 +244,12 @@ class _Parser:
         column += self._margin
         return column - sum(self._shifts[: bisect.bisect_left(self._ends, column)])
 
+    def _place(self, node: ast.expr | ast.keyword) -> int:
+        """Returns where in the user's text a node begins."""
+        # Python counts bytes here.
+        before = self._source.encode()[: node.col_offset]
+        return self._column(len(before.decode()))
+
     def _node(self, node: ast.expr) -> Call | Join:
         if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
             operator = _OPERATORS[type(node.op)]
@@ -244,7 +257,7 @@ class _Parser:
         if isinstance(node, ast.Call):
             return self._call(node)
         name = self._name(node)
-        return Call(name, (), {}, self.text, self._column(node.col_offset))
+        return Call(name, (), {}, self.text, self._place(node))
 
     def _call(self, node: ast.Call) -> Call:
         args = tuple(self._literal(value) for value in node.args)
@@ -252,9 +265,11 @@ class _Parser:
         for keyword in node.keywords:
             if keyword.arg is None:
                 raise self._error(keyword.value, "'**' has no place in a spec")
+            if keyword.arg in kwargs:
+                raise self._error(keyword, f"{keyword.arg} is given twice")
             kwargs[keyword.arg] = self._literal(keyword.value)
-        column = self._column(node.col_offset)
-        return Call(self._name(node.func), args, kwargs, self.text, column)
+        name = self._name(node.func)
+        return Call(name, args, kwargs, self.text, self._place(node))
 
     def _name(self, node: ast.expr) -> str:
         if isinstance(node, ast.Name):
@@ -264,11 +279,9 @@ class _Parser:
     def _literal(self, node: ast.expr) -> Any:
         try:
             return ast.literal_eval(node)
-        except ValueError:
+        except (ValueError, TypeError):
             message = "an argument must be a number, a string, a tuple or a length"
             raise self._error(node, message) from None
 
-    def _error(self, node: ast.expr, message: str) -> UsageError:
-        return error(self.text, self._column(node.col_offset), message)
-
-
+    def _error(self, node: ast.expr | ast.keyword, message: str) -> UsageError:
+        return error(self.text, self._place(node), message)

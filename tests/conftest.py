@@ -15,7 +15,7 @@ tf.config.set_logical_device_configuration(
 
 @pytest.fixture(scope="session")
 def mirrored():
-    """A strategy over both devices; one for all tests, as two would share collectives."""
+    """A strategy over both devices, the same for all tests."""
     from framework import distribute
 
     return distribute.build("mirrored", 2)

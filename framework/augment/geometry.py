@@ -138,7 +138,7 @@ class Fill:
 
 
 def centred(matrices: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Returns float32 [B, 2, 3] about the corner pixel, from [B, 3, 3] about the centre.
+    """Returns float32 [B, 2, 3] from corner pixels, of [B, 3, 3] from the centre.
 
     The centre is that of the pixel grid, ((width - 1) / 2, (height - 1) / 2).
     """

@@ -68,9 +68,7 @@ class Policy:
                 product = _product(product, member.matrices(u, height, width))
         matrices = geometry.centred(product, height, width)
         start = tf.cast(draws.start, tf.int32)
-        return tf.ensure_shape(
-            matrices[start : start + draws.rows], [draws.rows, 2, 3]
-        )
+        return tf.ensure_shape(matrices[start : start + draws.rows], [draws.rows, 2, 3])
 
     def _streams(self) -> list[tuple[str, Member]]:
         """Returns the members with the names of their draws."""
@@ -93,7 +91,7 @@ def _product(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 
 @functools.cache
 def _compiled_warp(fill: str, cval: float) -> Callable[..., tf.Tensor]:
-    """Returns the warp compiled by XLA, six times as fast as the same ops in a graph."""
+    """Returns the warp compiled by XLA, several times as fast as its ops in a graph."""
     return tf.function(
         lambda images, matrices: geometry.warp(images, matrices, fill, cval),
         jit_compile=True,

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from framework import quiet
 from framework.data.dataset import Dataset, Progress, Split, stratified_split
 from framework.errors import RunError, UsageError
 
@@ -168,9 +169,7 @@ class Files:
         bad = [index for index, image in images if not isinstance(image, np.ndarray)]
         return np.array(bad, np.int64)
 
-    def _whole(
-        self, index: int, image: np.ndarray | tf.errors.OpError
-    ) -> np.ndarray:
+    def _whole(self, index: int, image: np.ndarray | tf.errors.OpError) -> np.ndarray:
         """Returns an image, or refuses what is none."""
         if isinstance(image, tf.errors.OpError):
             raise RunError(
@@ -186,15 +185,17 @@ class Files:
         options = tf.data.Options()
         # Its thread would make the end wait, up to some seconds.
         options.autotune.enabled = False
-        images = iter(dataset.with_options(options))
-        for _ in self.paths:
-            # In a fixed order, an error stands in its image's place, and the next
-            # image comes after it.
-            try:
-                image = next(images).numpy()
-            except tf.errors.OpError as problem:
-                image = problem
-            yield image
+        # The decoders complain of bad files in words of their own, which name none.
+        with quiet.held_back():
+            images = iter(dataset.with_options(options))
+            for _ in self.paths:
+                # In a fixed order, an error stands in its image's place, and the next
+                # image comes after it.
+                try:
+                    image = next(images).numpy()
+                except tf.errors.OpError as problem:
+                    image = problem
+                yield image
 
 
 def _reason(problem: tf.errors.OpError) -> str:

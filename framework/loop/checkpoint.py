@@ -95,8 +95,12 @@ class Checkpoints:
 
     def _paths(self) -> list[Path]:
         """Returns the files, the oldest first."""
-        found = [path for path in self._folder.iterdir() if _NAME.fullmatch(path.name)]
-        return sorted(found)
+        found = {
+            int(match[1]): path
+            for path in self._folder.iterdir()
+            if (match := _NAME.fullmatch(path.name))
+        }
+        return [found[step] for step in sorted(found)]
 
 
 def write(path: Path, variables: Mapping[str, tf.Variable], step: int) -> None:
@@ -145,5 +149,6 @@ def assign(
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    # Of a spoilt file that it opened itself, numpy would leave the handle open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from framework import optimizers, probes, random
+from framework import probes, random
 from framework.augment import Policy
 from framework.augment.normalize import Normalizer
 from framework.loop.state import TrainState

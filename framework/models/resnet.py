@@ -35,7 +35,12 @@ def resnet(
 
     def convolve(features, filters: int, size: int = 3, stride: int = 1):
         features = keras.layers.Conv2D(
-            filters, size, stride, "same", use_bias=False, kernel_initializer="he_normal"
+            filters,
+            size,
+            stride,
+            "same",
+            use_bias=False,
+            kernel_initializer="he_normal",
         )(features)
         return batch_norm()(features)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from rich import progress
-from rich.console import Console as RichConsole
+from rich.console import Console as Screen
 from rich.text import Text
 
 from framework.history import History
@@ -35,7 +35,7 @@ class Console(Report):
         steps_per_epoch: int,
         batch_size: int,
         monitor: str,
-        output: RichConsole | None = None,
+        output: Screen | None = None,
     ):
         self._total_steps = total_steps
         self._steps_per_epoch = steps_per_epoch
@@ -151,12 +151,12 @@ class Console(Report):
         self._output.print(Text(line), soft_wrap=True)
 
 
-def console() -> RichConsole:
+def console() -> Screen:
     """Returns the console of this process."""
-    return RichConsole(highlight=False)
+    return Screen(highlight=False)
 
 
-def reading(output: RichConsole) -> Callable[[int, int], None]:
+def reading(output: Screen) -> Callable[[int, int], None]:
     """Returns what tells how many of how many images have been read, now and then."""
     begun = said = time.perf_counter()
 

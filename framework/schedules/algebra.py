@@ -90,14 +90,22 @@ class Part(Schedule):
     def bind(self, clock, steps, scales):
         """See base class."""
         own = self.length(clock)
+        if own is not None and own > steps:
+            raise UsageError(
+                f"a part of the schedule takes {own} steps, but only {steps} are "
+                f"there for it"
+            )
         total = float(steps if own is None else own)
+        # A length that is rounded to nothing would be divided by.
         parameters = {
-            name: clock.steps(value) if isinstance(value, Duration) else value
+            name: max(clock.steps(value), 1) if isinstance(value, Duration) else value
             for name, value in self.settings().items()
         }
 
         def curve(t: tf.Tensor) -> tf.Tensor:
-            value = self.function(tf.cast(t, tf.float32), tf.constant(total), **parameters)
+            value = self.function(
+                tf.cast(t, tf.float32), tf.constant(total), **parameters
+            )
             return tf.cast(value, tf.float32)
 
         return curve

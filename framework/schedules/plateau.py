@@ -99,7 +99,9 @@ class Plateau(Controller):
     def sign(self) -> float:
         """-1 if less of the metric is better, else 1."""
         if self.mode == "auto":
-            return -1.0 if self.monitor.endswith(_LESS_IS_BETTER) else 1.0
+            # What comes third is a class, as in validation/recall/floss.
+            metric = self.monitor.split("/")[:2][-1]
+            return -1.0 if metric.endswith(_LESS_IS_BETTER) else 1.0
         return -1.0 if self.mode == "min" else 1.0
 
     def start(self):

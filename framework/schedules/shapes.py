@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from framework.durations import Duration
 
+_STEP = Duration(30, "%")
+
 
 def constant(t: tf.Tensor, T: tf.Tensor, factor: float = 1.0) -> tf.Tensor:  # noqa: N803
     """Stays at `factor`."""
@@ -48,7 +50,7 @@ def cosine(
 def step(
     t: tf.Tensor,
     T: tf.Tensor,  # noqa: N803
-    every: Duration = Duration(30, "%"),
+    every: Duration = _STEP,
     gamma: float = 0.1,
 ) -> tf.Tensor:
     """Is multiplied by `gamma` after each `every` (torch's StepLR)."""

@@ -86,7 +86,8 @@ def test_images_keep_their_type_and_labels_become_int32(kind, strategy):
     batches = kind(split(), strategy)
     share = batches.take(batches.open(np.zeros((1, 4), np.int32)), tf.constant(0))
     size = 4 // strategy.num_replicas_in_sync
-    images, labels = strategy.run(lambda share: batches.local(share, size), (share,))
+    found = strategy.run(lambda share: batches.local(share, size), (share,))
+    images, labels = (strategy.experimental_local_results(value)[0] for value in found)
     assert images.dtype == tf.uint8
     assert labels.dtype == tf.int32
 

@@ -30,19 +30,20 @@ def feed(kind, strategy, size=10, batch_size=4, seed=0, parts=1):
 
 
 def labels(feed, steps):
-    """Returns the examples of some steps, in order: [steps, batch_size]."""
+    """Returns the examples of some steps, in order: [steps, 4]."""
     batches = feed.batches
     strategy = batches.strategy
     replicas = strategy.num_replicas_in_sync
+
+    @tf.function(autograph=False)
+    def take(handle, index):
+        share = batches.take(handle, index)
+        found = strategy.run(lambda x: batches.local(x, 4 // replicas)[1], (share,))
+        return strategy.experimental_local_results(found)
+
     result = []
     for step in steps:
-        share = batches.take(feed.at(step), tf.constant(step % feed.per_epoch))
-        size = 4 // replicas
-
-        def local(share, size=size):
-            return batches.local(share, size)[1]
-
-        found = strategy.experimental_local_results(strategy.run(local, (share,)))
+        found = take(feed.at(step), tf.constant(step % feed.per_epoch))
         by_replica = np.stack(found).reshape(replicas, feed.parts, -1)
         result.append(by_replica.transpose(1, 0, 2).ravel())
     return np.array(result)

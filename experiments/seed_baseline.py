@@ -1,0 +1,24 @@
+"""The seed article's first program: a small net on noise with random labels.
+
+    python -m experiments.seed_baseline
+
+MEASURED
+"""
+
+from framework.config import Config
+from framework.main import main
+
+CONFIG = Config(
+    dataset="noise(train=1000, validation=200, size=64, classes=5)",
+    normalize="none",
+    train_dev=0.0,
+    model="cnn(filters=(32, 64), dense=128)",
+    optimizer="adam",
+    learning_rate=1e-3,
+    batch_size=32,
+    train_for="20ep",
+    workdir="runs/seed_baseline",
+)
+
+if __name__ == "__main__":
+    main(CONFIG)

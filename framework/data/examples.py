@@ -1,0 +1,68 @@
+"""Which examples of a data set serve for what, and where they are kept."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from framework.data.batches import Batches, MemoryBatches, StreamBatches, fits_memory
+from framework.data.dataset import Dataset, Progress, Split, stratified_split
+
+# So many training images are also evaluated as validation images are.
+_CLEAN_IMAGES = 5_000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Examples:
+    """What to learn from and what to be tested on.
+
+    Attributes:
+        dataset: Both splits.
+        train: Which of the training split are trained on: int64 indices, as are the
+            next two.
+        clean: Which of those are also evaluated as validation images are.
+        dev: Which are held out.
+        of_train: Brings those of the training split.
+        of_validation: Brings those of the validation split.
+    """
+
+    dataset: Dataset
+    train: np.ndarray
+    clean: np.ndarray
+    dev: np.ndarray
+    of_train: Batches
+    of_validation: Batches
+
+
+def prepare(
+    dataset: Dataset,
+    dev_share: float,
+    seed: int,
+    place: str,
+    strategy: tf.distribute.Strategy,
+    progress: Progress,
+) -> Examples:
+    """Divides the training split, and brings both splits to where they are needed.
+
+    Args:
+        dataset: Both splits.
+        dev_share: Which part of each class to hold out of training.
+        seed: Which of the many such divisions to take.
+        place: Where images are kept: "memory", "stream" (where they are), or "auto".
+        strategy: Whose devices need them.
+        progress: Told now and then how many of how many images have been read.
+    """
+
+    def batches(split: Split) -> Batches:
+        if place == "stream" or (place == "auto" and not fits_memory(split)):
+            return StreamBatches(split, strategy)
+        return MemoryBatches(split.in_memory(progress), strategy)
+
+    train, dev = stratified_split(dataset.train.labels, dev_share, seed)
+    generator = np.random.Generator(np.random.PCG64(seed))
+    clean = np.sort(generator.permutation(train)[:_CLEAN_IMAGES])
+    return Examples(
+        dataset, train, clean, dev, batches(dataset.train), batches(dataset.validation)
+    )

@@ -1,0 +1,141 @@
+"""Tests of framework/augment/policy.py."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from framework import augment
+from framework.random import Draws
+
+EVERYTHING = "rotate(20) + shift(.2) + shear(10) + zoom(.2) + flip + brightness(.3)"
+
+
+def draws(step=0, start=0, rows=8):
+    return Draws(3, tf.cast(step, tf.int64), tf.cast(start, tf.int64), rows)
+
+
+@pytest.fixture(scope="module")
+def images():
+    generator = np.random.default_rng(0)
+    return tf.constant(generator.integers(0, 256, (8, 6, 9, 3)).astype(np.uint8))
+
+
+def changed(text, images, step=0, clip=True):
+    return augment.build(text, clip)(images, draws(step), 8).numpy()
+
+
+def test_two_replicas_see_the_images_of_one(mirrored, images):
+    policy = augment.build(EVERYTHING)
+
+    def share():
+        context = tf.distribute.get_replica_context()
+        start = context.replica_id_in_sync_group * 4
+        return policy(images[start : start + 4], draws(start=start, rows=4), 8)
+
+    compiled = tf.function(lambda: mirrored.run(share), autograph=False)
+    found = mirrored.experimental_local_results(compiled())
+    np.testing.assert_array_equal(np.concatenate(found), changed(EVERYTHING, images))
+
+
+def test_each_row_and_each_step_is_changed_in_its_own_way(images):
+    same = tf.stack([images[0]] * 8)
+    found = changed(EVERYTHING, same)
+    assert len({image.tobytes() for image in found}) == 8
+    assert not np.array_equal(found, changed(EVERYTHING, same, step=1))
+
+
+def test_another_member_leaves_the_draws_of_the_others(images):
+    flipped = changed("flip", images)
+    brightened = changed("brightness(.3)", flipped)
+    found = changed("brightness(.3) + flip", images)
+    np.testing.assert_allclose(found, brightened, rtol=1e-6)
+    rotated = augment.build("rotate(20)").matrices(draws(), 8, 6, 9)
+    both = augment.build("zoom(0) + rotate(20)").matrices(draws(), 8, 6, 9)
+    np.testing.assert_allclose(both, rotated, atol=1e-6)
+
+
+def test_the_same_member_twice_draws_twice(images):
+    once = changed("brightness(.3)", images, clip=False) / np.maximum(images, 1)
+    twice = changed("brightness(.3) + brightness(.3)", images, clip=False)
+    gains = once.max(axis=(1, 2, 3))
+    squares = (twice / np.maximum(images, 1)).max(axis=(1, 2, 3))
+    assert not np.isclose(squares, gains**2, rtol=1e-3).any()
+    # The first of them draws what it draws alone.
+    second = squares / gains
+    assert (np.abs(second - 1) <= 0.3 + 1e-5).all()
+
+
+def test_matrices_multiply_in_the_order_of_the_spec():
+    policy = augment.build("rotate(30) + shift(3, 2) + shear(20) + zoom(.4)")
+    found = policy.matrices(draws(), 8, 12, 17)
+    u = {
+        name: 2 * draws().uniform(f"augment/{name}/0", count).numpy() - 1
+        for name, count in (("rotate", 1), ("shift", 2), ("shear", 1), ("zoom", 2))
+    }
+    centre = np.array([[1, 0, 8], [0, 1, 5.5], [0, 0, 1]])
+    for row in range(8):
+        theta, shear = np.radians(30 * u["rotate"][row, 0]), u["shear"][row, 0]
+        shear = np.radians(20 * shear)
+        sin, cos = np.sin(theta), np.cos(theta)
+        rotate = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+        shift = np.eye(3)
+        shift[:2, 2] = u["shift"][row] * (3, 2)
+        slant = np.array([[1, -np.sin(shear), 0], [0, np.cos(shear), 0], [0, 0, 1]])
+        zoom = np.diag([*(1 + 0.4 * u["zoom"][row]), 1])
+        whole = centre @ rotate @ shift @ slant @ zoom @ np.linalg.inv(centre)
+        np.testing.assert_allclose(found[row], whole[:2], atol=1e-5)
+
+
+def test_geometry_comes_first():
+    # Else the filled edge would keep its light.
+    grey = tf.fill([8, 6, 9, 1], 100.0)
+    found = changed("brightness(.5) + fill('constant', 100) + shift(3)", grey)
+    for image in found:
+        np.testing.assert_allclose(image, image[0, 0, 0], rtol=1e-6)
+    assert np.ptp(found) > 10
+
+
+@pytest.mark.parametrize(
+    ("fill", "outside"),
+    [
+        ("", {9}),
+        ("fill +", {9}),
+        ("fill('constant') +", {0, 9}),
+        ("fill('constant', cval=5) +", {5, 9}),
+        # The last of several.
+        ("fill('constant') + fill +", {9}),
+    ],
+)
+def test_fill_says_what_is_beyond_the_edge(fill, outside):
+    found = changed(f"{fill} shift(2)", tf.fill([8, 6, 9, 1], 9))
+    corners = set(found[:, [0, 0, -1, -1], [0, -1, 0, -1], 0].ravel().tolist())
+    assert corners == outside
+
+
+@pytest.mark.parametrize(("clip", "highest"), [(True, 255.0), (False, 375.0)])
+def test_clip_keeps_the_range_of_pixels(clip, highest):
+    white = tf.fill([8, 2, 2, 1], 250.0)
+    found = changed("brightness(.5)", white, clip=clip)
+    assert 0 <= found.min() < 250
+    assert 300 * (not clip) < found.max() <= highest
+    assert (found.max() == 255.0) == clip
+
+
+def test_no_change_is_none(images):
+    text = "rotate(0) + shift(0) + shear(0) + zoom(0) + brightness(0)"
+    found = changed(text, images)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, images)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_compiled_or_not_the_images_are_the_same(images, jit):
+    policy = augment.build(EVERYTHING)
+
+    @tf.function(jit_compile=jit, autograph=False)
+    def compiled(step, start):
+        return policy(images, Draws(3, step, start, 8), 8)
+
+    place = draws()
+    found = compiled(place.step, place.start)
+    np.testing.assert_allclose(found, changed(EVERYTHING, images), atol=2e-2)

@@ -1,0 +1,100 @@
+"""A small run's parts, put together as `framework.run` does."""
+
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from framework import augment, models, optimizers, schedules
+from framework.augment.normalize import Normalizer
+from framework.data.batches import MemoryBatches
+from framework.data.dataset import Split
+from framework.data.feed import Feed
+from framework.loop.state import TrainState
+from framework.loop.step import Objective, Update
+from framework.loop.steps import Evaluator, TrainLoop
+from framework.models import layers
+from framework.precision import LossScale
+
+SHAPE, CLASSES, BATCH = (8, 8, 3), 3, 8
+
+
+def _split(count):
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (count, *SHAPE)).astype(np.uint8)
+    return Split(images, np.arange(count, dtype=np.int32) % CLASSES)
+
+
+def _build(
+    strategy=None,
+    *,
+    model="mlp(units=(4,))",
+    augmentation="",
+    optimizer="sgd",
+    rate=0.1,
+    schedule="constant",
+    examples=20,
+    parts=1,
+    update=None,
+    label_smoothing=0.0,
+    loss_scale=False,
+    jit=False,
+    batches=MemoryBatches,
+    seed=0,
+):
+    update = update or Update()
+    strategy = strategy or tf.distribute.get_strategy()
+    keras.utils.set_random_seed(0)
+    split = _split(examples)
+    with strategy.scope():
+        clock = schedules.Clock(100, 10)
+        learning_rate = schedules.LearningRate(rate, schedules.build(schedule), clock)
+        build = models.build(model) if isinstance(model, str) else model
+        network = build(SHAPE, CLASSES)
+        models.check(network, SHAPE, CLASSES)
+        trained = optimizers.build(optimizer)()
+        optimizers.prepare(trained, network.trainable_variables)
+        state = TrainState(
+            network,
+            trained,
+            learning_rate,
+            update.ema_decay > 0,
+            LossScale() if loss_scale else None,
+        )
+    scale = Normalizer((128.0,) * 3, (64.0,) * 3)
+    objective = Objective(
+        network, augment.build(augmentation), scale, BATCH, label_smoothing
+    )
+    source = batches(split, strategy)
+    feed = Feed(source, np.arange(examples), BATCH, seed, parts)
+    return types.SimpleNamespace(
+        split=split,
+        state=state,
+        objective=objective,
+        update=update,
+        feed=feed,
+        loop=TrainLoop(state, objective, update, feed, seed, jit),
+        evaluator=Evaluator(state, objective, source, 6),
+    )
+
+
+def _normalized(image_shape, num_classes):
+    inputs = keras.Input(image_shape)
+    features = keras.layers.Conv2D(4, 3, use_bias=False)(inputs)
+    features = keras.layers.ReLU()(layers.batch_norm()(features))
+    features = keras.layers.Flatten()(features)
+    return keras.Model(inputs, keras.layers.Dense(num_classes)(features))
+
+
+@pytest.fixture
+def normalized():
+    """Makes a small model with batch norm, to be given to `build`."""
+    return _normalized
+
+
+@pytest.fixture
+def build():
+    """Makes the parts of a run of 8 images of 8x8 a step, with three classes."""
+    return _build

@@ -1,0 +1,156 @@
+"""Tests of framework/loop/plan.py."""
+
+import time
+
+import pytest
+
+from framework.history import History
+from framework.loop.plan import Pace, Plan
+
+
+def plan(**changes):
+    intervals = {"log_every": 5, "evaluate_every": 10, "checkpoint_every": 20}
+    return Plan(**({"total_steps": 47, "steps_per_epoch": 8} | intervals | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        # Lines of the log, evaluations, and ends of epochs; then the end.
+        (
+            {},
+            [5, 8, 10, 15, 16, 20, 24, 25, 30, 32, 35, 40, 45, 47],
+        ),
+        ({"log_every": 100, "evaluate_every": 100}, [8, 16, 20, 24, 32, 40, 47]),
+        ({"log_every": 1, "total_steps": 3}, [1, 2, 3]),
+        # Everything due at once is one event.
+        (
+            {"log_every": 8, "evaluate_every": 8, "checkpoint_every": 16},
+            range(8, 41, 8),
+        ),
+    ],
+)
+def test_events(changes, expected):
+    found, step = [], 0
+    while step < plan(**changes).total_steps:
+        step = plan(**changes).next_event(step)
+        found.append(step)
+    assert found[: len(expected)] == list(expected)
+    assert found[-1] == plan(**changes).total_steps
+
+
+def test_what_is_due():
+    due = {
+        name: [step for step in range(1, 48) if getattr(plan(), name)(step)]
+        for name in ("logs", "evaluates", "saves")
+    }
+    # The last step has everything.
+    assert due["evaluates"] == [10, 20, 30, 40, 47]
+    assert due["logs"] == [5, 10, 15, 20, 25, 30, 35, 40, 45, 47]
+    assert due["saves"] == [20, 40, 47]
+
+
+def test_an_evaluation_always_logs():
+    assert plan(log_every=7).logs(10)
+
+
+@pytest.fixture
+def history(tmp_path):
+    def make(values, name="validation/accuracy"):
+        history = History(tmp_path / f"{len(list(tmp_path.iterdir()))}.jsonl")
+        for index, value in enumerate(values):
+            history.append(10 * (index + 1), {name: value})
+        return history
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("stopping", "accuracies", "expected"),
+    [
+        (0, [0.5] * 9, False),
+        (2, [], False),
+        (2, [0.5], False),
+        (2, [0.5, 0.5], False),
+        # Two evaluations that are no better.
+        (2, [0.5, 0.5, 0.5], True),
+        (2, [0.5, 0.4, 0.4], True),
+        (2, [0.5, 0.4, 0.6], False),
+        (2, [0.5, 0.4, 0.6, 0.5], False),
+        (2, [0.5, 0.4, 0.6, 0.5, 0.6], True),
+        (1, [0.5, 0.5], True),
+        # What cannot be measured is no better.
+        (2, [0.5, float("nan"), float("nan")], True),
+        (2, [float("nan"), 0.1], False),
+        (2, [float("nan")] * 3, True),
+    ],
+)
+def test_early_stopping(history, stopping, accuracies, expected):
+    assert plan(early_stopping=stopping).is_over(30, history(accuracies)) == expected
+
+
+def test_early_stopping_by_a_loss(history):
+    by_loss = plan(early_stopping=2, monitor="validation/loss")
+    falling = history([3.0, 2.0, 1.0], "validation/loss")
+    rising = history([1.0, 2.0, 3.0], "validation/loss")
+    assert not by_loss.is_over(30, falling)
+    assert by_loss.is_over(30, rising)
+
+
+def test_is_over_at_the_last_step(history):
+    assert not plan().is_over(46, history([]))
+    assert plan().is_over(47, history([]))
+    assert plan().is_over(48, history([]))
+
+
+@pytest.fixture
+def call(monkeypatch):
+    """Does a call of so many steps that takes so many seconds each."""
+    now = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def call(pace, count, seconds):
+        with pace.timed(count):
+            now[0] += count * seconds
+
+    return call
+
+
+def test_pace_begins_with_one_step_and_grows_tenfold(call):
+    pace = Pace()
+    limits = []
+    for _ in range(6):
+        limits.append(pace.limit)
+        call(pace, pace.limit, 0.0001)
+    # Until a call takes two seconds.
+    assert limits[:5] == [1, 10, 100, 1000, 10_000]
+    assert limits[5] == pytest.approx(20_000, rel=0.01)
+
+
+def test_pace_slows_down_with_the_steps(call):
+    pace = Pace()
+    for _ in range(3):
+        call(pace, pace.limit, 0.001)
+    assert pace.limit == 1000
+    call(pace, 1000, 0.01)
+    assert pace.limit == pytest.approx(200, abs=1)
+    # Of the slowest steps there is one a call.
+    call(pace, 1, 60.0)
+    assert pace.limit == 1
+
+
+def test_a_short_call_is_no_reason_for_short_ones(call):
+    pace = Pace()
+    for _ in range(4):
+        call(pace, pace.limit, 0.001)
+    call(pace, 1, 0.001)
+    assert pace.limit == pytest.approx(2000, abs=1)
+
+
+@pytest.mark.parametrize("most", [1, 7])
+def test_pace_never_asks_for_more_than_the_most(call, most):
+    pace = Pace(most)
+    for _ in range(4):
+        call(pace, pace.limit, 0.0)
+        assert 1 <= pace.limit <= most
+    assert pace.limit == most

@@ -1,0 +1,179 @@
+"""Tests of framework/loop/steps.py."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from framework.data.batches import MemoryBatches, StreamBatches
+from framework.loop.step import Update
+
+# Twenty examples in batches of eight: three an epoch, the last of four.
+EPOCH = 3
+
+
+RICH = {
+    "model": "mlp(units=(6,), dropout=.3)",
+    "augmentation": "rotate(20) + shift(.2) + flip + brightness(.2)",
+    "optimizer": "sgd(momentum=.9)",
+    "schedule": "cosine",
+}
+
+
+def trained(parts, steps, per_call=1):
+    """Trains for some steps; returns all that has come of it, by name."""
+    step = 0
+    while step < steps:
+        count = min(per_call, steps - step, EPOCH - step % EPOCH)
+        parts.loop(step, count)
+        step += count
+    return {name: v.numpy() for name, v in parts.state.variables().items()}
+
+
+def assert_same(found, expected, **tolerance):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        compare = (
+            np.testing.assert_allclose if tolerance else np.testing.assert_array_equal
+        )
+        compare(found[name], value, **tolerance, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """What several tests compare with, computed once."""
+    return {}
+
+
+def expected(shared, build):
+    if not shared:
+        shared.update(trained(build(**RICH), 7))
+    return shared
+
+
+@pytest.mark.parametrize("per_call", [2, 100])
+def test_steps_per_call_do_not_matter(build, shared, per_call):
+    assert_same(trained(build(**RICH), 7, per_call), expected(shared, build))
+
+
+def test_a_probed_step_is_a_step_as_any_other(build, shared):
+    parts = build(**RICH)
+    norms = [parts.loop.probe(step) for step in range(7)]
+    found = {name: v.numpy() for name, v in parts.state.variables().items()}
+    assert_same(found, expected(shared, build))
+    assert all(np.isfinite(list(norm.values())).all() for norm in norms)
+    size = float(tf.linalg.global_norm(parts.state.weights))
+    assert norms[-1]["weight_norm"] == pytest.approx(size)
+
+
+def test_a_stream_trains_as_memory_does(build, shared):
+    parts = build(**RICH, batches=StreamBatches)
+    assert_same(trained(parts, 7, 100), expected(shared, build))
+
+
+def test_xla_trains_alike(build, shared):
+    found = trained(build(**RICH, jit=True), 7, 100)
+    assert_same(found, expected(shared, build), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": "mlp(units=(6,), dropout=.3)", "optimizer": "sgd(momentum=.9)"},
+        {"augmentation": RICH["augmentation"], "optimizer": "sgd(.9, nesterov=True)"},
+        {"model": "normalized", "update": Update(clip_norm=0.5, ema_decay=0.9)},
+        {"parts": 2, "label_smoothing": 0.1, "optimizer": "sgd(weight_decay=.01)"},
+    ],
+    ids=["dropout", "augmentation", "batch norm", "parts"],
+)
+def test_two_replicas_train_as_one(build, normalized, mirrored, options):
+    if options.get("model") == "normalized":
+        options = options | {"model": normalized}
+    one, two = build(**options), build(mirrored, **options)
+    found = trained(two, 5, 100)
+    # Of the relative size of a tensor: single numbers may be close to 0. Not with Adam
+    # and its like, which divide such numbers by their own size.
+    for name, value in trained(one, 5, 100).items():
+        size = max(np.abs(value).max(initial=0), 1e-3)
+        np.testing.assert_allclose(found[name], value, atol=2e-6 * size, err_msg=name)
+    for variable in two.state.variables().values():
+        replicas = mirrored.experimental_local_results(variable)
+        for other in replicas[1:]:
+            np.testing.assert_array_equal(other.numpy(), replicas[0].numpy())
+
+
+def test_the_seed_decides_what_is_drawn(build, shared):
+    found = trained(build(**RICH, seed=1), 2)
+    again = trained(build(**RICH), 2)
+    assert not np.array_equal(found["model/0"], again["model/0"])
+
+
+def test_the_rate_follows_the_schedule_within_a_call(build):
+    # With a rate of 0 from the second step on, three steps are as good as one.
+    one, three = (build(schedule="step(every=1, gamma=0)") for _ in range(2))
+    one.loop(0, 1)
+    assert one.state.rate() == pytest.approx(0.1)
+    three.loop(0, 3)
+    assert three.state.rate() == 0
+    np.testing.assert_array_equal(*(x.state.weights[0].numpy() for x in (one, three)))
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_windows_and_totals_are_means_over_what_was_trained_on(
+    build, replicas, request
+):
+    strategy = request.getfixturevalue("mirrored") if replicas == 2 else None
+    # With no rate, the model stays as it is: the sums are those of an evaluation.
+    parts = build(strategy, rate=0.0)
+    found = parts.evaluator(np.arange(20))
+    truth = {"accuracy": np.mean(found.rank == 0), "loss": np.mean(found.losses)}
+    parts.loop(0, 3)
+    assert parts.loop.take_window() == pytest.approx(truth, rel=1e-5)
+    assert parts.loop.take_window() == {"accuracy": 0.0, "loss": 0.0}
+    parts.loop(3, 1)
+    batch = parts.state.window["examples"].numpy()
+    assert batch == 8
+    parts.loop(4, 2)
+    parts.loop.take_window()
+    # Of both epochs.
+    assert parts.state.totals["examples"].numpy() == 40
+    assert parts.loop.take_totals() == pytest.approx(truth, rel=1e-5)
+    assert parts.loop.take_totals() == {"accuracy": 0.0, "loss": 0.0}
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("kind", [MemoryBatches, StreamBatches])
+def test_evaluates_each_example_once_in_order(build, kind, replicas, request):
+    strategy = request.getfixturevalue("mirrored") if replicas == 2 else None
+    parts = build(strategy, batches=kind)
+    model, scale = parts.state.model, parts.objective.normalize
+    logits = model(scale(parts.split.images)).numpy()
+    losses = keras.losses.sparse_categorical_crossentropy(
+        parts.split.labels, logits, from_logits=True
+    ).numpy()
+    # Batches are of six.
+    for rows in (np.arange(20), np.array([7, 3, 3, 11]), np.arange(12), np.array([5])):
+        found = parts.evaluator(rows)
+        assert len(found) == len(rows)
+        np.testing.assert_array_equal(found.labels, parts.split.labels[rows])
+        np.testing.assert_array_equal(found.predicted, logits.argmax(axis=1)[rows])
+        np.testing.assert_allclose(found.losses, losses[rows], rtol=1e-4)
+
+
+def test_evaluates_the_average_of_the_weights_and_puts_them_back(build):
+    parts = build(update=Update(ema_decay=0.9), rate=0.5)
+    first = parts.evaluator(np.arange(20)).losses
+    parts.loop(0, 3)
+    kept = [weight.numpy() for weight in parts.state.weights]
+    averages = [average.numpy() for average in parts.state.ema]
+    found = parts.evaluator(np.arange(20)).losses
+    assert not np.allclose(found, first)
+    for value, weight in zip(kept, parts.state.weights, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)
+    for value, average in zip(averages, parts.state.ema, strict=True):
+        np.testing.assert_array_equal(average.numpy(), value)
+    # Without an average, a model of just these weights says the same.
+    plain = build()
+    for weight, value in zip(plain.state.weights, averages, strict=True):
+        weight.assign(value)
+    np.testing.assert_allclose(plain.evaluator(np.arange(20)).losses, found, rtol=1e-5)

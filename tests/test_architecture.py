@@ -1,0 +1,105 @@
+"""Keeps the house's plan: who may import whom, and how long things may be."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+SOURCES = sorted((ROOT / "framework").rglob("*.py"))
+# A part of the house is a file or folder of framework/. Each may import from these.
+LOWEST = {"errors", "quiet", "lazy"}
+MAY_IMPORT = {
+    "errors": set(),
+    "quiet": set(),
+    "lazy": {"quiet"},
+    "durations": LOWEST,
+    "spec": LOWEST,
+    "config": LOWEST | {"spec", "durations"},
+    "flags": LOWEST | {"config"},
+    "random": LOWEST,
+    "metrics": LOWEST,
+    "probes": LOWEST,
+    "history": LOWEST,
+    "precision": LOWEST,
+    "distribute": LOWEST,
+    "optimizers": LOWEST | {"spec"},
+    "schedules": LOWEST | {"spec", "durations"},
+    "data": LOWEST | {"spec"},
+    "models": LOWEST | {"spec", "random"},
+    "augment": LOWEST | {"spec", "random", "data"},
+    "report": LOWEST | {"history", "metrics"},
+    "loop": LOWEST
+    | {"augment", "data", "history", "metrics", "optimizers", "precision", "probes"}
+    | {"random", "report", "schedules"},
+    "workdir": LOWEST | {"config", "flags", "history"},
+    "run": LOWEST
+    | {"augment", "config", "data", "distribute", "durations", "history", "loop"}
+    | {"metrics", "models", "optimizers", "precision", "random", "report"}
+    | {"schedules", "workdir"},
+    "main": LOWEST | {"config", "flags", "run"},
+    "__init__": {"lazy"},
+}
+
+
+def part_of(path):
+    return path.relative_to(ROOT / "framework").parts[0].removesuffix(".py")
+
+
+def imported_parts(path):
+    """Returns which parts of framework/ a file imports, its own aside."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    parts = {name.split(".")[1] for name in names if name.startswith("framework.")}
+    return parts - {part_of(path)}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.name))
+def test_imports_point_downwards(path):
+    assert imported_parts(path) <= MAY_IMPORT[part_of(path)]
+
+
+def test_the_parts_form_no_circle():
+    remaining = {part: set(may) for part, may in MAY_IMPORT.items()}
+    while remaining:
+        lowest = {part for part, may in remaining.items() if not may & set(remaining)}
+        assert lowest, f"a circle among {sorted(remaining)}"
+        for part in lowest:
+            del remaining[part]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.name))
+def test_functions_are_short_and_take_few_arguments(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        body = node.body[1:] if ast.get_docstring(node) else node.body
+        length = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+        assert length <= 60, f"{node.name} has {length} lines"
+        # A data set's knobs are what a spec can set, however many they are.
+        if node.name != "drawn_flowers":
+            count = len(node.args.args) - (node.args.args[:1] == ["self"])
+            assert count <= 8, f"{node.name} takes {count} arguments"
+
+
+def definitions(path):
+    """Yields the functions and classes of a file, and the methods of its classes."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node
+        if isinstance(node, ast.ClassDef):
+            yield from (each for each in node.body if isinstance(each, ast.FunctionDef))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.name))
+def test_everything_public_says_what_it_is(path):
+    silent = [
+        node.name
+        for node in definitions(path)
+        if not node.name.startswith("_") and not ast.get_docstring(node)
+    ]
+    assert not silent

@@ -1,0 +1,156 @@
+"""Tests of framework/flags.py."""
+
+import dataclasses
+import pathlib
+import string
+import subprocess
+import sys
+
+import pytest
+from absl import flags as absl_flags
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framework import flags
+from framework.config import Config
+from framework.errors import UsageError
+
+FIELDS = dataclasses.fields(Config)
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def parsed(*arguments, defaults=None):
+    """Returns the config that a command line stands for."""
+    values = absl_flags.FlagValues()
+    flags.define(defaults or Config(), values)
+    flags.parse(["program", *arguments], values)
+    return flags.read(values)
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_every_field_is_a_flag(field):
+    values = absl_flags.FlagValues()
+    defaults = Config(learning_rate=0.5, schedule="cosine", jit=True, seed=9)
+    flags.define(defaults, values)
+    flag = values[field.name]
+    assert flag.default == getattr(defaults, field.name)
+    assert field.metadata["help"].split()[-1] in flag.help
+    assert flag in values.get_key_flags_for_module(sys.argv[0])
+
+
+def test_without_flags_the_defaults_hold():
+    defaults = Config(learning_rate=0.5, schedule="cosine", jit=True, seed=9)
+    assert parsed(defaults=defaults) == defaults
+
+
+def test_flags_change_the_config():
+    config = parsed("--learning_rate=.1", "--batch_size", "64", "--jit", "--seed=3")
+    assert config == Config(learning_rate=0.1, batch_size=64, jit=True, seed=3)
+    assert parsed("--nojit", defaults=Config(jit=True)) == Config()
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--learning_rat=1", "'learning_rat'.*learning_rate"),
+        ("--shedule=cosine", "'shedule'.*schedule"),
+        ("--learning_rate=fast", "learning_rate"),
+        ("--batch_size=1.5", "batch_size"),
+        ("--jit=perhaps", "jit"),
+        ("--precision=float64", r"precision.*float32\|bfloat16\|float16"),
+        ("--learning_rate", "learning_rate"),
+        ("cosine", "'cosine' is not a flag: flags are --name=value"),
+        ("-", "'-' is not a flag"),
+        ("--learning_rate=nan", "learning_rate must be a finite number, not nan"),
+        ("--batch_size=0", "batch_size must be at least 1, not 0"),
+        ("--flagfile=/nowhere/flags.txt", "nowhere"),
+    ],
+)
+def test_refuses(argument, message):
+    with pytest.raises(UsageError, match=f"(?s){message}"):
+        parsed(argument)
+
+
+def test_stray_words_among_flags_are_refused():
+    with pytest.raises(UsageError, match="'fast' is not a flag"):
+        parsed("--seed=3", "fast", "--jit")
+
+
+CHANGED = {
+    "dataset": """folder("it's 5% o' flowers", size=64)""",
+    "augment": 'rotate(20) + fill("#fff")',
+    "model": "cnn(filters=(32, 64), padding='same')",
+    "schedule": "(warmup(5%) + cosine(end=.01)) * plateau(\"train/loss\", factor=.2)",
+    "optimizer": "sgd(momentum=.9, nesterov=True)",
+    "input": "memory",
+    "normalize": "unit",
+    "precision": "bfloat16",
+    "strategy": "mirrored",
+    "train_for": "2.5ep",
+    "evaluate_every": "5%",
+    "checkpoint_every": "1000",
+    "log_every": "7",
+    "monitor": "validation/recall/löwe",
+    "workdir": "runs/my run $HOME/# --seed=4",
+    "accumulate": 2,
+}
+
+
+def changed(field):
+    """Returns a value that is not the field's default."""
+    if field.name in CHANGED:
+        return CHANGED[field.name]
+    if field.type == "bool":
+        return not field.default
+    return field.default + {"int": 2, "float": 0.1 / 3}[field.type]
+
+
+def read_back(config, path):
+    path.write_text(flags.flagfile(config))
+    other = Config(**{field.name: changed(field) for field in FIELDS})
+    return parsed(f"--flagfile={path}", defaults=other)
+
+
+def test_a_flagfile_gives_every_field_back(tmp_path):
+    config = Config(**{field.name: changed(field) for field in FIELDS})
+    path = tmp_path / "flags.txt"
+    path.write_text(flags.flagfile(config))
+    assert parsed(f"--flagfile={path}") == config
+    # Also where the defaults are others, as in another experiment.
+    assert read_back(Config(), path) == Config()
+
+
+@given(
+    st.text(string.ascii_letters + string.punctuation + " ä", min_size=1).map(str.strip),
+    st.floats(1e-300, 1e300),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_flagfile_gives_any_value_back(tmp_path_factory, text, number, seed):
+    config = Config(
+        model=text, workdir=text or "a", learning_rate=number, clip_norm=number, seed=seed
+    )
+    assert read_back(config, tmp_path_factory.getbasetemp() / "flags.txt") == config
+
+
+def test_a_flag_after_a_flagfile_wins(tmp_path):
+    path = tmp_path / "flags.txt"
+    path.write_text(flags.flagfile(Config(seed=3, jit=True)))
+    assert parsed(f"--flagfile={path}", "--seed=4") == Config(seed=4, jit=True)
+
+
+def test_command_can_be_typed_into_a_shell():
+    arguments = ["train.py", "--dataset=folder(\"it's here\")", "--augment=a + b"]
+    echo = f"import sys; print(*sys.argv[1:], sep='\\n')\n# {arguments[0]}"
+    command = flags.command([sys.executable, "-c", echo, *arguments])
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert done.stdout.splitlines() == arguments
+
+
+@pytest.mark.parametrize("flag", ["--help", "--helpfull"])
+def test_help_lists_the_flags_and_is_no_failure(flag):
+    command = [sys.executable, "-m", "experiments.train", flag]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    for field in FIELDS:
+        assert f"--{field.name}:" in done.stdout or f"]{field.name}:" in done.stdout

@@ -1,0 +1,176 @@
+"""Tests of framework/history.py."""
+
+import errno
+import json
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framework.history import History, direction, replace_text
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "metrics.jsonl"
+
+
+def filled(path, name, values):
+    """Returns a history of a metric after 10, 20, ... steps; None leaves it out."""
+    history = History(path)
+    for index, value in enumerate(values, start=1):
+        history.append(10 * index, {} if value is None else {name: value})
+    return history
+
+
+def steps(history):
+    return [row["step"] for row in history.rows]
+
+
+def test_a_new_history_is_empty(path):
+    history = History(path)
+    assert len(history) == 0
+    assert history["validation/loss"].shape == (0,)
+    assert history.best("validation/loss") is None
+    assert not history.is_best(0, "validation/loss")
+    assert not path.exists()
+
+
+def test_rows_are_read_back(path):
+    history = History(path)
+    history.append(10, {"epoch": 0.5, "validation/loss": 0.1 + 0.2})
+    history.append(20, {"epoch": 1.0, "validation/recall/löwe": 1e-300})
+    again = History(path)
+    assert again.rows == history.rows
+    assert again.rows[0] == {"step": 10, "epoch": 0.5, "validation/loss": 0.1 + 0.2}
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [10, 20]
+
+
+def test_a_metric_over_all_evaluations(path):
+    history = filled(path, "train/loss", [3.0, None, NAN, -INF])
+    np.testing.assert_array_equal(history["train/loss"], [3.0, NAN, NAN, -INF])
+    np.testing.assert_array_equal(history["step"], [10, 20, 30, 40])
+    assert history["train/loss"].dtype == np.float64
+    np.testing.assert_array_equal(History(path)["train/loss"], history["train/loss"])
+
+
+@given(st.lists(st.floats(), max_size=5))
+def test_any_number_is_read_back(tmp_path_factory, values):
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    path.unlink(missing_ok=True)
+    filled(path, "a", values)
+    np.testing.assert_array_equal(History(path)["a"], np.array(values, np.float64))
+
+
+@pytest.mark.parametrize(
+    ("step", "left"), [(0, []), (5, []), (10, [10]), (25, [10, 20]), (99, [10, 20, 30])]
+)
+def test_cut_back(path, step, left):
+    history = filled(path, "a", [1.0, 2.0, 3.0])
+    history.cut_back(step)
+    assert steps(history) == left
+    assert steps(History(path)) == left
+    history.append(100, {"a": 4.0})
+    assert steps(History(path)) == [*left, 100]
+
+
+@pytest.mark.parametrize("lost", range(1, 20))
+def test_half_a_last_line_is_left_out(path, lost):
+    filled(path, "a", [1.0, 2.0, 3.0])
+    path.write_bytes(path.read_bytes()[:-lost])
+    history = History(path)
+    # Of the last row just the end of its line may be missing.
+    assert steps(history) == ([10, 20, 30] if lost == 1 else [10, 20])
+    history.cut_back(20)
+    history.append(30, {"a": 3.5})
+    assert [row["a"] for row in History(path).rows] == [1.0, 2.0, 3.5]
+
+
+def test_what_a_crash_left_behind_is_left_out(path):
+    filled(path, "a", [1.0, 2.0])
+    with path.open("ab") as file:
+        file.write(bytes(100))
+    assert steps(History(path)) == [10, 20]
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_full_disk_leaves_the_file_as_it_was(path, before, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    history = filled(path, "a", [1.0, 2.0][:before])
+    content = path.read_bytes() if before else b""
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            history.append(30, {"a": 3.0})
+    assert path.read_bytes() == content
+    assert len(history) == before
+    history.append(30, {"a": 3.0})
+    assert steps(history) == steps(History(path)) == [10, 20][:before] + [30]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "best"),
+    [
+        ("validation/accuracy", [0.5, 0.7, 0.6], 20),
+        ("validation/loss", [0.5, 0.7, 0.6], 10),
+        ("validation/ece", [0.5, 0.3, 0.6], 20),
+        ("validation/top1_error", [0.5, 0.3, 0.6], 20),
+        # Of equals the first.
+        ("validation/accuracy", [0.5, 0.7, 0.7], 20),
+        ("validation/loss", [0.5, 0.5], 10),
+        # What is no number, or is missing, is never the best.
+        ("validation/accuracy", [NAN, 0.5, NAN, 0.4], 20),
+        ("validation/accuracy", [INF, 0.5], 20),
+        ("validation/loss", [-INF, NAN, 0.5], 30),
+        ("validation/loss", [None, 3.0], 20),
+        ("validation/accuracy", [NAN, None, INF], None),
+        # A metric below 0.
+        ("validation/margin", [-3.0, -1.0, -2.0], 20),
+        # How well a class is found is never the better the less it is.
+        ("validation/recall/floss", [0.2, 0.9], 20),
+        ("validation/precision/error", [0.2, 0.9], 20),
+    ],
+)
+def test_best(path, name, values, best):
+    history = filled(path, name, values)
+    found = history.best(name)
+    assert (found and found["step"]) == best
+    for step in (10, 20, 30, 40):
+        assert history.is_best(step, name) == (step == best)
+
+
+def test_is_best_asks_for_the_best_so_far(path):
+    history = History(path)
+    asked = []
+    for step, value in [(10, NAN), (20, 0.5), (30, 0.5), (40, 0.6), (50, NAN)]:
+        history.append(step, {"validation/accuracy": value})
+        asked.append(history.is_best(step, "validation/accuracy"))
+    assert asked == [False, True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("validation/loss", -1), ("train/accuracy", 1), ("validation/recall/loss", 1)],
+)
+def test_direction(name, expected):
+    assert direction(name) == expected
+
+
+def test_replace_text_leaves_the_old_text_if_it_fails(tmp_path, monkeypatch):
+    path = tmp_path / "config.json"
+    replace_text(path, "old")
+
+    def refused(*args):
+        raise PermissionError(errno.EACCES, "refused")
+
+    monkeypatch.setattr(os, "replace", refused)
+    with pytest.raises(PermissionError):
+        replace_text(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,214 @@
+"""Tests of framework/lazy.py, each in a fresh interpreter."""
+
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+HEAVY = "tensorflow", "keras", "sklearn", "matplotlib", "jax", "torch"
+
+
+@pytest.fixture
+def python(tmp_path):
+    """Runs a program in a folder that holds two libraries, `slow` and `broken`."""
+    (tmp_path / "slow.py").write_text(
+        textwrap.dedent(
+            """
+            import os, sys
+            os.write(2, b"a start-up line")
+            seen = {name: sys.modules.get(name, "absent") for name in ("sklearn",)}
+            value = 42
+            loads = [__name__]
+            """
+        )
+    )
+    (tmp_path / "broken.py").write_text(
+        'import os\nos.write(2, b"libslow.so is missing")\nraise ImportError("no library")'
+    )
+    (tmp_path / "sklearn.py").write_text("mine = True")
+
+    def run(program):
+        text = (
+            f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+            "from framework import lazy\n" + textwrap.dedent(program)
+        )
+        return execute(text)
+
+    return run
+
+
+def execute(text):
+    return subprocess.run(
+        [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+def checked(done):
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_a_library_is_loaded_when_it_is_used(python):
+    program = """
+        lazy.put_off("slow")
+        import slow
+        print(type(slow).__name__, "value" in vars(slow))
+        print(slow.value, slow.loads)
+        import slow as real
+        print(type(real).__name__, real.value, real.loads is slow.loads)
+        lazy.put_off("slow")
+        print(sys.modules["slow"] is real)
+    """
+    assert checked(python(program)) == (
+        "_PutOff False 42 ['slow'] module 42 True True".split()
+    )
+
+
+def test_names_imported_from_a_library_that_was_put_off(python):
+    program = """
+        lazy.put_off("slow")
+        from slow import value
+        print(value)
+    """
+    assert checked(python(program)) == ["42"]
+
+
+def test_an_attribute_that_is_not_there(python):
+    program = """
+        lazy.put_off("slow")
+        import slow
+        try:
+            slow.no_such_thing
+        except AttributeError as problem:
+            print("no_such_thing" in str(problem))
+        print(slow.value)
+    """
+    assert checked(python(program)) == ["True", "42"]
+
+
+def test_a_library_does_not_see_what_it_does_not_need(python):
+    program = """
+        lazy.put_off("slow")
+        import slow
+        print(slow.seen["sklearn"])
+        import sklearn
+        print(sklearn.mine)
+    """
+    assert checked(python(program)) == ["None", "True"]
+
+
+def test_what_was_imported_before_is_left_alone(python):
+    program = """
+        import sklearn, slow
+        lazy.put_off("slow")
+        print(type(slow).__name__)
+        lazy.put_off("broken")
+        import broken
+        try:
+            broken.anything
+        except ImportError:
+            pass
+        import sklearn as again
+        print(again is sklearn)
+    """
+    assert checked(python(program)) == ["module", "True"]
+
+
+def test_start_up_lines_are_held_back(python):
+    done = python("lazy.put_off('slow'); import slow; slow.value")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_failing_import_shows_what_was_held_back(python):
+    done = python("lazy.put_off('broken'); import broken; broken.value")
+    assert done.returncode == 1
+    assert "libslow.so is missing" in done.stderr
+    assert "ImportError: no library" in done.stderr
+
+
+def test_a_failing_import_hides_nothing_afterwards(python):
+    program = """
+        lazy.put_off("broken")
+        import broken
+        for _ in range(2):
+            try:
+                broken.value
+            except ImportError as problem:
+                print(problem.msg)
+        import sklearn
+        print(sklearn.mine)
+        print("still here", file=sys.stderr)
+    """
+    done = python(program)
+    assert checked(done) == ["no", "library", "no", "library", "True"]
+    assert done.stderr.endswith("still here\n")
+
+
+# What is loaded of the heavy libraries: only stand-ins if nothing is.
+REPORT = f"""
+import sys
+print([name for name in sys.modules if name.split(".")[0] in {HEAVY!r}
+       and type(sys.modules[name]).__name__ != "_PutOff"])
+"""
+
+
+def test_checking_a_config_loads_nothing_heavy():
+    program = f"""
+import framework.run, experiments.train
+from framework.config import Config
+framework.run.check(experiments.train.CONFIG)
+framework.run.check(Config(
+    augment="rotate(20) + flip", optimizer="sgd(momentum=.9)", model="resnet",
+    schedule="(warmup(5%) + cosine) * plateau(patience=3)"))
+{REPORT}"""
+    done = execute(program)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--learning_rat=1", "error: Unknown command line flag 'learning_rat'"),
+        ("--learning_rate=-1", "error: learning_rate must be positive"),
+        ("--schedule=cosin(5%)", "error: --schedule: unknown schedule 'cosin'"),
+        ("--schedule=cosine(5%, ends=1)", "unexpected keyword argument 'ends'"),
+        ("--model=cn", "unknown model 'cn'; did you mean cnn?"),
+    ],
+)
+def test_a_misspelt_flag_is_answered_without_anything_heavy(argument, message):
+    program = f"""
+import atexit, sys
+sys.argv = ["train", {argument!r}]
+atexit.register(lambda: exec({REPORT!r}))
+from experiments import train
+train.main(train.CONFIG)
+"""
+    done = execute(program)
+    assert (done.returncode, done.stdout) == (2, "[]\n")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_stand_ins_give_the_real_libraries():
+    program = """
+import sys
+import framework
+import keras, tensorflow as tf
+assert type(tf).__name__ == type(keras).__name__ == "_PutOff"
+constant, dense = tf.constant, keras.layers.Dense
+import keras as real_keras, tensorflow as real_tf
+assert real_tf.constant is constant and real_keras.layers.Dense is dense
+assert type(real_tf).__name__ != "_PutOff" and type(real_keras).__name__ != "_PutOff"
+assert tf.keras.layers.Dense is dense
+assert int(tf.constant(2) + 3) == 5
+import sklearn.metrics
+assert sklearn.metrics.accuracy_score([0, 1], [0, 1]) == 1.0
+import matplotlib
+print("all real")
+"""
+    done = execute(program)
+    assert (done.returncode, done.stdout) == (0, "all real\n"), done.stderr
+    assert done.stderr == ""

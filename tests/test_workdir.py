@@ -1,0 +1,209 @@
+"""Tests of framework/workdir.py."""
+
+import dataclasses
+import json
+import sys
+
+import pytest
+from absl import flags as absl_flags
+
+from framework import flags, workdir
+from framework.config import Config
+from framework.errors import RunError, UsageError
+
+
+@pytest.fixture
+def config(tmp_path):
+    return Config(workdir=str(tmp_path / "runs" / "one"), learning_rate=0.1 / 3)
+
+
+def trained(config):
+    """Makes a folder in which a run has come to its first checkpoint."""
+    folder = workdir.prepare(config)
+    (folder / "checkpoints" / "step-00000010.npz").write_bytes(b"weights")
+    return folder
+
+
+def changed(config, **changes):
+    return dataclasses.replace(config, **changes)
+
+
+def contents(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_prepare_makes_a_folder(config):
+    folder = workdir.prepare(config)
+    assert str(folder) == config.workdir
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == {
+        "train", "validation", "predictions", "checkpoints", "best",
+    }  # fmt: skip
+    assert workdir.read_config(folder) == config
+
+
+def test_flags_txt_is_the_same_run(config):
+    config = changed(config, augment="fill('#fff') + flip", schedule='warmup(5%)*plateau("a")')
+    folder = workdir.prepare(config)
+    values = absl_flags.FlagValues()
+    flags.define(Config(seed=5), values)
+    flags.parse(["program", f"--flagfile={folder / 'flags.txt'}"], values)
+    assert flags.read(values) == config
+
+
+def test_the_same_config_goes_on(config):
+    folder = trained(config)
+    assert workdir.prepare(config) == folder
+    assert (folder / "checkpoints" / "step-00000010.npz").read_bytes() == b"weights"
+
+
+def test_an_empty_folder_is_taken(config, tmp_path):
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    assert workdir.read_config(workdir.prepare(config)) == config
+
+
+def test_a_changed_config_is_refused_with_its_difference(config):
+    folder = trained(config)
+    before = contents(folder)
+    other = changed(config, batch_size=64, augment="flip", workdir=config.workdir)
+    with pytest.raises(UsageError, match="of another configuration") as caught:
+        workdir.prepare(other)
+    message = str(caught.value)
+    assert message.splitlines()[1:] == [
+        "    --augment: '' -> 'flip'",
+        "    --batch_size: 32 -> 64",
+    ]
+    for way_out in ("--workdir", "--fresh", "--allow_config_change"):
+        assert way_out in message
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"allow_config_change": True, "batch_size": 64},
+        # The numbers do not depend on these.
+        {"steps_per_call": 3},
+        {"input": "stream", "keep_checkpoints": 1},
+        {"strategy": "mirrored", "devices": 2},
+    ],
+)
+def test_goes_on_with_another_config(config, changes):
+    folder = trained(config)
+    other = changed(config, **changes)
+    workdir.prepare(other)
+    assert workdir.read_config(folder) == other
+    assert (folder / "checkpoints" / "step-00000010.npz").exists()
+
+
+def test_a_run_without_a_checkpoint_is_nothing_to_lose(config):
+    workdir.prepare(config)
+    other = changed(config, batch_size=64)
+    assert workdir.read_config(workdir.prepare(other)) == other
+
+
+def test_fresh_moves_aside_and_never_deletes(config):
+    before = contents(trained(config))
+    for number in (1, 2):
+        folder = workdir.prepare(changed(config, fresh=True, seed=number))
+        assert workdir.read_config(folder).seed == number
+        assert not any(folder.glob("checkpoints/*"))
+        (folder / "mine.txt").write_text(str(number))
+    runs = folder.parent
+    assert {path.name for path in runs.iterdir()} == {"one", "one.old-1", "one.old-2"}
+    assert contents(runs / "one.old-1") == before
+    assert (runs / "one.old-2" / "mine.txt").read_text() == "1"
+
+
+def test_fresh_is_free_where_nothing_is(config):
+    folder = workdir.prepare(changed(config, fresh=True))
+    assert [path.name for path in folder.parent.iterdir()] == ["one"]
+
+
+def test_fresh_moves_anything_aside(config, tmp_path):
+    foreign = tmp_path / "runs" / "one"
+    foreign.mkdir(parents=True)
+    (foreign / "thesis.tex").write_text("years of work")
+    workdir.prepare(changed(config, fresh=True))
+    assert contents(tmp_path / "runs" / "one.old-1") == {"thesis.tex": b"years of work"}
+
+
+def test_a_folder_of_something_else_is_refused(config, tmp_path):
+    foreign = tmp_path / "runs" / "one"
+    foreign.mkdir(parents=True)
+    (foreign / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match="is not empty, and not a run of this program"):
+        workdir.prepare(config)
+    assert contents(foreign) == {"thesis.tex": b"years of work"}
+
+
+@pytest.mark.parametrize("inside", ["", "/run", "/deep/run"])
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_file_in_the_way(tmp_path, inside, fresh):
+    blocking = tmp_path / "file"
+    blocking.write_text("content")
+    config = Config(workdir=f"{blocking}{inside}", fresh=fresh)
+    if fresh and not inside:
+        workdir.prepare(config)
+        blocking = tmp_path / "file.old-1"
+    else:
+        with pytest.raises(RunError, match=r"workdir .*file.* cannot be written to: "):
+            workdir.prepare(config)
+    assert blocking.read_text() == "content"
+
+
+def test_a_full_disk(config, monkeypatch):
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(workdir, "replace_text", full)
+    with pytest.raises(RunError, match="cannot be written to: No space left"):
+        workdir.prepare(config)
+
+
+def test_read_config_knows_fields_of_other_versions(config):
+    folder = workdir.prepare(config)
+    fields = json.loads((folder / "config.json").read_text())
+    del fields["seed"]
+    fields["of_another_version"] = 3
+    (folder / "config.json").write_text(json.dumps(fields))
+    assert workdir.read_config(folder) == config
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "{", "[]", "3", '{"batch_size": 0}', '{"batch_size": "32"}', b"\xff\xfe"],
+)
+def test_read_config_refuses_what_is_none(tmp_path, text):
+    path = tmp_path / "config.json"
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UsageError, match=r"config\.json is not the config of a run: "):
+        workdir.read_config(tmp_path)
+
+
+def test_environment_json(config, monkeypatch):
+    folder = workdir.prepare(config)
+    monkeypatch.setattr(sys, "argv", ["train.py", "--augment=a + b"])
+    workdir.write_environment(folder, ["/device:CPU:0", "/device:CPU:1"])
+    found = json.loads((folder / "environment.json").read_text())
+    assert found["command"] == "train.py '--augment=a + b'"
+    assert found["devices"] == ["/device:CPU:0", "/device:CPU:1"]
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    numpy = pytest.importorskip("numpy")
+    assert found["packages"]["numpy"] == numpy.__version__
+    assert {"tensorflow", "keras", "headroom"} <= found["packages"].keys()
+    assert found["cpus"] >= 1
+    assert found["started"][:2] == "20"
+    assert found["git_revision"] is None or len(found["git_revision"]) >= 40
+
+
+def test_without_git_there_is_no_revision(config, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    folder = workdir.prepare(config)
+    workdir.write_environment(folder, [])
+    found = json.loads((folder / "environment.json").read_text())
+    assert found["git_revision"] is None
