@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import sys
 import types
 from collections.abc import Iterator
@@ -51,6 +52,8 @@ def _load(name: str) -> types.ModuleType:
     if not isinstance(sys.modules.get(name), _PutOff):
         return importlib.import_module(name)
     del sys.modules[name]
+    # Keeps remarks on compiled clusters and the like off the screen; errors stay.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # TensorFlow's start-up lines heed none of its own log settings.
     with _without(_NOT_NEEDED), quiet.held_back():
         library = importlib.import_module(name)

@@ -169,10 +169,15 @@ class Then(Schedule):
                 "one, as in warmup(5%) + cosine"
             )
         fixed = (first or 0) + (second or 0)
-        if fixed > steps or (None in (first, second) and fixed >= steps):
+        if fixed > steps:
             raise UsageError(
                 f"the parts of the schedule take {fixed} steps, but only {steps} are "
                 f"there for them"
+            )
+        if None in (first, second) and fixed == steps:
+            raise UsageError(
+                f"the parts of the schedule take all {steps} steps there are for them, "
+                f"and leave none for the one without a length"
             )
         if first is None:
             return steps - second, second

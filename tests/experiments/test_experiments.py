@@ -1,0 +1,24 @@
+"""Tests of experiments: each file there runs."""
+
+import dataclasses
+import importlib
+import pathlib
+
+import pytest
+
+from framework.run import run
+
+FOLDER = pathlib.Path(__file__).parents[2] / "experiments"
+NAMES = sorted(
+    path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_")
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_steps(tmp_path, name):
+    config = importlib.import_module(f"experiments.{name}").CONFIG
+    dataset = config.dataset.replace("train=1000", "train=64")
+    changes = {"dataset": dataset, "train_for": "2", "workdir": str(tmp_path / name)}
+    result = run(dataclasses.replace(config, **changes))
+    assert len(result.history) == 1
+    assert name in config.workdir

@@ -1,0 +1,144 @@
+"""Tests of framework/models/layers.py."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from framework import random
+from framework.models.layers import Dropout, batch_norm, number_dropouts
+from framework.random import Draws
+
+
+def draws(step=0, start=0, rows=8, seed=3):
+    return Draws(seed, tf.cast(step, tf.int64), tf.cast(start, tf.int64), rows)
+
+
+def dropped(inputs, rate=0.4, where=None, layer=None):
+    """Returns what a layer makes of its inputs in training."""
+    layer = layer or Dropout(rate, name="some")
+    with random.use(where or draws(rows=inputs.shape[0])):
+        return layer(inputs, training=True)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_keeps_the_right_share_and_scales_it_up(rate):
+    found = dropped(tf.ones([200, 10, 10]), rate).numpy()
+    kept = found != 0
+    # Five standard errors of 20,000 draws.
+    error = 5 * (rate * (1 - rate) / kept.size) ** 0.5
+    assert kept.mean() == pytest.approx(1 - rate, abs=error)
+    np.testing.assert_allclose(found[kept], 1 / (1 - rate), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("rate", "training"), [(0.0, True), (0.5, False)])
+def test_otherwise_does_nothing(rate, training):
+    inputs = tf.random.stateless_normal([4, 5], (0, 0))
+    # Without any draws in use.
+    found = Dropout(rate)(inputs, training=training)
+    np.testing.assert_array_equal(found, inputs)
+
+
+def test_outside_a_step_says_so():
+    with pytest.raises(RuntimeError, match="called outside a training step"):
+        Dropout(0.5)(tf.ones([2, 3]), training=True)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0])
+def test_refuses_a_rate_out_of_range(rate):
+    with pytest.raises(ValueError, match=f"rate must be from 0 to below 1, not {rate}"):
+        Dropout(rate)
+
+
+def test_each_row_each_step_and_each_seed_has_a_mask_of_its_own():
+    ones = tf.ones([8, 30])
+    found = dropped(ones).numpy()
+    assert len({row.tobytes() for row in found}) == 8
+    for other in (draws(step=1), draws(seed=4), draws(start=8)):
+        assert not np.array_equal(dropped(ones, where=other), found)
+    np.testing.assert_array_equal(dropped(ones), found)
+
+
+def test_two_replicas_drop_what_one_drops(mirrored):
+    inputs = tf.random.stateless_normal([8, 3, 5], (0, 0))
+    layer = Dropout(0.4, name="some")
+
+    def half():
+        start = tf.distribute.get_replica_context().replica_id_in_sync_group * 4
+        mine = inputs[start : start + 4]
+        return dropped(mine, where=draws(start=start, rows=4), layer=layer)
+
+    compiled = tf.function(lambda: mirrored.run(half), autograph=False)
+    found = np.concatenate(mirrored.experimental_local_results(compiled()))
+    np.testing.assert_array_equal(found, dropped(inputs))
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_compiled_or_not_the_mask_is_the_same(jit):
+    inputs = tf.random.stateless_normal([8, 3, 5], (0, 0))
+
+    @tf.function(jit_compile=jit, autograph=False)
+    def compiled(step):
+        return dropped(inputs, where=draws(step))
+
+    found = compiled(tf.constant(5, tf.int64))
+    np.testing.assert_array_equal(found, dropped(inputs, where=draws(5)))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_drops_the_same(dtype):
+    layer = Dropout(0.4, name="some", dtype=dtype)
+    found = dropped(tf.ones([8, 30], dtype), layer=layer)
+    assert found.dtype == dtype
+    kept = tf.cast(found, tf.float32).numpy()
+    np.testing.assert_array_equal(kept != 0, dropped(tf.ones([8, 30])) != 0)
+    np.testing.assert_allclose(kept[kept != 0], 1 / 0.6, rtol=1e-2)
+
+
+def test_a_bad_number_that_is_dropped_is_gone():
+    found = dropped(tf.fill([8, 30], float("inf"))).numpy()
+    assert set(found.ravel().tolist()) == {0.0, float("inf")}
+
+
+def network():
+    """Returns a model with a Dropout inside another model."""
+    inner = keras.Sequential([keras.Input((6,)), Dropout(0.5)])
+    inputs = keras.Input((6,))
+    return keras.Model(inputs, Dropout(0.5)(inner(Dropout(0.5)(inputs))))
+
+
+def test_a_second_model_draws_as_the_first():
+    ones = tf.ones([8, 6])
+    found = []
+    for _ in range(2):
+        model = network()
+        number_dropouts(model)
+        found.append(dropped(ones, layer=model))
+    np.testing.assert_array_equal(found[1], found[0])
+
+
+def test_layers_of_one_model_draw_apart():
+    model = network()
+    number_dropouts(model)
+    # If all three were one mask, half would be kept, not an eighth.
+    share = np.mean(dropped(tf.ones([2000, 6]), layer=model) != 0)
+    assert share == pytest.approx(1 / 8, abs=0.02)
+
+
+def test_dropout_survives_its_config():
+    layer = Dropout.from_config(Dropout(0.3, name="some").get_config())
+    ones = tf.ones([8, 30])
+    np.testing.assert_array_equal(dropped(ones, layer=layer), dropped(ones, 0.3))
+
+
+def test_batch_norm_is_that_of_keras_on_one_device():
+    inputs = tf.random.stateless_normal([16, 5], (0, 0)) * 3 + 2
+    ours, theirs = (
+        batch_norm(momentum=0.9),
+        keras.layers.BatchNormalization(momentum=0.9),
+    )
+    np.testing.assert_allclose(
+        ours(inputs, training=True), theirs(inputs, training=True), rtol=1e-3, atol=1e-5
+    )
+    for a, b in zip(ours.variables, theirs.variables, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,167 @@
+"""Tests of framework/schedules/algebra.py."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framework import schedules
+from framework.durations import Duration
+from framework.errors import UsageError
+from framework.schedules import Clock, LearningRate, Part, Plateau, shapes
+
+
+def rate(text, total, steps_per_epoch=10):
+    return LearningRate(1.0, schedules.build(text), Clock(total, steps_per_epoch))
+
+
+def at(text, total, steps):
+    """Returns the multipliers at some steps."""
+    called = rate(text, total)
+    return np.array([float(called(tf.constant(step, tf.int64))) for step in steps])
+
+
+def part(function, length=None, **parameters):
+    return Part(function, parameters, None if length is None else Duration.parse(length))
+
+
+def test_operators_build_what_a_spec_describes():
+    built = (part(shapes.warmup, "5%") + part(shapes.cosine, end=0.1)) * part(
+        shapes.constant, factor=0.5
+    )
+    written = schedules.build("(warmup(5%) + cosine(end=.1)) * constant(factor=.5)")
+    assert built == written
+
+
+@pytest.mark.parametrize(
+    ("text", "jump"),
+    [
+        ("warmup(7) + cosine", 0.2),
+        ("warmup(7) + constant + linear(20%)", 0.2),
+        ("linear(30%, end=.4) + constant(factor=.4)", 0.1),
+        ("(warmup(7) + constant(3)) + (constant(2) + cosine)", 0.2),
+    ],
+)
+def test_seams_of_matching_parts_are_continuous(text, jump):
+    values = at(text, 40, range(60))
+    assert np.abs(np.diff(values)).max() < jump
+
+
+def test_each_part_has_a_clock_of_its_own():
+    values = at("warmup(4) + linear(10, end=.5) + warmup(6)", 20, range(25))
+    np.testing.assert_allclose(values[:4], [0.0, 0.25, 0.5, 0.75])
+    np.testing.assert_allclose(values[4:14], 1.0 - 0.05 * np.arange(10), rtol=1e-6)
+    np.testing.assert_allclose(values[14:20], np.arange(6) / 6, rtol=1e-6)
+    # After its end the last part stays where it is.
+    np.testing.assert_allclose(values[20:], 1.0)
+
+
+def test_the_grouping_of_a_sum_does_not_matter():
+    left = at("(warmup(5) + constant) + linear(8)", 30, range(35))
+    right = at("warmup(5) + (constant + linear(8))", 30, range(35))
+    np.testing.assert_array_equal(left, right)
+
+
+def test_a_product_has_one_clock():
+    whole = at("linear * cosine(20)", 20, range(20))
+    separate = at("linear", 20, range(20)) * at("cosine(20)", 20, range(20))
+    np.testing.assert_allclose(whole, separate, rtol=1e-6)
+
+
+def test_a_product_within_a_sum_starts_at_the_seam():
+    values = at("warmup(5) + linear(10) * constant(factor=.5)", 15, range(15))
+    np.testing.assert_allclose(values[5:], 0.5 * (1.0 - np.arange(10) / 10), rtol=1e-6)
+
+
+def test_a_part_that_ends_before_the_run_stays_at_its_end():
+    np.testing.assert_allclose(at("warmup(5)", 20, [4, 5, 19]), [0.8, 1.0, 1.0])
+    np.testing.assert_allclose(at("linear(5, end=.3)", 20, [5, 19]), 0.3)
+    np.testing.assert_allclose(at("warmup(5) + linear(5, end=.3)", 20, [19]), 0.3)
+
+
+def test_a_part_that_is_rounded_to_nothing_is_left_out():
+    np.testing.assert_array_equal(
+        at("warmup(1%) + linear", 20, range(20)), at("linear", 20, range(20))
+    )
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("seam", [2**24 + 1, 2**31 + 1, 2**40 + 3])
+def test_seams_are_exact_where_float32_is_not(seam, compiled):
+    called = tf.function(rate(f"constant({seam}) + linear(8)", seam + 8), jit_compile=compiled)
+    values = [float(called(tf.constant(seam + t, tf.int64))) for t in (-2, -1, 0, 1, 2, 8)]
+    np.testing.assert_allclose(values, [1.0, 1.0, 1.0, 0.875, 0.75, 0.0])
+
+
+def test_lengths_follow_the_clock():
+    np.testing.assert_allclose(
+        [
+            float(rate("warmup(2ep)", 100, per_epoch)(tf.constant(5, tf.int64)))
+            for per_epoch in (5, 10, 25)
+        ],
+        [0.5, 0.25, 0.1],
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("constant + cosine", "only one part of a sum may leave out its length"),
+        ("warmup(5) + constant + cosine", "only one part of a sum may leave out"),
+        ("plateau + cosine", "only one part of a sum may leave out"),
+        ("warmup(4) * linear + cosine", "only one part of a sum may leave out"),
+        ("warmup(21)", "takes 21 steps, but the run only 20"),
+        ("cosine(3ep)", "takes 30 steps, but the run only 20"),
+        ("warmup(103%)", "takes 21 steps, but the run only 20"),
+        ("warmup(11) + linear(10)", "21 steps, but .*20"),
+        ("warmup(15) + cosine(50%)", "25 steps, but .*20"),
+        ("warmup(20) + cosine", "take all 20 steps .* leave none for the one without"),
+        ("warmup(15) + constant + linear(25%)", "take all 15 steps"),
+        ("warmup(15) + (constant + linear(10))", "take 10 steps, but only 5"),
+        ("cosine(50) * constant", "takes 50 steps, but only 20"),
+        ("warmup(5) + constant * cosine(50)", "takes 50 steps, but only 15"),
+        ("cosine(50) * plateau", "takes 50 steps, but only 20"),
+    ],
+)
+def test_refuses_what_does_not_fit(text, message):
+    with pytest.raises(UsageError, match=message):
+        rate(text, 20)
+
+
+@pytest.mark.parametrize("text", ["warmup(20)", "warmup(50%) + cosine(50%)", "linear(2ep)"])
+def test_what_just_fits_is_taken(text):
+    rate(text, 20)
+
+
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    st.integers(0, 5),
+    st.integers(0, 9),
+)
+def test_any_sum_divides_the_run(lengths, position, rest):
+    """Parts of steady heights: each holds for just the steps that are its own."""
+    position = min(position, len(lengths))
+    heights = [1.0 + index for index in range(len(lengths))]
+    specs = [
+        f"constant({length}, factor={height})"
+        for length, height in zip(lengths, heights, strict=True)
+    ]
+    expected = [
+        [height] * length for length, height in zip(lengths, heights, strict=True)
+    ]
+    if rest:
+        specs.insert(position, "constant(factor=.5)")
+        expected.insert(position, [0.5] * rest)
+    total = sum(lengths) + rest
+    found = at(" + ".join(specs), total, range(total))
+    np.testing.assert_array_equal(found, np.concatenate(expected))
+
+
+def test_controllers_are_found_wherever_they_stand():
+    schedule = schedules.build(
+        "plateau('a') * (warmup(5) + cosine * plateau('b')) + linear(3) * plateau('c')"
+    )
+    assert [found.monitor for found in schedule.controllers()] == ["a", "b", "c"]
+    assert all(isinstance(found, Plateau) for found in schedule.controllers())
+    assert list(schedules.build("warmup(5) + cosine").controllers()) == []

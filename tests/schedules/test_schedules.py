@@ -1,0 +1,207 @@
+"""Tests of framework/schedules/__init__.py: specs, against golden numbers of others."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from framework import schedules
+from framework.errors import UsageError
+from framework.schedules import SCHEDULES, Clock, LearningRate, Plateau
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden/schedules/schedules.json"
+CASES = {case["id"]: case for case in json.loads(GOLDEN.read_text())["cases"]}
+
+# The peak rate and the spec that stand for a case of the reference libraries.
+SPECS = {
+    "constant": (0.1, "constant"),
+    "constant_factor_then_1": (0.1, "constant(5, factor=.33333333333) + constant"),
+    "warmup_linear_from0_4": (0.1, "warmup(4)"),
+    "warmup_linear_from_value": (0.1, "warmup(5, start=.2)"),
+    "warmup_power2": (0.1, "warmup(8, power=2)"),
+    "linear_T20_w0": (0.1, "linear(20)"),
+    "linear_T20_w5": (0.1, "warmup(5) + linear(15)"),
+    "linear_down_factor": (0.1, "linear(10, end=.1)"),
+    "linear_begin": (1.0, "constant(5) + linear(10, end=.01)"),
+    "swalr": (0.1, "linear(4, end=.5)"),
+    "step": (0.1, "step(every=5)"),
+    # timm's clock of the steps runs on in the warm-up: a product does that.
+    "step_timm_warmup": (0.1, "warmup(3, start=.1) * step(every=4, gamma=.5)"),
+    "step_timm_warmup_prefix": (0.1, "warmup(3, start=.1) + step(every=4, gamma=.5)"),
+    "cosine_a0.0_x1.0": (0.1, "cosine(12)"),
+    "cosine_a0.1_x1.0": (0.1, "cosine(12, end=.1)"),
+    "cosine_a0.05_x2.0": (0.1, "cosine(12, end=.05, exponent=2)"),
+    "cosine_keras": (0.1, "cosine(12, end=.1)"),
+    "cosine_keras_warmup": (0.1, "warmup(4) + cosine(12, end=.1)"),
+    "cosine_optax_warmup": (0.1, "warmup(4, start=.1) + cosine(12, end=.05)"),
+    "cosine_hf_min_lr": (0.1, "warmup(4) + cosine(12, end=.1)"),
+    "cosine_timm_warmup_prefix": (0.1, "warmup(3, start=.01) + cosine(12, end=1e-4)"),
+    "restarts_torch_mult1": (
+        0.1,
+        "cosine(5, end=.01) + cosine(5, end=.01) + cosine(5, end=.01) + cosine(5, end=.01)",
+    ),
+    "restarts_torch_mult2": (0.1, "cosine(3) + cosine(6) + cosine(12) + cosine(24)"),
+    "restarts_hf_hard": (0.1, "warmup(3) + cosine(4) + cosine(4) + cosine(4)"),
+    "restarts_sgdr_list": (
+        0.1,
+        "warmup(2) + cosine(6)"
+        "+ constant(factor=.5) * (warmup(2) + cosine(8, end=.2))",
+    ),
+    "wsd_hf_linear": (0.1, "warmup(4, start=.1) + constant(8) + linear(6, end=.1)"),
+    "wsd_hf_cosine": (0.1, "warmup(4, start=.1) + constant(8) + cosine(6, end=.1)"),
+    "flat_cos_fastai": (0.1, "constant(15) + cosine(5, end=1e-5)"),
+    "seq_optax3": (0.1, "warmup(4) + constant(6) + cosine(8)"),
+    "cyclic_triangular": (
+        0.1,
+        "warmup(4, start=.1) + linear(4, end=.1)"
+        "+ warmup(4, start=.1) + linear(4, end=.1)",
+    ),
+}
+# The shape that a case would need.
+MISSING = {
+    "polynomial_p2.0_e0.0": "polynomial",
+    "polynomial_p0.5_e0.01": "polynomial",
+    "polynomial_p1.0_e0.0001": "polynomial",
+    "polynomial_optax_p1.0_e0.0001": "polynomial",
+    "polynomial_torch": "polynomial",
+    "polynomial_hf_warmup": "polynomial",
+    "polynomial_timm_kdecay": "polynomial",
+    "mlperf_poly": "polynomial",
+    "exponential_staircase_False": "exponential",
+    "exponential_floor_begin": "exponential",
+    "lr_find_exp": "exponential",
+    "multiplicative": "exponential",
+    "seq_torch": "exponential",
+    "chained_torch": "exponential",
+    "inverse_time_staircase_False": "inverse_time",
+    "multistep": "multistep",
+    "piecewise_keras": "piecewise",
+    "piecewise_optax": "piecewise",
+    "piecewise_interp_linear": "interpolate",
+    "piecewise_linear_abs": "interpolate",
+    "cosine_timm_warmup_overlay": "overlay",
+    "cosine_timm_kdecay": "k-decay",
+    "rsqrt_hf": "rsqrt",
+    "rsqrt_big_vision_cooldown": "rsqrt",
+    "rsqrt_squash": "rsqrt",
+    "noam": "noam",
+    "power_tfm": "power",
+    "power_linear_tfm": "power",
+    "warmup_tfm_linear_cosine": "overlay",
+    "onecycle_torch_cos": "one_cycle",
+    "onecycle_torch_three_phase": "one_cycle",
+    "onecycle_optax_cosine": "one_cycle",
+    "wsd_hf_1-sqrt": "sqrt",
+    "wsd_timm_constant_1-sqrt": "sqrt",
+    "wsd_timm_rsqrt_linear": "rsqrt",
+    "wsd_timm_constant_exp": "exponential",
+    "cyclic_triangular2": "cyclic",
+    "cyclic_exp_range": "cyclic",
+    "tanh_timm": "tanh",
+}
+
+
+def test_every_golden_case_is_accounted_for():
+    assert SPECS.keys() | MISSING.keys() == CASES.keys()
+    assert not SPECS.keys() & MISSING.keys()
+
+
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_golden(case):
+    if case in MISSING:
+        assert MISSING[case] not in SCHEDULES, "give the case a spec"
+        pytest.skip(f"there is no shape {MISSING[case]!r}")
+    golden = CASES[case]
+    peak, text = SPECS[case]
+    steps = np.arange(len(golden["lr"]))
+    # The last part of some goes on for longer than the case.
+    clock = Clock(len(steps) + 24, 1)
+    rate = LearningRate(peak, schedules.build(text), clock)
+    compiled = tf.function(rate, jit_compile=True)
+    graph = tf.function(rate)
+    inputs = [tf.constant(step, tf.int64) for step in steps]
+    expected = np.array(golden["lr"])
+    # There the reference itself is at odds over which cycle it is in.
+    fragile = np.isin(steps, golden.get("fragile_steps", []))
+    eager = np.array([rate(step).numpy() for step in inputs])
+    assert eager.dtype == np.float32
+    np.testing.assert_allclose(
+        eager[~fragile], expected[~fragile], rtol=golden["rtol"], atol=1e-7 * peak
+    )
+    for other in (graph, compiled):
+        found = [other(step).numpy() for step in inputs]
+        np.testing.assert_allclose(found, eager, rtol=1e-6, atol=1e-7 * peak)
+
+
+def multipliers(text, total, steps_per_epoch=10):
+    rate = LearningRate(1.0, schedules.build(text), Clock(total, steps_per_epoch))
+    return [float(rate(tf.constant(step, tf.int64))) for step in range(total)]
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("linear(20)", "linear"),
+        ("linear(length=20)", "linear"),
+        ("linear(100%)", "linear"),
+        ("linear(2ep)", "linear"),
+        ("linear('2ep')", "linear"),
+        ("warmup(25%) + cosine", "warmup(5) + cosine(15)"),
+        ("warmup(.5ep) + cosine", "warmup(5) + cosine(15)"),
+        ("step(every=25%)", "step(every=5)"),
+        ("step(every=.5ep, gamma=.1)", "step(every=5)"),
+        # Multiplication binds closer than addition.
+        ("warmup(5) + linear * cosine", "warmup(5) + (linear * cosine)"),
+    ],
+)
+def test_specs_of_the_same_schedule(text, same):
+    assert multipliers(text, 20) == multipliers(same, 20)
+
+
+def test_a_default_length_is_resolved_as_a_given_one_is():
+    assert multipliers("step", 20) == multipliers("step(every=30%)", 20)
+
+
+def test_a_length_that_is_rounded_to_nothing_is_a_step():
+    assert multipliers("step(every=1%, gamma=.5)", 3) == [1.0, 0.5, 0.25]
+
+
+def test_plateau_takes_its_arguments_by_position():
+    plateau = schedules.build("plateau('train/loss', factor=.2, patience=3)")
+    assert isinstance(plateau, Plateau)
+    settings = (plateau.monitor, plateau.factor, plateau.patience, plateau.cooldown)
+    assert settings == ("train/loss", 0.2, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "marked", "message"),
+    [
+        ("cosin(5%)", "cosin(5%)", r"unknown schedule 'cosin'; did you mean cosine\?"),
+        ("warmup(5%) + rex", "rex", "unknown schedule 'rex'; known are constant, cosine"),
+        ("warmup(5%) + step(x)", "x)", "must be a number, a string, a tuple or a length"),
+        ("warmup(soon)", "soon)", "must be a number, a string, a tuple or a length"),
+        ("cosine + warmup('soon')", "warmup('soon')", "warmup: a length is steps"),
+        ("warmup(.5)", "warmup(.5)", "a number of steps must be whole, not 0.5"),
+        ("warmup(-5)", "warmup(-5)", "warmup: a length is steps"),
+        ("warmup(5%, begin=1)", "warmup(5%, begin=1)", "argument 'begin'.*start=0.0"),
+        ("cosine(5%, end='a')", "cosine(5%, end='a')", "end must be float, not 'a'"),
+        ("cosine(5%, .1, 1, 2)", "cosine(5%, .1, 1, 2)", "too many positional"),
+        ("warmup(5, length=6)", "warmup(5, length=6)", "argument 'length'"),
+        ("warmup(5, T=6)", "warmup(5, T=6)", "argument 'T'"),
+        ("step(every=0)", "step(every=0)", "every must be positive, not 0"),
+        ("step(every=soon)", "soon)", "must be a number"),
+        ("plateau(factor=2)", "plateau(factor=2)", "factor must be between 0 and 1"),
+        ("cosine * plateau(patience=0)", "plateau(patience=0)", "patience must be at l"),
+        ("plateau(patience=2.5)", "plateau(patience=2.5)", "patience must be int"),
+        ("cosine - linear", "cosine - linear", r"expected a name\(...\)"),
+        ("2 * cosine", "2 * cosine", r"expected a name\(...\)"),
+    ],
+)
+def test_refuses(text, marked, message):
+    with pytest.raises(UsageError, match=f"(?s){message}") as caught:
+        schedules.build(text)
+    _, quoted, mark = str(caught.value).split("\n")
+    assert quoted == f"    {text}"
+    assert quoted[len(mark) - 1 :] == marked

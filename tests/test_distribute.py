@@ -1,0 +1,71 @@
+"""Tests of framework/distribute.py."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from framework import distribute
+from framework.errors import UsageError
+
+
+def test_default_is_no_strategy_at_all():
+    strategy = distribute.build("default")
+    assert strategy is tf.distribute.get_strategy()
+    assert strategy.num_replicas_in_sync == 1
+
+
+def test_one_device():
+    strategy = distribute.build("one_device")
+    assert isinstance(strategy, tf.distribute.OneDeviceStrategy)
+    assert strategy.num_replicas_in_sync == 1
+
+
+@pytest.mark.parametrize(("devices", "expected"), [(0, 2), (1, 1), (2, 2)])
+def test_mirrored_uses_so_many_devices(devices, expected):
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("counts the logical CPUs")
+    strategy = distribute.build("mirrored", devices)
+    assert isinstance(strategy, tf.distribute.MirroredStrategy)
+    assert strategy.num_replicas_in_sync == expected
+
+
+def test_refuses_more_devices_than_there_are():
+    there = len(tf.config.list_logical_devices("GPU")) or 2
+    with pytest.raises(
+        UsageError, match=f"devices must be at most {there} here, not 99"
+    ):
+        distribute.build("mirrored", 99)
+
+
+def test_sums_over_replicas(mirrored):
+    def share():
+        context = tf.distribute.get_replica_context()
+        mine = tf.cast(context.replica_id_in_sync_group + 1, tf.float32)
+        return context.all_reduce(
+            tf.distribute.ReduceOp.SUM, [mine, tf.fill([2], mine)]
+        )
+
+    compiled = tf.function(lambda: mirrored.run(share), autograph=False)
+    one, two = (mirrored.experimental_local_results(value) for value in compiled())
+    count = mirrored.num_replicas_in_sync
+    np.testing.assert_array_equal(one, [sum(range(1, count + 1))] * count)
+    np.testing.assert_array_equal(two, [[sum(range(1, count + 1))] * 2] * count)
+
+
+def test_divides_the_cpu_into_as_many_as_are_asked_for():
+    code = (
+        "import tensorflow as tf\n"
+        "from framework import distribute\n"
+        "tf.config.set_visible_devices([], 'GPU')\n"
+        "if not tf.config.list_physical_devices('GPU'):\n"
+        "    print(distribute.build('mirrored', 3).num_replicas_in_sync)\n"
+        "else:\n"
+        "    print(3)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == ["3"]

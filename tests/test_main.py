@@ -1,0 +1,75 @@
+"""Tests of main: what a person at the command line is answered."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def train(*flags, timeout=100):
+    command = [sys.executable, "-m", "experiments.train", *flags]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--learning_rat=1", "Unknown command line flag 'learning_rat'. Did you mean"),
+        ("--learning_rate=-1", "learning_rate must be positive, not -1.0"),
+        ("--learning_rate=nan", "learning_rate must be a finite number, not nan"),
+        ("--dataset=digit", "--dataset: unknown dataset 'digit'; did you mean digits?"),
+        ("--model=resnett", "--model: unknown model 'resnett'; did you mean resnet?"),
+        ("--model=nowhere:f", "--model: the model's module 'nowhere': No module"),
+        ("--schedule=cosin", "--schedule: unknown schedule 'cosin'; did you mean"),
+        ("--augment=rotat(1)", "--augment: unknown augmentation 'rotat'; did you"),
+        ("--optimizer=adem", "--optimizer: unknown optimizer 'adem'; did you mean"),
+        ("--schedule=cosine(ende=1)", "its arguments are cosine(end=0.0, exponent"),
+        ("--schedule=step(every='x')", "a length is steps (500), epochs (10ep)"),
+        ("--augment=rotate('x')", "degrees must be float, not 'x'"),
+        ("--schedule=warmup(5%)+", "schedule: cannot be read"),
+        ("--train_for=10%", "train_for must be in steps or epochs, not '10%'"),
+        ("stray", "'stray' is not a flag"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(flag, message):
+    done = train(flag)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+
+
+def test_help_lists_the_flags_and_succeeds():
+    done = train("--help")
+    assert done.returncode == 0
+    assert "Trains an image classifier on any data set" in done.stdout
+    assert "--learning_rate: Peak learning rate" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("prepare", "flags", "code", "message"),
+    [
+        ("dir", ["--dataset=folder('{path}')"], 2, "has no folders in it"),
+        ("none", ["--dataset=arrays('{path}')"], 2, "there is no file"),
+        ("file", ["--dataset=arrays('{path}')"], 1, "cannot be read, it is damaged"),
+        ("file", ["--workdir={path}"], 1, "cannot be written to"),
+        ("full", ["--workdir={path}"], 2, "is not empty, and not a run"),
+    ],
+)
+def test_what_fails_is_one_line_with_its_code(tmp_path, prepare, flags, code, message):
+    path = tmp_path / "thing"
+    if prepare in ("dir", "full"):
+        path.mkdir()
+    if prepare == "file":
+        path.write_text("no run, no array")
+    if prepare == "full":
+        (path / "letter.txt").write_text("dear diary")
+    flags = [flag.format(path=path) for flag in flags]
+    done = train(f"--workdir={tmp_path / 'run'}", *flags)
+    assert done.returncode == code
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    if prepare == "full":
+        assert (path / "letter.txt").read_text() == "dear diary"

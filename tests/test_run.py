@@ -1,0 +1,255 @@
+"""Tests of run: whole runs, small ones, on real digits."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from framework import run as run_lib
+from framework.config import Config
+from framework.data.dataset import Dataset, Split
+from framework.errors import RunError, UsageError
+from framework.loop.checkpoint import Checkpoints
+from framework.run import run
+
+SMALL = Config(
+    model="mlp(units=(8,), dropout=.3)",
+    schedule="(warmup(10%) + cosine) * plateau('validation/loss', patience=1)",
+    batch_size=128,
+    train_for="3ep",
+    log_every="4",
+)
+
+
+def small(tmp_path, name="run", **changes):
+    changes = {"workdir": str(tmp_path / name), **changes}
+    return dataclasses.replace(SMALL, **changes)
+
+
+def weights(config):
+    """Returns the arrays of the latest checkpoint of a run."""
+    path = max((run_lib.Path(config.workdir) / "checkpoints").glob("*.npz"))
+    with np.load(path) as file:
+        return {name: file[name] for name in file.files}
+
+
+def text(config, name):
+    return (run_lib.Path(config.workdir) / name).read_text()
+
+
+def largest_difference(one, other):
+    """Returns the largest difference of any weight, relative to the largest weight."""
+    return max(
+        np.abs(one[name] - other[name]).max() / np.abs(one[name]).max()
+        for name in one
+        if name.startswith("model/")
+    )
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    config = small(tmp_path_factory.mktemp("unbroken"))
+    run(config)
+    return config
+
+
+def test_leaves_the_folder_of_the_design(unbroken):
+    folder = run_lib.Path(unbroken.workdir)
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json",
+        "flags.txt",
+        "environment.json",
+        "metrics.jsonl",
+        "timing.jsonl",
+        "predictions",
+        "train",
+        "validation",
+        "checkpoints",
+        "best",
+    }
+    assert Config(**json.loads(text(unbroken, "config.json"))) == unbroken
+    rows = [json.loads(line) for line in text(unbroken, "metrics.jsonl").splitlines()]
+    assert [row["step"] for row in rows] == [11, 22, 33]
+    assert {
+        "epoch",
+        "learning_rate",
+        "train/accuracy",
+        "train/loss",
+        "train_clean/accuracy",
+        "train_dev/accuracy",
+        "validation/accuracy",
+        "validation/loss",
+        "validation/macro_f1",
+        "validation/recall/7",
+    } <= rows[0].keys()
+    with np.load(folder / "predictions" / "step-00000033.npz") as file:
+        right = np.mean(file["labels"] == file["predicted"])
+    assert right == rows[-1]["validation/accuracy"]
+
+
+def test_learns(tmp_path):
+    config = small(tmp_path, train_for="15ep", model="mlp", batch_size=32)
+    assert run(config).history.best("validation/accuracy")["validation/accuracy"] > 0.95
+
+
+def test_the_same_command_gives_the_same_run(tmp_path, unbroken):
+    again = small(tmp_path)
+    run(again)
+    assert text(again, "metrics.jsonl") == text(unbroken, "metrics.jsonl")
+    first, second = weights(unbroken), weights(again)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize("at", [7, 11, 14, 22])
+def test_goes_on_where_it_was_broken_off(tmp_path, unbroken, monkeypatch, at, before):
+    config = small(tmp_path, checkpoint_every="7")
+    save = Checkpoints.save
+
+    def break_off(self, step):
+        if not before:
+            save(self, step)
+        if step >= at:
+            raise KeyboardInterrupt
+        if before:
+            save(self, step)
+
+    monkeypatch.setattr(Checkpoints, "save", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        run(config)
+    monkeypatch.undo()
+    run(config)
+    assert text(config, "metrics.jsonl") == text(unbroken, "metrics.jsonl")
+    first, second = weights(unbroken), weights(config)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_a_killed_process_goes_on_where_it_was(tmp_path, unbroken):
+    config = small(tmp_path)
+    flags = run_lib.workdir.flags.flagfile(config)
+    (tmp_path / "flags.txt").write_text(flags)
+    command = [sys.executable, "-m", "experiments.train"]
+    command += [f"--flagfile={tmp_path / 'flags.txt'}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("epoch       1"):
+                process.kill()
+    subprocess.run(command, check=True, capture_output=True)
+    rows = [json.loads(line) for line in text(config, "metrics.jsonl").splitlines()]
+    expected = text(unbroken, "metrics.jsonl").splitlines()
+    assert [row["step"] for row in rows] == [11, 22, 33]
+    # This process divides its CPU in two, the other one does not.
+    for row, line in zip(rows, expected, strict=True):
+        assert row == pytest.approx(json.loads(line), rel=1e-5, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "tolerance"),
+    [
+        ({"strategy": "one_device"}, 0.0),
+        ({"strategy": "mirrored", "devices": 1}, 0.0),
+        ({"strategy": "mirrored", "devices": 2}, 2e-6),
+        ({"input": "stream"}, 0.0),
+        ({"input": "stream", "strategy": "mirrored", "devices": 2}, 2e-6),
+        ({"steps_per_call": 1}, 0.0),
+        ({"steps_per_call": 3}, 0.0),
+    ],
+    ids=str,
+)
+def test_the_machine_does_not_change_the_numbers(
+    tmp_path, unbroken, changes, tolerance
+):
+    config = small(tmp_path, **changes)
+    run(config)
+    difference = largest_difference(weights(unbroken), weights(config))
+    assert difference <= tolerance
+
+
+def test_a_changed_config_is_refused_with_the_difference(tmp_path, unbroken):
+    changed = dataclasses.replace(unbroken, learning_rate=0.5)
+    with pytest.raises(UsageError, match=r"--learning_rate: 0\.001 -> 0\.5"):
+        run(changed)
+
+
+def test_a_run_can_be_made_longer(tmp_path):
+    config = small(tmp_path, schedule="constant", train_for="1ep")
+    run(config)
+    longer = dataclasses.replace(config, train_for="2ep", allow_config_change=True)
+    assert len(run(longer).history) == 2
+
+
+def test_fresh_starts_over_and_keeps_the_old_run(tmp_path):
+    config = small(tmp_path, train_for="1ep")
+    run(config)
+    before = text(config, "metrics.jsonl")
+    result = run(dataclasses.replace(config, fresh=True, seed=1))
+    assert len(result.history) == 1
+    assert (tmp_path / "run.old-1" / "metrics.jsonl").read_text() == before
+
+
+def test_stops_early(tmp_path):
+    config = small(
+        tmp_path, learning_rate=1e-9, schedule="constant", early_stopping=2
+    )
+    config = dataclasses.replace(config, train_for="50ep")
+    assert len(run(config).history) < 10
+
+
+def test_takes_a_users_own_model_and_data(tmp_path):
+    generator = np.random.default_rng(0)
+    labels = np.arange(64, dtype=np.int32) % 2
+    images = generator.normal(labels[:, None, None, None], 0.1, (64, 4, 4, 1))
+    split = Split(images.astype(np.float32), labels)
+    dataset = Dataset("mine", split, split, ("low", "high"))
+
+    def model(image_shape, num_classes):
+        inputs = keras.Input(image_shape)
+        features = keras.layers.Flatten()(inputs)
+        return keras.Model(inputs, keras.layers.Dense(num_classes)(features))
+
+    config = small(tmp_path, batch_size=8, learning_rate=0.1, schedule="constant")
+    result = run(config, model, dataset)
+    assert result.history["validation/accuracy"][-1] == 1.0
+    assert isinstance(result.model, keras.Model)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 2000}, "at most the number of training images, 1,368"),
+        (
+            {"batch_size": 33, "strategy": "mirrored", "devices": 2},
+            "batch_size must be a multiple of 2",
+        ),
+        ({"monitor": "validation/acc"}, "monitor must be a metric of an evaluation"),
+        ({"schedule": "plateau('loss')"}, "the schedule watches 'loss'"),
+        ({"schedule": "warmup(500) + cosine"}, "take 500 steps, but only 33"),
+        ({"model": "cnn"}, "images of 8x8 are too small"),
+        ({"jit": True, "strategy": "mirrored", "devices": 2}, "jit works on one"),
+        ({"train_for": "0.01ep"}, "train_for must be at least a step"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(value),
+)
+def test_refuses_what_cannot_be_done_and_leaves_no_folder(tmp_path, changes, message):
+    with pytest.raises(UsageError, match=message):
+        run(small(tmp_path, **changes))
+    assert not (tmp_path / "run").exists()
+
+
+def test_stops_when_the_loss_is_no_number(tmp_path):
+    config = small(
+        tmp_path,
+        dataset="noise(train=64, validation=16, size=8)",
+        normalize="none",
+        optimizer="sgd",
+        learning_rate=1e38,
+        schedule="constant",
+        batch_size=16,
+        log_every="1",
+    )
+    with pytest.raises(RunError, match="the training loss became nan shortly before"):
+        run(config)
