@@ -7,8 +7,8 @@ import pytest
 from framework.config import Config
 from framework.errors import UsageError
 
-NUMBERS = [field.name for field in dataclasses.fields(Config) if field.type != "str"]
 FLOATS = [field.name for field in dataclasses.fields(Config) if field.type == "float"]
+INTS = [field.name for field in dataclasses.fields(Config) if field.type == "int"]
 MACHINE = {
     "input": "stream",
     "strategy": "mirrored",
@@ -72,18 +72,22 @@ def test_refuses_a_value_that_no_run_could_use(field, value, message):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("field", FLOATS)
 def test_refuses_numbers_that_are_not_finite(field, value):
-    with pytest.raises(UsageError, match=f"^{field} must be a finite number, not {value}"):
+    with pytest.raises(
+        UsageError, match=f"^{field} must be a finite number, not {value}"
+    ):
         Config(**{field: value})
 
 
-@pytest.mark.parametrize("field", dataclasses.fields(Config), ids=lambda field: field.name)
+@pytest.mark.parametrize(
+    "field", dataclasses.fields(Config), ids=lambda field: field.name
+)
 def test_refuses_values_of_another_type(field):
-    for value in ("1" if field.name in NUMBERS else 1, None, [1]):
+    for value in (1 if field.type == "str" else "1", None, [1]):
         with pytest.raises(UsageError, match=f"^{field.name} must be of type"):
             Config(**{field.name: value})
 
 
-@pytest.mark.parametrize("field", [name for name in NUMBERS if name != "jit"][:5])
+@pytest.mark.parametrize("field", INTS + FLOATS)
 def test_true_is_not_a_number(field):
     with pytest.raises(UsageError, match=f"{field} must be of type"):
         Config(**{field: True})

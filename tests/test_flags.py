@@ -80,7 +80,7 @@ CHANGED = {
     "dataset": """folder("it's 5% o' flowers", size=64)""",
     "augment": 'rotate(20) + fill("#fff")',
     "model": "cnn(filters=(32, 64), padding='same')",
-    "schedule": "(warmup(5%) + cosine(end=.01)) * plateau(\"train/loss\", factor=.2)",
+    "schedule": '(warmup(5%) + cosine(end=.01)) * plateau("train/loss", factor=.2)',
     "optimizer": "sgd(momentum=.9, nesterov=True)",
     "input": "memory",
     "normalize": "unit",
@@ -121,13 +121,19 @@ def test_a_flagfile_gives_every_field_back(tmp_path):
 
 
 @given(
-    st.text(string.ascii_letters + string.punctuation + " ä", min_size=1).map(str.strip),
+    st.text(string.ascii_letters + string.punctuation + " ä", min_size=1).map(
+        str.strip
+    ),
     st.floats(1e-300, 1e300),
     st.integers(0, 2**32 - 1),
 )
 def test_a_flagfile_gives_any_value_back(tmp_path_factory, text, number, seed):
     config = Config(
-        model=text, workdir=text or "a", learning_rate=number, clip_norm=number, seed=seed
+        model=text,
+        workdir=text or "a",
+        learning_rate=number,
+        clip_norm=number,
+        seed=seed,
     )
     assert read_back(config, tmp_path_factory.getbasetemp() / "flags.txt") == config
 
@@ -139,7 +145,7 @@ def test_a_flag_after_a_flagfile_wins(tmp_path):
 
 
 def test_command_can_be_typed_into_a_shell():
-    arguments = ["train.py", "--dataset=folder(\"it's here\")", "--augment=a + b"]
+    arguments = ["train.py", '--dataset=folder("it\'s here")', "--augment=a + b"]
     echo = f"import sys; print(*sys.argv[1:], sep='\\n')\n# {arguments[0]}"
     command = flags.command([sys.executable, "-c", echo, *arguments])
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)

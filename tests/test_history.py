@@ -47,7 +47,10 @@ def test_rows_are_read_back(path):
     again = History(path)
     assert again.rows == history.rows
     assert again.rows[0] == {"step": 10, "epoch": 0.5, "validation/loss": 0.1 + 0.2}
-    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [10, 20]
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [
+        10,
+        20,
+    ]
 
 
 def test_a_metric_over_all_evaluations(path):
@@ -111,7 +114,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(path, before, monkeypatch):
     assert path.read_bytes() == content
     assert len(history) == before
     history.append(30, {"a": 3.0})
-    assert steps(history) == steps(History(path)) == [10, 20][:before] + [30]
+    assert steps(history) == steps(History(path)) == [*[10, 20][:before], 30]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import tensorflow as tf
 from framework.data.batches import Batches, MemoryBatches, StreamBatches, fits_memory
 from framework.data.dataset import Dataset, Progress, Split, stratified_split
 
-# So many training images are also evaluated as validation images are.
+# At most so many training images are also evaluated as validation images are, and no
+# more than there are of those: both accuracies are then equally exact.
 _CLEAN_IMAGES = 5_000
 
 
@@ -62,7 +63,8 @@ def prepare(
 
     train, dev = stratified_split(dataset.train.labels, dev_share, seed)
     generator = np.random.Generator(np.random.PCG64(seed))
-    clean = np.sort(generator.permutation(train)[:_CLEAN_IMAGES])
+    count = min(_CLEAN_IMAGES, len(dataset.validation))
+    clean = np.sort(generator.permutation(train)[:count])
     return Examples(
         dataset, train, clean, dev, batches(dataset.train), batches(dataset.validation)
     )

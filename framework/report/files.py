@@ -48,15 +48,18 @@ class Files(Report):
         path = self._folder / f"step-{step:08d}.npz"
         found = predictions["validation"]
         temporary = path.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            np.savez(
-                file,
-                labels=found.labels,
-                predicted=found.predicted,
-                confidence=found.confidence,
-                losses=found.losses,
-            )
-        os.replace(temporary, path)
+        try:
+            with temporary.open("wb") as file:
+                np.savez(
+                    file,
+                    labels=found.labels,
+                    predicted=found.predicted,
+                    confidence=found.confidence,
+                    losses=found.losses,
+                )
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
         self._write_timing(step)
 
     def finished(self, step):

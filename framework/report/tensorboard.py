@@ -51,11 +51,12 @@ class TensorBoard(Report):
 
     def started(self, step):
         """See base class."""
+        # Tells TensorBoard to forget what an earlier, killed process wrote from here
+        # on: without it the curves would go back and forth.
+        start = step + 1 if step else 0
         for writer in (self._train, self._validation):
-            # Tells TensorBoard to forget what an earlier, killed process wrote beyond
-            # this step: without it the curves would go back and forth.
             log = SessionLog(status=SessionLog.START)
-            writer.add_event(Event(step=step, session_log=log, wall_time=time.time()))
+            writer.add_event(Event(step=start, session_log=log, wall_time=time.time()))
         if step:
             return
         lines = [f"| {name} | `{value}` |" for name, value in self._config.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -45,11 +46,9 @@ def _build(node: spec.Call | spec.Join) -> Schedule:
 
 
 def _part(call: spec.Call, function: Callable[..., Any]) -> Part:
-    """Returns a shape; its length is the one argument that may be given by position."""
-    kwargs = dict(call.kwargs)
-    length = call.args[0] if call.args else kwargs.pop("length", None)
-    named = spec.Call(call.name, call.args[1:], kwargs, call.text, call.column)
-    parameters = spec.arguments(named, function, given=2)
+    """Returns a shape, with the length that comes first in a spec."""
+    parameters = spec.arguments(call, _as_written(function))
+    length = parameters.pop("length", None)
     try:
         duration = None if length is None else Duration.parse(length)
         part = Part(function, parameters, duration)
@@ -57,6 +56,19 @@ def _part(call: spec.Call, function: Callable[..., Any]) -> Part:
     except UsageError as problem:
         raise spec.error(call.text, call.column, f"{call.name}: {problem}") from None
     return part
+
+
+def _as_written(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns what has a shape's signature as it is in a spec: a length, not (t, T)."""
+
+    def written() -> None:
+        pass
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    length = inspect.Parameter("length", kind, default=None, annotation="Duration")
+    others = list(inspect.signature(function).parameters.values())[2:]
+    written.__signature__ = inspect.Signature([length, *others])
+    return written
 
 
 __all__ = [

@@ -72,10 +72,13 @@ class LearningRate:
             controller.observe(state, value)
 
     def state(self) -> dict[str, float]:
-        """Returns what the controllers have come to, for the record."""
+        """Returns what the controllers have come to, for the record.
+
+        Of several controllers each name has its controller's number.
+        """
+        several = len(self._controllers) > 1
         return {
-            f"schedule/{name}": float(variable.numpy())
-            for _, state in self._controllers
-            for name, variable in state.items()
-            if name in ("scale", "best", "bad")
+            f"schedule/{index}/{name}" if several else f"schedule/{name}": value
+            for index, (controller, state) in enumerate(self._controllers)
+            for name, value in controller.record(state).items()
         }

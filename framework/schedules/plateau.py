@@ -32,6 +32,10 @@ class Controller(Schedule):
     def observe(self, state: Mapping[str, tf.Variable], metric: tf.Tensor) -> None:
         """Takes note of a new value of the metric (float32 scalar), in graph ops."""
 
+    @abc.abstractmethod
+    def record(self, state: Mapping[str, tf.Variable]) -> dict[str, float]:
+        """Returns what is worth a curve, by name."""
+
     def length(self, clock):
         """See base class."""
         return None
@@ -134,6 +138,14 @@ class Plateau(Controller):
             state[name].assign(tf.where(full, value, state[name]))
         state["sum"].assign(tf.where(full, 0.0, total))
         state["count"].assign(tf.where(full, 0, state["count"] + 1))
+
+    def record(self, state):
+        """See base class."""
+        return {
+            "scale": float(state["scale"].numpy()),
+            "best": self.sign * float(state["best"].numpy()),
+            "bad": float(state["bad"].numpy()),
+        }
 
     def _evaluated(
         self, state: Mapping[str, tf.Variable], value: tf.Tensor

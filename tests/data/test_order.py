@@ -22,7 +22,10 @@ def test_each_example_comes_once(seed, epoch, size):
 @given(SEEDS, EPOCHS, SEEDS, EPOCHS)
 def test_another_seed_or_epoch_has_another_order(seed, epoch, other_seed, other_epoch):
     same = (seed, epoch) == (other_seed, other_epoch)
-    first, second = permutation(seed, epoch, 64), permutation(other_seed, other_epoch, 64)
+    first, second = (
+        permutation(seed, epoch, 64),
+        permutation(other_seed, other_epoch, 64),
+    )
     assert np.array_equal(first, second) == same
 
 

@@ -94,6 +94,18 @@ def normalized():
     return _normalized
 
 
+def _regularized(image_shape, num_classes):
+    inputs = keras.Input(image_shape)
+    dense = keras.layers.Dense(num_classes, kernel_regularizer="l2")
+    return keras.Model(inputs, dense(keras.layers.Flatten()(inputs)))
+
+
+@pytest.fixture
+def regularized():
+    """Makes a linear model of which a hundredth of the squares is a loss of its own."""
+    return _regularized
+
+
 @pytest.fixture
 def build():
     """Makes the parts of a run of 8 images of 8x8 a step, with three classes."""

@@ -91,17 +91,7 @@ def test_a_weight_that_is_not_used_has_gradient_0(build):
     assert [bool(np.any(gradient)) for gradient in found].count(False) == 2
 
 
-def regularized(image_shape, num_classes):
-    return keras.Sequential(
-        [
-            keras.Input(image_shape),
-            keras.layers.Flatten(),
-            keras.layers.Dense(num_classes, kernel_regularizer="l2"),
-        ]
-    )
-
-
-def test_losses_of_layers_count_once_in_any_number_of_parts(build):
+def test_losses_of_layers_count_once_in_any_number_of_parts(build, regularized):
     expected = None
     for cuts in (1, 2, 4):
         parts = build(model=regularized)

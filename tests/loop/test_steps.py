@@ -82,13 +82,14 @@ def test_xla_trains_alike(build, shared):
         {"model": "mlp(units=(6,), dropout=.3)", "optimizer": "sgd(momentum=.9)"},
         {"augmentation": RICH["augmentation"], "optimizer": "sgd(.9, nesterov=True)"},
         {"model": "normalized", "update": Update(clip_norm=0.5, ema_decay=0.9)},
+        {"model": "regularized"},
         {"parts": 2, "label_smoothing": 0.1, "optimizer": "sgd(weight_decay=.01)"},
     ],
-    ids=["dropout", "augmentation", "batch norm", "parts"],
+    ids=["dropout", "augmentation", "batch norm", "losses of layers", "parts"],
 )
-def test_two_replicas_train_as_one(build, normalized, mirrored, options):
-    if options.get("model") == "normalized":
-        options = options | {"model": normalized}
+def test_two_replicas_train_as_one(build, mirrored, options, request):
+    if options.get("model") in ("normalized", "regularized"):
+        options = options | {"model": request.getfixturevalue(options["model"])}
     one, two = build(**options), build(mirrored, **options)
     found = trained(two, 5, 100)
     # Of the relative size of a tensor: single numbers may be close to 0. Not with Adam

@@ -1,5 +1,7 @@
 """Tests of framework/models/__init__.py."""
 
+import sys
+
 import keras
 import pytest
 
@@ -41,8 +43,6 @@ def mine(tmp_path, monkeypatch):
         monkeypatch.syspath_prepend(tmp_path)
 
     yield make
-    import sys
-
     sys.modules.pop("mine", None)
 
 

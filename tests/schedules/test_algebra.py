@@ -23,7 +23,9 @@ def at(text, total, steps):
 
 
 def part(function, length=None, **parameters):
-    return Part(function, parameters, None if length is None else Duration.parse(length))
+    return Part(
+        function, parameters, None if length is None else Duration.parse(length)
+    )
 
 
 def test_operators_build_what_a_spec_describes():
@@ -89,8 +91,12 @@ def test_a_part_that_is_rounded_to_nothing_is_left_out():
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("seam", [2**24 + 1, 2**31 + 1, 2**40 + 3])
 def test_seams_are_exact_where_float32_is_not(seam, compiled):
-    called = tf.function(rate(f"constant({seam}) + linear(8)", seam + 8), jit_compile=compiled)
-    values = [float(called(tf.constant(seam + t, tf.int64))) for t in (-2, -1, 0, 1, 2, 8)]
+    called = tf.function(
+        rate(f"constant({seam}) + linear(8)", seam + 8), jit_compile=compiled
+    )
+    values = [
+        float(called(tf.constant(seam + t, tf.int64))) for t in (-2, -1, 0, 1, 2, 8)
+    ]
     np.testing.assert_allclose(values, [1.0, 1.0, 1.0, 0.875, 0.75, 0.0])
 
 
@@ -129,7 +135,9 @@ def test_refuses_what_does_not_fit(text, message):
         rate(text, 20)
 
 
-@pytest.mark.parametrize("text", ["warmup(20)", "warmup(50%) + cosine(50%)", "linear(2ep)"])
+@pytest.mark.parametrize(
+    "text", ["warmup(20)", "warmup(50%) + cosine(50%)", "linear(2ep)"]
+)
 def test_what_just_fits_is_taken(text):
     rate(text, 20)
 

@@ -40,14 +40,14 @@ SPECS = {
     "cosine_timm_warmup_prefix": (0.1, "warmup(3, start=.01) + cosine(12, end=1e-4)"),
     "restarts_torch_mult1": (
         0.1,
-        "cosine(5, end=.01) + cosine(5, end=.01) + cosine(5, end=.01) + cosine(5, end=.01)",
+        "(cosine(5, end=.01) + cosine(5, end=.01))"
+        "+ (cosine(5, end=.01) + cosine(5, end=.01))",
     ),
     "restarts_torch_mult2": (0.1, "cosine(3) + cosine(6) + cosine(12) + cosine(24)"),
     "restarts_hf_hard": (0.1, "warmup(3) + cosine(4) + cosine(4) + cosine(4)"),
     "restarts_sgdr_list": (
         0.1,
-        "warmup(2) + cosine(6)"
-        "+ constant(factor=.5) * (warmup(2) + cosine(8, end=.2))",
+        "warmup(2) + cosine(6)+ constant(factor=.5) * (warmup(2) + cosine(8, end=.2))",
     ),
     "wsd_hf_linear": (0.1, "warmup(4, start=.1) + constant(8) + linear(6, end=.1)"),
     "wsd_hf_cosine": (0.1, "warmup(4, start=.1) + constant(8) + cosine(6, end=.1)"),
@@ -56,7 +56,7 @@ SPECS = {
     "cyclic_triangular": (
         0.1,
         "warmup(4, start=.1) + linear(4, end=.1)"
-        "+ warmup(4, start=.1) + linear(4, end=.1)",
+        "+ warmup(4, start=.1) + linear(4, end=.1) + warmup(4, start=.1)",
     ),
 }
 # The shape that a case would need.
@@ -179,8 +179,16 @@ def test_plateau_takes_its_arguments_by_position():
     ("text", "marked", "message"),
     [
         ("cosin(5%)", "cosin(5%)", r"unknown schedule 'cosin'; did you mean cosine\?"),
-        ("warmup(5%) + rex", "rex", "unknown schedule 'rex'; known are constant, cosine"),
-        ("warmup(5%) + step(x)", "x)", "must be a number, a string, a tuple or a length"),
+        (
+            "warmup(5%) + rex",
+            "rex",
+            "unknown schedule 'rex'; known are constant, cosine",
+        ),
+        (
+            "warmup(5%) + step(x)",
+            "x)",
+            "must be a number, a string, a tuple or a length",
+        ),
         ("warmup(soon)", "soon)", "must be a number, a string, a tuple or a length"),
         ("cosine + warmup('soon')", "warmup('soon')", "warmup: a length is steps"),
         ("warmup(.5)", "warmup(.5)", "a number of steps must be whole, not 0.5"),
@@ -188,12 +196,19 @@ def test_plateau_takes_its_arguments_by_position():
         ("warmup(5%, begin=1)", "warmup(5%, begin=1)", "argument 'begin'.*start=0.0"),
         ("cosine(5%, end='a')", "cosine(5%, end='a')", "end must be float, not 'a'"),
         ("cosine(5%, .1, 1, 2)", "cosine(5%, .1, 1, 2)", "too many positional"),
-        ("warmup(5, length=6)", "warmup(5, length=6)", "argument 'length'"),
+        ("warmup(5, length=6)", "warmup(5, length=6)", "multiple values for.*'length'"),
+        ("warmup((5, 6))", "warmup((5, 6))", r"length must be Duration, not \(5, 6\)"),
+        ("linear(5, .1, 2)", "linear(5, .1, 2)", r"are linear\(length=None, end=0.0\)"),
+        ("step(T=5)", "step(T=5)", r"step\(length=None, every=30%, gamma=0.1\)"),
         ("warmup(5, T=6)", "warmup(5, T=6)", "argument 'T'"),
         ("step(every=0)", "step(every=0)", "every must be positive, not 0"),
         ("step(every=soon)", "soon)", "must be a number"),
         ("plateau(factor=2)", "plateau(factor=2)", "factor must be between 0 and 1"),
-        ("cosine * plateau(patience=0)", "plateau(patience=0)", "patience must be at l"),
+        (
+            "cosine * plateau(patience=0)",
+            "plateau(patience=0)",
+            "patience must be at l",
+        ),
         ("plateau(patience=2.5)", "plateau(patience=2.5)", "patience must be int"),
         ("cosine - linear", "cosine - linear", r"expected a name\(...\)"),
         ("2 * cosine", "2 * cosine", r"expected a name\(...\)"),

@@ -14,7 +14,9 @@ def curve(shape, length, steps, **parameters):
     """Returns a shape's values at so many steps from 0 on."""
     return np.array(
         [
-            shape(tf.constant(float(t)), tf.constant(float(length)), **parameters).numpy()
+            shape(
+                tf.constant(float(t)), tf.constant(float(length)), **parameters
+            ).numpy()
             for t in range(steps)
         ]
     )

@@ -1,0 +1,214 @@
+"""Tests of framework/report/console.py."""
+
+import io
+import time
+
+import numpy as np
+import pytest
+from rich.console import Console as RichConsole
+
+from framework.history import History
+from framework.report import console
+from framework.report.console import Console
+
+
+class Screen:
+    """A console of which everything written can be read."""
+
+    def __init__(self, terminal=False):
+        self.file = io.StringIO()
+        self.rich = RichConsole(
+            file=self.file, force_terminal=terminal, width=60, highlight=False
+        )
+
+    @property
+    def lines(self):
+        return self.file.getvalue().splitlines()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time, which a test lets pass."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    return now
+
+
+def report(screen, total_steps=1000):
+    return Console(total_steps, 100, 32, "validation/accuracy", screen.rich)
+
+
+def row(**changes):
+    return {
+        "epoch": 1.0,
+        "train/accuracy": 0.5,
+        "train/loss": 1.25,
+        "validation/accuracy": 0.75,
+        "validation/loss": 0.5,
+        "learning_rate": 0.001,
+    } | changes
+
+
+def test_an_evaluation_is_one_plain_line(clock):
+    screen = Screen()
+    some = report(screen)
+    some.started(0)
+    # 100 steps of 32 images in 10 s, and 2 s of evaluation.
+    clock[0] += 10
+    some.advanced(100)
+    clock[0] += 2
+    some.evaluated(100, row(), {})
+    (line,) = screen.lines
+    assert line == (
+        "epoch       1 | step     100 | train 50.00% | loss 1.2500 | "
+        "validation 75.00% | loss 0.5000 | lr 0.001 | 320 images/s | 0:01:48 left"
+    )
+
+
+def test_a_long_step_number_and_odd_values_are_no_error(clock):
+    screen = Screen()
+    some = report(screen, 20_000_000)
+    some.started(0)
+    clock[0] += 1
+    some.advanced(10_000_000)
+    nothing = row(epoch=0.05, **{"train/loss": float("nan")})
+    some.evaluated(10_000_000, nothing, {})
+    assert "step 10,000,000" in screen.lines[0]
+    assert "loss nan" in screen.lines[0]
+
+
+def test_before_anything_is_known_there_is_no_error(clock):
+    screen = Screen()
+    some = report(screen)
+    some.started(0)
+    some.advanced(1)
+    some.evaluated(1, row(), {})
+    some.finished(1)
+
+
+def test_a_line_now_and_then_where_there_is_no_terminal(clock):
+    screen = Screen()
+    some = report(screen)
+    some.started(0)
+    for step in range(1, 8):
+        clock[0] += 10
+        some.advanced(10 * step)
+    # Each time after more than thirty seconds without a line.
+    assert screen.lines == ["step 40 of 1,000 | 32 images/s | 0:16:00 left"]
+    some.evaluated(70, row(), {})
+    clock[0] += 20
+    some.advanced(80)
+    assert len(screen.lines) == 2
+
+
+def test_a_resumed_run_says_so_and_counts_from_there(clock):
+    screen = Screen()
+    some = report(screen)
+    some.started(500)
+    clock[0] += 10
+    some.advanced(600)
+    some.evaluated(600, row(epoch=6.0), {})
+    assert screen.lines[0] == "resuming after step 500 (epoch 5)"
+    # 400 steps at ten a second.
+    assert "320 images/s | 0:00:40 left" in screen.lines[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0.5, "0:00:00"), (59, "0:00:59"), (60, "0:01:00"), (3600 * 30 + 61, "30:01:01")],
+)
+def test_time_left(clock, seconds, expected):
+    screen = Screen()
+    some = report(screen, total_steps=2)
+    some.started(0)
+    clock[0] += seconds
+    some.advanced(1)
+    some.evaluated(1, row(), {})
+    assert screen.lines[-1].endswith(f"{expected} left")
+
+
+@pytest.mark.parametrize("end", ["finished", "stopped"])
+def test_the_bar_of_a_terminal_is_taken_away(clock, end):
+    screen = Screen(terminal=True)
+    some = report(screen)
+    some.started(0)
+    clock[0] += 10
+    some.advanced(100)
+    some.evaluated(100, row(), {})
+    if end == "finished":
+        some.finished(100)
+    some.stopped()
+    text = screen.file.getvalue()
+    # It was drawn, above it stands the line, and at the end it is erased.
+    assert "100/1,000 steps" in text
+    assert "validation 75.00%" in text
+    assert "\x1b[2K" in text[text.rindex("steps") :]
+    # The cursor can be seen again.
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+def test_without_a_terminal_there_are_no_control_codes(clock):
+    screen = Screen()
+    some = report(screen)
+    some.banner({"data": "digits [red]8x8[/red]", "length": "1000 steps"})
+    some.started(3)
+    clock[0] += 100
+    some.advanced(100)
+    some.finished(100)
+    assert "\x1b" not in screen.file.getvalue()
+    assert screen.lines[:2] == ["  data  digits [red]8x8[/red]", "length  1000 steps"]
+
+
+def test_stopping_before_the_start_is_no_error():
+    report(Screen(terminal=True)).stopped()
+
+
+def test_the_summary(clock, tmp_path):
+    screen = Screen()
+    some = report(screen)
+    some.started(0)
+    clock[0] += 9
+    some.advanced(100)
+    clock[0] += 3
+    some.evaluated(100, row(), {})
+    history = History(tmp_path / "metrics.jsonl")
+    for step, accuracy in ((100, 0.7), (200, 0.9), (300, 0.8)):
+        changes = {"epoch": step / 100, "validation/accuracy": accuracy}
+        history.append(step, row(**changes))
+    some.summary(history, "runs/some")
+    assert screen.lines[1:] == [
+        "best validation/accuracy 0.9000 at step 200 (epoch 2)",
+        "12.0 s: 75% training, 25% evaluating and saving",
+        "results in runs/some; curves: tensorboard --logdir runs/some",
+    ]
+
+
+def test_the_summary_of_nothing(clock, tmp_path):
+    screen = Screen()
+    report(screen).summary(History(tmp_path / "metrics.jsonl"), "runs/some")
+    assert len(screen.lines) == 1
+
+
+def test_reading_tells_now_and_then(clock):
+    screen = Screen()
+    tell = console.reading(screen.rich)
+    for done in (0, 10, 60, 70, 120):
+        tell(done, 1200)
+        clock[0] += 3
+    assert [" ".join(line.split()) for line in screen.lines] == [
+        "reading images: 60 of 1,200, 10 images/s, 114 s left",
+        "reading images: 120 of 1,200, 10 images/s, 108 s left",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["cat", "dog"], "5 images (cat 4, dog 1)"),
+        # One that does not occur.
+        (["cat", "dog", "cow"], "5 images (cat 4, dog 1, cow 0)"),
+        ([f"{i}" for i in range(13)], "5 images of 13 classes, 0 to 4 a class"),
+    ],
+)
+def test_counts(names, expected):
+    assert console.counts(np.array([0, 0, 1, 0, 0]), names) == expected

@@ -1,0 +1,232 @@
+"""Tests of framework/report/tensorboard.py."""
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.backend.event_processing.plugin_event_accumulator import (
+    EventAccumulator,
+)
+from tensorboard.compat.proto.event_pb2 import SessionLog
+from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.util import tensor_util
+
+from framework.metrics import Predictions
+from framework.report.tensorboard import TensorBoard
+
+CONFIG = {"learning_rate": 0.1, "augment": "", "model": "mlp", "seed": 0}
+NAMES = ("cat", "dog")
+
+
+def predictions():
+    labels = np.array([0, 1, 1], np.int32)
+    predicted = np.array([0, 1, 0], np.int32)
+    third = np.full(3, 0.5, np.float32)
+    return Predictions(
+        labels, predicted, (labels != predicted).astype(int), third, third
+    )
+
+
+def row(step, accuracy):
+    return {
+        "epoch": step / 10,
+        "learning_rate": 0.1,
+        "train/accuracy": 0.1,
+        "train/loss": 2.0,
+        "train_clean/accuracy": 0.2,
+        "train_dev/loss": 0.3,
+        "validation/accuracy": accuracy,
+        "validation/recall/cat": 1.0,
+    }
+
+
+def board(folder, samples=()):
+    return TensorBoard(folder, CONFIG, NAMES, samples)
+
+
+def advance(report, start, stop, accuracy=0.5):
+    """Logs every fifth step and evaluates every tenth, as the loop does."""
+    for step in range(start + 5, stop + 1, 5):
+        report.logged(step, {"loss": step / 100, "learning_rate": 0.1})
+        if step % 10 == 0:
+            report.evaluated(step, row(step, accuracy), {"validation": predictions()})
+
+
+def events(folder):
+    """Returns all that is in the files, as written, in the order of the files."""
+    paths = sorted(folder.iterdir())
+    return [event for path in paths for event in EventFileLoader(str(path)).Load()]
+
+
+def shown(folder):
+    """Returns what TensorBoard shows: per tag, the steps and their values."""
+    accumulator = EventAccumulator(str(folder), size_guidance={"tensors": 0})
+    accumulator.Reload()
+    return {
+        tag: [
+            (event.step, tensor_util.make_ndarray(event.tensor_proto))
+            for event in accumulator.Tensors(tag)
+        ]
+        for tag in accumulator.Tags()["tensors"]
+    }
+
+
+def curve(folder, tag):
+    return [(step, pytest.approx(float(value))) for step, value in shown(folder)[tag]]
+
+
+@pytest.fixture
+def finished(tmp_path):
+    report = board(tmp_path, [np.zeros((2, 4, 4, 3), np.float32)])
+    report.started(0)
+    advance(report, 0, 30)
+    report.finished(30)
+    return tmp_path
+
+
+def test_curves_are_over_steps_where_they_belong(finished):
+    train, validation = shown(finished / "train"), shown(finished / "validation")
+    assert curve(finished / "train", "loss") == [(s, s / 100) for s in range(5, 31, 5)]
+    assert curve(finished / "validation", "accuracy") == [
+        (s, 0.5) for s in (10, 20, 30)
+    ]
+    assert curve(finished / "train", "epoch") == [(10, 1), (20, 2), (30, 3)]
+    assert set(train) == {
+        "loss",
+        "learning_rate",
+        "accuracy_clean",
+        "loss_dev",
+        "epoch",
+        "config",
+        "augmented",
+    }
+    assert {"accuracy", "recall/cat", "confusion"} <= set(validation)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        # All that an earlier process wrote is forgotten, or all after what was saved.
+        (0, 0),
+        (20, 21),
+    ],
+)
+def test_every_process_says_from_which_step_on_it_writes(tmp_path, step, expected):
+    report = board(tmp_path)
+    report.started(step)
+    report.finished(step)
+    for part in ("train", "validation"):
+        starts = [
+            event.step
+            for event in events(tmp_path / part)
+            if event.session_log.status == SessionLog.START
+        ]
+        assert starts == [expected]
+
+
+@pytest.mark.parametrize("saved", [0, 20, 40])
+def test_a_resumed_run_has_no_zigzag(tmp_path, saved):
+    killed = board(tmp_path)
+    killed.started(0)
+    advance(killed, 0, 40, accuracy=0.1)
+    # It wrote on after its last checkpoint, and never came to its end.
+    for writer in (killed._train, killed._validation):
+        writer.flush()
+    # TensorBoard reads files by name, which begins with the second they are made in.
+    for part in ("train", "validation"):
+        (path,) = (tmp_path / part).iterdir()
+        path.rename(path.with_name("events.out.tfevents.0000000001.first"))
+    resumed = board(tmp_path)
+    resumed.started(saved)
+    advance(resumed, saved, 60, accuracy=0.9)
+    resumed.finished(60)
+    found = curve(tmp_path / "validation", "accuracy")
+    assert found == [(s, 0.1 if s <= saved else 0.9) for s in range(10, 61, 10)]
+    steps = [step for step, _ in curve(tmp_path / "train", "loss")]
+    assert steps == list(range(5, 61, 5))
+    for writer in (killed._train, killed._validation):
+        writer.close()
+
+
+def test_the_config_is_told_once(finished):
+    resumed = board(finished)
+    resumed.started(30)
+    resumed.finished(30)
+    found = [
+        value
+        for event in events(finished / "train")
+        for value in event.summary.value
+        if value.tag.startswith("config")
+    ]
+    assert len(found) == 1
+    text = tensor_util.make_ndarray(found[0].tensor).item().decode()
+    assert "| learning_rate | `0.1` |" in text
+    assert text.startswith("| field | value |\n|---|---|\n")
+    assert found[0].metadata.plugin_data.plugin_name == "text"
+
+
+def test_the_hparams_tab_has_the_config(finished):
+    plugin = [
+        plugin_data_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content)
+        for event in events(finished / "validation")
+        for value in event.summary.value
+        if value.metadata.plugin_data.plugin_name == "hparams"
+    ]
+    (session,) = [data.session_start_info for data in plugin]
+    assert session.hparams["learning_rate"].number_value == 0.1
+    assert session.hparams["model"].string_value == "mlp"
+
+
+def test_pictures_can_be_seen(finished):
+    for part, tag in (("train", "augmented"), ("validation", "confusion")):
+        for _, (width, height, png) in shown(finished / part)[tag]:
+            assert png.startswith(b"\x89PNG")
+            np.testing.assert_array_equal(
+                np.frombuffer(png[16:24], ">u4"), [int(width), int(height)]
+            )
+    plugins = {
+        value.metadata.plugin_data.plugin_name
+        for part in ("train", "validation")
+        for event in events(finished / part)
+        for value in event.summary.value
+        if value.tag in ("augmented", "confusion")
+    }
+    assert plugins == {"images"}
+
+
+def test_a_picture_is_made_at_each_doubling_and_at_the_end(tmp_path):
+    report = board(tmp_path)
+    report.started(0)
+    advance(report, 0, 110)
+    report.finished(110)
+    assert [step for step, _ in shown(tmp_path / "validation")["confusion"]] == [
+        10,
+        20,
+        40,
+        80,
+        110,
+    ]
+
+
+def test_no_samples_no_picture(tmp_path):
+    report = board(tmp_path)
+    report.started(0)
+    report.finished(0)
+    assert "augmented" not in shown(tmp_path / "train")
+    assert "confusion" not in shown(tmp_path / "validation")
+
+
+def test_what_is_evaluated_can_be_seen_while_the_run_goes_on(tmp_path):
+    report = board(tmp_path)
+    report.started(0)
+    advance(report, 0, 10)
+    assert curve(tmp_path / "validation", "accuracy") == [(10, 0.5)]
+    report.finished(10)
+
+
+def test_a_metric_that_is_undefined_is_no_error(tmp_path):
+    report = board(tmp_path)
+    report.started(0)
+    report.evaluated(10, row(10, float("nan")), {"validation": predictions()})
+    report.finished(10)
+    ((_, value),) = shown(tmp_path / "validation")["accuracy"]
+    assert np.isnan(value)

@@ -1,0 +1,35 @@
+"""Tests of the README: what it shows works as written."""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_an_experiment_of_ones_own_outside_the_repository(tmp_path):
+    program = re.search(r"tested as written.*?```python\n(.*?)```", README, re.S)[1]
+    (tmp_path / "squares.py").write_text(program)
+    command = [sys.executable, "squares.py", "--train_for=4ep", "--batch_size=16"]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    lines = (tmp_path / "runs" / "squares" / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["validation/accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("spec", re.findall(r"--(?:schedule|augment)='([^']+)'", README))
+def test_the_specs_are_right(spec):
+    from framework import augment, schedules
+
+    build = schedules.build if "warmup" in spec else augment.build
+    assert build(spec)
+
+
+def test_the_first_command_is_the_experiment_of_the_default():
+    first = re.search(r"```sh\n(.*?)\n```", README, re.S)[1]
+    assert first.endswith("python -m experiments.train")
