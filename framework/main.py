@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import NoReturn
 
@@ -35,11 +36,21 @@ def main(defaults: Config) -> NoReturn:
         run(config)
     except UsageError as problem:
         _leave(2, problem)
-    except (RunError, OSError, tf.errors.OpError) as problem:
+    except OSError as problem:
+        _leave(1, _explained(problem, config.workdir))
+    except (RunError, tf.errors.OpError) as problem:
         _leave(1, problem)
     except KeyboardInterrupt:
         _leave(130, "interrupted; the same command goes on from the last checkpoint")
     sys.exit(0)
+
+
+def _explained(problem: OSError, workdir: str) -> str:
+    """Returns what the operating system said, and what to do about it."""
+    what = f"{problem.strerror or problem}: {problem.filename or workdir}"
+    if problem.errno == errno.ENOSPC:
+        return f"{what}; make room, and the same command goes on from the last checkpoint"
+    return what
 
 
 def _leave(code: int, problem: object) -> NoReturn:
