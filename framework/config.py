@@ -166,18 +166,26 @@ class Config:
         )
         self._require("workdir", bool(self.workdir), "the path of a folder")
 
+    def numbers(self) -> dict[str, Any]:
+        """Returns the fields on which the run's numbers depend, with their values."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.metadata["numbers"]
+        }
+
     def difference(self, other: Config) -> dict[str, tuple[Any, Any]]:
         """Returns the fields on which the numbers depend and which differ.
 
         Returns:
             By name, the values here and in `other`.
         """
-        pairs = {
-            field.name: (getattr(self, field.name), getattr(other, field.name))
-            for field in dataclasses.fields(self)
-            if field.metadata["numbers"]
+        mine, theirs = self.numbers(), other.numbers()
+        return {
+            name: (value, theirs[name])
+            for name, value in mine.items()
+            if value != theirs[name]
         }
-        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
     def _check_type(self, field: dataclasses.Field) -> None:
         value = getattr(self, field.name)

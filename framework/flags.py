@@ -12,6 +12,7 @@ from absl import flags
 from framework.config import Config
 from framework.errors import UsageError
 
+_OF_ONE_CALL = ("fresh", "allow_config_change")
 _DEFINE = {
     "str": flags.DEFINE_string,
     "int": flags.DEFINE_integer,
@@ -72,9 +73,14 @@ def read(values: flags.FlagValues = flags.FLAGS) -> Config:
 
 
 def flagfile(config: Config) -> str:
-    """Returns a text that `--flagfile` turns into this config again."""
+    """Returns a text that `--flagfile` turns into this config again.
+
+    It leaves out what holds for one call only: another one must not move the run aside.
+    """
     lines = []
     for field in dataclasses.fields(config):
+        if field.name in _OF_ONE_CALL:
+            continue
         value = getattr(config, field.name)
         if field.type == "bool":
             lines.append(f"--{'' if value else 'no'}{field.name}")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from framework.metrics import direction
+
 Row = dict[str, float]
 
 
@@ -62,13 +64,6 @@ class History:
         """Returns whether the evaluation after so many steps is the best so far."""
         best = self.best(name)
         return best is not None and best["step"] == step
-
-
-def direction(name: str) -> float:
-    """Returns 1 if more of a metric is better, -1 if less is."""
-    # What comes third is a class, as in validation/recall/floss.
-    metric = name.split("/")[:2][-1]
-    return -1.0 if metric.endswith(("loss", "ece", "error")) else 1.0
 
 
 def replace_text(path: Path, text: str) -> None:

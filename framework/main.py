@@ -49,7 +49,9 @@ def _explained(problem: OSError, workdir: str) -> str:
     """Returns what the operating system said, and what to do about it."""
     what = f"{problem.strerror or problem}: {problem.filename or workdir}"
     if problem.errno == errno.ENOSPC:
-        return f"{what}; make room, and the same command goes on from the last checkpoint"
+        return (
+            f"{what}; make room, and the same command goes on from the last checkpoint"
+        )
     return what
 
 

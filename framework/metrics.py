@@ -52,7 +52,7 @@ def summarize(predictions: Predictions, class_names: Sequence[str]) -> dict[str,
     recall = _ratio(right, matrix.sum(axis=1))
     precision = _ratio(right, matrix.sum(axis=0))
     f1 = _ratio(2 * right, matrix.sum(axis=1) + matrix.sum(axis=0))
-    correct = predictions.rank == 0
+    correct = predictions.predicted == predictions.labels
     result = {
         "accuracy": float(np.mean(correct)),
         "loss": float(np.mean(predictions.losses, dtype=np.float64)),
@@ -66,6 +66,13 @@ def summarize(predictions: Predictions, class_names: Sequence[str]) -> dict[str,
         result[f"recall/{name}"] = float(recall[index])
         result[f"precision/{name}"] = float(precision[index])
     return result
+
+
+def direction(name: str) -> float:
+    """Returns 1 if more of a metric is better, -1 if less is, by its name."""
+    # What comes third is a class, as in validation/recall/floss.
+    metric = name.split("/")[:2][-1]
+    return -1.0 if metric.endswith(("loss", "ece", "error")) else 1.0
 
 
 def confusion(predictions: Predictions, num_classes: int) -> np.ndarray:

@@ -43,6 +43,7 @@ from framework.metrics import Predictions
 from framework.report import Reports, console
 from framework.report.files import Files
 from framework.report.tensorboard import TensorBoard
+from framework.report.timing import Timing
 
 ModelFunction = Callable[[tuple[int, int, int], int], "keras.Model"]
 
@@ -128,12 +129,9 @@ def run(
     loop = TrainLoop(state, objective, update, feed, config.seed, config.jit)
 
     folder, history, checkpoints = _record(config, state)
+    timing = Timing(plan.total_steps, config.batch_size)
     lines = console.Console(
-        plan.total_steps,
-        plan.steps_per_epoch,
-        config.batch_size,
-        config.monitor,
-        screen,
+        plan.total_steps, plan.steps_per_epoch, config.monitor, timing, screen
     )
     lines.banner(_facts(config, examples, plan, state.model, strategy))
     try:
@@ -144,7 +142,7 @@ def run(
             plan,
             history,
             checkpoints,
-            _reports(config, folder, lines, objective, examples),
+            _reports(config, folder, timing, lines, objective, examples),
             dataset.class_names,
         )
     except tf.errors.OpError:
@@ -278,18 +276,20 @@ def _evaluations(
 def _reports(
     config: Config,
     folder: Path,
+    timing: Timing,
     lines: console.Console,
     objective: Objective,
     examples: Examples,
 ) -> Reports:
-    """Returns all that is told what happens."""
+    """Returns all that is told what happens; the clock first, which the others read."""
     board = TensorBoard(
         folder,
-        dataclasses.asdict(config),
+        config.numbers(),
         examples.dataset.class_names,
+        timing,
         preview.samples(objective.augment, examples.dataset.train, config.seed),
     )
-    return Reports([lines, Files(folder, config.batch_size), board])
+    return Reports([timing, lines, Files(folder, timing), board])
 
 
 def _facts(

@@ -17,10 +17,12 @@ from typing import Any
 
 from framework.errors import UsageError
 
-# A quoted string, which stays as it is, or a length with its unit.
+# A quoted string, which stays as it is; a length with its unit; or what would begin
+# a comment.
 _TOKEN = re.compile(
     r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
     r"""|((?<![\w.])(?:\d+\.?\d*|\.\d+)(?:ep\b|%))"""
+    r"""|(\#)"""
 )
 # What a literal may be for a hint. A length is a number or, with a unit, a string.
 _TYPES = {
@@ -231,6 +233,8 @@ class _Parser:
 
     def _quote_length(self, match: re.Match[str]) -> str:
         """Makes a string of a length with its unit, which Python could not read."""
+        if match[3]:
+            raise error(self.text, match.start(), "'#' has no place in a spec")
         if match[1]:
             return match[1]
         quoted = f"'{match[2]}'"

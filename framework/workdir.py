@@ -113,6 +113,10 @@ def _check_config(workdir: Path, config: Config) -> None:
 
 def _aside(workdir: Path) -> Path:
     """Returns a name for an old run that is not taken."""
+    if not workdir.name:
+        raise UsageError(
+            f"workdir {workdir} cannot be moved aside; give a named folder"
+        )
     number = 1
     while (path := workdir.with_name(f"{workdir.name}.old-{number}")).exists():
         number += 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.history import History, direction, replace_text
+from framework.history import History, replace_text
 
 NAN, INF = float("nan"), float("inf")
 
@@ -155,14 +155,6 @@ def test_is_best_asks_for_the_best_so_far(path):
         history.append(step, {"validation/accuracy": value})
         asked.append(history.is_best(step, "validation/accuracy"))
     assert asked == [False, True, False, True, False]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("validation/loss", -1), ("train/accuracy", 1), ("validation/recall/loss", 1)],
-)
-def test_direction(name, expected):
-    assert direction(name) == expected
 
 
 def test_replace_text_leaves_the_old_text_if_it_fails(tmp_path, monkeypatch):

@@ -183,3 +183,11 @@ def test_the_mean_loss_of_many_is_exact():
         losses=np.full(count, 0.1, np.float32),
     )
     assert summarize(found, names(2))["loss"] == float(np.float32(0.1))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("validation/loss", -1), ("train/accuracy", 1), ("validation/recall/loss", 1)],
+)
+def test_direction(name, expected):
+    assert metrics.direction(name) == expected

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from framework.history import History, direction
+from framework.history import History
+from framework.metrics import direction
 
 # One call of the compiled loop takes about so many seconds at most: so often can
 # progress be shown, and a run be stopped.
@@ -88,21 +89,23 @@ class Pace:
 
     Attributes:
         limit: The most steps for the next call.
+        seconds: How long the last call took.
     """
 
     def __init__(self, most: int = 0):
         self._most = most
         # The speed is not known yet.
         self.limit = 1
+        self.seconds = 0.0
 
     @contextlib.contextmanager
     def timed(self, count: int) -> Iterator[None]:
         """Measures a call of so many steps."""
         start = time.perf_counter()
         yield
-        seconds = time.perf_counter() - start
+        self.seconds = time.perf_counter() - start
         # At most ten times as many: the first calls compile, and tell nothing.
-        fit = int(count * _CALL_SECONDS / max(seconds, 1e-9))
+        fit = int(count * _CALL_SECONDS / max(self.seconds, 1e-9))
         self.limit = max(1, min(fit, 10 * max(count, self.limit)))
         if self._most:
             self.limit = min(self.limit, self._most)

@@ -118,7 +118,7 @@ def _advance(
                 loop(step, count - probed)
             norms = loop.probe(event - 1) if probed else {}
         step += count
-        report.advanced(step)
+        report.advanced(step, pace.seconds)
     return step, norms
 
 

@@ -11,7 +11,8 @@ from rich.console import Console as Screen
 from rich.text import Text
 
 from framework.history import History
-from framework.report import Report
+from framework.report.base import Report
+from framework.report.timing import Timing
 
 # Where no bar can be drawn, a line tells of progress so often, in seconds.
 _LINE_EVERY = 30.0
@@ -24,8 +25,8 @@ class Console(Report):
     Args:
         total_steps: The length of the run.
         steps_per_epoch: How many go through the training data once.
-        batch_size: Images per step.
         monitor: The metric that says which evaluation is the best.
+        timing: The run's clock; is to be told of everything before this.
         output: Where to write.
     """
 
@@ -33,18 +34,16 @@ class Console(Report):
         self,
         total_steps: int,
         steps_per_epoch: int,
-        batch_size: int,
         monitor: str,
+        timing: Timing,
         output: Screen | None = None,
     ):
         self._total_steps = total_steps
         self._steps_per_epoch = steps_per_epoch
-        self._batch_size = batch_size
         self._monitor = monitor
+        self._timing = timing
         self._output = output or console()
         self._bar: progress.Progress | None = None
-        self._training = 0.0
-        self._evaluating = 0.0
 
     def banner(self, facts: Mapping[str, str]) -> None:
         """Says what will be trained, on what, with what."""
@@ -57,8 +56,7 @@ class Console(Report):
         if step:
             epoch = step / self._steps_per_epoch
             self._print(f"resuming after step {step} (epoch {epoch:.4g})")
-        self._first = step
-        self._begun = self._since = self._said = time.perf_counter()
+        self._said = time.perf_counter()
         if self._output.is_terminal:
             self._bar = progress.Progress(
                 progress.BarColumn(),
@@ -73,27 +71,20 @@ class Console(Report):
             )
             self._bar.start()
 
-    def advanced(self, step):
+    def advanced(self, step, seconds):
         """See base class."""
-        now = time.perf_counter()
-        self._training += now - self._since
-        self._since = now
+        rate, left = self._rate(), self._left()
         if self._bar:
-            self._bar.update(
-                self._task, completed=step, rate=self._rate(step), left=self._left(step)
-            )
-        elif now - self._said > _LINE_EVERY:
+            self._bar.update(self._task, completed=step, rate=rate, left=left)
+        elif time.perf_counter() - self._said > _LINE_EVERY:
             done = f"step {step:,} of {self._total_steps:,}"
-            self._print(f"{done} | {self._rate(step)} | {self._left(step)} left")
+            self._print(f"{done} | {rate} | {left} left")
 
     def logged(self, step, metrics):
         """See base class."""
 
     def evaluated(self, step, metrics, predictions):
         """See base class."""
-        now = time.perf_counter()
-        self._evaluating += now - self._since
-        self._since = now
         columns = [
             f"epoch {metrics['epoch']:7.4g}",
             f"step {step:7,}",
@@ -102,8 +93,8 @@ class Console(Report):
             f"validation {metrics['validation/accuracy']:6.2%}",
             f"loss {metrics['validation/loss']:.4f}",
             f"lr {metrics['learning_rate']:.3g}",
-            self._rate(step),
-            f"{self._left(step)} left",
+            self._rate(),
+            f"{self._left()} left",
         ]
         self._print(" | ".join(columns))
 
@@ -124,25 +115,18 @@ class Console(Report):
                 f"best {self._monitor} {best[self._monitor]:.4f} at step "
                 f"{best['step']:,} (epoch {best['epoch']:.4g})"
             )
-        total = self._training + self._evaluating
-        if total:
-            share = self._training / total
-            self._print(
-                f"{total:.1f} s: {share:.0%} training, {1 - share:.0%} evaluating and "
-                f"saving"
-            )
+        total = self._timing.total
+        share = self._timing.training / total
+        rest = f"{1 - share:.0%} evaluating and saving"
+        self._print(f"{total:.1f} s: {share:.0%} training, {rest}")
         self._print(f"results in {workdir}; curves: tensorboard --logdir {workdir}")
 
-    def _rate(self, step: int) -> str:
-        """Returns images per second of training, since the start."""
-        images = (step - self._first) * self._batch_size
-        return f"{images / max(self._training, 1e-9):,.0f} images/s"
+    def _rate(self) -> str:
+        return f"{self._timing.images_per_second:,.0f} images/s"
 
-    def _left(self, step: int) -> str:
+    def _left(self) -> str:
         """Returns the time to the end, as 1:02:03."""
-        elapsed = time.perf_counter() - self._begun
-        done = max(step - self._first, 1)
-        seconds = round(elapsed * (self._total_steps - step) / done)
+        seconds = round(self._timing.left)
         hours, minutes = seconds // 3600, seconds // 60 % 60
         return f"{hours}:{minutes:02}:{seconds % 60:02}"
 

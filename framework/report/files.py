@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 
 import numpy as np
 
-from framework.report import Report
+from framework.report.base import Report
+from framework.report.timing import Timing
 
 
 class Files(Report):
@@ -19,13 +19,15 @@ class Files(Report):
 
     Args:
         workdir: The run's folder.
-        batch_size: Images per step.
+        timing: The run's clock.
     """
 
-    def __init__(self, workdir: Path, batch_size: int):
+    def __init__(self, workdir: Path, timing: Timing):
         self._folder = workdir / "predictions"
-        self._timing = workdir / "timing.jsonl"
-        self._batch_size = batch_size
+        self._path = workdir / "timing.jsonl"
+        self._timing = timing
+        # Where the clock stood at the last evaluation.
+        self._seconds, self._images = 0.0, 0
         self._folder.mkdir(exist_ok=True)
 
     def started(self, step):
@@ -33,12 +35,9 @@ class Files(Report):
         for path in self._folder.glob("step-*.npz"):
             if int(path.stem.removeprefix("step-")) > step:
                 path.unlink()
-        self._begun = self._since = time.perf_counter()
-        self._first = self._trained = step
 
-    def advanced(self, step):
+    def advanced(self, step, seconds):
         """See base class."""
-        self._last_advance = time.perf_counter()
 
     def logged(self, step, metrics):
         """See base class."""
@@ -66,16 +65,14 @@ class Files(Report):
         """See base class."""
 
     def _write_timing(self, step: int) -> None:
-        now = time.perf_counter()
-        training = self._last_advance - self._since
-        images = (step - self._trained) * self._batch_size
+        seconds = self._timing.training - self._seconds
+        images = self._timing.images - self._images
         line = {
             "step": step,
-            "seconds": round(now - self._begun, 3),
-            "train_seconds": round(training, 3),
-            "evaluate_seconds": round(now - self._last_advance, 3),
-            "images_per_second": round(images / training, 1),
+            "seconds": round(self._timing.total, 3),
+            "train_seconds": round(self._timing.training, 3),
+            "images_per_second": round(images / max(seconds, 1e-9), 1),
         }
-        with self._timing.open("a") as file:
+        with self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")
-        self._since, self._trained = now, step
+        self._seconds, self._images = self._timing.training, self._timing.images

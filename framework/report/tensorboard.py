@@ -18,7 +18,9 @@ from tensorboard.plugins.text.summary_v2 import text_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from framework import metrics as metrics_lib
-from framework.report import Report, figures
+from framework.report import figures
+from framework.report.base import Report
+from framework.report.timing import Timing
 
 _DT_STRING = 7
 
@@ -28,8 +30,9 @@ class TensorBoard(Report):
 
     Args:
         workdir: The run's folder.
-        config: What defines the run, for the text and the hparams tab.
+        config: What its numbers depend on, for the text and the hparams tab.
         class_names: What the classes are called.
+        timing: The run's clock.
         samples: Rows of training images, each an image and what augmentation makes of
             it: [columns, height, width, C]; may be none.
     """
@@ -39,12 +42,14 @@ class TensorBoard(Report):
         workdir: Path,
         config: Mapping[str, object],
         class_names: Sequence[str],
+        timing: Timing,
         samples: Sequence[np.ndarray] = (),
     ):
         self._train = EventFileWriter(str(workdir / "train"))
         self._validation = EventFileWriter(str(workdir / "validation"))
         self._config = config
         self._class_names = class_names
+        self._timing = timing
         self._samples = samples
         self._evaluations = 0
         self._last: metrics_lib.Predictions | None = None
@@ -67,12 +72,13 @@ class TensorBoard(Report):
         if self._samples:
             self._add_image(self._train, 0, "augmented", figures.samples(self._samples))
 
-    def advanced(self, step):
+    def advanced(self, step, seconds):
         """See base class."""
 
     def logged(self, step, metrics):
         """See base class."""
-        for name, value in metrics.items():
+        speed = {"images_per_second": self._timing.images_per_second}
+        for name, value in {**metrics, **speed}.items():
             self._add(self._train, step, scalar_pb(name, value))
 
     def evaluated(self, step, metrics, predictions):

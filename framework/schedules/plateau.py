@@ -9,10 +9,8 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from framework.errors import UsageError
+from framework.metrics import direction
 from framework.schedules.algebra import Schedule
-
-# Metrics of which less is better; of all others more is.
-_LESS_IS_BETTER = ("loss", "ece", "error")
 
 
 class Controller(Schedule):
@@ -103,9 +101,7 @@ class Plateau(Controller):
     def sign(self) -> float:
         """-1 if less of the metric is better, else 1."""
         if self.mode == "auto":
-            # What comes third is a class, as in validation/recall/floss.
-            metric = self.monitor.split("/")[:2][-1]
-            return -1.0 if metric.endswith(_LESS_IS_BETTER) else 1.0
+            return direction(self.monitor)
         return -1.0 if self.mode == "min" else 1.0
 
     def start(self):
