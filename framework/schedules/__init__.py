@@ -9,7 +9,7 @@ from typing import Any
 from framework import spec
 from framework.durations import Duration
 from framework.errors import UsageError
-from framework.schedules import shapes
+from framework.schedules import cycles, shapes, tables
 from framework.schedules.algebra import Clock, Part, Product, Schedule, Then
 from framework.schedules.learning_rate import LearningRate
 from framework.schedules.plateau import Controller, Plateau
@@ -20,8 +20,29 @@ SCHEDULES: dict[str, Callable[..., Any]] = {
     "constant": shapes.constant,
     "warmup": shapes.warmup,
     "linear": shapes.linear,
+    "polynomial": shapes.polynomial,
+    "exponential": shapes.exponential,
+    "multiplicative": shapes.multiplicative,
+    "inverse_time": shapes.inverse_time,
     "cosine": shapes.cosine,
-    "step": shapes.step,
+    "rsqrt": shapes.rsqrt,
+    "noam": shapes.noam,
+    "power": shapes.power,
+    "tanh": shapes.tanh,
+    "rex": shapes.rex,
+    "decay": shapes.decay,
+    "cooldown": shapes.cooldown,
+    "wsd": shapes.wsd,
+    "exp_interp": shapes.exp_interp,
+    "noise": shapes.noise,
+    "cosine_restarts": cycles.cosine_restarts,
+    "one_cycle": cycles.one_cycle,
+    "flat_cos": cycles.flat_cos,
+    "cyclic": cycles.cyclic,
+    "step": tables.step,
+    "multistep": tables.multistep,
+    "piecewise": tables.piecewise,
+    "interpolate": tables.interpolate,
     "plateau": Plateau,
 }
 
@@ -48,10 +69,10 @@ def _build(node: spec.Call | spec.Join) -> Schedule:
 def _part(call: spec.Call, function: Callable[..., Any]) -> Part:
     """Returns a shape, with the length that comes first in a spec."""
     parameters = spec.arguments(call, _as_written(function))
-    length = parameters.pop("length", None)
+    steps, skip = parameters.pop("steps", None), parameters.pop("skip", 0)
     try:
-        duration = None if length is None else Duration.parse(length)
-        part = Part(function, parameters, duration)
+        duration = None if steps is None else Duration.parse(steps)
+        part = Part(function, parameters, duration, Duration.parse(skip))
         part.settings()
     except UsageError as problem:
         raise spec.error(call.text, call.column, f"{call.name}: {problem}") from None
@@ -59,15 +80,17 @@ def _part(call: spec.Call, function: Callable[..., Any]) -> Part:
 
 
 def _as_written(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns what has a shape's signature as it is in a spec: a length, not (t, T)."""
+    """Returns what has a shape's signature as it is in a spec: steps, not (t, T)."""
 
     def written() -> None:
         pass
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    length = inspect.Parameter("length", kind, default=None, annotation="Duration")
+    steps = inspect.Parameter("steps", kind, default=None, annotation="Duration")
+    last = inspect.Parameter.KEYWORD_ONLY
+    skip = inspect.Parameter("skip", last, default=0, annotation="Duration")
     others = list(inspect.signature(function).parameters.values())[2:]
-    written.__signature__ = inspect.Signature([length, *others])
+    written.__signature__ = inspect.Signature([steps, *others, skip])
     return written
 
 

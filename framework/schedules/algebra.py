@@ -21,6 +21,9 @@ from framework.errors import UsageError
 Curve = Callable[["tf.Tensor"], "tf.Tensor"]
 
 
+_NOTHING = Duration(0)
+
+
 @dataclasses.dataclass(frozen=True)
 class Clock:
     """How time runs in a run.
@@ -76,16 +79,20 @@ class Part(Schedule):
     Attributes:
         function: From (t, T, **parameters) to the multiplier.
         parameters: By name.
-        duration: How long it goes on; None for as long as is left.
+        duration: How long it is; None for as long as is left.
+        skip: How much of it is left out at its beginning.
     """
 
     function: Callable[..., tf.Tensor]
     parameters: Mapping[str, Any]
     duration: Duration | None = None
+    skip: Duration = _NOTHING
 
     def length(self, clock):
         """See base class."""
-        return None if self.duration is None else clock.steps(self.duration)
+        if self.duration is None:
+            return None
+        return max(clock.steps(self.duration) - clock.steps(self.skip), 0)
 
     def bind(self, clock, steps, scales):
         """See base class."""
@@ -95,17 +102,15 @@ class Part(Schedule):
                 f"a part of the schedule takes {own} steps, but only {steps} are "
                 f"there for it"
             )
-        total = float(steps if own is None else own)
-        # A length that is rounded to nothing would be divided by.
+        skipped = clock.steps(self.skip)
+        total = float((steps if own is None else own) + skipped)
         parameters = {
-            name: max(clock.steps(value), 1) if isinstance(value, Duration) else value
-            for name, value in self.settings().items()
+            name: _in_steps(value, clock) for name, value in self.settings().items()
         }
 
         def curve(t: tf.Tensor) -> tf.Tensor:
-            value = self.function(
-                tf.cast(t, tf.float32), tf.constant(total), **parameters
-            )
+            t = tf.cast(t + skipped, tf.float32)
+            value = self.function(t, tf.constant(total), **parameters)
             return tf.cast(value, tf.float32)
 
         return curve
@@ -123,12 +128,28 @@ class Part(Schedule):
         values = {}
         for parameter in list(inspect.signature(self.function).parameters.values())[2:]:
             value = self.parameters.get(parameter.name, parameter.default)
-            if parameter.annotation in (Duration, "Duration"):
-                value = Duration.parse(value)
-                if value.value <= 0:
-                    raise UsageError(f"{parameter.name} must be positive, not {value}")
+            if "Duration" in str(parameter.annotation) and value is not None:
+                value = _durations(parameter.name, value)
             values[parameter.name] = value
         return values
+
+
+def _durations(name: str, value: Any) -> Any:
+    """Returns a length, or a tuple of lengths, of what a spec has for it."""
+    if isinstance(value, (tuple, list)):
+        return tuple(_durations(name, each) for each in value)
+    length = Duration.parse(value)
+    if length.value <= 0:
+        raise UsageError(f"{name} must be positive, not {value}")
+    return length
+
+
+def _in_steps(value: Any, clock: Clock) -> Any:
+    """Returns the steps of a length, or of each in a tuple; all else as it is."""
+    if isinstance(value, tuple):
+        return tuple(_in_steps(each, clock) for each in value)
+    # A length that is rounded to nothing would be divided by.
+    return max(clock.steps(value), 1) if isinstance(value, Duration) else value
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,6 +35,13 @@ class LearningRate:
                 f"{clock.total_steps}"
             )
         self._curve = schedule.bind(clock, clock.total_steps, scales)
+        for step in (0, clock.total_steps // 2, clock.total_steps - 1):
+            rate = float(self(tf.constant(step, tf.int64)))
+            if not 0.0 <= rate < float("inf"):
+                raise UsageError(
+                    f"the schedule gives a learning rate of {rate:g} at step {step}, "
+                    f"which must be finite and not negative"
+                )
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the float32 rate of the update with this 0-based index (int64)."""

@@ -7,10 +7,11 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framework.errors import UsageError
 from framework.schedules import shapes
 
 
-def curve(shape, length, steps, **parameters):
+def curve(shape, length, steps, /, **parameters):
     """Returns a shape's values at so many steps from 0 on."""
     return np.array(
         [
@@ -30,7 +31,24 @@ ALL = [
     (shapes.linear, {"end": 0.1}),
     (shapes.cosine, {"end": 0.1}),
     (shapes.cosine, {"end": 0.1, "exponent": 2.0}),
-    (shapes.step, {"every": 3, "gamma": 0.5}),
+    (shapes.warmup, {"shape": "cosine", "start": 0.1}),
+    (shapes.warmup, {"shape": "1-sqrt", "first": 1}),
+    (shapes.warmup, {"shape": "exponential", "start": 0.01}),
+    (shapes.polynomial, {"power": 2.0, "end": 0.1, "k": 2.0}),
+    (shapes.polynomial, {"power": 2.0, "cycle": True}),
+    (shapes.exponential, {"decay_steps": 3, "decay_rate": 0.5, "staircase": True}),
+    (shapes.inverse_time, {"decay_steps": 3, "staircase": True}),
+    (shapes.multiplicative, {"factor": 0.9}),
+    (shapes.rsqrt, {"timescale": 4.0, "shift": 1.0}),
+    (shapes.noam, {"warmup": 3}),
+    (shapes.power, {}),
+    (shapes.tanh, {"end": 0.1}),
+    (shapes.rex, {}),
+    (shapes.cooldown, {"last": 4, "shape": "1-sqrt"}),
+    (shapes.decay, {"shape": "exp", "end": 0.1}),
+    (shapes.wsd, {"warmup": 2, "decay": 4, "stable_shape": "rsqrt"}),
+    (shapes.exp_interp, {}),
+    (shapes.noise, {"pct": 0.3}),
 ]
 
 
@@ -90,21 +108,6 @@ def test_linear_is_that_of_keras(end):
     )
 
 
-@pytest.mark.parametrize(("every", "gamma"), [(1, 0.5), (3, 0.1), (7, 0.9)])
-def test_step_is_the_staircase_of_keras(every, gamma):
-    oracle = keras.optimizers.schedules.ExponentialDecay(1.0, every, gamma, True)
-    expected = [float(oracle(t)) for t in range(50)]
-    found = curve(shapes.step, 50, 50, every=every, gamma=gamma)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-
-
-@given(st.integers(1, 800_000), st.integers(1, 20))
-def test_step_changes_exactly_when_it_should(every, number):
-    for t, cuts in ((every * number - 1, number - 1), (every * number, number)):
-        value = shapes.step(tf.constant(float(t)), tf.constant(1.0), every, 0.5)
-        assert float(value) == 0.5**cuts
-
-
 @given(
     st.sampled_from([shapes.warmup, shapes.linear, shapes.cosine]),
     st.integers(1, 1000),
@@ -117,3 +120,99 @@ def test_rises_or_falls_all_the_way(shape, length, times):
     ]
     assert all(0.0 <= value <= 1.0 for value in values)
     assert all(sign * change >= -1e-6 for change in np.diff(values))
+
+
+@pytest.mark.parametrize("steps", [7, 40])
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("cycle", [False, True])
+def test_polynomial_is_that_of_keras(steps, power, cycle):
+    oracle = keras.optimizers.schedules.PolynomialDecay(1.0, steps, 0.1, power, cycle)
+    # At the very end of a cycle Keras's own rounding decides which cycle it is.
+    expected = [float(oracle(t)) for t in range(1, 3 * steps) if t % steps]
+    found = curve(
+        shapes.polynomial, steps, 3 * steps, end=0.1, power=power, cycle=cycle
+    )
+    found = [value for t, value in enumerate(found) if t % steps]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("staircase", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "oracle"),
+    [
+        (shapes.exponential, keras.optimizers.schedules.ExponentialDecay),
+        (shapes.inverse_time, keras.optimizers.schedules.InverseTimeDecay),
+    ],
+)
+def test_decays_by_periods_are_those_of_keras(shape, oracle, staircase):
+    oracle = oracle(1.0, 4, 0.5, staircase)
+    expected = [float(oracle(t)) for t in range(30)]
+    found = curve(shape, 30, 30, decay_steps=4, decay_rate=0.5, staircase=staircase)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", ["linear", "polynomial", "cosine", "1-sqrt"])
+def test_a_warmup_counted_from_one_wastes_no_update(shape):
+    late, early = (curve(shapes.warmup, 5, 8, shape=shape, first=n) for n in (0, 1))
+    assert late[0] == 0.0 < early[0]
+    np.testing.assert_array_equal(early[:-1], late[1:])
+    assert early[4] == late[5] == 1.0
+
+
+def test_an_exponential_warmup_rises_by_equal_ratios():
+    values = curve(shapes.warmup, 4, 5, shape="exponential", start=0.0016, end=1.0)
+    np.testing.assert_allclose(values[1:] / values[:-1], 5.0, rtol=1e-5)
+
+
+def test_rex_in_closed_form():
+    p = np.arange(11) / 10
+    expected = (1 - p) / (1 - 0.9 * p)
+    np.testing.assert_allclose(curve(shapes.rex, 10, 11), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", ["linear", "cosine", "1-sqrt", "exp"])
+def test_a_cooldown_is_a_decay_at_the_end(shape):
+    whole = curve(shapes.cooldown, 20, 21, last=8, shape=shape, end=0.1)
+    np.testing.assert_array_equal(whole[:13], 1.0)
+    last = curve(shapes.decay, 8, 9, shape=shape, end=0.1)
+    np.testing.assert_allclose(whole[12:], last, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", ["linear", "cosine", "1-sqrt", "exp"])
+def test_wsd_is_warmup_constant_and_decay(shape):
+    found = curve(shapes.wsd, 20, 24, warmup=4, decay=8, shape=shape, end=0.1)
+    expected = np.concatenate(
+        [
+            curve(shapes.warmup, 4, 4),
+            np.ones(8),
+            curve(shapes.decay, 8, 12, shape=shape, end=0.1),
+        ]
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_noise_is_that_of_the_step_and_within_its_bounds():
+    values = curve(shapes.noise, 500, 500, pct=0.5, std=1.0)
+    assert np.all(np.abs(values - 1.0) <= 0.5)
+    assert len(np.unique(values)) == 500
+    # A normal distribution cut so near its middle is almost uniform.
+    assert np.mean(values) == pytest.approx(1.0, abs=0.05)
+    assert np.std(values) == pytest.approx(0.28, abs=0.03)
+    np.testing.assert_array_equal(
+        values[:10], curve(shapes.noise, 7, 10, pct=0.5, std=1.0)
+    )
+    assert values[0] != curve(shapes.noise, 7, 1, pct=0.5, std=1.0, seed=1)[0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "parameters"),
+    [
+        (shapes.warmup, {"shape": "sine"}),
+        (shapes.warmup, {"shape": "exponential"}),
+        (shapes.decay, {"shape": "sqrt"}),
+        (shapes.wsd, {"warmup": 1, "decay": 1, "stable_shape": "flat"}),
+    ],
+)
+def test_refuses_values_that_make_no_sense(shape, parameters):
+    with pytest.raises(UsageError, match="must be"):
+        curve(shape, 5, 1, **parameters)
