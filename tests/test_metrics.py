@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.metrics import Predictions, calibration_error, confusion, summarize
+from framework.metrics import (
+    Predictions,
+    calibration_error,
+    confusion,
+    direction,
+    summarize,
+)
 
 sklearn = pytest.importorskip("sklearn.metrics")
 
@@ -190,4 +196,4 @@ def test_the_mean_loss_of_many_is_exact():
     [("validation/loss", -1), ("train/accuracy", 1), ("validation/recall/loss", 1)],
 )
 def test_direction(name, expected):
-    assert metrics.direction(name) == expected
+    assert direction(name) == expected

@@ -22,7 +22,9 @@ def test_an_experiment_of_ones_own_outside_the_repository(tmp_path):
     assert json.loads(lines[-1])["validation/accuracy"] > 0.9
 
 
-@pytest.mark.parametrize("spec", re.findall(r"--(?:schedule|augment)='([^']+)'", README))
+@pytest.mark.parametrize(
+    "spec", re.findall(r"--(?:schedule|augment)='([^']+)'", README)
+)
 def test_the_specs_are_right(spec):
     from framework import augment, schedules
 

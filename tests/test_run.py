@@ -192,9 +192,7 @@ def test_fresh_starts_over_and_keeps_the_old_run(tmp_path):
 
 
 def test_stops_early(tmp_path):
-    config = small(
-        tmp_path, learning_rate=1e-9, schedule="constant", early_stopping=2
-    )
+    config = small(tmp_path, learning_rate=1e-9, schedule="constant", early_stopping=2)
     config = dataclasses.replace(config, train_for="50ep")
     assert len(run(config).history) < 10
 

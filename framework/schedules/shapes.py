@@ -7,7 +7,7 @@ where it has come to, unless its docstring says otherwise.
 
 Those that go in cycles are in `cycles`, those given by a table in `tables`.
 """
-# ruff: noqa: N803
+# ruff: noqa: N803, N806
 
 from __future__ import annotations
 
@@ -191,8 +191,8 @@ def cooldown(
 ) -> tf.Tensor:
     """Stays at 1 until `last` steps before the end, then falls to `end`.
 
-    It is meant as a factor: `(warmup(500) + rsqrt) * cooldown(10%)`. On its own, or after
-    another part, `decay` has the same shapes.
+    It is meant as a factor: `(warmup(500) + rsqrt) * cooldown(last=10%)`. After another
+    part, as in `constant + decay(10%)`, `decay` is the simpler way.
     """
     return decay(tf.maximum(t - (T - last), 0.0), tf.constant(float(last)), shape, end)
 
@@ -251,7 +251,7 @@ def wsd(
 def exp_interp(
     t: tf.Tensor, T: tf.Tensor, start: float = 1e-7, end: float = 10.0
 ) -> tf.Tensor:
-    """Goes from `start` to `end` by equal ratios, as a learning-rate range test does."""
+    """Goes from `start` to `end` by equal ratios, as range tests do."""
     return start * (end / start) ** progress(t, T)
 
 

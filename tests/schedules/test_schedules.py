@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from framework import schedules
 from framework.errors import UsageError
-from framework.schedules import SCHEDULES, Clock, LearningRate, Plateau
+from framework.schedules import Clock, LearningRate, Plateau
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden/schedules/schedules.json"
 CASES = {case["id"]: case for case in json.loads(GOLDEN.read_text())["cases"]}
