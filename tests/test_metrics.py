@@ -132,13 +132,13 @@ def test_classes_that_do_not_occur_count_neither_for_nor_against():
     assert (result["recall/class-1"], result["precision/class-1"]) == (1.0, 0.5)
 
 
-def test_logits_that_are_not_finite_are_wrong():
+def test_accuracy_is_the_diagonal_of_the_confusion_matrix_even_of_broken_logits():
     logits = np.eye(6, dtype=np.float32)[[2, 2, 2]]
     found = predictions([2, 2, 2], logits)
     # As an evaluation has it: rank K, and no confidence.
     broken = Predictions(
         found.labels,
-        np.array([2, 0, 2], np.int32),
+        np.array([2, 0, 0], np.int32),
         np.array([0, 6, 6], np.int32),
         np.array([0.9, np.nan, np.nan], np.float32),
         np.array([0.1, np.nan, np.nan], np.float32),
