@@ -11,8 +11,10 @@ from framework.durations import Duration
 from framework.errors import UsageError
 from framework.schedules import cycles, shapes, tables
 from framework.schedules.algebra import Clock, Part, Product, Schedule, Then
+from framework.schedules.controller import Controller
+from framework.schedules.greedy import Greedy
 from framework.schedules.learning_rate import LearningRate
-from framework.schedules.plateau import Controller, Plateau
+from framework.schedules.plateau import Plateau
 
 # A function is a shape: its length comes first in a spec, as in `warmup(5%)`. A class
 # is a controller.
@@ -44,6 +46,7 @@ SCHEDULES: dict[str, Callable[..., Any]] = {
     "piecewise": tables.piecewise,
     "interpolate": tables.interpolate,
     "plateau": Plateau,
+    "greedy": Greedy,
 }
 
 
@@ -98,6 +101,7 @@ __all__ = [
     "SCHEDULES",
     "Clock",
     "Controller",
+    "Greedy",
     "LearningRate",
     "Part",
     "Plateau",

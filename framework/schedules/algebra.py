@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from framework.durations import Duration
 from framework.errors import UsageError
+from framework.schedules.shapes import warmup
 
 # From updates since a part began (int64 scalar) to its multiplier (float32 scalar).
 Curve = Callable[["tf.Tensor"], "tf.Tensor"]
@@ -71,6 +72,10 @@ class Schedule(abc.ABC):
     def controllers(self) -> Iterator[Schedule]:
         """Yields the parts of it that react to metrics."""
 
+    @abc.abstractmethod
+    def leading_warmup(self, clock: Clock) -> int:
+        """Returns how many steps of warm-up it begins with."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Part(Schedule):
@@ -118,6 +123,10 @@ class Part(Schedule):
     def controllers(self):
         """See base class."""
         return iter(())
+
+    def leading_warmup(self, clock):
+        """See base class."""
+        return self.length(clock) or 0 if self.function is warmup else 0
 
     def settings(self) -> dict[str, Any]:
         """Returns the parameters with defaults filled in and lengths understood.
@@ -181,6 +190,10 @@ class Then(Schedule):
         yield from self.first.controllers()
         yield from self.second.controllers()
 
+    def leading_warmup(self, clock):
+        """See base class."""
+        return self.first.leading_warmup(clock)
+
     def _divide(self, clock: Clock, steps: int) -> tuple[int, int]:
         """Returns how many of the steps each of the two has."""
         first, second = self.first.length(clock), self.second.length(clock)
@@ -227,3 +240,7 @@ class Product(Schedule):
         """See base class."""
         yield from self.first.controllers()
         yield from self.second.controllers()
+
+    def leading_warmup(self, clock):
+        """See base class."""
+        return max(self.first.leading_warmup(clock), self.second.leading_warmup(clock))

@@ -133,6 +133,7 @@ def test_pace_slows_down_with_the_steps(call):
         call(pace, pace.limit, 0.001)
     assert pace.limit == 1000
     call(pace, 1000, 0.01)
+    assert pace.seconds == pytest.approx(10.0)
     assert pace.limit == pytest.approx(200, abs=1)
     # Of the slowest steps there is one a call.
     call(pace, 1, 60.0)

@@ -83,7 +83,8 @@ class Fakes:
     def started(self, step):
         self.events.append(("started", step))
 
-    def advanced(self, step):
+    def advanced(self, step, seconds):
+        assert seconds >= 0
         self.events.append(("advanced", step))
 
     def logged(self, step, metrics):
@@ -126,6 +127,10 @@ def test_each_step_is_done_once_and_none_over_the_end_of_an_epoch(tmp_path):
     done = [step + index for step, count in ran for index in range(count)]
     assert done == list(range(50))
     assert all(step // 7 == (step + count - 1) // 7 for step, count in ran)
+    # All of it is told, as it goes on.
+    told = [event[1] for event in fakes.events if event[0] == "advanced"]
+    assert told == sorted(set(told))
+    assert told[-1] == 50
 
 
 @pytest.mark.parametrize("most", [1, 3])

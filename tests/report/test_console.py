@@ -8,8 +8,9 @@ import pytest
 from rich.console import Console as RichConsole
 
 from framework.history import History
-from framework.report import console
+from framework.report import Reports, console
 from framework.report.console import Console
+from framework.report.timing import Timing
 
 
 class Screen:
@@ -34,8 +35,21 @@ def clock(monkeypatch):
     return now
 
 
-def report(screen, total_steps=1000):
-    return Console(total_steps, 100, 32, "validation/accuracy", screen.rich)
+class Run(Reports):
+    """A console that is told of a run, after its clock."""
+
+    def __init__(self, screen, clock, total_steps=1000):
+        timing = Timing(total_steps, batch_size=32)
+        self.console = Console(
+            total_steps, 100, "validation/accuracy", timing, screen.rich
+        )
+        self._clock = clock
+        super().__init__([timing, self.console])
+
+    def train(self, step, seconds):
+        """Lets so many seconds pass in training."""
+        self._clock[0] += seconds
+        self.advanced(step, seconds)
 
 
 def row(**changes):
@@ -51,11 +65,10 @@ def row(**changes):
 
 def test_an_evaluation_is_one_plain_line(clock):
     screen = Screen()
-    some = report(screen)
+    some = Run(screen, clock)
     some.started(0)
     # 100 steps of 32 images in 10 s, and 2 s of evaluation.
-    clock[0] += 10
-    some.advanced(100)
+    some.train(100, 10)
     clock[0] += 2
     some.evaluated(100, row(), {})
     (line,) = screen.lines
@@ -67,10 +80,9 @@ def test_an_evaluation_is_one_plain_line(clock):
 
 def test_a_long_step_number_and_odd_values_are_no_error(clock):
     screen = Screen()
-    some = report(screen, 20_000_000)
+    some = Run(screen, clock, 20_000_000)
     some.started(0)
-    clock[0] += 1
-    some.advanced(10_000_000)
+    some.train(10_000_000, 1)
     nothing = row(epoch=0.05, **{"train/loss": float("nan")})
     some.evaluated(10_000_000, nothing, {})
     assert "step 10,000,000" in screen.lines[0]
@@ -79,34 +91,31 @@ def test_a_long_step_number_and_odd_values_are_no_error(clock):
 
 def test_before_anything_is_known_there_is_no_error(clock):
     screen = Screen()
-    some = report(screen)
+    some = Run(screen, clock)
     some.started(0)
-    some.advanced(1)
+    some.advanced(1, 0.0)
     some.evaluated(1, row(), {})
     some.finished(1)
 
 
 def test_a_line_now_and_then_where_there_is_no_terminal(clock):
     screen = Screen()
-    some = report(screen)
+    some = Run(screen, clock)
     some.started(0)
     for step in range(1, 8):
-        clock[0] += 10
-        some.advanced(10 * step)
+        some.train(10 * step, 10)
     # Each time after more than thirty seconds without a line.
     assert screen.lines == ["step 40 of 1,000 | 32 images/s | 0:16:00 left"]
     some.evaluated(70, row(), {})
-    clock[0] += 20
-    some.advanced(80)
+    some.train(80, 20)
     assert len(screen.lines) == 2
 
 
 def test_a_resumed_run_says_so_and_counts_from_there(clock):
     screen = Screen()
-    some = report(screen)
+    some = Run(screen, clock)
     some.started(500)
-    clock[0] += 10
-    some.advanced(600)
+    some.train(600, 10)
     some.evaluated(600, row(epoch=6.0), {})
     assert screen.lines[0] == "resuming after step 500 (epoch 5)"
     # 400 steps at ten a second.
@@ -119,10 +128,9 @@ def test_a_resumed_run_says_so_and_counts_from_there(clock):
 )
 def test_time_left(clock, seconds, expected):
     screen = Screen()
-    some = report(screen, total_steps=2)
+    some = Run(screen, clock, total_steps=2)
     some.started(0)
-    clock[0] += seconds
-    some.advanced(1)
+    some.train(1, seconds)
     some.evaluated(1, row(), {})
     assert screen.lines[-1].endswith(f"{expected} left")
 
@@ -130,14 +138,13 @@ def test_time_left(clock, seconds, expected):
 @pytest.mark.parametrize("end", ["finished", "stopped"])
 def test_the_bar_of_a_terminal_is_taken_away(clock, end):
     screen = Screen(terminal=True)
-    some = report(screen)
+    some = Run(screen, clock)
     some.started(0)
-    clock[0] += 10
-    some.advanced(100)
+    some.train(100, 10)
     some.evaluated(100, row(), {})
     if end == "finished":
         some.finished(100)
-    some.stopped()
+    some.console.stopped()
     text = screen.file.getvalue()
     # It was drawn, above it stands the line, and at the end it is erased.
     assert "100/1,000 steps" in text
@@ -149,33 +156,31 @@ def test_the_bar_of_a_terminal_is_taken_away(clock, end):
 
 def test_without_a_terminal_there_are_no_control_codes(clock):
     screen = Screen()
-    some = report(screen)
-    some.banner({"data": "digits [red]8x8[/red]", "length": "1000 steps"})
+    some = Run(screen, clock)
+    some.console.banner({"data": "digits [red]8x8[/red]", "length": "1000 steps"})
     some.started(3)
-    clock[0] += 100
-    some.advanced(100)
+    some.train(100, 100)
     some.finished(100)
     assert "\x1b" not in screen.file.getvalue()
     assert screen.lines[:2] == ["  data  digits [red]8x8[/red]", "length  1000 steps"]
 
 
-def test_stopping_before_the_start_is_no_error():
-    report(Screen(terminal=True)).stopped()
+def test_stopping_before_the_start_is_no_error(clock):
+    Run(Screen(terminal=True), clock).console.stopped()
 
 
 def test_the_summary(clock, tmp_path):
     screen = Screen()
-    some = report(screen)
+    some = Run(screen, clock)
     some.started(0)
-    clock[0] += 9
-    some.advanced(100)
+    some.train(100, 9)
     clock[0] += 3
     some.evaluated(100, row(), {})
     history = History(tmp_path / "metrics.jsonl")
     for step, accuracy in ((100, 0.7), (200, 0.9), (300, 0.8)):
         changes = {"epoch": step / 100, "validation/accuracy": accuracy}
         history.append(step, row(**changes))
-    some.summary(history, "runs/some")
+    some.console.summary(history, "runs/some")
     assert screen.lines[1:] == [
         "best validation/accuracy 0.9000 at step 200 (epoch 2)",
         "12.0 s: 75% training, 25% evaluating and saving",
@@ -185,8 +190,11 @@ def test_the_summary(clock, tmp_path):
 
 def test_the_summary_of_nothing(clock, tmp_path):
     screen = Screen()
-    report(screen).summary(History(tmp_path / "metrics.jsonl"), "runs/some")
-    assert len(screen.lines) == 1
+    run = Run(screen, clock)
+    run.started(0)
+    clock[0] += 1
+    run.console.summary(History(tmp_path / "metrics.jsonl"), "runs/some")
+    assert len(screen.lines) == 2
 
 
 def test_reading_tells_now_and_then(clock):

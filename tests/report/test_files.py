@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 
 import numpy as np
 import pytest
@@ -23,15 +22,13 @@ def predictions(seed=0):
     )
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    now = [50.0]
-    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    return now
+class Clock:
+    """What the run's clock says."""
+
+    training, total, images = 0.0, 0.0, 0
 
 
 def evaluated(files, step, found=None):
-    files.advanced(step)
     files.evaluated(step, {}, {"validation": found or predictions()})
 
 
@@ -44,11 +41,10 @@ def timing(folder):
     return [json.loads(line) for line in lines]
 
 
-def test_each_evaluation_keeps_its_predictions(tmp_path, clock):
-    files = Files(tmp_path, batch_size=4)
+def test_each_evaluation_keeps_its_predictions(tmp_path):
+    files = Files(tmp_path, Clock())
     files.started(0)
     for step in (10, 20):
-        clock[0] += 1
         evaluated(files, step, predictions(step))
     assert kept(tmp_path) == ["step-00000010.npz", "step-00000020.npz"]
     with np.load(tmp_path / "predictions/step-00000020.npz") as found:
@@ -59,62 +55,36 @@ def test_each_evaluation_keeps_its_predictions(tmp_path, clock):
             assert found[name].dtype == expected.dtype
 
 
-def test_resuming_lets_go_of_what_came_after(tmp_path, clock):
-    files = Files(tmp_path, batch_size=4)
+def test_resuming_lets_go_of_what_came_after(tmp_path):
+    files = Files(tmp_path, Clock())
     files.started(0)
     for step in (10, 20, 30):
-        clock[0] += 1
         evaluated(files, step)
-    Files(tmp_path, batch_size=4).started(20)
+    Files(tmp_path, Clock()).started(20)
     assert kept(tmp_path) == ["step-00000010.npz", "step-00000020.npz"]
 
 
-def test_seconds_are_told_apart(tmp_path, clock):
-    files = Files(tmp_path, batch_size=4)
+def test_the_speed_is_that_since_the_last_evaluation(tmp_path):
+    clock = Clock()
+    files = Files(tmp_path, clock)
     files.started(0)
-    for step in (5, 10):
-        clock[0] += 2.0
-        files.advanced(step)
-    # Four seconds of training, then one of evaluation.
-    clock[0] += 1.0
-    files.evaluated(10, {}, {"validation": predictions()})
-    clock[0] += 0.5
-    evaluated(files, 20)
-    assert timing(tmp_path) == [
-        {
-            "step": 10,
-            "seconds": 5.0,
-            "train_seconds": 4.0,
-            "evaluate_seconds": 1.0,
-            "images_per_second": 10.0,
-        },
-        {
-            "step": 20,
-            "seconds": 5.5,
-            "train_seconds": 0.5,
-            "evaluate_seconds": 0.0,
-            "images_per_second": 80.0,
-        },
+    # In sum: 4 s for 40 images, then 0.5 s for 40 more, and half a second of the rest.
+    for step, training, total, images in ((10, 4.0, 4.5, 40), (20, 4.5, 5.0, 80)):
+        clock.training, clock.total, clock.images = training, total, images
+        evaluated(files, step)
+    names = ("step", "seconds", "train_seconds", "images_per_second")
+    assert [tuple(line[name] for name in names) for line in timing(tmp_path)] == [
+        (10, 4.5, 4.0, 10.0),
+        (20, 5.0, 4.5, 80.0),
     ]
 
 
-def test_a_resumed_run_counts_from_where_it_resumes(tmp_path, clock):
-    files = Files(tmp_path, batch_size=4)
-    files.started(100)
-    clock[0] += 2.0
-    evaluated(files, 105)
-    (line,) = timing(tmp_path)
-    assert line["images_per_second"] == 10.0
-    assert line["seconds"] == 2.0
-
-
-def test_what_cannot_be_written_leaves_nothing_half_done(tmp_path, clock, monkeypatch):
+def test_what_cannot_be_written_leaves_nothing_half_done(tmp_path, monkeypatch):
     def full(*args):
         raise OSError("No space left on device")
 
-    files = Files(tmp_path, batch_size=4)
+    files = Files(tmp_path, Clock())
     files.started(0)
-    clock[0] += 1.0
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space"):
         evaluated(files, 10)

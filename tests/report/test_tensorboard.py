@@ -39,8 +39,14 @@ def row(step, accuracy):
     }
 
 
+class Clock:
+    """What is told of the speed."""
+
+    images_per_second = 321.0
+
+
 def board(folder, samples=()):
-    return TensorBoard(folder, CONFIG, NAMES, samples)
+    return TensorBoard(folder, CONFIG, NAMES, Clock(), samples)
 
 
 def advance(report, start, stop, accuracy=0.5):
@@ -89,6 +95,7 @@ def test_curves_are_over_steps_where_they_belong(finished):
     assert curve(finished / "validation", "accuracy") == [
         (s, 0.5) for s in (10, 20, 30)
     ]
+    assert curve(finished / "train", "images_per_second")[-1] == (30, 321)
     assert curve(finished / "train", "epoch") == [(10, 1), (20, 2), (30, 3)]
     assert set(train) == {
         "loss",
@@ -96,6 +103,7 @@ def test_curves_are_over_steps_where_they_belong(finished):
         "accuracy_clean",
         "loss_dev",
         "epoch",
+        "images_per_second",
         "config",
         "augmented",
     }
