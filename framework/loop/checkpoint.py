@@ -64,6 +64,23 @@ class Checkpoints:
         """Saves the variables after so many steps as the best so far."""
         write(self._best / BEST, self._variables, step)
 
+    def rewind(self, prefixes: tuple[str, ...]) -> None:
+        """Sets some variables to what they were at the best evaluation so far.
+
+        Args:
+            prefixes: How the names of those begin.
+
+        Raises:
+            RunError: What was saved of it cannot be read.
+        """
+        variables = {
+            name: variable
+            for name, variable in self._variables.items()
+            if name.startswith(prefixes)
+        }
+        path = self._best / BEST
+        assign(variables, read(path), path)
+
     def restore(self) -> int:
         """Sets the variables to what the latest checkpoint says.
 

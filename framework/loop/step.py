@@ -193,7 +193,7 @@ def _update_if_finite(
     """Updates the weights unless float16 has overflowed; returns the true gradients.
 
     An optimizer cannot be called under a condition in a replica: it is called anyway,
-    with zeros for gradients, and what it changed is put back.
+    and what it changed is put back.
     """
     gradients = state.loss_scale.unscale(gradients)
     finite = tf.reduce_all(
@@ -201,8 +201,7 @@ def _update_if_finite(
     )
     changed = state.weights + [v.value for v in state.optimizer.variables]
     before = [tf.identity(variable) for variable in changed]
-    safe = [tf.where(finite, gradient, 0.0) for gradient in gradients]
-    _apply(state, safe, update)
+    _apply(state, gradients, update)
     for variable, old in zip(changed, before, strict=True):
         variable.assign(tf.where(finite, variable.read_value(), old))
     state.loss_scale.update(finite)

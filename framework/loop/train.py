@@ -18,6 +18,8 @@ from framework.report import Report
 # Of these the row of an evaluation holds every metric, of the others two.
 _IN_FULL = ("validation",)
 _IN_BRIEF = ("accuracy", "loss")
+# What goes back to the best when a controller of the schedule wants it.
+_REWOUND = ("model/", "optimizer/", "ema/")
 
 
 def train(
@@ -63,11 +65,12 @@ def train(
                 **_prefixed("train", loop.take_totals()),
                 **summaries(predictions, class_names),
             }
-            state.learning_rate.observe(metrics)
             history.append(step, metrics)
             report.evaluated(step, metrics, predictions)
             if history.is_best(step, plan.monitor):
                 checkpoints.save_best(step)
+            if state.learning_rate.observe(step, metrics):
+                checkpoints.rewind(_REWOUND)
         if plan.saves(step) or plan.is_over(step, history):
             checkpoints.save(step)
     report.finished(step)

@@ -14,8 +14,9 @@ from framework.schedules.controller import Controller, variable
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Greedy(Controller):
-    """Divides its scale by `factor` after more than `patience` good evaluations in a row,
-    and multiplies it after more than `patience` bad ones (GreedyLR of Transformers).
+    """Raises its scale after good evaluations in a row, and lowers it after bad ones.
+
+    More than `patience` of them make a change, as in Transformers' GreedyLR.
 
     Attributes:
         monitor: The metric to watch; by its name less or more of it is better.

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from framework.errors import UsageError
 from framework.schedules.algebra import Clock, Schedule
+from framework.schedules.controller import begins
 
 
 class LearningRate:
@@ -26,7 +27,10 @@ class LearningRate:
 
     def __init__(self, peak: float, schedule: Schedule, clock: Clock):
         self._peak = peak
-        self._controllers = [(part, part.start()) for part in schedule.controllers()]
+        self._controllers = [
+            (part, part.new_state()) for part in schedule.controllers()
+        ]
+        self._begins = [begins(part, schedule, clock) for part, _ in self._controllers]
         scales = {part: state["scale"] for part, state in self._controllers}
         length = schedule.length(clock)
         if length is not None and length > clock.total_steps:
@@ -72,11 +76,29 @@ class LearningRate:
                     f"measured; there are {', '.join(names)}"
                 )
 
-    def observe(self, metrics: Mapping[str, float]) -> None:
-        """Tells the controllers the metrics of an evaluation."""
-        for controller, state in self._controllers:
+    def observe(self, step: int, metrics: Mapping[str, float]) -> bool:
+        """Tells the controllers the metrics of an evaluation.
+
+        Args:
+            step: After how many steps it was made.
+            metrics: What it found.
+
+        Returns:
+            Whether to go back to the best weights: a controller that asks for this has
+            lowered its scale.
+        """
+        rewind = False
+        for (controller, state), begin in zip(
+            self._controllers, self._begins, strict=True
+        ):
+            if step < begin:
+                continue
+            before = float(state["scale"].numpy())
             value = tf.constant(metrics[controller.monitor], tf.float32)
             controller.observe(state, value)
+            lowered = float(state["scale"].numpy()) < before
+            rewind |= controller.restore_best and lowered
+        return rewind
 
     def state(self) -> dict[str, float]:
         """Returns what the controllers have come to, for the record.

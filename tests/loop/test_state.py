@@ -44,8 +44,8 @@ def test_setting_the_variables_sets_all_there_is(build, normalized):
     options = {"model": normalized, "optimizer": "adam", "schedule": PLATEAU}
     first = build(**options, update=Update(ema_decay=0.9))
     first.loop(0, 2)
-    first.state.learning_rate.observe({"validation/loss": 1.0})
-    first.state.learning_rate.observe({"validation/loss": 2.0})
+    first.state.learning_rate.observe(60, {"validation/loss": 1.0})
+    first.state.learning_rate.observe(60, {"validation/loss": 2.0})
     second = build(**options, update=Update(ema_decay=0.9))
     for name, variable in first.state.variables().items():
         second.state.variables()[name].assign(variable.numpy())

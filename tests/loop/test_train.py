@@ -24,6 +24,7 @@ class Fakes:
 
     def __init__(self, folder, restored=0, loss=0.5, rights=()):
         self.events = []
+        self.rewinds = set()
         self.restored = restored
         self.loss = loss
         self.rights = list(rights)
@@ -63,8 +64,9 @@ class Fakes:
     def state(self):
         return {"schedule/scale": 1.0}
 
-    def observe(self, metrics):
+    def observe(self, step, metrics):
         self.events.append(("observed", metrics["validation/accuracy"]))
+        return step in self.rewinds
 
     # The checkpoints.
     def restore(self):
@@ -78,6 +80,10 @@ class Fakes:
 
     def save_best(self, step):
         self.events.append(("saved best", step))
+
+    def rewind(self, prefixes):
+        assert not any("window/loss".startswith(prefix) for prefix in prefixes)
+        self.events.append(("rewound",))
 
     # The report.
     def started(self, step):
@@ -105,16 +111,28 @@ def test_everything_in_its_order(tmp_path):
         ("logged", 2),
         ("logged", 4),
         ("asked",),
-        ("observed", 0.25),
         ("evaluated", 4),
         ("saved best", 4),
+        ("observed", 0.25),
         ("saved", 4),
         ("logged", 6),
         ("logged", 8),
         ("asked",),
-        ("observed", 0.75),
         ("evaluated", 8),
         ("saved best", 8),
+        ("observed", 0.75),
+        ("saved", 8),
+        ("finished", 8),
+    ]
+
+
+def test_goes_back_to_the_best_before_it_saves(tmp_path):
+    fakes = Fakes(tmp_path, rights=[3, 1])
+    fakes.rewinds = {8}
+    assert fakes.train()[-5:] == [
+        ("evaluated", 8),
+        ("observed", 0.25),
+        ("rewound",),
         ("saved", 8),
         ("finished", 8),
     ]
