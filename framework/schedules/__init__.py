@@ -63,6 +63,15 @@ def _build(node: spec.Call | spec.Join) -> Schedule:
     if isinstance(node, spec.Join):
         join = Then if node.operator == "+" else Product
         return join(_build(node.left), _build(node.right))
+    return call(node)
+
+
+def call(node: spec.Call) -> Schedule:
+    """Returns the schedule that one call of a spec describes.
+
+    Raises:
+        UsageError: The name is unknown, or the arguments are wrong.
+    """
     member = spec.look_up(node, SCHEDULES, "schedule")
     if isinstance(member, type):
         return spec.build(node, SCHEDULES, "schedule")
@@ -109,4 +118,5 @@ __all__ = [
     "Schedule",
     "Then",
     "build",
+    "call",
 ]

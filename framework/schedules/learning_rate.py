@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 
 import tensorflow as tf
@@ -99,6 +100,11 @@ class LearningRate:
             lowered = float(state["scale"].numpy()) < before
             rewind |= controller.restore_best and lowered
         return rewind
+
+    def scale(self) -> float:
+        """Returns the product of the controllers' scales."""
+        scales = (float(state["scale"].numpy()) for _, state in self._controllers)
+        return math.prod(scales)
 
     def state(self) -> dict[str, float]:
         """Returns what the controllers have come to, for the record.

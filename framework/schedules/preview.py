@@ -1,0 +1,83 @@
+"""Shows what a schedule does, before anything is trained."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from framework.schedules.algebra import Clock, Schedule
+from framework.schedules.learning_rate import LearningRate
+
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+
+
+def rates(schedule: Schedule, peak: float, clock: Clock) -> np.ndarray:
+    """Returns the learning rate of every step: float32 [total_steps].
+
+    Controllers, which nothing is told, stay where they begin.
+    """
+    rate = LearningRate(peak, schedule, clock)
+    steps = tf.range(clock.total_steps, dtype=tf.int64)
+    signature = tf.TensorSpec([], tf.float32)
+    mapped = tf.function(lambda: tf.map_fn(rate, steps, fn_output_signature=signature))
+    return mapped().numpy()
+
+
+def csv(values: np.ndarray) -> str:
+    """Returns a line `step,learning_rate` for every step, below a line of names."""
+    lines = [f"{step},{value:.9g}" for step, value in enumerate(values)]
+    return "\n".join(["step,learning_rate", *lines]) + "\n"
+
+
+def plot(values: np.ndarray, width: int = 72, height: int = 10) -> str:
+    """Returns a picture of a curve in block characters, with its scale.
+
+    Args:
+        values: float [steps], not negative.
+        width: In characters; each stands for the mean of as many steps.
+        height: In lines.
+    """
+    groups = np.array_split(values, min(width, len(values)))
+    means = np.array([group.mean() for group in groups])
+    top = float(means.max()) or 1.0
+    eighths = np.round(means / top * height * 8).astype(int)
+    lines = []
+    for level in reversed(range(height)):
+        cells = np.clip(eighths - 8 * level, 0, 8)
+        label = f"{top * (level + 1) / height:.3g}"
+        lines.append(f"{label:>9} |" + "".join(_EIGHTHS[cell] for cell in cells))
+    last = f"{len(values) - 1:,}"
+    axis = "0" + last.rjust(len(means) - 1)
+    return "\n".join([*lines, " " * 10 + "+" + "-" * len(means), " " * 11 + axis])
+
+
+def figure(values: np.ndarray, title: str) -> bytes:
+    """Returns a curve as PNG.
+
+    Args:
+        values: float [steps].
+        title: What stands above it.
+    """
+    from matplotlib.figure import Figure
+
+    picture = Figure(figsize=(8, 4), layout="constrained")
+    axes = picture.subplots()
+    axes.plot(np.arange(len(values)), values)
+    axes.set(xlabel="step", ylabel="learning rate", title=title)
+    axes.grid(alpha=0.3)
+    buffer = io.BytesIO()
+    picture.savefig(buffer, format="png", dpi=100)
+    return buffer.getvalue()
+
+
+def summary(values: np.ndarray) -> str:
+    """Returns in one line where a curve begins, peaks and ends."""
+    peak = int(np.argmax(values))
+    mean = math.fsum(values) / len(values)
+    return (
+        f"first {values[0]:.4g}, highest {values[peak]:.4g} at step {peak:,}, "
+        f"last {values[-1]:.4g}, mean {mean:.4g}"
+    )
