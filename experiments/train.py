@@ -1,7 +1,7 @@
 """Trains an image classifier on any data set, with any model.
 
-    python -m experiments.train
-    python -m experiments.train --dataset='folder("photos", size=64)' --model=resnet
+python -m experiments.train
+python -m experiments.train --dataset='folder("photos", size=64)' --model=resnet
 """
 
 from framework.config import Config

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import errno
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 import tensorflow as tf
 from absl import app
 
 from framework import flags
+from framework import run as run_lib
 from framework.config import Config
 from framework.errors import RunError, UsageError
-from framework.run import check, run
+from framework.parts import check
 
 
-def main(defaults: Config) -> NoReturn:
+def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoReturn:
     """Runs an experiment from the command line, and exits.
 
     The exit code is 0, 2 if what was asked for cannot be done, 1 if it failed, or 130
@@ -23,6 +25,7 @@ def main(defaults: Config) -> NoReturn:
 
     Args:
         defaults: What the flags are where they are not given.
+        run: What to do with the config.
     """
     app.define_help_flags()
     flags.define(defaults)

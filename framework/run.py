@@ -1,54 +1,26 @@
-"""Puts a run together from its config: the one place where all parts meet.
-
-Nothing below reads a config: each value is taken out here once, and handed to the part
-that it belongs to.
-"""
+"""Runs what a config says, from its data to its folder."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from framework import (
-    augment,
-    data,
-    distribute,
-    models,
-    optimizers,
-    precision,
-    schedules,
-    workdir,
-)
-from framework.augment import normalize, preview
+from framework import parts, workdir
+from framework.augment import preview
 from framework.config import Config
 from framework.data.dataset import Dataset
-from framework.data.examples import Examples, prepare
-from framework.data.feed import Feed
-from framework.durations import Duration
-from framework.errors import UsageError
 from framework.history import History
 from framework.loop.checkpoint import Checkpoints
-from framework.loop.plan import Plan
 from framework.loop.state import TrainState
-from framework.loop.step import Objective, Update
-from framework.loop.steps import Evaluator, TrainLoop
-from framework.loop.train import metric_names, train
-from framework.metrics import Predictions
+from framework.loop.train import train
+from framework.parts import ModelFunction, Parts
 from framework.report import Reports, console
 from framework.report.files import Files
 from framework.report.tensorboard import TensorBoard
 from framework.report.timing import Timing
-
-ModelFunction = Callable[[tuple[int, int, int], int], "keras.Model"]
-
-# At least so many images are evaluated at once: there are no gradients to hold.
-_EVALUATION_BATCH = 256
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,26 +34,6 @@ class Result:
 
     history: History
     model: keras.Model
-
-
-def check(config: Config) -> None:
-    """Refuses what can be seen to be wrong without loading TensorFlow or data.
-
-    Raises:
-        UsageError: A spec names something unknown, or gives it wrong arguments.
-    """
-    checks = {
-        "dataset": data.check,
-        "augment": augment.build,
-        "model": models.build,
-        "optimizer": optimizers.build,
-        "schedule": schedules.build,
-    }
-    for name, checked in checks.items():
-        try:
-            checked(getattr(config, name))
-        except UsageError as problem:
-            raise UsageError(f"--{name}: {problem}") from None
 
 
 def run(
@@ -101,48 +53,32 @@ def run(
         UsageError: The config cannot be done.
         RunError: It could be, but something failed.
     """
-    check(config)
     screen = console.console()
-    strategy = distribute.build(config.strategy, config.devices)
-    dataset = dataset or data.build(config.dataset)
-    examples = prepare(
-        dataset,
-        config.train_dev,
-        config.seed,
-        config.input,
-        strategy,
-        console.reading(screen),
-    )
-    _check_batch_size(config, len(examples.train), strategy.num_replicas_in_sync)
-    feed = Feed(
-        examples.of_train,
-        examples.train,
-        config.batch_size,
-        config.seed,
-        config.accumulate,
-    )
-    plan = _plan(config, feed.per_epoch)
-    state = _state(config, plan, strategy, dataset, model)
-    _check_metrics(config, state, examples)
-    objective = _objective(config, state.model, examples)
-    update = Update(config.clip_norm, config.ema)
-    loop = TrainLoop(state, objective, update, feed, config.seed, config.jit)
-
-    folder, history, checkpoints = _record(config, state)
+    made = parts.build(config, model, dataset, console.reading(screen))
+    plan, dataset = made.plan, made.examples.dataset
+    folder, history, checkpoints = _record(config, made.state)
     timing = Timing(plan.total_steps, config.batch_size)
     lines = console.Console(
         plan.total_steps, plan.steps_per_epoch, config.monitor, timing, screen
     )
-    lines.banner(_facts(config, examples, plan, state.model, strategy))
+    lines.banner(_facts(config, made))
+    board = TensorBoard(
+        folder,
+        config.numbers(),
+        dataset.class_names,
+        timing,
+        preview.samples(made.objective.augment, dataset.train, config.seed),
+    )
     try:
         train(
-            state,
-            loop,
-            _evaluations(state, objective, examples),
+            made.state,
+            made.loop,
+            made.evaluations(),
             plan,
             history,
             checkpoints,
-            _reports(config, folder, timing, lines, objective, examples),
+            # The clock comes first, for the others read it.
+            Reports([timing, lines, Files(folder, timing), board]),
             dataset.class_names,
         )
     except tf.errors.OpError:
@@ -153,7 +89,7 @@ def run(
     finally:
         lines.stopped()
     lines.summary(history, config.workdir)
-    return Result(history, state.model)
+    return Result(history, made.state.model)
 
 
 def _record(config: Config, state: TrainState) -> tuple[Path, History, Checkpoints]:
@@ -170,137 +106,10 @@ def _record(config: Config, state: TrainState) -> tuple[Path, History, Checkpoin
     return folder, History(folder / "metrics.jsonl"), checkpoints
 
 
-def _check_batch_size(config: Config, images: int, replicas: int) -> None:
-    size, shares = config.batch_size, replicas * config.accumulate
-    if size > images:
-        raise UsageError(
-            f"batch_size must be at most the number of training images, {images:,}, "
-            f"not {size:,}"
-        )
-    if size % shares:
-        raise UsageError(
-            f"batch_size must be a multiple of {shares} ({replicas} devices times "
-            f"{config.accumulate} parts), not {size}"
-        )
-    if config.jit and replicas > 1:
-        raise UsageError("jit works on one device only; leave out --jit or --devices")
-
-
-def _check_metrics(config: Config, state: TrainState, examples: Examples) -> None:
-    """Refuses to watch what is not measured."""
-    names = metric_names(examples.dataset.class_names, has_dev=len(examples.dev) > 0)
-    state.learning_rate.check(names)
-    if config.monitor not in names:
-        raise UsageError(
-            f"monitor must be a metric of an evaluation, not {config.monitor!r}; there "
-            f"are {', '.join(names)}"
-        )
-
-
-def _plan(config: Config, steps_per_epoch: int) -> Plan:
-    total = Duration.parse(config.train_for).steps(steps_per_epoch)
-    if not total:
-        raise UsageError(f"train_for must be at least a step, not {config.train_for}")
-
-    def steps(length: str) -> int:
-        return max(Duration.parse(length).steps(steps_per_epoch, total), 1)
-
-    return Plan(
-        total,
-        steps_per_epoch,
-        log_every=steps(config.log_every),
-        evaluate_every=steps(config.evaluate_every),
-        checkpoint_every=steps(config.checkpoint_every),
-        steps_per_call=config.steps_per_call,
-        monitor=config.monitor,
-        early_stopping=config.early_stopping,
-    )
-
-
-def _state(
-    config: Config,
-    plan: Plan,
-    strategy: tf.distribute.Strategy,
-    dataset: Dataset,
-    model: ModelFunction | keras.Model | None,
-) -> TrainState:
-    """Returns everything that training changes, made where the strategy wants it."""
-    keras.utils.set_random_seed(config.seed)
-    with strategy.scope():
-        clock = schedules.Clock(plan.total_steps, plan.steps_per_epoch)
-        schedule = schedules.build(config.schedule)
-        learning_rate = schedules.LearningRate(config.learning_rate, schedule, clock)
-        if not isinstance(model, keras.Model):
-            function = model or models.build(config.model)
-            with precision.policy(config.precision):
-                model = function(dataset.image_shape, dataset.num_classes)
-        models.check(model, dataset.image_shape, dataset.num_classes)
-        optimizer = optimizers.build(config.optimizer)()
-        optimizers.prepare(optimizer, model.trainable_variables)
-        loss_scale = None
-        if config.precision == "float16":
-            loss_scale = precision.LossScale()
-        return TrainState(model, optimizer, learning_rate, config.ema > 0, loss_scale)
-
-
-def _objective(config: Config, model: keras.Model, examples: Examples) -> Objective:
-    split = examples.dataset.train
-    return Objective(
-        model,
-        augment.build(config.augment, clip=split.images.dtype == np.uint8),
-        normalize.build(config.normalize, split, examples.train),
-        config.batch_size,
-        config.label_smoothing,
-    )
-
-
-def _evaluations(
-    state: TrainState, objective: Objective, examples: Examples
-) -> dict[str, Callable[[], Predictions]]:
-    """Returns what to ask the model, by the prefix of the metrics."""
-    replicas = examples.of_train.strategy.num_replicas_in_sync
-    size = -(-max(objective.batch_size, _EVALUATION_BATCH) // replicas) * replicas
-    of_train = Evaluator(state, objective, examples.of_train, size)
-    of_validation = Evaluator(state, objective, examples.of_validation, size)
-    everything = np.arange(len(examples.dataset.validation))
-    asked = {
-        "train_clean": functools.partial(of_train, examples.clean),
-        "train_dev": functools.partial(of_train, examples.dev),
-        "validation": functools.partial(of_validation, everything),
-    }
-    if not len(examples.dev):
-        del asked["train_dev"]
-    return asked
-
-
-def _reports(
-    config: Config,
-    folder: Path,
-    timing: Timing,
-    lines: console.Console,
-    objective: Objective,
-    examples: Examples,
-) -> Reports:
-    """Returns all that is told what happens; the clock first, which the others read."""
-    board = TensorBoard(
-        folder,
-        config.numbers(),
-        examples.dataset.class_names,
-        timing,
-        preview.samples(objective.augment, examples.dataset.train, config.seed),
-    )
-    return Reports([timing, lines, Files(folder, timing), board])
-
-
-def _facts(
-    config: Config,
-    examples: Examples,
-    plan: Plan,
-    model: keras.Model,
-    strategy: tf.distribute.Strategy,
-) -> dict[str, str]:
+def _facts(config: Config, made: Parts) -> dict[str, str]:
     """Returns what the banner says."""
-    dataset = examples.dataset
+    examples, plan, dataset = made.examples, made.plan, made.examples.dataset
+    replicas = made.strategy.num_replicas_in_sync
     train = dataset.train.labels[examples.train]
     validation = dataset.validation.labels
     facts = {
@@ -308,12 +117,12 @@ def _facts(
         "train": console.counts(train, dataset.class_names),
         "validation": console.counts(validation, dataset.class_names),
         "held out": f"{len(examples.dev):,} of the training images",
-        "model": f"{config.model}, {model.count_params():,} parameters",
+        "model": f"{config.model}, {made.state.model.count_params():,} parameters",
         "optimizer": f"{config.optimizer}, learning rate {config.learning_rate:g} x "
         f"{config.schedule}",
         "length": f"{plan.total_steps:,} steps, {plan.steps_per_epoch:,} an epoch, "
         f"{config.batch_size} images each",
-        "runs on": f"{strategy.num_replicas_in_sync} device(s), {config.precision}",
+        "runs on": f"{replicas} device(s), {config.precision}",
         "folder": config.workdir,
     }
     if dataset.notes:

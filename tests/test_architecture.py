@@ -33,11 +33,12 @@ MAY_IMPORT = {
     | {"augment", "data", "history", "metrics", "optimizers", "precision", "probes"}
     | {"random", "report", "schedules"},
     "workdir": LOWEST | {"config", "flags", "history"},
+    "parts": LOWEST
+    | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}
+    | {"models", "optimizers", "precision", "schedules"},
     "run": LOWEST
-    | {"augment", "config", "data", "distribute", "durations", "history", "loop"}
-    | {"metrics", "models", "optimizers", "precision", "random", "report"}
-    | {"schedules", "workdir"},
-    "main": LOWEST | {"config", "flags", "run"},
+    | {"augment", "config", "data", "history", "loop", "parts", "report", "workdir"},
+    "main": LOWEST | {"config", "flags", "parts", "run"},
     "__init__": {"lazy"},
 }
 

@@ -23,7 +23,7 @@ def train(*flags, timeout=100):
         ("--schedule=cosin", "--schedule: unknown schedule 'cosin'; did you mean"),
         ("--augment=rotat(1)", "--augment: unknown augmentation 'rotat'; did you"),
         ("--optimizer=adem", "--optimizer: unknown optimizer 'adem'; did you mean"),
-        ("--schedule=cosine(ende=1)", "its arguments are cosine(end=0.0, exponent"),
+        ("--schedule=cosine(ende=1)", "its arguments are cosine(steps=None, end=0.0,"),
         ("--schedule=step(every='x')", "a length is steps (500), epochs (10ep)"),
         ("--augment=rotate('x')", "degrees must be float, not 'x'"),
         ("--schedule=warmup(5%)+", "schedule: cannot be read"),

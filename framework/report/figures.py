@@ -60,6 +60,33 @@ def samples(rows: Sequence[np.ndarray]) -> bytes:
     return _png(figure)
 
 
+def range_test(
+    rates: np.ndarray, losses: np.ndarray, smoothed: np.ndarray, suggestion: object
+) -> bytes:
+    """Returns the curve of a learning-rate range test as PNG.
+
+    Args:
+        rates: float [n].
+        losses: float [n], at these rates.
+        smoothed: float [n], their moving average.
+        suggestion: Has `steepest` and `valley`, rates or None.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(rates, losses, color="0.8", label="loss")
+    axes.plot(rates, smoothed, label="smoothed")
+    for name, color in (("steepest", "tab:red"), ("valley", "tab:green")):
+        rate = getattr(suggestion, name)
+        if rate is not None:
+            axes.axvline(rate, color=color, linestyle="--", label=f"{name} {rate:.2g}")
+    top = 1.5 * float(smoothed[0]) + 1e-9
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(0, top))
+    axes.legend()
+    return _png(figure)
+
+
 def _png(figure: object) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)

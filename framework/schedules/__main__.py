@@ -1,7 +1,7 @@
 """Previews a learning-rate schedule, or replays it on the metrics of a run.
 
-    python -m framework.schedules 'warmup(5%) + cosine' --learning_rate=.1
-    python -m framework.schedules 'plateau(patience=3)' --replay=runs/a/metrics.jsonl
+python -m framework.schedules 'warmup(5%) + cosine' --learning_rate=.1
+python -m framework.schedules 'plateau(patience=3)' --replay=runs/a/metrics.jsonl
 """
 
 from __future__ import annotations

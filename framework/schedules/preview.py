@@ -50,7 +50,7 @@ def plot(values: np.ndarray, width: int = 72, height: int = 10) -> str:
         label = f"{top * (level + 1) / height:.3g}"
         lines.append(f"{label:>9} |" + "".join(_EIGHTHS[cell] for cell in cells))
     last = f"{len(values) - 1:,}"
-    axis = "0" + last.rjust(len(means) - 1)
+    axis = "0" + last.rjust(len(means) - 1) if len(means) > 1 else "0"
     return "\n".join([*lines, " " * 10 + "+" + "-" * len(means), " " * 11 + axis])
 
 

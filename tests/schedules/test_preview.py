@@ -1,0 +1,77 @@
+"""Tests of framework/schedules/preview.py, replay.py's display and the command."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from framework import schedules
+from framework.schedules import Clock, preview
+
+
+def command(*arguments):
+    line = [sys.executable, "-m", "framework.schedules", *arguments]
+    return subprocess.run(line, capture_output=True, text=True)
+
+
+def test_rates_are_those_of_every_step():
+    values = preview.rates(schedules.build("warmup(4) + linear"), 0.1, Clock(8, 4))
+    expected = [0, 0.025, 0.05, 0.075, 0.1, 0.075, 0.05, 0.025]
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+
+
+def test_csv_gives_the_numbers_back():
+    values = np.array([0.1, 1 / 3, 1e-8], np.float32)
+    lines = preview.csv(values).splitlines()
+    assert lines[0] == "step,learning_rate"
+    read = np.array([line.split(",")[1] for line in lines[1:]], np.float32)
+    np.testing.assert_array_equal(read, values)
+
+
+def test_a_plot_is_as_high_as_its_curve():
+    lines = preview.plot(np.array([0.0, 0.5, 1.0]), height=2).splitlines()
+    assert lines[0].endswith("|  █")
+    assert lines[1].endswith("| ██")
+    assert lines[0].lstrip().startswith("1 ")
+
+
+@pytest.mark.parametrize("values", [np.zeros(5), np.ones(1), np.arange(1000.0)])
+def test_a_plot_of_any_curve_has_one_width(values):
+    lines = preview.plot(values).splitlines()
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_figure_is_a_png():
+    assert preview.figure(np.ones(3), "constant").startswith(b"\x89PNG")
+
+
+def test_the_command_prints_every_step(tmp_path):
+    done = command(
+        "warmup(2) + cosine", "--total_steps=4", "--csv", f"--png={tmp_path / 'a.png'}"
+    )
+    assert done.returncode == 0
+    assert [line.split(",")[0] for line in done.stdout.splitlines()] == [
+        "step",
+        *"0123",
+    ]
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["cosin"], "unknown schedule 'cosin'"),
+        ([], "give one schedule"),
+        (["cosine", "--total_steps=0"], "must be positive"),
+        (["cosine", "--totl_steps=5"], "Unknown command line flag"),
+        (["cosine", "--replay=/dev/null"], "no part that reacts to metrics"),
+        (["plateau", "--replay=/nowhere"], "cannot be read"),
+        (["warmup(2000) + cosine"], "take 2000 steps"),
+    ],
+)
+def test_wrong_usage_is_told_in_a_line(arguments, message):
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
