@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from framework.precision import LossScale
+from framework.probes import NoiseScale
 from framework.schedules import LearningRate
 
 # What is added up over training steps, and its type.
@@ -39,6 +40,7 @@ class TrainState:
         self.loss_scale = loss_scale
         weights = model.trainable_variables if ema else []
         self.ema = [_variable(weight.numpy(), tf.float32) for weight in weights]
+        self.noise = NoiseScale()
         # Since the last line of the log, and since the last evaluation.
         self.window = {name: _variable(0, dtype) for name, dtype in SUMS.items()}
         self.totals = {name: _variable(0, dtype) for name, dtype in SUMS.items()}
@@ -65,6 +67,7 @@ class TrainState:
             **_numbered("ema", self.ema),
             **_prefixed("schedule", self.learning_rate.variables),
             **_prefixed("loss_scale", loss_scale),
+            **_prefixed("noise", self.noise.variables),
             **_prefixed("window", self.window),
             **_prefixed("totals", self.totals),
         }

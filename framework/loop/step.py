@@ -33,6 +33,17 @@ class Rows:
     weights: tf.Tensor
     draws: random.Draws
 
+    @property
+    def size(self) -> int:
+        """How many rows."""
+        return self.labels.shape[0]
+
+    def first_half(self) -> Rows:
+        """Returns the first half of them."""
+        half = slice(self.size // 2)
+        draws = dataclasses.replace(self.draws, rows=self.size // 2)
+        return Rows(self.images[half], self.labels[half], self.weights[half], draws)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Objective:
@@ -135,8 +146,10 @@ def train_step(
     """
     weights = state.weights
     scale = state.loss_scale.scale if state.loss_scale else 1.0
-    gradients, sums = _accumulated(gradients_of, parts, weights, scale)
+    gradients, sums, squares = _accumulated(gradients_of, parts, weights, scale)
     context = tf.distribute.get_replica_context()
+    if probe and context.num_replicas_in_sync * len(parts) == 1:
+        squares = _halves(state.model, gradients_of, parts[0], gradients, scale)
     if context.num_replicas_in_sync > 1:
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
     before = [tf.identity(weight) for weight in weights] if probe else []
@@ -150,7 +163,35 @@ def train_step(
     if probe:
         after = [weight.read_value() for weight in weights]
         measured = probes.norms(gradients, before, after)
+        groups = context.num_replicas_in_sync * len(squares)
+        if groups > 1:
+            # A group's share of the gradient is its own divided by their number.
+            square = groups * tf.add_n(squares) / tf.square(scale)
+            square = context.all_reduce(tf.distribute.ReduceOp.SUM, square)
+            whole = tf.square(measured["gradient_norm"])
+            rows = context.num_replicas_in_sync * sum(part.size for part in parts)
+            measured |= probes.noise(square, whole, groups, rows)
     return sums, measured
+
+
+def _halves(
+    model: keras.Model,
+    gradients_of: Callable[..., tuple[list[tf.Tensor], Sums]],
+    rows: Rows,
+    gradients: list[tf.Tensor],
+    scale: tf.Tensor | float,
+) -> list[tf.Tensor]:
+    """Returns the squared norms of what each half of a batch adds to its gradient.
+
+    It takes half a step more. With batch norm there are no such halves, and another
+    step would change its statistics: then one number, of the whole, is all there is.
+    """
+    if rows.size % 2 or model.non_trainable_variables:
+        return [probes.squared_norm(gradients)]
+    weights = [variable.value for variable in model.trainable_variables]
+    first, _ = gradients_of(rows.first_half(), weights, scale)
+    second = [whole - half for whole, half in zip(gradients, first, strict=True)]
+    return [probes.squared_norm(first), probes.squared_norm(second)]
 
 
 def _sums(rows: Rows, logits: tf.Tensor, losses: tf.Tensor) -> Sums:
@@ -169,16 +210,18 @@ def _accumulated(
     parts: Sequence[Rows],
     weights: Sequence[tf.Variable],
     scale: tf.Tensor | float,
-) -> tuple[list[tf.Tensor], Sums]:
-    """Returns gradients and sums of all parts together."""
+) -> tuple[list[tf.Tensor], Sums, list[tf.Tensor]]:
+    """Returns gradients and sums of all parts, and the squared norm of each."""
     gradients, sums = gradients_of(parts[0], weights, scale)
+    squares = [probes.squared_norm(gradients)]
     for rows in parts[1:]:
         # One part after the other: together they would need the memory of all.
         with tf.control_dependencies(gradients):
             more, counts = gradients_of(rows, weights, scale)
+        squares.append(probes.squared_norm(more))
         gradients = [a + b for a, b in zip(gradients, more, strict=True)]
         sums = {name: sums[name] + counts[name] for name in sums}
-    return gradients, sums
+    return gradients, sums, squares
 
 
 def _apply(state: TrainState, gradients: list[tf.Tensor], update: Update) -> None:

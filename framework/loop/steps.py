@@ -133,10 +133,17 @@ class TrainLoop:
             total = strategy.reduce(tf.distribute.ReduceOp.SUM, sums[name], axis=None)
             variable.assign_add(total)
         # Equal on all replicas: gradients are summed and weights mirrored.
-        return {
+        measured = {
             name: strategy.experimental_local_results(value)[0]
             for name, value in measured.items()
         }
+        if "noise_trace" in measured:
+            self._state.noise.add(
+                measured.pop("noise_trace"),
+                measured.pop("gradient_square"),
+                real == batch_size,
+            )
+        return measured
 
     def _parts(
         self, share: object, step: tf.Tensor, real: tf.Tensor

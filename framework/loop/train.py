@@ -56,13 +56,14 @@ def train(
         if plan.logs(step):
             window = _finite(loop.take_window(), step)
             rates = {"learning_rate": state.rate(), **state.learning_rate.state()}
-            report.logged(step, {**window, **norms, **rates})
+            noise = state.noise.estimate()
+            report.logged(step, {**window, **norms, **noise, **rates})
         if plan.evaluates(step):
             predictions = {name: ask() for name, ask in evaluations.items()}
             metrics = {
                 "epoch": step / plan.steps_per_epoch,
                 "learning_rate": state.rate(),
-                **_prefixed("train", loop.take_totals()),
+                **_prefixed("train", {**loop.take_totals(), **state.noise.estimate()}),
                 **summaries(predictions, class_names),
             }
             history.append(step, metrics)

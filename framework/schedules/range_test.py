@@ -12,7 +12,7 @@ _DIVERGED = 4.0
 # The beginning tells nothing yet, the end is where it diverges; fastai's.
 _SKIP_SHARE, _SKIP_LAST = 0.1, 5
 # A fall is believed if it is so many standard errors of the smoothed loss deep, and a
-# twentieth of the loss: a sweep that ends before anything is learnt falls a little, too.
+# twentieth of the loss: one that ends before anything is learnt falls a little, too.
 _CERTAIN = 4.0
 _LEAST_FALL = 0.05
 _LEAST_POINTS = 10

@@ -25,6 +25,7 @@ class Fakes:
     def __init__(self, folder, restored=0, loss=0.5, rights=()):
         self.events = []
         self.rewinds = set()
+        self.noise = self
         self.restored = restored
         self.loss = loss
         self.rights = list(rights)
@@ -63,6 +64,9 @@ class Fakes:
 
     def state(self):
         return {"schedule/scale": 1.0}
+
+    def estimate(self):
+        return {"noise_scale": 40.0}
 
     def observe(self, step, metrics):
         self.events.append(("observed", metrics["validation/accuracy"]))
@@ -179,6 +183,7 @@ def test_a_line_of_the_log_has_norms_and_rates(tmp_path):
         "accuracy": 0.25,
         "loss": 0.5,
         "gradient_norm": 1.0,
+        "noise_scale": 40.0,
         "learning_rate": 0.1,
         "schedule/scale": 1.0,
     }
