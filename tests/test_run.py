@@ -251,3 +251,36 @@ def test_stops_when_the_loss_is_no_number(tmp_path):
     )
     with pytest.raises(RunError, match="the training loss became nan shortly before"):
         run(config)
+
+
+def test_a_cooldown_is_branched_from_a_stable_run(tmp_path):
+    config = small(tmp_path, schedule="constant", train_for="2ep")
+    run(config)
+    branch = dataclasses.replace(
+        config,
+        train_for="3ep",
+        schedule="constant(2ep) + decay * plateau('validation/loss', patience=1)",
+        allow_config_change=True,
+    )
+    rows = run(branch).history.rows
+    assert [row["step"] for row in rows] == [11, 22, 33]
+    assert rows[1]["learning_rate"] == pytest.approx(1e-3)
+    assert rows[2]["learning_rate"] < 2e-4
+
+
+def test_goes_back_to_the_best_weights_at_a_cut(tmp_path):
+    config = small(
+        tmp_path,
+        learning_rate=1.0,
+        optimizer="sgd",
+        train_for="8ep",
+        monitor="validation/loss",
+        schedule="plateau('validation/loss', factor=.01, patience=1, restore_best=True)",
+    )
+    history = run(config).history
+    losses, rates = history["validation/loss"], history["learning_rate"]
+    (cuts,) = np.nonzero(rates[1:] < rates[:-1])
+    first = cuts[0]
+    # The evaluation after a cut begins at the best weights, and at a tiny rate.
+    assert losses[first + 1] == pytest.approx(losses[: first + 1].min(), rel=0.2)
+    assert losses[first + 1] < losses[first]

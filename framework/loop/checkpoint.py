@@ -23,6 +23,7 @@ from framework.errors import RunError
 # The name of the file in the folder of the best.
 BEST = "checkpoint.npz"
 
+_MAY_BE_NEW = "schedule/"
 _NAME = re.compile(r"step-(\d+)\.npz")
 # What reading a truncated or altered file can raise.
 _SPOILT = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, OSError)
@@ -151,9 +152,17 @@ def assign(
 ) -> None:
     """Sets variables to the values of a checkpoint.
 
+    A controller of the schedule that the checkpoint does not know begins anew: a run may
+    go on under another schedule.
+
     Raises:
         RunError: The checkpoint is of another model or optimizer.
     """
+    variables = {
+        name: variable
+        for name, variable in variables.items()
+        if name in values or not name.startswith(_MAY_BE_NEW)
+    }
     for name, variable in variables.items():
         if name not in values or values[name].shape != tuple(variable.shape):
             found = values[name].shape if name in values else "nothing"
