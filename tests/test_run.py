@@ -275,7 +275,7 @@ def test_goes_back_to_the_best_weights_at_a_cut(tmp_path):
         optimizer="sgd",
         train_for="8ep",
         monitor="validation/loss",
-        schedule="plateau('validation/loss', factor=.01, patience=1, restore_best=True)",
+        schedule="plateau(factor=.01, patience=1, restore_best=True)",
     )
     history = run(config).history
     losses, rates = history["validation/loss"], history["learning_rate"]

@@ -152,8 +152,8 @@ def assign(
 ) -> None:
     """Sets variables to the values of a checkpoint.
 
-    A controller of the schedule that the checkpoint does not know begins anew: a run may
-    go on under another schedule.
+    A controller of the schedule that the checkpoint does not know begins anew: a run
+    may go on under another schedule.
 
     Raises:
         RunError: The checkpoint is of another model or optimizer.
