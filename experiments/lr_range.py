@@ -7,8 +7,8 @@ Each seed trains a net of its own from its first weights, step by step at a high
 until its loss diverges; nothing of it is kept, and no run's folder is touched.
 
 Over 3 seeds the first command says: steepest 0.0069 (0.0047 to 0.009), valley 0.0024
-(0.0023 to 0.0025); the second: steepest 0.00094 (0.00074 to 0.0013), valley 0.0019 (0.0018
-to 0.0021). With --highest_rate=1e-5 there is no suggestion.
+(0.0023 to 0.0025); the second: steepest 0.00094 (0.00074 to 0.0013), valley 0.0019
+(0.0018 to 0.0021). With --highest_rate=1e-5 there is no suggestion.
 """
 
 from __future__ import annotations
