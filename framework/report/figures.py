@@ -22,8 +22,9 @@ def confusion(matrix: np.ndarray, class_names: Sequence[str]) -> bytes:
     from matplotlib.figure import Figure
 
     size = 2.5 + 0.35 * min(len(matrix), 40)
-    figure = Figure(figsize=(size, size), layout="constrained")
-    axes = figure.subplots()
+    # With fixed margins, for to fit them takes as long as to draw.
+    figure = Figure(figsize=(size, size))
+    axes = figure.add_axes((0.25, 0.25, 0.72, 0.72))
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set(xlabel="predicted", ylabel="true")

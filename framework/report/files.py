@@ -26,8 +26,6 @@ class Files(Report):
         self._folder = workdir / "predictions"
         self._path = workdir / "timing.jsonl"
         self._timing = timing
-        # Where the clock stood at the last evaluation.
-        self._seconds, self._images = 0.0, 0
         self._folder.mkdir(exist_ok=True)
 
     def started(self, step):
@@ -65,14 +63,11 @@ class Files(Report):
         """See base class."""
 
     def _write_timing(self, step: int) -> None:
-        seconds = self._timing.training - self._seconds
-        images = self._timing.images - self._images
         line = {
             "step": step,
             "seconds": round(self._timing.total, 3),
             "train_seconds": round(self._timing.training, 3),
-            "images_per_second": round(images / max(seconds, 1e-9), 1),
+            "images_per_second": round(self._timing.images_per_second, 1),
         }
         with self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")
-        self._seconds, self._images = self._timing.training, self._timing.images

@@ -43,6 +43,7 @@ class TensorBoard(Report):
         self._timing = timing
         self._samples = samples
         self._evaluations = 0
+        self._next_picture = 1
         self._last: metrics_lib.Predictions | None = None
 
     def started(self, step):
@@ -81,8 +82,9 @@ class TensorBoard(Report):
                 self._train.scalars(step, {name: value})
         self._evaluations += 1
         self._last = predictions["validation"]
-        # A picture takes as long as many steps: after 1, 2, 4, 8... evaluations.
-        if self._evaluations & (self._evaluations - 1) == 0:
+        # A picture takes as long as many steps: after 1, 4, 16, 64... evaluations.
+        if self._evaluations == self._next_picture:
+            self._next_picture *= 4
             self._add_confusion(step)
         for events in (self._train, self._validation):
             events.flush()

@@ -24,6 +24,9 @@ class Timing(Report):
         self._first = self._step = 0
         self._begun = time.perf_counter()
         self.training = 0.0
+        # Where the last evaluation was, and the speed up to there.
+        self._mark = (0, 0.0)
+        self._speed = 0.0
 
     @property
     def total(self) -> float:
@@ -37,8 +40,11 @@ class Timing(Report):
 
     @property
     def images_per_second(self) -> float:
-        """The speed of training."""
-        return self.images / max(self.training, 1e-9)
+        """The speed of training since the last evaluation, or up to it right after."""
+        images, seconds = self._mark
+        if self.images == images:
+            return self._speed
+        return (self.images - images) / max(self.training - seconds, 1e-9)
 
     @property
     def left(self) -> float:
@@ -61,6 +67,8 @@ class Timing(Report):
 
     def evaluated(self, step, metrics, predictions):
         """See base class."""
+        self._speed = self.images_per_second
+        self._mark = (self.images, self.training)
 
     def finished(self, step):
         """See base class."""

@@ -25,7 +25,7 @@ def predictions(seed=0):
 class Clock:
     """What the run's clock says."""
 
-    training, total, images = 0.0, 0.0, 0
+    training, total, images_per_second = 0.0, 0.0, 0.0
 
 
 def evaluated(files, step, found=None):
@@ -64,13 +64,12 @@ def test_resuming_lets_go_of_what_came_after(tmp_path):
     assert kept(tmp_path) == ["step-00000010.npz", "step-00000020.npz"]
 
 
-def test_the_speed_is_that_since_the_last_evaluation(tmp_path):
+def test_what_the_clock_says_is_a_line_of_its_own(tmp_path):
     clock = Clock()
     files = Files(tmp_path, clock)
     files.started(0)
-    # In sum: 4 s for 40 images, then 0.5 s for 40 more, and half a second of the rest.
-    for step, training, total, images in ((10, 4.0, 4.5, 40), (20, 4.5, 5.0, 80)):
-        clock.training, clock.total, clock.images = training, total, images
+    for step, training, total, speed in ((10, 4.0, 4.5, 10.0), (20, 4.5, 5.0, 80.0)):
+        clock.training, clock.total, clock.images_per_second = training, total, speed
         evaluated(files, step)
     names = ("step", "seconds", "train_seconds", "images_per_second")
     assert [tuple(line[name] for name in names) for line in timing(tmp_path)] == [

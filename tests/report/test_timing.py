@@ -34,6 +34,17 @@ def test_counts_from_where_the_run_was_started_or_resumed(clock, first):
     assert timing.left == pytest.approx(30.0)
 
 
+def test_the_speed_is_that_since_the_last_evaluation(clock):
+    timing = Timing(100, 10)
+    timing.started(0)
+    timing.advanced(4, 4.0)
+    timing.evaluated(4, {}, {})
+    # The reports that are told after it can still say how fast it was.
+    assert timing.images_per_second == 10.0
+    timing.advanced(8, 0.5)
+    assert timing.images_per_second == 80.0
+
+
 def test_before_anything_is_known_there_is_no_error(clock):
     timing = Timing(100, 32)
     timing.started(0)
