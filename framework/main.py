@@ -41,6 +41,8 @@ def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoR
         _leave(2, problem)
     except OSError as problem:
         _leave(1, _explained(problem, config.workdir))
+    except MemoryError as problem:
+        _leave(1, f"there is not enough memory: {problem}")
     except (RunError, tf.errors.OpError) as problem:
         _leave(1, problem)
     except KeyboardInterrupt:
