@@ -96,7 +96,9 @@ def _spread(name: str, values: list[float | None]) -> str:
 
 
 def checked_run(config: Config) -> None:
-    """Runs, unless the sweep would go down."""
+    """Runs, unless the sweep would go down, or into the folder of a run."""
+    if (Path(config.workdir) / "config.json").exists():
+        raise UsageError(f"workdir {config.workdir} is that of a run; give another")
     if not 0 < _LOW.value < _HIGH.value:
         raise UsageError("lowest_rate must be positive, and below highest_rate")
     run(config)

@@ -93,7 +93,9 @@ class Config:
         "What the network computes in; its weights are float32 in all.",
         choices=("float32", "bfloat16", "float16"),
     )
-    jit: bool = _field(False, "Compile the step with XLA (pays on GPU and TPU).")
+    jit: bool = _field(
+        False, "Compile forward and backward pass with XLA; on one device only."
+    )
     train_for: str = _field(
         "20ep", "Length of the run, in steps (5000) or epochs (20ep)."
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from framework.errors import RunError
 from framework.metrics import direction
 
 Row = dict[str, float]
@@ -70,18 +71,34 @@ def replace_text(path: Path, text: str) -> None:
     """Writes a file so that it is never seen half written."""
     temporary = path.with_name(path.name + ".tmp")
     try:
-        temporary.write_text(text)
+        with temporary.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> list[Row]:
-    """Returns the rows of a file, up to a line that a crash left unfinished."""
+    """Returns the rows of a file, but for a last line that a crash left unfinished.
+
+    Raises:
+        RunError: Another line is not a row.
+    """
     rows = []
-    for line in path.read_text().splitlines():
+    lines = path.read_bytes().splitlines(keepends=True)
+    for number, line in enumerate(lines, start=1):
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+            row = json.loads(line)
+            if not isinstance(row, dict) or not isinstance(row["step"], int):
+                raise ValueError("it has no step")
+        except (ValueError, KeyError) as problem:
+            if not line.endswith(b"\n"):
+                break
+            raise RunError(
+                f"{path}, line {number} is damaged ({problem}); repair it, or start "
+                f"over with --fresh, which moves the run aside"
+            ) from None
+        rows.append(row)
     return rows

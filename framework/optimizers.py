@@ -114,6 +114,9 @@ def build(text: str) -> Callable[[], keras.optimizers.Optimizer]:
     call = spec.single(text)
     function = spec.look_up(call, OPTIMIZERS, "optimizer")
     arguments = spec.arguments(call, function)
+    if arguments.get("weight_decay", 0.0) < 0:
+        message = f"weight_decay must be 0 or more, not {arguments['weight_decay']}"
+        raise spec.error(call.text, call.column, message)
 
     def make() -> keras.optimizers.Optimizer:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import keras
 import numpy as np
@@ -82,8 +82,12 @@ class Parts:
         return asked
 
 
-def check(config: Config) -> None:
+def check(config: Config, given: Collection[str] = ()) -> None:
     """Refuses what can be seen to be wrong without loading TensorFlow or data.
+
+    Args:
+        config: What defines the run.
+        given: What is not made from it, but given in Python.
 
     Raises:
         UsageError: A spec names something unknown, or gives it wrong arguments.
@@ -96,6 +100,8 @@ def check(config: Config) -> None:
         "schedule": schedules.build,
     }
     for name, checked in checks.items():
+        if name in given:
+            continue
         try:
             checked(getattr(config, name))
         except UsageError as problem:
@@ -121,7 +127,8 @@ def build(
         UsageError: The config cannot be done.
         RunError: The data are bad.
     """
-    check(config)
+    given = {"model": model, "dataset": dataset}
+    check(config, [name for name, value in given.items() if value is not None])
     strategy = distribute.build(config.strategy, config.devices)
     dataset = dataset or data.build(config.dataset)
     examples = prepare(
@@ -199,6 +206,12 @@ def _state(
     model: ModelFunction | keras.Model | None,
 ) -> TrainState:
     """Returns everything that training changes, made where the strategy wants it."""
+    elsewhere = strategy.num_replicas_in_sync > 1 or config.precision != "float32"
+    if isinstance(model, keras.Model) and elsewhere:
+        raise UsageError(
+            "a model that is made already is of one device and of its own precision; "
+            "for several devices, or --precision, give a function that makes it"
+        )
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
         clock = schedules.Clock(plan.total_steps, plan.steps_per_epoch)
@@ -206,6 +219,10 @@ def _state(
         learning_rate = schedules.LearningRate(config.learning_rate, schedule, clock)
         if not isinstance(model, keras.Model):
             function = model or models.build(config.model)
+            if not callable(function):
+                raise UsageError(
+                    f"model must be a keras.Model or a function, not {model!r}"
+                )
             with precision.policy(config.precision):
                 model = function(dataset.image_shape, dataset.num_classes)
         models.check(model, dataset.image_shape, dataset.num_classes)
@@ -218,7 +235,7 @@ def _state(
 
 
 def _objective(config: Config, model: keras.Model, examples: Examples) -> Objective:
-    split = examples.dataset.train
+    split = examples.of_train.split
     return Objective(
         model,
         augment.build(config.augment, clip=split.images.dtype == np.uint8),

@@ -81,6 +81,7 @@ class NoiseScale:
 
     def add(self, trace: tf.Tensor, square: tf.Tensor, counts: tf.Tensor) -> None:
         """Takes in a step's `noise`, if it counts (bool): its batch was a full one."""
+        counts &= tf.math.is_finite(trace) & tf.math.is_finite(square)
         values = {
             "weight": tf.ones([]),
             "weight2": tf.ones([]),

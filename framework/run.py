@@ -6,10 +6,12 @@ import dataclasses
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from framework import parts, workdir
+from framework import models, parts, workdir
 from framework.augment import preview
+from framework.augment.normalize import Normalizer
 from framework.config import Config
 from framework.data.dataset import Dataset
 from framework.history import History
@@ -18,6 +20,7 @@ from framework.loop.state import TrainState
 from framework.loop.train import train
 from framework.parts import ModelFunction, Parts
 from framework.report import Reports, console
+from framework.report.console import Screen
 from framework.report.files import Files
 from framework.report.tensorboard import TensorBoard
 from framework.report.timing import Timing
@@ -29,11 +32,36 @@ class Result:
 
     Attributes:
         history: The metrics of each evaluation.
-        model: From normalised images to logits, after the last step.
+        model: From normalised images to logits; its weights are those after the last
+            step, whichever step was the best.
+        normalize: Scaling of pixels, which the model does not contain.
+        checkpoints: Of the run.
     """
 
     history: History
     model: keras.Model
+    normalize: Normalizer
+    checkpoints: Checkpoints
+
+    def use_best(self) -> Result:
+        """Gives the model the weights of the best evaluation, and returns itself."""
+        self.checkpoints.rewind(("model/",))
+        return self
+
+    def predict(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
+        """Returns the probabilities of each class: float32 [N, K].
+
+        Args:
+            images: [N, height, width, C], as they are in the data set.
+            batch_size: How many to look at in one go.
+        """
+        found = [
+            tf.nn.softmax(
+                self.model(self.normalize(images[start : start + batch_size]))
+            )
+            for start in range(0, len(images), batch_size)
+        ]
+        return np.concatenate(found)
 
 
 def run(
@@ -55,8 +83,16 @@ def run(
     """
     screen = console.console()
     made = parts.build(config, model, dataset, console.reading(screen))
+    config = _named(config, made, model is not None, dataset is not None)
+    folder = workdir.prepare(config)
+    with workdir.locked(folder):
+        return _run(config, made, folder, screen)
+
+
+def _run(config: Config, made: Parts, folder: Path, screen: Screen) -> Result:
+    """Trains in a folder that no other process is using."""
     plan, dataset = made.plan, made.examples.dataset
-    folder, history, checkpoints = _record(config, made.state)
+    history, checkpoints = _record(config, folder, made.state)
     timing = Timing(plan.total_steps, config.batch_size)
     lines = console.Console(
         plan.total_steps, plan.steps_per_epoch, config.monitor, timing, screen
@@ -67,7 +103,9 @@ def run(
         config.numbers(),
         dataset.class_names,
         timing,
-        preview.samples(made.objective.augment, dataset.train, config.seed),
+        preview.samples(
+            made.objective.augment, made.examples.of_train.split, config.seed
+        ),
     )
     try:
         train(
@@ -89,21 +127,39 @@ def run(
     finally:
         lines.stopped()
     lines.summary(history, config.workdir)
-    return Result(history, made.state.model)
+    return Result(history, made.state.model, made.objective.normalize, checkpoints)
 
 
-def _record(config: Config, state: TrainState) -> tuple[Path, History, Checkpoints]:
-    """Returns the run's folder, and what in it is added to from now on."""
-    folder = workdir.prepare(config)
-    devices = [device.name for device in tf.config.list_logical_devices()]
-    workdir.write_environment(folder, devices)
+def _named(config: Config, made: Parts, model: bool, dataset: bool) -> Config:
+    """Returns a config that says so where a model or data set was given in Python."""
+    named = {}
+    if model:
+        count = made.state.model.count_params()
+        named["model"] = f"given(parameters={count})"
+    if dataset:
+        data = made.examples.dataset
+        sizes = f"train={len(data.train)}, validation={len(data.validation)}"
+        named["dataset"] = f"given({data.name!r}, {sizes})"
+    return dataclasses.replace(config, **named)
+
+
+def _record(
+    config: Config, folder: Path, state: TrainState
+) -> tuple[History, Checkpoints]:
+    """Returns what in the run's folder is added to from now on."""
+    history = History(folder / "metrics.jsonl")
     checkpoints = Checkpoints(
         folder / "checkpoints",
         folder / "best",
         state.variables(),
         config.keep_checkpoints,
     )
-    return folder, History(folder / "metrics.jsonl"), checkpoints
+    checkpoints.check()
+    # Only now is it certain that what is in the folder will be gone on with.
+    workdir.write_config(folder, config)
+    devices = [device.name for device in tf.config.list_logical_devices()]
+    workdir.write_environment(folder, devices)
+    return history, checkpoints
 
 
 def _facts(config: Config, made: Parts) -> dict[str, str]:
@@ -125,6 +181,7 @@ def _facts(config: Config, made: Parts) -> dict[str, str]:
         "runs on": f"{replicas} device(s), {config.precision}",
         "folder": config.workdir,
     }
-    if dataset.notes:
-        facts["note"] = "; ".join(dataset.notes)
+    notes = [*dataset.notes, *models.remarks(made.state.model, replicas)]
+    if notes:
+        facts["note"] = "; ".join(notes)
     return facts

@@ -11,6 +11,7 @@ import bisect
 import dataclasses
 import difflib
 import inspect
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -194,6 +195,8 @@ def _check_type(parameter: inspect.Parameter, value: Any) -> None:
 
 def _fits(value: Any, hint: str) -> bool:
     """Returns whether a value is of a hinted type; of an unknown one all are."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
     if hint in _TYPES:
         return type(value) in _TYPES[hint]
     collection = _COLLECTION.fullmatch(hint)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import importlib.metadata
 import json
 import os
@@ -10,6 +12,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from framework import flags
@@ -17,6 +20,7 @@ from framework.config import Config
 from framework.errors import RunError, UsageError
 from framework.history import replace_text
 
+_FOLDERS = ("train", "validation", "predictions", "checkpoints", "best")
 # Whose versions a run's numbers can depend on.
 _PACKAGES = ("headroom", "tensorflow", "keras", "numpy", "tensorboard", "absl-py")
 
@@ -38,19 +42,45 @@ def prepare(config: Config) -> Path:
     workdir = Path(config.workdir)
     try:
         if config.fresh and workdir.exists():
-            workdir.rename(_aside(workdir))
+            with locked(workdir):
+                workdir.rename(_aside(workdir))
         workdir.mkdir(parents=True, exist_ok=True)
         _check_config(workdir, config)
-        for name in ("train", "validation", "predictions", "checkpoints", "best"):
+        for name in _FOLDERS:
             (workdir / name).mkdir(exist_ok=True)
-        fields = dataclasses.asdict(config)
-        replace_text(workdir / "config.json", json.dumps(fields, indent=2) + "\n")
-        replace_text(workdir / "flags.txt", flags.flagfile(config))
     except OSError as problem:
         raise RunError(
             f"workdir {config.workdir} cannot be written to: {problem.strerror}"
         ) from None
     return workdir
+
+
+@contextlib.contextmanager
+def locked(workdir: Path) -> Iterator[None]:
+    """Keeps other processes from running in the same folder.
+
+    The lock is on the folder itself, and goes with the process however it ends.
+
+    Raises:
+        UsageError: Another one does.
+    """
+    folder = os.open(workdir, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UsageError(
+            f"another process is running in workdir {workdir}; give another --workdir"
+        ) from None
+    finally:
+        os.close(folder)
+
+
+def write_config(workdir: Path, config: Config) -> None:
+    """Writes what defines the run, as config.json and as a flagfile."""
+    fields = dataclasses.asdict(config)
+    replace_text(workdir / "config.json", json.dumps(fields, indent=2) + "\n")
+    replace_text(workdir / "flags.txt", flags.flagfile(config))
 
 
 def write_environment(workdir: Path, devices: list[str]) -> None:
@@ -90,7 +120,9 @@ def _check_config(workdir: Path, config: Config) -> None:
     A run that never came to its first checkpoint is nothing to lose.
     """
     if not (workdir / "config.json").exists():
-        if any(workdir.iterdir()):
+        # A run that was killed in its first moment leaves folders, or half a file.
+        left = [path for path in workdir.iterdir() if path.suffix != ".tmp"]
+        if any(path.name not in _FOLDERS for path in left):
             raise UsageError(
                 f"workdir {workdir} is not empty, and not a run of this program; give "
                 f"another --workdir, or move it aside with --fresh"

@@ -37,7 +37,8 @@ MAY_IMPORT = {
     | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}
     | {"models", "optimizers", "precision", "schedules"},
     "run": LOWEST
-    | {"augment", "config", "data", "history", "loop", "parts", "report", "workdir"},
+    | {"augment", "config", "data", "history", "loop", "models", "parts", "report"}
+    | {"workdir"},
     "main": LOWEST | {"config", "flags", "parts", "run"},
     "__init__": {"lazy"},
 }

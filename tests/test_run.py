@@ -284,3 +284,88 @@ def test_goes_back_to_the_best_weights_at_a_cut(tmp_path):
     # The evaluation after a cut begins at the best weights, and at a tiny rate.
     assert losses[first + 1] == pytest.approx(losses[: first + 1].min(), rel=0.2)
     assert losses[first + 1] < losses[first]
+
+
+def test_the_result_predicts_and_has_its_best_weights(tmp_path):
+    dataset = run_lib.parts.data.build("digits")
+    result = run(small(tmp_path, train_for="2ep"), dataset=dataset)
+    images, labels = dataset.validation.images, dataset.validation.labels
+    for used, row in (
+        (result, result.history.rows[-1]),
+        (result.use_best(), result.history.best("validation/accuracy")),
+    ):
+        probabilities = used.predict(images)
+        assert probabilities.shape == (len(labels), 10)
+        right = np.mean(probabilities.argmax(axis=1) == labels)
+        assert right == pytest.approx(row["validation/accuracy"])
+
+
+def test_data_given_in_python_is_recorded_and_not_mixed_up(tmp_path):
+    dataset = run_lib.parts.data.build("digits")
+    config = small(tmp_path, train_for="1ep")
+    run(config, dataset=dataset)
+    assert "given('digits'" in text(config, "config.json")
+    longer = dataclasses.replace(config, train_for="2ep", allow_config_change=True)
+    assert len(run(longer, dataset=dataset).history) == 2
+    with pytest.raises(UsageError, match="holds a run of another configuration"):
+        run(config)
+
+
+def test_a_failed_resume_changes_nothing(tmp_path):
+    config = small(tmp_path, train_for="1ep")
+    run(config)
+    before = text(config, "config.json")
+    other = dataclasses.replace(
+        config, model="mlp(units=(9,))", allow_config_change=True
+    )
+    with pytest.raises(RunError, match="is of another model or optimizer"):
+        run(other)
+    assert text(config, "config.json") == before
+
+
+def test_a_subclassed_model_and_one_that_ends_in_softmax(tmp_path, capsys):
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flat = keras.layers.Flatten()
+            self.last = keras.layers.Dense(10, activation="softmax")
+
+        def call(self, images, training=False):
+            return self.last(self.flat(images))
+
+    run(small(tmp_path, train_for="2"), model=lambda shape, classes: Net())
+    assert "the model ends in a softmax" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["", "5\n", '{"step": "a"}\n', "\x00\xff{\n"])
+def test_a_damaged_history_stops_the_run_and_stays(tmp_path, text):
+    config = small(tmp_path, train_for="1ep")
+    run(config)
+    path = run_lib.Path(config.workdir) / "metrics.jsonl"
+    damaged = text + path.read_text()
+    path.write_text(damaged)
+    if text:
+        with pytest.raises(RunError, match="line 1 is damaged"):
+            run(config)
+        assert path.read_text() == damaged
+    else:
+        assert len(run(config).history) == 1
+
+
+def test_a_diverged_run_keeps_its_good_checkpoints(tmp_path):
+    config = small(
+        tmp_path,
+        dataset="noise(train=64, validation=16, size=8)",
+        normalize="none",
+        optimizer="sgd",
+        learning_rate=1.0,
+        schedule="constant(4) + constant(factor=1e30)",
+        batch_size=16,
+        log_every="100",
+        evaluate_every="100",
+        checkpoint_every="1",
+        train_for="20ep",
+    )
+    with pytest.raises(RunError, match="the training loss became"):
+        run(config)
+    assert all(np.isfinite(value).all() for value in weights(config).values())

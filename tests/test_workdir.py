@@ -18,9 +18,16 @@ def config(tmp_path):
     return Config(workdir=str(tmp_path / "runs" / "one"), learning_rate=0.1 / 3)
 
 
+def prepared(config):
+    """Returns the folder of a run that begins."""
+    folder = workdir.prepare(config)
+    workdir.write_config(folder, config)
+    return folder
+
+
 def trained(config):
     """Makes a folder in which a run has come to its first checkpoint."""
-    folder = workdir.prepare(config)
+    folder = prepared(config)
     (folder / "checkpoints" / "step-00000010.npz").write_bytes(b"weights")
     return folder
 
@@ -38,7 +45,7 @@ def contents(folder):
 
 
 def test_prepare_makes_a_folder(config):
-    folder = workdir.prepare(config)
+    folder = prepared(config)
     assert str(folder) == config.workdir
     assert {path.name for path in folder.iterdir() if path.is_dir()} == {
         "train", "validation", "predictions", "checkpoints", "best",
@@ -50,7 +57,7 @@ def test_flags_txt_is_the_same_run(config):
     config = changed(
         config, augment="fill('#fff') + flip", schedule='warmup(5%)*plateau("a")'
     )
-    folder = workdir.prepare(config)
+    folder = prepared(config)
     values = absl_flags.FlagValues()
     flags.define(Config(seed=5), values)
     flags.parse(["program", f"--flagfile={folder / 'flags.txt'}"], values)
@@ -59,13 +66,13 @@ def test_flags_txt_is_the_same_run(config):
 
 def test_the_same_config_goes_on(config):
     folder = trained(config)
-    assert workdir.prepare(config) == folder
+    assert prepared(config) == folder
     assert (folder / "checkpoints" / "step-00000010.npz").read_bytes() == b"weights"
 
 
 def test_an_empty_folder_is_taken(config, tmp_path):
     (tmp_path / "runs" / "one").mkdir(parents=True)
-    assert workdir.read_config(workdir.prepare(config)) == config
+    assert workdir.read_config(prepared(config)) == config
 
 
 def test_a_changed_config_is_refused_with_its_difference(config):
@@ -73,7 +80,7 @@ def test_a_changed_config_is_refused_with_its_difference(config):
     before = contents(folder)
     other = changed(config, batch_size=64, augment="flip", workdir=config.workdir)
     with pytest.raises(UsageError, match="of another configuration") as caught:
-        workdir.prepare(other)
+        prepared(other)
     message = str(caught.value)
     assert message.splitlines()[1:] == [
         "    --augment: '' -> 'flip'",
@@ -97,21 +104,21 @@ def test_a_changed_config_is_refused_with_its_difference(config):
 def test_goes_on_with_another_config(config, changes):
     folder = trained(config)
     other = changed(config, **changes)
-    workdir.prepare(other)
+    prepared(other)
     assert workdir.read_config(folder) == other
     assert (folder / "checkpoints" / "step-00000010.npz").exists()
 
 
 def test_a_run_without_a_checkpoint_is_nothing_to_lose(config):
-    workdir.prepare(config)
+    prepared(config)
     other = changed(config, batch_size=64)
-    assert workdir.read_config(workdir.prepare(other)) == other
+    assert workdir.read_config(prepared(other)) == other
 
 
 def test_fresh_moves_aside_and_never_deletes(config):
     before = contents(trained(config))
     for number in (1, 2):
-        folder = workdir.prepare(changed(config, fresh=True, seed=number))
+        folder = prepared(changed(config, fresh=True, seed=number))
         assert workdir.read_config(folder).seed == number
         assert not any(folder.glob("checkpoints/*"))
         (folder / "mine.txt").write_text(str(number))
@@ -122,7 +129,7 @@ def test_fresh_moves_aside_and_never_deletes(config):
 
 
 def test_fresh_is_free_where_nothing_is(config):
-    folder = workdir.prepare(changed(config, fresh=True))
+    folder = prepared(changed(config, fresh=True))
     assert [path.name for path in folder.parent.iterdir()] == ["one"]
 
 
@@ -130,7 +137,7 @@ def test_fresh_moves_anything_aside(config, tmp_path):
     foreign = tmp_path / "runs" / "one"
     foreign.mkdir(parents=True)
     (foreign / "thesis.tex").write_text("years of work")
-    workdir.prepare(changed(config, fresh=True))
+    prepared(changed(config, fresh=True))
     assert contents(tmp_path / "runs" / "one.old-1") == {"thesis.tex": b"years of work"}
 
 
@@ -139,7 +146,7 @@ def test_a_folder_of_something_else_is_refused(config, tmp_path):
     foreign.mkdir(parents=True)
     (foreign / "thesis.tex").write_text("years of work")
     with pytest.raises(UsageError, match="is not empty, and not a run of this program"):
-        workdir.prepare(config)
+        prepared(config)
     assert contents(foreign) == {"thesis.tex": b"years of work"}
 
 
@@ -150,11 +157,11 @@ def test_a_file_in_the_way(tmp_path, inside, fresh):
     blocking.write_text("content")
     config = Config(workdir=f"{blocking}{inside}", fresh=fresh)
     if fresh and not inside:
-        workdir.prepare(config)
+        prepared(config)
         blocking = tmp_path / "file.old-1"
     else:
         with pytest.raises(RunError, match=r"workdir .*file.* cannot be written to: "):
-            workdir.prepare(config)
+            prepared(config)
     assert blocking.read_text() == "content"
 
 
@@ -163,12 +170,12 @@ def test_a_full_disk(config, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(workdir, "replace_text", full)
-    with pytest.raises(RunError, match="cannot be written to: No space left"):
-        workdir.prepare(config)
+    with pytest.raises(OSError, match="No space left"):
+        prepared(config)
 
 
 def test_read_config_knows_fields_of_other_versions(config):
-    folder = workdir.prepare(config)
+    folder = prepared(config)
     fields = json.loads((folder / "config.json").read_text())
     del fields["seed"]
     fields["of_another_version"] = 3
@@ -198,7 +205,7 @@ def test_read_config_refuses_what_is_none(tmp_path, text):
 
 
 def test_environment_json(config, monkeypatch):
-    folder = workdir.prepare(config)
+    folder = prepared(config)
     monkeypatch.setattr(sys, "argv", ["train.py", "--augment=a + b"])
     workdir.write_environment(folder, ["/device:CPU:0", "/device:CPU:1"])
     found = json.loads((folder / "environment.json").read_text())
@@ -214,7 +221,25 @@ def test_environment_json(config, monkeypatch):
 
 def test_without_git_there_is_no_revision(config, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    folder = workdir.prepare(config)
+    folder = prepared(config)
     workdir.write_environment(folder, [])
     found = json.loads((folder / "environment.json").read_text())
     assert found["git_revision"] is None
+
+
+def test_a_run_that_died_at_once_can_be_started_again(config):
+    folder = workdir.prepare(config)
+    (folder / "config.json.tmp").write_text("{")
+    assert prepared(config) == folder
+
+
+def test_a_second_process_is_refused(config):
+    folder = prepared(config)
+    with (
+        workdir.locked(folder),
+        pytest.raises(UsageError, match="another process is running"),
+        workdir.locked(folder),
+    ):
+        pass
+    with workdir.locked(folder):
+        pass

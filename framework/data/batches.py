@@ -110,6 +110,14 @@ class MemoryBatches(Batches):
 class StreamBatches(Batches):
     """Batches read by tf.data as they are needed."""
 
+    def __init__(self, split: Split, strategy: tf.distribute.Strategy):
+        super().__init__(split, strategy)
+        # Made once: in the graph of each epoch they would be written out anew.
+        with tf.device("CPU"):
+            self._labels = tf.constant(split.labels.astype(np.int32))
+            if isinstance(split.images, np.ndarray):
+                self._images = tf.constant(split.images)
+
     def open(self, rows, parts=1, first=0):
         """See base class."""
         batch_size = rows.shape[1]
@@ -141,12 +149,11 @@ class StreamBatches(Batches):
         )
 
     def _example(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images, labels = self.split.images, self.split.labels.astype(np.int32)
-        if isinstance(images, np.ndarray):
-            image = tf.gather(images, index)
+        if isinstance(self.split.images, np.ndarray):
+            image = tf.gather(self._images, index)
         else:
-            image = images.element(index)
-        return image, tf.gather(labels, index)
+            image = self.split.images.element(index)
+        return image, tf.gather(self._labels, index)
 
 
 def fits_memory(split: Split) -> bool:

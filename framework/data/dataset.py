@@ -109,6 +109,17 @@ class Dataset:
         for part in ("train", "validation"):
             _check(getattr(self, part), part, self)
         shapes = self.train.images.shape[1:], self.validation.images.shape[1:]
+        types = self.train.images.dtype, self.validation.images.dtype
+        if types[0] != types[1]:
+            raise RunError(
+                f"{self.name}: training images are {types[0]} but validation images "
+                f"{types[1]}; bring both to one type, and to one scale"
+            )
+        if len(set(self.class_names)) != len(self.class_names) or self.num_classes < 2:
+            raise RunError(
+                f"{self.name}: there must be two or more classes of different names, "
+                f"not {', '.join(self.class_names)}"
+            )
         if shapes[0] != shapes[1]:
             raise RunError(
                 f"{self.name}: training images are {shapes[0]} but validation images "
@@ -154,7 +165,8 @@ def _check(split: Split, part: str, dataset: Dataset) -> None:
     if len(images.shape) != 4 or images.dtype not in (np.uint8, np.float32):
         raise RunError(
             f"{name}: images must be uint8 or float32 [N, height, width, channels], "
-            f"not {images.dtype} {tuple(images.shape)}"
+            f"not {images.dtype} {tuple(images.shape)}; for other types there is "
+            f"images.astype(np.float32)"
         )
     if len(labels) == 0:
         raise RunError(f"{name}: there are no images")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import pathlib
 from collections.abc import Iterator
@@ -117,9 +118,7 @@ class Files:
         Raises:
             tf.errors.OpError: The file cannot be read; `corrupt` tells which ones.
         """
-        # The names of files need not be valid text.
-        paths = [path.encode("utf-8", "surrogateescape") for path in self.paths]
-        content = tf.io.read_file(tf.gather(tf.constant(paths), index))
+        content = tf.io.read_file(tf.gather(self._names, index))
         # Three channels even for grey: CMYK files cannot be decoded to one.
         image = tf.io.decode_image(content, channels=3, expand_animations=False)
         image = tf.cast(tf.ensure_shape(image, (None, None, 3)), tf.float32)
@@ -132,6 +131,14 @@ class Files:
         )
         image = tf.cast(tf.round(image), tf.uint8)
         return tf.ensure_shape(image, self.shape[1:])
+
+    @functools.cached_property
+    def _names(self) -> tf.Tensor:
+        """The paths, a string tensor made once: graphs refer to it."""
+        # The names of files need not be valid text.
+        paths = [path.encode("utf-8", "surrogateescape") for path in self.paths]
+        with tf.init_scope(), tf.device("CPU"):
+            return tf.constant(paths)
 
     def load(self, progress: Progress) -> np.ndarray:
         """Returns all images, uint8 of `shape`.
@@ -254,7 +261,8 @@ def _find_images(
 
 
 def _is_class(path: pathlib.Path) -> bool:
-    return path.name[0] != "." and path.is_dir()
+    # Archives made on a Mac hold a folder __MACOSX.
+    return not path.name.startswith((".", "__")) and path.is_dir()
 
 
 def _is_image(path: pathlib.Path) -> bool:

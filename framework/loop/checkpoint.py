@@ -20,10 +20,8 @@ from absl import logging
 
 from framework.errors import RunError
 
-# The name of the file in the folder of the best.
-BEST = "checkpoint.npz"
-
 _MAY_BE_NEW = "schedule/"
+_MUST_MATCH = ("model/", "optimizer/", "ema/")
 _NAME = re.compile(r"step-(\d+)\.npz")
 # What reading a truncated or altered file can raise.
 _SPOILT = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, OSError)
@@ -57,16 +55,19 @@ class Checkpoints:
 
     def save(self, step: int) -> None:
         """Saves the variables after so many steps, and lets go of old checkpoints."""
-        write(self._folder / f"step-{step:08d}.npz", self._variables, step)
-        for path in self._paths()[: -self._keep]:
+        write(self._folder / _name(step), self._variables, step)
+        for path in self._paths(self._folder)[: -self._keep]:
+            path.unlink()
+        # Until now a killed run would have gone on from before the newest best one.
+        for path in self._paths(self._best)[:-1]:
             path.unlink()
 
     def save_best(self, step: int) -> None:
         """Saves the variables after so many steps as the best so far."""
-        write(self._best / BEST, self._variables, step)
+        write(self._best / _name(step), self._variables, step)
 
     def rewind(self, prefixes: tuple[str, ...]) -> None:
-        """Sets some variables to what they were at the best evaluation so far.
+        """Sets some variables to what they were at the best evaluation, if any.
 
         Args:
             prefixes: How the names of those begin.
@@ -79,8 +80,28 @@ class Checkpoints:
             for name, variable in self._variables.items()
             if name.startswith(prefixes)
         }
-        path = self._best / BEST
-        assign(variables, read(path), path)
+        for path in self._paths(self._best)[-1:]:
+            values = read(path)
+            chosen = {
+                name: values[name] for name in values if name.startswith(prefixes)
+            }
+            assign(variables, chosen, path)
+
+    def check(self) -> None:
+        """Refuses checkpoints of another model or optimizer, and changes nothing.
+
+        Raises:
+            RunError: Such checkpoints, or none that can be read.
+        """
+        latest = self._latest()
+        if latest:
+            path, values = latest
+            known = {
+                name: variable
+                for name, variable in self._variables.items()
+                if name.startswith(_MUST_MATCH)
+            }
+            check(known, values, path)
 
     def restore(self) -> int:
         """Sets the variables to what the latest checkpoint says.
@@ -93,32 +114,46 @@ class Checkpoints:
         Raises:
             RunError: None can be read, or they are of another model.
         """
-        paths = self._paths()
+        latest, step = self._latest(), 0
+        if latest:
+            path, values = latest
+            assign(self._variables, values, path)
+            step = int(values["step"])
+        # Of a future that this run has not had.
+        for path in self._paths(self._best):
+            if _step(path) > step:
+                path.unlink()
+        return step
+
+    def _latest(self) -> tuple[Path, dict[str, np.ndarray]] | None:
+        """Returns the latest checkpoint that can be read; None if there is none."""
+        paths = self._paths(self._folder)
         for path in reversed(paths):
             try:
-                values = _read(path)
+                return path, _read(path)
             except _SPOILT as problem:
                 logging.warning(
-                    "%s cannot be read (%s); taking the one before it", path, problem
+                    "%s cannot be read (%s); passing it over", path, problem
                 )
-                continue
-            assign(self._variables, values, path)
-            return int(values["step"])
         if paths:
             raise RunError(
                 f"none of the checkpoints in {self._folder} can be read; start over "
                 f"with --fresh, which moves them aside"
             )
-        return 0
+        return None
 
-    def _paths(self) -> list[Path]:
-        """Returns the files, the oldest first."""
-        found = {
-            int(match[1]): path
-            for path in self._folder.iterdir()
-            if (match := _NAME.fullmatch(path.name))
-        }
-        return [found[step] for step in sorted(found)]
+    def _paths(self, folder: Path) -> list[Path]:
+        """Returns the checkpoints in a folder, the oldest first."""
+        found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+        return sorted(found, key=_step)
+
+
+def _name(step: int) -> str:
+    return f"step-{step:08d}.npz"
+
+
+def _step(path: Path) -> int:
+    return int(_NAME.fullmatch(path.name)[1])
 
 
 def write(path: Path, variables: Mapping[str, tf.Variable], step: int) -> None:
@@ -163,6 +198,28 @@ def assign(
         for name, variable in variables.items()
         if name in values or not name.startswith(_MAY_BE_NEW)
     }
+    check(variables, values, path)
+    for name, variable in variables.items():
+        variable.assign(values[name])
+
+
+def check(
+    variables: Mapping[str, tf.Variable], values: Mapping[str, np.ndarray], path: Path
+) -> None:
+    """Refuses values that are not of these variables.
+
+    Raises:
+        RunError: The checkpoint is of another model or optimizer.
+    """
+    surplus = [
+        name
+        for name in values
+        if name.startswith(_MUST_MATCH) and name not in variables
+    ]
+    if surplus:
+        raise RunError(
+            f"{path} is of another model or optimizer: it has {surplus[0]} besides"
+        )
     for name, variable in variables.items():
         if name not in values or values[name].shape != tuple(variable.shape):
             found = values[name].shape if name in values else "nothing"
@@ -170,8 +227,6 @@ def assign(
                 f"{path} is of another model or optimizer: {name} should be "
                 f"{tuple(variable.shape)}, but there is {found}"
             )
-    for name, variable in variables.items():
-        variable.assign(values[name])
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -145,7 +145,7 @@ def train_step(
         The sums of `SUMS` over the replica's rows, and the measurements.
     """
     weights = state.weights
-    scale = state.loss_scale.scale if state.loss_scale else 1.0
+    scale = state.loss_scale.scale.read_value() if state.loss_scale else 1.0
     gradients, sums, squares = _accumulated(gradients_of, parts, weights, scale)
     context = tf.distribute.get_replica_context()
     if probe and context.num_replicas_in_sync * len(parts) == 1:

@@ -71,6 +71,10 @@ class TrainLoop:
         measured = self._probed(self._feed.at(step), *self._place(step))
         return {name: float(value) for name, value in measured.items()}
 
+    def window(self) -> dict[str, float]:
+        """Returns the means over the steps since `take_window` was last called."""
+        return _means({name: sums.numpy() for name, sums in self._state.window.items()})
+
     def take_window(self) -> dict[str, float]:
         """Returns the means over the steps since this was last called."""
         return _means(self._emptied())
@@ -206,8 +210,10 @@ class Evaluator:
         divided = padded(rows, self._batch_size)
         handle = self._batches.open(divided)
         self._swapped()
-        found = self._many(handle, tf.constant(len(divided), tf.int32))
-        self._swapped()
+        try:
+            found = self._many(handle, tf.constant(len(divided), tf.int32))
+        finally:
+            self._swapped()
         values = {
             name: found[name].numpy().reshape(-1)[: len(rows)] for name in _FIELDS
         }

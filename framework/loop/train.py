@@ -73,6 +73,8 @@ def train(
             if state.learning_rate.observe(step, metrics):
                 checkpoints.rewind(_REWOUND)
         if plan.saves(step) or plan.is_over(step, history):
+            # Weights that are no numbers must not take the place of good ones.
+            _finite(loop.window(), step)
             checkpoints.save(step)
     report.finished(step)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from framework import spec
 from framework.errors import UsageError
@@ -74,28 +76,59 @@ def check(
     # Defines Keras layers, which TensorFlow must be imported for.
     from framework.models import layers
 
+    if not isinstance(model, keras.Model):
+        raise UsageError(f"the model must be a keras.Model, not {model!r}")
     try:
-        output = model.compute_output_shape((None, *image_shape))
+        # A call builds a subclassed model as well, of which Keras knows no shapes.
+        output = model(np.zeros((2, *image_shape), np.float32), training=False).shape
     except Exception as problem:
         raise UsageError(
             f"the model cannot take images of {image_shape}: {problem}"
         ) from None
-    if tuple(output) != (None, num_classes):
+    if tuple(output) != (2, num_classes):
         raise UsageError(
-            f"the model must return {num_classes} logits an image, not {output}"
+            f"the model must return {num_classes} logits an image, not {output[1:]}"
         )
-    if not model.built:
-        model.build((None, *image_shape))
     layers.number_dropouts(model)
+
+
+def remarks(model: keras.Model, replicas: int) -> list[str]:
+    """Returns what the user of a model should know, in a line each."""
+    found = []
+    last = model.layers[-1] if model.layers else None
+    activation = getattr(getattr(last, "activation", None), "__name__", "")
+    if activation in ("softmax", "sigmoid") or type(last).__name__ == "Softmax":
+        found.append("the model ends in a softmax; it should return logits")
+    if replicas > 1:
+        names = [
+            layer.name
+            for layer in model._flatten_layers(include_self=False)
+            if type(layer) in (keras.layers.Dropout, keras.layers.SpatialDropout2D)
+            or (
+                isinstance(layer, keras.layers.BatchNormalization)
+                and not layer.synchronized
+            )
+        ]
+        if names:
+            found.append(
+                f"{', '.join(names)} of Keras differ between devices; "
+                f"framework.models.layers has Dropout and batch_norm that do not"
+            )
+    return found
 
 
 def _imported(module: str, name: str) -> Callable[..., keras.Model]:
     try:
-        return getattr(importlib.import_module(module), name)
+        function = getattr(importlib.import_module(module), name)
     except ImportError as problem:
         raise UsageError(f"the model's module {module!r}: {problem}") from None
     except AttributeError:
         raise UsageError(f"module {module!r} has no function {name!r}") from None
+    if not (inspect.isfunction(function) or inspect.isclass(function)):
+        raise UsageError(
+            f"{module}:{name} must be a function of image_shape and num_classes"
+        )
+    return function
 
 
-__all__ = ["MODELS", "build"]
+__all__ = ["MODELS", "build", "check", "remarks"]

@@ -55,7 +55,9 @@ class Console(Report):
         """See base class."""
         if step:
             epoch = step / self._steps_per_epoch
-            self._print(f"resuming after step {step} (epoch {epoch:.4g})")
+            over = step >= self._total_steps
+            what = "nothing left to do" if over else "resuming"
+            self._print(f"{what} after step {step} (epoch {epoch:.4g})")
         self._said = time.perf_counter()
         if self._output.is_terminal:
             self._bar = progress.Progress(
@@ -101,6 +103,11 @@ class Console(Report):
     def finished(self, step):
         """See base class."""
         self.stopped()
+        if step < self._total_steps:
+            self._print(
+                f"stopped early, after step {step:,} of {self._total_steps:,}: "
+                f"{self._monitor} has not become better for long enough"
+            )
 
     def stopped(self) -> None:
         """Takes away the bar, whatever has happened."""

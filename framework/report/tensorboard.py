@@ -67,6 +67,8 @@ class TensorBoard(Report):
         """See base class."""
         speed = {"images_per_second": self._timing.images_per_second}
         self._train.scalars(step, {**metrics, **speed})
+        # A checkpoint may follow, from which a killed run goes on.
+        self._train.flush()
 
     def evaluated(self, step, metrics, predictions):
         """See base class."""

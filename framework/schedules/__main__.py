@@ -54,7 +54,7 @@ def _replay(schedule: schedules.Schedule, clock: schedules.Clock) -> None:
     monitors = [controller.monitor for controller in schedule.controllers()]
     if not monitors:
         raise UsageError("this schedule has no part that reacts to metrics")
-    values = replay.read(_REPLAY.value, monitors[0], clock.steps_per_epoch)
+    values = replay.read(_REPLAY.value, monitors, clock.steps_per_epoch)
     found = replay.replay(schedule, _RATE.value, clock, values)
     if _CSV.value:
         print("step,value,scale,learning_rate")

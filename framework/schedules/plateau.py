@@ -45,7 +45,8 @@ class Plateau(Controller):
             warm-up that the whole schedule begins with.
         nan: "bad" if a NaN counts as a bad evaluation, "skip" if as none.
         like: Whose rules to count by: "keras", "torch" or "optax".
-        restore_best: Whether the run goes back to its best weights at each cut.
+        restore_best: Whether the run goes back at each cut to the weights of its best
+            evaluation, by the run's own --monitor.
         max_reductions: The most cuts; 0 for any number.
         eps: A cut that lowers the scale by no more than this is not made.
 

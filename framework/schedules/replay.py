@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import tensorflow as tf
@@ -20,7 +20,7 @@ class Observation:
 
     Attributes:
         step: After how many steps it was made.
-        value: What it found.
+        value: Of the metric that the first controller watches.
         scale: The product of the controllers' scales after it.
         learning_rate: Of the next step.
     """
@@ -31,13 +31,15 @@ class Observation:
     learning_rate: float
 
 
-def read(path: str, monitor: str, steps_per_epoch: int) -> list[tuple[int, float]]:
-    """Returns the steps and values of a metric in a file.
+def read(
+    path: str, monitors: Collection[str], steps_per_epoch: int
+) -> list[tuple[int, dict[str, float]]]:
+    """Returns the steps of a file, and at each the values of some metrics.
 
     Args:
         path: A run's metrics.jsonl, or a file with one number a line, which are taken
             to be of one epoch each. NaN and Infinity are numbers, too.
-        monitor: The metric.
+        monitors: The metrics; a number without a name is the value of them all.
         steps_per_epoch: How far evaluations are apart that have no step of their own.
 
     Raises:
@@ -52,40 +54,53 @@ def read(path: str, monitor: str, steps_per_epoch: int) -> list[tuple[int, float
     for number, line in enumerate(filter(str.strip, lines), start=1):
         row = _parsed(line, f"{path}, line {number}")
         if isinstance(row, dict):
-            if monitor not in row:
-                names = ", ".join(name for name in row if name != "step")
-                raise UsageError(
-                    f"{path} has no {monitor!r}, which the schedule watches; it has "
-                    f"{names}"
-                )
-            found.append((int(row.get("step", number * steps_per_epoch)), row[monitor]))
+            found.append(_picked(row, monitors, number * steps_per_epoch, path))
         else:
-            found.append((number * steps_per_epoch, row))
+            found.append((number * steps_per_epoch, dict.fromkeys(monitors, row)))
     if not found:
         raise RunError(f"{path} holds no values")
-    return [(step, float(value)) for step, value in found]
+    return found
 
 
 def replay(
-    schedule: Schedule, peak: float, clock: Clock, values: Sequence[tuple[int, float]]
+    schedule: Schedule,
+    peak: float,
+    clock: Clock,
+    values: Sequence[tuple[int, Mapping[str, float]]],
 ) -> list[Observation]:
     """Returns what a schedule would have made of evaluations.
 
     Args:
-        schedule: With controllers, all of which are told the same values.
+        schedule: With controllers.
         peak: The rate that a multiplier of 1 stands for.
         clock: How time runs.
-        values: (step, value) of each evaluation.
+        values: (step, metrics) of each evaluation.
     """
     rate = LearningRate(peak, schedule, clock)
-    monitors = {controller.monitor for controller in schedule.controllers()}
+    first = next(schedule.controllers()).monitor
     observations = []
-    for step, value in values:
-        rate.observe(step, dict.fromkeys(monitors, value))
-        observations.append(
-            Observation(step, value, rate.scale(), float(rate(tf.constant(step))))
-        )
+    for step, metrics in values:
+        rate.observe(step, metrics)
+        now = float(rate(tf.constant(step)))
+        observations.append(Observation(step, metrics[first], rate.scale(), now))
     return observations
+
+
+def _picked(
+    row: dict, monitors: Collection[str], step: int, path: str
+) -> tuple[int, dict[str, float]]:
+    """Returns the step of a row, and the metrics that are watched."""
+    for monitor in monitors:
+        if monitor not in row:
+            names = ", ".join(name for name in row if name != "step")
+            raise UsageError(
+                f"{path} has no {monitor!r}, which the schedule watches; it has {names}"
+            )
+    try:
+        values = {monitor: float(row[monitor]) for monitor in monitors}
+        return int(row.get("step", step)), values
+    except (TypeError, ValueError) as problem:
+        raise RunError(f"{path}: a row cannot be read: {problem}") from None
 
 
 def _parsed(line: str, place: str) -> float | dict:

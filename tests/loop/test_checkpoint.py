@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from framework.errors import RunError
 from framework.loop import checkpoint
-from framework.loop.checkpoint import BEST, Checkpoints
+from framework.loop.checkpoint import Checkpoints
 
 
 def variables(value=0.0):
@@ -85,12 +85,27 @@ def test_the_latest_is_the_highest_step_however_many_digits(checkpoints, tmp_pat
     assert len(saved(tmp_path)) == 2
 
 
+def test_a_best_of_a_future_that_was_lost_is_forgotten(checkpoints, tmp_path):
+    first = variables(3)
+    some = checkpoints(first, keep=1)
+    some.save_best(10)
+    some.save(20)
+    first["totals/examples"].assign(9)
+    some.save_best(30)
+    # Killed here, before the checkpoint of step 30.
+    again = variables(0)
+    other = checkpoints(again, keep=1)
+    assert other.restore() == 20
+    other.rewind(("totals/",))
+    assert again["totals/examples"].numpy() == 3
+
+
 def test_the_best_is_kept_apart(checkpoints, tmp_path):
     some = checkpoints(variables(3), keep=1)
     some.save_best(10)
     some.save(20)
     some.save(30)
-    values = checkpoint.read(tmp_path / "best" / BEST)
+    values = checkpoint.read(tmp_path / "best" / "step-00000010.npz")
     assert values["step"] == 10
     assert values["totals/examples"] == 3
     assert saved(tmp_path) == ["step-00000030.npz"]
@@ -151,8 +166,10 @@ def test_a_full_disk_leaves_what_there_was(checkpoints, tmp_path, monkeypatch, c
             save(20)
     monkeypatch.undo()
     assert saved(tmp_path) == ["step-00000010.npz"]
-    assert [path.name for path in (tmp_path / "best").iterdir()] == [BEST]
-    assert checkpoint.read(tmp_path / "best" / BEST)["step"] == 10
+    assert [path.name for path in (tmp_path / "best").iterdir()] == [
+        "step-00000010.npz"
+    ]
+    assert checkpoint.read(tmp_path / "best" / "step-00000010.npz")["step"] == 10
     assert some.restore() == 10
 
 

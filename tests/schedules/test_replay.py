@@ -27,8 +27,9 @@ CLOCK = Clock(1000, 100)
 def test_reads_numbers_of_every_kind(tmp_path, text):
     path = tmp_path / "values"
     path.write_text(text)
-    steps, values = zip(*replay.read(str(path), "validation/loss", 100), strict=True)
-    assert steps == (100, 200, 300, 400)
+    found = replay.read(str(path), ["validation/loss"], 100)
+    assert [step for step, _ in found] == [100, 200, 300, 400]
+    values = [metrics["validation/loss"] for _, metrics in found]
     np.testing.assert_array_equal(values, [1.0, np.nan, -np.inf, 0.5])
 
 
@@ -39,18 +40,45 @@ def test_reads_numbers_of_every_kind(tmp_path, text):
         ("[1]\n", RunError, "line 1: expected a number"),
         ("", RunError, "holds no values"),
         ('{"step": 1, "train/loss": 2}\n', UsageError, "it has train/loss"),
+        ('{"step": 1, "validation/loss": "a"}\n', RunError, "a row cannot be read"),
     ],
 )
 def test_refuses_what_it_cannot_read(tmp_path, text, error, message):
     path = tmp_path / "values"
     path.write_text(text)
     with pytest.raises(error, match=message):
-        replay.read(str(path), "validation/loss", 100)
+        replay.read(str(path), ["validation/loss"], 100)
+
+
+def losses(*values):
+    """Returns an evaluation with each of these losses, a hundred steps apart."""
+    return [
+        (100 * number, {"validation/loss": value})
+        for number, value in enumerate(values, start=1)
+    ]
+
+
+def test_each_controller_watches_its_own_metric(tmp_path):
+    row = {"step": 100, "validation/loss": 1.0, "validation/accuracy": 0.5}
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(
+        "".join(
+            json.dumps(row | {"validation/accuracy": value}) + "\n"
+            for value in (0.5, 0.6, 0.7)
+        )
+    )
+    schedule = schedules.build(
+        "plateau(patience=1, factor=.5)"
+        " * plateau('validation/accuracy', patience=1, factor=.1)"
+    )
+    monitors = [controller.monitor for controller in schedule.controllers()]
+    values = replay.read(str(path), monitors, 100)
+    assert replay.replay(schedule, 1.0, CLOCK, values)[-1].scale == 0.25
 
 
 def test_shows_each_cut():
     schedule = schedules.build("plateau(factor=.5, patience=2)")
-    values = [(100 * n, value) for n, value in enumerate([1.0, 1, 1, 0.5, 0.5, 0.5])]
+    values = losses(1.0, 1.0, 1.0, 0.5, 0.5, 0.5)
     found = replay.replay(schedule, 0.1, CLOCK, values)
     assert [each.scale for each in found] == [1, 1, 0.5, 0.5, 0.5, 0.25]
     np.testing.assert_allclose(
@@ -62,6 +90,5 @@ def test_evaluations_in_the_warmup_do_not_count():
     schedule = schedules.build(
         "(warmup(300) + constant) * plateau(factor=.5, patience=1)"
     )
-    values = [(100 * n, 1.0) for n in range(1, 6)]
-    found = replay.replay(schedule, 1.0, CLOCK, values)
+    found = replay.replay(schedule, 1.0, CLOCK, losses(1.0, 1.0, 1.0, 1.0, 1.0))
     assert [each.scale for each in found] == [1, 1, 1, 0.5, 0.25]
