@@ -122,10 +122,11 @@ class Console(Report):
                 f"best {self._monitor} {best[self._monitor]:.4f} at step "
                 f"{best['step']:,} (epoch {best['epoch']:.4g})"
             )
-        total = self._timing.total
-        share = self._timing.training / total
-        rest = f"{1 - share:.0%} evaluating and saving"
-        self._print(f"{total:.1f} s: {share:.0%} training, {rest}")
+        if self._timing.images:
+            total = self._timing.total
+            share = self._timing.training / total
+            rest = f"{1 - share:.0%} evaluating and saving"
+            self._print(f"{total:.1f} s: {share:.0%} training, {rest}")
         self._print(f"results in {workdir}; curves: tensorboard --logdir {workdir}")
 
     def _rate(self) -> str:
