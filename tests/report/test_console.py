@@ -108,7 +108,7 @@ def test_a_line_now_and_then_where_there_is_no_terminal(clock):
     assert screen.lines == ["step 40 of 1,000 | 32 images/s | 0:16:00 left"]
     some.evaluated(70, row(), {})
     some.train(80, 20)
-    assert [line.split()[0] for line in screen.lines] == ["results"]
+    assert len(screen.lines) == 2
 
 
 def test_a_resumed_run_says_so_and_counts_from_there(clock):
