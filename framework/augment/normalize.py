@@ -1,66 +1,267 @@
-"""Scaling of pixels before the network, the same in training and evaluation."""
+"""Scaling of pixels before the network: one function for training, tests and export.
+
+What a `--normalize` spec can name; parts are joined by "+", and each is fitted to what
+the ones before it give. Formulas are those of Keras's `ImageDataGenerator`.
+"""
 
 from __future__ import annotations
 
-import dataclasses
+import abc
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from framework import spec
 from framework.data.dataset import Split
+from framework.errors import UsageError
+from framework.variables import state_variable
 
 # Statistics of so many images are exact enough, and cheap from a disk as well.
 _SAMPLE = 10_000
+_CHUNK = 1000
+# Its matrix takes 64 MiB at so many values an image, and a minute or so to find.
+_MOST_WHITENED = 4096
+
+# Gives the training images, some at a time: float32 [n, height, width, C].
+Chunks = Callable[[], Iterator[np.ndarray]]
 
 
-@dataclasses.dataclass(frozen=True)
-class Normalizer:
-    """Subtracts `mean` and divides by `std`, channel by channel.
+class Scaling(abc.ABC):
+    """One part of a normalisation."""
 
-    Attributes:
-        mean: One value a channel, in the data's units.
-        std: One value a channel; positive.
-    """
+    def fit(self, chunks: Chunks) -> dict[str, np.ndarray]:
+        """Returns what it has to know of the training images, by name."""
+        del chunks
+        return {}
 
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    @abc.abstractmethod
+    def apply(self, images: tf.Tensor, known: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Returns scaled images.
 
-    def __call__(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns float32 images of the same shape."""
-        mean = tf.constant(self.mean, tf.float32)
-        scale = tf.constant([1.0 / std for std in self.std], tf.float32)
-        return (tf.cast(images, tf.float32) - mean) * scale
+        Args:
+            images: float32 [B, height, width, C].
+            known: What `fit` returned.
+        """
 
 
-def build(kind: str, train: Split, rows: np.ndarray) -> Normalizer:
-    """Returns the scaling of a kind.
+class Rescale(Scaling):
+    """Multiplies by a factor."""
+
+    def __init__(self, factor: float):
+        self._factor = factor
+
+    def apply(self, images, known):
+        """See base class."""
+        return images * np.float32(self._factor)
+
+
+class Standard(Scaling):
+    """Brings each channel to mean 0 and standard deviation 1 over the training images.
 
     Args:
-        kind: "none"; "unit", which brings 0 to 255 to 0 to 1 and leaves float images
-            as they are; or "standard", to mean 0 and standard deviation 1 of each
-            channel over (at most 10,000, evenly spaced, of) the training images.
-        train: The training split.
-        rows: int [N], which of its images are trained on.
+        center: Whether the mean is subtracted.
+        scale: Whether it is divided by the standard deviation.
     """
-    channels = train.images.shape[3]
-    if kind == "none" or (kind == "unit" and train.images.dtype != np.uint8):
-        return Normalizer((0.0,) * channels, (1.0,) * channels)
-    if kind == "unit":
-        return Normalizer((0.0,) * channels, (255.0,) * channels)
+
+    def __init__(self, center: bool = True, scale: bool = True):
+        self._center = center
+        self._scale = scale
+
+    def fit(self, chunks):
+        """See base class."""
+        mean, variance = _moments(chunks)
+        # A constant channel carries nothing, and must not be divided by 0.
+        std = np.where(variance > 1e-12, np.sqrt(variance), 1.0)
+        return {
+            "mean": mean if self._center else np.zeros_like(mean),
+            "scale": 1.0 / std if self._scale else np.ones_like(std),
+        }
+
+    def apply(self, images, known):
+        """See base class."""
+        return (images - known["mean"]) * known["scale"]
+
+
+class Samplewise(Scaling):
+    """Brings each image, all its channels together, to mean 0 and deviation 1.
+
+    Args:
+        center: Whether the mean is subtracted.
+        scale: Whether it is divided by the standard deviation.
+    """
+
+    def __init__(self, center: bool = True, scale: bool = True):
+        self._center = center
+        self._scale = scale
+
+    def apply(self, images, known):
+        """See base class."""
+        mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
+        variance = tf.reduce_mean(
+            tf.square(images - mean), axis=(1, 2, 3), keepdims=True
+        )
+        if self._center:
+            images -= mean
+        return images / (tf.sqrt(variance) + 1e-6) if self._scale else images
+
+
+class Zca(Scaling):
+    """Whitens: values of different pixels are no longer correlated, yet look the same.
+
+    With X the centred images, [n, values] = U S V^T, it is V diag(sqrt(n) / (S +
+    epsilon)) V^T. Directions in which the training images hardly vary are dropped;
+    Keras blows them up.
+
+    Args:
+        epsilon: Is added to the singular values.
+    """
+
+    def __init__(self, epsilon: float = 1e-6):
+        self._epsilon = epsilon
+
+    def fit(self, chunks):
+        """See base class."""
+        values = next(chunks())[0].size
+        if values > _MOST_WHITENED:
+            raise UsageError(
+                f"zca is for images of at most {_MOST_WHITENED:,} values; these have "
+                f"{values:,}: use 'standard', or a smaller size"
+            )
+        mean, _ = _moments(chunks)
+        rows = np.concatenate(
+            [(chunk - mean).reshape(len(chunk), -1) for chunk in chunks()]
+        )
+        _, singular, directions = np.linalg.svd(rows, full_matrices=False)
+        factors = np.sqrt(len(rows)) / (singular + self._epsilon)
+        factors[singular < 1e-6 * singular[0]] = 0.0
+        return {"mean": mean, "matrix": (directions.T * factors) @ directions}
+
+    def apply(self, images, known):
+        """See base class."""
+        rows = tf.reshape(images - known["mean"], [-1, known["matrix"].shape[0]])
+        return tf.reshape(rows @ known["matrix"], tf.shape(images))
+
+
+def _unit() -> Scaling:
+    return Rescale(1 / 255)
+
+
+def _none() -> Scaling:
+    return Rescale(1.0)
+
+
+NORMALIZATIONS: dict[str, Callable[..., Scaling]] = {
+    "none": _none,
+    "unit": _unit,
+    "rescale": Rescale,
+    "standard": Standard,
+    "samplewise": Samplewise,
+    "zca": Zca,
+}
+
+
+class Normalizer:
+    """Scaling of pixels, the same wherever the model is asked.
+
+    Make it inside the strategy's scope.
+
+    Args:
+        scalings: Its parts, one after the other.
+        known: What each of them has to know of the training images.
+    """
+
+    def __init__(
+        self, scalings: Sequence[Scaling], known: Sequence[dict[str, np.ndarray]]
+    ):
+        self._scalings = tuple(scalings)
+        self._known = [
+            {name: state_variable(value, tf.float32) for name, value in each.items()}
+            for each in known
+        ]
+
+    @property
+    def variables(self) -> dict[str, tf.Variable]:
+        """The statistics, by name: a restart uses those that a run began with."""
+        return {
+            f"{index}/{name}": variable
+            for index, known in enumerate(self._known)
+            for name, variable in known.items()
+        }
+
+    def __call__(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns float32 images of the same shape, [B, height, width, C]."""
+        images = tf.cast(images, tf.float32)
+        for scaling, known in zip(self._scalings, self._known, strict=True):
+            images = scaling.apply(images, known)
+        return images
+
+
+def parse(text: str) -> list[tuple[str, Scaling]]:
+    """Returns the parts that a spec names.
+
+    Raises:
+        UsageError: The spec is wrong; the place is marked.
+    """
+    return [
+        (call.name, spec.build(call, NORMALIZATIONS, "normalization"))
+        for call in spec.parts(text)
+    ]
+
+
+def build(text: str, train: Split, rows: np.ndarray) -> Normalizer:
+    """Returns the scaling of a spec, fitted to the training images.
+
+    Args:
+        text: Parts joined by "+". "unit" brings 0 to 255 to 0 to 1, and leaves float
+            images as they are.
+        train: The training split.
+        rows: int [N], which of its images are trained on; at most 10,000 of them,
+            evenly spaced, are looked at.
+
+    Raises:
+        UsageError: The spec is wrong, or does not fit the images.
+    """
+    of_bytes = train.images.dtype == np.uint8
+    scalings = [
+        scaling
+        for name, scaling in parse(text)
+        if not (name == "none" or (name == "unit" and not of_bytes))
+    ]
+    if all(type(scaling).fit is Scaling.fit for scaling in scalings):
+        return Normalizer(scalings, [{} for _ in scalings])
     spaced = np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE)).astype(np.int64)
-    sample = train.take(rows[spaced]).in_memory(lambda done, total: None)
-    return _standard(sample.images)
+    sample = train.take(rows[spaced]).in_memory(lambda done, total: None).images
+    known: list[dict[str, np.ndarray]] = []
+    for scaling in scalings:
+        before = list(zip(scalings, known, strict=False))
+        known.append(scaling.fit(_chunks(sample, before)))
+    return Normalizer(scalings, known)
 
 
-def _standard(images: np.ndarray) -> Normalizer:
+def _chunks(
+    images: np.ndarray, before: list[tuple[Scaling, dict[str, np.ndarray]]]
+) -> Chunks:
+    """Returns what gives the images as the parts before leave them."""
+
+    def chunks() -> Iterator[np.ndarray]:
+        for start in range(0, len(images), _CHUNK):
+            chunk = tf.cast(images[start : start + _CHUNK], tf.float32)
+            for scaling, known in before:
+                tensors = {name: tf.cast(known[name], tf.float32) for name in known}
+                chunk = scaling.apply(chunk, tensors)
+            yield chunk.numpy()
+
+    return chunks
+
+
+def _moments(chunks: Chunks) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean and variance of each channel, float64 [C]."""
     count, total, squares = 0, 0.0, 0.0
-    for start in range(0, len(images), 1000):
-        chunk = images[start : start + 1000].astype(np.float64)
+    for chunk in chunks():
+        chunk = chunk.astype(np.float64)
         count += chunk[..., 0].size
         total = total + chunk.sum(axis=(0, 1, 2))
         squares = squares + (chunk**2).sum(axis=(0, 1, 2))
     mean = total / count
-    variance = np.maximum(squares / count - mean**2, 0.0)
-    # A constant channel carries nothing, and must not be divided by 0.
-    std = np.where(variance > 1e-12, np.sqrt(variance), 1.0)
-    return Normalizer(tuple(mean.tolist()), tuple(std.tolist()))
+    return mean, np.maximum(squares / count - mean**2, 0.0)
