@@ -56,9 +56,9 @@ class Config:
     )
     normalize: str = _field(
         "standard",
-        "Scaling of pixels: none, unit (0 to 1), or standard (mean 0 and standard "
-        "deviation 1 of each channel over the training images).",
-        choices=("none", "unit", "standard"),
+        "Scaling of pixels, parts joined by '+': none, unit (0 to 1), standard (mean 0 "
+        "and standard deviation 1 of each channel over the training images), "
+        "samplewise (of each image), rescale(factor), or zca.",
     )
     model: str = _field(
         "cnn(filters=(32, 64), dense=128, dropout=.3, padding='same')",
@@ -151,7 +151,7 @@ class Config:
             self._check_type(field)
         for name in ("train_for", "evaluate_every", "checkpoint_every", "log_every"):
             self._check_duration(name)
-        for name in ("dataset", "augment", "optimizer", "schedule"):
+        for name in ("dataset", "augment", "normalize", "optimizer", "schedule"):
             self._check_spec(name)
         self._require("learning_rate", self.learning_rate > 0, "positive")
         for name in ("batch_size", "accumulate", "keep_checkpoints"):

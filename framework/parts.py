@@ -63,6 +63,12 @@ class Parts:
     objective: Objective
     loop: TrainLoop
 
+    def variables(self) -> dict[str, tf.Variable]:
+        """Returns every variable that a restart needs, by name."""
+        scaling = self.objective.normalize.variables
+        statistics = {f"normalize/{name}": value for name, value in scaling.items()}
+        return {**self.state.variables(), **statistics}
+
     def evaluations(self) -> dict[str, Callable[[], Predictions]]:
         """Returns what to ask the model, by the prefix of the metrics."""
         examples, replicas = self.examples, self.strategy.num_replicas_in_sync
@@ -95,6 +101,7 @@ def check(config: Config, given: Collection[str] = ()) -> None:
     checks = {
         "dataset": data.check,
         "augment": augment.build,
+        "normalize": normalize.parse,
         "model": models.build,
         "optimizer": optimizers.build,
         "schedule": schedules.build,
@@ -145,7 +152,7 @@ def build(
     plan = _plan(config, feed.per_epoch)
     state = _state(config, plan, strategy, dataset, model)
     _check_metrics(config, state, examples)
-    objective = _objective(config, state.model, examples)
+    objective = _objective(config, state.model, examples, strategy)
     update = Update(config.clip_norm, config.ema)
     loop = TrainLoop(state, objective, update, feed, config.seed, config.jit)
     return Parts(strategy, examples, plan, state, objective, loop)
@@ -234,12 +241,20 @@ def _state(
         return TrainState(model, optimizer, learning_rate, config.ema > 0, loss_scale)
 
 
-def _objective(config: Config, model: keras.Model, examples: Examples) -> Objective:
+def _objective(
+    config: Config,
+    model: keras.Model,
+    examples: Examples,
+    strategy: tf.distribute.Strategy,
+) -> Objective:
     split = examples.of_train.split
-    return Objective(
-        model,
-        augment.build(config.augment, clip=split.images.dtype == np.uint8),
-        normalize.build(config.normalize, split, examples.train),
-        config.batch_size,
-        config.label_smoothing,
-    )
+    policy = augment.build(config.augment, of_bytes=split.images.dtype == np.uint8)
+    shares = strategy.num_replicas_in_sync * config.accumulate
+    if policy and policy.mixes and config.batch_size % (2 * shares):
+        raise UsageError(
+            f"batch_size must be a multiple of {2 * shares} where images are mixed in "
+            f"pairs, not {config.batch_size}"
+        )
+    with strategy.scope():
+        scaling = normalize.build(config.normalize, split, examples.train)
+    return Objective(model, policy, scaling, config.batch_size, config.label_smoothing)

@@ -12,8 +12,9 @@ import contextlib
 import contextvars
 import dataclasses
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 # Philox gives four words for each value of its counter.
@@ -62,6 +63,53 @@ class Draws:
             self.bits(stream, columns), tf.constant(8, tf.uint32)
         )
         return tf.cast(high, tf.float32) * 2.0**-24
+
+
+def limits(by: float | Sequence[float]) -> tuple[float, float]:
+    """Returns the least and the largest factor: 1 - by and 1 + by, or the two given."""
+    low, high = by if isinstance(by, (tuple, list)) else (1.0 - by, 1.0 + by)
+    return low, high
+
+
+def between(u: tf.Tensor, by: float | Sequence[float]) -> tf.Tensor:
+    """Returns uniform draws within `limits(by)`, of uniform ones in [0, 1)."""
+    low, high = limits(by)
+    return low + u * (high - low)
+
+
+def by_quantiles(u: tf.Tensor, quantiles: Sequence[float] | np.ndarray) -> tf.Tensor:
+    """Returns draws from any distribution, of uniform ones in [0, 1).
+
+    It is interpolated between its quantiles. Of a root or a logarithm the last bit can
+    depend on a number's place in a vector, and so on the number of devices; not so of
+    sums and products.
+
+    Args:
+        u: float32 of any shape.
+        quantiles: Those of 0, 1/n, 2/n, ..., 1.
+    """
+    table = tf.constant(np.asarray(quantiles), tf.float32)
+    place = u * (table.shape[0] - 1)
+    cell = tf.floor(place)
+    index = tf.cast(cell, tf.int32)
+    low, high = tf.gather(table, index), tf.gather(table, index + 1)
+    return low + (high - low) * (place - cell)
+
+
+def rectangle(
+    u: tf.Tensor, v: tf.Tensor, area: Sequence[float], ratio: Sequence[float]
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns random sides of rectangles, x and y.
+
+    Args:
+        u: float32 [B], uniform in [0, 1).
+        v: Another such.
+        area: The least and the largest product of the sides; uniform.
+        ratio: The least and the largest x / y; uniform in its logarithm.
+    """
+    side = by_quantiles(u, np.sqrt(np.linspace(*area, num=1025)))
+    stretch = np.sqrt(np.geomspace(*ratio, num=1025))
+    return side * by_quantiles(v, stretch), side * by_quantiles(v, 1.0 / stretch)
 
 
 _CURRENT: contextvars.ContextVar[Draws] = contextvars.ContextVar("draws")

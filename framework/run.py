@@ -16,7 +16,6 @@ from framework.config import Config
 from framework.data.dataset import Dataset
 from framework.history import History
 from framework.loop.checkpoint import Checkpoints
-from framework.loop.state import TrainState
 from framework.loop.train import train
 from framework.parts import ModelFunction, Parts
 from framework.report import Reports, console
@@ -63,6 +62,25 @@ class Result:
         ]
         return np.concatenate(found)
 
+    def export(self, folder: str | Path) -> None:
+        """Writes a SavedModel that takes images as they are in the data set.
+
+        Its default signature maps "images", [N, height, width, C], to "probabilities",
+        float32 [N, K]. It is read by `tf.saved_model.load` and by TensorFlow Serving,
+        and needs nothing of this program.
+        """
+        module = tf.Module()
+        module.model = self.model
+        module.statistics = self.normalize.variables
+        shape = (None, *self.model.input_shape[1:])
+
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "images")])
+        def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
+            logits = self.model(self.normalize(images), training=False)
+            return {"probabilities": tf.nn.softmax(tf.cast(logits, tf.float32))}
+
+        tf.saved_model.save(module, str(folder), signatures=serve)
+
 
 def run(
     config: Config,
@@ -92,7 +110,7 @@ def run(
 def _run(config: Config, made: Parts, folder: Path, screen: Screen) -> Result:
     """Trains in a folder that no other process is using."""
     plan, dataset = made.plan, made.examples.dataset
-    history, checkpoints = _record(config, folder, made.state)
+    history, checkpoints = _record(config, folder, made)
     timing = Timing(plan.total_steps, config.batch_size)
     lines = console.Console(
         plan.total_steps, plan.steps_per_epoch, config.monitor, timing, screen
@@ -143,15 +161,13 @@ def _named(config: Config, made: Parts, model: bool, dataset: bool) -> Config:
     return dataclasses.replace(config, **named)
 
 
-def _record(
-    config: Config, folder: Path, state: TrainState
-) -> tuple[History, Checkpoints]:
+def _record(config: Config, folder: Path, made: Parts) -> tuple[History, Checkpoints]:
     """Returns what in the run's folder is added to from now on."""
     history = History(folder / "metrics.jsonl")
     checkpoints = Checkpoints(
         folder / "checkpoints",
         folder / "best",
-        state.variables(),
+        made.variables(),
         config.keep_checkpoints,
     )
     checkpoints.check()

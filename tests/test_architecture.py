@@ -20,14 +20,16 @@ MAY_IMPORT = {
     "random": LOWEST,
     "metrics": LOWEST,
     "probes": LOWEST,
+    "command": LOWEST,
+    "variables": LOWEST,
     "history": LOWEST | {"metrics"},
     "precision": LOWEST,
     "distribute": LOWEST,
     "optimizers": LOWEST | {"spec"},
-    "schedules": LOWEST | {"spec", "durations", "metrics", "random"},
+    "schedules": LOWEST | {"command", "spec", "durations", "metrics", "random"},
     "data": LOWEST | {"spec"},
     "models": LOWEST | {"spec", "random"},
-    "augment": LOWEST | {"spec", "random", "data"},
+    "augment": LOWEST | {"command", "spec", "random", "data", "report", "variables"},
     "report": LOWEST | {"history", "metrics"},
     "loop": LOWEST
     | {"augment", "data", "history", "metrics", "optimizers", "precision", "probes"}

@@ -48,7 +48,7 @@ def test_the_defaults_are_a_config():
         ("seed", -1, r"from 0 to 2\*\*32 - 1"),
         ("seed", 2**32, r"from 0 to 2\*\*32 - 1"),
         ("input", "disk", "one of auto, memory, stream"),
-        ("normalize", "", "one of none, unit, standard"),
+        ("normalize", "", r"a name\(\.\.\.\)"),
         ("precision", "float64", "one of float32, bfloat16, float16"),
         ("strategy", "tpu", "one of default, one_device, mirrored"),
         ("workdir", "", "the path of a folder"),

@@ -138,3 +138,29 @@ def test_use_ends_with_an_error():
         raise KeyError
     with pytest.raises(RuntimeError):
         random.current()
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"), [(0.2, [0.8, 1.0, 1.2]), ((0.5, 3.0), [0.5, 1.75, 3.0])]
+)
+def test_between(by, expected):
+    found = random.between(tf.constant([0.0, 0.5, 1.0]), by)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_by_quantiles_is_exact_at_them_and_linear_between():
+    quantiles = [0.0, 1.0, 4.0, 9.0, 16.0]
+    found = random.by_quantiles(tf.constant([[0.0, 0.25], [0.375, 0.75]]), quantiles)
+    np.testing.assert_allclose(found, [[0.0, 1.0], [2.5, 9.0]])
+
+
+def test_by_quantiles_of_the_largest_draw():
+    largest = tf.constant([1 - 2.0**-24])
+    assert random.by_quantiles(largest, np.linspace(0, 1, 1025)) < 1
+
+
+def test_rectangles_have_area_and_ratio():
+    u, v = tf.linspace(0.0, 0.999, 50), tf.linspace(0.999, 0.0, 50)
+    x, y = random.rectangle(u, v, (0.1, 0.4), (0.5, 2.0))
+    np.testing.assert_allclose(x * y, 0.1 + 0.3 * u, rtol=1e-5)
+    np.testing.assert_allclose(np.log2(x / y), 2 * v - 1, atol=1e-4)

@@ -369,3 +369,63 @@ def test_a_diverged_run_keeps_its_good_checkpoints(tmp_path):
     with pytest.raises(RunError, match="the training loss became"):
         run(config)
     assert all(np.isfinite(value).all() for value in weights(config).values())
+
+
+MIXED = {
+    "augment": "shift(1) + erase + mixup(.4) + cutmix(p=.5)",
+    "normalize": "unit + standard",
+    "model": "mlp(units=(32,))",
+    "batch_size": 64,
+}
+
+
+def test_goes_on_with_the_statistics_that_it_began_with(tmp_path):
+    dataset = run_lib.parts.data.build("digits")
+    config = small(tmp_path, train_for="1ep", **MIXED)
+    before = run(config, dataset=dataset).normalize
+    dark = dataclasses.replace(
+        dataset, train=Split(dataset.train.images // 2, dataset.train.labels)
+    )
+    config = dataclasses.replace(config, train_for="2ep", allow_config_change=True)
+    after = run(config, dataset=dark).normalize
+    for name, variable in before.variables.items():
+        np.testing.assert_array_equal(variable, after.variables[name])
+
+
+def test_mixed_and_erased_images_are_learnt_from(tmp_path):
+    result = run(small(tmp_path, train_for="12ep", **MIXED))
+    row = result.history.rows[-1]
+    # What is trained on is harder than what is asked.
+    assert row["validation/accuracy"] > 0.6
+    assert row["train/accuracy"] < row["train_clean/accuracy"]
+
+
+@pytest.mark.parametrize("changes", [{"batch_size": 6, "accumulate": 2}, {}])
+def test_images_are_mixed_in_pairs(tmp_path, changes):
+    options = {"batch_size": 5} | changes
+    with pytest.raises(UsageError, match=r"must be a multiple of [24] where"):
+        run(small(tmp_path, augment="mixup", **options))
+
+
+def test_floats_have_no_negative(tmp_path):
+    with pytest.raises(UsageError, match="invert needs images of bytes"):
+        run(small(tmp_path, dataset="noise", augment="flip + invert"))
+
+
+def test_what_is_exported_needs_nothing_of_this_program(tmp_path):
+    dataset = run_lib.parts.data.build("digits")
+    config = small(tmp_path / "run", train_for="1ep", normalize="unit + standard")
+    result = run(config, dataset=dataset)
+    result.export(tmp_path / "exported")
+    images = dataset.validation.images[:50]
+    np.save(tmp_path / "images.npy", images)
+    program = (
+        "import numpy as np, tensorflow as tf\n"
+        "model = tf.saved_model.load('exported').signatures['serving_default']\n"
+        "images = tf.constant(np.load('images.npy'), tf.float32)\n"
+        "np.save('found.npy', model(images=images)['probabilities'])\n"
+    )
+    command = [sys.executable, "-c", program]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    found = np.load(tmp_path / "found.npy")
+    np.testing.assert_allclose(found, result.predict(images), atol=1e-6)

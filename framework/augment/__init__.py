@@ -6,8 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from framework import spec
-from framework.augment import color, geometry
+from framework.augment import choice, color, erase, filters, geometry, mix
+from framework.augment.augmix import AugMix
+from framework.augment.color import Photometric
+from framework.augment.geometry import Geometric
 from framework.augment.policy import Policy
+from framework.errors import UsageError
 
 AUGMENTATIONS: dict[str, Callable[..., Any]] = {
     "rotate": geometry.Rotate,
@@ -15,17 +19,42 @@ AUGMENTATIONS: dict[str, Callable[..., Any]] = {
     "shear": geometry.Shear,
     "zoom": geometry.Zoom,
     "flip": geometry.Flip,
+    "pad_crop": geometry.PadCrop,
+    "resized_crop": geometry.ResizedCrop,
     "fill": geometry.Fill,
     "brightness": color.Brightness,
+    "contrast": color.Contrast,
+    "saturation": color.Saturation,
+    "hue": color.Hue,
+    "gamma": color.Gamma,
+    "channel_shift": color.ChannelShift,
+    "grayscale": color.Grayscale,
+    "invert": color.Invert,
+    "posterize": color.Posterize,
+    "solarize": color.Solarize,
+    "autocontrast": color.Autocontrast,
+    "equalize": color.Equalize,
+    "sharpness": color.Sharpness,
+    "blur": filters.Blur,
+    "noise": filters.Noise,
+    "erase": erase.Erase,
+    "cutout": erase.Cutout,
+    "randaugment": choice.RandAugment,
+    "trivialaugment": choice.TrivialAugment,
+    "autoaugment": choice.AutoAugment,
+    "augmix": AugMix,
+    "mixup": mix.Mixup,
+    "cutmix": mix.Cutmix,
+    "mixup_cutmix": mix.MixupCutmix,
 }
 
 
-def build(text: str, clip: bool = True) -> Policy | None:
+def build(text: str, of_bytes: bool = True) -> Policy | None:
     """Returns the augmentation that a spec describes; None if it is empty.
 
     Args:
         text: Members joined by "+".
-        clip: Whether values stay from 0 to 255.
+        of_bytes: Whether images have values from 0 to 255, and keep them.
 
     Raises:
         UsageError: The spec is wrong; the place is marked.
@@ -34,7 +63,14 @@ def build(text: str, clip: bool = True) -> Policy | None:
         (call.name, spec.build(call, AUGMENTATIONS, "augmentation"))
         for call in spec.parts(text)
     )
-    return Policy(members, clip) if members else None
+    if not members:
+        return None
+    policy = Policy(members, clip=of_bytes)
+    if not of_bytes and policy.of_bytes:
+        raise UsageError(
+            f"{policy.of_bytes[0]} needs images of bytes, 0 to 255; these are floats"
+        )
+    return policy
 
 
-__all__ = ["AUGMENTATIONS", "Policy", "build"]
+__all__ = ["AUGMENTATIONS", "Geometric", "Photometric", "Policy", "build"]

@@ -10,12 +10,31 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
+from framework import random
+from framework.augment.resample import FILLS, INTERPOLATIONS, warp
 from framework.errors import UsageError
 
-FILLS = ("nearest", "constant", "reflect", "wrap")
+__all__ = [
+    "Fill",
+    "Flip",
+    "Geometric",
+    "PadCrop",
+    "ResizedCrop",
+    "Rotate",
+    "Shear",
+    "Shift",
+    "Zoom",
+    "affine",
+    "centred",
+    "product",
+    "rotation",
+    "warp",
+]
 
 
 class Geometric(abc.ABC):
@@ -47,9 +66,7 @@ class Rotate(Geometric):
 
     def matrices(self, u, height, width):
         """See base class."""
-        angle = _spread(u[:, 0], self.degrees * math.pi / 180)
-        sin, cos = tf.sin(angle), tf.cos(angle)
-        return _matrices(cos, -sin, 0.0, sin, cos, 0.0)
+        return rotation(_spread(u[:, 0], math.radians(self.degrees)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +86,7 @@ class Shift(Geometric):
         y = self.x if self.y is None else self.y
         right = _spread(u[:, 0], self.x * width if self.x < 1 else self.x)
         down = _spread(u[:, 1], y * height if y < 1 else y)
-        return _matrices(1.0, 0.0, right, 0.0, 1.0, down)
+        return affine(1.0, 0.0, right, 0.0, 1.0, down)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,25 +98,32 @@ class Shear(Geometric):
 
     def matrices(self, u, height, width):
         """See base class."""
-        angle = _spread(u[:, 0], self.degrees * math.pi / 180)
-        return _matrices(1.0, -tf.sin(angle), 0.0, 0.0, tf.cos(angle), 0.0)
+        sin, cos = _sin_cos(_spread(u[:, 0], math.radians(self.degrees)))
+        return affine(1.0, -sin, 0.0, 0.0, cos, 0.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class Zoom(Geometric):
-    """Scales width and height, each by its own draw from 1 - `by` to 1 + `by`."""
+    """Scales what is seen: below 1 things grow, above 1 they shrink.
 
-    by: float
+    Attributes:
+        by: Draws are from 1 - `by` to 1 + `by`; or from the first to the second.
+        locked: Whether width and height share a draw, so that a circle stays one.
+    """
+
+    by: float | Sequence[float]
+    locked: bool = False
     draws = 2
 
     def __post_init__(self):
-        if not 0 <= self.by < 1:
+        low, high = random.limits(self.by)
+        if not 0 < low <= high:
             raise UsageError(f"by must be from 0 to below 1, not {self.by}")
 
     def matrices(self, u, height, width):
         """See base class."""
-        scale = 1.0 + _spread(u, self.by)
-        return _matrices(scale[:, 0], 0.0, 0.0, 0.0, scale[:, 1], 0.0)
+        scale = random.between(u, self.by)
+        return affine(scale[:, 0], 0.0, 0.0, 0.0, scale[:, 0 if self.locked else 1], 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,29 +136,73 @@ class Flip(Geometric):
 
     def matrices(self, u, height, width):
         """See base class."""
-        sign = tf.where(u < 0.5, -1.0, 1.0)
-        x = sign[:, 0] if self.horizontal else 1.0
-        y = sign[:, 1] if self.vertical else 1.0
-        return _matrices(x + 0.0 * u[:, 0], 0.0, 0.0, 0.0, y + 0.0 * u[:, 0], 0.0)
+        sign = tf.where(u < (self.horizontal / 2, self.vertical / 2), -1.0, 1.0)
+        return affine(sign[:, 0], 0.0, 0.0, 0.0, sign[:, 1], 0.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class PadCrop(Geometric):
+    """Pads by `pixels` on each side and cuts out at random, as is usual for CIFAR.
+
+    What the padding shows is up to `fill`; usual is constant.
+    """
+
+    pixels: int
+    draws = 2
+
+    def matrices(self, u, height, width):
+        """See base class."""
+        offset = tf.floor(u * (2 * self.pixels + 1)) - self.pixels
+        return affine(1.0, 0.0, offset[:, 0], 0.0, 1.0, offset[:, 1])
+
+
+@dataclasses.dataclass(frozen=True)
+class ResizedCrop(Geometric):
+    """Cuts out a rectangle and stretches it to the whole, as is usual for ImageNet.
+
+    Where a rectangle would be wider or higher than the image, that side is the image's.
+
+    Attributes:
+        scale: The least and the largest share of the area; uniform.
+        ratio: The least and the largest width over height; uniform in its logarithm.
+    """
+
+    scale: Sequence[float] = (0.08, 1.0)
+    ratio: Sequence[float] = (3 / 4, 4 / 3)
+    draws = 4
+
+    def matrices(self, u, height, width):
+        """See base class."""
+        x, y = random.rectangle(u[:, 0], u[:, 1], self.scale, self.ratio)
+        # As shares of width and height, for images that are not square.
+        x = tf.minimum(x * (height / width) ** 0.5, 1.0)
+        y = tf.minimum(y * (width / height) ** 0.5, 1.0)
+        right = (u[:, 2] - 0.5) * (width - width * x)
+        down = (u[:, 3] - 0.5) * (height - height * y)
+        return affine(x, 0.0, right, 0.0, y, down)
 
 
 @dataclasses.dataclass(frozen=True)
 class Fill:
-    """What is seen beyond the edge of an image, by SciPy's rules.
+    """What is seen beyond the edge of an image, and between its pixels.
 
     Attributes:
-        mode: nearest, constant, reflect or wrap.
+        mode: nearest, constant, reflect or wrap, by SciPy's rules.
         cval: The value of `constant`, in the units of the image.
+        interpolation: bilinear or nearest.
     """
 
     mode: str = "nearest"
     cval: float = 0.0
+    interpolation: str = "bilinear"
 
     def __post_init__(self):
-        if self.mode not in FILLS:
-            raise UsageError(
-                f"mode must be one of {', '.join(FILLS)}, not {self.mode!r}"
-            )
+        for name, known in (("mode", FILLS), ("interpolation", INTERPOLATIONS)):
+            value = getattr(self, name)
+            if value not in known:
+                raise UsageError(
+                    f"{name} must be one of {', '.join(known)}, not {value!r}"
+                )
 
 
 def centred(matrices: tf.Tensor, height: int, width: int) -> tf.Tensor:
@@ -150,98 +218,40 @@ def centred(matrices: tf.Tensor, height: int, width: int) -> tf.Tensor:
     return tf.stack(rows, axis=1)
 
 
-def warp(
-    images: tf.Tensor,
-    matrices: tf.Tensor,
-    fill: str = "nearest",
-    cval: float = 0.0,
-    interpolation: str = "bilinear",
-) -> tf.Tensor:
-    """Resamples each image where its matrix says.
-
-    Beyond the edge the rules are those of `scipy.ndimage.affine_transform`: "nearest"
-    repeats the last pixel, "reflect" mirrors including it, "wrap" repeats with a period
-    of one pixel less than the size, "constant" is `cval` for all that is outside.
-
-    Args:
-        images: float [B, height, width, C].
-        matrices: float32 [B, 2, 3], from (x, y, 1) in the new image to (x, y) in the
-            old, in pixels; x is the column.
-        fill: One of `FILLS`.
-        cval: The value of "constant".
-        interpolation: "bilinear" or "nearest".
-
-    Returns:
-        Images of the same shape and type.
-    """
-    _, height, width, channels = images.shape
-    x, y = _sources(matrices, height, width)
-    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    if fill == "wrap":
-        x, y = _wrapped(x, width), _wrapped(y, height)
-    if interpolation == "nearest":
-        x, y = tf.floor(x + 0.5), tf.floor(y + 0.5)
-    left, top = tf.floor(x), tf.floor(y)
-    pixels = tf.reshape(images, [-1, height * width, channels])
-
-    def tap(column: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
-        index = _within(row, height, fill) * width + _within(column, width, fill)
-        return tf.gather(pixels, index, batch_dims=1)
-
-    if interpolation == "nearest":
-        result = tap(left, top)
-    else:
-        right, down = (x - left)[:, :, None], (y - top)[:, :, None]
-        right, down = tf.cast(right, images.dtype), tf.cast(down, images.dtype)
-        upper = tap(left, top) * (1 - right) + tap(left + 1, top) * right
-        lower = tap(left, top + 1) * (1 - right) + tap(left + 1, top + 1) * right
-        result = upper * (1 - down) + lower * down
-    if fill == "constant":
-        result = tf.where(inside[:, :, None], result, tf.cast(cval, images.dtype))
-    return tf.reshape(result, tf.shape(images))
+def product(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """Returns the products of [B, 3, 3] matrices, exact in float32 on any device."""
+    return tf.reduce_sum(a[:, :, :, None] * b[:, None, :, :], axis=2)
 
 
-def _sources(
-    matrices: tf.Tensor, height: int, width: int
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns where each new pixel comes from: x and y, each [B, height * width]."""
-    column = tf.reshape(
-        tf.tile(tf.range(width, dtype=tf.float32)[None], [height, 1]), [1, -1]
-    )
-    row = tf.reshape(
-        tf.tile(tf.range(height, dtype=tf.float32)[:, None], [1, width]), [1, -1]
-    )
-    a, b, c, d, e, f = (
-        tf.reshape(entry, [-1, 1])
-        for entry in tf.unstack(tf.reshape(matrices, [-1, 6]), axis=1)
-    )
-    # Not a matrix product: those lose whole pixels where they are done in bfloat16.
-    return a * column + b * row + c, d * column + e * row + f
-
-
-def _within(index: tf.Tensor, size: int, fill: str) -> tf.Tensor:
-    """Returns int32 indices from 0 to size - 1 for any whole float ones."""
-    if fill == "reflect":
-        index = tf.math.floormod(index, 2.0 * size)
-        index = tf.minimum(index, 2.0 * size - 1 - index)
-    return tf.cast(tf.clip_by_value(index, 0.0, size - 1.0), tf.int32)
-
-
-def _wrapped(place: tf.Tensor, size: int) -> tf.Tensor:
-    """Returns places from 0 to size - 1, with SciPy's period of size - 1."""
-    if size == 1:
-        return tf.zeros_like(place)
-    outside = (place < 0) | (place > size - 1)
-    return tf.where(outside, tf.math.floormod(place, size - 1.0), place)
-
-
-def _spread(u: tf.Tensor, by: float) -> tf.Tensor:
-    """Returns draws from -by to by."""
-    return (2.0 * u - 1.0) * by
-
-
-def _matrices(*entries: tf.Tensor | float) -> tf.Tensor:
+def affine(*entries: tf.Tensor | float) -> tf.Tensor:
     """Returns [B, 3, 3] of the six upper entries, row by row; some are [B]."""
     batch = next(entry for entry in entries if isinstance(entry, tf.Tensor))
     columns = [entry + tf.zeros_like(batch) for entry in (*entries, 0.0, 0.0, 1.0)]
     return tf.reshape(tf.stack(columns, axis=1), [-1, 3, 3])
+
+
+def rotation(angle: tf.Tensor) -> tf.Tensor:
+    """Returns [B, 3, 3] that turn the picture counter-clockwise by [B] radians."""
+    sin, cos = _sin_cos(angle)
+    return affine(cos, -sin, 0.0, sin, cos, 0.0)
+
+
+def _sin_cos(angle: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns sine and cosine of angles from -pi to pi, to 1e-6, by Taylor's series.
+
+    Of TensorFlow's own the last bit depends on a number's place in a vector.
+    """
+    # Of half the angle, so that a few terms do.
+    square = tf.square(angle / 2)
+    sin, cos = 0.0, 0.0
+    for power in range(12, -1, -2):
+        sign = (-1.0) ** (power // 2)
+        sin = sin * square + sign / math.factorial(power + 1)
+        cos = cos * square + sign / math.factorial(power)
+    sin *= angle / 2
+    return 2.0 * sin * cos, 1.0 - 2.0 * tf.square(sin)
+
+
+def _spread(u: tf.Tensor, by: float) -> tf.Tensor:
+    """Returns draws from -by to by."""
+    return (2.0 * u - 1.0) * np.float32(by)

@@ -28,11 +28,14 @@ def samples(policy: Policy | None, split: Split, seed: int) -> list[np.ndarray]:
         return []
     chosen = np.linspace(0, len(split) - 1, _IMAGES).astype(np.int64)
     images = split.take(chosen).in_memory(lambda done, total: None).images
-    repeated = np.repeat(images, _DRAWS, axis=0)
+    # In this order the partner of an image is another one, to be mixed with.
+    repeated = np.concatenate([images] * _DRAWS)
     start = tf.constant(0, tf.int64)
     draws = Draws(seed, step=start, start=start, rows=len(repeated))
-    changed = policy(tf.constant(repeated), draws, len(repeated)).numpy()
-    groups = changed.reshape(_IMAGES, _DRAWS, *images.shape[1:])
+    changed = policy(tf.constant(repeated), draws, len(repeated))
+    if policy.mixes:
+        changed, _ = policy.mix(changed, draws, tf.fill(len(repeated), True))
+    groups = changed.numpy().reshape(_DRAWS, *images.shape).swapaxes(0, 1)
     return [
         np.concatenate([image[None].astype(np.float32), group])
         for image, group in zip(images, groups, strict=True)

@@ -21,7 +21,7 @@ from absl import logging
 from framework.errors import RunError
 
 _MAY_BE_NEW = "schedule/"
-_MUST_MATCH = ("model/", "optimizer/", "ema/")
+_MUST_MATCH = ("model/", "optimizer/", "ema/", "normalize/")
 _NAME = re.compile(r"step-(\d+)\.npz")
 # What reading a truncated or altered file can raise.
 _SPOILT = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, OSError)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from framework import probes, random
 from framework.augment import Policy
+from framework.augment.mix import partners
 from framework.augment.normalize import Normalizer
 from framework.loop.state import TrainState
 
@@ -63,12 +64,22 @@ class Objective:
     batch_size: int
     label_smoothing: float = 0.0
 
-    def logits(self, rows: Rows) -> tf.Tensor:
-        """Returns float32 [rows, K] in training mode."""
-        images = rows.images
+    def seen(self, rows: Rows) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Returns the images that the model is trained on, before they are scaled.
+
+        And float32 [rows], how much of each is its own, where images are mixed; the
+        rest, and so much of the label, is its partner's.
+        """
+        images, own = rows.images, None
         if self.augment:
             images = self.augment(images, rows.draws, self.batch_size)
-        with random.use(rows.draws):
+            if self.augment.mixes:
+                images, own = self.augment.mix(images, rows.draws, rows.weights > 0)
+        return images, own
+
+    def logits(self, images: tf.Tensor, draws: random.Draws) -> tf.Tensor:
+        """Returns float32 [rows, K] in training mode."""
+        with random.use(draws):
             logits = self.model(self.normalize(images), training=True)
         return tf.cast(logits, tf.float32)
 
@@ -92,19 +103,25 @@ class Objective:
             scale: What to multiply the loss by.
 
         Returns:
-            The gradients, and the sums of `SUMS` over the rows.
+            The gradients, and the sums of `SUMS` over the rows; where images are mixed,
+            right is the label of which there is more.
         """
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            logits = self.logits(rows)
-            losses = self.losses(rows.labels, logits)
+            images, own = self.seen(rows)
+            logits = self.logits(images, rows.draws)
+            labels, losses = rows.labels, self.losses(rows.labels, logits)
+            if own is not None:
+                others = partners(labels)
+                losses = own * losses + (1.0 - own) * self.losses(others, logits)
+                labels = tf.where(own >= 0.5, labels, others)
             loss = tf.reduce_sum(losses * rows.weights)
             if self.model.losses:
                 share = tf.cast(tf.shape(losses)[0], tf.float32) / self.batch_size
                 loss += share * tf.cast(tf.add_n(self.model.losses), tf.float32)
             loss *= scale
         gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
-        return gradients, _sums(rows, logits, losses)
+        return gradients, _sums(labels, rows.weights > 0, logits, losses)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,7 +203,8 @@ def _halves(
     It takes half a step more. With batch norm there are no such halves, and another
     step would change its statistics: then one number, of the whole, is all there is.
     """
-    if rows.size % 2 or model.non_trainable_variables:
+    # Images are mixed in pairs, which must not be parted.
+    if rows.size % 4 or model.non_trainable_variables:
         return [probes.squared_norm(gradients)]
     weights = [variable.value for variable in model.trainable_variables]
     first, _ = gradients_of(rows.first_half(), weights, scale)
@@ -194,10 +212,11 @@ def _halves(
     return [probes.squared_norm(first), probes.squared_norm(second)]
 
 
-def _sums(rows: Rows, logits: tf.Tensor, losses: tf.Tensor) -> Sums:
-    counted = rows.weights > 0
+def _sums(
+    labels: tf.Tensor, counted: tf.Tensor, logits: tf.Tensor, losses: tf.Tensor
+) -> Sums:
     predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
-    correct = counted & (predicted == rows.labels)
+    correct = counted & (predicted == labels)
     return {
         "examples": tf.reduce_sum(tf.cast(counted, tf.int32)),
         "correct": tf.reduce_sum(tf.cast(correct, tf.int32)),

@@ -6,14 +6,12 @@ python -m framework.schedules 'plateau(patience=3)' --replay=runs/a/metrics.json
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import NoReturn
 
-from absl import app, flags
+from absl import flags
 
-from framework import schedules
-from framework.errors import RunError, UsageError
+from framework import command, schedules
+from framework.errors import UsageError
 from framework.schedules import preview, replay
 
 _RATE = flags.DEFINE_float("learning_rate", 1.0, "What a multiplier of 1 stands for.")
@@ -28,20 +26,20 @@ _REPLAY = flags.DEFINE_string(
 
 def main(arguments: list[str]) -> None:
     """Does what the command line says."""
-    if len(arguments) != 2:
+    if len(arguments) != 1:
         raise UsageError("give one schedule, as in 'warmup(5%) + cosine'")
     if _STEPS.value < 1 or _EPOCH.value < 1 or not _RATE.value > 0:
         raise UsageError(
             "learning_rate, total_steps and steps_per_epoch must be positive"
         )
-    schedule = schedules.build(arguments[1])
+    schedule = schedules.build(arguments[0])
     clock = schedules.Clock(_STEPS.value, _EPOCH.value)
     if _REPLAY.value:
         _replay(schedule, clock)
         return
     values = preview.rates(schedule, _RATE.value, clock)
     if _PNG.value:
-        Path(_PNG.value).write_bytes(preview.figure(values, arguments[1]))
+        Path(_PNG.value).write_bytes(preview.figure(values, arguments[0]))
     if _CSV.value:
         print(preview.csv(values), end="")
     else:
@@ -72,21 +70,5 @@ def _replay(schedule: schedules.Schedule, clock: schedules.Clock) -> None:
     print(f"{len(found)} evaluations, scale {before:.4g} at the end")
 
 
-def _run() -> NoReturn:
-    app.define_help_flags()
-    try:
-        main(flags.FLAGS(sys.argv))
-    except SystemExit:
-        # absl prints the help and leaves with 1, though nothing has failed.
-        sys.exit(0)
-    except (UsageError, flags.Error) as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        sys.exit(2)
-    except (RunError, OSError) as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        sys.exit(1)
-    sys.exit(0)
-
-
 if __name__ == "__main__":
-    _run()
+    command.run(main)

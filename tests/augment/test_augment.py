@@ -26,9 +26,18 @@ def test_members_come_in_order():
     assert not policy.clip
 
 
+# The arguments without which there is no such member.
+FACTORS = ("zoom", "brightness", "contrast", "saturation", "sharpness", "gamma", "hue")
+NEEDED = {
+    **dict.fromkeys(("rotate", "shift", "shear", "channel_shift", "noise"), "(0.5)"),
+    **dict.fromkeys(FACTORS, "(0.5)"),
+    **dict.fromkeys(("cutout", "pad_crop"), "(4)"),
+}
+
+
 @pytest.mark.parametrize("name", augment.AUGMENTATIONS)
 def test_every_name_makes_its_class(name):
-    arguments = "" if name in ("flip", "fill") else "(0.5)"
+    arguments = NEEDED.get(name, "")
     (found,) = augment.build(name + arguments).members
     assert found[0] == name
     assert type(found[1]) is augment.AUGMENTATIONS[name]

@@ -1,6 +1,5 @@
 """Tests of framework/augment/geometry.py."""
 
-import itertools
 import json
 import pathlib
 
@@ -9,29 +8,22 @@ import pytest
 import tensorflow as tf
 
 from framework.augment import geometry
-from framework.augment.geometry import Fill, Flip, Rotate, Shear, Shift, Zoom, warp
+from framework.augment.geometry import (
+    Fill,
+    Flip,
+    PadCrop,
+    ResizedCrop,
+    Rotate,
+    Shear,
+    Shift,
+    Zoom,
+    warp,
+)
 from framework.errors import UsageError
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden/augment"
 CASES = json.loads((GOLDEN / "affine.json").read_text())["cases"]
-ORDERS = {0: "nearest", 1: "bilinear"}
 XLA = pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
-
-
-def alike(case):
-    return case["size"], case["fill_mode"], case["cval"], case["order"]
-
-
-GROUPS = [
-    (key, list(cases))
-    for key, cases in itertools.groupby(sorted(CASES, key=alike), key=alike)
-]
-
-
-def picture(height, width, channels):
-    """Returns the image of the golden files."""
-    i, j, k = np.ogrid[:height, :width, :channels]
-    return (7 * i + 11 * j + 29 * k + 13 * (i * j % 5)) % 256
 
 
 def about_centre(matrices, height, width):
@@ -41,72 +33,6 @@ def about_centre(matrices, height, width):
 def draw(value, by):
     """Returns the draw that makes `value` of a range from -by to by."""
     return (value / by + 1) / 2
-
-
-@XLA
-@pytest.mark.parametrize(("key", "cases"), GROUPS, ids=[str(key) for key, _ in GROUPS])
-def test_warp_as_keras_and_scipy(key, cases, jit):
-    size, fill, cval, order = key
-    expected = np.load(GOLDEN / "affine.npz")
-    image = tf.constant(picture(*size), tf.float32)
-
-    @tf.function(jit_compile=jit)
-    def warped(matrices):
-        images = tf.stack([image] * len(cases))
-        return warp(images, matrices, fill, cval, ORDERS[order])
-
-    matrices = tf.constant([case["matrix"] for case in cases], tf.float32)
-    for case, found in zip(cases, warped(matrices).numpy(), strict=True):
-        sure = np.ones(size[0] * size[1], bool)
-        # Places at the very edge, where the last bit decides.
-        sure[case.get("fragile", [])] = False
-        difference = np.abs(found - expected[case["id"]]).reshape(len(sure), -1)
-        assert difference[sure].max() <= 2e-2, case["id"]
-
-
-@XLA
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("fill", geometry.FILLS)
-@pytest.mark.parametrize("size", [(9, 14, 2), (13, 6, 1)])
-def test_warp_as_scipy_on_random_matrices(size, fill, order, jit):
-    ndimage = pytest.importorskip("scipy.ndimage")
-    generator = np.random.default_rng(5)
-    images = generator.uniform(0, 255, (12, *size)).astype(np.float32)
-    matrices = generator.normal(0, 1, (12, 2, 3)) * (1, 1, 6)
-    compiled = tf.function(warp, jit_compile=jit)
-    found = compiled(
-        tf.constant(images), tf.constant(matrices, tf.float32), fill, 50, ORDERS[order]
-    )
-    for index, (image, matrix) in enumerate(zip(images, matrices, strict=True)):
-        # Rows come first for SciPy, and columns for us.
-        swapped = matrix[::-1, [1, 0, 2]]
-        for channel in range(size[2]):
-            expected = ndimage.affine_transform(
-                image[..., channel].astype(np.float64),
-                swapped[:, :2],
-                swapped[:, 2],
-                order=order,
-                mode=fill,
-                cval=50,
-            )
-            np.testing.assert_allclose(found[index, ..., channel], expected, atol=2e-2)
-
-
-@XLA
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("fill", geometry.FILLS)
-def test_warp_by_the_identity_changes_nothing(fill, order, jit):
-    images = np.random.default_rng(0).uniform(0, 255, (3, 5, 8, 3)).astype(np.float32)
-    matrices = about_centre(np.stack([np.eye(3)] * 3), 5, 8)
-    compiled = tf.function(warp, jit_compile=jit)
-    found = compiled(images, matrices, fill, 50.0, ORDERS[order])
-    np.testing.assert_array_equal(found, images)
-
-
-def test_warp_of_one_pixel():
-    for fill in geometry.FILLS:
-        found = warp(tf.fill([1, 1, 1, 1], 7.0), tf.eye(2, 3)[None], fill)
-        np.testing.assert_array_equal(found, [[[[7.0]]]])
 
 
 @XLA
@@ -187,7 +113,10 @@ def test_shift_moves_the_width_to_the_side():
 
 @pytest.mark.parametrize(
     ("member", "count"),
-    [(Rotate(10), 1), (Shift(0.1), 2), (Shear(5), 1), (Zoom(0.2), 2), (Flip(), 2)],
+    [
+        *[(Rotate(10), 1), (Shift(0.1), 2), (Shear(5), 1), (Zoom(0.2), 2), (Flip(), 2)],
+        *[(PadCrop(3), 2), (ResizedCrop(), 4)],
+    ],
 )
 def test_each_image_has_its_own_change(member, count):
     assert member.draws == count
@@ -203,9 +132,54 @@ def test_each_image_has_its_own_change(member, count):
     [
         (lambda: Zoom(1.0), "by must be from 0 to below 1, not 1.0"),
         (lambda: Zoom(-0.1), "by must be from 0 to below 1, not -0.1"),
+        (lambda: Zoom((0.0, 1.1)), "by must be from 0 to below 1, not"),
         (lambda: Fill("mirror"), "mode must be one of nearest, .*, not 'mirror'"),
+        (lambda: Fill(interpolation="cubic"), "interpolation must be one of bilinear"),
     ],
 )
 def test_refuses_what_makes_no_sense(make, message):
     with pytest.raises(UsageError, match=message):
         make()
+
+
+def test_zoom_between_two_factors_and_locked():
+    u = tf.constant([[0.0, 0.5], [0.5, 0.0]])
+    found = Zoom((0.5, 1.5)).matrices(u, 8, 8)
+    np.testing.assert_allclose(found[:, 0, 0], [0.5, 1.0])
+    np.testing.assert_allclose(found[:, 1, 1], [1.0, 0.5])
+    found = Zoom((0.5, 1.5), locked=True).matrices(u, 8, 8)
+    np.testing.assert_array_equal(found[:, 0, 0], found[:, 1, 1])
+
+
+def test_pad_crop_moves_by_whole_pixels_each_equally_often():
+    u = tf.constant(np.random.default_rng(0).uniform(size=(7000, 2)), tf.float32)
+    found = PadCrop(3).matrices(u, 9, 9).numpy()
+    np.testing.assert_array_equal(found[:, :2, :2], [np.eye(2)] * 7000)
+    for axis in (0, 1):
+        counts = np.bincount(found[:, axis, 2].astype(int) + 3, minlength=7)
+        assert len(counts) == 7
+        assert (np.abs(counts - 1000) < 150).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 40), (40, 60)])
+def test_resized_crop_stays_inside_and_has_the_area(height, width):
+    u = tf.constant(np.random.default_rng(0).uniform(size=(2000, 4)), tf.float32)
+    found = ResizedCrop((0.25, 0.5), (0.5, 2.0)).matrices(u, height, width).numpy()
+    x, y = found[:, 0, 0], found[:, 1, 1]
+    # A side that is as long as the image's has been cut off.
+    whole = (x < 1) & (y < 1)
+    area, ratio = (x * y)[whole], (x * width / (y * height))[whole]
+    assert area.min() >= 0.25 - 1e-3
+    assert area.max() <= 0.5 + 1e-3
+    assert ratio.min() >= 0.5 - 1e-3
+    assert ratio.max() <= 2 + 1e-3
+    assert (np.abs(found[:, 0, 2]) <= (1 - x) * width / 2 + 1e-3).all()
+    assert (np.abs(found[:, 1, 2]) <= (1 - y) * height / 2 + 1e-3).all()
+
+
+@pytest.mark.parametrize("degrees", [0.0, 1e-3, 45.0, 90.0, 135.0, -180.0, 180.0])
+def test_rotation_by_any_angle(degrees):
+    angle = np.radians(degrees)
+    found = geometry.rotation(tf.constant([angle], tf.float32))[0, :2, :2]
+    expected = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    np.testing.assert_allclose(found, expected, atol=1e-6)

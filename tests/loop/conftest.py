@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from framework import augment, models, optimizers, schedules
-from framework.augment.normalize import Normalizer
+from framework.augment.normalize import Normalizer, Standard
 from framework.data.batches import MemoryBatches
 from framework.data.dataset import Split
 from framework.data.feed import Feed
@@ -63,7 +63,8 @@ def _build(
             update.ema_decay > 0,
             LossScale() if loss_scale else None,
         )
-    scale = Normalizer((128.0,) * 3, (64.0,) * 3)
+        known = {"mean": np.full(3, 128.0), "scale": np.full(3, 1 / 64)}
+        scale = Normalizer([Standard()], [known])
     objective = Objective(
         network, augment.build(augmentation), scale, BATCH, label_smoothing
     )

@@ -1,0 +1,83 @@
+"""Tests of framework/augment/preview.py and of its command line."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from framework import augment
+from framework.augment import preview
+from framework.data.dataset import Split
+
+
+@pytest.fixture
+def split():
+    images = np.random.default_rng(0).integers(0, 256, (50, 6, 7, 3)).astype(np.uint8)
+    return Split(images, np.zeros(50, np.int32))
+
+
+def test_each_image_stands_before_its_changes(split):
+    rows = preview.samples(augment.build("flip"), split, 0)
+    assert len(rows) == 4
+    for row, index in zip(rows, (0, 16, 32, 49), strict=True):
+        assert row.shape == (9, 6, 7, 3)
+        image = split.images[index]
+        np.testing.assert_array_equal(row[0], image)
+        assert {each.tobytes() for each in row[1:]} <= {
+            image.astype(np.float32).tobytes(),
+            image[:, ::-1].astype(np.float32).tobytes(),
+        }
+
+
+def test_mixed_images_show_their_partner(split):
+    rows = preview.samples(augment.build("mixup(1.)"), split, 0)
+    first, second = rows[0], rows[1]
+    for mixed in first[1:]:
+        own = (mixed - second[0]) / np.where(
+            first[0] == second[0], 1, first[0] - second[0]
+        )
+        own = own[first[0] != second[0]]
+        assert np.ptp(own) < 1e-2
+        assert 0 <= own.mean() <= 1
+
+
+def test_without_augmentation_there_is_nothing_to_see(split):
+    assert preview.samples(None, split, 0) == []
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "framework.augment", *arguments],
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_command_draws_a_grid(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    path = tmp_path / "a.png"
+    found = command("rotate(20) + flip", "--dataset=digits", f"--png={path}")
+    assert found.returncode == 0, found.stderr
+    assert found.stdout == f"{path}: 4 images, each with 8 draws of it\n"
+    width, height = image.open(io.BytesIO(path.read_bytes())).size
+    assert 2 < width / height < 2.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["flip"], "give one augmentation and a file"),
+        (["--png=a.png"], "give one augmentation and a file"),
+        (["flipp", "--png=a.png"], "did you mean flip"),
+        (["flip", "--png=a.png", "--dataset=digit"], "did you mean digits"),
+        (["invert", "--png=a.png", "--dataset=noise"], "invert needs images of bytes"),
+        (["flip", "--png=a.png", "--sed=1"], "Unknown command line flag"),
+    ],
+)
+def test_the_command_refuses_in_one_line(arguments, message, tmp_path):
+    found = command(*arguments)
+    assert found.returncode == 2
+    assert message in found.stderr
+    assert "Traceback" not in found.stderr

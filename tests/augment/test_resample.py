@@ -1,0 +1,144 @@
+"""Tests of framework/augment/resample.py."""
+
+import itertools
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from framework.augment.resample import FILLS, warp
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden/augment"
+CASES = json.loads((GOLDEN / "affine.json").read_text())["cases"]
+ORDERS = {0: "nearest", 1: "bilinear"}
+XLA = pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
+FORM = pytest.mark.parametrize("form", ["gather", "matmul"])
+
+
+def alike(case):
+    return case["size"], case["fill_mode"], case["cval"], case["order"]
+
+
+GROUPS = [
+    (key, list(cases))
+    for key, cases in itertools.groupby(sorted(CASES, key=alike), key=alike)
+]
+
+
+def picture(height, width, channels):
+    """Returns the image of the golden files."""
+    i, j, k = np.ogrid[:height, :width, :channels]
+    return (7 * i + 11 * j + 29 * k + 13 * (i * j % 5)) % 256
+
+
+@XLA
+@FORM
+@pytest.mark.parametrize(("key", "cases"), GROUPS, ids=[str(key) for key, _ in GROUPS])
+def test_warp_as_keras_and_scipy(key, cases, form, jit):
+    size, fill, cval, order = key
+    expected = np.load(GOLDEN / "affine.npz")
+    image = tf.constant(picture(*size), tf.float32)
+
+    @tf.function(jit_compile=jit)
+    def warped(matrices):
+        images = tf.stack([image] * len(cases))
+        return warp(images, matrices, fill, cval, ORDERS[order], form)
+
+    matrices = tf.constant([case["matrix"] for case in cases], tf.float32)
+    for case, found in zip(cases, warped(matrices).numpy(), strict=True):
+        sure = np.ones(size[0] * size[1], bool)
+        # Places at the very edge, where the last bit decides.
+        sure[case.get("fragile", [])] = False
+        difference = np.abs(found - expected[case["id"]]).reshape(len(sure), -1)
+        assert difference[sure].max() <= 2e-2, case["id"]
+
+
+@XLA
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("size", [(9, 14, 2), (13, 6, 1)])
+def test_warp_as_scipy_on_random_matrices(size, fill, order, jit):
+    ndimage = pytest.importorskip("scipy.ndimage")
+    generator = np.random.default_rng(5)
+    images = generator.uniform(0, 255, (12, *size)).astype(np.float32)
+    matrices = generator.normal(0, 1, (12, 2, 3)) * (1, 1, 6)
+    compiled = tf.function(warp, jit_compile=jit)
+    found = compiled(
+        tf.constant(images), tf.constant(matrices, tf.float32), fill, 50, ORDERS[order]
+    )
+    for index, (image, matrix) in enumerate(zip(images, matrices, strict=True)):
+        # Rows come first for SciPy, and columns for us.
+        swapped = matrix[::-1, [1, 0, 2]]
+        for channel in range(size[2]):
+            expected = ndimage.affine_transform(
+                image[..., channel].astype(np.float64),
+                swapped[:, :2],
+                swapped[:, 2],
+                order=order,
+                mode=fill,
+                cval=50,
+            )
+            np.testing.assert_allclose(found[index, ..., channel], expected, atol=2e-2)
+
+
+@XLA
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("fill", FILLS)
+def test_warp_by_the_identity_changes_nothing(fill, order, jit):
+    images = np.random.default_rng(0).uniform(0, 255, (3, 5, 8, 3)).astype(np.float32)
+    matrices = tf.constant([np.eye(2, 3)] * 3, tf.float32)
+    compiled = tf.function(warp, jit_compile=jit)
+    found = compiled(images, matrices, fill, 50.0, ORDERS[order])
+    np.testing.assert_array_equal(found, images)
+
+
+def test_warp_of_one_pixel():
+    for fill in FILLS:
+        found = warp(tf.fill([1, 1, 1, 1], 7.0), tf.eye(2, 3)[None], fill)
+        np.testing.assert_array_equal(found, [[[[7.0]]]])
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("fill", FILLS)
+def test_both_forms_give_the_same_image(fill, order):
+    """To 1e-6 of the range of pixels."""
+    generator = np.random.default_rng(1)
+    images = tf.constant(generator.uniform(0, 1, (16, 12, 17, 3)), tf.float32)
+    matrices = generator.normal(0, 1, (16, 2, 3)) * (1, 1, 8)
+    matrices = tf.constant(matrices, tf.float32)
+    gathered, multiplied = (
+        warp(images, matrices, fill, 0.5, ORDERS[order], form)
+        for form in ("gather", "matmul")
+    )
+    np.testing.assert_allclose(gathered, multiplied, atol=1e-6)
+
+
+def test_the_largest_images_and_shifts_far_away():
+    images = tf.random.stateless_uniform([1, 300, 200, 1], (1, 2))
+    matrices = tf.constant([[[1.0, 0.0, 1e6], [0.0, 1.0, -1e6]]])
+    found = warp(images, matrices)
+    np.testing.assert_array_equal(found, tf.fill([1, 300, 200, 1], images[0, 0, -1, 0]))
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.float32, tf.float64])
+def test_keeps_the_type_of_the_images(dtype):
+    images = tf.ones([1, 3, 3, 1], dtype)
+    assert warp(images, tf.eye(2, 3)[None]).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": tf.zeros([1, 2, 2, 1], tf.uint8)}, "must be of floats"),
+        ({"images": tf.zeros([2, 2, 1])}, r"must be \[B, height, width, C\]"),
+        ({"matrices": tf.zeros([1, 3, 3])}, r"matrices \[B, 2, 3\]"),
+        ({"fill": "mirror"}, "'mirror' is none of nearest"),
+        ({"interpolation": "cubic"}, "'cubic' is none of bilinear"),
+    ],
+)
+def test_refuses_what_it_cannot_do(change, message):
+    arguments = {"images": tf.zeros([1, 2, 2, 1]), "matrices": tf.zeros([1, 2, 3])}
+    with pytest.raises((TypeError, ValueError), match=message):
+        warp(**(arguments | change))
