@@ -17,7 +17,9 @@ def sgd(
     momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0
 ) -> keras.optimizers.Optimizer:
     """Stochastic gradient descent."""
-    return keras.optimizers.SGD(
+    from framework import fused
+
+    return fused.SGD(
         momentum=momentum, nesterov=nesterov, weight_decay=weight_decay or None
     )
 
@@ -29,7 +31,9 @@ def adam(
     weight_decay: float = 0.0,
 ) -> keras.optimizers.Optimizer:
     """Adam (Kingma & Ba, 2015)."""
-    return keras.optimizers.Adam(
+    from framework import fused
+
+    return fused.Adam(
         beta_1=beta_1,
         beta_2=beta_2,
         epsilon=epsilon,

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from framework import random
-from framework.models.layers import Dropout, batch_norm, number_dropouts
+from framework.models.layers import BatchNorm, Dropout, batch_norm, number_dropouts
 from framework.random import Draws
 
 
@@ -131,14 +131,77 @@ def test_dropout_survives_its_config():
     np.testing.assert_array_equal(dropped(ones, layer=layer), dropped(ones, 0.3))
 
 
-def test_batch_norm_is_that_of_keras_on_one_device():
-    inputs = tf.random.stateless_normal([16, 5], (0, 0)) * 3 + 2
-    ours, theirs = (
-        batch_norm(momentum=0.9),
-        keras.layers.BatchNormalization(momentum=0.9),
-    )
-    np.testing.assert_allclose(
-        ours(inputs, training=True), theirs(inputs, training=True), rtol=1e-3, atol=1e-5
-    )
-    for a, b in zip(ours.variables, theirs.variables, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+SHAPES = [(16, 5), (8, 6, 7, 5), (4, 3, 5)]
+
+
+def normalized(layer, inputs, steps=3):
+    """Returns outputs, gradients and variables after some training steps."""
+
+    @tf.function(autograph=False)
+    def step(inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs, training=True)
+            loss = tf.reduce_sum(tf.cast(outputs, tf.float32) ** 3)
+        weights = [variable.value for variable in layer.trainable_variables]
+        return outputs, tape.gradient(loss, [inputs, *weights])
+
+    for index in range(steps):
+        outputs, gradients = step(inputs * (index + 1.0))
+    tensors = [outputs, *gradients, *layer.variables, layer(inputs, training=False)]
+    return [tf.cast(tensor, tf.float32).numpy() for tensor in tensors]
+
+
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9, "epsilon": 1e-5}])
+@pytest.mark.parametrize("kept", [{}, {"scale": False}, {"center": False}])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_batch_norm_is_that_of_keras_on_one_device(shape, kept, options):
+    inputs = tf.random.stateless_normal(shape, (0, 0)) * 3 + 2
+    ours = normalized(batch_norm(**options, **kept), inputs)
+    theirs = normalized(keras.layers.BatchNormalization(**options, **kept), inputs)
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_a_frozen_batch_norm_does_not_learn():
+    inputs = tf.random.stateless_normal((8, 6, 7, 5), (0, 0)) * 3 + 2
+    layer = batch_norm()
+    layer.trainable = False
+    before = layer(inputs, training=False)
+    np.testing.assert_array_equal(layer(inputs, training=True), before)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_batch_norm_computes_in_the_precision_of_the_policy(policy):
+    inputs = tf.random.stateless_normal((8, 6, 7, 5), (0, 0)) * 3 + 2
+    found = batch_norm(dtype=policy)(inputs, training=True)
+    assert found.dtype == policy.removeprefix("mixed_")
+    whole = batch_norm()(inputs, training=True)
+    np.testing.assert_allclose(tf.cast(found, tf.float32), whole, atol=0.05)
+
+
+def test_batch_norm_survives_its_config():
+    config = batch_norm(momentum=0.9, epsilon=1e-4).get_config()
+    layer = BatchNorm.from_config(config)
+    assert (layer.momentum, layer.epsilon, layer.synchronized) == (0.9, 1e-4, True)
+
+
+def test_batch_norm_of_two_replicas_is_that_of_one(mirrored):
+    inputs = tf.random.stateless_normal((8, 6, 7, 5), (0, 0)) * 3 + 2
+    alone = batch_norm()
+    expected = alone(inputs, training=True)
+    with mirrored.scope():
+        shared = batch_norm()
+        shared.build(inputs.shape)
+
+    @tf.function(autograph=False)
+    def share():
+        context = tf.distribute.get_replica_context()
+        start = context.replica_id_in_sync_group * 4
+        return shared(inputs[start : start + 4], training=True)
+
+    found = mirrored.experimental_local_results(mirrored.run(share))
+    np.testing.assert_allclose(np.concatenate(found), expected, atol=1e-5)
+    for a, b in zip(shared.variables, alone.variables, strict=True):
+        np.testing.assert_allclose(a.numpy(), b, rtol=1e-5, atol=1e-6)
