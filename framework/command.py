@@ -11,17 +11,18 @@ from absl import app, flags
 from framework.errors import RunError, UsageError
 
 
-def run(main: Callable[[list[str]], None]) -> NoReturn:
+def run(main: Callable[[list[str]], int | None]) -> NoReturn:
     """Reads the command line, does what it says, and exits.
 
-    The exit code is 0, 2 if what was asked for cannot be done, or 1 if it failed.
+    The exit code is what `main` returns (None is 0), 2 if what was asked for cannot be
+    done, or 1 if it failed.
 
     Args:
         main: Gets what is left of the command line once flags are read.
     """
     app.define_help_flags()
     try:
-        main(flags.FLAGS(sys.argv)[1:])
+        code = main(flags.FLAGS(sys.argv)[1:])
     except SystemExit:
         # absl prints the help and leaves with 1, though nothing has failed.
         sys.exit(0)
@@ -29,7 +30,7 @@ def run(main: Callable[[list[str]], None]) -> NoReturn:
         _leave(2, problem)
     except (RunError, OSError) as problem:
         _leave(1, problem)
-    sys.exit(0)
+    sys.exit(code or 0)
 
 
 def _leave(code: int, problem: Exception) -> NoReturn:

@@ -42,6 +42,9 @@ MAY_IMPORT = {
     "run": LOWEST
     | {"augment", "config", "data", "history", "loop", "models", "parts", "report"}
     | {"workdir"},
+    "diagnose": LOWEST
+    | {"command", "config", "data", "history", "loop", "metrics", "parts", "random"}
+    | {"run", "spec", "workdir"},
     "main": LOWEST | {"config", "flags", "parts", "run"},
     "__init__": {"lazy"},
 }

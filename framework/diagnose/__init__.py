@@ -1,0 +1,1 @@
+"""Why is validation accuracy static, and what to do about it?"""

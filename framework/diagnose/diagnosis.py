@@ -1,0 +1,76 @@
+"""A whole diagnosis: the ruler, the gate, the data, the training; in this order."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from framework.diagnose import accuracy, data, process, ruler
+from framework.diagnose.detector import Measures, detect
+from framework.diagnose.finding import FORMAT, Finding
+from framework.diagnose.gate import Gate, gate
+from framework.diagnose.subject import Subject
+
+# Only of a curve that does not move does anybody ask why.
+_ASKED = ("static", "at_chance")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """What was found.
+
+    Attributes:
+        gate: What can be said of the curve.
+        findings: The confirmed ones first, by what they cost; at most one a cause.
+        measures: All that was measured.
+    """
+
+    gate: Gate
+    findings: tuple[Finding, ...]
+    measures: Measures
+
+    @property
+    def confirmed(self) -> tuple[Finding, ...]:
+        """The findings that are certain."""
+        return tuple(each for each in self.findings if each.status == "confirmed")
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns a JSON value."""
+        return {
+            "format": FORMAT,
+            "verdict": self.gate.verdict,
+            "gate": self.gate.as_json(),
+            "findings": [each.as_json() for each in self.findings],
+        }
+
+
+def diagnose(
+    subject: Subject,
+    budget: float = 0.0,
+    progress: Callable[[str], None] = lambda name: None,
+) -> Diagnosis:
+    """Returns why validation accuracy is static, if it is.
+
+    Args:
+        subject: What to look at.
+        budget: How much experiments may train, in units of the original training.
+        progress: Told what is being done.
+    """
+    epochs = budget * float(subject.rows[-1].get("epoch", 0.0)) if subject.rows else 0.0
+    measures = Measures()
+    progress("asking the model about all images")
+    measures |= accuracy.measure(subject)
+    found = detect(ruler.DETECTORS, subject, measures, epochs, progress)
+    curve = gate(subject.predictions, subject.num_classes, measures["clean/accuracy"])
+    measures |= {"gate": curve, "settings": dict(subject.settings)}
+    found += detect(data.DETECTORS, subject, measures, epochs, progress)
+    if curve.verdict in _ASKED:
+        found += detect(process.DETECTORS, subject, measures, epochs, progress)
+    return Diagnosis(curve, tuple(sorted(found, key=_weight)), measures)
+
+
+def _weight(finding: Finding) -> tuple[int, float]:
+    order = ("confirmed", "suspected", "unresolvable", "falsified")
+    cost = finding.cost.value if finding.cost else 0.0
+    return order.index(finding.status), -cost
