@@ -133,7 +133,7 @@ def test_windows_and_totals_are_means_over_what_was_trained_on(
     truth = {"accuracy": np.mean(found.rank == 0), "loss": np.mean(found.losses)}
     parts.loop(0, 3)
     assert parts.loop.take_window() == pytest.approx(truth, rel=1e-5)
-    assert parts.loop.take_window() == {"accuracy": 0.0, "loss": 0.0}
+    assert np.isnan(list(parts.loop.take_window().values())).all()
     parts.loop(3, 1)
     batch = parts.state.window["examples"].numpy()
     assert batch == 8
@@ -142,7 +142,7 @@ def test_windows_and_totals_are_means_over_what_was_trained_on(
     # Of both epochs.
     assert parts.state.totals["examples"].numpy() == 40
     assert parts.loop.take_totals() == pytest.approx(truth, rel=1e-5)
-    assert parts.loop.take_totals() == {"accuracy": 0.0, "loss": 0.0}
+    assert np.isnan(list(parts.loop.take_totals().values())).all()
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
