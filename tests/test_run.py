@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -126,25 +124,6 @@ def test_goes_on_where_it_was_broken_off(tmp_path, unbroken, monkeypatch, at, be
     assert text(config, "metrics.jsonl") == text(unbroken, "metrics.jsonl")
     first, second = weights(unbroken), weights(config)
     assert all(np.array_equal(first[name], second[name]) for name in first)
-
-
-def test_a_killed_process_goes_on_where_it_was(tmp_path, unbroken):
-    config = small(tmp_path)
-    flags = run_lib.workdir.flags.flagfile(config)
-    (tmp_path / "flags.txt").write_text(flags)
-    command = [sys.executable, "-m", "experiments.train"]
-    command += [f"--flagfile={tmp_path / 'flags.txt'}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout:
-            if line.startswith("epoch       1"):
-                process.kill()
-    subprocess.run(command, check=True, capture_output=True)
-    rows = [json.loads(line) for line in text(config, "metrics.jsonl").splitlines()]
-    expected = text(unbroken, "metrics.jsonl").splitlines()
-    assert [row["step"] for row in rows] == [11, 22, 33]
-    # This process divides its CPU in two, the other one does not.
-    for row, line in zip(rows, expected, strict=True):
-        assert row == pytest.approx(json.loads(line), rel=1e-5, nan_ok=True)
 
 
 @pytest.mark.parametrize(
