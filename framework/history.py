@@ -74,11 +74,6 @@ class History:
         steps = [row["step"] for row in self._ranked(name)]
         return [step for step in steps if until is None or step <= until]
 
-    def is_best(self, step: int, name: str) -> bool:
-        """Returns whether the evaluation after so many steps is the best so far."""
-        best = self.best(name)
-        return best is not None and best["step"] == step
-
     def _ranked(self, name: str) -> list[Row]:
         rows = [row for row in self.rows if np.isfinite(row.get(name, np.nan))]
         return sorted(rows, key=lambda row: -direction(name) * row[name])

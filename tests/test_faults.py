@@ -135,21 +135,21 @@ def test_killed_while_compiling_evaluating_and_saving(tmp_path, process):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
-def test_killed_again_and_again_at_random_moments(tmp_path, process, seed):
-    config, kills = small(tmp_path), 0
-    generator = np.random.default_rng(seed)
-    while True:
-        place = int(generator.integers(1, len(process[1])))
-        if kills >= 8:
-            place = 0
-        done = start(config, signal.SIGKILL, 1, "any", place)
-        if done.returncode == 0:
-            break
-        assert done.returncode == -signal.SIGKILL
-        kills += 1
-    print(f"{kills} kills survived")
-    assert_same_run(config, process[0])
+def test_killed_at_random_moments(tmp_path, process):
+    generator, kills, runs = np.random.default_rng(0), 0, 0
+    while kills < 24:
+        (tmp_path / str(runs)).mkdir()
+        config = small(tmp_path / str(runs))
+        code = -signal.SIGKILL
+        while code:
+            # Early moments as often as late ones, of which there are more.
+            place = int(len(process[1]) ** generator.uniform())
+            code = start(config, signal.SIGKILL, 1, "any", place).returncode
+            assert code in (0, -signal.SIGKILL)
+            kills += code != 0
+        assert_same_run(config, process[0])
+        runs += 1
+    print(f"{kills} kills survived in {runs} runs")
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from framework.data.dataset import Split
 from framework.errors import RunError
 from framework.history import History
 from framework.loop.checkpoint import Checkpoints
@@ -91,57 +92,60 @@ def explain(
         _replay(step, state, loop, history, checkpoints, monitor)
     rows = loop.feed.rows(step)
     split = loop.feed.batches.split.take(rows).in_memory(lambda done, total: None)
-    origin, examples = Origin(), np.ones(len(rows), bool)
-    size = len(rows) // loop.feed.parts
-    for start in range(0, len(rows), size):
-        part = _part(loop, step, split.images, split.labels, slice(start, start + size))
-        origin = find(state, loop.objective, part)
-        if origin.what:
-            examples[:] = False
-            examples[start : start + size] = (
-                True if origin.examples is None else origin.examples
-            )
-            break
     path = workdir / f"nonfinite-step-{step + 1:08d}.npz"
     np.savez(
         path, images=split.images, labels=split.labels, indices=rows, step=step + 1
     )
-    what = origin.what or "of one device alone, all of it is finite"
+    what, guilty = _find_in_batch(state, loop, step, split)
     return RunError(
         f"in step {step + 1} numbers are no longer finite: {what}; examples "
-        f"{_named(rows[examples])} of the training split; its batch is in {path}; "
+        f"{_named(rows[guilty])} of the training split; its batch is in {path}; "
         f"{_REMEDY}"
     )
 
 
+def _find_in_batch(
+    state: TrainState, loop: TrainLoop, step: int, batch: Split
+) -> tuple[str, np.ndarray]:
+    """Returns what in a step is not finite first, and of which rows: bool [B]."""
+    guilty = np.zeros(len(batch), bool)
+    size = len(batch) // loop.feed.parts
+    for start in range(0, len(batch), size):
+        mine = slice(start, start + size)
+        part = _part(loop, step, batch, mine)
+        origin = find(state, loop.objective, part)
+        if origin.what:
+            guilty[mine] = True if origin.examples is None else origin.examples
+            return origin.what, guilty
+    return "the weights, which the optimizer's update made so", ~guilty
+
+
 def find(state: TrainState, objective: Objective, rows: Rows) -> Origin:
-    """Returns what in a step on some rows is not finite first, done op by op."""
-    origin, gradients, sums = Origin(), [], {}
+    """Returns what is not finite first in a loss and its gradient, done op by op."""
+    origin, seen = Origin(), rows.images
+    augment, normalize = objective.augment, objective.normalize
 
-    def work() -> None:
-        watched = dataclasses.replace(
-            objective,
-            augment=objective.augment
-            and _watched(objective.augment, "augmentation", origin, rows.size),
-            normalize=_watched(
-                objective.normalize, "the scaling of pixels", origin, rows.size
-            ),
-        )
-        with _watched_layers(objective.model, origin, rows.size):
-            found, counts = watched.gradients(rows, state.weights, 1.0)
-        gradients[:] = found
-        sums.update(counts)
+    def augmented(*args, **kwargs):
+        nonlocal seen
+        seen = augment(*args, **kwargs)
+        return seen
 
-    operation = _operation(work)
-    work()
+    watched = dataclasses.replace(
+        objective,
+        augment=augment and _watched(augmented, "augmentation", origin, rows.size),
+        normalize=_watched(normalize, "the scaling of pixels", origin, rows.size),
+    )
+    with _watched_layers(objective.model, origin, rows.size):
+        gradients, sums = watched.gradients(rows, state.weights, 1.0)
+    # Augmentation is compiled by XLA, into which one cannot look.
+    after = dataclasses.replace(objective, augment=augment and (lambda *args: seen))
+    operation = _operation(lambda: after.gradients(rows, state.weights, 1.0))
     origin.see("the loss of logits that are finite", sums["loss"], rows.size)
     variables = state.model.trainable_variables
     # As they are computed: that of the last layer first.
     for variable, gradient in list(zip(variables, gradients, strict=True))[::-1]:
         origin.see(f"the gradient by {variable.path}", gradient, rows.size)
-    if not origin.what:
-        origin.what = "the weights, which the optimizer's update made so"
-    elif operation:
+    if origin.what and operation:
         origin.what += f" (operation {operation})"
     return origin
 
@@ -172,18 +176,16 @@ def _replay(
     return until
 
 
-def _part(
-    loop: TrainLoop, step: int, images: np.ndarray, labels: np.ndarray, mine: slice
-) -> Rows:
+def _part(loop: TrainLoop, step: int, batch: Split, mine: slice) -> Rows:
     """Returns some rows of the batch of a step, as one device has them."""
     index = step % loop.feed.per_epoch
-    real = min(loop.feed.size - index * len(labels), len(labels))
-    counted = np.arange(len(labels))[mine] < real
+    real = min(loop.feed.size - index * len(batch), len(batch))
+    counted = np.arange(len(batch))[mine] < real
     start = tf.constant(mine.start, tf.int64)
     draws = Draws(loop.seed, tf.constant(step, tf.int64), start, len(counted))
     return Rows(
-        tf.constant(images[mine]),
-        tf.constant(labels[mine].astype(np.int32)),
+        tf.constant(batch.images[mine]),
+        tf.constant(batch.labels[mine].astype(np.int32)),
         tf.constant(counted.astype(np.float32) / real),
         draws,
     )
