@@ -14,6 +14,7 @@ from framework import flags
 from framework import run as run_lib
 from framework.config import Config
 from framework.errors import RunError, Stopped, UsageError
+from framework.loop import stop
 from framework.parts import check
 
 # Of sysexits.h, EX_TEMPFAIL: try again later. A queue can be told to restart on it.
@@ -41,7 +42,8 @@ def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoR
     except UsageError as problem:
         _leave(2, problem)
     try:
-        run(config)
+        with stop.caught():
+            run(config)
     except UsageError as problem:
         _leave(2, problem)
     except OSError as problem:
@@ -55,6 +57,9 @@ def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoR
         sys.exit(_STOPPED)
     except KeyboardInterrupt:
         _leave(130, "interrupted; the same command goes on from the last checkpoint")
+    finally:
+        # The state is saved: a signal that comes now must not change the exit code.
+        stop.ignore()
     sys.exit(0)
 
 

@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "run": LOWEST
     | {"augment", "config", "data", "history", "loop", "models", "parts", "report"}
     | {"workdir"},
-    "main": LOWEST | {"config", "flags", "parts", "run"},
+    "main": LOWEST | {"config", "flags", "loop", "parts", "run"},
     "__init__": {"lazy"},
 }
 

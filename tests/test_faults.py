@@ -19,7 +19,6 @@ from tensorboard.util import tensor_util
 
 from framework import run as run_lib
 from framework.config import Config
-from framework.data.batches import MemoryBatches
 from framework.errors import RunError, Stopped, UsageError
 from framework.loop import archive
 from framework.loop.steps import Evaluator, TrainLoop
@@ -30,7 +29,7 @@ SMALL = Config(
     model="mlp(units=(8,), dropout=.3)",
     schedule="(warmup(10%) + cosine) * plateau('validation/loss', patience=1)",
     batch_size=128,
-    train_for="4ep",
+    train_for="3ep",
     log_every="4",
     checkpoint_every="7",
     keep_best=2,
@@ -218,12 +217,9 @@ def interrupt(monkeypatch, owner, name, place):
     ("owner", "name", "place"),
     [
         (TrainLoop, "_one", 1),
-        (TrainLoop, "__call__", 5),
         (TrainLoop, "probe", 4),
-        (MemoryBatches, "open", 6),
-        (Evaluator, "_one", 1),
         (Evaluator, "__call__", 2),
-        (Evaluator, "__call__", 12),
+        (Evaluator, "__call__", 9),
         (archive, "write", 3),
     ],
     ids=lambda value: str(value),
@@ -255,7 +251,7 @@ def test_stopped_again_and_again(tmp_path, unbroken, monkeypatch):
             break
         except Stopped:
             stops += 1
-    assert stops >= 8
+    assert stops >= 5
     assert_same_run(config, unbroken)
 
 
@@ -297,16 +293,13 @@ def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch):
 
 
 def test_a_truncated_checkpoint_is_passed_over(tmp_path, unbroken, caplog):
-    config = small(tmp_path, train_for="3ep")
+    config = small(tmp_path)
     run(config)
     latest = max(pathlib.Path(config.workdir).glob("checkpoints/*.npz"))
     os.truncate(latest, latest.stat().st_size // 2)
     run(config)
     assert f"{latest} cannot be read" in caplog.text
-    again = small(tmp_path / "again", train_for="3ep")
-    (tmp_path / "again").mkdir()
-    run(again)
-    assert_same_run(config, again)
+    assert_same_run(config, unbroken)
 
 
 def test_a_second_run_in_the_folder_is_refused(tmp_path):

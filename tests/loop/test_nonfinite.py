@@ -190,7 +190,7 @@ def test_a_run_whose_update_was_too_large_says_so(tmp_path, huge):
             tmp_path,
             dataclasses.replace(huge, train=huge.validation),
             learning_rate=100.0,
-            schedule="constant(4, factor=1e-5) + constant(1, factor=3e38) + constant(factor=1e-5)",
+            schedule="constant(4, 1e-5) + constant(1, 3e38) + constant(factor=1e-5)",
         )
 
 
