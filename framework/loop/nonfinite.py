@@ -122,29 +122,24 @@ def _find_in_batch(
 
 def find(state: TrainState, objective: Objective, rows: Rows) -> Origin:
     """Returns what is not finite first in a loss and its gradient, done op by op."""
-    origin, seen = Origin(), rows.images
-    augment, normalize = objective.augment, objective.normalize
-
-    def augmented(*args, **kwargs):
-        nonlocal seen
-        seen = augment(*args, **kwargs)
-        return seen
-
-    watched = dataclasses.replace(
-        objective,
-        augment=augment and _watched(augmented, "augmentation", origin, rows.size),
-        normalize=_watched(normalize, "the scaling of pixels", origin, rows.size),
-    )
-    with _watched_layers(objective.model, origin, rows.size):
-        gradients, sums = watched.gradients(rows, state.weights, 1.0)
+    origin, size = Origin(), rows.size
     # Augmentation is compiled by XLA, into which one cannot look.
-    after = dataclasses.replace(objective, augment=augment and (lambda *args: seen))
+    images, own = objective.seen(rows)
+    origin.see("the images of the data set", rows.images, size)
+    origin.see("what comes out of augmentation", images, size)
+    after = dataclasses.replace(objective, augment=_Done(images, own))
+    watched = dataclasses.replace(
+        after,
+        normalize=_watched(objective.normalize, "the scaling of pixels", origin, size),
+    )
+    with _watched_layers(objective.model, origin, size):
+        gradients, sums = watched.gradients(rows, state.weights, 1.0)
     operation = _operation(lambda: after.gradients(rows, state.weights, 1.0))
-    origin.see("the loss of logits that are finite", sums["loss"], rows.size)
+    origin.see("the loss of logits that are finite", sums["loss"], size)
     variables = state.model.trainable_variables
     # As they are computed: that of the last layer first.
     for variable, gradient in list(zip(variables, gradients, strict=True))[::-1]:
-        origin.see(f"the gradient by {variable.path}", gradient, rows.size)
+        origin.see(f"the gradient by {variable.path}", gradient, size)
     if origin.what and operation:
         origin.what += f" (operation {operation})"
     return origin
@@ -189,6 +184,26 @@ def _part(loop: TrainLoop, step: int, batch: Split, mine: slice) -> Rows:
         tf.constant(counted.astype(np.float32) / real),
         draws,
     )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Done:
+    """Stands for augmentation that has been done already."""
+
+    images: tf.Tensor
+    own: tf.Tensor | None
+
+    @property
+    def mixes(self) -> bool:
+        """Whether images have been mixed."""
+        return self.own is not None
+
+    def __call__(self, *args) -> tf.Tensor:
+        return self.images
+
+    def mix(self, *args) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the mixed images, and how much of each is its own."""
+        return self.images, self.own
 
 
 def _watched(

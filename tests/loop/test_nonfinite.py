@@ -59,11 +59,12 @@ def test_names_the_layer_the_operation_and_the_examples(build):
     assert "call" not in vars(layer)
 
 
+@pytest.mark.parametrize("augmentation", ["", "flip", "flip + mixup"])
 @pytest.mark.parametrize("value", [np.inf, np.nan])
-def test_names_the_example_that_was_bad_from_the_start(build, value):
-    parts = build(augmentation="flip")
+def test_names_the_example_that_was_bad_from_the_start(build, value, augmentation):
+    parts = build(augmentation=augmentation)
     found = find(parts.state, parts.objective, rows(parts, value=value))
-    assert found.what.startswith("what goes into augmentation")
+    assert found.what.startswith("the images of the data set")
     assert list(np.flatnonzero(found.examples)) == [2]
 
 
