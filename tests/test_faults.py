@@ -274,6 +274,16 @@ def test_a_disk_that_takes_no_more(tmp_path, unbroken, monkeypatch, code):
     assert_same_run(config, unbroken)
 
 
+def test_a_stop_that_could_not_be_saved_is_a_failure(tmp_path, monkeypatch):
+    def refused(path, step, values):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    interrupt(monkeypatch, TrainLoop, "probe", 1)
+    monkeypatch.setattr(archive, "write", refused)
+    with pytest.raises(OSError, match="No space left"):
+        run(small(tmp_path))
+
+
 def test_a_process_without_room_ends_in_one_line(tmp_path):
     config = small(tmp_path, model="mlp(units=(4096,))")
     done = start(config, limit=1 << 20)

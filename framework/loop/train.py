@@ -67,6 +67,7 @@ def train(
                 predictions = evaluations(stop.check)
             except Stopped:
                 checkpoints.save(step, history.ranked(plan.monitor))
+                checkpoints.wait()
                 raise
             metrics = {
                 "epoch": step / plan.steps_per_epoch,
@@ -83,7 +84,8 @@ def train(
         is_over = plan.is_over(step, history)
         if plan.saves(step) or is_over or stop.asked:
             checkpoints.save(step, history.ranked(plan.monitor))
-        if not is_over:
+        if stop.asked and not is_over:
+            checkpoints.wait()
             stop.check()
     checkpoints.wait()
     report.finished(step)

@@ -277,7 +277,7 @@ def test_a_signal_saves_and_leaves_after_the_call(tmp_path, at):
     fakes.signals = {at}
     with pytest.raises(Stopped, match="stopped by SIGTERM; the same command goes on"):
         fakes.train(steps_per_call=1)
-    assert fakes.events[-1] == ("saved", at)
+    assert fakes.events[-2:] == [("saved", at), ("waited",)]
     # An evaluation takes too long.
     assert list(fakes.history["step"]) == ([4] if at > 4 else [])
 
@@ -309,7 +309,7 @@ def test_an_evaluation_that_was_broken_off_is_made_up_for(tmp_path, step):
     fakes.signals = {"asked"}
     with pytest.raises(Stopped):
         fakes.train()
-    assert fakes.events[-1] == ("saved", step)
+    assert fakes.events[-2:] == [("saved", step), ("waited",)]
     again = Fakes(tmp_path / "broken", restored=step)
     events = again.train()
     assert events[:4] == [
