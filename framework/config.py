@@ -111,6 +111,13 @@ class Config:
     monitor: str = _field(
         "validation/accuracy", "The metric that says which evaluation is the best."
     )
+    on_nonfinite: str = _field(
+        "stop",
+        "When loss, gradient or weights are no longer finite: stop, and say where it "
+        "began; skip that update; or roll back to the last checkpoint, and go on "
+        "without the batches since then.",
+        choices=("stop", "skip", "rollback"),
+    )
     early_stopping: int = _field(
         0, "Stop after so many evaluations without a better one; 0 for never."
     )
@@ -139,6 +146,9 @@ class Config:
     keep_checkpoints: int = _field(
         3, "How many of the latest checkpoints to keep.", numbers=False
     )
+    keep_best: int = _field(
+        1, "How many of the best evaluations to keep the weights of.", numbers=False
+    )
     fresh: bool = _field(
         False, "Move what is in --workdir aside, and start anew.", numbers=False
     )
@@ -154,7 +164,7 @@ class Config:
         for name in ("dataset", "augment", "normalize", "optimizer", "schedule"):
             self._check_spec(name)
         self._require("learning_rate", self.learning_rate > 0, "positive")
-        for name in ("batch_size", "accumulate", "keep_checkpoints"):
+        for name in ("batch_size", "accumulate", "keep_checkpoints", "keep_best"):
             self._require(name, getattr(self, name) >= 1, "at least 1")
         for name in ("clip_norm", "early_stopping", "devices", "steps_per_call"):
             self._require(name, getattr(self, name) >= 0, "0 or more")

@@ -1,4 +1,4 @@
-"""The two ways in which a run can be refused, each told to the user in one line."""
+"""The ways in which a run can end before its time, each told in one line."""
 
 
 class UsageError(ValueError):
@@ -7,3 +7,10 @@ class UsageError(ValueError):
 
 class RunError(RuntimeError):
     """What was asked for failed: a file, a disk or the numbers are bad (exit 1)."""
+
+
+class Stopped(KeyboardInterrupt):
+    """The run was asked to stop by a signal, and goes on when started again (exit 75).
+
+    Like what Ctrl-C raises, it is not taken for a failure by `except Exception`.
+    """

@@ -33,6 +33,11 @@ class History:
         """Returns a metric over all evaluations: float64 [evaluations]."""
         return np.array([row.get(name, np.nan) for row in self.rows], np.float64)
 
+    @property
+    def last_step(self) -> int | None:
+        """After how many steps the last evaluation was; None before the first."""
+        return self.rows[-1]["step"] if self.rows else None
+
     def append(self, step: int, metrics: Mapping[str, float]) -> None:
         """Adds an evaluation, to the file as well."""
         row = {"step": step, **metrics}
@@ -58,13 +63,20 @@ class History:
 
         Of losses and errors the lowest is best, of all else the highest.
         """
-        rows = [row for row in self.rows if np.isfinite(row.get(name, np.nan))]
-        return max(rows, key=lambda row: direction(name) * row[name], default=None)
+        return next(iter(self._ranked(name)), None)
 
-    def is_best(self, step: int, name: str) -> bool:
-        """Returns whether the evaluation after so many steps is the best so far."""
-        best = self.best(name)
-        return best is not None and best["step"] == step
+    def ranked(self, name: str, until: int | None = None) -> list[int]:
+        """Returns the steps of the evaluations, that of the best first.
+
+        Those in which the metric is not finite are left out, and so are those after
+        the step `until`.
+        """
+        steps = [row["step"] for row in self._ranked(name)]
+        return [step for step in steps if until is None or step <= until]
+
+    def _ranked(self, name: str) -> list[Row]:
+        rows = [row for row in self.rows if np.isfinite(row.get(name, np.nan))]
+        return sorted(rows, key=lambda row: -direction(name) * row[name])
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -13,15 +13,21 @@ from absl import app
 from framework import flags
 from framework import run as run_lib
 from framework.config import Config
-from framework.errors import RunError, UsageError
+from framework.errors import RunError, Stopped, UsageError
+from framework.loop import stop
 from framework.parts import check
+
+# Of sysexits.h, EX_TEMPFAIL: try again later. A queue can be told to restart on it.
+_STOPPED = 75
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoReturn:
     """Runs an experiment from the command line, and exits.
 
-    The exit code is 0, 2 if what was asked for cannot be done, 1 if it failed, or 130
-    if it was interrupted.
+    The exit code is 0, 2 if what was asked for cannot be done, 1 if it failed, 75 if a
+    signal stopped it (SIGTERM, SIGINT or SIGUSR1) and the same command goes on where it
+    was, or 130 if a second Ctrl-C did not let it save.
 
     Args:
         defaults: What the flags are where they are not given.
@@ -36,7 +42,8 @@ def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoR
     except UsageError as problem:
         _leave(2, problem)
     try:
-        run(config)
+        with stop.caught():
+            run(config)
     except UsageError as problem:
         _leave(2, problem)
     except OSError as problem:
@@ -45,15 +52,21 @@ def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoR
         _leave(1, f"there is not enough memory: {problem}")
     except (RunError, tf.errors.OpError) as problem:
         _leave(1, problem)
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(_STOPPED)
     except KeyboardInterrupt:
         _leave(130, "interrupted; the same command goes on from the last checkpoint")
+    finally:
+        # The state is saved: a signal that comes now must not change the exit code.
+        stop.ignore()
     sys.exit(0)
 
 
 def _explained(problem: OSError, workdir: str) -> str:
     """Returns what the operating system said, and what to do about it."""
     what = f"{problem.strerror or problem}: {problem.filename or workdir}"
-    if problem.errno == errno.ENOSPC:
+    if problem.errno in _FULL:
         return (
             f"{what}; make room, and the same command goes on from the last checkpoint"
         )

@@ -30,17 +30,18 @@ from framework.data.examples import Examples, prepare
 from framework.data.feed import Feed
 from framework.durations import Duration
 from framework.errors import UsageError
+from framework.loop.evaluate import Evaluations, metric_names
 from framework.loop.plan import Plan
 from framework.loop.state import TrainState
 from framework.loop.step import Objective, Update
 from framework.loop.steps import Evaluator, TrainLoop
-from framework.loop.train import metric_names
-from framework.metrics import Predictions
 
 ModelFunction = Callable[[tuple[int, int, int], int], "keras.Model"]
 
 # At least so many images are evaluated at once: there are no gradients to hold.
 _EVALUATION_BATCH = 256
+# As often does `on_nonfinite="rollback"` go back before it gives up.
+_ROLLBACKS = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -69,8 +70,8 @@ class Parts:
         statistics = {f"normalize/{name}": value for name, value in scaling.items()}
         return {**self.state.variables(), **statistics}
 
-    def evaluations(self) -> dict[str, Callable[[], Predictions]]:
-        """Returns what to ask the model, by the prefix of the metrics."""
+    def evaluations(self) -> Evaluations:
+        """Returns what to ask the model."""
         examples, replicas = self.examples, self.strategy.num_replicas_in_sync
         size = max(self.objective.batch_size, _EVALUATION_BATCH)
         size = -(-size // replicas) * replicas
@@ -85,7 +86,7 @@ class Parts:
         }
         if not len(examples.dev):
             del asked["train_dev"]
-        return asked
+        return Evaluations(asked, examples.dataset.class_names)
 
 
 def check(config: Config, given: Collection[str] = ()) -> None:
@@ -153,7 +154,7 @@ def build(
     state = _state(config, plan, strategy, dataset, model)
     _check_metrics(config, state, examples)
     objective = _objective(config, state.model, examples, strategy)
-    update = Update(config.clip_norm, config.ema)
+    update = Update(config.clip_norm, config.ema, config.on_nonfinite == "skip")
     loop = TrainLoop(state, objective, update, feed, config.seed, config.jit)
     return Parts(strategy, examples, plan, state, objective, loop)
 
@@ -202,6 +203,7 @@ def _plan(config: Config, steps_per_epoch: int) -> Plan:
         steps_per_call=config.steps_per_call,
         monitor=config.monitor,
         early_stopping=config.early_stopping,
+        rollbacks=_ROLLBACKS if config.on_nonfinite == "rollback" else 0,
     )
 
 

@@ -15,7 +15,11 @@ from framework.augment.normalize import Normalizer
 from framework.config import Config
 from framework.data.dataset import Dataset
 from framework.history import History
+from framework.loop import nonfinite
+from framework.loop import stop as stop_lib
 from framework.loop.checkpoint import Checkpoints
+from framework.loop.nonfinite import NonFiniteError
+from framework.loop.stop import Stop
 from framework.loop.train import train
 from framework.parts import ModelFunction, Parts
 from framework.report import Reports, console
@@ -35,16 +39,18 @@ class Result:
             step, whichever step was the best.
         normalize: Scaling of pixels, which the model does not contain.
         checkpoints: Of the run.
+        monitor: The metric that says which evaluation is the best.
     """
 
     history: History
     model: keras.Model
     normalize: Normalizer
     checkpoints: Checkpoints
+    monitor: str
 
     def use_best(self) -> Result:
         """Gives the model the weights of the best evaluation, and returns itself."""
-        self.checkpoints.rewind(("model/",))
+        self.checkpoints.rewind(("model/",), self.history.ranked(self.monitor))
         return self
 
     def predict(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
@@ -98,16 +104,20 @@ def run(
     Raises:
         UsageError: The config cannot be done.
         RunError: It could be, but something failed.
+        Stopped: A signal asked to stop, and what it takes to go on is saved.
     """
     screen = console.console()
-    made = parts.build(config, model, dataset, console.reading(screen))
-    config = _named(config, made, model is not None, dataset is not None)
-    folder = workdir.prepare(config)
-    with workdir.locked(folder):
-        return _run(config, made, folder, screen)
+    with stop_lib.caught() as stop:
+        made = parts.build(config, model, dataset, console.reading(screen))
+        config = _named(config, made, model is not None, dataset is not None)
+        folder = workdir.prepare(config)
+        with workdir.locked(folder):
+            return _run(config, made, folder, screen, stop)
 
 
-def _run(config: Config, made: Parts, folder: Path, screen: Screen) -> Result:
+def _run(
+    config: Config, made: Parts, folder: Path, screen: Screen, stop: Stop
+) -> Result:
     """Trains in a folder that no other process is using."""
     plan, dataset = made.plan, made.examples.dataset
     history, checkpoints = _record(config, folder, made)
@@ -125,6 +135,8 @@ def _run(config: Config, made: Parts, folder: Path, screen: Screen) -> Result:
             made.objective.augment, made.examples.of_train.split, config.seed
         ),
     )
+    # From here on there is something to save before one stops.
+    stop.waits = True
     try:
         train(
             made.state,
@@ -135,17 +147,35 @@ def _run(config: Config, made: Parts, folder: Path, screen: Screen) -> Result:
             checkpoints,
             # The clock comes first, for the others read it.
             Reports([timing, lines, Files(folder, timing), board]),
-            dataset.class_names,
+            stop,
         )
+    except NonFiniteError as problem:
+        raise nonfinite.explain(
+            problem,
+            made.state,
+            made.loop,
+            history,
+            checkpoints,
+            config.monitor,
+            folder,
+        ) from None
     except tf.errors.OpError:
         # If it comes from a stream, it does not say from which file.
         for split in (dataset.train, dataset.validation):
             split.check()
         raise
     finally:
+        # Before the folder may be another's.
+        checkpoints.close()
         lines.stopped()
     lines.summary(history, config.workdir)
-    return Result(history, made.state.model, made.objective.normalize, checkpoints)
+    return Result(
+        history,
+        made.state.model,
+        made.objective.normalize,
+        checkpoints,
+        config.monitor,
+    )
 
 
 def _named(config: Config, made: Parts, model: bool, dataset: bool) -> Config:
@@ -169,6 +199,7 @@ def _record(config: Config, folder: Path, made: Parts) -> tuple[History, Checkpo
         folder / "best",
         made.variables(),
         config.keep_checkpoints,
+        config.keep_best,
     )
     checkpoints.check()
     # Only now is it certain that what is in the folder will be gone on with.

@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "diagnose": LOWEST
     | {"command", "config", "data", "history", "loop", "metrics", "parts", "random"}
     | {"run", "spec", "workdir"},
-    "main": LOWEST | {"config", "flags", "parts", "run"},
+    "main": LOWEST | {"config", "flags", "loop", "parts", "run"},
     "__init__": {"lazy"},
 }
 

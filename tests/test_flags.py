@@ -77,6 +77,7 @@ def test_stray_words_among_flags_are_refused():
 
 
 CHANGED = {
+    "on_nonfinite": "skip",
     "dataset": """folder("it's 5% o' flowers", size=64)""",
     "augment": 'rotate(20) + fill("#fff")',
     "model": "cnn(filters=(32, 64), padding='same')",

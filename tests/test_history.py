@@ -36,7 +36,8 @@ def test_a_new_history_is_empty(path):
     assert len(history) == 0
     assert history["validation/loss"].shape == (0,)
     assert history.best("validation/loss") is None
-    assert not history.is_best(0, "validation/loss")
+    assert history.ranked("validation/loss") == []
+    assert history.last_step is None
     assert not path.exists()
 
 
@@ -144,17 +145,21 @@ def test_best(path, name, values, best):
     history = filled(path, name, values)
     found = history.best(name)
     assert (found and found["step"]) == best
-    for step in (10, 20, 30, 40):
-        assert history.is_best(step, name) == (step == best)
+    assert history.ranked(name)[:1] == ([best] if best else [])
 
 
-def test_is_best_asks_for_the_best_so_far(path):
-    history = History(path)
-    asked = []
-    for step, value in [(10, NAN), (20, 0.5), (30, 0.5), (40, 0.6), (50, NAN)]:
-        history.append(step, {"validation/accuracy": value})
-        asked.append(history.is_best(step, "validation/accuracy"))
-    assert asked == [False, True, False, True, False]
+@pytest.mark.parametrize(
+    ("name", "until", "expected"),
+    [
+        ("validation/accuracy", None, [40, 20, 30, 60]),
+        ("validation/accuracy", 30, [20, 30]),
+        ("validation/loss", None, [60, 20, 30, 40]),
+    ],
+)
+def test_ranked_has_the_best_first_and_of_equals_the_first(path, name, until, expected):
+    history = filled(path, name, [NAN, 0.5, 0.5, 0.6, INF, 0.1])
+    assert history.last_step == 60
+    assert history.ranked(name, until) == expected
 
 
 def test_replace_text_leaves_the_old_text_if_it_fails(tmp_path, monkeypatch):

@@ -110,13 +110,13 @@ def test_goes_on_where_it_was_broken_off(tmp_path, unbroken, monkeypatch, at, be
     config = small(tmp_path, checkpoint_every="7")
     save = Checkpoints.save
 
-    def break_off(self, step):
+    def break_off(self, step, ranked):
         if not before:
-            save(self, step)
+            save(self, step, ranked)
         if step >= at:
             raise KeyboardInterrupt
         if before:
-            save(self, step)
+            save(self, step, ranked)
 
     monkeypatch.setattr(Checkpoints, "save", break_off)
     with pytest.raises(KeyboardInterrupt):
@@ -126,25 +126,6 @@ def test_goes_on_where_it_was_broken_off(tmp_path, unbroken, monkeypatch, at, be
     assert text(config, "metrics.jsonl") == text(unbroken, "metrics.jsonl")
     first, second = weights(unbroken), weights(config)
     assert all(np.array_equal(first[name], second[name]) for name in first)
-
-
-def test_a_killed_process_goes_on_where_it_was(tmp_path, unbroken):
-    config = small(tmp_path)
-    flags = run_lib.workdir.flags.flagfile(config)
-    (tmp_path / "flags.txt").write_text(flags)
-    command = [sys.executable, "-m", "experiments.train"]
-    command += [f"--flagfile={tmp_path / 'flags.txt'}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout:
-            if line.startswith("epoch       1"):
-                process.kill()
-    subprocess.run(command, check=True, capture_output=True)
-    rows = [json.loads(line) for line in text(config, "metrics.jsonl").splitlines()]
-    expected = text(unbroken, "metrics.jsonl").splitlines()
-    assert [row["step"] for row in rows] == [11, 22, 33]
-    # This process divides its CPU in two, the other one does not.
-    for row, line in zip(rows, expected, strict=True):
-        assert row == pytest.approx(json.loads(line), rel=1e-5, nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +230,7 @@ def test_stops_when_the_loss_is_no_number(tmp_path):
         batch_size=16,
         log_every="1",
     )
-    with pytest.raises(RunError, match="the training loss became nan shortly before"):
+    with pytest.raises(RunError, match="in step 2 numbers are no longer finite"):
         run(config)
 
 
@@ -366,7 +347,7 @@ def test_a_diverged_run_keeps_its_good_checkpoints(tmp_path):
         checkpoint_every="1",
         train_for="20ep",
     )
-    with pytest.raises(RunError, match="the training loss became"):
+    with pytest.raises(RunError, match="numbers are no longer finite"):
         run(config)
     assert all(np.isfinite(value).all() for value in weights(config).values())
 

@@ -51,8 +51,19 @@ class Feed:
         """
         epoch, index = divmod(step, self.per_epoch)
         if epoch != self._epoch:
-            rows = self._rows[order.permutation(self._seed, epoch, self.size)]
-            divided = padded(rows, self._batch_size)
-            self._handle = self.batches.open(divided, self.parts, index)
+            self._handle = self.batches.open(self._divided(epoch), self.parts, index)
             self._epoch = epoch
         return self._handle
+
+    def rows(self, step: int) -> np.ndarray:
+        """Returns which examples of the split are in the batch of a step: int [B]."""
+        epoch, index = divmod(step, self.per_epoch)
+        return self._divided(epoch)[index]
+
+    def reset(self) -> None:
+        """Lets `at` be asked for any step next."""
+        self._epoch = -1
+
+    def _divided(self, epoch: int) -> np.ndarray:
+        rows = self._rows[order.permutation(self._seed, epoch, self.size)]
+        return padded(rows, self._batch_size)

@@ -178,6 +178,8 @@ class Files:
 
     def _whole(self, index: int, image: np.ndarray | tf.errors.OpError) -> np.ndarray:
         """Returns an image, or refuses what is none."""
+        if isinstance(image, tf.errors.NotFoundError):
+            raise RunError(f"{self.paths[index]} is no longer there; put it back")
         if isinstance(image, tf.errors.OpError):
             raise RunError(
                 f"{self.paths[index]} {_reason(image)}; repair or delete it, or "

@@ -1,17 +1,10 @@
-"""Saves what a restart needs, so that it is whole or not there at all.
-
-A checkpoint is one .npz file: arrays by name, which numpy reads anywhere. It is written
-beside its place and moved there when it is complete; the zip format's checksums tell
-when a disk has spoilt it.
-"""
+"""Saves what a restart needs while training goes on, and goes on from there."""
 
 from __future__ import annotations
 
-import os
 import re
-import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent import futures
 from pathlib import Path
 
 import numpy as np
@@ -19,22 +12,31 @@ import tensorflow as tf
 from absl import logging
 
 from framework.errors import RunError
+from framework.loop import archive
+from framework.loop.archive import Values
 
-_MAY_BE_NEW = "schedule/"
+# What a checkpoint need not have: it then stays as it is at the start.
+_MAY_BE_NEW = ("schedule/", "nonfinite/")
 _MUST_MATCH = ("model/", "optimizer/", "ema/", "normalize/")
 _NAME = re.compile(r"step-(\d+)\.npz")
-# What reading a truncated or altered file can raise.
-_SPOILT = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, OSError)
 
 
 class Checkpoints:
-    """The checkpoints of a run.
+    """The checkpoints of a run, written by a thread of their own.
+
+    What is saved is copied at once; training goes on while it is written. Files come to
+    the disk in the order in which they were asked for. What goes wrong is raised by the
+    next call, or by `raise_failure`.
 
     Args:
         folder: Where they are.
-        best: Where the best one is.
+        best: Where the best ones are.
         variables: What is saved and restored, by name.
         keep: How many of the latest to keep.
+        keep_best: How many of the best to keep.
+
+    Attributes:
+        kept: What was last saved or restored, and after how many steps.
     """
 
     def __init__(
@@ -43,45 +45,88 @@ class Checkpoints:
         best: Path,
         variables: Mapping[str, tf.Variable],
         keep: int,
+        keep_best: int = 1,
     ):
         self._folder = folder
         self._best = best
         self._variables = variables
         self._keep = keep
+        self._keep_best = keep_best
+        self._writer = futures.ThreadPoolExecutor(1, "checkpoints")
+        self._writes: list[tuple[int, futures.Future]] = []
+        self.kept: tuple[int, Values] = (0, {})
         for place in (folder, best):
             place.mkdir(parents=True, exist_ok=True)
             for left_over in place.glob("*.tmp"):
                 left_over.unlink()
 
-    def save(self, step: int) -> None:
-        """Saves the variables after so many steps, and lets go of old checkpoints."""
-        write(self._folder / _name(step), self._variables, step)
-        for path in self._paths(self._folder)[: -self._keep]:
-            path.unlink()
-        # Until now a killed run would have gone on from before the newest best one.
-        for path in self._paths(self._best)[:-1]:
-            path.unlink()
+    def save(self, step: int, ranked: Sequence[int] = ()) -> None:
+        """Saves the variables after so many steps, and lets go of old checkpoints.
 
-    def save_best(self, step: int) -> None:
-        """Saves the variables after so many steps as the best so far."""
-        write(self._best / _name(step), self._variables, step)
+        Args:
+            step: How many steps.
+            ranked: The steps of all evaluations, that of the best first.
+        """
+        self.kept = step, self._values()
+        self._write(step, self._write_latest, *self.kept, tuple(ranked))
 
-    def rewind(self, prefixes: tuple[str, ...]) -> None:
+    def save_best(self, step: int, ranked: Sequence[int]) -> None:
+        """Saves the variables after so many steps if they are among the best so far."""
+        if step in ranked[: self._keep_best]:
+            path = self._best / _name(step)
+            self._write(step, archive.write, path, step, self._values())
+
+    def raise_failure(self) -> None:
+        """Raises what has gone wrong in writing; does not wait.
+
+        Raises:
+            OSError: The disk is full, or the like.
+        """
+        while self._writes and self._writes[0][1].done():
+            self._writes.pop(0)[1].result()
+
+    def wait(self) -> None:
+        """Waits until all is on the disk.
+
+        Raises:
+            OSError: It cannot be, for the disk is full, or the like.
+        """
+        while self._writes:
+            self._writes.pop(0)[1].result()
+
+    def close(self) -> None:
+        """Waits until all is on the disk, or has failed; nothing is saved after it."""
+        self._writer.shutdown()
+
+    def go_back(self) -> int:
+        """Sets the variables to what was last saved or restored.
+
+        Returns:
+            After how many steps that was.
+        """
+        step, values = self.kept
+        for name, variable in self._variables.items():
+            variable.assign(values[name])
+        return step
+
+    def rewind(self, prefixes: tuple[str, ...], ranked: Sequence[int]) -> None:
         """Sets some variables to what they were at the best evaluation, if any.
 
         Args:
             prefixes: How the names of those begin.
+            ranked: The steps of all evaluations, that of the best first.
 
         Raises:
             RunError: What was saved of it cannot be read.
         """
+        self.wait()
         variables = {
             name: variable
             for name, variable in self._variables.items()
             if name.startswith(prefixes)
         }
-        for path in self._paths(self._best)[-1:]:
-            values = read(path)
+        for path in self._by_rank(ranked)[:1]:
+            values = archive.read(path)
             chosen = {
                 name: values[name] for name in values if name.startswith(prefixes)
             }
@@ -119,19 +164,47 @@ class Checkpoints:
             path, values = latest
             assign(self._variables, values, path)
             step = int(values["step"])
+        self.kept = step, self._values()
         # Of a future that this run has not had.
         for path in self._paths(self._best):
             if _step(path) > step:
                 path.unlink()
         return step
 
-    def _latest(self) -> tuple[Path, dict[str, np.ndarray]] | None:
+    def _values(self) -> Values:
+        """Returns a copy of the variables in the host's memory."""
+        return {name: variable.numpy() for name, variable in self._variables.items()}
+
+    def _write(self, step: int, function: Callable[..., None], *args: object) -> None:
+        """Has the writer call a function, when those of earlier steps are done."""
+        if any(earlier != step for earlier, _ in self._writes):
+            self.wait()
+        self._writes.append((step, self._writer.submit(function, *args)))
+
+    def _write_latest(self, step: int, values: Values, ranked: Sequence[int]) -> None:
+        archive.write(self._folder / _name(step), step, values)
+        for path in self._paths(self._folder)[: -self._keep]:
+            path.unlink()
+        # Until now a killed run would have gone on from before the newest best ones.
+        for path in self._by_rank(ranked)[self._keep_best :]:
+            path.unlink()
+
+    def _by_rank(self, ranked: Sequence[int]) -> list[Path]:
+        """Returns the best ones, the very best first; of unknown rank the latest."""
+        places = {step: place for place, step in enumerate(ranked)}
+
+        def key(path: Path) -> tuple[int, int]:
+            return places.get(_step(path), len(places)), -_step(path)
+
+        return sorted(self._paths(self._best), key=key)
+
+    def _latest(self) -> tuple[Path, Values] | None:
         """Returns the latest checkpoint that can be read; None if there is none."""
         paths = self._paths(self._folder)
         for path in reversed(paths):
             try:
-                return path, _read(path)
-            except _SPOILT as problem:
+                return path, archive.load(path)
+            except archive.SPOILT as problem:
                 logging.warning(
                     "%s cannot be read (%s); passing it over", path, problem
                 )
@@ -154,32 +227,6 @@ def _name(step: int) -> str:
 
 def _step(path: Path) -> int:
     return int(_NAME.fullmatch(path.name)[1])
-
-
-def write(path: Path, variables: Mapping[str, tf.Variable], step: int) -> None:
-    """Writes a checkpoint that is complete as soon as it is there."""
-    temporary = path.with_name(path.name + ".tmp")
-    values = {name: variable.numpy() for name, variable in variables.items()}
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, step=np.int64(step), **values)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def read(path: Path) -> dict[str, np.ndarray]:
-    """Returns the arrays of a checkpoint by name, with its "step".
-
-    Raises:
-        RunError: It is not there, or cannot be read.
-    """
-    try:
-        return _read(path)
-    except _SPOILT as problem:
-        raise RunError(f"the checkpoint {path} cannot be read: {problem}") from None
 
 
 def assign(
@@ -227,9 +274,3 @@ def check(
                 f"{path} is of another model or optimizer: {name} should be "
                 f"{tuple(variable.shape)}, but there is {found}"
             )
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    # Of a spoilt file that it opened itself, numpy would leave the handle open.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}

@@ -31,6 +31,8 @@ class Plan:
         monitor: The metric that says which evaluation is the best.
         early_stopping: After how many evaluations without a better one to stop; 0
             for never.
+        rollbacks: How often a run whose numbers are no longer finite goes back to its
+            last checkpoint before it gives up.
     """
 
     total_steps: int
@@ -41,6 +43,7 @@ class Plan:
     steps_per_call: int = 0
     monitor: str = "validation/accuracy"
     early_stopping: int = 0
+    rollbacks: int = 0
 
     def logs(self, step: int) -> bool:
         """Returns whether to write to the log after so many steps."""
@@ -64,6 +67,10 @@ class Plan:
         )
         soonest = min(every - step % every for every in intervals)
         return min(step + soonest, self.total_steps)
+
+    def is_event(self, step: int) -> bool:
+        """Returns whether something is due, or an epoch ends, after so many steps."""
+        return self.next_event(step - 1) == step
 
     def is_over(self, step: int, history: History) -> bool:
         """Returns whether to stop after so many steps."""

@@ -13,6 +13,11 @@ from framework.schedules import LearningRate
 
 # What is added up over training steps, and its type.
 SUMS = {"examples": "int32", "correct": "int32", "loss": "float32"}
+# What goes back to the best weights when a controller of the schedule wants it.
+REWOUND = ("model/", "optimizer/", "ema/")
+# Updates left out so far and just now, and returns to the last checkpoint, because of
+# numbers that were not finite.
+_NONFINITE = ("skipped", "in_a_row", "rollbacks")
 
 
 class TrainState:
@@ -44,6 +49,7 @@ class TrainState:
         # Since the last line of the log, and since the last evaluation.
         self.window = {name: _variable(0, dtype) for name, dtype in SUMS.items()}
         self.totals = {name: _variable(0, dtype) for name, dtype in SUMS.items()}
+        self.nonfinite = {name: _variable(0, tf.int32) for name in _NONFINITE}
 
     @property
     def weights(self) -> list[tf.Variable]:
@@ -70,6 +76,7 @@ class TrainState:
             **_prefixed("noise", self.noise.variables),
             **_prefixed("window", self.window),
             **_prefixed("totals", self.totals),
+            **_prefixed("nonfinite", self.nonfinite),
         }
 
     def swap_ema(self) -> None:

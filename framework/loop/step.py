@@ -131,10 +131,12 @@ class Update:
     Attributes:
         clip_norm: The largest global norm of the gradient; 0 for any.
         ema_decay: Of the average of the weights; 0 for none.
+        skip: Whether to leave out an update of numbers that are not finite.
     """
 
     clip_norm: float = 0.0
     ema_decay: float = 0.0
+    skip: bool = False
 
 
 def train_step(
@@ -163,6 +165,8 @@ def train_step(
     """
     weights = state.weights
     scale = state.loss_scale.scale.read_value() if state.loss_scale else 1.0
+    # Batch norm's statistics change before anything is known of the gradients.
+    kept = [tf.identity(variable) for variable in _changed(state) if update.skip]
     gradients, sums, squares = _accumulated(gradients_of, parts, weights, scale)
     context = tf.distribute.get_replica_context()
     if probe and context.num_replicas_in_sync * len(parts) == 1:
@@ -176,6 +180,8 @@ def train_step(
         _apply(state, gradients, update)
     if update.ema_decay:
         _average(state, update.ema_decay, step)
+    if update.skip:
+        sums = _put_back_unless_finite(state, kept, gradients, sums)
     measured = {}
     if probe:
         after = [weight.read_value() for weight in weights]
@@ -268,6 +274,36 @@ def _update_if_finite(
         variable.assign(tf.where(finite, variable.read_value(), old))
     state.loss_scale.update(finite)
     return gradients
+
+
+def _changed(state: TrainState) -> list[tf.Variable]:
+    """Returns what a step changes, but for what it counts."""
+    variables = [*state.model.variables, *state.optimizer.variables]
+    return [variable.value for variable in variables] + state.ema
+
+
+def _put_back_unless_finite(
+    state: TrainState, kept: list[tf.Tensor], gradients: list[tf.Tensor], sums: Sums
+) -> Sums:
+    """Undoes a step whose numbers were not finite, and counts it.
+
+    Returns:
+        The sums; none of such a step.
+    """
+    context = tf.distribute.get_replica_context()
+    loss = context.all_reduce(tf.distribute.ReduceOp.SUM, sums["loss"])
+    # The gradients of float16 have been looked after: they may overflow now and then.
+    tested = [loss] if state.loss_scale else [loss, *gradients]
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(each)) for each in tested])
+    for variable, old in zip(_changed(state), kept, strict=True):
+        variable.assign(tf.where(finite, variable.read_value(), old))
+    skipped, in_a_row = (state.nonfinite[name] for name in ("skipped", "in_a_row"))
+    skipped.assign(skipped + tf.cast(~finite, tf.int32))
+    in_a_row.assign(tf.where(finite, 0, in_a_row + 1))
+    return {
+        name: tf.where(finite, value, tf.zeros_like(value))
+        for name, value in sums.items()
+    }
 
 
 def _average(state: TrainState, decay: float, step: tf.Tensor) -> None:

@@ -12,6 +12,8 @@ from framework import optimizers
 from framework.data.batches import Batches, Handle, padded
 from framework.data.feed import Feed
 from framework.loop import step as step_lib
+from framework.loop.evaluate import Check
+from framework.loop.plan import Pace
 from framework.loop.state import SUMS, TrainState
 from framework.metrics import Predictions
 from framework.random import Draws
@@ -29,6 +31,12 @@ class TrainLoop:
         feed: Where examples come from.
         seed: Of all draws.
         jit: Whether XLA compiles forward and backward pass.
+
+    Attributes:
+        objective: As given, and so are the next three.
+        update: How gradients become new weights.
+        feed: Where examples come from.
+        seed: Of all draws.
     """
 
     def __init__(
@@ -41,17 +49,18 @@ class TrainLoop:
         jit: bool = False,
     ):
         self._state = state
-        self._objective = objective
-        self._update = update
-        self._feed = feed
+        self.objective = objective
+        self.update = update
+        self.feed = feed
         self._batches = feed.batches
-        self._seed = seed
+        self.seed = seed
         self._gradients = objective.gradients
         if jit:
             self._gradients = _compiled(objective.gradients)
         self._many = tf.function(self._steps, autograph=False)
         self._probed = tf.function(self._probed_step, autograph=False)
         self._emptied = tf.function(self._empty_window, autograph=False)
+        self._finite = tf.function(self._all_finite, autograph=False)
 
     def __call__(self, step: int, count: int) -> None:
         """Trains on `count` batches that follow each other, all of one epoch.
@@ -60,7 +69,7 @@ class TrainLoop:
             step: The 0-based index of the first update.
             count: How many updates.
         """
-        self._many(self._feed.at(step), *self._place(step), tf.constant(count))
+        self._many(self.feed.at(step), *self._place(step), tf.constant(count))
 
     def probe(self, step: int) -> dict[str, float]:
         """Trains on one batch, and returns what was measured of this step.
@@ -68,12 +77,12 @@ class TrainLoop:
         Args:
             step: The 0-based index of the update.
         """
-        measured = self._probed(self._feed.at(step), *self._place(step))
+        measured = self._probed(self.feed.at(step), *self._place(step))
         return {name: float(value) for name, value in measured.items()}
 
-    def window(self) -> dict[str, float]:
-        """Returns the means over the steps since `take_window` was last called."""
-        return _means({name: sums.numpy() for name, sums in self._state.window.items()})
+    def is_finite(self) -> bool:
+        """Returns whether the weights are, and the losses since `take_window`."""
+        return bool(self._finite())
 
     def take_window(self) -> dict[str, float]:
         """Returns the means over the steps since this was last called."""
@@ -91,7 +100,7 @@ class TrainLoop:
 
     def _place(self, step: int) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the step and, within its epoch, the index of its batch."""
-        index = step % self._feed.per_epoch
+        index = step % self.feed.per_epoch
         return tf.constant(step, tf.int64), tf.constant(index, tf.int32)
 
     def _steps(
@@ -117,16 +126,16 @@ class TrainLoop:
             self._state.optimizer, self._state.learning_rate(step)
         )
 
-        batch_size = self._objective.batch_size
+        batch_size = self.objective.batch_size
         # How many of the batch's examples count: all, but in an epoch's last batch.
-        real = tf.minimum(self._feed.size - index * batch_size, batch_size)
+        real = tf.minimum(self.feed.size - index * batch_size, batch_size)
 
         def replica_step(share, step, real):
             return step_lib.train_step(
                 self._state,
                 self._gradients,
                 self._parts(share, step, real),
-                self._update,
+                self.update,
                 step,
                 probe,
             )
@@ -154,8 +163,8 @@ class TrainLoop:
     ) -> list[step_lib.Rows]:
         """Returns this replica's rows of a batch, part by part."""
         context = tf.distribute.get_replica_context()
-        replicas, parts = context.num_replicas_in_sync, self._feed.parts
-        size = self._objective.batch_size // (parts * replicas)
+        replicas, parts = context.num_replicas_in_sync, self.feed.parts
+        size = self.objective.batch_size // (parts * replicas)
         images, labels = self._batches.local(share, parts * size)
         rows = []
         for part in range(parts):
@@ -163,9 +172,18 @@ class TrainLoop:
             start = (part * replicas + context.replica_id_in_sync_group) * size
             counted = start + tf.range(size) < real
             weights = tf.cast(counted, tf.float32) / tf.cast(real, tf.float32)
-            draws = Draws(self._seed, step, tf.cast(start, tf.int64), size)
+            draws = Draws(self.seed, step, tf.cast(start, tf.int64), size)
             rows.append(step_lib.Rows(images[mine], labels[mine], weights, draws))
         return rows
+
+    def _all_finite(self) -> tf.Tensor:
+        model = [variable.value for variable in self._state.model.variables]
+        found = [
+            tf.reduce_all(tf.math.is_finite(variable.read_value()))
+            for variable in [self._state.window["loss"], *model]
+            if variable.dtype.is_floating
+        ]
+        return tf.reduce_all(found)
 
     def _empty_window(self) -> dict[str, tf.Tensor]:
         """Returns the sums of the window, adds them to the totals, and empties it."""
@@ -198,28 +216,40 @@ class Evaluator:
         self._objective = objective
         self._batches = batches
         self._batch_size = batch_size
+        self._pace = Pace()
         self._many = tf.function(self._steps, autograph=False)
         self._swapped = tf.function(state.swap_ema, autograph=False)
 
-    def __call__(self, rows: np.ndarray) -> Predictions:
+    def __call__(self, rows: np.ndarray, check: Check = lambda: None) -> Predictions:
         """Returns what the model says.
 
         Args:
             rows: int32 [N], which examples of the split.
+            check: Called every few seconds; what it raises breaks the evaluation off.
         """
         divided = padded(rows, self._batch_size)
         handle = self._batches.open(divided)
+        found, start = [], 0
         self._swapped()
         try:
-            found = self._many(handle, tf.constant(len(divided), tf.int32))
+            while start < len(divided):
+                check()
+                count = min(len(divided) - start, self._pace.limit)
+                with self._pace.timed(count):
+                    some = self._many(handle, tf.constant(start), tf.constant(count))
+                    found.append({name: some[name].numpy() for name in _FIELDS})
+                start += count
         finally:
             self._swapped()
         values = {
-            name: found[name].numpy().reshape(-1)[: len(rows)] for name in _FIELDS
+            name: np.concatenate([some[name].reshape(-1) for some in found])
+            for name in _FIELDS
         }
-        return Predictions(**values)
+        return Predictions(**{name: values[name][: len(rows)] for name in _FIELDS})
 
-    def _steps(self, handle: Handle, count: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _steps(
+        self, handle: Handle, start: tf.Tensor, count: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         types = {"confidence": tf.float32, "losses": tf.float32}
         arrays = tuple(
             tf.TensorArray(
@@ -229,7 +259,7 @@ class Evaluator:
         )
 
         def body(i, *arrays):
-            found = self._one(handle, i)
+            found = self._one(handle, start + i)
             return i + 1, *(
                 array.write(i, found[name])
                 for name, array in zip(_FIELDS, arrays, strict=True)
@@ -285,7 +315,8 @@ def _compiled(
 
 def _means(sums: dict[str, tf.Tensor]) -> dict[str, float]:
     values = {name: float(sums[name]) for name in SUMS}
-    examples = max(values["examples"], 1.0)
+    # Of no example there is no mean.
+    examples = values["examples"] or float("nan")
     return {
         "accuracy": values["correct"] / examples,
         "loss": values["loss"] / examples,

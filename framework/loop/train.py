@@ -2,119 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from absl import logging
 
-import numpy as np
-
-from framework.errors import RunError
+from framework.errors import Stopped
 from framework.history import History
 from framework.loop.checkpoint import Checkpoints
+from framework.loop.evaluate import Evaluations, prefixed
+from framework.loop.nonfinite import NonFiniteError
 from framework.loop.plan import Pace, Plan
-from framework.loop.state import TrainState
+from framework.loop.state import REWOUND, TrainState
 from framework.loop.steps import TrainLoop
-from framework.metrics import Predictions, summarize
+from framework.loop.stop import Stop
 from framework.report import Report
 
-# Of these the row of an evaluation holds every metric, of the others two.
-_IN_FULL = ("validation",)
-_IN_BRIEF = ("accuracy", "loss")
-# What goes back to the best when a controller of the schedule wants it.
-_REWOUND = ("model/", "optimizer/", "ema/")
+# So many skipped updates in a row are no bad batch, but a model that has diverged.
+_MOST_SKIPPED = 20
 
 
 def train(
     state: TrainState,
     loop: TrainLoop,
-    evaluations: Mapping[str, Callable[[], Predictions]],
+    evaluations: Evaluations,
     plan: Plan,
     history: History,
     checkpoints: Checkpoints,
     report: Report,
-    class_names: Sequence[str],
+    stop: Stop,
 ) -> None:
     """Trains until the plan is over, from the latest checkpoint on.
 
     Args:
         state: What training changes.
         loop: Does so many steps.
-        evaluations: What to ask the model, by the prefix of its metrics.
+        evaluations: What to ask the model.
         plan: When what happens.
         history: Gets the metrics of each evaluation.
         checkpoints: Where the state is saved.
         report: Is told what happens.
-        class_names: What the classes are called.
+        stop: Whether a signal has asked to stop.
 
     Raises:
-        RunError: The loss is no longer finite.
+        NonFiniteError: The loss or the weights are no longer finite.
+        Stopped: A signal has asked for it, and all is saved.
     """
     step = checkpoints.restore()
     history.cut_back(step)
     report.started(step)
+    stop.check()
     pace = Pace(plan.steps_per_call)
-    while not plan.is_over(step, history):
-        step, norms = _advance(loop, plan, pace, step, report)
-        if plan.logs(step):
-            window = _finite(loop.take_window(), step)
-            rates = {"learning_rate": state.rate(), **state.learning_rate.state()}
-            noise = state.noise.estimate()
-            report.logged(step, {**window, **norms, **noise, **rates})
+    # Where a signal broke an evaluation off, it is made up for.
+    owed = step > 0 and plan.evaluates(step) and history.last_step != step
+    while owed or not plan.is_over(step, history):
+        if not owed:
+            step, norms = _advance(loop, plan, pace, step, report, stop)
+            checkpoints.raise_failure()
+            if not loop.is_finite():
+                _go_back(state, plan, checkpoints, step, stop)
+            if plan.logs(step):
+                rates = {"learning_rate": state.rate(), **state.learning_rate.state()}
+                found = {**loop.take_window(), **norms, **state.noise.estimate()}
+                report.logged(step, {**found, **rates, **_skipped(state, step)})
         if plan.evaluates(step):
-            predictions = {name: ask() for name, ask in evaluations.items()}
+            try:
+                predictions = evaluations(stop.check)
+            except Stopped:
+                checkpoints.save(step, history.ranked(plan.monitor))
+                checkpoints.wait()
+                raise
             metrics = {
                 "epoch": step / plan.steps_per_epoch,
                 "learning_rate": state.rate(),
-                **_prefixed("train", {**loop.take_totals(), **state.noise.estimate()}),
-                **summaries(predictions, class_names),
+                **prefixed("train", {**loop.take_totals(), **state.noise.estimate()}),
+                **evaluations.summaries(predictions),
             }
             history.append(step, metrics)
             report.evaluated(step, metrics, predictions)
-            if history.is_best(step, plan.monitor):
-                checkpoints.save_best(step)
+            checkpoints.save_best(step, history.ranked(plan.monitor))
             if state.learning_rate.observe(step, metrics):
-                checkpoints.rewind(_REWOUND)
-        if plan.saves(step) or plan.is_over(step, history):
-            # Weights that are no numbers must not take the place of good ones.
-            _finite(loop.window(), step)
-            checkpoints.save(step)
+                checkpoints.rewind(REWOUND, history.ranked(plan.monitor))
+        owed = False
+        is_over = plan.is_over(step, history)
+        if plan.saves(step) or is_over or stop.asked:
+            checkpoints.save(step, history.ranked(plan.monitor))
+        if stop.asked and not is_over:
+            checkpoints.wait()
+            stop.check()
+    checkpoints.wait()
     report.finished(step)
 
 
-def summaries(
-    predictions: Mapping[str, Predictions], class_names: Sequence[str]
-) -> dict[str, float]:
-    """Returns the metrics of evaluations, each name with its evaluation's prefix."""
-    result = {}
-    for prefix, found in predictions.items():
-        metrics = summarize(found, class_names)
-        if prefix not in _IN_FULL:
-            metrics = {name: metrics[name] for name in _IN_BRIEF}
-        result |= _prefixed(prefix, metrics)
-    return result
-
-
-def metric_names(class_names: Sequence[str], has_dev: bool) -> list[str]:
-    """Returns the names of the metrics of an evaluation.
-
-    Args:
-        class_names: What the classes are called.
-        has_dev: Whether there are images held out of training.
-    """
-    nothing = np.zeros(1, np.int32)
-    example = Predictions(nothing, nothing, nothing, nothing, nothing)
-    prefixes = ["train_clean", *["train_dev"] * has_dev, "validation"]
-    found = summaries(dict.fromkeys(prefixes, example), class_names)
-    return [*_prefixed("train", dict.fromkeys(_IN_BRIEF, 0.0)), *found]
-
-
 def _advance(
-    loop: TrainLoop, plan: Plan, pace: Pace, step: int, report: Report
+    loop: TrainLoop, plan: Plan, pace: Pace, step: int, report: Report, stop: Stop
 ) -> tuple[int, dict[str, float]]:
-    """Trains until something is due.
+    """Trains until something is due, or a signal asks to stop.
 
     Returns:
         The steps done so far; and measurements of the last one, if it is to be logged.
     """
-    event = plan.next_event(step)
+    event, norms = plan.next_event(step), {}
     while step < event:
         count = min(event - step, pace.limit)
         # The step before a line of the log is measured, by a program of its own.
@@ -125,22 +110,44 @@ def _advance(
             norms = loop.probe(event - 1) if probed else {}
         step += count
         report.advanced(step, pace.seconds)
+        if stop.asked:
+            break
     return step, norms
 
 
-def _finite(metrics: dict[str, float], step: int) -> dict[str, float]:
-    """Returns the metrics of the last window.
+def _go_back(
+    state: TrainState, plan: Plan, checkpoints: Checkpoints, step: int, stop: Stop
+) -> None:
+    """Gives the model the weights of the last checkpoint, if that may be done.
+
+    The batches since then are left out: training goes on with the next one.
 
     Raises:
-        RunError: Their loss is NaN or infinite.
+        NonFiniteError: It may not, or not again.
     """
-    if not metrics["loss"] < float("inf"):
-        raise RunError(
-            f"the training loss became {metrics['loss']} shortly before step {step}; "
-            f"try a lower --learning_rate, or --clip_norm=1"
-        )
-    return metrics
+    count = state.nonfinite["rollbacks"]
+    number = int(count.numpy()) + 1
+    if number > plan.rollbacks:
+        raise NonFiniteError(step)
+    if not plan.is_event(step):
+        # An unbroken run would not have noticed here: leave, and notice where it would.
+        stop.check()
+    saved = checkpoints.go_back()
+    count.assign(number)
+    logging.warning(
+        "the loss or the weights are not finite at step %d: going on with the weights "
+        "of step %d, without the batches since then (time %d of at most %d)",
+        *(step, saved, number, plan.rollbacks),
+    )
 
 
-def _prefixed(prefix: str, metrics: Mapping[str, float]) -> dict[str, float]:
-    return {f"{prefix}/{name}": value for name, value in metrics.items()}
+def _skipped(state: TrainState, step: int) -> dict[str, float]:
+    """Returns how many updates were left out, if any were.
+
+    Raises:
+        NonFiniteError: It has become all of them.
+    """
+    counts = {name: int(value.numpy()) for name, value in state.nonfinite.items()}
+    if counts["in_a_row"] >= _MOST_SKIPPED:
+        raise NonFiniteError(step)
+    return {"skipped_steps": counts["skipped"]} if counts["skipped"] else {}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from framework.history import replace_text
 from framework.report.base import Report
 from framework.report.timing import Timing
 
@@ -33,6 +34,10 @@ class Files(Report):
         for path in self._folder.glob("step-*.npz"):
             if int(path.stem.removeprefix("step-")) > step:
                 path.unlink()
+        if self._path.exists():
+            lines = self._path.read_text().splitlines(keepends=True)
+            kept = [line for line in lines if _step(line) <= step]
+            replace_text(self._path, "".join(kept))
 
     def advanced(self, step, seconds):
         """See base class."""
@@ -71,3 +76,11 @@ class Files(Report):
         }
         with self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")
+
+
+def _step(line: str) -> float:
+    """Returns the step of a line of timing; infinity if a crash cut it off."""
+    try:
+        return json.loads(line)["step"]
+    except ValueError:
+        return float("inf")

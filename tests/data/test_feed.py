@@ -78,3 +78,13 @@ def test_each_epoch_and_each_seed_has_its_own_order():
 @pytest.mark.parametrize(("size", "expected"), [(4, 1), (5, 2), (8, 2), (9, 3)])
 def test_an_epoch_counts_a_ragged_batch(size, expected):
     assert feed(MemoryBatches, tf.distribute.get_strategy(), size).per_epoch == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_examples_of_a_step_can_be_asked_for_and_gone_back_to(kind, strategy):
+    some = feed(kind, strategy)
+    found = labels(some, range(5))
+    for step, batch in enumerate(found):
+        assert sorted(some.rows(step)) == sorted(batch)
+    some.reset()
+    np.testing.assert_array_equal(labels(some, range(1, 5)), found[1:])

@@ -2,13 +2,14 @@
 
 import errno
 import os
+import threading
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from framework.errors import RunError
-from framework.loop import checkpoint
+from framework.loop import archive
 from framework.loop.checkpoint import Checkpoints
 
 
@@ -22,10 +23,23 @@ def variables(value=0.0):
 
 @pytest.fixture
 def checkpoints(tmp_path):
-    def make(variables, keep=2):
-        return Checkpoints(tmp_path / "checkpoints", tmp_path / "best", variables, keep)
+    def make(variables, keep=2, keep_best=1, kind=Waiting):
+        folders = tmp_path / "checkpoints", tmp_path / "best"
+        return kind(*folders, variables, keep, keep_best)
 
     return make
+
+
+class Waiting(Checkpoints):
+    """Checkpoints that are on the disk when a call comes back."""
+
+    def save(self, step, ranked=()):
+        super().save(step, ranked)
+        self.wait()
+
+    def save_best(self, step, ranked=None):
+        super().save_best(step, [step] if ranked is None else ranked)
+        self.wait()
 
 
 def saved(folder):
@@ -96,7 +110,7 @@ def test_a_best_of_a_future_that_was_lost_is_forgotten(checkpoints, tmp_path):
     again = variables(0)
     other = checkpoints(again, keep=1)
     assert other.restore() == 20
-    other.rewind(("totals/",))
+    other.rewind(("totals/",), [10])
     assert again["totals/examples"].numpy() == 3
 
 
@@ -105,7 +119,7 @@ def test_the_best_is_kept_apart(checkpoints, tmp_path):
     some.save_best(10)
     some.save(20)
     some.save(30)
-    values = checkpoint.read(tmp_path / "best" / "step-00000010.npz")
+    values = archive.read(tmp_path / "best" / "step-00000010.npz")
     assert values["step"] == 10
     assert values["totals/examples"] == 3
     assert saved(tmp_path) == ["step-00000030.npz"]
@@ -169,7 +183,7 @@ def test_a_full_disk_leaves_what_there_was(checkpoints, tmp_path, monkeypatch, c
     assert [path.name for path in (tmp_path / "best").iterdir()] == [
         "step-00000010.npz"
     ]
-    assert checkpoint.read(tmp_path / "best" / "step-00000010.npz")["step"] == 10
+    assert archive.read(tmp_path / "best" / "step-00000010.npz")["step"] == 10
     assert some.restore() == 10
 
 
@@ -191,6 +205,154 @@ def test_other_files_are_left_alone(checkpoints, tmp_path):
     assert len(saved(tmp_path)) == 3
 
 
-def test_reading_what_is_not_there_is_told(tmp_path):
-    with pytest.raises(RunError, match=r"nowhere.npz cannot be read"):
-        checkpoint.read(tmp_path / "nowhere.npz")
+def best(folder):
+    return [int(path.stem[5:]) for path in sorted((folder / "best").iterdir())]
+
+
+@pytest.mark.parametrize(
+    ("keep_best", "expected"), [(1, [20]), (2, [20, 40]), (3, [20, 30, 40])]
+)
+def test_keeps_the_best(checkpoints, tmp_path, keep_best, expected):
+    values = {10: 0.1, 20: 0.9, 30: 0.5, 40: 0.7, 50: 0.2}
+    number = variables()
+    some = checkpoints(number, keep_best=keep_best)
+    for step in values:
+        number["totals/examples"].assign(step)
+        ranked = sorted((s for s in values if s <= step), key=lambda s: -values[s])
+        some.save_best(step, ranked)
+        some.save(step, ranked)
+    assert best(tmp_path) == expected
+    again = variables()
+    other = checkpoints(again, keep_best=keep_best)
+    assert other.restore() == 50
+    other.rewind(("totals/",), [20, 40, 30, 50, 10])
+    assert again["totals/examples"].numpy() == 20
+
+
+def test_what_has_no_rank_is_never_the_best(checkpoints, tmp_path):
+    some = checkpoints(variables())
+    some.save_best(10, [])
+    some.save(10, [])
+    assert best(tmp_path) == []
+    some.rewind(("model/",), [])
+
+
+def test_a_best_is_not_let_go_before_the_next_checkpoint(checkpoints, tmp_path):
+    some = checkpoints(variables())
+    some.save_best(10, [10])
+    some.save(10, [10])
+    some.save_best(20, [20, 10])
+    assert best(tmp_path) == [10, 20]
+    # Killed here: the evaluation of step 20 is forgotten.
+    checkpoints(variables()).restore()
+    assert best(tmp_path) == [10]
+
+
+@pytest.fixture
+def slow_disk(monkeypatch):
+    """Lets nothing come to the disk until it is told to."""
+    go, order, write = threading.Event(), [], archive.write
+
+    def late(path, step, values):
+        go.wait()
+        order.append(path.parent.name)
+        write(path, step, values)
+
+    monkeypatch.setattr(archive, "write", late)
+    yield go, order
+    go.set()
+
+
+def test_training_goes_on_while_a_checkpoint_is_written(
+    checkpoints, tmp_path, slow_disk
+):
+    go, order = slow_disk
+    number = variables(1)
+    some = checkpoints(number, kind=Checkpoints)
+    some.save_best(10, [10])
+    some.save(10, [10])
+    # What is saved is as it was then, and comes to the disk in its order.
+    number["totals/examples"].assign(2)
+    some.raise_failure()
+    assert not saved(tmp_path)
+    go.set()
+    some.wait()
+    assert order == ["best", "checkpoints"]
+    again = variables()
+    checkpoints(again).restore()
+    assert again["totals/examples"].numpy() == 1
+
+
+def test_one_step_is_written_at_a_time(checkpoints, tmp_path, slow_disk):
+    go, _ = slow_disk
+    some = checkpoints(variables(), kind=Checkpoints)
+    some.save(10)
+    second = threading.Thread(target=some.save, args=(20,))
+    second.start()
+    # It waits for the first.
+    assert second.is_alive()
+    go.set()
+    second.join()
+    some.wait()
+    assert len(saved(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("call", ["save", "save_best", "rewind", "wait"])
+def test_what_the_writer_could_not_do_is_raised(checkpoints, monkeypatch, call):
+    some = checkpoints(variables(), kind=Checkpoints)
+    monkeypatch.setattr(archive, "write", full)
+    some.save(10)
+    calls = {
+        "save": lambda: some.save(20),
+        "save_best": lambda: some.save_best(20, [20]),
+        "rewind": lambda: some.rewind(("model/",), []),
+        "wait": some.wait,
+    }
+    with pytest.raises(OSError, match="No space left"):
+        calls[call]()
+    some.close()
+
+
+def test_a_failure_is_raised_without_waiting(checkpoints, monkeypatch):
+    some = checkpoints(variables(), kind=Checkpoints)
+    monkeypatch.setattr(archive, "write", full)
+    some.save(10)
+    some.close()
+    with pytest.raises(OSError, match="No space left"):
+        some.raise_failure()
+    some.raise_failure()
+
+
+def test_goes_back_to_what_was_last_saved_or_restored(checkpoints):
+    number = variables(1)
+    some = checkpoints(number)
+    some.restore()
+    for step, value in ((0, 1), (10, 5)):
+        if step:
+            number["totals/examples"].assign(5)
+            some.save(step)
+        number["totals/examples"].assign(9)
+        assert some.go_back() == step
+        assert number["totals/examples"].numpy() == value
+
+
+def test_a_checkpoint_of_before_there_was_such_a_count_is_taken(checkpoints):
+    checkpoints(variables(1)).save(10)
+    found = variables() | {"nonfinite/skipped": tf.Variable(3)}
+    assert checkpoints(found).restore() == 10
+    assert found["nonfinite/skipped"].numpy() == 3
+
+
+def test_a_file_that_disappears_is_passed_over(checkpoints, tmp_path, monkeypatch):
+    some = checkpoints(variables(1))
+    some.save(10)
+    some.save(20)
+    load = archive.load
+
+    def gone(path):
+        if path.stem.endswith("20"):
+            path.unlink()
+        return load(path)
+
+    monkeypatch.setattr(archive, "load", gone)
+    assert some.restore() == 10

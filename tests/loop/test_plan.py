@@ -39,6 +39,11 @@ def test_events(changes, expected):
     assert found[-1] == plan(**changes).total_steps
 
 
+def test_is_event_where_something_is_due_or_an_epoch_ends():
+    found = [step for step in range(1, 48) if plan().is_event(step)]
+    assert found == [5, 8, 10, 15, 16, 20, 24, 25, 30, 32, 35, 40, 45, 47]
+
+
 def test_what_is_due():
     due = {
         name: [step for step in range(1, 48) if getattr(plan(), name)(step)]

@@ -1,12 +1,17 @@
 """Tests of framework/loop/train.py."""
 
+import signal
+
 import numpy as np
 import pytest
 
-from framework.errors import RunError
+from framework.errors import Stopped
 from framework.history import History
+from framework.loop.evaluate import Evaluations
+from framework.loop.nonfinite import NonFiniteError
 from framework.loop.plan import Plan
-from framework.loop.train import metric_names, summaries, train
+from framework.loop.stop import Stop
+from framework.loop.train import train
 from framework.metrics import Predictions
 
 NAMES = ("cat", "dog")
@@ -19,15 +24,33 @@ def predictions(right=2):
     return Predictions(labels, predicted, rank, np.full(4, 0.5), np.full(4, 0.7))
 
 
+class Number:
+    """A variable."""
+
+    value = 0
+
+    def numpy(self):
+        return self.value
+
+    def assign(self, value):
+        self.value = value
+
+
 class Fakes:
     """All that `train` is given, writing down in one list what it is asked."""
 
-    def __init__(self, folder, restored=0, loss=0.5, rights=()):
+    def __init__(self, folder, restored=0, bad=(), rights=()):
         self.events = []
+        self.stop = Stop()
+        self.stop.waits = True
+        self.signals = set()
+        self.bad = set(bad)
+        self.nonfinite = {name: Number() for name in ("in_a_row", "skipped")}
+        self.nonfinite["rollbacks"] = Number()
+        self.last_saved = restored
         self.rewinds = set()
         self.noise = self
         self.restored = restored
-        self.loss = loss
         self.rights = list(rights)
         self.history = History(folder / "metrics.jsonl")
         self.learning_rate = self
@@ -36,28 +59,39 @@ class Fakes:
     def train(self, **changes):
         intervals = {"log_every": 2, "evaluate_every": 4, "checkpoint_every": 4}
         plan = Plan(**({"total_steps": 8, "steps_per_epoch": 4} | intervals | changes))
-        evaluations = {"train_clean": predictions, "validation": self.evaluate}
-        train(self, self, evaluations, plan, self.history, self, self, NAMES)
+        asked = {"train_clean": lambda check: predictions(), "validation": self.ask}
+        evaluations = Evaluations(asked, NAMES)
+        train(self, self, evaluations, plan, self.history, self, self, self.stop)
         return [event for event in self.events if event[0] not in ("ran", "advanced")]
 
     # The compiled loop.
     def __call__(self, step, count):
         self.events.append(("ran", step, count))
+        for done in range(step + 1, step + count + 1):
+            self.signal(done)
 
     def probe(self, step):
-        self.events.append(("ran", step, 1))
+        self(step, 1)
         return {"gradient_norm": 1.0}
 
-    def window(self):
-        return {"loss": self.loss}
+    def is_finite(self):
+        trained = max(event[1] for event in self.events if event[0] == "advanced")
+        return trained not in self.bad
 
     def take_window(self):
-        return {"accuracy": 0.25, "loss": self.loss}
+        return {"accuracy": 0.25, "loss": 0.5}
 
     def take_totals(self):
         return {"accuracy": 0.25, "loss": 0.5}
 
-    def evaluate(self):
+    def signal(self, moment):
+        if moment in self.signals:
+            self.signals.remove(moment)
+            self.stop.receive(signal.SIGTERM)
+
+    def ask(self, check):
+        self.signal("asked")
+        check()
         self.events.append(("asked",))
         return predictions(self.rights.pop(0) if self.rights else 2)
 
@@ -73,22 +107,37 @@ class Fakes:
 
     def observe(self, step, metrics):
         self.events.append(("observed", metrics["validation/accuracy"]))
+        self.signal("observed")
         return step in self.rewinds
 
     # The checkpoints.
     def restore(self):
         return self.restored
 
-    def save(self, step):
+    def save(self, step, ranked):
+        assert list(ranked) == self.history.ranked("validation/accuracy")
+        self.last_saved = step
         # A restart must find the evaluation in the history.
         evaluated = [event[1] for event in self.events if event[0] == "evaluated"]
         assert {row["step"] for row in self.history.rows} >= set(evaluated)
         self.events.append(("saved", step))
 
-    def save_best(self, step):
-        self.events.append(("saved best", step))
+    def save_best(self, step, ranked):
+        if step == ranked[0]:
+            self.events.append(("saved best", step))
 
-    def rewind(self, prefixes):
+    def raise_failure(self):
+        pass
+
+    def wait(self):
+        self.events.append(("waited",))
+
+    def go_back(self):
+        self.events.append(("went back", self.last_saved))
+        return self.last_saved
+
+    def rewind(self, prefixes, ranked):
+        assert ranked
         assert not any("window/loss".startswith(prefix) for prefix in prefixes)
         self.events.append(("rewound",))
 
@@ -129,6 +178,7 @@ def test_everything_in_its_order(tmp_path):
         ("saved best", 8),
         ("observed", 0.75),
         ("saved", 8),
+        ("waited",),
         ("finished", 8),
     ]
 
@@ -136,11 +186,12 @@ def test_everything_in_its_order(tmp_path):
 def test_goes_back_to_the_best_before_it_saves(tmp_path):
     fakes = Fakes(tmp_path, rights=[3, 1])
     fakes.rewinds = {8}
-    assert fakes.train()[-5:] == [
+    assert fakes.train()[-6:] == [
         ("evaluated", 8),
         ("observed", 0.25),
         ("rewound",),
         ("saved", 8),
+        ("waited",),
         ("finished", 8),
     ]
 
@@ -192,16 +243,95 @@ def test_a_line_of_the_log_has_norms_and_rates(tmp_path):
     }
 
 
-@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_a_loss_that_is_not_finite_ends_the_run(tmp_path, loss):
-    fakes = Fakes(tmp_path, loss=loss)
-    with pytest.raises(
-        RunError, match=f"loss became {loss} shortly before step 2; try"
-    ):
+def test_numbers_that_are_not_finite_end_the_run(tmp_path):
+    fakes = Fakes(tmp_path, bad=[2])
+    with pytest.raises(NonFiniteError, match="no longer finite after step 2; try"):
         fakes.train()
     # Nothing of it is kept.
     assert not [e for e in fakes.events if e[0] in ("saved", "saved best", "logged")]
     assert not len(fakes.history)
+
+
+def test_goes_back_to_the_last_checkpoint_so_often(tmp_path):
+    fakes = Fakes(tmp_path, bad=[6, 12, 14])
+    with pytest.raises(NonFiniteError, match="after step 14"):
+        fakes.train(total_steps=16, rollbacks=2)
+    backs = [event[1] for event in fakes.events if event[0] == "went back"]
+    assert backs == [4, 8]
+    # Of step 12, good weights are saved.
+    assert ("saved", 12) in fakes.events
+
+
+def test_goes_back_only_where_an_unbroken_run_would(tmp_path):
+    fakes = Fakes(tmp_path, bad=[9])
+    fakes.signals = {9}
+    with pytest.raises(Stopped):
+        fakes.train(total_steps=16, rollbacks=2, steps_per_call=1)
+    assert not [event for event in fakes.events if event[0] == "went back"]
+    assert fakes.last_saved == 8
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4, 7])
+def test_a_signal_saves_and_leaves_after_the_call(tmp_path, at):
+    fakes = Fakes(tmp_path)
+    fakes.signals = {at}
+    with pytest.raises(Stopped, match="stopped by SIGTERM; the same command goes on"):
+        fakes.train(steps_per_call=1)
+    assert fakes.events[-2:] == [("saved", at), ("waited",)]
+    # An evaluation takes too long.
+    assert list(fakes.history["step"]) == ([4] if at > 4 else [])
+
+
+def test_a_signal_at_the_end_changes_nothing(tmp_path):
+    fakes = Fakes(tmp_path)
+    fakes.signals = {"observed"}
+    assert fakes.train(total_steps=4)[-1] == ("finished", 4)
+
+
+def test_a_signal_before_training_leaves_at_once(tmp_path):
+    fakes = Fakes(tmp_path, restored=4)
+    fakes.stop.receive(signal.SIGUSR1)
+    with pytest.raises(Stopped, match="SIGUSR1"):
+        fakes.train()
+    assert fakes.events == [("started", 4)]
+
+
+@pytest.mark.parametrize("step", [4, 8])
+def test_an_evaluation_that_was_broken_off_is_made_up_for(tmp_path, step):
+    for name in ("unbroken", "broken"):
+        (tmp_path / name).mkdir()
+    unbroken = Fakes(tmp_path / "unbroken")
+    unbroken.train()
+    fakes = Fakes(tmp_path / "broken")
+    if step == 8:
+        fakes.train(total_steps=4)
+    fakes = Fakes(tmp_path / "broken", restored=0 if step == 4 else 4)
+    fakes.signals = {"asked"}
+    with pytest.raises(Stopped):
+        fakes.train()
+    assert fakes.events[-2:] == [("saved", step), ("waited",)]
+    again = Fakes(tmp_path / "broken", restored=step)
+    events = again.train()
+    assert events[:4] == [
+        ("started", step),
+        ("asked",),
+        ("evaluated", step),
+        ("saved best", 4) if step == 4 else ("observed", 0.5),
+    ]
+    assert again.history.rows == unbroken.history.rows
+
+
+@pytest.mark.parametrize(("in_a_row", "ends"), [(0, False), (19, False), (20, True)])
+def test_skipped_updates_are_told_until_there_are_too_many(tmp_path, in_a_row, ends):
+    fakes = Fakes(tmp_path)
+    fakes.nonfinite["skipped"].value = 30
+    fakes.nonfinite["in_a_row"].value = in_a_row
+    if ends:
+        with pytest.raises(NonFiniteError):
+            fakes.train()
+    else:
+        fakes.train()
+        assert fakes.rows[2]["skipped_steps"] == 30
 
 
 def test_resuming_forgets_what_came_after(tmp_path):
@@ -223,7 +353,7 @@ def test_resuming_forgets_what_came_after(tmp_path):
 def test_a_finished_run_does_nothing_more(tmp_path):
     Fakes(tmp_path).train()
     again = Fakes(tmp_path, restored=8)
-    assert again.train() == [("started", 8), ("finished", 8)]
+    assert again.train() == [("started", 8), ("waited",), ("finished", 8)]
     assert len(again.history) == 2
 
 
@@ -237,15 +367,4 @@ def test_only_a_better_evaluation_is_the_best(tmp_path):
 def test_early_stopping_saves_where_it_stops(tmp_path):
     fakes = Fakes(tmp_path, rights=[3, 2, 2, 2])
     events = fakes.train(total_steps=100, checkpoint_every=100, early_stopping=2)
-    assert events[-2:] == [("saved", 12), ("finished", 12)]
-
-
-def test_metric_names_are_those_of_an_evaluation(tmp_path):
-    names = metric_names(NAMES, has_dev=False)
-    found = summaries(
-        {"train_clean": predictions(), "validation": predictions()}, NAMES
-    )
-    assert sorted(names) == sorted([*found, "train/accuracy", "train/loss"])
-    assert len(names) == len(set(names))
-    more = set(metric_names(NAMES, has_dev=True)) - set(names)
-    assert more == {"train_dev/accuracy", "train_dev/loss"}
+    assert events[-3:] == [("saved", 12), ("waited",), ("finished", 12)]

@@ -78,6 +78,20 @@ def test_what_the_clock_says_is_a_line_of_its_own(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("torn", ["", '{"step": 2'])
+def test_resuming_forgets_the_timing_of_what_came_after(tmp_path, torn):
+    files = Files(tmp_path, Clock())
+    files.started(0)
+    for step in (10, 20, 30):
+        evaluated(files, step)
+    with (tmp_path / "timing.jsonl").open("a") as file:
+        file.write(torn)
+    again = Files(tmp_path, Clock())
+    again.started(20)
+    evaluated(again, 30)
+    assert [line["step"] for line in timing(tmp_path)] == [10, 20, 30]
+
+
 def test_what_cannot_be_written_leaves_nothing_half_done(tmp_path, monkeypatch):
     def full(*args):
         raise OSError("No space left on device")

@@ -1,0 +1,82 @@
+"""Whether a run has been asked to stop: by a person, or by a queue.
+
+A signal comes at any moment, but only between two calls of the compiled loop is there a
+state that can be saved: until then it is taken note of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+from framework.errors import Stopped
+
+# What kill, Ctrl-C, and Slurm's --signal=USR1@60 send.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+
+class Stop:
+    """Takes note of signals that ask to stop.
+
+    Attributes:
+        waits: Whether somebody will `check`; until then a signal stops at once.
+    """
+
+    def __init__(self):
+        self.waits = False
+        self._name = ""
+
+    @property
+    def asked(self) -> bool:
+        """Whether there has been a signal."""
+        return bool(self._name)
+
+    def check(self) -> None:
+        """Stops if there has been a signal.
+
+        Raises:
+            Stopped: There has.
+        """
+        if self._name:
+            raise Stopped(
+                f"stopped by {self._name}; the same command goes on where it was"
+            )
+
+    def receive(self, number: int, frame: FrameType | None = None) -> None:
+        """Takes in a signal.
+
+        Raises:
+            KeyboardInterrupt: It is Ctrl-C, and not the first signal: somebody cannot
+                wait.
+            Stopped: There is nothing yet that would have to be saved.
+        """
+        if self._name and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._name = signal.Signals(number).name
+        if not self.waits:
+            self.check()
+
+
+@contextlib.contextmanager
+def caught() -> Iterator[Stop]:
+    """Lets signals that ask to stop be taken note of, until it is left."""
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        # Python lets only the main thread have them.
+        yield stop
+        return
+    before = {number: signal.signal(number, stop.receive) for number in SIGNALS}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def ignore() -> None:
+    """Lets no signal but Ctrl-C change how a process ends that has done its work."""
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,47 @@
+"""Tests of framework/loop/evaluate.py."""
+
+import numpy as np
+import pytest
+
+from framework.errors import Stopped
+from framework.loop.evaluate import Evaluations, metric_names, summaries
+from framework.metrics import Predictions
+
+NAMES = ("cat", "dog")
+
+
+def predictions():
+    labels = np.array([0, 1, 0, 1], np.int32)
+    return Predictions(labels, labels, 0 * labels, np.full(4, 0.5), np.full(4, 0.7))
+
+
+def test_each_question_is_asked_in_its_turn():
+    asked = []
+
+    def ask(name):
+        return lambda check: asked.append((name, check)) or predictions()
+
+    evaluations = Evaluations({name: ask(name) for name in ("a", "b")}, NAMES)
+    found = evaluations(print)
+    assert asked == [("a", print), ("b", print)]
+    assert evaluations.summaries(found) == summaries(found, NAMES)
+
+
+def test_what_the_check_raises_breaks_it_off():
+    def check():
+        raise Stopped
+
+    evaluations = Evaluations({"a": lambda check: check()}, NAMES)
+    with pytest.raises(Stopped):
+        evaluations(check)
+
+
+def test_metric_names_are_those_of_an_evaluation():
+    names = metric_names(NAMES, has_dev=False)
+    found = summaries(
+        {"train_clean": predictions(), "validation": predictions()}, NAMES
+    )
+    assert sorted(names) == sorted([*found, "train/accuracy", "train/loss"])
+    assert len(names) == len(set(names))
+    more = set(metric_names(NAMES, has_dev=True)) - set(names)
+    assert more == {"train_dev/accuracy", "train_dev/loss"}

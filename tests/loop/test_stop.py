@@ -1,0 +1,74 @@
+"""Tests of framework/loop/stop.py."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from framework.errors import Stopped
+from framework.loop import stop as stop_lib
+from framework.loop.stop import SIGNALS, Stop
+
+NAMES = [number.name for number in SIGNALS]
+
+
+def send(number):
+    os.kill(os.getpid(), number)
+
+
+def test_nothing_asked_nothing_done():
+    stop = Stop()
+    stop.check()
+    assert not stop.asked
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=NAMES)
+def test_a_signal_is_taken_note_of_until_somebody_checks(number):
+    with stop_lib.caught() as stop:
+        stop.waits = True
+        send(number)
+        assert stop.asked
+        with pytest.raises(Stopped, match=f"stopped by {number.name}"):
+            stop.check()
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=NAMES)
+def test_where_there_is_nothing_to_save_it_stops_at_once(number):
+    with pytest.raises(Stopped), stop_lib.caught():
+        send(number)
+
+
+@pytest.mark.parametrize("first", SIGNALS, ids=NAMES)
+def test_a_second_ctrl_c_does_not_wait(first):
+    with stop_lib.caught() as stop:
+        stop.waits = True
+        send(first)
+        send(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt) as raised:
+            send(signal.SIGINT)
+    assert raised.type is KeyboardInterrupt
+
+
+def test_signals_are_then_as_they_were():
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with stop_lib.caught():
+        assert [signal.getsignal(number) for number in SIGNALS] != before
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_stopping_is_no_failure_that_code_in_between_may_catch():
+    assert not issubclass(Stopped, Exception)
+
+
+def test_another_thread_has_no_signals():
+    found = []
+
+    def work():
+        with stop_lib.caught() as stop:
+            found.append(stop.asked)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [False]

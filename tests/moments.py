@@ -1,0 +1,80 @@
+"""Trains as experiments.train does, and sends itself signals at a chosen moment.
+
+    python tests/moments.py SIGNAL TIMES NAME NUMBER --flags...
+
+At the NUMBER-th moment of this NAME (or of "any"), from 1, the process gets the SIGNAL
+so many TIMES. Each moment that comes is told on stderr by its name.
+"""
+
+import os
+import signal
+import sys
+
+import numpy as np
+
+from experiments.train import CONFIG
+from framework.data.batches import MemoryBatches
+from framework.history import History
+from framework.loop.checkpoint import Checkpoints
+from framework.loop.steps import Evaluator, TrainLoop
+from framework.main import main
+from framework.report.tensorboard import TensorBoard
+
+# What is about to be done at a moment, and what its moments are called.
+MOMENTS = (
+    # These run while TensorFlow traces a step, the others each time.
+    (TrainLoop, "_one", "compile"),
+    (Evaluator, "_one", "compile evaluation"),
+    (TrainLoop, "__call__", "train"),
+    (TrainLoop, "probe", "probe"),
+    (MemoryBatches, "open", "epoch"),
+    (History, "append", "record"),
+    (TensorBoard, "logged", "log"),
+    (TensorBoard, "evaluated", "draw"),
+    (Checkpoints, "save", "save"),
+    (Checkpoints, "rewind", "rewind"),
+    # One for each array of a checkpoint, in the middle of its file.
+    (np.lib.format, "write_array", "write"),
+    (os, "fsync", "sync"),
+    (os, "replace", "put in place"),
+    (os, "unlink", "let go"),
+)
+
+
+def watch(owner, name, moment, reached):
+    function = getattr(owner, name)
+
+    def call(*args, **kwargs):
+        reached(moment)
+        return function(*args, **kwargs)
+
+    setattr(owner, name, call)
+
+
+def watch_all(number, times, chosen, place):
+    count = 0
+
+    def reached(moment):
+        nonlocal count
+        # In one piece: there are two threads.
+        os.write(2, f"moment {moment}\n".encode())
+        count += chosen in ("any", moment)
+        if count == place and chosen in ("any", moment):
+            for _ in range(times):
+                os.kill(os.getpid(), number)
+
+    evaluate = Evaluator.__call__
+
+    def evaluated(self, rows, check):
+        return evaluate(self, rows, lambda: (reached("evaluate"), check()))
+
+    Evaluator.__call__ = evaluated
+    for owner, name, moment in MOMENTS:
+        watch(owner, name, moment, reached)
+
+
+if __name__ == "__main__":
+    name, times, chosen, place = sys.argv[1:5]
+    del sys.argv[1:5]
+    watch_all(signal.Signals[name], int(times), chosen, int(place))
+    main(CONFIG)

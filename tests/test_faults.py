@@ -1,0 +1,368 @@
+"""Tests that nothing is lost, whatever ends a run and whenever it does."""
+
+import dataclasses
+import errno
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.plugin_event_accumulator import (
+    EventAccumulator,
+)
+from tensorboard.util import tensor_util
+
+from framework import run as run_lib
+from framework.config import Config
+from framework.errors import RunError, Stopped, UsageError
+from framework.loop import archive
+from framework.loop.steps import Evaluator, TrainLoop
+from framework.run import run
+
+MOMENTS = pathlib.Path(__file__).with_name("moments.py")
+SMALL = Config(
+    model="mlp(units=(8,), dropout=.3)",
+    schedule="(warmup(10%) + cosine) * plateau('validation/loss', patience=1)",
+    batch_size=128,
+    train_for="3ep",
+    log_every="4",
+    checkpoint_every="7",
+    keep_best=2,
+)
+
+
+def small(folder, **changes):
+    return dataclasses.replace(SMALL, **{"workdir": str(folder / "run"), **changes})
+
+
+def arrays(folder):
+    """Returns all arrays of the latest checkpoint and of the best ones."""
+    paths = [max(folder.glob("checkpoints/*.npz")), *folder.glob("best/*.npz")]
+    return {
+        f"{path.relative_to(folder)}/{name}": value
+        for path in paths
+        for name, value in archive.read(path).items()
+    }
+
+
+def curves(folder):
+    """Returns what TensorBoard shows: the points of each curve, but for the speed."""
+    found = {}
+    for part in ("train", "validation"):
+        accumulator = EventAccumulator(str(folder / part), size_guidance={"tensors": 0})
+        accumulator.Reload()
+        for tag in accumulator.PluginTagToContent("scalars"):
+            if tag != "images_per_second":
+                found[f"{part}/{tag}"] = [
+                    (event.step, tensor_util.make_ndarray(event.tensor_proto).item())
+                    for event in accumulator.Tensors(tag)
+                ]
+    return found
+
+
+def assert_same_run(config, expected):
+    """Compares two runs to the last bit."""
+    found, expected = (pathlib.Path(each.workdir) for each in (config, expected))
+    metrics = [folder / "metrics.jsonl" for folder in (found, expected)]
+    assert metrics[0].read_text() == metrics[1].read_text()
+    one, other = arrays(found), arrays(expected)
+    assert one.keys() == other.keys()
+    for name, value in other.items():
+        np.testing.assert_array_equal(one[name], value, err_msg=name)
+    assert repr(curves(found)) == repr(curves(expected))
+    lines = [len((each / "timing.jsonl").read_text().splitlines())
+             for each in (found, expected)]  # fmt: skip
+    assert lines[0] == lines[1]
+    assert not list(found.rglob("*.tmp"))
+
+
+def start(config, number=signal.SIGKILL, times=0, moment="any", place=0, limit=None):
+    """Runs a process that gets a signal at a moment; returns it when it has ended."""
+    flags = run_lib.workdir.flags.flagfile(config).splitlines()
+    signals = [signal.Signals(number).name, times, moment, place]
+    command = [sys.executable, str(MOMENTS), *map(str, signals), *flags]
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    root = MOMENTS.parent.parent
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        preexec_fn=limited if limit else None,
+    )
+
+
+def told(done):
+    """Returns what a process said on stderr, but for its moments."""
+    lines = done.stderr.splitlines()
+    return [line for line in lines if not line.startswith("moment ")]
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory):
+    """A run in a process of its own that nothing has broken, and its moments."""
+    config = small(tmp_path_factory.mktemp("process"))
+    done = start(config)
+    assert done.returncode == 0
+    return config, [line for line in done.stderr.splitlines() if line not in told(done)]
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """A run in this process that nothing has broken."""
+    config = small(tmp_path_factory.mktemp("unbroken"))
+    run(config)
+    return config
+
+
+def test_killed_while_compiling_evaluating_and_saving(tmp_path, process):
+    config = small(tmp_path)
+    for moment, place in (("compile", 1), ("evaluate", 5), ("write", 100)):
+        killed = start(config, signal.SIGKILL, 1, moment, place)
+        assert killed.returncode == -signal.SIGKILL, moment
+    assert start(config).returncode == 0
+    assert_same_run(config, process[0])
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments(tmp_path, process):
+    generator, kills, runs = np.random.default_rng(0), 0, 0
+    while kills < 24:
+        (tmp_path / str(runs)).mkdir()
+        config = small(tmp_path / str(runs))
+        code = -signal.SIGKILL
+        while code:
+            # Early moments as often as late ones, of which there are more.
+            place = int(len(process[1]) ** generator.uniform())
+            code = start(config, signal.SIGKILL, 1, "any", place).returncode
+            assert code in (0, -signal.SIGKILL)
+            kills += code != 0
+        assert_same_run(config, process[0])
+        runs += 1
+    print(f"{kills} kills survived in {runs} runs")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("moment", "place"),
+    [
+        ("compile", 1),
+        ("compile evaluation", 1),
+        ("epoch", 3),
+        ("evaluate", 2),
+        ("record", 2),
+        ("draw", 2),
+        ("write", 20),
+        ("sync", 4),
+        ("put in place", 6),
+        ("let go", 3),
+    ],
+)
+def test_killed_at_a_moment(tmp_path, process, moment, place):
+    config = small(tmp_path)
+    killed = start(config, signal.SIGKILL, 1, moment, place)
+    assert killed.returncode == -signal.SIGKILL
+    assert start(config).returncode == 0
+    assert_same_run(config, process[0])
+
+
+@pytest.mark.parametrize(
+    ("number", "times", "code", "message"),
+    [
+        (
+            signal.SIGTERM,
+            1,
+            75,
+            "stopped by SIGTERM; the same command goes on where it was",
+        ),
+        (
+            signal.SIGINT,
+            2,
+            130,
+            "error: interrupted; the same command goes on from the last checkpoint",
+        ),
+    ],
+)
+def test_a_stopped_process_has_a_code_of_its_own(
+    tmp_path, number, times, code, message
+):
+    done = start(small(tmp_path), number, times, "evaluate", 5)
+    assert done.returncode == code
+    assert told(done) == [message]
+
+
+def interrupt(monkeypatch, owner, name, place):
+    """Sends this process a signal when a function is called for the n-th time."""
+    function, calls = getattr(owner, name), []
+
+    def call(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == place:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, call)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "place"),
+    [
+        (TrainLoop, "_one", 1),
+        (TrainLoop, "probe", 4),
+        (Evaluator, "__call__", 2),
+        (Evaluator, "__call__", 9),
+        (archive, "write", 3),
+    ],
+    ids=lambda value: str(value),
+)
+def test_stopped_by_a_signal(tmp_path, unbroken, monkeypatch, owner, name, place):
+    config = small(tmp_path)
+    interrupt(monkeypatch, owner, name, place)
+    with pytest.raises(Stopped, match="stopped by SIGTERM"):
+        run(config)
+    monkeypatch.undo()
+    run(config)
+    assert_same_run(config, unbroken)
+
+
+def test_stopped_again_and_again(tmp_path, unbroken, monkeypatch):
+    config, stops = small(tmp_path), 0
+    is_finite, calls = TrainLoop.is_finite, []
+
+    def interrupted(self):
+        calls.append(1)
+        if len(calls) % 2 == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return is_finite(self)
+
+    monkeypatch.setattr(TrainLoop, "is_finite", interrupted)
+    while True:
+        try:
+            run(config)
+            break
+        except Stopped:
+            stops += 1
+    assert stops >= 5
+    assert_same_run(config, unbroken)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_takes_no_more(tmp_path, unbroken, monkeypatch, code):
+    config, write = small(tmp_path), archive.write
+
+    def refused(path, step, values):
+        if step >= 21:
+            raise OSError(code, os.strerror(code))
+        write(path, step, values)
+
+    monkeypatch.setattr(archive, "write", refused)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        run(config)
+    monkeypatch.undo()
+    saved = pathlib.Path(config.workdir).glob("checkpoints/*")
+    assert max(path.name for path in saved) == "step-00000014.npz"
+    run(config)
+    assert_same_run(config, unbroken)
+
+
+def test_a_stop_that_could_not_be_saved_is_a_failure(tmp_path, monkeypatch):
+    def refused(path, step, values):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    interrupt(monkeypatch, TrainLoop, "probe", 1)
+    monkeypatch.setattr(archive, "write", refused)
+    with pytest.raises(OSError, match="No space left"):
+        run(small(tmp_path))
+
+
+def test_a_process_without_room_ends_in_one_line(tmp_path):
+    config = small(tmp_path, model="mlp(units=(4096,))")
+    done = start(config, limit=1 << 20)
+    assert done.returncode == 1
+    assert len(told(done)) == 1
+    assert "make room, and the same command goes on" in told(done)[0]
+    assert not list(pathlib.Path(config.workdir).glob("checkpoints/*"))
+
+
+def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch):
+    def refused(self, *args, **kwargs):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(pathlib.Path, "mkdir", refused)
+    with pytest.raises(RunError, match="cannot be written to: Read-only file system"):
+        run(small(tmp_path))
+
+
+def test_a_truncated_checkpoint_is_passed_over(tmp_path, unbroken, caplog):
+    config = small(tmp_path)
+    run(config)
+    latest = max(pathlib.Path(config.workdir).glob("checkpoints/*.npz"))
+    os.truncate(latest, latest.stat().st_size // 2)
+    run(config)
+    assert f"{latest} cannot be read" in caplog.text
+    assert_same_run(config, unbroken)
+
+
+def test_a_second_run_in_the_folder_is_refused(tmp_path):
+    config = small(tmp_path, train_for="1ep")
+    run(config)
+    with (
+        run_lib.workdir.locked(pathlib.Path(config.workdir)),
+        pytest.raises(UsageError, match="another process is running in workdir"),
+    ):
+        run(config)
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """A folder of JPEG files of two classes."""
+    generator = np.random.default_rng(0)
+    for name, light in (("dark", 60), ("light", 200)):
+        (tmp_path / "photographs" / name).mkdir(parents=True)
+        for index in range(20):
+            pixels = generator.normal(light, 30, (8, 8, 3)).clip(0, 255)
+            path = tmp_path / "photographs" / name / f"{index:02}.jpg"
+            Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return tmp_path / "photographs"
+
+
+@pytest.mark.parametrize("fault", ["corrupt", "gone"])
+def test_a_file_that_goes_bad_in_the_middle_of_an_epoch(
+    tmp_path, photographs, monkeypatch, fault
+):
+    config = small(
+        tmp_path,
+        dataset=f"folder({str(photographs)!r}, size=8)",
+        input="stream",
+        batch_size=4,
+        steps_per_call=1,
+        checkpoint_every="3",
+    )
+    bad = photographs / "dark" / "07.jpg"
+    whole, probe = bad.read_bytes(), TrainLoop.probe
+
+    def spoil(self, step):
+        if step > 10:
+            bad.unlink(missing_ok=True)
+            if fault == "corrupt":
+                bad.write_bytes(whole[:100])
+        return probe(self, step)
+
+    monkeypatch.setattr(TrainLoop, "probe", spoil)
+    with pytest.raises(RunError, match=r"07\.jpg is (not a whole|no longer)"):
+        run(config)
+    monkeypatch.undo()
+    bad.write_bytes(whole)
+    run(config)
+    again = dataclasses.replace(config, workdir=str(tmp_path / "again"))
+    run(again)
+    assert_same_run(config, again)
