@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 import keras
 import tensorflow as tf
 
+from framework.variables import state_variable
+
 _POLICIES = {
     "float32": "float32",
     "bfloat16": "mixed_bfloat16",
@@ -44,8 +46,8 @@ class LossScale:
     """
 
     def __init__(self):
-        self.scale = _variable(_INITIAL_SCALE, tf.float32)
-        self.good = _variable(0, tf.int32)
+        self.scale = state_variable(_INITIAL_SCALE, tf.float32)
+        self.good = state_variable(0, tf.int32)
 
     @property
     def variables(self) -> dict[str, tf.Variable]:
@@ -63,12 +65,3 @@ class LossScale:
         good = tf.where(finite & ~grow, self.good + 1, 0)
         self.scale.assign(tf.maximum(self.scale * factor, 1.0))
         self.good.assign(good)
-
-
-def _variable(value: float, dtype: tf.DType) -> tf.Variable:
-    return tf.Variable(
-        value,
-        dtype=dtype,
-        trainable=False,
-        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-    )

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from framework.variables import state_variable
+
 # Of the averages over measured steps: the last twenty or so count.
 _DECAY = 0.95
 _MOMENTS = ("weight", "weight2", "s", "g", "ss", "gg", "sg")
@@ -70,14 +72,7 @@ class NoiseScale:
     """
 
     def __init__(self):
-        self.variables = {
-            name: tf.Variable(
-                0.0,
-                trainable=False,
-                aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-            )
-            for name in _MOMENTS
-        }
+        self.variables = {name: state_variable(0.0, tf.float32) for name in _MOMENTS}
 
     def add(self, trace: tf.Tensor, square: tf.Tensor, counts: tf.Tensor) -> None:
         """Takes in a step's `noise`, if it counts (bool): its batch was a full one."""

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 
-def state_variable(value: Any, dtype: tf.DType) -> tf.Variable:
+def state_variable(value: Any, dtype: str | tf.DType) -> tf.Variable:
     """Returns a variable that every replica sets to the same value.
 
     With the aggregation that it has by default, TensorFlow lets copies drift apart.

@@ -19,22 +19,23 @@ MAY_IMPORT = {
     "flags": LOWEST | {"config"},
     "random": LOWEST,
     "metrics": LOWEST,
-    "probes": LOWEST,
+    "probes": LOWEST | {"variables"},
     "command": LOWEST,
     "variables": LOWEST,
     "history": LOWEST | {"metrics"},
-    "precision": LOWEST,
+    "precision": LOWEST | {"variables"},
     "distribute": LOWEST,
     "fused": LOWEST,
     "optimizers": LOWEST | {"fused", "spec"},
-    "schedules": LOWEST | {"command", "spec", "durations", "metrics", "random"},
+    "schedules": LOWEST
+    | {"command", "durations", "metrics", "random", "spec", "variables"},
     "data": LOWEST | {"spec"},
     "models": LOWEST | {"spec", "random"},
     "augment": LOWEST | {"command", "spec", "random", "data", "report", "variables"},
     "report": LOWEST | {"history", "metrics"},
     "loop": LOWEST
     | {"augment", "data", "history", "metrics", "optimizers", "precision", "probes"}
-    | {"random", "report", "schedules"},
+    | {"random", "report", "schedules", "variables"},
     "workdir": LOWEST | {"config", "flags", "history"},
     "parts": LOWEST
     | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}

@@ -10,6 +10,7 @@ import tensorflow as tf
 from framework.precision import LossScale
 from framework.probes import NoiseScale
 from framework.schedules import LearningRate
+from framework.variables import state_variable
 
 # What is added up over training steps, and its type.
 SUMS = {"examples": "int32", "correct": "int32", "loss": "float32"}
@@ -44,12 +45,12 @@ class TrainState:
         self.learning_rate = learning_rate
         self.loss_scale = loss_scale
         weights = model.trainable_variables if ema else []
-        self.ema = [_variable(weight.numpy(), tf.float32) for weight in weights]
+        self.ema = [state_variable(weight.numpy(), tf.float32) for weight in weights]
         self.noise = NoiseScale()
         # Since the last line of the log, and since the last evaluation.
-        self.window = {name: _variable(0, dtype) for name, dtype in SUMS.items()}
-        self.totals = {name: _variable(0, dtype) for name, dtype in SUMS.items()}
-        self.nonfinite = {name: _variable(0, tf.int32) for name in _NONFINITE}
+        self.window = {name: state_variable(0, dtype) for name, dtype in SUMS.items()}
+        self.totals = {name: state_variable(0, dtype) for name, dtype in SUMS.items()}
+        self.nonfinite = {name: state_variable(0, tf.int32) for name in _NONFINITE}
 
     @property
     def weights(self) -> list[tf.Variable]:
@@ -95,12 +96,3 @@ def _prefixed(
     prefix: str, variables: Mapping[str, tf.Variable]
 ) -> dict[str, tf.Variable]:
     return {f"{prefix}/{name}": variable for name, variable in variables.items()}
-
-
-def _variable(value: object, dtype: str | tf.DType) -> tf.Variable:
-    return tf.Variable(
-        value,
-        dtype=dtype,
-        trainable=False,
-        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-    )

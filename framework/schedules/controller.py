@@ -65,13 +65,3 @@ def begins(controller: Controller, schedule: Schedule, clock: Clock) -> int:
     if controller.start is None:
         return schedule.leading_warmup(clock)
     return clock.steps(Duration.parse(controller.start))
-
-
-def variable(value: float, dtype: tf.DType) -> tf.Variable:
-    """Returns a variable of a controller, the same on all replicas."""
-    return tf.Variable(
-        value,
-        dtype=dtype,
-        trainable=False,
-        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-    )

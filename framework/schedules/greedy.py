@@ -9,7 +9,8 @@ import tensorflow as tf
 from framework.durations import Duration
 from framework.errors import UsageError
 from framework.metrics import direction
-from framework.schedules.controller import Controller, variable
+from framework.schedules.controller import Controller
+from framework.variables import state_variable
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,10 +49,10 @@ class Greedy(Controller):
     def new_state(self):
         """See base class."""
         return {
-            "scale": variable(1.0, tf.float32),
-            "best": variable(-float("inf"), tf.float32),
-            "bad": variable(0, tf.int32),
-            "good": variable(0, tf.int32),
+            "scale": state_variable(1.0, tf.float32),
+            "best": state_variable(-float("inf"), tf.float32),
+            "bad": state_variable(0, tf.int32),
+            "good": state_variable(0, tf.int32),
         }
 
     def observe(self, state, metric):

@@ -9,7 +9,8 @@ import tensorflow as tf
 from framework.durations import Duration
 from framework.errors import UsageError
 from framework.metrics import direction
-from framework.schedules.controller import Controller, State, variable
+from framework.schedules.controller import Controller, State
+from framework.variables import state_variable
 
 # What the presets of `like` improve by: (rel, abs).
 _THRESHOLDS = {
@@ -110,14 +111,14 @@ class Plateau(Controller):
     def new_state(self):
         """See base class."""
         return {
-            "scale": variable(1.0, tf.float32),
+            "scale": state_variable(1.0, tf.float32),
             # Signed, so that more is always better.
-            "best": variable(-float("inf"), tf.float32),
-            "bad": variable(0, tf.int32),
-            "cooling": variable(0, tf.int32),
-            "cuts": variable(0, tf.int32),
-            "sum": variable(0.0, tf.float32),
-            "count": variable(0, tf.int32),
+            "best": state_variable(-float("inf"), tf.float32),
+            "bad": state_variable(0, tf.int32),
+            "cooling": state_variable(0, tf.int32),
+            "cuts": state_variable(0, tf.int32),
+            "sum": state_variable(0.0, tf.float32),
+            "count": state_variable(0, tf.int32),
         }
 
     def observe(self, state, metric):
