@@ -33,7 +33,7 @@ def main(_: list[str]) -> None:
         for name, loop in loops.items():
             start = time.perf_counter()
             loop(0, _STEPS.value)
-            loop.window()
+            loop.is_finite()
             seconds[name].append(time.perf_counter() - start)
     # The first round traces and compiles.
     shares = [

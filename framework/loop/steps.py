@@ -202,7 +202,7 @@ class Evaluator:
         state: Whose model; where an average of the weights is kept, the average.
         objective: Its model and its scaling of pixels are used.
         batches: Where examples come from.
-        batch_size: Examples per step, over all replicas.
+        batch_size: Examples per step, over all replicas, at most.
     """
 
     def __init__(
@@ -227,7 +227,8 @@ class Evaluator:
             rows: int32 [N], which examples of the split.
             check: Called every few seconds; what it raises breaks the evaluation off.
         """
-        divided = padded(rows, self._batch_size)
+        size = self._size(len(rows))
+        divided = padded(rows, size)
         handle = self._batches.open(divided)
         found, start = [], 0
         self._swapped()
@@ -236,7 +237,8 @@ class Evaluator:
                 check()
                 count = min(len(divided) - start, self._pace.limit)
                 with self._pace.timed(count):
-                    some = self._many(handle, tf.constant(start), tf.constant(count))
+                    place = tf.constant(start), tf.constant(count)
+                    some = self._many(handle, *place, size)
                     found.append({name: some[name].numpy() for name in _FIELDS})
                 start += count
         finally:
@@ -247,19 +249,23 @@ class Evaluator:
         }
         return Predictions(**{name: values[name][: len(rows)] for name in _FIELDS})
 
+    def _size(self, total: int) -> int:
+        """Returns how many examples a step has, so that the last one is nearly full."""
+        replicas = self._batches.strategy.num_replicas_in_sync
+        steps = -(-total // self._batch_size)
+        return -(-total // (steps * replicas)) * replicas
+
     def _steps(
-        self, handle: Handle, start: tf.Tensor, count: tf.Tensor
+        self, handle: Handle, start: tf.Tensor, count: tf.Tensor, size: int
     ) -> dict[str, tf.Tensor]:
         types = {"confidence": tf.float32, "losses": tf.float32}
         arrays = tuple(
-            tf.TensorArray(
-                types.get(name, tf.int32), count, element_shape=[self._batch_size]
-            )
+            tf.TensorArray(types.get(name, tf.int32), count, element_shape=[size])
             for name in _FIELDS
         )
 
         def body(i, *arrays):
-            found = self._one(handle, start + i)
+            found = self._one(handle, start + i, size)
             return i + 1, *(
                 array.write(i, found[name])
                 for name, array in zip(_FIELDS, arrays, strict=True)
@@ -272,13 +278,13 @@ class Evaluator:
             name: array.stack() for name, array in zip(_FIELDS, arrays, strict=True)
         }
 
-    def _one(self, handle: Handle, index: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _one(self, handle: Handle, index: tf.Tensor, size: int) -> dict[str, tf.Tensor]:
         """Returns what is said of one batch, in its order."""
         strategy = self._batches.strategy
-        size = self._batch_size // strategy.num_replicas_in_sync
+        share_size = size // strategy.num_replicas_in_sync
 
         def replica_step(share):
-            images, labels = self._batches.local(share, size)
+            images, labels = self._batches.local(share, share_size)
             return step_lib.eval_step(
                 self._objective.model, self._objective.normalize, images, labels
             )
