@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import models, parts, workdir
+from framework import models, parts, sharing, workdir
 from framework.augment import preview
 from framework.augment.normalize import Normalizer
 from framework.config import Config
@@ -24,6 +24,7 @@ from framework.report.console import Screen
 from framework.report.files import Files
 from framework.report.tensorboard import TensorBoard
 from framework.report.timing import Timing
+from framework.workers import Workers, is_loss, told_if_lost
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -82,14 +83,19 @@ def run(
         RunError: It could be, but something failed.
     """
     screen = console.console()
-    made = parts.build(config, model, dataset, console.reading(screen))
-    config = _named(config, made, model is not None, dataset is not None)
-    folder = workdir.prepare(config)
-    with workdir.locked(folder):
-        return _run(config, made, folder, screen)
+    with told_if_lost(config.strategy == "multi_worker"):
+        made = parts.build(config, model, dataset, console.reading(screen))
+        workers = Workers(made.strategy)
+        # The chief speaks for all.
+        screen.quiet = not workers.is_chief
+        config = _named(config, made, model is not None, dataset is not None)
+        with sharing.folder(config, workers) as folder:
+            return _run(config, made, folder, screen, workers)
 
 
-def _run(config: Config, made: Parts, folder: Path, screen: Screen) -> Result:
+def _run(
+    config: Config, made: Parts, folder: Path, screen: Screen, workers: Workers
+) -> Result:
     """Trains in a folder that no other process is using."""
     plan, dataset = made.plan, made.examples.dataset
     history, checkpoints = _record(config, folder, made.state)
@@ -98,15 +104,10 @@ def _run(config: Config, made: Parts, folder: Path, screen: Screen) -> Result:
         plan.total_steps, plan.steps_per_epoch, config.monitor, timing, screen
     )
     lines.banner(_facts(config, made))
-    board = TensorBoard(
-        folder,
-        config.numbers(),
-        dataset.class_names,
-        timing,
-        preview.samples(
-            made.objective.augment, made.examples.of_train.split, config.seed
-        ),
-    )
+    # The clock comes first, for the others read it.
+    reports = [timing, lines]
+    if workers.is_chief:
+        reports += [Files(folder, timing), _board(config, made, folder, timing)]
     try:
         train(
             made.state,
@@ -115,11 +116,12 @@ def _run(config: Config, made: Parts, folder: Path, screen: Screen) -> Result:
             plan,
             history,
             checkpoints,
-            # The clock comes first, for the others read it.
-            Reports([timing, lines, Files(folder, timing), board]),
+            Reports(reports),
             dataset.class_names,
         )
-    except tf.errors.OpError:
+    except tf.errors.OpError as problem:
+        if workers.count > 1 and is_loss(problem):
+            raise
         # If it comes from a stream, it does not say from which file.
         for split in (dataset.train, dataset.validation):
             split.check()
@@ -128,6 +130,13 @@ def _run(config: Config, made: Parts, folder: Path, screen: Screen) -> Result:
         lines.stopped()
     lines.summary(history, config.workdir)
     return Result(history, made.state.model, made.objective.normalize, checkpoints)
+
+
+def _board(config: Config, made: Parts, folder: Path, timing: Timing) -> TensorBoard:
+    split = made.examples.of_train.split
+    samples = preview.samples(made.objective.augment, split, config.seed)
+    names = made.examples.dataset.class_names
+    return TensorBoard(folder, config.numbers(), names, timing, samples)
 
 
 def _named(config: Config, made: Parts, model: bool, dataset: bool) -> Config:

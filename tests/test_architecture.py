@@ -22,7 +22,10 @@ MAY_IMPORT = {
     "probes": LOWEST,
     "history": LOWEST | {"metrics"},
     "precision": LOWEST,
-    "distribute": LOWEST,
+    "cluster": LOWEST,
+    "distribute": LOWEST | {"cluster"},
+    "workers": LOWEST | {"cluster"},
+    "sharing": LOWEST | {"config", "workdir", "workers"},
     "optimizers": LOWEST | {"spec"},
     "schedules": LOWEST | {"spec", "durations", "metrics", "random"},
     "data": LOWEST | {"spec"},
@@ -31,14 +34,14 @@ MAY_IMPORT = {
     "report": LOWEST | {"history", "metrics"},
     "loop": LOWEST
     | {"augment", "data", "history", "metrics", "optimizers", "precision", "probes"}
-    | {"random", "report", "schedules"},
+    | {"random", "report", "schedules", "workers"},
     "workdir": LOWEST | {"config", "flags", "history"},
     "parts": LOWEST
     | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}
     | {"models", "optimizers", "precision", "schedules"},
     "run": LOWEST
     | {"augment", "config", "data", "history", "loop", "models", "parts", "report"}
-    | {"workdir"},
+    | {"sharing", "workdir", "workers"},
     "main": LOWEST | {"config", "flags", "parts", "run"},
     "__init__": {"lazy"},
 }

@@ -15,6 +15,7 @@ from framework.loop import step as step_lib
 from framework.loop.state import SUMS, TrainState
 from framework.metrics import Predictions
 from framework.random import Draws
+from framework.workers import Workers
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Predictions))
 
@@ -45,6 +46,7 @@ class TrainLoop:
         self._update = update
         self._feed = feed
         self._batches = feed.batches
+        self._workers = Workers(feed.batches.strategy)
         self._seed = seed
         self._gradients = objective.gradients
         if jit:
@@ -70,6 +72,16 @@ class TrainLoop:
         """
         measured = self._probed(self._feed.at(step), *self._place(step))
         return {name: float(value) for name, value in measured.items()}
+
+    def agreed(self, count: int) -> int:
+        """Returns for how many steps the next call is to be, the same on all workers.
+
+        Each has its own speed; but sums over workers are matched up by the call.
+
+        Args:
+            count: For how many this worker would have it.
+        """
+        return self._workers.agreed(count)
 
     def window(self) -> dict[str, float]:
         """Returns the means over the steps since `take_window` was last called."""
@@ -197,6 +209,7 @@ class Evaluator:
         self._state = state
         self._objective = objective
         self._batches = batches
+        self._workers = Workers(batches.strategy)
         self._batch_size = batch_size
         self._many = tf.function(self._steps, autograph=False)
         self._swapped = tf.function(state.swap_ema, autograph=False)
@@ -254,10 +267,14 @@ class Evaluator:
             )
 
         found = strategy.run(replica_step, (self._batches.take(handle, index),))
-        return {
-            name: tf.concat(strategy.experimental_local_results(value), axis=0)
-            for name, value in found.items()
-        }
+        return {name: self._together(value) for name, value in found.items()}
+
+    def _together(self, value: object) -> tf.Tensor:
+        """Returns what the replicas have found, those of all workers, in order."""
+        strategy = self._batches.strategy
+        if self._workers.count > 1:
+            return strategy.gather(value, axis=0)
+        return tf.concat(strategy.experimental_local_results(value), axis=0)
 
 
 def _compiled(
