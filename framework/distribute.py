@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import os
 
 import tensorflow as tf
 
@@ -40,6 +41,8 @@ def build(
     if kind == "one_device":
         return tf.distribute.OneDeviceStrategy(_names(1)[0])
     if kind == "multi_worker":
+        # Heeded if TensorFlow has not been loaded: a lost worker makes it write pages.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         return _multi_worker(cluster, devices)
     if kind == "tpu":
         return _tpu(tpu)

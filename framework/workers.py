@@ -88,9 +88,7 @@ def told_if_lost(several: bool) -> Iterator[None]:
     except tf.errors.OpError as problem:
         if not several or not is_loss(problem):
             raise
-        reason = problem.message.strip().splitlines()[0][:200]
         raise RunError(
-            f"another worker was lost, or could not be reached ({reason}); start all "
-            f"workers again with the same command, and they go on from the last "
-            f"checkpoint"
+            "another worker was lost, or could not be reached; start all workers again "
+            "with the same command, and they go on from the last checkpoint"
         ) from None

@@ -75,11 +75,6 @@ class Batches(abc.ABC):
         divided = rows.reshape(len(rows), parts, replicas, -1)
         return divided.transpose(0, 2, 1, 3).reshape(rows.shape)
 
-    @property
-    def _devices(self) -> int:
-        """How many of the replicas are on this machine."""
-        return len(self.strategy.extended.worker_devices)
-
 
 class MemoryBatches(Batches):
     """Batches gathered inside the compiled loop, from a copy on each device.
@@ -107,10 +102,10 @@ class MemoryBatches(Batches):
         return tf.gather(self._images, rows), tf.gather(self._labels, rows)
 
     def _on_devices(self, array: np.ndarray) -> tf.Tensor | tf.Variable:
-        if self._devices == 1:
+        if _has_one_device(self.strategy):
             return tf.constant(array)
         # Of a variable each replica has its own copy. A constant would be sent from
-        # the first device to the others, whole, at every step.
+        # the first device to the others, or from the host to a TPU, at every step.
         with self.strategy.scope():
             return tf.Variable(array, trainable=False)
 
@@ -135,7 +130,8 @@ class StreamBatches(Batches):
         def of_machine(context: tf.distribute.InputContext) -> tf.data.Dataset:
             mine = np.split(order, context.num_input_pipelines, axis=1)
             share = mine[context.input_pipeline_id]
-            return self._shares(share.reshape(len(rows) - first, self._devices, -1))
+            size = context.get_per_replica_batch_size(rows.shape[1])
+            return self._shares(share.reshape(-1, size))
 
         return iter(self.strategy.distribute_datasets_from_function(of_machine))
 
@@ -152,15 +148,15 @@ class StreamBatches(Batches):
         )
 
     def _shares(self, rows: np.ndarray) -> tf.data.Dataset:
-        """Returns what replicas get one after the other.
+        """Returns what the replicas of a machine get, one after the other.
 
         Args:
-            rows: int32 [..., size], the examples of each share.
+            rows: int32 [shares, size], the examples of each share.
         """
-        size = rows.shape[-1]
+        size = rows.shape[1]
         dataset = tf.data.Dataset.from_tensor_slices(rows.ravel())
         dataset = dataset.map(self._example, os.cpu_count(), deterministic=True)
-        dataset = dataset.batch(size, drop_remainder=True).prefetch(2 * self._devices)
+        dataset = dataset.batch(size, drop_remainder=True).prefetch(2)
         options = tf.data.Options()
         # Its thread makes the end of each epoch wait, up to five seconds.
         options.autotune.enabled = False
@@ -172,6 +168,16 @@ class StreamBatches(Batches):
         else:
             image = self.split.images.element(index)
         return image, tf.gather(self._labels, index)
+
+
+def _has_one_device(strategy: tf.distribute.Strategy) -> bool:
+    """Returns whether all replicas of this process are where its constants are."""
+    if isinstance(strategy, tf.distribute.TPUStrategy):
+        return False
+    # The default strategy has no list of devices.
+    if strategy.num_replicas_in_sync == 1:
+        return True
+    return len(strategy.extended.worker_devices) == 1
 
 
 def fits_memory(split: Split) -> bool:
