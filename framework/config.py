@@ -125,14 +125,25 @@ class Config:
     strategy: str = _field(
         "default",
         "How devices share the work.",
-        choices=("default", "one_device", "mirrored"),
+        choices=("default", "one_device", "mirrored", "multi_worker", "tpu"),
         numbers=False,
     )
     devices: int = _field(
         0,
-        "How many devices to use with --strategy=mirrored; 0 for all. More than there "
-        "are CPUs of are made by dividing the CPU.",
+        "How many devices to use with --strategy=mirrored, or on each machine with "
+        "multi_worker; 0 for all. More than there are CPUs of are made by dividing the "
+        "CPU.",
         numbers=False,
+    )
+    cluster: str = _field(
+        "env",
+        "Who knows the machines of --strategy=multi_worker: the variable TF_CONFIG "
+        "(env), Slurm, or Kubernetes.",
+        choices=("env", "slurm", "kubernetes"),
+        numbers=False,
+    )
+    tpu: str = _field(
+        "", "Name of the TPU of --strategy=tpu; empty for this machine's.", (), False
     )
     steps_per_call: int = _field(
         0,

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
+import os
+
 import tensorflow as tf
 
-from framework.errors import UsageError
+from framework import cluster as cluster_lib
+from framework.errors import RunError, UsageError
+
+# Workers are found dead by their heartbeat, after seconds. This is for one that lives
+# and does not come: it must be longer than the chief takes to write a checkpoint.
+_COLLECTIVE_SECONDS = 600
 
 
-def build(kind: str, devices: int = 0) -> tf.distribute.Strategy:
+def build(
+    kind: str, devices: int = 0, cluster: str = "env", tpu: str = ""
+) -> tf.distribute.Strategy:
     """Returns the strategy of a kind.
 
     Args:
         kind: "default" for one device that TensorFlow chooses, "one_device" for the
-            first, "mirrored" for several of this machine.
-        devices: How many to use with "mirrored"; 0 for all. If there is no GPU and
-            fewer CPUs, the CPU is divided into so many logical devices, which can be
-            done only before TensorFlow first computes.
+            first, "mirrored" for several of this machine, "multi_worker" for all of
+            several machines, "tpu" for those of a TPU.
+        devices: How many to use with "mirrored", or of each machine with
+            "multi_worker"; 0 for all. If there is no GPU and fewer CPUs, the CPU is
+            divided into so many logical devices, which can be done only before
+            TensorFlow first computes.
+        cluster: Who knows the other machines; see `framework.cluster.resolve`.
+        tpu: The name of a TPU; empty for that of this machine.
 
     Raises:
-        UsageError: There are not so many devices.
+        UsageError: There are not so many devices, or no such cluster or TPU.
+        RunError: The other machines cannot be reached.
     """
     if kind == "default":
         return tf.distribute.get_strategy()
     if kind == "one_device":
         return tf.distribute.OneDeviceStrategy(_names(1)[0])
+    if kind == "multi_worker":
+        # Heeded if TensorFlow has not been loaded: a lost worker makes it write pages.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        return _multi_worker(cluster, devices)
+    if kind == "tpu":
+        return _tpu(tpu)
     # Collectives of two strategies in one process get in each other's way; a reduction
     # to one device has none, and gives the same sums.
     reduction = (
@@ -32,6 +54,57 @@ def build(kind: str, devices: int = 0) -> tf.distribute.Strategy:
         else tf.distribute.ReductionToOneDevice()
     )
     return tf.distribute.MirroredStrategy(_names(devices), reduction)
+
+
+@functools.cache
+def _multi_worker(cluster: str, devices: int) -> tf.distribute.Strategy:
+    """Returns the strategy over all machines; there can be one in a process."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if devices > max(len(gpus), 1):
+        raise UsageError(
+            f"devices must be at most {max(len(gpus), 1)} on this machine, not "
+            f"{devices}"
+        )
+    if gpus:
+        tf.config.set_visible_devices(gpus[: devices or None], "GPU")
+    implementation = tf.distribute.experimental.CommunicationImplementation
+    options = tf.distribute.experimental.CommunicationOptions(
+        implementation=implementation.AUTO if gpus else implementation.RING,
+        timeout_seconds=_COLLECTIVE_SECONDS,
+    )
+    resolver = cluster_lib.resolve(cluster)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
+    except RuntimeError as problem:
+        raise RunError(
+            f"the strategy over several machines must be the first that TensorFlow is "
+            f"asked for: {problem}"
+        ) from None
+    except tf.errors.OpError as problem:
+        raise RunError(
+            f"the other machines cannot be reached: {problem.message}"
+        ) from None
+
+
+@functools.cache
+def _tpu(name: str) -> tf.distribute.Strategy:
+    """Returns the strategy over a TPU's cores; there can be one in a process."""
+    try:
+        importlib.metadata.version("tensorflow-tpu")
+    except importlib.metadata.PackageNotFoundError:
+        raise UsageError(
+            "--strategy=tpu: this TensorFlow has no TPU support; install "
+            "tensorflow-tpu on a TPU VM"
+        ) from None
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=name)
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (ValueError, RuntimeError, tf.errors.OpError) as problem:
+        raise UsageError(
+            f"--strategy=tpu: TPU {name or 'local'!r} cannot be reached: {problem}"
+        ) from None
+    return tf.distribute.TPUStrategy(resolver)
 
 
 def _names(count: int) -> list[str]:

@@ -137,7 +137,9 @@ def build(
     """
     given = {"model": model, "dataset": dataset}
     check(config, [name for name, value in given.items() if value is not None])
-    strategy = distribute.build(config.strategy, config.devices)
+    strategy = distribute.build(
+        config.strategy, config.devices, config.cluster, config.tpu
+    )
     dataset = dataset or data.build(config.dataset)
     examples = prepare(
         dataset, config.train_dev, config.seed, config.input, strategy, progress

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import models, parts, workdir
+from framework import models, parts, sharing, workdir
 from framework.augment import preview
 from framework.augment.normalize import Normalizer
 from framework.config import Config
@@ -27,6 +27,7 @@ from framework.report.console import Screen
 from framework.report.files import Files
 from framework.report.tensorboard import TensorBoard
 from framework.report.timing import Timing
+from framework.workers import Workers, is_loss, told_if_lost
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,16 +108,23 @@ def run(
         Stopped: A signal asked to stop, and what it takes to go on is saved.
     """
     screen = console.console()
-    with stop_lib.caught() as stop:
+    with stop_lib.caught() as stop, told_if_lost(config.strategy == "multi_worker"):
         made = parts.build(config, model, dataset, console.reading(screen))
+        workers = Workers(made.strategy)
+        # The chief speaks for all.
+        screen.quiet = not workers.is_chief
         config = _named(config, made, model is not None, dataset is not None)
-        folder = workdir.prepare(config)
-        with workdir.locked(folder):
-            return _run(config, made, folder, screen, stop)
+        with sharing.folder(config, workers) as folder:
+            return _run(config, made, folder, screen, workers, stop)
 
 
 def _run(
-    config: Config, made: Parts, folder: Path, screen: Screen, stop: Stop
+    config: Config,
+    made: Parts,
+    folder: Path,
+    screen: Screen,
+    workers: Workers,
+    stop: Stop,
 ) -> Result:
     """Trains in a folder that no other process is using."""
     plan, dataset = made.plan, made.examples.dataset
@@ -126,17 +134,12 @@ def _run(
         plan.total_steps, plan.steps_per_epoch, config.monitor, timing, screen
     )
     lines.banner(_facts(config, made))
-    board = TensorBoard(
-        folder,
-        config.numbers(),
-        dataset.class_names,
-        timing,
-        preview.samples(
-            made.objective.augment, made.examples.of_train.split, config.seed
-        ),
-    )
+    # The clock comes first, for the others read it.
+    reports = [timing, lines]
+    if workers.is_chief:
+        reports += [Files(folder, timing), _board(config, made, folder, timing)]
     # From here on there is something to save before one stops.
-    stop.waits = True
+    stop.wait(workers.agreed)
     try:
         train(
             made.state,
@@ -145,8 +148,7 @@ def _run(
             plan,
             history,
             checkpoints,
-            # The clock comes first, for the others read it.
-            Reports([timing, lines, Files(folder, timing), board]),
+            Reports(reports),
             stop,
         )
     except NonFiniteError as problem:
@@ -159,7 +161,9 @@ def _run(
             config.monitor,
             folder,
         ) from None
-    except tf.errors.OpError:
+    except tf.errors.OpError as problem:
+        if workers.count > 1 and is_loss(problem):
+            raise
         # If it comes from a stream, it does not say from which file.
         for split in (dataset.train, dataset.validation):
             split.check()
@@ -176,6 +180,13 @@ def _run(
         checkpoints,
         config.monitor,
     )
+
+
+def _board(config: Config, made: Parts, folder: Path, timing: Timing) -> TensorBoard:
+    split = made.examples.of_train.split
+    samples = preview.samples(made.objective.augment, split, config.seed)
+    names = made.examples.dataset.class_names
+    return TensorBoard(folder, config.numbers(), names, timing, samples)
 
 
 def _named(config: Config, made: Parts, model: bool, dataset: bool) -> Config:

@@ -24,7 +24,10 @@ MAY_IMPORT = {
     "variables": LOWEST,
     "history": LOWEST | {"metrics"},
     "precision": LOWEST | {"variables"},
-    "distribute": LOWEST,
+    "cluster": LOWEST,
+    "distribute": LOWEST | {"cluster"},
+    "workers": LOWEST | {"cluster"},
+    "sharing": LOWEST | {"config", "workdir", "workers"},
     "fused": LOWEST,
     "optimizers": LOWEST | {"fused", "spec"},
     "schedules": LOWEST
@@ -35,14 +38,14 @@ MAY_IMPORT = {
     "report": LOWEST | {"history", "metrics"},
     "loop": LOWEST
     | {"augment", "data", "history", "metrics", "optimizers", "precision", "probes"}
-    | {"random", "report", "schedules", "variables"},
+    | {"random", "report", "schedules", "variables", "workers"},
     "workdir": LOWEST | {"config", "flags", "history"},
     "parts": LOWEST
     | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}
     | {"models", "optimizers", "precision", "schedules"},
     "run": LOWEST
     | {"augment", "config", "data", "history", "loop", "models", "parts", "report"}
-    | {"workdir"},
+    | {"sharing", "workdir", "workers"},
     "diagnose": LOWEST
     | {"command", "config", "data", "history", "loop", "metrics", "parts", "random"}
     | {"run", "spec", "workdir"},

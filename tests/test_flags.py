@@ -87,6 +87,8 @@ CHANGED = {
     "normalize": "unit",
     "precision": "bfloat16",
     "strategy": "mirrored",
+    "cluster": "slurm",
+    "tpu": "local",
     "train_for": "2.5ep",
     "evaluate_every": "5%",
     "checkpoint_every": "1000",

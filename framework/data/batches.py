@@ -77,7 +77,10 @@ class Batches(abc.ABC):
 
 
 class MemoryBatches(Batches):
-    """Batches gathered inside the compiled loop, from a copy on each device."""
+    """Batches gathered inside the compiled loop, from a copy on each device.
+
+    Each machine has all examples, and gathers none but the rows of its own replicas.
+    """
 
     def __init__(self, split: Split, strategy: tf.distribute.Strategy):
         super().__init__(split, strategy)
@@ -99,10 +102,10 @@ class MemoryBatches(Batches):
         return tf.gather(self._images, rows), tf.gather(self._labels, rows)
 
     def _on_devices(self, array: np.ndarray) -> tf.Tensor | tf.Variable:
-        if self.strategy.num_replicas_in_sync == 1:
+        if _has_one_device(self.strategy):
             return tf.constant(array)
         # Of a variable each replica has its own copy. A constant would be sent from
-        # the first device to the others, whole, at every step.
+        # the first device to the others, or from the host to a TPU, at every step.
         with self.strategy.scope():
             return tf.Variable(array, trainable=False)
 
@@ -120,21 +123,17 @@ class StreamBatches(Batches):
 
     def open(self, rows, parts=1, first=0):
         """See base class."""
-        batch_size = rows.shape[1]
-        order = self._by_replica(rows[first:], parts).ravel()
-        dataset = tf.data.Dataset.from_tensor_slices(order)
-        dataset = dataset.map(self._example, os.cpu_count(), deterministic=True)
-        dataset = dataset.batch(batch_size, drop_remainder=True).prefetch(2)
-        options = tf.data.Options()
-        # Its thread makes the end of each epoch wait, up to five seconds.
-        options.autotune.enabled = False
-        options.experimental_distribute.auto_shard_policy = (
-            tf.data.experimental.AutoShardPolicy.OFF
-        )
-        dataset = dataset.with_options(options)
-        if self.strategy.num_replicas_in_sync > 1:
-            dataset = self.strategy.experimental_distribute_dataset(dataset)
-        return iter(dataset)
+        order = self._by_replica(rows[first:], parts)
+        if self.strategy.num_replicas_in_sync == 1:
+            return iter(self._shares(order))
+
+        def of_machine(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            mine = np.split(order, context.num_input_pipelines, axis=1)
+            share = mine[context.input_pipeline_id]
+            size = context.get_per_replica_batch_size(rows.shape[1])
+            return self._shares(share.reshape(-1, size))
+
+        return iter(self.strategy.distribute_datasets_from_function(of_machine))
 
     def take(self, handle, index):
         """See base class."""
@@ -148,12 +147,37 @@ class StreamBatches(Batches):
             tf.ensure_shape(labels, [size]),
         )
 
+    def _shares(self, rows: np.ndarray) -> tf.data.Dataset:
+        """Returns what the replicas of a machine get, one after the other.
+
+        Args:
+            rows: int32 [shares, size], the examples of each share.
+        """
+        size = rows.shape[1]
+        dataset = tf.data.Dataset.from_tensor_slices(rows.ravel())
+        dataset = dataset.map(self._example, os.cpu_count(), deterministic=True)
+        dataset = dataset.batch(size, drop_remainder=True).prefetch(2)
+        options = tf.data.Options()
+        # Its thread makes the end of each epoch wait, up to five seconds.
+        options.autotune.enabled = False
+        return dataset.with_options(options)
+
     def _example(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if isinstance(self.split.images, np.ndarray):
             image = tf.gather(self._images, index)
         else:
             image = self.split.images.element(index)
         return image, tf.gather(self._labels, index)
+
+
+def _has_one_device(strategy: tf.distribute.Strategy) -> bool:
+    """Returns whether all replicas of this process are where its constants are."""
+    if isinstance(strategy, tf.distribute.TPUStrategy):
+        return False
+    # The default strategy has no list of devices.
+    if strategy.num_replicas_in_sync == 1:
+        return True
+    return len(strategy.extended.worker_devices) == 1
 
 
 def fits_memory(split: Split) -> bool:

@@ -17,6 +17,7 @@ from framework.loop.plan import Pace
 from framework.loop.state import SUMS, TrainState
 from framework.metrics import Predictions
 from framework.random import Draws
+from framework.workers import Workers
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Predictions))
 
@@ -53,6 +54,7 @@ class TrainLoop:
         self.update = update
         self.feed = feed
         self._batches = feed.batches
+        self._workers = Workers(feed.batches.strategy)
         self.seed = seed
         self._gradients = objective.gradients
         if jit:
@@ -83,6 +85,16 @@ class TrainLoop:
     def is_finite(self) -> bool:
         """Returns whether the weights are, and the losses since `take_window`."""
         return bool(self._finite())
+
+    def agreed(self, count: int) -> int:
+        """Returns for how many steps the next call is to be, the same on all workers.
+
+        Each has its own speed; but sums over workers are matched up by the call.
+
+        Args:
+            count: For how many this worker would have it.
+        """
+        return self._workers.agreed(count)
 
     def take_window(self) -> dict[str, float]:
         """Returns the means over the steps since this was last called."""
@@ -215,6 +227,7 @@ class Evaluator:
         self._state = state
         self._objective = objective
         self._batches = batches
+        self._workers = Workers(batches.strategy)
         self._batch_size = batch_size
         self._pace = Pace()
         self._many = tf.function(self._steps, autograph=False)
@@ -236,6 +249,7 @@ class Evaluator:
             while start < len(divided):
                 check()
                 count = min(len(divided) - start, self._pace.limit)
+                count = self._workers.agreed(count)
                 with self._pace.timed(count):
                     place = tf.constant(start), tf.constant(count)
                     some = self._many(handle, *place, size)
@@ -290,10 +304,14 @@ class Evaluator:
             )
 
         found = strategy.run(replica_step, (self._batches.take(handle, index),))
-        return {
-            name: tf.concat(strategy.experimental_local_results(value), axis=0)
-            for name, value in found.items()
-        }
+        return {name: self._together(value) for name, value in found.items()}
+
+    def _together(self, value: object) -> tf.Tensor:
+        """Returns what the replicas have found, those of all workers, in order."""
+        strategy = self._batches.strategy
+        if self._workers.count > 1:
+            return strategy.gather(value, axis=0)
+        return tf.concat(strategy.experimental_local_results(value), axis=0)
 
 
 def _compiled(

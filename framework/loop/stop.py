@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from framework.errors import Stopped
@@ -21,18 +21,27 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 class Stop:
     """Takes note of signals that ask to stop.
 
-    Attributes:
-        waits: Whether somebody will `check`; until then a signal stops at once.
+    Until somebody waits for one, a signal stops at once.
     """
 
     def __init__(self):
-        self.waits = False
+        self._waits = False
         self._name = ""
+        self._agreed: Callable[[int], int] = int
+
+    def wait(self, agreed: Callable[[int], int] = int) -> None:
+        """Leaves it from now on to `asked` and `check` to stop.
+
+        Args:
+            agreed: Gives the smallest number of any process of the run, which all ask
+                at the same moments: all stop if one has had a signal.
+        """
+        self._waits, self._agreed = True, agreed
 
     @property
     def asked(self) -> bool:
-        """Whether there has been a signal."""
-        return bool(self._name)
+        """Whether there has been a signal, to any process of the run."""
+        return not self._agreed(int(not self._name))
 
     def check(self) -> None:
         """Stops if there has been a signal.
@@ -40,9 +49,10 @@ class Stop:
         Raises:
             Stopped: There has.
         """
-        if self._name:
+        if self.asked:
             raise Stopped(
-                f"stopped by {self._name}; the same command goes on where it was"
+                f"stopped by {self._name or 'a signal to another worker'}; the same "
+                f"command goes on where it was"
             )
 
     def receive(self, number: int, frame: FrameType | None = None) -> None:
@@ -56,7 +66,7 @@ class Stop:
         if self._name and number == signal.SIGINT:
             raise KeyboardInterrupt
         self._name = signal.Signals(number).name
-        if not self.waits:
+        if not self._waits:
             self.check()
 
 

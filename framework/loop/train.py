@@ -101,7 +101,7 @@ def _advance(
     """
     event, norms = plan.next_event(step), {}
     while step < event:
-        count = min(event - step, pace.limit)
+        count = loop.agreed(min(event - step, pace.limit))
         # The step before a line of the log is measured, by a program of its own.
         probed = int(step + count == event and plan.logs(event))
         with pace.timed(count):

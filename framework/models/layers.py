@@ -58,8 +58,8 @@ class Dropout(keras.layers.Layer):
 class BatchNorm(keras.layers.BatchNormalization):
     """Batch normalisation over the global batch, on however many devices.
 
-    On one device images are normalised by one kernel of TensorFlow, to the same numbers
-    as by the dozen that Keras takes, which are 40 % of a ResNet's step.
+    In training on one device images are normalised by one kernel of TensorFlow, to the
+    same numbers as by the dozen that Keras takes, which are 40 % of a ResNet's step.
 
     Args:
         **kwargs: As of Keras's own.
@@ -73,27 +73,29 @@ class BatchNorm(keras.layers.BatchNormalization):
         training = bool(training and self.trainable)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         images = len(inputs.shape) == 4 and self.axis in (-1, 3)
-        if not images or mask is not None or self.renorm or (training and replicas > 1):
+        plain = images and mask is None and not self.renorm
+        # Not in evaluation: Grappler fuses the kernel with whatever activation follows,
+        # and TensorFlow then has no kernel for most of them.
+        if not (plain and training and replicas == 1):
             return super().call(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=self.gamma if self.scale else tf.ones(channels),
             offset=self.beta if self.center else tf.zeros(channels),
-            mean=tf.zeros(0) if training else self.moving_mean,
-            variance=tf.zeros(0) if training else self.moving_variance,
+            mean=tf.zeros(0),
+            variance=tf.zeros(0),
             epsilon=self.epsilon,
-            is_training=training,
+            is_training=True,
         )
-        if training:
-            count = tf.cast(tf.size(inputs) // channels, tf.float32)
-            # The kernel gives that of a sample, count / (count - 1) of Keras's.
-            variance *= (count - 1.0) / count
-            for moving, found in (
-                (self.moving_mean, mean),
-                (self.moving_variance, variance),
-            ):
-                moving.assign(moving * self.momentum + found * (1.0 - self.momentum))
+        count = tf.cast(tf.size(inputs) // channels, tf.float32)
+        # The kernel gives that of a sample, count / (count - 1) of Keras's.
+        variance *= (count - 1.0) / count
+        for moving, found in (
+            (self.moving_mean, mean),
+            (self.moving_variance, variance),
+        ):
+            moving.assign(moving * self.momentum + found * (1.0 - self.momentum))
         return outputs
 
 

@@ -26,7 +26,7 @@ def test_nothing_asked_nothing_done():
 @pytest.mark.parametrize("number", SIGNALS, ids=NAMES)
 def test_a_signal_is_taken_note_of_until_somebody_checks(number):
     with stop_lib.caught() as stop:
-        stop.waits = True
+        stop.wait()
         send(number)
         assert stop.asked
         with pytest.raises(Stopped, match=f"stopped by {number.name}"):
@@ -42,7 +42,7 @@ def test_where_there_is_nothing_to_save_it_stops_at_once(number):
 @pytest.mark.parametrize("first", SIGNALS, ids=NAMES)
 def test_a_second_ctrl_c_does_not_wait(first):
     with stop_lib.caught() as stop:
-        stop.waits = True
+        stop.wait()
         send(first)
         send(signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt) as raised:

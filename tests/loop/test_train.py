@@ -42,7 +42,7 @@ class Fakes:
     def __init__(self, folder, restored=0, bad=(), rights=()):
         self.events = []
         self.stop = Stop()
-        self.stop.waits = True
+        self.stop.wait()
         self.signals = set()
         self.bad = set(bad)
         self.nonfinite = {name: Number() for name in ("in_a_row", "skipped")}
@@ -69,6 +69,9 @@ class Fakes:
         self.events.append(("ran", step, count))
         for done in range(step + 1, step + count + 1):
             self.signal(done)
+
+    def agreed(self, count):
+        return count
 
     def probe(self, step):
         self(step, 1)

@@ -205,3 +205,18 @@ def test_batch_norm_of_two_replicas_is_that_of_one(mirrored):
     np.testing.assert_allclose(np.concatenate(found), expected, atol=1e-5)
     for a, b in zip(shared.variables, alone.variables, strict=True):
         np.testing.assert_allclose(a.numpy(), b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "elu", "leaky_relu"])
+def test_batch_norm_before_any_activation_in_a_graph(activation, training):
+    """Grappler fuses TensorFlow's kernel with activations that it has no kernel for."""
+    layer, function = batch_norm(), keras.activations.get(activation)
+    inputs = tf.random.stateless_normal((8, 6, 7, 5), (0, 0)) * 3 + 2
+    layer(inputs)
+    compiled = tf.function(lambda x: function(layer(x, training=training)))
+    found = compiled(inputs)
+    layer.moving_mean.assign(tf.zeros(5))
+    layer.moving_variance.assign(tf.ones(5))
+    eager = function(layer(inputs, training=training))
+    np.testing.assert_allclose(found, eager, atol=1e-5)

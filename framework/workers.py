@@ -1,0 +1,94 @@
+"""The processes that train together, one on each machine, and what they agree on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from framework import cluster
+from framework.errors import RunError
+
+# What TensorFlow raises in those that are left when a process is lost.
+_LOST = ("UNAVAILABLE", "ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL")
+
+
+class Workers:
+    """The processes of a run.
+
+    All train and evaluate alike, and come to the same numbers. Only the chief writes.
+
+    Args:
+        strategy: Whose processes.
+
+    Attributes:
+        index: Which of them this one is, from 0.
+        count: How many there are.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy):
+        self._strategy = strategy
+        self.index, self.count = 0, 1
+        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            self.index, self.count = cluster.place(strategy.cluster_resolver)
+        self._gather = tf.function(self._gathered, autograph=False)
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self.index == 0
+
+    def gathered(self, number: float) -> list[float]:
+        """Returns the numbers of all processes, in their order; all must call it.
+
+        Args:
+            number: This one's; whole numbers up to 2**53 are exact.
+        """
+        if self.count == 1:
+            return [number]
+        found = self._gather(tf.constant(number, tf.float64)).numpy().tolist()
+        # Each device of a process has given the same number.
+        return found[:: len(found) // self.count]
+
+    def agreed(self, number: int) -> int:
+        """Returns the smallest number of any process; all must call it."""
+        return int(min(self.gathered(number)))
+
+    def _gathered(self, number: tf.Tensor) -> tf.Tensor:
+        def replica(number):
+            context = tf.distribute.get_replica_context()
+            place = context.replica_id_in_sync_group
+            own = tf.one_hot(
+                place, context.num_replicas_in_sync, number, dtype=tf.float64
+            )
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+
+        found = self._strategy.run(replica, (number,))
+        return self._strategy.experimental_local_results(found)[0]
+
+
+def is_loss(problem: tf.errors.OpError) -> bool:
+    """Returns whether an error is what is raised when another process is lost."""
+    return problem.error_code in [getattr(tf.errors, name) for name in _LOST]
+
+
+@contextlib.contextmanager
+def told_if_lost(several: bool) -> Iterator[None]:
+    """Says in one line that another process of the run was lost.
+
+    Args:
+        several: Whether there is another at all.
+
+    Raises:
+        RunError: One was.
+    """
+    try:
+        yield
+    except tf.errors.OpError as problem:
+        if not several or not is_loss(problem):
+            raise
+        raise RunError(
+            "another worker was lost, or could not be reached; start all workers again "
+            "with the same command, and they go on from the last checkpoint"
+        ) from None
