@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "parts": LOWEST
     | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}
     | {"models", "optimizers", "precision", "schedules"},
+    "invariance": LOWEST | {"loop", "parts"},
     "run": LOWEST
     | {"augment", "config", "data", "history", "loop", "models", "parts", "report"}
     | {"sharing", "workdir", "workers"},

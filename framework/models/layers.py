@@ -98,6 +98,26 @@ class BatchNorm(keras.layers.BatchNormalization):
             moving.assign(moving * self.momentum + found * (1.0 - self.momentum))
         return outputs
 
+    def _moments(self, inputs, mask):
+        # Of Keras's variance, the mean of squares less the square of the mean, the last
+        # digits are lost; and so it would be another one on another number of devices.
+        context = tf.distribute.get_replica_context()
+        if mask is not None or context is None or context.num_replicas_in_sync == 1:
+            return super()._moments(inputs, mask)
+        axes = [axis for axis in range(len(inputs.shape)) if axis != self._axis(inputs)]
+
+        def mean_of_all(values):
+            own = tf.reduce_mean(values, axes) / context.num_replicas_in_sync
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+
+        mean = mean_of_all(inputs)
+        shape = [1] * len(inputs.shape)
+        shape[self._axis(inputs)] = -1
+        return mean, mean_of_all(tf.square(inputs - tf.reshape(mean, shape)))
+
+    def _axis(self, inputs):
+        return self.axis % len(inputs.shape)
+
 
 def batch_norm(**kwargs) -> keras.layers.Layer:
     """Returns batch normalisation over the global batch, on however many devices."""
