@@ -47,8 +47,15 @@ class Config:
     input: str = _field(
         "auto",
         "Where images are while training: in memory, or read from disk as they are "
-        "needed (stream). auto: in memory if they take up to 2 GiB.",
-        choices=("auto", "memory", "stream"),
+        "needed, here (stream) or by servers (service). auto: in memory if they take "
+        "up to 2 GiB.",
+        choices=("auto", "memory", "stream", "service"),
+        numbers=False,
+    )
+    service: str = _field(
+        "localhost:5050",
+        "Addresses of the servers of --input=service, divided by commas: start them "
+        "with python -m framework.data.service.",
         numbers=False,
     )
     augment: str = _field(

@@ -11,10 +11,6 @@ import tensorflow as tf
 from framework import cluster as cluster_lib
 from framework.errors import RunError, UsageError
 
-# Workers are found dead by their heartbeat, after seconds. This is for one that lives
-# and does not come: it must be longer than the chief takes to write a checkpoint.
-_COLLECTIVE_SECONDS = 600
-
 
 def build(
     kind: str, devices: int = 0, cluster: str = "env", tpu: str = ""
@@ -68,9 +64,10 @@ def _multi_worker(cluster: str, devices: int) -> tf.distribute.Strategy:
     if gpus:
         tf.config.set_visible_devices(gpus[: devices or None], "GPU")
     implementation = tf.distribute.experimental.CommunicationImplementation
+    # No timeout: for each sum TensorFlow would start a thread that sleeps so long, till
+    # there can be no more. Workers are found dead by their heartbeat, after seconds.
     options = tf.distribute.experimental.CommunicationOptions(
-        implementation=implementation.AUTO if gpus else implementation.RING,
-        timeout_seconds=_COLLECTIVE_SECONDS,
+        implementation=implementation.AUTO if gpus else implementation.RING
     )
     resolver = cluster_lib.resolve(cluster)
     try:

@@ -142,7 +142,13 @@ def build(
     )
     dataset = dataset or data.build(config.dataset)
     examples = prepare(
-        dataset, config.train_dev, config.seed, config.input, strategy, progress
+        dataset,
+        config.train_dev,
+        config.seed,
+        config.input,
+        strategy,
+        progress,
+        config.service.split(","),
     )
     _check_batch_size(config, len(examples.train), strategy.num_replicas_in_sync)
     feed = Feed(

@@ -110,6 +110,7 @@ def run(
     screen = console.console()
     with stop_lib.caught() as stop, told_if_lost(config.strategy == "multi_worker"):
         made = parts.build(config, model, dataset, console.reading(screen))
+        stop.listen()
         workers = Workers(made.strategy)
         # The chief speaks for all.
         screen.quiet = not workers.is_chief

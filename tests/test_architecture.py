@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "optimizers": LOWEST | {"fused", "spec"},
     "schedules": LOWEST
     | {"command", "durations", "metrics", "random", "spec", "variables"},
-    "data": LOWEST | {"spec"},
+    "data": LOWEST | {"command", "spec"},
     "models": LOWEST | {"spec", "random"},
     "augment": LOWEST | {"command", "spec", "random", "data", "report", "variables"},
     "report": LOWEST | {"history", "metrics"},

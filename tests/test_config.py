@@ -47,7 +47,7 @@ def test_the_defaults_are_a_config():
         ("train_dev", -0.05, "from 0 to below 1"),
         ("seed", -1, r"from 0 to 2\*\*32 - 1"),
         ("seed", 2**32, r"from 0 to 2\*\*32 - 1"),
-        ("input", "disk", "one of auto, memory, stream"),
+        ("input", "disk", "one of auto, memory, stream, service"),
         ("normalize", "", r"a name\(\.\.\.\)"),
         ("precision", "float64", "one of float32, bfloat16, float16"),
         ("strategy", "gpu", "one of default, one_device, mirrored, multi_worker, tpu"),

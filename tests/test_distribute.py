@@ -73,3 +73,13 @@ def test_divides_the_cpu_into_as_many_as_are_asked_for():
         check=True,
     )
     assert found.stdout.split() == ["3"]
+
+
+def test_without_a_tpu_there_is_one_clear_line():
+    with pytest.raises(UsageError, match="install tensorflow-tpu on a TPU VM"):
+        distribute.build("tpu")
+
+
+def test_a_machine_has_no_more_devices_than_it_has():
+    with pytest.raises(UsageError, match="at most 1 on this machine, not 5"):
+        distribute.build("multi_worker", 5)

@@ -88,6 +88,7 @@ CHANGED = {
     "precision": "bfloat16",
     "strategy": "mirrored",
     "cluster": "slurm",
+    "service": "a:1,b:2",
     "tpu": "local",
     "train_for": "2.5ep",
     "evaluate_every": "5%",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,10 +112,22 @@ class MemoryBatches(Batches):
 
 
 class StreamBatches(Batches):
-    """Batches read by tf.data as they are needed."""
+    """Batches read by tf.data as they are needed, here or by servers of its service.
 
-    def __init__(self, split: Split, strategy: tf.distribute.Strategy):
+    Args:
+        split: The examples.
+        strategy: Whose replicas share each batch.
+        services: Addresses of servers that read in turn; none to read here.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        strategy: tf.distribute.Strategy,
+        services: Sequence[str] = (),
+    ):
         super().__init__(split, strategy)
+        self._services = services
         # Made once: in the graph of each epoch they would be written out anew.
         with tf.device("CPU"):
             self._labels = tf.constant(split.labels.astype(np.int32))
@@ -153,14 +166,26 @@ class StreamBatches(Batches):
         Args:
             rows: int32 [shares, size], the examples of each share.
         """
-        size = rows.shape[1]
-        dataset = tf.data.Dataset.from_tensor_slices(rows.ravel())
-        dataset = dataset.map(self._example, os.cpu_count(), deterministic=True)
-        dataset = dataset.batch(size, drop_remainder=True).prefetch(2)
+        if self._services:
+            count = len(self._services)
+            read = [
+                self._read(rows[place::count], os.cpu_count()).apply(_by(address))
+                for place, address in enumerate(self._services)
+            ]
+            turns = tf.data.Dataset.range(len(rows)).map(lambda i: i % count)
+            dataset = tf.data.Dataset.choose_from_datasets(read, turns, False)
+        else:
+            dataset = self._read(rows, os.cpu_count())
         options = tf.data.Options()
         # Its thread makes the end of each epoch wait, up to five seconds.
         options.autotune.enabled = False
-        return dataset.with_options(options)
+        return dataset.prefetch(2).with_options(options)
+
+    def _read(self, rows: np.ndarray, calls: int) -> tf.data.Dataset:
+        """Returns shares, read by so many calls at once."""
+        dataset = tf.data.Dataset.from_tensor_slices(rows.ravel())
+        dataset = dataset.map(self._example, calls, deterministic=True)
+        return dataset.batch(rows.shape[1], drop_remainder=True)
 
     def _example(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if isinstance(self.split.images, np.ndarray):
@@ -168,6 +193,12 @@ class StreamBatches(Batches):
         else:
             image = self.split.images.element(index)
         return image, tf.gather(self._labels, index)
+
+
+def _by(address: str) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
+    """Returns what has a dataset read by a server, in its order."""
+    service = tf.data.experimental.service
+    return service.distribute(service.ShardingPolicy.OFF, f"grpc://{address}")
 
 
 def _has_one_device(strategy: tf.distribute.Strategy) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -45,6 +46,7 @@ def prepare(
     place: str,
     strategy: tf.distribute.Strategy,
     progress: Progress,
+    services: Sequence[str] = (),
 ) -> Examples:
     """Divides the training split, and brings both splits to where they are needed.
 
@@ -52,12 +54,16 @@ def prepare(
         dataset: Both splits.
         dev_share: Which part of each class to hold out of training.
         seed: Which of the many such divisions to take.
-        place: Where images are kept: "memory", "stream" (where they are), or "auto".
+        place: Where images are kept: "memory", "stream" (where they are), "service"
+            (there, and read by servers), or "auto".
         strategy: Whose devices need them.
         progress: Told now and then how many of how many images have been read.
+        services: The addresses of those servers.
     """
 
     def batches(split: Split) -> Batches:
+        if place == "service":
+            return StreamBatches(split, strategy, services)
         if place == "stream" or (place == "auto" and not fits_memory(split)):
             return StreamBatches(split, strategy)
         return MemoryBatches(split.in_memory(progress), strategy)

@@ -29,6 +29,19 @@ class Stop:
         self._name = ""
         self._agreed: Callable[[int], int] = int
 
+    def listen(self) -> dict[int, object]:
+        """Has signals come here; once more where TensorFlow has taken SIGTERM away.
+
+        It does so when it makes a strategy over several machines.
+
+        Returns:
+            Who had them before, by their numbers; nobody, if this is not the main
+            thread: Python lets no other have them.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+        return {number: signal.signal(number, self.receive) for number in SIGNALS}
+
     def wait(self, agreed: Callable[[int], int] = int) -> None:
         """Leaves it from now on to `asked` and `check` to stop.
 
@@ -74,11 +87,7 @@ class Stop:
 def caught() -> Iterator[Stop]:
     """Lets signals that ask to stop be taken note of, until it is left."""
     stop = Stop()
-    if threading.current_thread() is not threading.main_thread():
-        # Python lets only the main thread have them.
-        yield stop
-        return
-    before = {number: signal.signal(number, stop.receive) for number in SIGNALS}
+    before = stop.listen()
     try:
         yield stop
     finally:

@@ -1,0 +1,43 @@
+"""Tests of experiments/selfcheck.py."""
+
+import subprocess
+import sys
+
+import pytest
+
+MODELS = """
+import keras
+
+def net(shape, classes, layer):
+    inputs = keras.Input(shape)
+    features = keras.layers.Flatten()(inputs)
+    features = keras.layers.Dense(8, activation="tanh")(features)
+    if layer:
+        options = {"rate": 0.5} if layer == "Dropout" else {}
+        features = getattr(keras.layers, layer)(**options)(features)
+    return keras.Model(inputs, keras.layers.Dense(classes)(features))
+"""
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        ("", "the same run"),
+        ("Dropout", r"(Dropout): its outputs differ"),
+        ("BatchNormalization", "(BatchNormalization): its outputs differ"),
+    ],
+)
+def test_says_which_layer_is_to_blame(layer, said, tmp_path):
+    (tmp_path / "models.py").write_text(MODELS)
+    command = [
+        *(sys.executable, "-m", "experiments.selfcheck", "--train_for=5"),
+        f"--model=models:net(layer='{layer}')",
+    ]
+    found = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": f"{tmp_path}:.", "PATH": ""},
+    )
+    assert found.returncode == int(bool(layer)), found.stderr
+    assert said in found.stdout + found.stderr

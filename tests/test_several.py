@@ -1,0 +1,95 @@
+"""Tests of runs of several processes: framework/sharing.py and workers.py."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+
+def start(workdir, index, ports, *flags):
+    task = {"type": "worker", "index": index}
+    hosts = [f"localhost:{port}" for port in ports]
+    config = json.dumps({"cluster": {"worker": hosts}, "task": task})
+    command = [
+        *(sys.executable, "-m", "experiments.train", "--strategy=multi_worker"),
+        *(f"--workdir={workdir}", "--model=mlp(units=(16,))", "--log_every=20", *flags),
+    ]
+    return subprocess.Popen(
+        command,
+        env={**os.environ, "TF_CONFIG": config},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def free_ports():
+    sockets = [socket.socket() for _ in range(2)]
+    for each in sockets:
+        each.bind(("localhost", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def both(workdir, *flags):
+    ports = free_ports()
+    return [start(workdir, index, ports, *flags) for index in range(2)]
+
+
+def ends(processes):
+    """Returns exit code, output and errors of each."""
+    found = [process.communicate() for process in processes]
+    return [
+        (process.returncode, *texts)
+        for process, texts in zip(processes, found, strict=True)
+    ]
+
+
+def metrics(workdir):
+    return (workdir / "metrics.jsonl").read_text()
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("several") / "run"
+    return folder, ends(both(folder, "--train_for=40ep"))
+
+
+def test_the_chief_speaks_for_all(unbroken):
+    folder, (chief, other) = unbroken
+    assert (chief[0], other[0]) == (0, 0), chief[2] + other[2]
+    assert "best validation/accuracy" in chief[1]
+    assert other[1] == ""
+    assert len(metrics(folder).splitlines()) == 40
+
+
+def reached(process, text):
+    """Waits until a process has said something."""
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"it never said {text!r}: {process.stderr.read()}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_one_that_is_stopped_or_lost_ends_all_and_all_go_on(number, unbroken, tmp_path):
+    folder = tmp_path / "run"
+    chief, other = both(folder, "--train_for=40ep")
+    reached(chief, "epoch       2")
+    other.send_signal(number)
+    (code, _, said), (other_code, _, _) = ends([chief, other])
+    if number == signal.SIGTERM:
+        assert (code, other_code) == (75, 75)
+        assert "stopped by a signal to another worker" in said
+    else:
+        assert code == 1
+        assert "another worker was lost" in said.splitlines()[-1]
+    again = ends(both(folder, "--train_for=40ep"))
+    assert [each[0] for each in again] == [0, 0]
+    assert metrics(folder) == metrics(unbroken[0])

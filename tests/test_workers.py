@@ -1,0 +1,46 @@
+"""Tests of framework/workers.py; of several processes in tests/test_several.py."""
+
+import pytest
+import tensorflow as tf
+
+from framework.errors import RunError
+from framework.workers import Workers, is_loss, told_if_lost
+
+
+@pytest.fixture
+def workers(mirrored):
+    return Workers(mirrored)
+
+
+def test_alone_one_agrees_with_oneself(workers):
+    assert (workers.count, workers.index, workers.is_chief) == (1, 0, True)
+    assert workers.agreed(7) == 7
+    assert workers.gathered(2.0**52) == [2.0**52]
+
+
+def test_numbers_are_gathered_exactly(workers):
+    # As it is done between processes: each replica gives its own.
+    found = workers._gather(tf.constant(2.0**53 - 1, tf.float64))
+    assert found.numpy().tolist() == [2.0**53 - 1] * 2
+
+
+LOST = tf.errors.UnavailableError(None, None, "Socket closed")
+
+
+def test_a_lost_worker_is_one_line():
+    with pytest.raises(RunError, match="another worker was lost"), told_if_lost(True):
+        raise LOST
+
+
+@pytest.mark.parametrize(
+    ("several", "problem"),
+    [(False, LOST), (True, tf.errors.InvalidArgumentError(None, None, "shape"))],
+)
+def test_what_is_no_loss_stays_what_it_is(several, problem):
+    with pytest.raises(type(problem)), told_if_lost(several):
+        raise problem
+
+
+def test_which_errors_are_losses():
+    assert is_loss(LOST)
+    assert not is_loss(tf.errors.ResourceExhaustedError(None, None, "memory"))
