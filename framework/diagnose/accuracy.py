@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from framework.diagnose import outputs
 from framework.diagnose.statistics import difference, proportion
 from framework.diagnose.subject import Subject
 
@@ -25,12 +27,12 @@ def measure(subject: Subject) -> dict[str, Any]:
         split = subject.split(name)
         if not len(split):
             continue
-        logits, right = subject.logits(name), subject.right(name)
+        said, right = subject.outputs(name), subject.right(name)
         found |= {
             f"{prefix}/images": len(split),
             f"{prefix}/accuracy": proportion(int(right.sum()), len(split)),
-            f"{prefix}/loss": _loss(logits, split.labels),
-            f"{prefix}/largest_share": _largest_share(logits),
+            f"{prefix}/loss": _loss(said, split.labels),
+            f"{prefix}/largest_share": _largest_share(said),
             f"{prefix}/majority": float(np.bincount(split.labels).max() / len(split)),
         }
     found["training_mode/accuracy"] = proportion(
@@ -46,14 +48,13 @@ def measure(subject: Subject) -> dict[str, Any]:
     return found
 
 
-def _loss(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Returns mean cross-entropy in nats."""
-    logits = logits.astype(np.float64)
-    peak = logits.max(axis=1)
-    total = peak + np.log(np.exp(logits - peak[:, None]).sum(axis=1))
-    return float(np.mean(total - logits[np.arange(len(labels)), labels]))
+def _loss(said: np.ndarray, labels: np.ndarray) -> float:
+    """Returns mean cross-entropy in nats; of labels that have an output."""
+    found = outputs.log_probabilities(said)
+    known = labels < found.shape[1]
+    return -float(np.mean(found[known, labels[known]])) if known.any() else math.nan
 
 
-def _largest_share(logits: np.ndarray) -> float:
+def _largest_share(said: np.ndarray) -> float:
     """Returns how often the class that is named most is named."""
-    return float(np.bincount(logits.argmax(axis=1)).max() / len(logits))
+    return float(np.bincount(outputs.predicted(said)).max() / len(said))

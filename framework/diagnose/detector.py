@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from framework.diagnose.change import Change
 from framework.diagnose.finding import Finding
+from framework.diagnose.repair import Repairs
 from framework.diagnose.subject import Subject
 
 
@@ -29,21 +31,20 @@ class Detector:
         rule: Judges what was measured: a finding, or None if nothing speaks for the
             cause. It is confirmed only by a decisive measurement.
         measure: Measures what the rule needs; cheap.
-        confirm: Measures what decides, where the rule suspects; may train.
-        epochs: What `confirm` costs, in epochs of the original training.
+        change: What would mend it: where the rule suspects, an attempt decides.
+        confirm: Measures what decides, where that takes more than one attempt.
     """
 
     rule: Callable[[Measures], Finding | None]
     measure: Callable[[Subject], dict[str, Any]] | None = None
-    confirm: Callable[[Subject, Measures], dict[str, Any]] | None = None
-    epochs: float = 0.0
+    change: Callable[[Measures], Change] | None = None
+    confirm: Callable[[Repairs, Measures], dict[str, Any]] | None = None
 
 
 def detect(
     detectors: Iterable[Detector],
-    subject: Subject,
     measures: Measures,
-    budget: float,
+    repairs: Repairs,
     progress: Callable[[str], None] = lambda name: None,
 ) -> list[Finding]:
     """Returns the findings of all detectors.
@@ -51,23 +52,22 @@ def detect(
     Args:
         detectors: In the order in which they look; each sees what those before it have
             measured.
-        subject: What is diagnosed.
         measures: What is known already; what is measured is added.
-        budget: How many epochs of training experiments may take in all.
+        repairs: Tries what would mend what is suspected.
         progress: Told what is being done.
     """
     findings = []
     for detector in detectors:
         if detector.measure:
             progress(f"measuring {_name(detector)}")
-            measures |= detector.measure(subject)
+            measures |= detector.measure(repairs.subject)
         found = _judged(detector, measures)
-        doubtful = found is not None and found.status == "suspected"
-        if doubtful and detector.confirm and detector.epochs <= budget:
-            progress(f"deciding about {found.cause}")
-            measures |= detector.confirm(subject, measures)
-            budget -= detector.epochs
-            found = _judged(detector, measures)
+        if found is not None and found.status == "suspected":
+            if detector.change:
+                found = repairs.tried(found, detector.change(measures))
+            elif detector.confirm:
+                measures |= detector.confirm(repairs, measures)
+                found = _judged(detector, measures)
         if found is not None:
             findings.append(found)
     return findings
@@ -81,4 +81,4 @@ def _judged(detector: Detector, measures: Measures) -> Finding | None:
 
 
 def _name(detector: Detector) -> str:
-    return detector.rule.__name__.replace("_", " ")
+    return detector.rule.__module__.rpartition(".")[2].replace("_", " ")

@@ -10,10 +10,11 @@ from framework.diagnose import accuracy, data, process, ruler
 from framework.diagnose.detector import Measures, detect
 from framework.diagnose.finding import FORMAT, Finding
 from framework.diagnose.gate import Gate, gate
+from framework.diagnose.repair import Repairs
 from framework.diagnose.subject import Subject
 
 # Only of a curve that does not move does anybody ask why.
-_ASKED = ("static", "at_chance")
+_ASKED = ("static", "at_chance", "improving")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class Diagnosis:
 
 def diagnose(
     subject: Subject,
-    budget: float = 0.0,
+    budget: float = 1.0,
     progress: Callable[[str], None] = lambda name: None,
 ) -> Diagnosis:
     """Returns why validation accuracy is static, if it is.
@@ -57,16 +58,16 @@ def diagnose(
         budget: How much experiments may train, in units of the original training.
         progress: Told what is being done.
     """
-    epochs = budget * float(subject.rows[-1].get("epoch", 0.0)) if subject.rows else 0.0
-    measures = Measures()
     progress("asking the model about all images")
-    measures |= accuracy.measure(subject)
-    found = detect(ruler.DETECTORS, subject, measures, epochs, progress)
+    measures = Measures(accuracy.measure(subject))
+    measures["settings"] = dict(subject.settings)
+    repairs = Repairs(subject, budget, progress)
+    found = detect(ruler.DETECTORS, measures, repairs, progress)
     curve = gate(subject.predictions, subject.num_classes, measures["clean/accuracy"])
-    measures |= {"gate": curve, "settings": dict(subject.settings)}
-    found += detect(data.DETECTORS, subject, measures, epochs, progress)
+    measures["gate"] = curve
+    found += detect(data.DETECTORS, measures, repairs, progress)
     if curve.verdict in _ASKED:
-        found += detect(process.DETECTORS, subject, measures, epochs, progress)
+        found += detect(process.DETECTORS, measures, repairs, progress)
     return Diagnosis(curve, tuple(sorted(found, key=_weight)), measures)
 
 

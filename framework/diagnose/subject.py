@@ -1,25 +1,24 @@
-"""What is diagnosed: a model, what it was trained on and tested on, and its history."""
+"""What is diagnosed: a program that trains, its data, and the history of one run."""
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from framework.data.dataset import Split
+from framework.diagnose import outputs
+from framework.diagnose.change import Change
 from framework.history import Row
 from framework.metrics import Predictions
 
-# Of more training images a sample is as good.
+# Of more images a sample is as good.
 _SAMPLE = 5_000
 SPLITS = ("train", "dev", "validation")
-
-# Asked for the logits, float32 [N, K], of images [N, height, width, C] as they are in
-# the data set; and whether in training mode.
-Ask = Callable[[np.ndarray, bool], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,14 +26,88 @@ class Branch:
     """What came of an experiment.
 
     Attributes:
-        rows: The metrics of its evaluations.
-        validation: What it said of the validation images in the end.
-        clean: What it said of the training images in the end, in evaluation mode.
+        outputs: What the model said of the validation images in the end: float32
+            [N, U].
+        clean: The same of the training images, in evaluation mode.
+        curve: Validation accuracy by evaluation.
+        epochs: How long it took, in epochs of the original training.
     """
 
-    rows: Sequence[Row]
-    validation: Predictions
-    clean: Predictions
+    outputs: np.ndarray
+    clean: np.ndarray
+    curve: tuple[float, ...]
+    epochs: float
+
+
+class Program(abc.ABC):
+    """A model and the way in which it is trained: what can be asked and tried."""
+
+    @property
+    @abc.abstractmethod
+    def model(self) -> Any:
+        """The keras.Model, with the weights after the last step."""
+
+    @abc.abstractmethod
+    def ask(self, images: np.ndarray, training: bool = False) -> np.ndarray:
+        """Returns what the model as it was evaluated says: float32 [N, U].
+
+        Args:
+            images: [N, height, width, C], as they are in the data set.
+            training: Whether in training mode; nothing in the model changes.
+        """
+
+    @abc.abstractmethod
+    def inputs(self, images: np.ndarray) -> np.ndarray:
+        """Returns what the network itself sees of images: [N, height, width, C]."""
+
+    @abc.abstractmethod
+    def losses(self, labels: np.ndarray, outputs: np.ndarray) -> float:
+        """Returns the loss that training makes small, of a whole batch.
+
+        Args:
+            labels: int [N].
+            outputs: float32 [N, U], as the model would return them.
+        """
+
+    @abc.abstractmethod
+    def gradients(self, split: Split, fresh: bool) -> dict[str, np.ndarray | None]:
+        """Returns the gradient of the training loss of some images, by weight.
+
+        None stands for a weight that the loss does not depend on.
+
+        Args:
+            split: The images, one batch.
+            fresh: Whether with the weights before the first step.
+        """
+
+    @abc.abstractmethod
+    def activations(self, images: np.ndarray, fresh: bool) -> dict[str, np.ndarray]:
+        """Returns the outputs of each layer with weights or an activation, in order.
+
+        Args:
+            images: As they are in the data set.
+            fresh: Whether with the weights before the first step.
+        """
+
+    @abc.abstractmethod
+    def weights(self, fresh: bool) -> dict[str, np.ndarray]:
+        """Returns all weights by name, now or before the first step."""
+
+    @abc.abstractmethod
+    def experiment(
+        self, name: str, change: Change, epochs: float, fresh: bool
+    ) -> Branch:
+        """Trains on under some changes, and leaves everything else as it was.
+
+        Args:
+            name: What it is called in the run's folder.
+            change: What is different.
+            epochs: For how long, in epochs of the original training.
+            fresh: Whether from the first step; else from the last.
+
+        Raises:
+            CannotChangeError: The program has nothing to change so.
+        """
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,29 +118,28 @@ class Subject:
         class_names: What the classes are called.
         train: Images that are trained on, in memory; a sample if there are many.
         dev: Images of the training split that are not trained on; perhaps none.
-        validation: The validation images, in memory.
-        ask: The model as it was evaluated, its scaling of pixels included.
-        inputs: From images to what the network itself sees: [N, height, width, C].
-        model: The keras.Model, from scaled images to its outputs.
-        rows: The metrics of each evaluation.
+        validation: The validation images, in memory; a sample if there are many.
+        labels: All labels of "train" and "validation" as they were given, before
+            anything was made of them: [N], or one-hot [N, K].
+        fed: Labels in the order in which the first epoch fed them, int [N]; None if it
+            is certain that they are shuffled.
+        program: The model, and how it is trained.
+        rows: The metrics of each evaluation, as they were reported.
         predictions: What was said of the validation images, by evaluation.
-        settings: What is known of how it was trained, by names of flags.
-        experiment: Trains under changed settings, from the state in which the run is or
-            from the beginning; None where that cannot be done. Its arguments are a
-            name, the changed settings, epochs, and whether it starts anew.
+        settings: What is known of how it was trained: "batch_size", "train_images",
+            "epochs", "learning_rate", "dropout", "weight_decay", "augment", ...
     """
 
     class_names: tuple[str, ...]
     train: Split
     dev: Split
     validation: Split
-    ask: Ask
-    inputs: Callable[[np.ndarray], np.ndarray]
-    model: Any
+    labels: Mapping[str, np.ndarray]
+    fed: np.ndarray | None
+    program: Program
     rows: Sequence[Row]
     predictions: Sequence[Predictions]
     settings: Mapping[str, Any]
-    experiment: Callable[[str, Mapping[str, Any], float, bool], Branch] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -79,25 +151,28 @@ class Subject:
         return getattr(self, name)
 
     @functools.cached_property
-    def _logits(self) -> dict[tuple[str, bool], np.ndarray]:
+    def _outputs(self) -> dict[tuple[str, bool], np.ndarray]:
         return {}
 
-    def logits(self, name: str, training: bool = False) -> np.ndarray:
-        """Returns what the model says of a split: float32 [N, K]; asked once only.
+    def outputs(self, name: str, training: bool = False) -> np.ndarray:
+        """Returns what the model says of a split: float32 [N, U]; asked once only.
 
         Args:
             name: One of `SPLITS`.
             training: Whether in training mode.
         """
         key = (name, training)
-        if key not in self._logits:
-            self._logits[key] = self.ask(self.split(name).images, training)
-        return self._logits[key]
+        if key not in self._outputs:
+            self._outputs[key] = self.program.ask(self.split(name).images, training)
+        return self._outputs[key]
+
+    def predicted(self, name: str, training: bool = False) -> np.ndarray:
+        """Returns the classes that the model names: int64 [N]."""
+        return outputs.predicted(self.outputs(name, training))
 
     def right(self, name: str, training: bool = False) -> np.ndarray:
-        """Returns for which images of a split the highest logit is right: bool [N]."""
-        logits = self.logits(name, training)
-        return logits.argmax(axis=1) == self.split(name).labels
+        """Returns for which images of a split the model is right: bool [N]."""
+        return self.predicted(name, training) == self.split(name).labels
 
 
 def sample(split: Split, rows: np.ndarray, seed: int = 0) -> Split:

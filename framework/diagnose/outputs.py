@@ -1,0 +1,56 @@
+"""What a model's outputs say of classes, whichever kind of head it has."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Sums of float32 probabilities are no further from 1.
+_SUM_TOLERANCE = 1e-3
+
+
+def are_probabilities(outputs: np.ndarray) -> bool:
+    """Returns whether all rows are from 0 to 1 and sum up to 1.
+
+    Args:
+        outputs: float [N, U].
+    """
+    if outputs.shape[1] < 2 or not np.isfinite(outputs).all():
+        return False
+    sums = outputs.sum(axis=1)
+    return bool(outputs.min() >= 0 and np.abs(sums - 1).max() < _SUM_TOLERANCE)
+
+
+def are_shares(outputs: np.ndarray) -> bool:
+    """Returns whether all outputs are from 0 to 1, as those of a sigmoid are."""
+    return bool(outputs.min() >= 0 and outputs.max() <= 1)
+
+
+def predicted(outputs: np.ndarray) -> np.ndarray:
+    """Returns the classes that are named: int64 [N].
+
+    Args:
+        outputs: float [N, U]; a single output names class 1 if it is more than a half,
+            or, where it is no probability, positive.
+    """
+    if outputs.shape[1] > 1:
+        return outputs.argmax(axis=1)
+    middle = 0.5 if are_shares(outputs) else 0.0
+    return (outputs[:, 0] > middle).astype(np.int64)
+
+
+def log_probabilities(outputs: np.ndarray) -> np.ndarray:
+    """Returns float64 [N, K], for a single output of two classes.
+
+    Args:
+        outputs: float [N, U]: probabilities, sigmoids of each class, or logits.
+    """
+    values = outputs.astype(np.float64)
+    if values.shape[1] == 1:
+        if are_shares(outputs):
+            values = np.concatenate([1 - values, values], axis=1)
+            return np.log(np.clip(values, 1e-12, 1))
+        values = np.concatenate([np.zeros_like(values), values], axis=1)
+    elif are_shares(outputs):
+        values = np.log(np.clip(values, 1e-12, 1))
+    peak = values.max(axis=1, keepdims=True)
+    return values - peak - np.log(np.exp(values - peak).sum(axis=1, keepdims=True))

@@ -1,0 +1,121 @@
+"""Repairs one cause after the other, and sees by how much each of them helps.
+
+A cause is tried on top of those that were confirmed before it: what an earlier one has
+explained, a later one cannot explain again. Each attempt starts anew and has a part of
+the time of the run only; where it ends above where the run has ended, with all its
+time, the cause is confirmed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from framework.diagnose import outputs
+from framework.diagnose.change import CannotChangeError, Change
+from framework.diagnose.finding import Evidence, Finding
+from framework.diagnose.statistics import Estimate, paired_difference
+from framework.diagnose.subject import Branch, Subject
+
+# The part of the original training that an attempt takes.
+SHARE = 1 / 3
+# Shorter ones show nothing; and so little costs seconds, whatever the budget.
+_LEAST_STEPS, _FREE_STEPS = 300, 1_500
+# A gain of less is not worth a finding: Bouthillier et al. (2021) find seeds alone to
+# move accuracy by a point or so.
+FLOOR = 0.03
+
+
+class Repairs:
+    """What has been mended so far, and what it has brought.
+
+    Args:
+        subject: What is diagnosed.
+        budget: How much attempts may train in all, in units of the original training.
+        progress: Told what is being done.
+    """
+
+    def __init__(
+        self, subject: Subject, budget: float, progress: Callable[[str], None]
+    ):
+        self.subject = subject
+        self._progress = progress
+        epochs = float(subject.settings["epochs"])
+        per_epoch = subject.settings["steps_per_epoch"]
+        self._left = max(budget * epochs, _FREE_STEPS / per_epoch)
+        self._length = max(SHARE * epochs, _LEAST_STEPS / per_epoch)
+        self._change = Change()
+        self._right = subject.right("validation")
+
+    @property
+    def right(self) -> np.ndarray:
+        """Which validation images are right after the repairs so far: bool [N]."""
+        return self._right
+
+    def can_afford(self, attempts: float = 1.0) -> bool:
+        """Returns whether the budget is enough for so many more attempts."""
+        return attempts * self._length <= self._left + 1e-9
+
+    def attempt(
+        self, name: str, change: Change, fresh: bool = True, share: float = 1.0
+    ) -> Branch:
+        """Trains with one more change.
+
+        Args:
+            name: What it is called.
+            change: What is different, besides the repairs so far.
+            fresh: Whether from the first step; else from the last.
+            share: Of the usual length.
+
+        Raises:
+            CannotChangeError: The program has nothing to change so.
+        """
+        self._progress(f"trying {name}")
+        epochs = share * self._length
+        found = self.subject.program.experiment(
+            name, self._change | change, epochs, fresh
+        )
+        self._left -= epochs
+        return found
+
+    def gain(self, branch: Branch) -> Estimate:
+        """Returns by how much a branch is better than what was reached so far."""
+        return paired_difference(self.rights(branch), self._right)
+
+    def rights(self, branch: Branch) -> np.ndarray:
+        """Returns for which validation images a branch is right: bool [N]."""
+        return outputs.predicted(branch.outputs) == self.subject.validation.labels
+
+    def accept(self, branch: Branch, change: Change) -> None:
+        """Has all that follows be tried on top of a change, and compared with it."""
+        self._change |= change
+        self._right = self.rights(branch)
+
+    def tried(self, finding: Finding, change: Change) -> Finding:
+        """Returns a suspicion as confirmed or falsified by an attempt to mend it."""
+        if not self.can_afford():
+            return finding
+        try:
+            branch = self.attempt(finding.cause, change)
+        except CannotChangeError:
+            return finding
+        gain = self.gain(branch)
+        status = "confirmed" if is_gain(gain) else "falsified"
+        if status == "confirmed":
+            self.accept(branch, change)
+        shown = Evidence(
+            "gain in validation accuracy once mended",
+            gain,
+            f"the interval above 0, and {FLOOR:.0%} or more",
+            f"trained anew for {branch.epochs:.3g} epochs, against the run's end",
+        )
+        return dataclasses.replace(
+            finding, status=status, evidence=(*finding.evidence, shown), cost=gain
+        )
+
+
+def is_gain(gain: Estimate) -> bool:
+    """Returns whether something is better for certain, and by enough."""
+    return gain.low > 0 and gain.value >= FLOOR
