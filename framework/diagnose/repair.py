@@ -13,7 +13,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from framework.diagnose import outputs
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.finding import Evidence, Finding
 from framework.diagnose.statistics import Estimate, paired_difference
@@ -86,7 +85,7 @@ class Repairs:
 
     def rights(self, branch: Branch) -> np.ndarray:
         """Returns for which validation images a branch is right: bool [N]."""
-        return outputs.predicted(branch.outputs) == self.subject.validation.labels
+        return branch.predicted == self.subject.validation.labels
 
     def accept(self, branch: Branch, change: Change) -> None:
         """Has all that follows be tried on top of a change, and compared with it."""

@@ -26,16 +26,14 @@ class Branch:
     """What came of an experiment.
 
     Attributes:
-        outputs: What the model said of the validation images in the end: float32
-            [N, U].
+        predicted: Which classes it named for the validation images in the end: int64
+            [N].
         clean: The same of the training images, in evaluation mode.
-        curve: Validation accuracy by evaluation.
         epochs: How long it took, in epochs of the original training.
     """
 
-    outputs: np.ndarray
+    predicted: np.ndarray
     clean: np.ndarray
-    curve: tuple[float, ...]
     epochs: float
 
 

@@ -1,0 +1,176 @@
+"""Changes a Keras model in place, as an experiment wants it, and undoes it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from framework.diagnose.change import CannotChangeError, Change
+
+# Whose outputs tell of the classes; they are no hidden layers.
+_SQUASHING = ("softmax", "sigmoid")
+
+
+def leaves(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers of a model that are made of no others, in order."""
+    return [
+        layer
+        for layer in model._flatten_layers(include_self=False, recursive=True)
+        if not list(layer._layers) and not isinstance(layer, keras.layers.InputLayer)
+    ]
+
+
+def with_weights(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers that have a kernel, in order."""
+    return [layer for layer in leaves(model) if _kernel(layer) is not None]
+
+
+@contextlib.contextmanager
+def changed(model: keras.Model, change: Change) -> Iterator[keras.Model]:
+    """Gives a model other layers' settings for as long as it is entered.
+
+    Weights that are drawn anew stay so; what traced functions know of it is not
+    changed.
+
+    Args:
+        model: To be changed.
+        change: What of it; fields that are not about layers are left to others.
+
+    Yields:
+        The model to train: the same one, or another one that shares its layers.
+
+    Raises:
+        CannotChangeError: It has no layers to change so.
+    """
+    before: list[tuple[Any, str, Any]] = []
+
+    def put(owner: Any, name: str, value: Any) -> None:
+        before.append((owner, name, getattr(owner, name)))
+        setattr(owner, name, value)
+
+    try:
+        if change.width != 1.0:
+            model = wider(model, change.width)
+        if change.dropout is not None:
+            _set_all(model, "rate", change.dropout, put)
+        if change.norm_momentum:
+            _set_all(model, "momentum", change.norm_momentum, put)
+        if change.activation:
+            _set_activations(model, change.activation, put)
+        if change.weight_decay is not None:
+            _set_penalties(model, change.weight_decay, put)
+        if change.trainable:
+            for layer in [*model._flatten_layers()]:
+                put(layer, "trainable", True)
+        if change.initialize:
+            initialize(model)
+        if change.consistent_loss:
+            model = _to_logits(model, put)
+        yield model
+    finally:
+        for owner, name, value in reversed(before):
+            setattr(owner, name, value)
+
+
+def initialize(model: keras.Model, seed: int = 0) -> None:
+    """Draws kernels by He et al. (2015), the last by Glorot; biases become 0."""
+    layers = with_weights(model)
+    for place, layer in enumerate(layers):
+        last = place == len(layers) - 1
+        kind = keras.initializers.GlorotUniform if last else keras.initializers.HeNormal
+        kernel = _kernel(layer)
+        kernel.assign(kind(seed=seed + place)(tuple(kernel.shape), dtype="float32"))
+        if getattr(layer, "bias", None) is not None:
+            layer.bias.assign(np.zeros(layer.bias.shape, np.float32))
+
+
+def wider(model: keras.Model, factor: float) -> keras.Model:
+    """Returns a model like it whose hidden layers have so many times the units.
+
+    Raises:
+        CannotChangeError: Keras cannot copy it.
+    """
+    layers = with_weights(model)
+    last = layers[-1].name if layers else ""
+
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        for name in ("units", "filters"):
+            if name in config and layer.name != last:
+                config[name] = max(int(round(config[name] * factor)), 1)
+        return type(layer).from_config(config)
+
+    try:
+        return keras.models.clone_model(model, clone_function=copy)
+    except Exception as problem:
+        raise CannotChangeError(f"it cannot be copied: {problem}") from None
+
+
+def _kernel(layer: keras.layers.Layer) -> keras.Variable | None:
+    kernel = getattr(layer, "kernel", None)
+    return kernel if isinstance(kernel, keras.Variable) else None
+
+
+def _set_all(
+    model: keras.Model, name: str, value: float, put: Callable[..., None]
+) -> None:
+    kinds = {
+        "rate": lambda layer: "ropout" in type(layer).__name__,
+        "momentum": lambda layer: "Norm" in type(layer).__name__,
+    }
+    found = [
+        layer for layer in leaves(model) if hasattr(layer, name) and kinds[name](layer)
+    ]
+    if not found and not (name == "rate" and value == 0):
+        raise CannotChangeError(f"no layer has a {name}")
+    for layer in found:
+        put(layer, name, value)
+
+
+def _set_activations(model: keras.Model, name: str, put: Callable[..., None]) -> None:
+    """Sets the activations of all hidden layers that have one."""
+    layers = leaves(model)
+    last = with_weights(model)[-1:]
+    for layer in layers:
+        if type(layer) in (keras.layers.ReLU, keras.layers.LeakyReLU):
+            put(layer, "negative_slope", 0.1 if name == "leaky_relu" else 0.0)
+        activation = getattr(layer, "activation", None)
+        if activation is None or layer in last or layer is layers[-1]:
+            continue
+        if isinstance(layer, keras.layers.Activation) or (
+            activation is not keras.activations.linear
+        ):
+            put(layer, "activation", keras.activations.get(name))
+
+
+def _set_penalties(
+    model: keras.Model, strength: float, put: Callable[..., None]
+) -> None:
+    for layer in leaves(model):
+        for name in ("kernel", "bias", "gamma", "beta"):
+            weight = getattr(layer, name, None)
+            if isinstance(weight, keras.Variable) and (
+                weight.regularizer is not None or (strength and name == "kernel")
+            ):
+                penalty = keras.regularizers.L2(strength) if strength else None
+                put(weight, "regularizer", penalty)
+        if getattr(layer, "activity_regularizer", None) is not None:
+            put(layer, "activity_regularizer", None)
+
+
+def _to_logits(model: keras.Model, put: Callable[..., None]) -> keras.Model:
+    """Takes away what squashes the outputs, if that can be seen."""
+    last = leaves(model)[-1]
+    squashes = getattr(last, "activation", None)
+    if isinstance(last, (keras.layers.Softmax, keras.layers.Activation)):
+        try:
+            return keras.Model(model.inputs, last.input)
+        except (AttributeError, ValueError) as problem:
+            raise CannotChangeError(f"its last layer is hidden: {problem}") from None
+    if squashes is not None and squashes is not keras.activations.linear:
+        put(last, "activation", keras.activations.linear)
+    return model
