@@ -32,6 +32,7 @@ class Change:
         balance: Draw all classes equally often.
         shuffle: Draw a new order in each epoch.
         trainable: Train all weights.
+        plain_step: Train by Keras's own step, whatever step the program has.
         train: Images to train on instead.
     """
 
@@ -50,6 +51,7 @@ class Change:
     balance: bool = False
     shuffle: bool = False
     trainable: bool = False
+    plain_step: bool = False
     train: Split | None = None
 
     def differences(self) -> dict[str, Any]:

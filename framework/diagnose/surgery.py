@@ -101,7 +101,7 @@ def wider(model: keras.Model, factor: float) -> keras.Model:
         config = layer.get_config()
         for name in ("units", "filters"):
             if name in config and layer.name != last:
-                config[name] = max(int(round(config[name] * factor)), 1)
+                config[name] = max(round(config[name] * factor), 1)
         return type(layer).from_config(config)
 
     try:

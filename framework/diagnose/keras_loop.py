@@ -1,0 +1,148 @@
+"""Trains and asks a compiled Keras model by its own steps, an epoch in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from framework.diagnose import outputs
+from framework.metrics import Predictions
+
+_BATCH = 256
+
+
+class KerasLoop:
+    """Does what `fit` does, without its waits.
+
+    Args:
+        model: Compiled, and called on a batch before. Its own `train_step` and
+            `test_step` are used, whatever they do.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+        self._train = tf.function(self._train_steps, autograph=False)
+        self._test = tf.function(self._test_steps, autograph=False)
+        self._outputs = tf.function(self._call, autograph=False, reduce_retracing=True)
+
+    def train(
+        self, x: np.ndarray, y: np.ndarray, order: np.ndarray, batch_size: int
+    ) -> dict[str, float]:
+        """Trains on examples in an order; returns what the model reports.
+
+        Args:
+            x: [N, ...].
+            y: [N, ...].
+            order: int [M], which of them, in batches of `batch_size`.
+            batch_size: The last one may be smaller.
+        """
+        self.model.reset_metrics()
+        return self._run(self._train, x, y, order, batch_size)
+
+    def test(self, x: np.ndarray, y: np.ndarray, batch_size: int) -> dict[str, float]:
+        """Evaluates as `evaluate` does; returns what the model reports."""
+        self.model.reset_metrics()
+        return self._run(self._test, x, y, np.arange(len(x)), batch_size)
+
+    def ask(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """Returns what the model says: float32 [N, U]; nothing in it changes."""
+        variables = self.model.non_trainable_variables
+        before = [variable.numpy() for variable in variables] if training else []
+        found = [
+            self._outputs(tf.constant(x[start : start + _BATCH]), training).numpy()
+            for start in range(0, len(x), _BATCH)
+        ]
+        for variable, value in zip(variables if training else [], before, strict=True):
+            variable.assign(value)
+        said = np.concatenate(found)
+        return said.reshape(len(said), -1)
+
+    def predictions(self, x: np.ndarray, labels: np.ndarray) -> Predictions:
+        """Returns what the model says of labelled images.
+
+        Args:
+            x: [N, ...].
+            labels: int [N].
+        """
+        found = outputs.log_probabilities(self.ask(x))
+        named = found.argmax(axis=1)
+        inside = np.clip(labels, 0, found.shape[1] - 1)
+        true = found[np.arange(len(found)), inside]
+        rank = (found > true[:, None]).sum(axis=1)
+        return Predictions(
+            labels.astype(np.int32),
+            named.astype(np.int32),
+            np.where(named == labels, 0, np.maximum(rank, 1)).astype(np.int32),
+            np.exp(found.max(axis=1)).astype(np.float32),
+            -true.astype(np.float32),
+        )
+
+    def _run(
+        self,
+        steps: Callable[..., dict[str, tf.Tensor]],
+        x: np.ndarray,
+        y: np.ndarray,
+        order: np.ndarray,
+        batch_size: int,
+    ) -> dict[str, float]:
+        if self.model.run_eagerly:
+            return self._eagerly(steps is self._train, x, y, order, batch_size)
+        found = steps(
+            _tensor(x), _tensor(y), tf.constant(order), tf.constant(batch_size)
+        )
+        return _scalars(found)
+
+    def _eagerly(
+        self, training: bool, x: np.ndarray, y: np.ndarray, order: np.ndarray, size: int
+    ) -> dict[str, float]:
+        step = self.model.train_step if training else self.model.test_step
+        found = {}
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            found = step((_tensor(x[rows]), _tensor(y[rows])))
+        return _scalars(found)
+
+    def _train_steps(self, x, y, order, size):
+        step, plain = self.model.train_step, keras.Model.train_step
+        return self._steps(step, x, y, order, size, step.__func__ is plain)
+
+    def _test_steps(self, x, y, order, size):
+        step, plain = self.model.test_step, keras.Model.test_step
+        return self._steps(step, x, y, order, size, step.__func__ is plain)
+
+    def _steps(self, step, x, y, order, size, plain):
+        def one(start):
+            rows = order[start : start + size]
+            found = step((tf.gather(x, rows), tf.gather(y, rows)))
+            if plain:
+                return {}
+            return {name: tf.cast(value, tf.float32) for name, value in found.items()}
+
+        def is_left(start, _):
+            return start < tf.size(order)
+
+        def go_on(start, _):
+            return start + size, one(start)
+
+        # What a step of one's own reports is known once it was done.
+        begin = (0, {}) if plain else (size, one(tf.constant(0)))
+        _, found = tf.while_loop(is_left, go_on, begin, parallel_iterations=1)
+        return self.model.get_metrics_result() if plain else found
+
+    def _call(self, x, training):
+        return tf.cast(self.model(x, training=training), tf.float32)
+
+
+def _tensor(values: np.ndarray) -> tf.Tensor:
+    """Returns a tensor of the type that `fit` would feed."""
+    if values.dtype == np.float64:
+        values = values.astype(np.float32)
+    return tf.constant(values)
+
+
+def _scalars(found: dict[str, tf.Tensor]) -> dict[str, float]:
+    values = {name: np.asarray(value) for name, value in found.items()}
+    return {name: float(value) for name, value in values.items() if value.size == 1}

@@ -1,0 +1,153 @@
+"""Says of any compiled Keras model why its validation accuracy is static."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from framework.data.dataset import Split
+from framework.diagnose.diagnosis import Diagnosis, diagnose
+from framework.diagnose.keras_program import KerasProgram
+from framework.diagnose.source import Source, labels_of
+from framework.diagnose.subject import Subject, sample
+from framework.errors import UsageError
+from framework.history import Row
+from framework.metrics import Predictions
+
+
+def explain(
+    model: keras.Model,
+    train: Any,
+    validation: Any,
+    *,
+    epochs: int = 1,
+    batch_size: int = 32,
+    shuffle: bool = True,
+    steps_per_epoch: int = 0,
+    budget: float = 1.0,
+    progress: Callable[[str], None] = lambda name: None,
+) -> Diagnosis:
+    """Trains a model as `fit` would, and returns what is wrong with it, if anything is.
+
+    The model is given back as it was. One that has been trained already is trained on.
+
+    Args:
+        model: Compiled; whatever `train_step` or loss of its own it has is used.
+        train: What `fit` is given: (x, y), a batched tf.data.Dataset, a
+            keras.utils.PyDataset, or a generator of batches.
+        validation: What `fit` is given as `validation_data`, of the same kinds.
+        epochs: As of `fit`, and so are the next three.
+        batch_size: Of arrays.
+        shuffle: Of arrays, anew in each epoch.
+        steps_per_epoch: Of what has no end by itself.
+        budget: How much experiments may train, in units of this training.
+        progress: Told what is being done.
+
+    Raises:
+        UsageError: The model is not compiled, or the data are none.
+    """
+    if not isinstance(model, keras.Model) or not getattr(model, "compiled", False):
+        raise UsageError("explain needs a compiled keras.Model")
+    source = Source(train, batch_size, shuffle, steps_per_epoch)
+    held_out = Source(validation, batch_size, shuffle=False)
+    num_classes = _num_classes(model, source, held_out)
+    program = KerasProgram(model, source, num_classes)
+    with program.as_before():
+        rows, predictions = _train(program, source, held_out, epochs, progress)
+        subject = _subject(program, source, held_out, rows, predictions, num_classes)
+        return diagnose(subject, budget, progress)
+
+
+def _train(
+    program: KerasProgram,
+    source: Source,
+    held_out: Source,
+    epochs: int,
+    progress: Callable[[str], None],
+) -> tuple[list[Row], list[Predictions]]:
+    """Returns what was reported after each epoch, and what was really said."""
+    rows, predictions = [], []
+    per_epoch = -(-len(source.arrays[0]) // source.batch_size)
+    for epoch in range(epochs):
+        progress(f"training epoch {epoch + 1} of {epochs}")
+        x, y = source.epoch()
+        order = program.order(epoch, len(x))
+        trained = program.loop.train(x, y, order, source.batch_size)
+        x, y = held_out.epoch()
+        tested = program.loop.test(x, y, held_out.batch_size)
+        rate = program.model.optimizer.learning_rate
+        rows.append(
+            {
+                "step": (epoch + 1) * per_epoch,
+                "epoch": epoch + 1.0,
+                "learning_rate": float(rate),
+                **_named("train", trained),
+                **_named("validation", tested),
+            }
+        )
+        predictions.append(program.loop.predictions(x, labels_of(y)))
+    return rows, predictions
+
+
+def _named(split: str, reported: dict[str, float]) -> dict[str, float]:
+    """Returns metrics by the names that they have everywhere here."""
+    found = {f"{split}/{name}": value for name, value in reported.items()}
+    accuracies = [name for name in reported if "acc" in name.lower()]
+    if accuracies:
+        found[f"{split}/accuracy"] = reported[accuracies[0]]
+    return found
+
+
+def _num_classes(model: keras.Model, source: Source, held_out: Source) -> int:
+    """Returns how many classes there are, by labels and outputs."""
+    labels = np.concatenate([labels_of(each.arrays[1]) for each in (source, held_out)])
+    return max(int(labels.max(initial=0)) + 1, 2)
+
+
+def _subject(
+    program: KerasProgram,
+    source: Source,
+    held_out: Source,
+    rows: list[Row],
+    predictions: list[Predictions],
+    num_classes: int,
+) -> Subject:
+    splits = {}
+    for name, each in (("train", source), ("validation", held_out)):
+        x, y = each.arrays
+        labels = np.clip(labels_of(y), 0, num_classes - 1).astype(np.int32)
+        splits[name] = sample(Split(x, labels), np.arange(len(x)))
+    program.train_images = splits["train"].images
+    program.validation_images = splits["validation"].images
+    x, y = source.arrays
+    labels = labels_of(y)
+    return Subject(
+        class_names=tuple(map(str, range(num_classes))),
+        train=splits["train"],
+        dev=splits["train"].take(np.arange(0)),
+        validation=splits["validation"],
+        labels={"train": y, "validation": held_out.arrays[1]},
+        fed=None if source.shuffle else labels,
+        program=program,
+        rows=rows,
+        predictions=predictions,
+        settings=_settings(program, source, rows),
+    )
+
+
+def _settings(program: KerasProgram, source: Source, rows: list[Row]) -> dict[str, Any]:
+    optimizer = program.model.optimizer
+    count = len(source.arrays[0])
+    return {
+        "batch_size": source.batch_size,
+        "train_images": count,
+        "steps_per_epoch": -(-count // source.batch_size),
+        "epochs": len(rows),
+        "learning_rate": float(optimizer.learning_rate),
+        "optimizer": optimizer.name,
+        "weight_decay": float(optimizer.weight_decay or 0.0),
+        "ema": float(optimizer.ema_momentum) if optimizer.use_ema else 0.0,
+    }
