@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-from framework.diagnose.data import validation_size
+from framework.diagnose.data import (
+    illegal_labels,
+    split_artifact,
+    unnormalized_inputs,
+    unshuffled_batches,
+    validation_size,
+)
 from framework.diagnose.detector import Detector
 
-DETECTORS: tuple[Detector, ...] = (Detector(validation_size.rule),)
+# First what makes labels void, then what needs no training; what must be tried is last.
+DETECTORS: tuple[Detector, ...] = (
+    Detector(illegal_labels.rule, illegal_labels.measure),
+    Detector(split_artifact.rule, split_artifact.measure),
+    Detector(validation_size.rule),
+    Detector(
+        unnormalized_inputs.rule,
+        unnormalized_inputs.measure,
+        unnormalized_inputs.change,
+    ),
+    Detector(
+        unshuffled_batches.rule, unshuffled_batches.measure, unshuffled_batches.change
+    ),
+)
