@@ -93,6 +93,7 @@ def run(
     config: Config,
     model: ModelFunction | keras.Model | None = None,
     dataset: Dataset | None = None,
+    quiet: bool = False,
 ) -> Result:
     """Trains as a config says, or goes on where a run in its folder has stopped.
 
@@ -101,6 +102,7 @@ def run(
         model: Instead of the config's: a model, or what makes one of the shape of an
             image and the number of classes.
         dataset: Instead of the config's.
+        quiet: Whether to say nothing on the console.
 
     Raises:
         UsageError: The config cannot be done.
@@ -108,12 +110,13 @@ def run(
         Stopped: A signal asked to stop, and what it takes to go on is saved.
     """
     screen = console.console()
+    screen.quiet = quiet
     with stop_lib.caught() as stop, told_if_lost(config.strategy == "multi_worker"):
         made = parts.build(config, model, dataset, console.reading(screen))
         stop.listen()
         workers = Workers(made.strategy)
         # The chief speaks for all.
-        screen.quiet = not workers.is_chief
+        screen.quiet |= not workers.is_chief
         config = _named(config, made, model is not None, dataset is not None)
         with sharing.folder(config, workers) as folder:
             return _run(config, made, folder, screen, workers, stop)

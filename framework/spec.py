@@ -13,7 +13,7 @@ import difflib
 import inspect
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from framework.errors import UsageError
@@ -110,6 +110,13 @@ def single(text: str) -> Call:
     if isinstance(node, Join):
         raise error(text, 0, "this must be a single name(...), with no '+' or '*'")
     return node
+
+
+def written(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """Returns the spec of a call: what `single` would read as such."""
+    shown = [repr(value) for value in args]
+    shown += [f"{key}={value!r}" for key, value in kwargs.items()]
+    return f"{name}({', '.join(shown)})"
 
 
 def error(text: str, column: int, message: str) -> UsageError:

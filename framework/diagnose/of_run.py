@@ -7,57 +7,60 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from framework import parts, random, spec, workdir
+from framework import parts, spec, workdir
 from framework.config import Config
-from framework.data.dataset import Progress
-from framework.diagnose.subject import Ask, Subject, sample
+from framework.data.dataset import Dataset, Progress
+from framework.diagnose.run_program import RunProgram
+from framework.diagnose.subject import Subject, sample
 from framework.errors import UsageError
 from framework.history import History
 from framework.loop.checkpoint import Checkpoints
 from framework.metrics import Predictions
-from framework.parts import Parts
-
-_BATCH = 256
+from framework.parts import ModelFunction, Parts
 
 
-def open_run(folder: str, progress: Progress = lambda done, total: None) -> Subject:
+def open_run(
+    folder: str,
+    model: ModelFunction | None = None,
+    dataset: Dataset | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Subject:
     """Returns what there is to look at in a run's folder, after its last checkpoint.
 
+    Args:
+        folder: The run's.
+        model: What makes its model, where it was given in Python.
+        dataset: Its data, where they were.
+        progress: Told now and then how many of how many images have been read.
+
     Raises:
-        UsageError: There is no run, or one whose model or data were given in Python.
+        UsageError: There is no run, or one whose model or data were given in Python
+            and are not given here.
     """
-    config = workdir.read_config(Path(folder))
-    for name in ("model", "dataset"):
-        if getattr(config, name).startswith("given("):
+    path = Path(folder)
+    config = workdir.read_config(path)
+    for name, value in (("model", model), ("dataset", dataset)):
+        if getattr(config, name).startswith("given(") and value is None:
             raise UsageError(
-                f"the {name} of the run in {folder} was given in Python; train it with "
-                f"--diagnose, or use framework.diagnose.explain"
+                f"the {name} of the run in {folder} was given in Python; give it to "
+                f"framework.diagnose.of_run.open_run as well, or use "
+                f"framework.diagnose.explain"
             )
     # Where it runs changes no numbers.
-    config = dataclasses.replace(config, strategy="default", devices=0, workdir=folder)
-    made = parts.build(config, None, None, progress)
+    config = dataclasses.replace(
+        config, strategy="default", devices=0, jit=False, workdir=folder
+    )
+    made = parts.build(config, model, dataset, progress)
     Checkpoints(
-        Path(folder) / "checkpoints",
-        Path(folder) / "best",
-        made.variables(),
-        config.keep_checkpoints,
+        path / "checkpoints", path / "best", made.variables(), config.keep_checkpoints
     ).restore()
-    return of_parts(config, made, Path(folder))
+    return _of_parts(config, made, path, model)
 
 
-def of_parts(config: Config, made: Parts, folder: Path) -> Subject:
-    """Returns what there is to look at in a run whose parts are still there.
-
-    Args:
-        config: What defines the run.
-        made: Its parts, in the state after the last step.
-        folder: The run's folder.
-
-    Raises:
-        UsageError: Nothing has been evaluated yet.
-    """
+def _of_parts(
+    config: Config, made: Parts, folder: Path, model: ModelFunction | None
+) -> Subject:
     rows = History(folder / "metrics.jsonl").rows
     found = [
         _read(path) for path in sorted((folder / "predictions").glob("step-*.npz"))
@@ -65,51 +68,23 @@ def of_parts(config: Config, made: Parts, folder: Path) -> Subject:
     if not rows or not found:
         raise UsageError(f"the run in {folder} has no evaluation to look at yet")
     examples, dataset = made.examples, made.examples.dataset
-    everything = np.arange(len(dataset.validation))
+    train = sample(dataset.train, examples.train)
+    validation = sample(dataset.validation, np.arange(len(dataset.validation)))
     return Subject(
         class_names=tuple(dataset.class_names),
-        train=sample(dataset.train, examples.train),
+        train=train,
         dev=sample(dataset.train, examples.dev),
-        validation=sample(dataset.validation, everything),
-        ask=_asker(made, config.seed),
-        inputs=lambda images: made.objective.normalize(images).numpy(),
-        model=made.state.model,
+        validation=validation,
+        labels={
+            "train": dataset.train.labels[examples.train],
+            "validation": dataset.validation.labels,
+        },
+        fed=None,
+        program=RunProgram(config, made, folder, model, train, validation),
         rows=rows,
         predictions=found,
-        settings=_settings(config),
+        settings=_settings(config, made, rows[-1]["epoch"]),
     )
-
-
-def _asker(made: Parts, seed: int) -> Ask:
-    """Returns what asks a run's model, with the weights that were evaluated."""
-
-    @tf.function(autograph=False)
-    def logits(images: tf.Tensor, training: bool) -> tf.Tensor:
-        zero = tf.constant(0, tf.int64)
-        with random.use(random.Draws(seed, zero, zero, images.shape[0])):
-            found = made.state.model(
-                made.objective.normalize(images), training=training
-            )
-        return tf.cast(found, tf.float32)
-
-    def ask(images: np.ndarray, training: bool) -> np.ndarray:
-        # Statistics of batch norm are those of the run, and stay so.
-        variables = [each.value for each in made.state.model.non_trainable_variables]
-        before = [variable.numpy() for variable in variables]
-        made.state.swap_ema()
-        found = []
-        for start in range(0, len(images), _BATCH):
-            batch = images[start : start + _BATCH]
-            # Of one size, so that it is traced once.
-            padded = np.resize(batch, (_BATCH, *batch.shape[1:]))
-            found.append(logits(tf.constant(padded), training)[: len(batch)].numpy())
-        made.state.swap_ema()
-        for variable, value in zip(variables, before, strict=True):
-            variable.assign(value)
-        shape = (0, len(made.examples.dataset.class_names))
-        return np.concatenate([np.zeros(shape, np.float32), *found])
-
-    return ask
 
 
 def _read(path: Path) -> Predictions:
@@ -124,12 +99,14 @@ def _read(path: Path) -> Predictions:
         )
 
 
-def _settings(config: Config) -> dict[str, Any]:
+def _settings(config: Config, made: Parts, epochs: float) -> dict[str, Any]:
     """Returns the flags, and by name what is in place against overfitting."""
     optimizer = spec.single(config.optimizer)
-    model = spec.single(config.model)
     return {
         **config.numbers(),
-        "dropout": float(model.kwargs.get("dropout", 0.0)),
+        "optimizer": optimizer.name,
         "weight_decay": float(optimizer.kwargs.get("weight_decay", 0.0)),
+        "train_images": len(made.examples.train),
+        "steps_per_epoch": made.plan.steps_per_epoch,
+        "epochs": float(epochs),
     }
