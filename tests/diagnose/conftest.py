@@ -76,10 +76,10 @@ class LinearProgram(Program):
             weights = 1.0 / np.bincount(split.labels)[split.labels]
             weights *= len(split) / weights.sum()
         kernel, self.kernel = self.kernel, self._fit(split, weights)
-        found = self.ask(self.validation_images)
-        clean = self.ask(split.images)
+        found = self.ask(self.validation_images).argmax(axis=1)
+        clean = self.ask(self.train.images).argmax(axis=1)
         self.kernel = kernel
-        return Branch(found, clean, (0.5,), epochs)
+        return Branch(found, clean, epochs)
 
 
 def make_subject(train, validation, dev=None, **changes):

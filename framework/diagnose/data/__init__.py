@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from framework.diagnose.data import (
+    class_imbalance,
     illegal_labels,
+    label_noise,
+    shuffled_labels,
     split_artifact,
     unnormalized_inputs,
     unshuffled_batches,
@@ -15,6 +18,7 @@ from framework.diagnose.detector import Detector
 DETECTORS: tuple[Detector, ...] = (
     Detector(illegal_labels.rule, illegal_labels.measure),
     Detector(split_artifact.rule, split_artifact.measure),
+    Detector(shuffled_labels.rule, shuffled_labels.measure),
     Detector(validation_size.rule),
     Detector(
         unnormalized_inputs.rule,
@@ -24,4 +28,8 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(
         unshuffled_batches.rule, unshuffled_batches.measure, unshuffled_batches.change
     ),
+    Detector(
+        class_imbalance.rule, class_imbalance.measure, confirm=class_imbalance.confirm
+    ),
+    Detector(label_noise.rule, label_noise.measure, confirm=label_noise.confirm),
 )

@@ -1,0 +1,214 @@
+"""Training labels that are wrong, more of them than training can shrug off."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from framework.data.dataset import Split
+from framework.diagnose.change import CannotChangeError, Change
+from framework.diagnose.detector import Measures
+from framework.diagnose.finding import Evidence, Finding, Remedy
+from framework.diagnose.look import look
+from framework.diagnose.pictures import Features
+from framework.diagnose.repair import FLOOR, Repairs, is_gain
+from framework.diagnose.ridge import Ridge, one_hot
+from framework.diagnose.statistics import Estimate, paired_difference, proportion
+from framework.diagnose.subject import Subject
+
+# Networks shrug off less than a twentieth (Rolnick et al., 2017).
+_SHARE, _CERTAIN = 0.05, 0.02
+# Of a class that a fifth of another is mistaken for, so much is seen for certain.
+_CLASS_CERTAIN = 0.10
+# Easy images are the tenth, in each class as predicted, of which a probe is surest;
+# but so many in all. There clothes (Fashion-MNIST), with 15 % errors of the probe, are
+# contradicted 1 % of the time, and with a tenth of wrong labels 9 %. Of a single class
+# it takes a quarter to be sure of anything.
+_EASY, _LEAST = 0.1, 100
+_EASY_OF_CLASS, _LEAST_OF_CLASS = 0.25, 20
+_FEWEST_IMAGES = 200
+# Standard deviations from chance.
+_SEES = 5.0
+
+
+def measure(subject: Subject) -> dict[str, Any]:
+    """Compares labels with what a probe says that was fitted to other images."""
+    sample = look(subject)["train"]
+    if len(sample) < _FEWEST_IMAGES:
+        return {}
+    names, labels = np.unique(sample.labels, return_inverse=True)
+    scores = Ridge(sample.features)(one_hot(labels, len(names)))
+    against = scores.argmax(axis=1) != labels
+    easy = _easy(scores, max(_EASY, _LEAST / len(scores)))
+    rates = _by_class(scores, against)
+    worst = max(rates, key=lambda each: rates[each].low, default=None)
+    found = {
+        "noise/easy": proportion(int(np.sum(against & easy)), int(easy.sum())),
+        "noise/worst_class": "" if worst is None else subject.class_names[names[worst]],
+        "noise/worst": rates.get(worst, proportion(0, 0)),
+    }
+    if _suspects(found):
+        flagged = _flagged(labels, scores)
+        found["noise/flagged"] = proportion(int(flagged.sum()), len(labels))
+    return found
+
+
+def _by_class(scores: np.ndarray, against: np.ndarray) -> dict[int, Estimate]:
+    """Returns how many labels of easy images are contradicted, by predicted class."""
+    predicted, easy = scores.argmax(axis=1), _easy(scores, _EASY_OF_CLASS)
+    found = {}
+    for each in np.unique(predicted):
+        members = easy & (predicted == each)
+        if members.sum() >= _LEAST_OF_CLASS:
+            count = int(np.sum(against & members))
+            found[int(each)] = proportion(count, int(members.sum()))
+    return found
+
+
+def _suspects(measures: Mapping[str, Any]) -> bool:
+    easy, worst = measures["noise/easy"], measures["noise/worst"]
+    is_spread = easy.value >= _SHARE and easy.low > _CERTAIN
+    return is_spread or worst.low > _CLASS_CERTAIN
+
+
+def confirm(repairs: Repairs, measures: Measures) -> dict[str, Any]:
+    """Trains without the suspects, and without as many others of the same classes."""
+    del measures
+    if not repairs.can_afford(2):
+        return {}
+    train = repairs.subject.train
+    names, labels = np.unique(train.labels, return_inverse=True)
+    scores = Ridge(Features(train.images)(train.images))(one_hot(labels, len(names)))
+    flagged = _flagged(labels, scores)
+    pruned = _without(train, np.flatnonzero(flagged))
+    others = _without(train, _as_many(labels, flagged))
+    try:
+        branch = repairs.attempt("label_noise", Change(train=pruned))
+        control = repairs.attempt("label_noise control", Change(train=others))
+    except CannotChangeError:
+        return {}
+    gain = paired_difference(repairs.rights(branch), repairs.rights(control))
+    if is_gain(gain):
+        repairs.accept(branch, Change(train=pruned))
+    return {"noise/gain": gain}
+
+
+def rule(measures: Measures) -> Finding | None:
+    """Fires where even labels of easy images are contradicted."""
+    easy, worst = measures["noise/easy"], measures["noise/worst"]
+    # Where a probe sees nothing it contradicts everything.
+    blind = measures["probe/train"].z < _SEES
+    if measures["labels/illegal"] or blind or not _suspects(measures):
+        return None
+    found = Finding(
+        cause="label_noise",
+        status="suspected",
+        message=(
+            f"{easy.value:.1%} of the labels of easy training images are contradicted "
+            f"by all similar images; worst are images that look like "
+            f"{measures['noise/worst_class']}, {worst.value:.1%}"
+        ),
+        evidence=(
+            Evidence(
+                "contradicted labels of easy images",
+                easy,
+                f"{_SHARE:.0%} or more, for certain above {_CERTAIN:.0%}",
+                "the tenth of which a cross-validated linear probe is surest",
+            ),
+            Evidence(
+                f"the same, images like {measures['noise/worst_class']}",
+                worst,
+                f"for certain above {_CLASS_CERTAIN:.0%}",
+                f"the worst class, of its easiest {_EASY_OF_CLASS:.0%}",
+            ),
+            Evidence(
+                "labels flagged",
+                measures["noise/flagged"],
+                "shown only: hard images are flagged as well",
+                "confident learning (cleanlab), out of fold",
+            ),
+        ),
+        remedy=Remedy(
+            "look through the flagged images and relabel or remove them; until then, "
+            "smooth the labels",
+            ("--label_smoothing=0.1",),
+        ),
+        refute="a person who looks through the flagged images and finds them right",
+    )
+    return _decided(found, measures)
+
+
+def _decided(found: Finding, measures: Measures) -> Finding:
+    gain = measures.get("noise/gain")
+    if gain is None:
+        return found
+    shown = Evidence(
+        "gain in validation accuracy without the flagged images",
+        gain,
+        f"the interval above 0, and {FLOOR:.0%} or more",
+        "trained anew, against the same without as many others of the same classes",
+    )
+    return dataclasses.replace(
+        found,
+        status="confirmed" if is_gain(gain) else "falsified",
+        evidence=(*found.evidence, shown),
+        cost=gain,
+    )
+
+
+def _easy(scores: np.ndarray, share: float) -> np.ndarray:
+    """Returns of which share of each predicted class the probe is surest: bool [N]."""
+    predicted = scores.argmax(axis=1)
+    best = np.sort(scores, axis=1)
+    margin = best[:, -1] - best[:, -2] if scores.shape[1] > 1 else best[:, -1]
+    share = min(share, 0.5)
+    easy = np.zeros(len(scores), bool)
+    for each in np.unique(predicted):
+        members = np.flatnonzero(predicted == each)
+        order = members[np.argsort(-margin[members], kind="stable")]
+        easy[order[: max(1, round(share * len(members)))]] = True
+    return easy
+
+
+def _flagged(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Returns which labels are probably wrong, by confident learning: bool [N]."""
+    if scores.shape[1] < 2:
+        return np.zeros(len(labels), bool)
+    from cleanlab.filter import find_label_issues
+
+    return find_label_issues(labels, _probabilities(scores, labels), n_jobs=1)
+
+
+def _probabilities(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns softmax of the scores, at the temperature that fits the labels best."""
+    from scipy import optimize
+
+    rows = np.arange(len(labels))
+
+    def logs(slope: float) -> np.ndarray:
+        values = slope * (scores - scores.max(axis=1, keepdims=True))
+        return values - np.log(np.exp(values).sum(axis=1, keepdims=True))
+
+    found = optimize.minimize_scalar(
+        lambda slope: -logs(slope)[rows, labels].mean(),
+        bounds=(0.1, 50.0),
+        method="bounded",
+    )
+    return np.exp(logs(found.x).astype(np.float64))
+
+
+def _as_many(labels: np.ndarray, flagged: np.ndarray) -> np.ndarray:
+    """Returns as many examples of each class as are flagged, at random."""
+    generator = np.random.Generator(np.random.PCG64(0))
+    parts = [
+        generator.permutation(np.flatnonzero(labels == each))[: int(count)]
+        for each, count in enumerate(np.bincount(labels[flagged]))
+    ]
+    return np.concatenate([np.zeros(0, np.int64), *parts])
+
+
+def _without(split: Split, places: np.ndarray) -> Split:
+    return split.take(np.delete(np.arange(len(split)), places))

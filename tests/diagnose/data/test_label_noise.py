@@ -1,0 +1,147 @@
+"""Tests of framework/diagnose/data/label_noise.py."""
+
+import types
+
+import numpy as np
+import pytest
+
+from framework.data.dataset import Split
+from framework.data.drawn import drawn_flowers
+from framework.data.fashion_mnist import fashion_mnist
+from framework.diagnose.data.label_noise import confirm, measure, rule
+from framework.diagnose.detector import Measures
+from framework.diagnose.repair import Repairs
+from framework.diagnose.statistics import Estimate, proportion
+
+_KNOWN = {"labels/illegal": False, "probe/train": types.SimpleNamespace(z=50.0)}
+
+
+@pytest.fixture(scope="module")
+def measured(subject):
+    def measured(train, validation):
+        return Measures(_KNOWN | measure(subject(train, validation)))
+
+    return measured
+
+
+def noisy(split, share, seed=0):
+    """Returns a split of which a share has another label."""
+    generator = np.random.default_rng(seed)
+    wrong = generator.random(len(split)) < share
+    classes = int(split.labels.max()) + 1
+    others = (split.labels + generator.integers(1, classes, len(split))) % classes
+    labels = np.where(wrong, others, split.labels).astype(np.int32)
+    return Split(split.images, labels)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_suspects_wrong_labels(measured, scans, share):
+    made = measured(noisy(scans.train, share), scans.validation)
+    finding = rule(made)
+    assert (finding.cause, finding.status) == ("label_noise", "suspected")
+    assert made["noise/flagged"].value == pytest.approx(share, abs=0.05)
+
+
+def test_suspects_a_class_that_is_mistaken_for_another(measured):
+    data = drawn_flowers(train=600, validation=100, size=32, mislabelled=0.5)
+    finding = rule(measured(data.train, data.validation))
+    assert finding.status == "suspected"
+
+
+def test_silent_on_right_labels_however_hard(measured, scans):
+    assert rule(measured(scans.train, scans.validation)) is None
+    assert rule(measured(noisy(scans.train, 0.01), scans.validation)) is None
+    data = drawn_flowers(train=600, validation=100, size=32)
+    assert rule(measured(data.train, data.validation)) is None
+
+
+def test_silent_on_clothes_that_look_alike(measured):
+    try:
+        data = fashion_mnist()
+    except Exception as problem:
+        pytest.skip(str(problem))
+    rows = np.arange(2000)
+    assert rule(measured(data.train.take(rows), data.validation.take(rows))) is None
+
+
+def test_silent_where_a_probe_sees_nothing(measured, scans):
+    made = measured(noisy(scans.train, 0.3), scans.validation)
+    made["probe/train"] = types.SimpleNamespace(z=1.0)
+    assert rule(made) is None
+
+
+def test_few_images_say_nothing(subject, scans):
+    assert measure(subject(scans.train.take(np.arange(100)), scans.validation)) == {}
+
+
+class Attempts(Repairs):
+    """What pruned training and its control say is given."""
+
+    def __init__(self, subject, *rights):
+        super().__init__(subject, 1.0, lambda name: None)
+        self.changes, self.given = [], list(rights)
+
+    def attempt(self, name, change, fresh=True, share=1.0):
+        self.changes.append(change)
+        right = self.given.pop(0)
+        labels = self.subject.validation.labels
+        return types.SimpleNamespace(predicted=np.where(right, labels, labels + 1))
+
+
+def test_prunes_what_is_wrong_and_as_many_of_the_same_classes(subject, scans):
+    train = noisy(scans.train, 0.2)
+    made = subject(train, scans.validation)
+    right = np.arange(len(scans.validation)) % 10 < 9
+    repairs = Attempts(made, right, np.arange(len(right)) % 10 < 7)
+    found = confirm(repairs, Measures())
+    assert found["noise/gain"].value == pytest.approx(0.2, abs=0.01)
+    pruned, control = (change.train for change in repairs.changes)
+    assert np.array_equal(np.bincount(pruned.labels), np.bincount(control.labels))
+    assert len(pruned) == pytest.approx(0.8 * len(train), rel=0.05)
+
+    def rate(split):
+        shown = {image.tobytes(): label for image, label in zip(*pairs, strict=True)}
+        return np.mean(
+            [
+                shown[image.tobytes()] != label
+                for image, label in zip(split.images, split.labels, strict=True)
+            ]
+        )
+
+    pairs = scans.train.images, scans.train.labels
+    assert rate(pruned) < 0.04 < 0.1 < rate(control)
+
+
+@pytest.mark.parametrize(
+    ("gain", "status"),
+    [
+        (Estimate(0.08, 0.04, 0.12), "confirmed"),
+        # Trap H23: irreducible noise, at its ceiling.
+        (Estimate(0.0, -0.02, 0.02), "falsified"),
+        (Estimate(0.02, 0.01, 0.03), "falsified"),
+    ],
+)
+def test_an_experiment_decides(gain, status):
+    made = Measures(
+        _KNOWN
+        | {
+            "noise/easy": proportion(30, 100),
+            "noise/worst": proportion(10, 25),
+            "noise/worst_class": "tulip",
+            "noise/flagged": proportion(300, 1000),
+            "noise/gain": gain,
+        }
+    )
+    finding = rule(made)
+    assert finding.status == status
+    assert finding.cost == gain
+    assert finding.message == (
+        "30.0% of the labels of easy training images are contradicted by all similar "
+        "images; worst are images that look like tulip, 40.0%"
+    )
+    assert [each.threshold for each in finding.evidence] == [
+        "5% or more, for certain above 2%",
+        "for certain above 10%",
+        "shown only: hard images are flagged as well",
+        "the interval above 0, and 3% or more",
+    ]
