@@ -80,7 +80,12 @@ class Standard(Scaling):
 
     def apply(self, images, known):
         """See base class."""
-        return (images - known["mean"]) * known["scale"]
+        # Row by row: where the last axis is as short as the channels are few,
+        # TensorFlow takes four times as long to subtract along it.
+        shape, width = tf.shape(images), images.shape[2]
+        rows = tf.reshape(images, [-1, width * images.shape[3]])
+        mean, scale = (tf.tile(known[name], [width]) for name in ("mean", "scale"))
+        return tf.reshape((rows - mean) * scale, shape)
 
 
 class Samplewise(Scaling):

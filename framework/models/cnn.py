@@ -35,14 +35,12 @@ def cnn(
     """
     # Defines Keras layers, which TensorFlow must be imported for.
     from framework.models.layers import Dropout
+    from framework.models.pooled import PooledConv2D
 
     _check_size(image_shape, len(filters), padding)
     inputs = features = keras.Input(image_shape)
     for count in filters:
-        features = keras.layers.Conv2D(count, 3, padding=padding)(features)
-        # Pooling and ReLU commute; the smaller tensor is the cheaper one to rectify.
-        features = keras.layers.MaxPooling2D(2)(features)
-        features = keras.layers.ReLU()(features)
+        features = PooledConv2D(count, 3, padding=padding)(features)
     features = keras.layers.Flatten()(features)
     features = keras.layers.Dense(dense, activation="relu")(features)
     features = Dropout(dropout)(features)
