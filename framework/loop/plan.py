@@ -49,6 +49,14 @@ class Plan:
         """Returns whether to write to the log after so many steps."""
         return self._is_due(self.log_every, step) or self.evaluates(step)
 
+    def probes(self, step: int) -> bool:
+        """Returns whether the last of so many steps is measured.
+
+        It then takes half as long again: lines that are there only because of an
+        evaluation do without.
+        """
+        return self._is_due(self.log_every, step)
+
     def evaluates(self, step: int) -> bool:
         """Returns whether to evaluate after so many steps."""
         return self._is_due(self.evaluate_every, step)

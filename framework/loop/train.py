@@ -97,13 +97,13 @@ def _advance(
     """Trains until something is due, or a signal asks to stop.
 
     Returns:
-        The steps done so far; and measurements of the last one, if it is to be logged.
+        The steps done so far; and measurements of the last one, if it is one that is.
     """
     event, norms = plan.next_event(step), {}
     while step < event:
         count = loop.agreed(min(event - step, pace.limit))
-        # The step before a line of the log is measured, by a program of its own.
-        probed = int(step + count == event and plan.logs(event))
+        # A step is measured by a program of its own.
+        probed = int(step + count == event and plan.probes(event))
         with pace.timed(count):
             if count > probed:
                 loop(step, count - probed)

@@ -1,14 +1,27 @@
-"""Pictures of a run, as PNG files in memory."""
+"""Pictures of a run, as PNG files in memory.
+
+Those that every run draws are made without matplotlib, which takes a second to import.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 # Beyond so many classes the numbers in the cells could not be read.
 _MAX_NUMBERED = 20
+# In pixels: a matrix, what is left for the names of classes, and a sample at least.
+_SIDE, _MARGIN, _SAMPLE_SIDE = 400, 110, 64
+# Letters of a name that fit in there.
+_LONGEST = 16
+# The colours of cells with nothing and with all of a class.
+_NONE, _ALL = np.array([247.0, 251.0, 255.0]), np.array([8.0, 48.0, 107.0])
 
 
 def confusion(matrix: np.ndarray, class_names: Sequence[str]) -> bytes:
@@ -18,26 +31,42 @@ def confusion(matrix: np.ndarray, class_names: Sequence[str]) -> bytes:
         matrix: int [K, K]; rows are true classes, columns predicted ones.
         class_names: What the classes are called.
     """
-    # Takes a third of a second to import, and only a run's end needs it.
-    from matplotlib.figure import Figure
+    from PIL import Image, ImageDraw, ImageFont
 
-    size = 2.5 + 0.35 * min(len(matrix), 40)
-    # With fixed margins, for to fit them takes as long as to draw.
-    figure = Figure(figsize=(size, size))
-    axes = figure.add_axes((0.25, 0.25, 0.72, 0.72))
+    count = len(matrix)
+    cell = min(max(_SIDE // count, 28), 56) if count <= _MAX_NUMBERED else 1
+    margin = _MARGIN if count <= _MAX_NUMBERED else 24
+    size = cell * count if cell > 1 else max(_SIDE, min(count, 3 * _SIDE))
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set(xlabel="predicted", ylabel="true")
-    if len(matrix) <= _MAX_NUMBERED:
-        ticks = range(len(matrix))
-        axes.set_xticks(ticks, class_names, rotation=45, ha="right")
-        axes.set_yticks(ticks, class_names)
-        for (row, column), count in np.ndenumerate(matrix):
+    colors = np.round(_NONE + shares[..., None] * (_ALL - _NONE)).astype(np.uint8)
+    cells = Image.fromarray(colors).resize((size, size), Image.Resampling.NEAREST)
+    picture = Image.new("RGB", (margin + size, margin + size), "white")
+    picture.paste(cells, (margin, 0))
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
+    if count <= _MAX_NUMBERED:
+        for (row, column), number in np.ndenumerate(matrix):
+            center = (margin + (column + 0.5) * cell, (row + 0.5) * cell)
             color = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(
-                column, row, count, ha="center", va="center", color=color, fontsize=8
-            )
-    return _png(figure)
+            draw.text(center, str(number), color, font, anchor="mm")
+        _name(picture, class_names, cell)
+    draw.text((margin, margin + size - 4), "predicted", "black", font, anchor="rb")
+    draw.text((4, 4), "true", "black", font, anchor="lt")
+    return _png(picture)
+
+
+def _name(picture: Image.Image, class_names: Sequence[str], cell: int) -> None:
+    """Writes the names of classes to the left of rows of cells, and below columns."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font, length = ImageFont.load_default(11), _MARGIN - 12
+    for index, name in enumerate(class_names):
+        short = name if len(name) <= _LONGEST else name[: _LONGEST - 3] + "..."
+        written = Image.new("L", (length, 14))
+        ImageDraw.Draw(written).text((length, 7), short, 255, font, anchor="rm")
+        middle = round((index + 0.5) * cell) - 7
+        picture.paste("black", (6, middle), written)
+        below = (_MARGIN + middle, cell * len(class_names) + 6)
+        picture.paste("black", below, written.rotate(90, expand=True))
 
 
 def samples(rows: Sequence[np.ndarray]) -> bytes:
@@ -46,19 +75,21 @@ def samples(rows: Sequence[np.ndarray]) -> bytes:
     Args:
         rows: Each float or uint8 [columns, height, width, C], of any range.
     """
-    from matplotlib.figure import Figure
+    from PIL import Image
 
-    count = max(len(row) for row in rows)
-    figure = Figure(figsize=(1.2 * count, 1.2 * len(rows)), layout="constrained")
-    grid = figure.subplots(len(rows), count, squeeze=False)
     low = min(float(row.min()) for row in rows)
     high = max(float(row.max()) for row in rows)
-    for places, row in zip(grid, rows, strict=True):
-        for place, image in zip(places, row, strict=True):
-            place.set_axis_off()
-            shown = np.clip((image - low) / max(high - low, 1e-9), 0, 1)
-            place.imshow(shown if shown.shape[2] == 3 else shown[..., 0], cmap="gray")
-    return _png(figure)
+    height, width, channels = rows[0].shape[1:]
+    larger = -(-_SAMPLE_SIDE // max(height, width))
+    across = max(len(row) for row in rows)
+    grid = np.full((len(rows), height, across, width, channels), 255, np.uint8)
+    for place, row in zip(grid, rows, strict=True):
+        shown = (row - low) / max(high - low, 1e-9) * 255
+        place[:, : len(row)] = np.moveaxis(np.round(shown), 0, 1)
+    grid = grid.reshape(len(rows) * height, across * width, channels)
+    picture = Image.fromarray(grid if channels == 3 else grid[..., 0]).convert("RGB")
+    size = (picture.width * larger, picture.height * larger)
+    return _png(picture.resize(size, Image.Resampling.NEAREST))
 
 
 def range_test(
@@ -85,10 +116,12 @@ def range_test(
     top = 1.5 * float(smoothed[0]) + 1e-9
     axes.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(0, top))
     axes.legend()
-    return _png(figure)
-
-
-def _png(figure: object) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
+    return buffer.getvalue()
+
+
+def _png(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
     return buffer.getvalue()

@@ -55,8 +55,13 @@ def test_what_is_due():
     assert due["saves"] == [20, 40, 47]
 
 
-def test_an_evaluation_always_logs():
+def test_an_evaluation_always_logs_but_measures_no_step():
     assert plan(log_every=7).logs(10)
+    assert not plan(log_every=7).probes(10)
+    assert [step for step in range(1, 48) if plan(log_every=15).probes(step)] == [
+        *(15, 30, 45),
+        47,
+    ]
 
 
 @pytest.fixture

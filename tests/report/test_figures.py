@@ -19,7 +19,7 @@ def pixels(png):
     return found
 
 
-@pytest.mark.parametrize("count", [2, 5, 20, 21, 200])
+@pytest.mark.parametrize("count", [2, 5, 20, 21, 200, 1500])
 def test_confusion_fits_any_number_of_classes(count):
     matrix = np.random.default_rng(0).integers(0, 99, (count, count))
     png = figures.confusion(matrix, [f"class {index}" for index in range(count)])
@@ -38,6 +38,16 @@ def test_confusion_of_a_class_that_does_not_occur():
     )
 
 
+def test_confusion_shortens_names_that_are_too_long():
+    names = ["a class with a name that goes on and on", "b"]
+    shortened = ["a class with ...", "b"]
+    assert len(shortened[0]) == 16
+    found, expected = (
+        figures.confusion(np.eye(2), each) for each in (names, shortened)
+    )
+    assert found == expected
+
+
 @pytest.mark.parametrize(
     ("dtype", "channels", "high"),
     [(np.uint8, 3, 256), (np.uint8, 1, 256), (np.float32, 3, 1), (np.float32, 1, 1)],
@@ -46,7 +56,9 @@ def test_samples_of_any_images(dtype, channels, high):
     generator = np.random.default_rng(0)
     rows = [generator.uniform(0, high, (4, 8, 6, channels)).astype(dtype)] * 3
     height, width, _ = pixels(figures.samples(rows)).shape
-    assert width / height == pytest.approx(4 / 3, rel=0.02)
+    # Whole pixels of the images, made larger.
+    assert (height % (3 * 8), width % (4 * 6)) == (0, 0)
+    assert width / height == (4 * 6) / (3 * 8)
 
 
 def test_samples_that_are_all_the_same():
