@@ -1,0 +1,216 @@
+"""This framework and its peers, side by side on one workload.
+
+    taskset -c 0 python -m benchmarks.compare --workload=W1 --python_torch=PATH
+
+Each trains in a process of its own; the processes take turns, round after round, so
+that all of them see the machine at the same speed. Ratios are taken within a round, to
+Keras's `fit` on arrays in float32; printed is their median, and the least and the most.
+
+All train on the same images for the same epochs, evaluate all validation images after
+each, and print a line. "Training" is all from one evaluation to the next; the first two
+epochs, in which graphs are made, are left out of it. This framework is as a user has
+it: it also writes checkpoints, TensorBoard curves and predictions, measures steps, and
+evaluates training images, all within "training"; the others do nothing of that.
+
+What is not installed is left out. Another interpreter can be named for PyTorch and JAX.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+from absl import app, flags
+
+from benchmarks import meter, peak
+from benchmarks.workloads import WORKLOADS, Workload
+
+_WORKLOAD = flags.DEFINE_enum("workload", "W1", sorted(WORKLOADS), "What to train.")
+_EPOCHS = flags.DEFINE_integer("epochs", 20, "How long each process trains.")
+_ROUNDS = flags.DEFINE_integer("rounds", 5, "How many processes each one gets.")
+_PEERS = flags.DEFINE_list("peers", [], "Only those whose names contain one of these.")
+_TORCH = flags.DEFINE_string(
+    "python_torch", sys.executable, "The interpreter that has PyTorch."
+)
+_JAX = flags.DEFINE_string("python_jax", sys.executable, "The interpreter with JAX.")
+
+BASE = "Keras fit, arrays"
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """One way to train.
+
+    Attributes:
+        module: Of benchmarks/peers.
+        needs: The library without which it cannot run.
+        arguments: Of its command.
+        only: The workloads it is for; all if empty.
+    """
+
+    module: str
+    needs: str = "keras"
+    arguments: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+
+    @property
+    def precision(self) -> str:
+        """What it computes in."""
+        return "bfloat16" if "--precision=bfloat16" in self.arguments else "float32"
+
+
+_BF16 = "--precision=bfloat16"
+_CNN = ("W1", "W4", "W4L")
+PEERS = {
+    BASE: Peer("keras_fit"),
+    "Headroom": Peer("headroom"),
+    "Keras fit, tf.data, autotune off": Peer("keras_fit", "keras", ("--input=tfdata",)),
+    "tf.function loop, autotune off": Peer("tf_function"),
+    "PyTorch": Peer("torch_loop", "torch"),
+    "PyTorch, compiled": Peer("torch_loop", "torch", ("--compile=1",), ("W3",)),
+    "JAX": Peer("jax_loop", "jax", (), _CNN),
+    "Headroom, bfloat16": Peer("headroom", "keras", (_BF16,)),
+    "Keras fit, arrays, bfloat16": Peer("keras_fit", "keras", (_BF16,)),
+    "PyTorch, bfloat16": Peer("torch_loop", "torch", (_BF16,)),
+    "PyTorch, compiled, bfloat16": Peer(
+        "torch_loop", "torch", (_BF16, "--compile=1"), ("W3",)
+    ),
+}
+
+
+def main(_: list[str]) -> None:
+    """Prints a table."""
+    interpreters = {"keras": sys.executable, "torch": _TORCH.value, "jax": _JAX.value}
+    chosen = _chosen(interpreters)
+    workload = WORKLOADS[_WORKLOAD.value]
+    peaks = _peaks(interpreters)
+    lines: dict[str, list[dict]] = {name: [] for name in chosen}
+    for number in range(_ROUNDS.value):
+        for name, peer in chosen.items():
+            found = _run(peer, interpreters[peer.needs])
+            if found:
+                lines[name].append(found)
+            print(f"round {number + 1}: {name}", file=sys.stderr, flush=True)
+    print(
+        f"{_WORKLOAD.value}: {workload.about}; {workload.train:,} images, "
+        f"{workload.batch_size} a step, {_EPOCHS.value} epochs, "
+        f"{_ROUNDS.value} rounds, {len(os.sched_getaffinity(0))} core(s); products: "
+        + ", ".join(f"{name} {speed:,.0f} GFLOP/s" for name, speed in peaks.items())
+    )
+    print(table(lines, workload, peaks))
+
+
+def _chosen(interpreters: dict[str, str]) -> dict[str, Peer]:
+    """Returns the peers that can run, and says which cannot."""
+    installed = {
+        library: not subprocess.run(
+            [
+                python,
+                "-c",
+                f"import importlib.util as u; u.find_spec('{library}').name",
+            ],
+            capture_output=True,
+        ).returncode
+        for library, python in interpreters.items()
+    }
+    chosen = {}
+    for name, peer in PEERS.items():
+        wanted = not _PEERS.value or any(part in name for part in _PEERS.value)
+        if not (wanted or name == BASE):
+            continue
+        if peer.only and _WORKLOAD.value not in peer.only:
+            continue
+        if not installed[peer.needs]:
+            print(f"{name} is left out: {peer.needs} is not installed")
+            continue
+        chosen[name] = peer
+    return chosen
+
+
+def _run(peer: Peer, python: str) -> dict | None:
+    """Returns what a process of a peer has measured; None if it failed."""
+    command = [
+        *(python, "-m", f"benchmarks.peers.{peer.module}", *peer.arguments),
+        f"--workload={_WORKLOAD.value}",
+        f"--epochs={_EPOCHS.value}",
+        f"--started={time.time()}",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    found = meter.read(done.stdout)
+    if not found:
+        print(f"{peer.module} failed: {done.stderr.strip().splitlines()[-1:]}")
+    return found
+
+
+def _peaks(interpreters: dict[str, str]) -> dict[str, float]:
+    """Returns gigaflops a second of matrix products, by precision: the best library."""
+    best: dict[str, float] = {}
+    for library in ("tensorflow", "torch"):
+        python = interpreters["torch" if library == "torch" else "keras"]
+        command = [python, "-m", "benchmarks.peak", f"--library={library}"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        for precision, speed in peak.read(done.stdout).items():
+            best[precision] = max(best.get(precision, 0.0), speed)
+    return best
+
+
+def table(
+    lines: dict[str, list[dict]], workload: Workload, peaks: dict[str, float]
+) -> str:
+    """Returns a table in Markdown of what was measured.
+
+    Args:
+        lines: What the processes of each peer have written, round by round.
+        workload: What they trained.
+        peaks: Gigaflops a second of matrix products, by precision.
+    """
+    rows = [
+        "| | images/s | x (least to most) | images/CPU s | x (least to most) | of peak "
+        "| first step s | whole process s | CPU s | peak MB | accuracy |",
+        "|---" * 11 + "|",
+    ]
+    for name, found in lines.items():
+        if not found:
+            continue
+        speeds = {
+            kind: [speed(each, kind, workload) for each in found] for kind in KINDS
+        }
+        texts = []
+        for kind in KINDS:
+            base = [speed(each, kind, workload) for each in lines[BASE]]
+            ratios = [a / b for a, b in zip(speeds[kind], base, strict=False)]
+            texts.append(f"{statistics.median(speeds[kind]):,.0f}")
+            texts.append(
+                f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+            )
+        roof = peaks.get(PEERS[name].precision)
+        used = statistics.median(speeds["cpu"]) * workload.megaflops / 1000
+        texts.append(f"{used / roof:.1%}" if roof else "-")
+        for key, digits in (("first_step", 1), ("wall", 1), ("cpu", 1), ("peak_mb", 0)):
+            texts.append(
+                f"{statistics.median(each[key] for each in found):,.{digits}f}"
+            )
+        texts.append(f"{statistics.median(each['accuracy'] for each in found):.1%}")
+        rows.append(f"| {name} | " + " | ".join(texts) + " |")
+    return "\n".join(rows)
+
+
+KINDS = ("wall", "cpu")
+
+
+def speed(line: dict, kind: str, workload: Workload) -> float:
+    """Returns images a second of training: of the clock, or of the processor.
+
+    It is of all epochs of a process but the first two, in which graphs are made.
+    """
+    seconds = line[f"train_{kind}"]
+    counted = seconds[2:] or seconds[-1:]
+    return workload.train * len(counted) / sum(counted)
+
+
+if __name__ == "__main__":
+    app.run(main)
