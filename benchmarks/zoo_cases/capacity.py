@@ -1,0 +1,170 @@
+"""Overfitting, too much against it, and networks that are too small."""
+
+from __future__ import annotations
+
+import keras
+
+from benchmarks.zoo_cases import spoil
+from benchmarks.zoo_cases.case import Case, Program, table
+from benchmarks.zoo_cases.data import flowers, moons
+from benchmarks.zoo_cases.recipe import (
+    CNN,
+    FASHION,
+    FASHION_MLP,
+    FLOWERS,
+    MLP,
+    Recipe,
+    compiled,
+    faulty,
+)
+
+layers = keras.layers
+
+
+def few_flowers(seed: int, broken: bool) -> Program:
+    """A large network for 80 pictures; the other has pictures turned and dropout."""
+    data = flowers(seed, train=80).inputs(lambda x: x / 255)
+    change, drop = [], 0.0
+    if not broken:
+        change = [
+            layers.RandomFlip("horizontal_and_vertical"),
+            layers.RandomRotation(0.2),
+            layers.RandomTranslation(0.15, 0.15),
+            layers.RandomZoom(0.2),
+        ]
+        drop = 0.3
+    model = keras.Sequential(
+        [
+            keras.Input((24, 24, 3)),
+            *change,
+            layers.Conv2D(16, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dropout(drop),
+            layers.Dense(128, activation="relu"),
+            layers.Dropout(drop),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+    compiled(model, keras.optimizers.Adam(1e-3))
+    return Program(
+        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)),
+        epochs=60,
+        batch_size=16,
+    )
+
+
+def dropout_everywhere(seed: int, broken: bool) -> Program:
+    """Half of everything is dropped after each convolution."""
+    data = flowers(seed).inputs(lambda x: x / 255)
+    rate = 0.6 if broken else 0.0
+    model = keras.Sequential([keras.Input((24, 24, 3))])
+    for count in (16, 16, 32):
+        model.add(layers.Conv2D(count, 3, activation="relu", padding="same"))
+        model.add(layers.MaxPooling2D())
+        model.add(layers.Dropout(rate))
+    model.add(layers.Flatten())
+    model.add(layers.Dense(64, activation="relu"))
+    model.add(layers.Dropout(rate))
+    model.add(layers.Dense(5, activation="softmax"))
+    compiled(model, keras.optimizers.Adam(1e-3))
+    return Program(
+        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=25
+    )
+
+
+def wild_augmentation(seed: int, broken: bool) -> Program:
+    """Pictures are turned and moved until nothing is left of them."""
+    data = flowers(seed).inputs(lambda x: x / 255)
+    change = [layers.RandomFlip("horizontal")]
+    if broken:
+        change += [
+            layers.RandomTranslation(0.6, 0.6, fill_mode="constant"),
+            layers.RandomBrightness(0.8, value_range=(0, 1)),
+            layers.GaussianNoise(0.8),
+        ]
+    model = keras.Sequential(
+        [keras.Input((24, 24, 3)), *change, FLOWERS.network((24, 24, 3), 5)]
+    )
+    compiled(model, keras.optimizers.Adam(1e-3))
+    return Program(
+        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=20
+    )
+
+
+def two_units(seed: int, broken: bool) -> Program:
+    """Two half rings, and a network that can draw two lines at most."""
+    data = moons(seed)
+    model = keras.Sequential(
+        [
+            keras.Input((2,)),
+            layers.Dense(1 if broken else 32, activation="relu"),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    compiled(model, keras.optimizers.Adam(1e-2), "binary_crossentropy")
+    return Program(
+        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=40
+    )
+
+
+_RINGS = Recipe("circles", scale=1.0, units=(32,), learning_rate=1e-2, epochs=40)
+_WIDE = FASHION_MLP.but(units=(256,))
+
+CASES: tuple[Case, ...] = table(
+    (
+        *("eighty flowers", "keras-resnet #29", "flowers", "c", "overfitting"),
+        *(few_flowers, {}),
+    ),
+    (
+        *("sixty digits", "own: P9", "digits", "r", "overfitting"),
+        faulty(MLP.but(epochs=60), spoil=spoil.few_trained(60)),
+        {},
+    ),
+    (
+        *("a hundred pieces of clothing", "own: P9", "fashion", "r", "overfitting"),
+        faulty(_WIDE.but(epochs=40), spoil=spoil.few_trained(100)),
+        {},
+    ),
+    (
+        *("dropout everywhere", "hotdog d45a91e", "flowers", "r", "over_regularized"),
+        *(dropout_everywhere, {}),
+    ),
+    (
+        *("dropout .9", "SO 60566498", "digits", "c", "over_regularized"),
+        *(faulty(CNN.but(units=(32,)), dropout=0.9), {}),
+    ),
+    (
+        *("L2 .1", "I8 TheDeepChecker over_reg", "fashion", "c", "over_regularized"),
+        *(faulty(FASHION, l2=0.1), {}),
+    ),
+    (
+        *("L2 .3, digits", "I8 TheDeepChecker over_reg", "digits", "r"),
+        "over_regularized",
+        *(faulty(MLP, l2=0.3), {}),
+    ),
+    (
+        *("wild augmentation", "I6 wrong_augmentation", "flowers", "c"),
+        *("over_regularized", wild_augmentation, {}),
+    ),
+    (
+        *("two half rings, one unit", "kerasma 2a2a46f", "moons", "c"),
+        *("insufficient_capacity", two_units, {}),
+    ),
+    (
+        *("rings without hidden layer", "Defects4ML 027", "circles", "r"),
+        *("insufficient_capacity", faulty(_RINGS, units=()), {}),
+    ),
+    (
+        *("two units in the middle", "own: P13", "digits", "r"),
+        "insufficient_capacity",
+        faulty(MLP.but(units=(32, 32), epochs=40), units=(32, 2)),
+        {},
+    ),
+    (
+        *("one filter", "own: P13", "flowers", "c", "insufficient_capacity"),
+        *(faulty(FLOWERS, filters=(1, 1), units=(3,)), {}),
+    ),
+)

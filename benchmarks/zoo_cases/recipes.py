@@ -1,0 +1,177 @@
+"""Ordinary good programs and runs: nothing is wrong with them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from benchmarks.zoo_cases.case import Case, Program, Run, table
+from benchmarks.zoo_cases.data import digits, flowers
+from benchmarks.zoo_cases.recipe import (
+    CNN,
+    FASHION,
+    FLOWERS,
+    MLP,
+    SGD,
+    compiled,
+    healthy,
+)
+from benchmarks.zoo_cases.runs import seeded
+from benchmarks.zoo_cases.traps import program
+from framework.config import Config
+
+layers = keras.layers
+
+_BASE = Config(dataset="digits", train_for="20ep", checkpoint_every="100%")
+_FLOWERS = dataclasses.replace(
+    _BASE,
+    dataset="drawn_flowers(train=500, validation=400, size=24)",
+    model="cnn(filters=(16, 32), dense=64)",
+)
+
+
+def run(base: Config, **changes: Any) -> Callable[[int, bool], Run]:
+    """Returns what makes a run of a config with changes."""
+    return lambda seed, broken: Run(seeded(dataclasses.replace(base, **changes), seed))
+
+
+class TwoPaths(keras.Model):
+    """A model written as a class, with two paths that are added up."""
+
+    def __init__(self):
+        super().__init__()
+        self.flat = layers.Flatten()
+        self.wide = layers.Dense(64, activation="relu")
+        self.deep = [layers.Dense(32, activation="relu") for _ in range(2)]
+        self.head = layers.Dense(10, activation="softmax")
+
+    def call(self, images):
+        """Returns probabilities."""
+        flat = self.flat(images)
+        deep = flat
+        for layer in self.deep:
+            deep = layer(deep)
+        return self.head(layers.concatenate([self.wide(flat), deep]))
+
+
+def subclassed(seed: int, broken: bool) -> Program:
+    """A subclassed model."""
+    return program(
+        compiled(TwoPaths()), digits(seed).inputs(lambda x: x / 255), epochs=25
+    )
+
+
+def augmented(seed: int, broken: bool) -> Program:
+    """Layers that turn and move the images while training."""
+    data = flowers(seed)
+    model = keras.Sequential(
+        [
+            keras.Input((24, 24, 3)),
+            layers.Rescaling(1 / 255),
+            layers.RandomFlip("horizontal"),
+            layers.RandomRotation(0.05),
+            layers.RandomTranslation(0.08, 0.08),
+            FLOWERS.network((24, 24, 3), 5),
+        ]
+    )
+    return program(compiled(model), data, 25)
+
+
+def transferred(seed: int, broken: bool) -> Program:
+    """A normalizing layer that was adapted, and pooling over all places."""
+    data = flowers(seed)
+    scale = layers.Normalization()
+    scale.adapt(data.x)
+    model = keras.Sequential(
+        [
+            *(keras.Input((24, 24, 3)), scale),
+            layers.Conv2D(16, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.GlobalMaxPooling2D(),
+            layers.Dense(32, activation="relu"),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+    return program(compiled(model, keras.optimizers.Adam(3e-3)), data, 25)
+
+
+_COSINE = "warmup(10%) + cosine"
+
+CASES: tuple[Case, ...] = table(
+    (*("plain CNN", "recipe", "digits", "c", ""), healthy(CNN), {"floor": 0.93}),
+    (
+        *("plain MLP", "recipe", "digits", "r", ""),
+        *(healthy(MLP.but(epochs=30)), {"floor": 0.92}),
+    ),
+    (*("SGD", "recipe", "digits", "c", ""), healthy(SGD), {"floor": 0.92}),
+    (*("clothes", "recipe", "fashion", "r", ""), healthy(FASHION), {"floor": 0.8}),
+    (
+        *("flowers", "recipe", "flowers", "c", ""),
+        *(healthy(FLOWERS.but(epochs=30)), {"floor": 0.85}),
+    ),
+    (*("subclassed", "recipe", "digits", "r", ""), subclassed, {"floor": 0.92}),
+    (*("augmented", "recipe", "flowers", "c", ""), augmented, {"floor": 0.8}),
+    (*("normalized inside", "recipe", "flowers", "r", ""), transferred, {"floor": 0.8}),
+    (*("run: CNN", "recipe", "digits", "c", ""), run(_BASE), {"floor": 0.95}),
+    (
+        *("run: cosine", "H11, H12", "flowers", "r", ""),
+        *(run(_FLOWERS, schedule=_COSINE, train_for="25ep"), {"floor": 0.85}),
+    ),
+    (
+        *("run: augmented", "H3", "flowers", "c", ""),
+        run(
+            _FLOWERS, augment="rotate(10) + shift(.05) + flip", model=_FLOWERS.model
+        ),
+        {"floor": 0.85},
+    ),
+    (
+        *("run: average of weights", "H16", "digits", "r", ""),
+        *(run(_BASE, ema=0.98), {"floor": 0.95}),
+    ),
+    (
+        *("run: mixup", "H14", "digits", "c", ""),
+        *(run(_BASE, augment="mixup(.2)", train_for="25ep"), {"floor": 0.93}),
+    ),
+    (
+        *("run: bfloat16", "H19", "digits", "r", ""),
+        *(run(_BASE, precision="bfloat16"), {"floor": 0.93}),
+    ),
+    (
+        *("run: accumulated, clipped", "H18", "digits", "c", ""),
+        *(run(_BASE, accumulate=4, clip_norm=1.0), {"floor": 0.93}),
+    ),
+    (
+        *("run: plateau", "H13", "flowers", "r", ""),
+        run(_FLOWERS, schedule="plateau('validation/loss', patience=3)"),
+        {"floor": 0.85},
+    ),
+    (
+        *("run: label smoothing", "H14", "flowers", "c", ""),
+        *(run(_FLOWERS, label_smoothing=0.1), {"floor": 0.85}),
+    ),
+    (
+        *("run: ResNet", "H8", "digits", "r", ""),
+        run(
+            _BASE,
+            model="resnet(depth=8, width=8)",
+            optimizer="sgd(momentum=.9)",
+            learning_rate=0.05,
+            schedule=_COSINE,
+            train_for="12ep",
+        ),
+        {"floor": 0.93},
+    ),
+    (
+        *("run: weight decay", "recipe", "digits", "c", ""),
+        run(_BASE, model="mlp(units=(64,))", optimizer="adamw", learning_rate=2e-3),
+        {"floor": 0.93},
+    ),
+    (
+        *("run: stopped by patience", "H29", "flowers", "r", ""),
+        *(run(_FLOWERS, early_stopping=5, train_for="40ep"), {"floor": 0.85}),
+    ),
+)

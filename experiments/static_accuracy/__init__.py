@@ -1,0 +1,1 @@
+"""Runs broken on purpose, one per cause that the diagnosis knows."""

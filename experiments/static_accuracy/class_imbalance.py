@@ -1,0 +1,19 @@
+"""Of the last species there are a hundred times fewer images than of the first.
+
+    python -m experiments.static_accuracy.class_imbalance
+
+@@RESULT@@
+"""
+
+from framework.config import Config
+from framework.main import main
+
+CONFIG = Config(
+    dataset="drawn_flowers(train=500, validation=400, size=24, imbalance=100)",
+    model="cnn(filters=(16, 32), dense=64)",
+    train_for="20ep",
+    workdir="runs/static_accuracy/class_imbalance",
+)
+
+if __name__ == "__main__":
+    main(CONFIG)

@@ -1,0 +1,19 @@
+"""The convolutions are frozen, though they were never trained.
+
+    python -m experiments.static_accuracy.frozen_weights
+
+@@RESULT@@
+"""
+
+from framework.config import Config
+from framework.main import main
+
+CONFIG = Config(
+    dataset="drawn_flowers(train=500, validation=400, size=24)",
+    model="experiments.static_accuracy.networks:frozen()",
+    train_for="20ep",
+    workdir="runs/static_accuracy/frozen_weights",
+)
+
+if __name__ == "__main__":
+    main(CONFIG)

@@ -1,0 +1,19 @@
+"""Two units in the only hidden layer.
+
+    python -m experiments.static_accuracy.insufficient_capacity
+
+@@RESULT@@
+"""
+
+from framework.config import Config
+from framework.main import main
+
+CONFIG = Config(
+    dataset="digits",
+    model="mlp(units=(2,))",
+    train_for="30ep",
+    workdir="runs/static_accuracy/insufficient_capacity",
+)
+
+if __name__ == "__main__":
+    main(CONFIG)

@@ -1,0 +1,19 @@
+"""Two fifths of the training labels are wrong: the network learns them by heart.
+
+    python -m experiments.static_accuracy.label_noise
+
+@@RESULT@@
+"""
+
+from framework.config import Config
+from framework.main import main
+
+CONFIG = Config(
+    dataset="drawn_flowers(train=500, validation=400, size=24, label_noise=.4)",
+    model="cnn(filters=(16, 32), dense=64)",
+    train_for="20ep",
+    workdir="runs/static_accuracy/label_noise",
+)
+
+if __name__ == "__main__":
+    main(CONFIG)

@@ -1,0 +1,20 @@
+"""Adam at 50 times the usual learning rate.
+
+    python -m experiments.static_accuracy.learning_rate_too_high
+
+@@RESULT@@
+"""
+
+from framework.config import Config
+from framework.main import main
+
+CONFIG = Config(
+    dataset="drawn_flowers(train=500, validation=400, size=24)",
+    model="cnn(filters=(16, 32), dense=64)",
+    learning_rate=0.05,
+    train_for="20ep",
+    workdir="runs/static_accuracy/learning_rate_too_high",
+)
+
+if __name__ == "__main__":
+    main(CONFIG)

@@ -1,0 +1,57 @@
+"""Networks with something wrong in them, for the experiments beside this file."""
+
+from __future__ import annotations
+
+import keras
+
+
+def slow_statistics(
+    image_shape: tuple[int, int, int], num_classes: int, momentum: float
+) -> keras.Model:
+    """A small network whose batch norm takes that long to know what is usual."""
+    # Defines Keras layers, which TensorFlow must be imported for.
+    from framework.models.layers import batch_norm
+
+    inputs = features = keras.Input(image_shape)
+    for count in (16, 32):
+        features = keras.layers.Conv2D(count, 3, use_bias=False)(features)
+        features = batch_norm(momentum=momentum)(features)
+        features = keras.layers.ReLU()(features)
+        features = keras.layers.MaxPooling2D(2)(features)
+    features = keras.layers.GlobalAveragePooling2D()(features)
+    return keras.Model(inputs, keras.layers.Dense(num_classes)(features))
+
+
+def frozen(
+    image_shape: tuple[int, int, int], num_classes: int, trainable: bool = False
+) -> keras.Model:
+    """A small network whose convolutions stay what they are."""
+    inputs = features = keras.Input(image_shape)
+    for count in (8, 8):
+        convolve = keras.layers.Conv2D(
+            count, 3, strides=2, activation="relu", trainable=trainable
+        )
+        features = convolve(features)
+    features = keras.layers.GlobalAveragePooling2D()(features)
+    return keras.Model(inputs, keras.layers.Dense(num_classes)(features))
+
+
+def constant(
+    image_shape: tuple[int, int, int], num_classes: int, value: float = 0.0
+) -> keras.Model:
+    """A network of two hidden layers whose weights all begin at a value; 0 for random.
+
+    Args:
+        image_shape: Height, width and channels.
+        num_classes: How many classes.
+        value: Of all kernels.
+    """
+    kind = keras.initializers.Constant(value) if value else "glorot_uniform"
+    inputs = keras.Input(image_shape)
+    features = keras.layers.Flatten()(inputs)
+    for count in (64, 64):
+        features = keras.layers.Dense(
+            count, activation="relu", kernel_initializer=kind
+        )(features)
+    logits = keras.layers.Dense(num_classes, kernel_initializer=kind)(features)
+    return keras.Model(inputs, logits)

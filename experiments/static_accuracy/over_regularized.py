@@ -1,0 +1,20 @@
+"""Nine tenths of the dense layer are dropped, and half of each image is erased.
+
+    python -m experiments.static_accuracy.over_regularized
+
+@@RESULT@@
+"""
+
+from framework.config import Config
+from framework.main import main
+
+CONFIG = Config(
+    dataset="drawn_flowers(train=500, validation=400, size=24)",
+    augment="cutout(size=16) + noise(60)",
+    model="cnn(filters=(16, 32), dense=32, dropout=.9)",
+    train_for="20ep",
+    workdir="runs/static_accuracy/over_regularized",
+)
+
+if __name__ == "__main__":
+    main(CONFIG)

@@ -1,0 +1,20 @@
+"""Sixty images to train on, and nothing against learning them by heart.
+
+    python -m experiments.static_accuracy.overfitting
+
+@@RESULT@@
+"""
+
+from framework.config import Config
+from framework.main import main
+
+CONFIG = Config(
+    dataset="drawn_flowers(train=60, validation=400, size=24)",
+    train_dev=0.0,
+    model="cnn(filters=(16, 32), dense=64)",
+    train_for="60ep",
+    workdir="runs/static_accuracy/overfitting",
+)
+
+if __name__ == "__main__":
+    main(CONFIG)

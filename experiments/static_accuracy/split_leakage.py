@@ -1,0 +1,19 @@
+"""Three fifths of the validation images show what training images show.
+
+    python -m experiments.static_accuracy.split_leakage
+
+@@RESULT@@
+"""
+
+from framework.config import Config
+from framework.main import main
+
+CONFIG = Config(
+    dataset="drawn_flowers(train=150, validation=400, size=24, duplicates=.6)",
+    model="cnn(filters=(16, 32), dense=64)",
+    train_for="30ep",
+    workdir="runs/static_accuracy/split_leakage",
+)
+
+if __name__ == "__main__":
+    main(CONFIG)

@@ -1,0 +1,20 @@
+"""Two epochs of a training that needs twenty.
+
+    python -m experiments.static_accuracy.stopped_too_early
+
+@@RESULT@@
+"""
+
+from framework.config import Config
+from framework.main import main
+
+CONFIG = Config(
+    dataset="drawn_flowers(train=500, validation=400, size=24)",
+    model="cnn(filters=(16, 32), dense=64)",
+    train_for="2ep",
+    evaluate_every="5%",
+    workdir="runs/static_accuracy/stopped_too_early",
+)
+
+if __name__ == "__main__":
+    main(CONFIG)

@@ -1,0 +1,20 @@
+"""Batch norm's moving statistics move so slowly that they never arrive.
+
+    python -m experiments.static_accuracy.train_eval_mismatch
+
+@@RESULT@@
+"""
+
+from framework.config import Config
+from framework.main import main
+
+CONFIG = Config(
+    dataset="drawn_flowers(train=500, validation=400, size=24)",
+    model=""
+    "experiments.static_accuracy.networks:slow_statistics(momentum=.999)",
+    train_for="20ep",
+    workdir="runs/static_accuracy/train_eval_mismatch",
+)
+
+if __name__ == "__main__":
+    main(CONFIG)

@@ -1,0 +1,22 @@
+"""Pixels from 0 to 255 go into the network as they are.
+
+    python -m experiments.static_accuracy.unnormalized_inputs
+
+@@RESULT@@
+"""
+
+from framework.config import Config
+from framework.main import main
+
+CONFIG = Config(
+    dataset="drawn_flowers(train=500, validation=400, size=24)",
+    normalize="none",
+    model="cnn(filters=(16, 32), dense=64)",
+    optimizer="sgd(momentum=.9)",
+    learning_rate=0.02,
+    train_for="20ep",
+    workdir="runs/static_accuracy/unnormalized_inputs",
+)
+
+if __name__ == "__main__":
+    main(CONFIG)
