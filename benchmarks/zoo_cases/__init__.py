@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from benchmarks.zoo_cases import (
     capacity,
-    custom,
     inputs,
     labels,
     loss,
     rates,
     recipes,
+    rulers,
     runs,
     several,
     signals,
+    steps,
     traps,
 )
 from benchmarks.zoo_cases.case import HALVES, Case, Program, Run
 
 FAMILIES = (
-    *(labels, inputs, loss, rates, capacity, signals, custom, several, runs),
+    *(labels, inputs, loss, rates, capacity, signals, steps, rulers, several, runs),
     *(traps, recipes),
 )
 CASES: dict[str, Case] = {

@@ -84,9 +84,7 @@ def table_not_standardized(seed: int, broken: bool) -> Program:
         ]
     )
     compiled(model, "sgd", "binary_crossentropy")
-    return Program(
-        model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), 40
-    )
+    return Program(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), 40)
 
 
 def swapped_channels(seed: int, broken: bool) -> Program:
@@ -109,9 +107,7 @@ def unscaled_validation(seed: int, broken: bool) -> Program:
         vx, tx = (data.vx - mean) / deviation, (data.tx - mean) / deviation
     model = FASHION.network((28, 28, 1), 10)
     compiled(model)
-    return Program(
-        model, (x, data.y), (vx, data.vy), (tx, data.ty), 15, batch_size=64
-    )
+    return Program(model, (x, data.y), (vx, data.vy), (tx, data.ty), 15, batch_size=64)
 
 
 _TWICE = SGD_CNN.but(learning_rate=0.1)

@@ -143,7 +143,7 @@ def rectified_logits(seed: int, broken: bool) -> Program:
 
 
 def too_few_outputs(seed: int, broken: bool) -> Program:
-    """One-hot labels of ten classes, and a squared error that broadcasts them to one."""
+    """One-hot labels of ten classes, and an error that broadcasts them to one."""
     data = digits(seed).inputs(lambda x: x / 255)
     hot = [keras.utils.to_categorical(y, 10) for y in (data.y, data.vy)]
     units, last = (1, "sigmoid") if broken else (10, "softmax")

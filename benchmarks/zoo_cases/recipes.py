@@ -20,7 +20,7 @@ from benchmarks.zoo_cases.recipe import (
     healthy,
 )
 from benchmarks.zoo_cases.runs import seeded
-from benchmarks.zoo_cases.traps import program
+from benchmarks.zoo_cases.unusual import program
 from framework.config import Config
 
 layers = keras.layers
@@ -123,9 +123,7 @@ CASES: tuple[Case, ...] = table(
     ),
     (
         *("run: augmented", "H3", "flowers", "c", ""),
-        run(
-            _FLOWERS, augment="rotate(10) + shift(.05) + flip", model=_FLOWERS.model
-        ),
+        run(_FLOWERS, augment="rotate(10) + shift(.05) + flip", model=_FLOWERS.model),
         {"floor": 0.85},
     ),
     (

@@ -167,9 +167,7 @@ CASES: tuple[Case, ...] = table(
         *("wild weights, noisy labels", "UMLAUT user study b", "digits", "c"),
         "bad_initialization|learning_rate_too_high|exploding_gradients|dead_units "
         "label_noise",
-        faulty(
-            SGD.but(units=(64, 64)), init=_large, spoil=spoil.label_noise(0.3)
-        ),
+        faulty(SGD.but(units=(64, 64)), init=_large, spoil=spoil.label_noise(0.3)),
         {},
     ),
     (
@@ -187,9 +185,7 @@ CASES: tuple[Case, ...] = table(
     (
         *("few and unlike", "own: two", "flowers", "c"),
         "overfitting distribution_shift|preprocessing_mismatch",
-        faulty(
-            FLOWERS, spoil=spoil.both(spoil.few_trained(60), spoil.darker(0.4))
-        ),
+        faulty(FLOWERS, spoil=spoil.both(spoil.few_trained(60), spoil.darker(0.4))),
         {},
     ),
     (

@@ -10,8 +10,7 @@ from framework.main import main
 
 CONFIG = Config(
     dataset="drawn_flowers(train=500, validation=400, size=24)",
-    model=""
-    "experiments.static_accuracy.networks:slow_statistics(momentum=.999)",
+    model="experiments.static_accuracy.networks:slow_statistics(momentum=.999)",
     train_for="20ep",
     workdir="runs/static_accuracy/train_eval_mismatch",
 )
