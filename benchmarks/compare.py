@@ -17,6 +17,7 @@ What is not installed is left out. Another interpreter can be named for PyTorch 
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import statistics
@@ -24,19 +25,8 @@ import subprocess
 import sys
 import time
 
-from absl import app, flags
-
 from benchmarks import meter, peak
 from benchmarks.workloads import WORKLOADS, Workload
-
-_WORKLOAD = flags.DEFINE_enum("workload", "W1", sorted(WORKLOADS), "What to train.")
-_EPOCHS = flags.DEFINE_integer("epochs", 20, "How long each process trains.")
-_ROUNDS = flags.DEFINE_integer("rounds", 5, "How many processes each one gets.")
-_PEERS = flags.DEFINE_list("peers", [], "Only those whose names contain one of these.")
-_TORCH = flags.DEFINE_string(
-    "python_torch", sys.executable, "The interpreter that has PyTorch."
-)
-_JAX = flags.DEFINE_string("python_jax", sys.executable, "The interpreter with JAX.")
 
 BASE = "Keras fit, arrays"
 
@@ -82,29 +72,49 @@ PEERS = {
 }
 
 
-def main(_: list[str]) -> None:
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--workload", default="W1", choices=sorted(WORKLOADS))
+    parser.add_argument("--epochs", type=int, default=20, help="of each process")
+    parser.add_argument("--rounds", type=int, default=5, help="processes each gets")
+    parser.add_argument("--peers", default="", help="those with one of these in a name")
+    for library in ("torch", "jax"):
+        parser.add_argument(
+            f"--python_{library}", default=sys.executable, help="what has it installed"
+        )
+    return parser.parse_args()
+
+
+def main() -> None:
     """Prints a table."""
-    interpreters = {"keras": sys.executable, "torch": _TORCH.value, "jax": _JAX.value}
-    chosen = _chosen(interpreters)
-    workload = WORKLOADS[_WORKLOAD.value]
+    options = _options()
+    interpreters = {
+        "keras": sys.executable,
+        "torch": options.python_torch,
+        "jax": options.python_jax,
+    }
+    chosen = _chosen(interpreters, options)
+    workload = WORKLOADS[options.workload]
     peaks = _peaks(interpreters)
     lines: dict[str, list[dict]] = {name: [] for name in chosen}
-    for number in range(_ROUNDS.value):
+    for number in range(options.rounds):
         for name, peer in chosen.items():
-            found = _run(peer, interpreters[peer.needs])
+            found = _run(peer, interpreters[peer.needs], options)
             if found:
                 lines[name].append(found)
             print(f"round {number + 1}: {name}", file=sys.stderr, flush=True)
     print(
-        f"{_WORKLOAD.value}: {workload.about}; {workload.train:,} images, "
-        f"{workload.batch_size} a step, {_EPOCHS.value} epochs, "
-        f"{_ROUNDS.value} rounds, {len(os.sched_getaffinity(0))} core(s); products: "
+        f"{options.workload}: {workload.about}; {workload.train:,} images, "
+        f"{workload.batch_size} a step, {options.epochs} epochs, "
+        f"{options.rounds} rounds, {len(os.sched_getaffinity(0))} core(s); products: "
         + ", ".join(f"{name} {speed:,.0f} GFLOP/s" for name, speed in peaks.items())
     )
     print(table(lines, workload, peaks))
 
 
-def _chosen(interpreters: dict[str, str]) -> dict[str, Peer]:
+def _chosen(
+    interpreters: dict[str, str], options: argparse.Namespace
+) -> dict[str, Peer]:
     """Returns the peers that can run, and says which cannot."""
     installed = {
         library: not subprocess.run(
@@ -119,10 +129,10 @@ def _chosen(interpreters: dict[str, str]) -> dict[str, Peer]:
     }
     chosen = {}
     for name, peer in PEERS.items():
-        wanted = not _PEERS.value or any(part in name for part in _PEERS.value)
+        wanted = any(part in name for part in options.peers.split(","))
         if not (wanted or name == BASE):
             continue
-        if peer.only and _WORKLOAD.value not in peer.only:
+        if peer.only and options.workload not in peer.only:
             continue
         if not installed[peer.needs]:
             print(f"{name} is left out: {peer.needs} is not installed")
@@ -131,12 +141,12 @@ def _chosen(interpreters: dict[str, str]) -> dict[str, Peer]:
     return chosen
 
 
-def _run(peer: Peer, python: str) -> dict | None:
+def _run(peer: Peer, python: str, options: argparse.Namespace) -> dict | None:
     """Returns what a process of a peer has measured; None if it failed."""
     command = [
         *(python, "-m", f"benchmarks.peers.{peer.module}", *peer.arguments),
-        f"--workload={_WORKLOAD.value}",
-        f"--epochs={_EPOCHS.value}",
+        f"--workload={options.workload}",
+        f"--epochs={options.epochs}",
         f"--started={time.time()}",
     ]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -213,4 +223,4 @@ def speed(line: dict, kind: str, workload: Workload) -> float:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    main()

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import models, parts, sharing, workdir
+from framework import models, parts, precision, sharing, workdir
 from framework.augment import preview
 from framework.augment.normalize import Normalizer
 from framework.config import Config
@@ -244,6 +244,7 @@ def _facts(config: Config, made: Parts) -> dict[str, str]:
         "folder": config.workdir,
     }
     notes = [*dataset.notes, *models.remarks(made.state.model, replicas)]
+    notes += [note for note in [precision.remark(config.precision)] if note]
     if notes:
         facts["note"] = "; ".join(notes)
     return facts

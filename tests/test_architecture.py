@@ -45,8 +45,8 @@ MAY_IMPORT = {
     | {"models", "optimizers", "precision", "schedules"},
     "invariance": LOWEST | {"loop", "parts"},
     "run": LOWEST
-    | {"augment", "config", "data", "history", "loop", "models", "parts", "report"}
-    | {"sharing", "workdir", "workers"},
+    | {"augment", "config", "data", "history", "loop", "models", "parts", "precision"}
+    | {"report", "sharing", "workdir", "workers"},
     "diagnose": LOWEST
     | {"augment", "command", "config", "data", "history", "loop", "metrics", "parts"}
     | {"random", "run", "spec", "workdir"},

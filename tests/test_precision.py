@@ -9,6 +9,27 @@ from framework import precision
 from framework.precision import LossScale, policy
 
 
+@pytest.mark.parametrize(
+    ("text", "used", "offered"),
+    [
+        ("flags\t\t: fpu avx512_bf16 amx_bf16 avx", "float32", "amx_bf16"),
+        ("flags\t\t: fpu avx512_bf16 avx", "float32", "avx512_bf16"),
+        ("flags\t\t: fpu avx512_bf16 avx", "bfloat16", ""),
+        ("flags\t\t: fpu avx2", "float32", ""),
+    ],
+)
+def test_offers_bfloat16_where_the_processor_has_it(tmp_path, text, used, offered):
+    path = tmp_path / "cpuinfo"
+    path.write_text(text)
+    found = precision.remark(used, str(path))
+    assert ("--precision=bfloat16" in found) == bool(offered)
+    assert offered in found
+
+
+def test_offers_nothing_where_the_processor_is_not_known(tmp_path):
+    assert precision.remark("float32", str(tmp_path / "none")) == ""
+
+
 def series(loss_scale, finite):
     """Returns the factor after each step."""
     result = []

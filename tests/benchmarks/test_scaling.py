@@ -1,0 +1,35 @@
+"""Tests of benchmarks/scaling.py."""
+
+import io
+
+import pytest
+
+from benchmarks import scaling
+
+
+def test_every_axis_says_what_limits_it():
+    assert set(scaling.LIMITS) == set(scaling.AXES)
+
+
+def test_a_point_is_measured():
+    small = {"size": 8, "train": 64, "model": "mlp(units=(4,))", "started": 0.0}
+    found = scaling.measured({**small, "steps_per_call": 1})
+    assert found["wall"] > 0
+    assert found["cpu"] > 0
+    assert found["peak_mb"] > 10
+
+
+def test_photographs_are_read_as_a_stream(tmp_path):
+    spec = scaling._photographs(tmp_path, (24, 16))
+    found = list(tmp_path.rglob("*.jpg"))
+    assert len(found) == 1024
+    assert str(tmp_path) in spec
+
+
+def test_draws_what_has_numbers():
+    image = pytest.importorskip("matplotlib.image")
+    curves = {
+        "size": [(8, {"cpu": 1.0}), (16, {"cpu": 2.0})],
+        "input": [("memory", {"cpu": 1.0})],
+    }
+    assert image.imread(io.BytesIO(scaling.drawn(curves))).shape[0] > 100
