@@ -112,10 +112,30 @@ def make_subject(train, validation, dev=None, **changes):
     return Subject(**{**fields, **changes})
 
 
+def nearest(made):
+    """Has a model say of each image what is said of the nearest training image."""
+    images = made.train.images.reshape(len(made.train), -1).astype(np.float32)
+    classes = made.num_classes
+
+    def ask(asked, training=False):
+        asked = asked.reshape(len(asked), -1).astype(np.float32)
+        near = (images**2).sum(1) - 2 * asked @ images.T
+        return np.eye(classes, dtype=np.float32)[made.train.labels[near.argmin(1)]]
+
+    made.program.ask = ask
+    return made
+
+
 @pytest.fixture(scope="session")
 def subject():
     """Makes a subject: `subject(train, validation, dev=None, **fields)`."""
     return make_subject
+
+
+@pytest.fixture(scope="session")
+def learnt_by_heart():
+    """Has a subject's model say what the nearest training image is: `f(subject)`."""
+    return nearest
 
 
 @pytest.fixture(scope="session")
