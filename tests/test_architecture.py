@@ -48,8 +48,8 @@ MAY_IMPORT = {
     | {"augment", "config", "data", "history", "loop", "models", "parts", "precision"}
     | {"report", "sharing", "workdir", "workers"},
     "diagnose": LOWEST
-    | {"augment", "command", "config", "data", "history", "loop", "metrics", "parts"}
-    | {"random", "run", "spec", "workdir"},
+    | {"augment", "command", "config", "data", "history", "loop", "metrics", "models"}
+    | {"parts", "random", "run", "spec", "workdir"},
     "main": LOWEST | {"config", "flags", "loop", "parts", "run"},
     "__init__": {"lazy"},
 }

@@ -67,6 +67,7 @@ def diagnose(
     measures["gate"] = curve
     found += detect(data.DETECTORS, measures, repairs, progress)
     if curve.verdict in _ASKED:
+        found += detect(ruler.UPDATES, measures, repairs, progress)
         found += detect(process.DETECTORS, measures, repairs, progress)
     return Diagnosis(curve, tuple(sorted(found, key=_weight)), measures)
 

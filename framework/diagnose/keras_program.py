@@ -17,7 +17,7 @@ from framework.diagnose import layers, outputs, surgery
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.keras_loop import KerasLoop
 from framework.diagnose.source import Source, labels_of, like
-from framework.diagnose.subject import Branch, Program
+from framework.diagnose.subject import Branch, Program, Step, ratio
 from framework.random import Draws
 
 _SEED = 0
@@ -81,11 +81,62 @@ class KerasProgram(Program):
         """See base class."""
         return np.asarray(images, np.float32)
 
-    def losses(self, labels, outputs):
+    def ask_live(self, images):
+        """See base class."""
+        with self.as_before():
+            if self.live is not None:
+                _assign(self._model.trainable_variables, self.live)
+            return self.ask(images)
+
+    # The weights after the last step, where others have taken their place.
+    live: list[np.ndarray] | None = None
+
+    def finish(self) -> None:
+        """Does what `fit` does after the last step: an average takes its place."""
+        weights = self._model.trainable_variables
+        if self._model.optimizer.use_ema:
+            self.live = _values(weights)
+            self._model.optimizer.finalize_variable_values(weights)
+
+    def ask_reestimated(self, images, train):
+        """See base class."""
+        norms = surgery.batch_norms(self._model)
+        with self.as_before(), surgery.reestimating(norms):
+            for batch in surgery.batches(train):
+                self._model(_as_fed(batch), training=True)
+            return self.ask(images)
+
+    def penalty(self):
+        """See base class."""
+        return float(sum(float(loss) for loss in self._model.losses))
+
+    def steps(self, count, fresh):
+        """See base class."""
+        found, size = [], self._source.batch_size
+        x, y = self._source.arrays
+        order = self.order(0, len(x))
+        with self._weights(fresh):
+            for place in range(count):
+                rows = np.take(
+                    order, range(place * size, (place + 1) * size), mode="wrap"
+                )
+                batch = x[rows], y[rows]
+                old = _values(self._model.trainable_variables)
+                before = self._batch_loss(*batch)
+                self._loop.train(*batch, np.arange(len(rows)), size)
+                new = _values(self._model.trainable_variables)
+                found.append(Step(before, self._batch_loss(*batch), ratio(old, new)))
+        return found
+
+    def _batch_loss(self, x: np.ndarray, y: np.ndarray) -> float:
+        said = tf.constant(self.ask(x))
+        return float(self._loss(self._model, None, _as_fed(y), said))
+
+    def loss(self, labels, outputs):
         """See base class."""
         y = tf.constant(like(self._source.arrays[1], labels))
         said = tf.constant(outputs.astype(np.float32))
-        return float(self._loss(self._model, None, y, said)) - self._penalty()
+        return float(self._loss(self._model, None, y, said)) - self.penalty()
 
     def gradients(self, split, fresh):
         """See base class."""
@@ -284,9 +335,6 @@ class KerasProgram(Program):
     def _batch(self, split: Split) -> tuple[tf.Tensor, tf.Tensor]:
         y = like(self._source.arrays[1], split.labels)
         return _as_fed(split.images), _as_fed(y)
-
-    def _penalty(self) -> float:
-        return float(sum(float(loss) for loss in self._model.losses))
 
     @staticmethod
     def _loss(model, x, y, said):

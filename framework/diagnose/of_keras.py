@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,9 @@ from framework.diagnose.subject import Subject, sample
 from framework.errors import UsageError
 from framework.history import Row
 from framework.metrics import Predictions
+
+# What a metric of plain accuracy is called; of the five best it is something else.
+_ACCURACY = re.compile(r"(acc|(\w+_)?accuracy)(?<!top_k_categorical_accuracy)")
 
 
 def explain(
@@ -89,13 +93,14 @@ def _train(
             }
         )
         predictions.append(program.loop.predictions(x, labels_of(y)))
+    program.finish()
     return rows, predictions
 
 
 def _named(split: str, reported: dict[str, float]) -> dict[str, float]:
     """Returns metrics by the names that they have everywhere here."""
     found = {f"{split}/{name}": value for name, value in reported.items()}
-    accuracies = [name for name in reported if "acc" in name.lower()]
+    accuracies = [name for name in reported if _ACCURACY.fullmatch(name)]
     if accuracies:
         found[f"{split}/accuracy"] = reported[accuracies[0]]
     return found
@@ -134,11 +139,13 @@ def _subject(
         program=program,
         rows=rows,
         predictions=predictions,
-        settings=_settings(program, source, rows),
+        settings=_settings(program, source, held_out, rows),
     )
 
 
-def _settings(program: KerasProgram, source: Source, rows: list[Row]) -> dict[str, Any]:
+def _settings(
+    program: KerasProgram, source: Source, held_out: Source, rows: list[Row]
+) -> dict[str, Any]:
     optimizer = program.model.optimizer
     count = len(source.arrays[0])
     return {
@@ -148,6 +155,7 @@ def _settings(program: KerasProgram, source: Source, rows: list[Row]) -> dict[st
         "epochs": len(rows),
         "learning_rate": float(optimizer.learning_rate),
         "optimizer": optimizer.name,
+        "validation_is_random": held_out.is_random,
         "weight_decay": float(optimizer.weight_decay or 0.0),
         "ema": float(optimizer.ema_momentum) if optimizer.use_ema else 0.0,
     }

@@ -80,7 +80,9 @@ def _of_parts(
             "validation": dataset.validation.labels,
         },
         fed=None,
-        program=RunProgram(config, made, folder, model, train, validation),
+        program=RunProgram(
+            config, made, folder, rows[-1]["epoch"], model, train, validation
+        ),
         rows=rows,
         predictions=found,
         settings=_settings(config, made, rows[-1]["epoch"]),

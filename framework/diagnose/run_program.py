@@ -19,7 +19,7 @@ from framework.config import Config
 from framework.data.dataset import Dataset, Split
 from framework.diagnose import layers, surgery
 from framework.diagnose.change import CannotChangeError, Change
-from framework.diagnose.subject import Branch, Program
+from framework.diagnose.subject import Branch, Program, Step, ratio
 from framework.parts import ModelFunction, Parts
 
 _BATCH = 256
@@ -32,6 +32,7 @@ class RunProgram(Program):
         config: Of the run.
         made: Its parts, in the state after the last step.
         folder: The run's folder; branches are put into its diagnosis/branches.
+        epochs: How long it has trained.
         model: What makes the model, where it is not the config's.
         train: Images that are trained on; what branches are asked about in the end.
         validation: Images to validate on, to the same end.
@@ -42,12 +43,13 @@ class RunProgram(Program):
         config: Config,
         made: Parts,
         folder: Path,
+        epochs: float,
         model: ModelFunction | None,
         train: Split,
         validation: Split,
     ):
         self._config, self._made, self._folder = config, made, folder
-        self._function = model
+        self._epochs, self._function = epochs, model
         self._train, self._validation = train, validation
 
     @property
@@ -100,7 +102,46 @@ class RunProgram(Program):
         """See base class."""
         return self._made.objective.normalize(images).numpy()
 
-    def losses(self, labels, outputs):
+    def ask_reestimated(self, images, train):
+        """See base class."""
+        norms = surgery.batch_norms(self.model)
+        with self._unchanged(self._made), surgery.reestimating(norms):
+            for batch in surgery.batches(train):
+                with random.use(self._draws(len(batch))):
+                    self.model(self._made.objective.normalize(batch), training=True)
+            return self.ask(images)
+
+    def penalty(self):
+        """See base class."""
+        return 0.0
+
+    def steps(self, count, fresh):
+        """See base class."""
+        made, found = self._parts(fresh), []
+        variables = list(made.variables().values())
+        before = [variable.numpy() for variable in variables]
+        weights = made.state.weights
+        first = 0 if fresh else round(self._steps_done())
+        for step in range(first, first + count):
+            batch = made.examples.dataset.train.take(made.loop.feed.rows(step))
+            batch = batch.in_memory(lambda done, total: None)
+            old = [weight.numpy() for weight in weights]
+            loss = self._batch_loss(made, batch)
+            made.loop(step, 1)
+            new = [weight.numpy() for weight in weights]
+            found.append(Step(loss, self._batch_loss(made, batch), ratio(old, new)))
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+        return found
+
+    def _steps_done(self) -> float:
+        return self._epochs * self._made.plan.steps_per_epoch
+
+    def _batch_loss(self, made: Parts, batch: Split) -> float:
+        said = made.state.model(made.objective.normalize(batch.images), training=False)
+        return self.loss(batch.labels, tf.cast(said, tf.float32).numpy())
+
+    def loss(self, labels, outputs):
         """See base class."""
         logits = tf.constant(outputs.astype(np.float32))
         found = self._made.objective.losses(tf.constant(labels, tf.int32), logits)

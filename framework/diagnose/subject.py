@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,21 @@ class Branch:
     epochs: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """What one update did.
+
+    Attributes:
+        before: The loss of its batch before it.
+        after: The loss of the same batch after it.
+        ratio: How far it moved the weights, as a part of their norm.
+    """
+
+    before: float
+    after: float
+    ratio: float
+
+
 class Program(abc.ABC):
     """A model and the way in which it is trained: what can be asked and tried."""
 
@@ -55,16 +71,68 @@ class Program(abc.ABC):
         """
 
     @abc.abstractmethod
+    def ask_live(self, images: np.ndarray) -> np.ndarray:
+        """Returns what the weights that are trained say, whichever are evaluated."""
+
+    @abc.abstractmethod
+    def ask_reestimated(self, images: np.ndarray, train: np.ndarray) -> np.ndarray:
+        """Returns what the model says once batch norm has its statistics anew.
+
+        Args:
+            images: To be asked about.
+            train: To take the statistics of; no weight changes.
+
+        Raises:
+            CannotChangeError: There is no batch norm.
+        """
+
+    @abc.abstractmethod
     def inputs(self, images: np.ndarray) -> np.ndarray:
         """Returns what the network itself sees of images: [N, height, width, C]."""
 
     @abc.abstractmethod
-    def losses(self, labels: np.ndarray, outputs: np.ndarray) -> float:
-        """Returns the loss that training makes small, of a whole batch.
+    def loss(self, labels: np.ndarray, outputs: np.ndarray) -> float:
+        """Returns the loss of outputs, of a whole batch, without penalties of weights.
 
         Args:
             labels: int [N].
             outputs: float32 [N, U], as the model would return them.
+        """
+
+    @abc.abstractmethod
+    def penalty(self) -> float:
+        """Returns what the layers add to the loss."""
+
+    @abc.abstractmethod
+    def steps(self, count: int, fresh: bool) -> list[Step]:
+        """Returns what so many updates do, which are then undone.
+
+        Args:
+            count: How many.
+            fresh: Whether they are the first ones; else those that would come next.
+        """
+
+    @abc.abstractmethod
+    def applied(self, split: Split) -> dict[str, np.ndarray]:
+        """Returns by which gradient the program's own first step moves each weight.
+
+        Args:
+            split: The batch of that step.
+
+        Raises:
+            CannotChangeError: The step is the framework's.
+        """
+
+    @abc.abstractmethod
+    def moved(self, split: Split, factor: float) -> float:
+        """Returns how far a step goes at another learning rate, as a Euclidean norm.
+
+        Args:
+            split: The batch of that step.
+            factor: What to multiply the learning rate by.
+
+        Raises:
+            CannotChangeError: The rate follows a schedule, or is the framework's.
         """
 
     @abc.abstractmethod
@@ -171,6 +239,13 @@ class Subject:
     def right(self, name: str, training: bool = False) -> np.ndarray:
         """Returns for which images of a split the model is right: bool [N]."""
         return self.predicted(name, training) == self.split(name).labels
+
+
+def ratio(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:
+    """Returns how far weights have moved, as a part of their norm."""
+    moved = sum(float(np.sum((b - a) ** 2)) for a, b in zip(before, after, strict=True))
+    norm = sum(float(np.sum(np.square(a))) for a in before)
+    return math.sqrt(moved / max(norm, 1e-30))
 
 
 def sample(split: Split, rows: np.ndarray, seed: int = 0) -> Split:

@@ -11,8 +11,9 @@ import numpy as np
 
 from framework.diagnose.change import CannotChangeError, Change
 
-# Whose outputs tell of the classes; they are no hidden layers.
-_SQUASHING = ("softmax", "sigmoid")
+# Moving statistics are gathered anew from so many batches; what they were before
+# counts .7 ** 20 = .0008 then.
+_NORM_BATCHES, _NORM_BATCH, _SHORT_MEMORY = 20, 128, 0.7
 
 
 def leaves(model: keras.Model) -> list[keras.layers.Layer]:
@@ -74,6 +75,42 @@ def changed(model: keras.Model, change: Change) -> Iterator[keras.Model]:
     finally:
         for owner, name, value in reversed(before):
             setattr(owner, name, value)
+
+
+def batch_norms(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the batch norms of a model.
+
+    Raises:
+        CannotChangeError: There are none.
+    """
+    found = [
+        layer
+        for layer in leaves(model)
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    if not found:
+        raise CannotChangeError("there is no batch norm")
+    return found
+
+
+@contextlib.contextmanager
+def reestimating(norms: list[keras.layers.Layer]) -> Iterator[None]:
+    """Has moving statistics forget what they were, for as long as it is entered."""
+    before = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.momentum = _SHORT_MEMORY
+    try:
+        yield
+    finally:
+        for layer, value in zip(norms, before, strict=True):
+            layer.momentum = value
+
+
+def batches(images: np.ndarray) -> list[np.ndarray]:
+    """Returns images in so many batches that statistics are those of them alone."""
+    size = max(min(_NORM_BATCH, len(images) // _NORM_BATCHES), 2)
+    found = [images[start : start + size] for start in range(0, len(images), size)]
+    return [batch for batch in found if len(batch) == size][:_NORM_BATCHES]
 
 
 def initialize(model: keras.Model, seed: int = 0) -> None:

@@ -3,5 +3,22 @@
 from __future__ import annotations
 
 from framework.diagnose.detector import Detector
+from framework.diagnose.process import fit, length, loss, rate, weights
 
-DETECTORS: tuple[Detector, ...] = ()
+# What comes first can explain what comes later, but not the other way round.
+DETECTORS: tuple[Detector, ...] = (
+    Detector(fit.train_eval_mismatch, fit.measure),
+    Detector(loss.rule, loss.measure, loss.change),
+    Detector(weights.bad_initialization, weights.measure, weights.redraw),
+    Detector(weights.vanishing_gradients, change=weights.rectify),
+    Detector(weights.exploding_gradients, change=weights.clip),
+    Detector(rate.batch_size_too_large, rate.measure, rate.smaller_batch),
+    Detector(rate.batch_size_too_small, change=rate.larger_batch),
+    Detector(rate.learning_rate_too_high, change=rate.lower),
+    Detector(weights.dead_units, change=weights.leak),
+    Detector(rate.learning_rate_too_low, change=rate.raise_),
+    Detector(fit.over_regularized, change=fit.free),
+    Detector(fit.overfitting, confirm=fit.regularize),
+    Detector(fit.insufficient_capacity, change=fit.widen),
+    Detector(length.stopped_too_early, confirm=length.go_on),
+)

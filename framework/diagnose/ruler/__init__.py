@@ -1,7 +1,19 @@
-"""Causes that lie in how accuracy is measured: looked for before all others."""
+"""Causes that lie in how accuracy is measured, and in whether steps are what they seem."""
 
 from __future__ import annotations
 
 from framework.diagnose.detector import Detector
+from framework.diagnose.ruler import repeatable, reported, updates
 
-DETECTORS: tuple[Detector, ...] = ()
+DETECTORS: tuple[Detector, ...] = (
+    Detector(reported.metric_bug, reported.measure),
+    Detector(reported.stale_evaluation_weights, reported.measure_stale),
+    Detector(repeatable.random_validation, repeatable.measure),
+)
+# How far a step goes matters only where accuracy does not move.
+UPDATES: tuple[Detector, ...] = (
+    Detector(updates.learning_rate_frozen, updates.measure),
+    Detector(updates.wrong_variables, change=updates.by_plain_steps),
+    Detector(updates.frozen_weights, change=updates.all_trained),
+    Detector(updates.replica_scaling, change=updates.by_plain_steps),
+)

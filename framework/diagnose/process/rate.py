@@ -1,0 +1,177 @@
+"""A learning rate or batch size that is too high or too low."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from framework.diagnose.change import Change
+from framework.diagnose.detector import Measures
+from framework.diagnose.finding import Evidence, Finding, Remedy
+from framework.diagnose.subject import Subject
+
+_STEPS = 12
+# log10 of the length of a step, as a part of the weights' norm. Healthy runs have -2 to
+# -3 (Karpathy's recipe), TheDeepChecker asks for -4 to -1.
+_HIGH, _LOW = -1.5, -3.3
+# Cockpit's alpha above 0 in most steps (Schneider et al., 2021).
+_OVERSHOOT = 0.5
+# What is learnt by heart needs no higher rate.
+_LEARNT = 0.95
+_FEW_STEPS, _SMALL_BATCH = 300, 8
+
+
+def measure(subject: Subject) -> dict[str, Any]:
+    """Measures what the first steps do, and what the next ones would."""
+    found: dict[str, Any] = {}
+    for name, fresh in (("first", True), ("next", False)):
+        steps = subject.program.steps(_STEPS, fresh)
+        ratios = [step.ratio for step in steps if math.isfinite(step.ratio)]
+        worse = [not step.after <= step.before for step in steps]
+        found[f"rate/{name}"] = math.log10(max(np.median(ratios or [1e9]), 1e-30))
+        found[f"rate/{name}_overshoot"] = float(np.mean(worse))
+    losses = [row.get("train/loss", math.nan) for row in subject.rows]
+    found["rate/diverged"] = not np.isfinite(losses).all()
+    found["rate/steps"] = subject.rows[-1]["step"]
+    return found
+
+
+def learning_rate_too_high(measures: Measures) -> Finding | None:
+    """Fires where steps are long, go too far, or end in numbers that are not finite."""
+    lengths = measures["rate/first"], measures["rate/next"]
+    overshoot = max(measures["rate/first_overshoot"], measures["rate/next_overshoot"])
+    stuck = measures["clean/accuracy"].value < measures["clean/majority"] + 0.1
+    # Where nothing has been learnt, a step of any length may be one too long.
+    long = max(lengths) > (_HIGH - 1 if stuck else _HIGH)
+    if not (long or overshoot > _OVERSHOOT or measures["rate/diverged"]):
+        return None
+    if measures["clean/accuracy"].low > _LEARNT:
+        return None
+    return Finding(
+        cause="learning_rate_too_high",
+        status="suspected",
+        message=(
+            f"a step moves the weights by 10^{max(lengths):.1f} of their norm, and "
+            f"{overshoot:.0%} of steps end with a higher loss of the same batch"
+        ),
+        evidence=(
+            Evidence(
+                "log10 of a step's length, in the weights' norm",
+                max(lengths),
+                f"above {_HIGH}",
+                "healthy runs have -2 to -3",
+            ),
+            Evidence(
+                "steps that go too far",
+                overshoot,
+                f"above {_OVERSHOOT}",
+                "loss of the batch after the step above that before; Cockpit, 2021",
+            ),
+        ),
+        remedy=Remedy(
+            "divide the learning rate by ten, or let a schedule lower it",
+            ("--schedule=plateau(factor=.1, patience=5)",),
+        ),
+        refute="training with a tenth of the rate, and reaching no more",
+    )
+
+
+def learning_rate_too_low(measures: Measures) -> Finding | None:
+    """Fires where steps are short, and not even the training images are learnt."""
+    length = measures["rate/next"]
+    if measures["clean/accuracy"].low > _LEARNT or measures["rate/diverged"]:
+        return None
+    if length > (_LOW + 0.5 if measures["gate"].verdict == "improving" else _LOW):
+        return None
+    return Finding(
+        cause="learning_rate_too_low",
+        status="suspected",
+        message=(
+            f"a step moves the weights by 10^{length:.1f} of their norm only, and "
+            f"{measures['clean/accuracy'].value:.1%} of the training images are learnt"
+        ),
+        evidence=(
+            Evidence(
+                "log10 of a step's length, in the weights' norm",
+                length,
+                f"below {_LOW}",
+                "healthy runs have -2 to -3",
+            ),
+        ),
+        remedy=Remedy("multiply the learning rate by ten"),
+        refute="training with ten times the rate, and reaching no more",
+    )
+
+
+def batch_size_too_large(measures: Measures) -> Finding | None:
+    """Fires where a run has few steps for its batches are large."""
+    settings, steps = measures["settings"], measures["rate/steps"]
+    share = settings["batch_size"] / settings["train_images"]
+    if steps > _FEW_STEPS or share < 0.1 or measures["clean/accuracy"].low > _LEARNT:
+        return None
+    return Finding(
+        cause="batch_size_too_large",
+        status="suspected",
+        message=(
+            f"a batch has {settings['batch_size']} images, {share:.0%} of all: in "
+            f"{settings['epochs']:g} epochs there are {steps} steps only"
+        ),
+        evidence=(
+            Evidence(
+                "steps of the whole run",
+                float(steps),
+                f"{_FEW_STEPS} or fewer, with a tenth of all images or more in a batch",
+                "our own choice",
+            ),
+        ),
+        remedy=Remedy("make the batch eight times smaller: more steps an epoch"),
+        refute="training with an eighth of the batch, and reaching no more",
+    )
+
+
+def batch_size_too_small(measures: Measures) -> Finding | None:
+    """Fires where single images decide about a step, and steps go too far."""
+    size = measures["settings"]["batch_size"]
+    if size >= _SMALL_BATCH or measures["clean/accuracy"].low > _LEARNT:
+        return None
+    return Finding(
+        cause="batch_size_too_small",
+        status="suspected",
+        message=f"a batch has {size} image(s): steps are mostly noise",
+        evidence=(
+            Evidence(
+                "images in a batch",
+                float(size),
+                f"below {_SMALL_BATCH}",
+                "our own choice",
+            ),
+        ),
+        remedy=Remedy("make the batch sixteen times larger", ("--batch_size=32",)),
+        refute="training with sixteen times the batch, and reaching no more",
+    )
+
+
+def lower(measures: Measures) -> Change:
+    """Returns a change to a tenth of the rate; a hundredth of one that diverges."""
+    far = max(measures["rate/first"], measures["rate/next"]) > 0.0
+    return Change(learning_rate=0.01 if far else 0.1)
+
+
+def raise_(measures: Measures) -> Change:
+    """Returns a change to a rate that moves weights as far as is usual."""
+    missing = -2.3 - measures["rate/next"]
+    return Change(learning_rate=10.0 ** max(1, min(round(missing), 4)))
+
+
+def smaller_batch(measures: Measures) -> Change:
+    """Returns a change to an eighth of the batch."""
+    del measures
+    return Change(batch_size=1 / 8)
+
+
+def larger_batch(measures: Measures) -> Change:
+    """Returns a change to sixteen times the batch."""
+    del measures
+    return Change(batch_size=16.0)

@@ -1,0 +1,151 @@
+"""The accuracy that is reported, and the one that predictions and labels give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from framework.diagnose.detector import Measures
+from framework.diagnose.finding import Evidence, Finding, Remedy
+from framework.diagnose.repair import is_gain
+from framework.diagnose.statistics import paired_difference
+from framework.diagnose.subject import Subject
+
+# A reported loss may contain what is not of the examples; but no more than this.
+_LOSS_TOLERANCE = 0.05
+# Accuracies are float32 means.
+_ROUNDING = 1e-4
+
+
+def measure(subject: Subject) -> dict[str, Any]:
+    """Returns accuracy and loss of the last evaluation, as reported and counted anew.
+
+    "reported/mean_so_far" is the mean of the counted accuracies so far, which is what a
+    metric that is never reset reports.
+    """
+    row = subject.rows[-1]
+    counted = [float(np.mean(_right(each))) for each in subject.predictions]
+    live = subject.program.ask_live(subject.validation.images)
+    labels = subject.validation.labels
+    loss = subject.program.loss(labels, live) + subject.program.penalty()
+    found = {
+        "reported/loss": row.get("validation/loss"),
+        "reported/counted": counted[-1],
+        "reported/mean_so_far": float(np.mean(counted)),
+        "reported/examples": len(subject.predictions[-1]),
+        "reported/counted_loss": loss,
+    }
+    if "validation/accuracy" in row:
+        found["reported/accuracy"] = row["validation/accuracy"]
+    return found
+
+
+def _right(predictions) -> np.ndarray:
+    return predictions.predicted == predictions.labels
+
+
+def metric_bug(measures: Measures) -> Finding | None:
+    """Fires where the reported accuracy is not that of the reported weights."""
+    said, counted = measures["reported/accuracy"], measures["reported/counted"]
+    if abs(said - counted) <= 1 / measures["reported/examples"] + _ROUNDING:
+        return None
+    mean = measures["reported/mean_so_far"]
+    never_reset = abs(said - mean) < 0.2 * abs(said - counted)
+    loss, counted_loss = measures["reported/loss"], measures["reported/counted_loss"]
+    if not never_reset and loss is not None:
+        tolerance = _LOSS_TOLERANCE * abs(counted_loss) + _ROUNDING
+        if not abs(loss - counted_loss) <= tolerance:
+            # Other weights were evaluated: that is another cause.
+            return None
+    why = ""
+    if never_reset:
+        why = ": it is the mean of all evaluations so far, so the metric is never reset"
+    return Finding(
+        cause="metric_bug",
+        status="confirmed",
+        message=(
+            f"the reported validation accuracy is {said:.1%}, but {counted:.1%} of the "
+            f"predictions are right{why}"
+        ),
+        evidence=(
+            Evidence("reported accuracy", said, "", "the last evaluation"),
+            Evidence(
+                "counted accuracy",
+                counted,
+                f"no further than 1 of {measures['reported/examples']:,} from it",
+                "predictions compared with labels in numpy",
+            ),
+            Evidence("mean of all evaluations", mean, "", "a metric never reset"),
+        ),
+        remedy=Remedy(
+            "reset the metric at the start of each evaluation, and let it count the "
+            "examples whose highest output is the label's"
+        ),
+        refute="the same count by other code that gives the reported number",
+    )
+
+
+def measure_stale(subject: Subject) -> dict[str, Any]:
+    """Returns whether the weights that are trained do better than those evaluated."""
+    labels = subject.validation.labels
+    last = subject.predictions[-1]
+    found = {"live/evaluated": subject.right("validation")}
+    said = subject.program.ask_live(subject.validation.images)
+    found["live/trained"] = said.argmax(axis=1) == labels if said.shape[1] > 1 else None
+    if found["live/trained"] is None:
+        found["live/trained"] = _right(last) if len(last) == len(labels) else None
+    return found
+
+
+def stale_evaluation_weights(measures: Measures) -> Finding | None:
+    """Fires where the weights in training are better than those that are evaluated."""
+    evaluated, trained = measures["live/evaluated"], measures["live/trained"]
+    if trained is None:
+        return None
+    gain = paired_difference(trained, evaluated)
+    said, counted = measures.get("reported/accuracy"), measures["reported/counted"]
+    if is_gain(gain):
+        message = (
+            f"the weights that are evaluated are right in {np.mean(evaluated):.1%}, "
+            f"those that are trained in {np.mean(trained):.1%}"
+        )
+    elif said is not None and _reports_other_weights(measures, said, counted):
+        n = measures["reported/examples"]
+        gain = paired_difference(
+            np.arange(n) < round(counted * n), np.arange(n) < round(said * n)
+        )
+        message = (
+            f"the evaluation reports an accuracy of {said:.1%} and a loss of "
+            f"{measures['reported/loss']:.3g}; the trained weights have {counted:.1%} "
+            f"and {measures['reported/counted_loss']:.3g}: it looks at other weights"
+        )
+    else:
+        return None
+    return Finding(
+        cause="stale_evaluation_weights",
+        status="confirmed",
+        message=message,
+        evidence=(
+            Evidence(
+                "accuracy of the trained weights, above that of the evaluated ones",
+                gain,
+                "the interval above 0, and 3 % or more",
+                "both asked about the same images",
+            ),
+        ),
+        remedy=Remedy(
+            "evaluate the weights that are trained; an average of weights needs a "
+            "decay whose memory, 1 / (1 - decay) steps, is far shorter than the run",
+            ("--ema=0",),
+        ),
+        refute="an evaluation of the trained weights that is no better",
+        cost=gain,
+    )
+
+
+def _reports_other_weights(measures: Measures, said: float, counted: float) -> bool:
+    loss, own = measures["reported/loss"], measures["reported/counted_loss"]
+    n = measures["reported/examples"]
+    differs = loss is not None and abs(loss - own) > _LOSS_TOLERANCE * own + _ROUNDING
+    return bool(differs and counted - said > max(0.03, 2 / n**0.5 / 2))
