@@ -63,6 +63,8 @@ def detect(
             measures |= detector.measure(repairs.subject)
         found = _judged(detector, measures)
         if found is not None and found.status == "suspected":
+            if repairs.is_done:
+                continue
             if detector.change:
                 found = repairs.tried(found, detector.change(measures))
             elif detector.confirm:

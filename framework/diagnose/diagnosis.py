@@ -15,6 +15,8 @@ from framework.diagnose.subject import Subject
 
 # Only of a curve that does not move does anybody ask why.
 _ASKED = ("static", "at_chance", "improving")
+# Or of one that has ended before there was a curve.
+_FEW = 3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,7 +68,7 @@ def diagnose(
     curve = gate(subject.predictions, subject.num_classes, measures["clean/accuracy"])
     measures["gate"] = curve
     found += detect(data.DETECTORS, measures, repairs, progress)
-    if curve.verdict in _ASKED:
+    if curve.verdict in _ASKED or curve.evaluations < _FEW:
         found += detect(ruler.UPDATES, measures, repairs, progress)
         found += detect(process.DETECTORS, measures, repairs, progress)
     return Diagnosis(curve, tuple(sorted(found, key=_weight)), measures)

@@ -29,7 +29,12 @@ class KerasLoop:
         self._outputs = tf.function(self._call, autograph=False, reduce_retracing=True)
 
     def train(
-        self, x: np.ndarray, y: np.ndarray, order: np.ndarray, batch_size: int
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        order: np.ndarray,
+        batch_size: int,
+        eagerly: bool = False,
     ) -> dict[str, float]:
         """Trains on examples in an order; returns what the model reports.
 
@@ -38,8 +43,12 @@ class KerasLoop:
             y: [N, ...].
             order: int [M], which of them, in batches of `batch_size`.
             batch_size: The last one may be smaller.
+            eagerly: Whether step by step, as it must be where variables are yet to be
+                made.
         """
         self.model.reset_metrics()
+        if eagerly:
+            return self._eagerly(True, x, y, order, batch_size)
         return self._run(self._train, x, y, order, batch_size)
 
     def test(self, x: np.ndarray, y: np.ndarray, batch_size: int) -> dict[str, float]:

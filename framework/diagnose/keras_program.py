@@ -106,9 +106,10 @@ class KerasProgram(Program):
                 self._model(_as_fed(batch), training=True)
             return self.ask(images)
 
-    def penalty(self):
+    def penalty(self, fresh):
         """See base class."""
-        return float(sum(float(loss) for loss in self._model.losses))
+        with self._weights(fresh):
+            return float(sum(float(loss) for loss in self._model.losses))
 
     def steps(self, count, fresh):
         """See base class."""
@@ -136,7 +137,7 @@ class KerasProgram(Program):
         """See base class."""
         y = tf.constant(like(self._source.arrays[1], labels))
         said = tf.constant(outputs.astype(np.float32))
-        return float(self._loss(self._model, None, y, said)) - self.penalty()
+        return float(self._loss(self._model, None, y, said)) - self.penalty(False)
 
     def gradients(self, split, fresh):
         """See base class."""
@@ -305,7 +306,9 @@ class KerasProgram(Program):
         with contextlib.suppress(ValueError):
             self._model.optimizer.build(self._model.trainable_variables)
         rates = _values(self._model.optimizer.variables)
-        self._model.train_on_batch(*batch)
+        KerasLoop(self._model).train(
+            *batch, np.arange(len(batch[0])), len(batch[0]), True
+        )
         _assign(self._model.variables, before)
         variables = self._model.optimizer.variables
         if len(rates) == len(variables):

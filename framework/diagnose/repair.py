@@ -25,6 +25,8 @@ _LEAST_STEPS, _FREE_STEPS = 300, 1_500
 # A gain of less is not worth a finding: Bouthillier et al. (2021) find seeds alone to
 # move accuracy by a point or so.
 FLOOR = 0.03
+# Nor is one that is small beside what others have brought.
+_PART = 0.15
 
 
 class Repairs:
@@ -47,6 +49,7 @@ class Repairs:
         self._length = max(SHARE * epochs, _LEAST_STEPS / per_epoch)
         self._change = Change()
         self._right = subject.right("validation")
+        self._begin = float(np.mean(self._right))
 
     @property
     def right(self) -> np.ndarray:
@@ -92,6 +95,16 @@ class Repairs:
         self._change |= change
         self._right = self.rights(branch)
 
+    @property
+    def _floor(self) -> float:
+        """The least gain that counts: also a part of what has been gained already."""
+        return max(FLOOR, _PART * float(np.mean(self._right) - self._begin))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left that another cause could explain."""
+        return 1.0 - float(np.mean(self._right)) < self._floor
+
     def tried(self, finding: Finding, change: Change) -> Finding:
         """Returns a suspicion as confirmed or falsified by an attempt to mend it."""
         if not self.can_afford():
@@ -101,13 +114,14 @@ class Repairs:
         except CannotChangeError:
             return finding
         gain = self.gain(branch)
-        status = "confirmed" if is_gain(gain) else "falsified"
+        floor = self._floor
+        status = "confirmed" if is_gain(gain, floor) else "falsified"
         if status == "confirmed":
             self.accept(branch, change)
         shown = Evidence(
             "gain in validation accuracy once mended",
             gain,
-            f"the interval above 0, and {FLOOR:.0%} or more",
+            f"the interval above 0, and {floor:.0%} or more",
             f"trained anew for {branch.epochs:.3g} epochs, against the run's end",
         )
         return dataclasses.replace(
@@ -115,6 +129,6 @@ class Repairs:
         )
 
 
-def is_gain(gain: Estimate) -> bool:
+def is_gain(gain: Estimate, floor: float = FLOOR) -> bool:
     """Returns whether something is better for certain, and by enough."""
-    return gain.low > 0 and gain.value >= FLOOR
+    return gain.low > 0 and gain.value >= floor

@@ -111,9 +111,10 @@ class RunProgram(Program):
                     self.model(self._made.objective.normalize(batch), training=True)
             return self.ask(images)
 
-    def penalty(self):
+    def penalty(self, fresh):
         """See base class."""
-        return 0.0
+        losses = self._parts(fresh).state.model.losses
+        return float(sum(float(loss) for loss in losses))
 
     def steps(self, count, fresh):
         """See base class."""

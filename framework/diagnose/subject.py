@@ -100,8 +100,12 @@ class Program(abc.ABC):
         """
 
     @abc.abstractmethod
-    def penalty(self) -> float:
-        """Returns what the layers add to the loss."""
+    def penalty(self, fresh: bool) -> float:
+        """Returns what the layers add to the loss.
+
+        Args:
+            fresh: Whether with the weights before the first step.
+        """
 
     @abc.abstractmethod
     def steps(self, count: int, fresh: bool) -> list[Step]:

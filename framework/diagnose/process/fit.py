@@ -38,7 +38,7 @@ def measure(subject: Subject) -> dict[str, Any]:
     last = subject.predictions[-1]
     found = {
         "fit/dropout": max(rates, default=0.0),
-        "fit/penalty": subject.program.penalty(),
+        "fit/penalty": max(map(subject.program.penalty, (True, False))),
         "fit/narrowest": min(hidden, default=subject.num_classes),
         "fit/parameters": int(model.count_params()),
         "fit/train": float(subject.rows[-1].get("train/accuracy", np.nan)),
@@ -114,7 +114,7 @@ def over_regularized(measures: Measures) -> Finding | None:
     if measures["fit/dropout"] >= _DROPOUT:
         reasons.append(f"dropout of {measures['fit/dropout']:g}")
     loss = measures["clean/loss"]
-    if measures["fit/penalty"] > max(loss, 0.05):
+    if measures["fit/penalty"] > loss:
         reasons.append(f"a penalty of weights of {measures['fit/penalty']:.3g}")
     decay = measures["settings"].get("weight_decay", 0.0)
     if decay * measures["settings"]["learning_rate"] * measures["rate/steps"] > 3:
@@ -134,7 +134,10 @@ def over_regularized(measures: Measures) -> Finding | None:
         evidence=(
             Evidence("accuracy on training images", clean, f"below {_LEARNT}", "M1"),
             Evidence(
-                "highest dropout", measures["fit/dropout"], f"{_DROPOUT} or more", "ours"
+                "highest dropout",
+                measures["fit/dropout"],
+                f"{_DROPOUT} or more",
+                "ours",
             ),
             Evidence(
                 "penalty of weights",
@@ -143,7 +146,7 @@ def over_regularized(measures: Measures) -> Finding | None:
                 "TheDeepChecker compares their gradients so",
             ),
         ),
-        remedy=Remedy("weaken it: dropout .2, weight decay 1e-4, half the augmentation"),
+        remedy=Remedy("weaken it: dropout .2, weight decay 1e-4, less augmentation"),
         refute="training without it, and reaching no more",
     )
 
@@ -152,7 +155,7 @@ def overfitting(measures: Measures) -> Finding | None:
     """Fires where training images are learnt by heart, and others are not."""
     dev = measures.get("dev/accuracy", measures["validation/accuracy"])
     gap = difference(measures["clean/accuracy"], dev)
-    if gap.low <= _GAP and not is_gain(measures["fit/fallen"]):
+    if (gap.value <= _GAP or gap.low <= 0) and not is_gain(measures["fit/fallen"]):
         return None
     gain = measures.get("overfitting/gain")
     status = "suspected"
@@ -170,7 +173,7 @@ def overfitting(measures: Measures) -> Finding | None:
             Evidence(
                 "gap of training images and others",
                 gap,
-                f"above {_GAP} for certain",
+                f"above {_GAP}, the interval above 0",
                 "evaluation mode, no augmentation",
             ),
             Evidence(

@@ -34,14 +34,18 @@ def measure(subject: Subject) -> dict[str, Any]:
     found = {
         "loss/units": said.shape[1],
         "loss/constant": bool(said.shape[1] == 1 and np.ptp(said) < 1e-6),
-        "loss/alone": float(np.abs(_one_by_one(subject, split.images) - said[:4]).max()),
+        "loss/alone": float(
+            np.abs(_one_by_one(subject, split.images) - said[:4]).max()
+        ),
         "loss/classes": len(np.unique(labels)),
     }
     if said.shape[1] == 1 or labels.max() >= said.shape[1]:
         return found
     squashed = outputs.are_probabilities(said) or outputs.are_shares(said)
     crafted = _crafted(labels, said.shape[1], squashed)
-    losses = {name: subject.program.loss(labels, each) for name, each in crafted.items()}
+    losses = {
+        name: subject.program.loss(labels, each) for name, each in crafted.items()
+    }
     right = [value for name, value in losses.items() if name.startswith("right")]
     both = np.concatenate([labels, labels])
     twice = subject.program.loss(both, np.concatenate([said, said]))
@@ -54,7 +58,7 @@ def measure(subject: Subject) -> dict[str, Any]:
     }
 
 
-def _one_by_one(subject: Subject, images: np.ndarray) -> np.ndarray:
+def _alone(subject: Subject, images: np.ndarray) -> np.ndarray:
     return np.concatenate([subject.program.ask(images[i : i + 1]) for i in range(4)])
 
 
@@ -79,7 +83,7 @@ def rule(measures: Measures) -> Finding | None:
     if classes > max(units, 2):
         reasons.append(f"{units} outputs cannot tell {classes} classes apart")
     if measures["loss/constant"]:
-        reasons.append("the only output is the same whatever the image: a softmax of one")
+        reasons.append("the only output is the same for all images: a softmax of one")
     if measures["loss/alone"] > _SAME:
         reasons.append("what is said of an image depends on the others in its batch")
     reasons += _probed(measures) if "loss/equal" in measures else []
@@ -87,7 +91,8 @@ def rule(measures: Measures) -> Finding | None:
         return None
     return Finding(
         cause="loss_output_mismatch",
-        status="suspected",
+        # That is arithmetic.
+        status="confirmed" if classes > max(units, 2) else "suspected",
         message="; ".join(reasons),
         evidence=_evidence(measures),
         remedy=Remedy(
@@ -106,7 +111,9 @@ def _probed(measures: Measures) -> list[str]:
         return ["the loss of outputs that are certain is not finite"]
     found = []
     if not right < equal < wrong:
-        found.append("the loss does not grow from right over undecided to wrong outputs")
+        found.append(
+            "the loss does not grow from right over undecided to wrong outputs"
+        )
     elif right > _FLOOR * equal:
         found.append(
             f"the loss cannot fall below {right:.4g}, where undecided outputs have "

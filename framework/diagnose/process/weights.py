@@ -78,7 +78,9 @@ def _kind(subject: Subject, name: str) -> str:
     for layer in surgery.leaves(subject.program.model):
         if layer.name == name:
             activation = getattr(layer, "activation", None)
-            return f"{type(layer).__name__} {getattr(activation, '__name__', '')}".lower()
+            return (
+                f"{type(layer).__name__} {getattr(activation, '__name__', '')}".lower()
+            )
     return ""
 
 
@@ -125,7 +127,10 @@ def bad_initialization(measures: Measures) -> Finding | None:
                 "Glorot & Bengio (2010) have 0.8 or so, He et al. (2015) 1.2",
             ),
             Evidence(
-                "largest spread of a kernel", high, f"above {_SPREAD_HIGH:g}", "as above"
+                "largest spread of a kernel",
+                high,
+                f"above {_SPREAD_HIGH:g}",
+                "as above",
             ),
         ),
         remedy=Remedy("draw kernels by He's or Glorot's rule, and set biases to 0"),
@@ -189,6 +194,11 @@ def exploding_gradients(measures: Measures) -> Finding | None:
         ),
         refute="training with clipped gradients, and reaching no more",
     )
+
+
+def dead_from_the_start(measures: Measures) -> Finding | None:
+    """Fires where half of a layer's units do not fire at the first step either."""
+    return dead_units(measures) if measures["weights/dead_at_first"] > _DEAD else None
 
 
 def dead_units(measures: Measures) -> Finding | None:

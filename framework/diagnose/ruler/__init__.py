@@ -1,4 +1,4 @@
-"""Causes that lie in how accuracy is measured, and in whether steps are what they seem."""
+"""Causes that lie in how accuracy is measured, or in what a step does."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def measure(subject: Subject) -> dict[str, Any]:
     counted = [float(np.mean(_right(each))) for each in subject.predictions]
     live = subject.program.ask_live(subject.validation.images)
     labels = subject.validation.labels
-    loss = subject.program.loss(labels, live) + subject.program.penalty()
+    loss = subject.program.loss(labels, live) + subject.program.penalty(fresh=False)
     found = {
         "reported/loss": row.get("validation/loss"),
         "reported/counted": counted[-1],

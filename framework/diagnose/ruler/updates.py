@@ -20,7 +20,7 @@ _CONSTANT, _SCALED = 0.02, 0.3
 
 
 def measure(subject: Subject) -> dict[str, Any]:
-    """Returns by weight: the gradient of the loss, the update, and what training did."""
+    """Returns what the loss asks of each weight, and what steps do with it."""
     batch = _batch(subject, 0)
     gradients = subject.program.gradients(batch, fresh=True)
     before, after = (subject.program.weights(fresh) for fresh in (True, False))
@@ -41,7 +41,7 @@ def measure(subject: Subject) -> dict[str, Any]:
         found |= _applied(subject)
     except CannotChangeError:
         pass
-    except Exception:  # noqa: BLE001 - a step of the user's own can fail in any way.
+    except Exception:
         pass
     try:
         usual = subject.program.moved(batch, 1.0)
