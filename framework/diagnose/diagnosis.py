@@ -76,5 +76,8 @@ def diagnose(
 
 def _weight(finding: Finding) -> tuple[int, float]:
     order = ("confirmed", "suspected", "unresolvable", "falsified")
-    cost = finding.cost.value if finding.cost else 0.0
+    # What was found by measurement alone makes what was found by training doubtful.
+    cost = finding.cost.value if finding.cost else 1.0
+    if finding.cause == "validation_too_small":
+        cost = 0.0
     return order.index(finding.status), -cost

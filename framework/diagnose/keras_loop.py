@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -128,7 +129,7 @@ class KerasLoop:
             found = step((tf.gather(x, rows), tf.gather(y, rows)))
             if plain:
                 return {}
-            return {name: tf.cast(value, tf.float32) for name, value in found.items()}
+            return {name: tf.cast(each, tf.float32) for name, each in _flat(found)}
 
         def is_left(start, _):
             return start < tf.size(order)
@@ -152,6 +153,15 @@ def _tensor(values: np.ndarray) -> tf.Tensor:
     return tf.constant(values)
 
 
+def _flat(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields what is reported by name; `compile`'s metrics come in a dict of theirs."""
+    for name, value in found.items():
+        if isinstance(value, dict):
+            yield from _flat(value)
+        else:
+            yield name, value
+
+
 def _scalars(found: dict[str, tf.Tensor]) -> dict[str, float]:
-    values = {name: np.asarray(value) for name, value in found.items()}
+    values = {name: np.asarray(value) for name, value in _flat(found)}
     return {name: float(value) for name, value in values.items() if value.size == 1}

@@ -46,7 +46,8 @@ class Repairs:
         epochs = float(subject.settings["epochs"])
         per_epoch = subject.settings["steps_per_epoch"]
         self._left = max(budget * epochs, _FREE_STEPS / per_epoch)
-        self._length = max(SHARE * epochs, _LEAST_STEPS / per_epoch)
+        # But none is longer than what it is compared with.
+        self._length = min(max(SHARE * epochs, _LEAST_STEPS / per_epoch), epochs)
         self._change = Change()
         self._right = subject.right("validation")
         self._begin = float(np.mean(self._right))

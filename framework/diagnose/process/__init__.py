@@ -19,7 +19,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(rate.learning_rate_too_high, change=rate.lower),
     Detector(weights.dead_units, change=weights.leak),
     Detector(rate.learning_rate_too_low, change=rate.raise_),
+    Detector(length.stopped_too_early, confirm=length.go_on),
     Detector(fit.overfitting, confirm=fit.regularize),
     Detector(fit.insufficient_capacity, change=fit.widen),
-    Detector(length.stopped_too_early, confirm=length.go_on),
 )

@@ -34,7 +34,7 @@ def stopped_too_early(measures: Measures) -> Finding | None:
             ),
         ),
         remedy=Remedy("train longer"),
-        refute="going on for a third of the time, and reaching no more",
+        refute="going on, and reaching no more",
         cost=gain,
     )
 
@@ -44,8 +44,11 @@ def go_on(repairs: Repairs, measures: Measures) -> dict[str, Any]:
     del measures
     if not repairs.can_afford():
         return {}
+    share = 3.0 if repairs.can_afford(3.0) else 1.0
     try:
-        branch = repairs.attempt("stopped_too_early", Change(), fresh=False)
+        branch = repairs.attempt(
+            "stopped_too_early", Change(), fresh=False, share=share
+        )
     except CannotChangeError:
         return {}
     gain = repairs.gain(branch)

@@ -34,9 +34,7 @@ def measure(subject: Subject) -> dict[str, Any]:
     found = {
         "loss/units": said.shape[1],
         "loss/constant": bool(said.shape[1] == 1 and np.ptp(said) < 1e-6),
-        "loss/alone": float(
-            np.abs(_one_by_one(subject, split.images) - said[:4]).max()
-        ),
+        "loss/alone": float(np.abs(_alone(subject, split.images) - said[:4]).max()),
         "loss/classes": len(np.unique(labels)),
     }
     if said.shape[1] == 1 or labels.max() >= said.shape[1]:

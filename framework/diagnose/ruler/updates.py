@@ -197,6 +197,9 @@ def learning_rate_frozen(measures: Measures) -> Finding | None:
 def replica_scaling(measures: Measures) -> Finding | None:
     """Fires where each step multiplies the gradient of the mean loss by a constant."""
     scales = measures["updates/scales"]
+    if measures.get("updates/slower", 0.0) > _SLOW_ENOUGH:
+        # The step does not ask the optimizer, so that nothing is known of its scale.
+        return None
     if len(scales) < 2 or min(measures["updates/cosines"]) < 0.9:
         return None
     low, high = min(scales), max(scales)
