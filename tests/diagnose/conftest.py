@@ -53,8 +53,26 @@ class LinearProgram(Program):
     def inputs(self, images):
         return np.asarray(images, np.float32) / (255 if self.scale else 1)
 
-    def losses(self, labels, outputs):
+    def ask_live(self, images):
+        return self.ask(images)
+
+    def ask_reestimated(self, images, train):
+        raise CannotChangeError
+
+    def penalty(self, fresh):
+        return 0.0
+
+    def loss(self, labels, outputs):
         raise NotImplementedError
+
+    def steps(self, count, fresh):
+        raise NotImplementedError
+
+    def applied(self, split):
+        raise CannotChangeError
+
+    def moved(self, split, factor):
+        raise CannotChangeError
 
     def gradients(self, split, fresh):
         raise NotImplementedError
