@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from framework.errors import UsageError
+
 # Philox gives four words for each value of its counter.
 _WORDS = 4
 _PHILOX = 1
@@ -65,10 +67,41 @@ class Draws:
         return tf.cast(high, tf.float32) * 2.0**-24
 
 
+def at_least(low: float, **values: float) -> None:
+    """Refuses values, given by name, that are below `low`.
+
+    Raises:
+        UsageError: One is; it is named.
+    """
+    for name, value in values.items():
+        if not value >= low:
+            raise UsageError(f"{name} must be at least {low}, not {value}")
+
+
+def rising(**pairs: Sequence[float]) -> None:
+    """Refuses what are not two numbers, above 0, of which the second is no smaller.
+
+    Raises:
+        UsageError: One is not; it is named.
+    """
+    for name, pair in pairs.items():
+        if len(pair) != 2 or not 0 < pair[0] <= pair[1]:
+            raise UsageError(
+                f"{name} must be two numbers above 0, the smaller first, not {pair}"
+            )
+
+
 def limits(by: float | Sequence[float]) -> tuple[float, float]:
-    """Returns the least and the largest factor: 1 - by and 1 + by, or the two given."""
-    low, high = by if isinstance(by, (tuple, list)) else (1.0 - by, 1.0 + by)
-    return low, high
+    """Returns the least and the largest factor: 1 - by and 1 + by, or the two given.
+
+    Raises:
+        UsageError: There are not two.
+    """
+    if not isinstance(by, (tuple, list)):
+        return 1.0 - by, 1.0 + by
+    if len(by) != 2:
+        raise UsageError(f"by must be one number, or two, not {by}")
+    return by[0], by[1]
 
 
 def between(u: tf.Tensor, by: float | Sequence[float]) -> tf.Tensor:

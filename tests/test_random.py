@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from framework import random
+from framework.errors import UsageError
 from framework.random import Draws
 
 
@@ -138,6 +139,19 @@ def test_use_ends_with_an_error():
         raise KeyError
     with pytest.raises(RuntimeError):
         random.current()
+
+
+def test_at_least_names_what_is_too_small():
+    random.at_least(0, x=0, y=1.5)
+    with pytest.raises(UsageError, match=r"y must be at least 0, not -0\.1"):
+        random.at_least(0, x=0, y=-0.1)
+
+
+@pytest.mark.parametrize("pair", [(), (1,), (1, 2, 3), (0, 1), (-1, 1), (0.8, 0.2)])
+def test_rising_names_what_is_not(pair):
+    random.rising(scale=(0.2, 0.8), ratio=[1, 1])
+    with pytest.raises(UsageError, match="ratio must be two numbers above 0"):
+        random.rising(scale=(0.2, 0.8), ratio=pair)
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,9 @@ class ChannelShift(Photometric):
 
     by: float
 
+    def __post_init__(self):
+        random.at_least(0, by=self.by)
+
     def apply(self, images, u):
         """See base class."""
         low = tf.reduce_min(images, axis=(1, 2, 3), keepdims=True)

@@ -39,6 +39,12 @@ class Erase(Photometric):
             raise UsageError(f"p must be from 0 to 1, not {self.p}")
         if isinstance(self.value, str) and self.value != "random":
             raise UsageError(f"value must be a number or 'random', not {self.value!r}")
+        random.rising(scale=self.scale, ratio=self.ratio)
+
+    @property
+    def of_bytes(self) -> bool:
+        """Whether it makes sense for values from 0 to 255 only."""
+        return self.value == "random"
 
     def draws_of(self, shape):
         """See base class."""
@@ -55,9 +61,10 @@ class Erase(Photometric):
         top = tf.floor(u[:, 4] * (height - y + 1.0))
         hidden = box(height, width, left, top, left + x, top + y)
         hidden &= pixels.each(u[:, 0] < self.p)
-        value = self.value
-        if value == "random":
+        if self.value == "random":
             value = tf.floor(256.0 * tf.reshape(u[:, self.draws :], tf.shape(images)))
+        else:
+            value = float(self.value)
         return tf.where(hidden, value, images)
 
 
@@ -74,6 +81,9 @@ class Cutout(Photometric):
     value: float = 0.0
     draws = 2
 
+    def __post_init__(self):
+        random.at_least(0, size=self.size)
+
     def apply(self, images, u):
         """See base class."""
         _, height, width, _ = images.shape
@@ -82,7 +92,7 @@ class Cutout(Photometric):
         left = tf.floor(u[:, 0] * width) - side // 2
         top = tf.floor(u[:, 1] * height) - side // 2
         hidden = box(height, width, left, top, left + side, top + side)
-        return tf.where(hidden, self.value, images)
+        return tf.where(hidden, float(self.value), images)
 
 
 def box(

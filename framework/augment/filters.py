@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from framework import random
 from framework.augment.color import Photometric
-from framework.errors import UsageError
 
 # Cells of the table of quantiles: noise is cut off beyond 3.7 standard deviations.
 _CELLS = 4096
@@ -29,8 +28,7 @@ class Blur(Photometric):
     sigma: Sequence[float] = (0.1, 2.0)
 
     def __post_init__(self):
-        if not 0 < self.sigma[0] <= self.sigma[1]:
-            raise UsageError(f"sigma must be two rising positives, not {self.sigma}")
+        random.rising(sigma=self.sigma)
 
     def apply(self, images, u):
         """See base class."""
@@ -55,6 +53,9 @@ class Noise(Photometric):
     """
 
     std: float
+
+    def __post_init__(self):
+        random.at_least(0, std=self.std)
 
     def draws_of(self, shape):
         """See base class."""

@@ -64,6 +64,9 @@ class Rotate(Geometric):
     degrees: float
     draws = 1
 
+    def __post_init__(self):
+        random.at_least(0, degrees=self.degrees)
+
     def matrices(self, u, height, width):
         """See base class."""
         return rotation(_spread(u[:, 0], math.radians(self.degrees)))
@@ -81,6 +84,9 @@ class Shift(Geometric):
     y: float | None = None
     draws = 2
 
+    def __post_init__(self):
+        random.at_least(0, x=self.x, y=self.y or 0)
+
     def matrices(self, u, height, width):
         """See base class."""
         y = self.x if self.y is None else self.y
@@ -95,6 +101,9 @@ class Shear(Geometric):
 
     degrees: float
     draws = 1
+
+    def __post_init__(self):
+        random.at_least(0, degrees=self.degrees)
 
     def matrices(self, u, height, width):
         """See base class."""
@@ -150,6 +159,9 @@ class PadCrop(Geometric):
     pixels: int
     draws = 2
 
+    def __post_init__(self):
+        random.at_least(0, pixels=self.pixels)
+
     def matrices(self, u, height, width):
         """See base class."""
         offset = tf.floor(u * (2 * self.pixels + 1)) - self.pixels
@@ -170,6 +182,9 @@ class ResizedCrop(Geometric):
     scale: Sequence[float] = (0.08, 1.0)
     ratio: Sequence[float] = (3 / 4, 4 / 3)
     draws = 4
+
+    def __post_init__(self):
+        random.rising(scale=self.scale, ratio=self.ratio)
 
     def matrices(self, u, height, width):
         """See base class."""
@@ -237,10 +252,12 @@ def rotation(angle: tf.Tensor) -> tf.Tensor:
 
 
 def _sin_cos(angle: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns sine and cosine of angles from -pi to pi, to 1e-6, by Taylor's series.
+    """Returns sine and cosine of angles in radians, to 1e-6, by Taylor's series.
 
     Of TensorFlow's own the last bit depends on a number's place in a vector.
     """
+    # The series is good for half a turn either way.
+    angle -= math.tau * tf.round(angle / math.tau)
     # Of half the angle, so that a few terms do.
     square = tf.square(angle / 2)
     sin, cos = 0.0, 0.0

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 FILLS = ("nearest", "constant", "reflect", "wrap")
 INTERPOLATIONS = ("bilinear", "nearest")
+FORMS = ("gather", "matmul")
 
 
 def warp(
@@ -24,8 +25,9 @@ def warp(
 
     Args:
         images: float [B, height, width, C].
-        matrices: float32 [B, 2, 3], from (x, y, 1) in the new image to (x, y) in the
-            old, in pixels; x is the column.
+        matrices: float [B, 2, 3], from (x, y, 1) in the new image to (x, y) in the old,
+            in pixels; x is the column. Places are computed in float64 for images of
+            float64, in float32 for all others.
         fill: One of `FILLS`.
         cval: The value of "constant".
         interpolation: One of `INTERPOLATIONS`.
@@ -34,15 +36,23 @@ def warp(
 
     Returns:
         Images of the same shape and type.
+
+    Raises:
+        TypeError: Images are not floats.
+        ValueError: The shapes do not fit, or are not known; or there is no such fill,
+            interpolation or form.
     """
-    _check(images, matrices, fill, interpolation)
+    images = tf.convert_to_tensor(images)
+    precise = tf.float64 if images.dtype == tf.float64 else tf.float32
+    matrices = tf.cast(matrices, precise)
+    form = form or _form()
+    _check(images, matrices, fill, interpolation, form)
     height, width = images.shape[1:3]
     x, y = _sources(matrices, height, width)
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     x, y = _folded(x, width, fill), _folded(y, height, fill)
     if interpolation == "nearest":
         x, y = tf.floor(x + 0.5), tf.floor(y + 0.5)
-    form = form or _form()
     result = (_multiplied if form == "matmul" else _gathered)(images, x, y)
     if fill == "constant":
         result = tf.where(inside[:, :, None], result, tf.cast(cval, images.dtype))
@@ -50,16 +60,26 @@ def warp(
 
 
 def _check(
-    images: tf.Tensor, matrices: tf.Tensor, fill: str, interpolation: str
+    images: tf.Tensor, matrices: tf.Tensor, fill: str, interpolation: str, form: str
 ) -> None:
-    if not tf.as_dtype(images.dtype).is_floating:
-        raise TypeError(f"images must be of floats, not {tf.as_dtype(images.dtype)}")
-    if len(images.shape) != 4 or tuple(matrices.shape[1:]) != (2, 3):
+    if not images.dtype.is_floating:
+        raise TypeError(f"images must be of floats, not {images.dtype.name}")
+    expected = tf.TensorShape([images.shape[0] if images.shape.rank else None, 2, 3])
+    if images.shape.rank != 4 or not expected.is_compatible_with(matrices.shape):
         raise ValueError(
             f"images must be [B, height, width, C] and matrices [B, 2, 3], not "
             f"{images.shape} and {matrices.shape}"
         )
-    for value, known in ((fill, FILLS), (interpolation, INTERPOLATIONS)):
+    if None in images.shape[1:]:
+        raise ValueError(
+            f"height, width and channels must be known when a graph is made, but are "
+            f"{images.shape}; give the tensor its shape by tf.ensure_shape"
+        )
+    for value, known in (
+        (fill, FILLS),
+        (interpolation, INTERPOLATIONS),
+        (form, FORMS),
+    ):
         if value not in known:
             raise ValueError(f"{value!r} is none of {', '.join(known)}")
 
@@ -72,8 +92,8 @@ def _sources(
     matrices: tf.Tensor, height: int, width: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns where each new pixel comes from: x and y, each [B, height * width]."""
-    column = tf.tile(tf.range(width, dtype=tf.float32), [height])[None]
-    row = tf.repeat(tf.range(height, dtype=tf.float32), width)[None]
+    column = tf.tile(tf.range(width, dtype=matrices.dtype), [height])[None]
+    row = tf.repeat(tf.range(height, dtype=matrices.dtype), width)[None]
     a, b, c, d, e, f = (
         tf.reshape(entry, [-1, 1])
         for entry in tf.unstack(tf.reshape(matrices, [-1, 6]), axis=1)
@@ -130,5 +150,5 @@ def _multiplied(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
 
 def _hat(place: tf.Tensor, size: int, dtype: tf.DType) -> tf.Tensor:
     """Returns [B, places, size]: how much each row or column counts at a place."""
-    distance = tf.abs(place[:, :, None] - tf.range(size, dtype=tf.float32))
+    distance = tf.abs(place[:, :, None] - tf.range(size, dtype=place.dtype))
     return tf.cast(tf.nn.relu(1.0 - distance), dtype)

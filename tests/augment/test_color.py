@@ -153,6 +153,7 @@ def test_some_images_are_changed_and_the_others_not(member, expected):
     [
         (lambda: Brightness(-0.1), "by must give factors of at least 0, not -0.1"),
         (lambda: Brightness((1.2, 0.8)), r"at least 0, not \(1.2, 0.8\)"),
+        (lambda: ChannelShift(-3), "by must be at least 0, not -3"),
         (lambda: Hue(0.6), "by must be from 0 to 0.5, not 0.6"),
         (lambda: Invert(p=1.1), "p must be from 0 to 1, not 1.1"),
         (lambda: Posterize(9), "bits must be from 0 to 8, not 9"),

@@ -76,10 +76,23 @@ def test_cutout_is_a_square_about_any_pixel(size, pixels):
 
 
 @pytest.mark.parametrize(
+    "make", [lambda v: Erase(1.0, value=v), lambda v: Cutout(6, v)]
+)
+@pytest.mark.parametrize("value", [7, 7.0])
+def test_a_value_may_be_a_whole_number(make, value):
+    member = make(value)
+    found = member.apply(tf.fill([8, 24, 30, 3], 255.0), draws(member, 8))
+    assert set(np.unique(found)) == {7.0, 255.0}
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: Erase(1.5), "p must be from 0 to 1, not 1.5"),
         (lambda: Erase(value="mean"), "value must be a number or 'random', not 'mean'"),
+        (lambda: Erase(scale=(0.3, 0.1)), r"scale must be two .*, not \(0.3, 0.1\)"),
+        (lambda: Erase(ratio=(1.0,)), r"ratio must be two .*, not \(1.0,\)"),
+        (lambda: Cutout(-1), "size must be at least 0, not -1"),
     ],
 )
 def test_refuses_what_makes_no_sense(make, message):

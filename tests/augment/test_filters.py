@@ -36,7 +36,12 @@ def test_noise_is_normal():
     assert Noise(2.0).draws_of((50, 50, 3)) == 7500
 
 
-@pytest.mark.parametrize("sigma", [(0.0, 1.0), (2.0, 1.0)])
+@pytest.mark.parametrize("sigma", [(0.0, 1.0), (2.0, 1.0), (1.0,), (1.0, 2.0, 3.0)])
 def test_refuses_a_blur_that_makes_no_sense(sigma):
-    with pytest.raises(UsageError, match="two rising positives"):
+    with pytest.raises(UsageError, match="sigma must be two numbers above 0"):
         Blur(sigma)
+
+
+def test_refuses_noise_of_a_negative_deviation():
+    with pytest.raises(UsageError, match="std must be at least 0, not -1"):
+        Noise(-1)

@@ -133,6 +133,14 @@ def test_each_image_has_its_own_change(member, count):
         (lambda: Zoom(1.0), "by must be from 0 to below 1, not 1.0"),
         (lambda: Zoom(-0.1), "by must be from 0 to below 1, not -0.1"),
         (lambda: Zoom((0.0, 1.1)), "by must be from 0 to below 1, not"),
+        (lambda: Zoom((0.5, 0.7, 0.9)), "by must be one number, or two, not"),
+        (lambda: Rotate(-1), "degrees must be at least 0, not -1"),
+        (lambda: Shear(-1), "degrees must be at least 0, not -1"),
+        (lambda: Shift(-5), "x must be at least 0, not -5"),
+        (lambda: Shift(0.1, -0.1), "y must be at least 0, not -0.1"),
+        (lambda: PadCrop(-1), "pixels must be at least 0, not -1"),
+        (lambda: ResizedCrop((0.5, 0.2)), r"scale must be two .*, not \(0.5, 0.2\)"),
+        (lambda: ResizedCrop(ratio=(0, 1)), r"ratio must be two .*, not \(0, 1\)"),
         (lambda: Fill("mirror"), "mode must be one of nearest, .*, not 'mirror'"),
         (lambda: Fill(interpolation="cubic"), "interpolation must be one of bilinear"),
     ],
@@ -177,7 +185,10 @@ def test_resized_crop_stays_inside_and_has_the_area(height, width):
     assert (np.abs(found[:, 1, 2]) <= (1 - y) * height / 2 + 1e-3).all()
 
 
-@pytest.mark.parametrize("degrees", [0.0, 1e-3, 45.0, 90.0, 135.0, -180.0, 180.0])
+@pytest.mark.parametrize(
+    "degrees",
+    [0.0, 1e-3, 45.0, 90.0, 135.0, -180.0, 180.0, 181.0, -270.0, 360.0, 719.0],
+)
 def test_rotation_by_any_angle(degrees):
     angle = np.radians(degrees)
     found = geometry.rotation(tf.constant([angle], tf.float32))[0, :2, :2]

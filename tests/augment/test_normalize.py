@@ -16,7 +16,7 @@ GOLDEN = pathlib.Path(__file__).parents[1] / "golden/augment"
 
 
 def split(images):
-    return Split(images, np.zeros(len(images), np.int32))
+    return Split(images, np.zeros(images.shape[0], np.int32))
 
 
 def known(scale):
@@ -67,12 +67,35 @@ def test_standard_looks_at_images_that_are_trained_on():
     np.testing.assert_allclose(1 / found["scale"], images[rows].std(axes), rtol=1e-5)
 
 
-def test_standard_of_many_images_looks_at_some_evenly(monkeypatch):
+class OnDisk:
+    """Images that are read when asked for, of an array."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def take(self, indices):
+        return OnDisk(self.array[indices])
+
+    def load(self, progress):
+        return self.array
+
+
+@pytest.mark.parametrize(("kind", "mean"), [(np.asarray, 9 / 101), (OnDisk, 3.0)])
+def test_only_of_images_that_are_not_in_memory_some_do(kind, mean, monkeypatch):
     monkeypatch.setattr(normalize, "_SAMPLE", 3)
     images = np.zeros((101, 1, 1, 1), np.float32)
     images[[0, 50, 100]] = np.reshape([1.0, 2.0, 6.0], (3, 1, 1, 1))
-    scale = normalize.build("standard", split(images), np.arange(101))
-    assert known(scale)["mean"] == [3.0]
+    scale = normalize.build("standard", split(kind(images)), np.arange(101))
+    np.testing.assert_allclose(known(scale)["mean"], [mean], rtol=1e-6)
+
+
+def test_zca_of_many_images_looks_at_some_evenly(monkeypatch):
+    images = pixels(np.float32, count=201)
+    expected = normalize.build("zca", split(images[::2]), np.arange(101))
+    monkeypatch.setattr(normalize, "_SAMPLE", 101)
+    found = normalize.build("zca", split(images), np.arange(201))
+    for name, value in known(expected).items():
+        np.testing.assert_array_equal(known(found)[name], value)
 
 
 def test_standard_of_more_images_than_are_summed_at_once():

@@ -9,7 +9,9 @@ import pytest
 
 from framework import augment
 from framework.augment import preview
+from framework.config import Config
 from framework.data.dataset import Split
+from framework.run import run
 
 
 @pytest.fixture
@@ -65,6 +67,25 @@ def test_the_command_draws_a_grid(tmp_path):
     assert 2 < width / height < 2.5
 
 
+def test_tensorboard_shows_the_pictures_of_the_command(tmp_path):
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    augmentation, path = "rotate(20) + zoom(.2) + mixup", tmp_path / "a.png"
+    found = command(augmentation, "--dataset=digits", "--seed=3", f"--png={path}")
+    assert found.returncode == 0, found.stderr
+    folder = tmp_path / "run"
+    changes = {"dataset": "digits", "augment": augmentation, "seed": 3}
+    run(Config(model="mlp", train_for="1ep", workdir=str(folder), **changes))
+    shown = [
+        value.tensor.string_val[2]
+        for file in (folder / "train").iterdir()
+        for event in EventFileLoader(str(file)).Load()
+        for value in event.summary.value
+        if value.tag == "augmented"
+    ]
+    assert shown == [path.read_bytes()]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -72,6 +93,7 @@ def test_the_command_draws_a_grid(tmp_path):
         (["--png=a.png"], "give one augmentation and a file"),
         (["flipp", "--png=a.png"], "did you mean flip"),
         (["flip", "--png=a.png", "--dataset=digit"], "did you mean digits"),
+        (["erase(scale=(1,))", "--png=a.png"], "scale must be two numbers above 0"),
         (["invert", "--png=a.png", "--dataset=noise"], "invert needs images of bytes"),
         (["flip", "--png=a.png", "--sed=1"], "Unknown command line flag"),
     ],

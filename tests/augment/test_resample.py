@@ -7,6 +7,8 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
 
 from framework.augment.resample import FILLS, warp
 
@@ -94,6 +96,47 @@ def test_warp_by_the_identity_changes_nothing(fill, order, jit):
     np.testing.assert_array_equal(found, images)
 
 
+@given(
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 4)),
+    fill=st.sampled_from(FILLS),
+    order=st.sampled_from([0, 1]),
+    reach=st.sampled_from([1, 30, 1000]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_warp_of_float64_is_scipys_to_the_last_digits(size, fill, order, reach, seed):
+    """Of any size, also of one row or column, and of places far away."""
+    ndimage = pytest.importorskip("scipy.ndimage")
+    generator = np.random.default_rng(seed)
+    images = generator.uniform(0, 255, (2, *size))
+    matrices = generator.normal(0, 1, (2, 2, 3)) * (1, 1, reach)
+    found = warp(images, matrices, fill, 50.0, ORDERS[order]).numpy()
+    assert found.dtype == np.float64
+    row, column = np.mgrid[: size[0], : size[1]]
+    for image, matrix, result in zip(images, matrices, found, strict=True):
+        x, y = np.einsum("ij,jrc->irc", matrix, [column, row, np.ones_like(row)])
+        for channel in range(size[2]):
+            expected = ndimage.map_coordinates(
+                image[..., channel], [y, x], order=order, mode=fill, cval=50.0
+            )
+            np.testing.assert_allclose(result[..., channel], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_matrices_may_be_of_any_floats(dtype):
+    images = np.random.default_rng(0).uniform(0, 255, (2, 5, 6, 3)).astype(np.float32)
+    matrices = np.array([[[1, 0, 2.5], [0, 1, -1]]] * 2, dtype)
+    expected = warp(images, tf.constant(matrices, tf.float32))
+    np.testing.assert_array_equal(warp(images, matrices), expected)
+    np.testing.assert_array_equal(warp(images, matrices.tolist()), expected)
+
+
+def test_refuses_a_size_that_only_the_data_tells():
+    images = tf.TensorSpec([None, None, None, 3])
+    matrices = tf.TensorSpec([None, 2, 3])
+    with pytest.raises(ValueError, match=r"must be known .* tf.ensure_shape"):
+        tf.function(warp).get_concrete_function(images, matrices)
+
+
 def test_warp_of_one_pixel():
     for fill in FILLS:
         found = warp(tf.fill([1, 1, 1, 1], 7.0), tf.eye(2, 3)[None], fill)
@@ -134,6 +177,8 @@ def test_keeps_the_type_of_the_images(dtype):
         ({"images": tf.zeros([1, 2, 2, 1], tf.uint8)}, "must be of floats"),
         ({"images": tf.zeros([2, 2, 1])}, r"must be \[B, height, width, C\]"),
         ({"matrices": tf.zeros([1, 3, 3])}, r"matrices \[B, 2, 3\]"),
+        ({"matrices": tf.zeros([2, 2, 3])}, r"not \(1, 2, 2, 1\) and \(2, 2, 3\)"),
+        ({"form": "matmull"}, "'matmull' is none of gather, matmul"),
         ({"fill": "mirror"}, "'mirror' is none of nearest"),
         ({"interpolation": "cubic"}, "'cubic' is none of bilinear"),
     ],

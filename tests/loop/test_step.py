@@ -55,6 +55,25 @@ def test_the_gradient_is_that_of_keras_on_the_rows_that_count(build, real, smoot
     assert int(sums["correct"]) == hits.sum()
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("augmentation", ["mixup(.7)", "cutmix", "mixup + cutmix"])
+def test_labels_are_mixed_as_images_are(build, augmentation, smoothing):
+    """The gradient is that of Keras on soft labels, weighed image by image."""
+    parts = build(augmentation=augmentation, label_smoothing=smoothing)
+    rows = rows_of(parts)
+    found, _ = parts.objective.gradients(rows, parts.state.weights, 1.0)
+    images, own = parts.objective.seen(rows)
+    assert len(np.unique(own)) > 4
+    labels = tf.one_hot(rows.labels, 3)
+    partners = tf.gather(labels, np.arange(8) ^ 1)
+    soft = own[:, None] * labels + (1 - own)[:, None] * partners
+    loss = keras.losses.CategoricalCrossentropy(True, label_smoothing=smoothing)
+    with tf.GradientTape() as tape:
+        value = loss(soft, parts.state.model(parts.objective.normalize(images)))
+    expected = tape.gradient(value, parts.state.weights)
+    assert_all_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
 def test_what_fills_up_a_batch_may_be_anything(build):
     parts = build()
     rows = rows_of(parts, real=5)
