@@ -1,5 +1,6 @@
 """Tests of the README: what it shows works as written."""
 
+import inspect
 import json
 import pathlib
 import re
@@ -30,6 +31,32 @@ def test_the_specs_are_right(spec):
 
     build = schedules.build if "warmup" in spec else augment.build
     assert build(spec)
+
+
+def rows_for_users_of_image_data_generator():
+    after = README.partition("those who come from `ImageDataGenerator`")[2]
+    lines = re.match(r".*?\n\n(.*?)\n\n", after, re.S)[1].splitlines()[2:]
+    return [re.split(r" \| ", line.strip("| ")) for line in lines]
+
+
+def test_each_argument_of_image_data_generator_has_a_row():
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator
+
+    named = set(inspect.signature(ImageDataGenerator).parameters)
+    left = " ".join(there for there, _ in rows_for_users_of_image_data_generator())
+    assert named <= set(re.findall(r"\w+", left))
+
+
+@pytest.mark.parametrize(
+    "here", [here for _, here in rows_for_users_of_image_data_generator()]
+)
+def test_what_image_data_generator_does_is_written_as_the_table_says(here):
+    from framework import augment
+    from framework.augment import normalize
+
+    build = normalize.parse if "--normalize" in here else augment.build
+    for spec in re.findall(r"`(?:--normalize=)?'?([^-`'][^`']*)'?`", here):
+        assert build(spec)
 
 
 def test_the_first_command_is_the_experiment_of_the_default():
