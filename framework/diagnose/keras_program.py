@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import types
 from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import augment
 from framework.data.dataset import Split
-from framework.diagnose import layers, outputs, surgery
-from framework.diagnose.change import CannotChangeError, Change
+from framework.diagnose import keras_branch, layers, surgery
+from framework.diagnose.change import CannotChangeError
 from framework.diagnose.keras_loop import KerasLoop
-from framework.diagnose.source import Source, labels_of, like
-from framework.diagnose.subject import Branch, Program, Step, ratio
-from framework.random import Draws
-
-_SEED = 0
+from framework.diagnose.source import Source, like
+from framework.diagnose.subject import Program, Step, ratio
 
 
 class KerasProgram(Program):
@@ -29,12 +23,10 @@ class KerasProgram(Program):
     Args:
         model: Compiled.
         source: What it is trained on.
-        validation: What it is validated on: x [N, ...], and classes int [N].
-        num_classes: How many there are.
     """
 
-    def __init__(self, model: keras.Model, source: Source, num_classes: int):
-        self._model, self._source, self._num_classes = model, source, num_classes
+    def __init__(self, model: keras.Model, source: Source):
+        self._model, self._source = model, source
         self._build()
         self._loop = KerasLoop(model)
         self.initial = _values(self._state())
@@ -48,12 +40,6 @@ class KerasProgram(Program):
     def loop(self) -> KerasLoop:
         """What trains and asks the model as it is."""
         return self._loop
-
-    def order(self, epoch: int, count: int) -> np.ndarray:
-        """Returns in which order an epoch goes through its examples: int [N]."""
-        if not self._source.shuffle:
-            return np.arange(count)
-        return np.random.Generator(np.random.PCG64([_SEED, epoch])).permutation(count)
 
     @contextlib.contextmanager
     def as_before(self) -> Iterator[None]:
@@ -115,7 +101,7 @@ class KerasProgram(Program):
         """See base class."""
         found, size = [], self._source.batch_size
         x, y = self._source.arrays
-        order = self.order(0, len(x))
+        order = self._source.order(0, len(x))
         with self._weights(fresh):
             for place in range(count):
                 rows = np.take(
@@ -215,87 +201,19 @@ class KerasProgram(Program):
     def experiment(self, name, change, epochs, fresh):
         """See base class."""
         del name
-        with self.as_before(), contextlib.ExitStack() as stack:
-            if fresh:
-                _assign(self._state(), self.initial)
-            model = stack.enter_context(surgery.changed(self._model, change))
-            stack.enter_context(self._compiled(model, change, fresh))
-            scale = self._scale(change)
-            loop = KerasLoop(model)
-            self._train(loop, change, scale, epochs)
-            predicted = [
-                outputs.predicted(loop.ask(scale(images)))
-                for images in (self.validation_images, self.train_images)
-            ]
-        return Branch(*predicted, epochs)
+        with self._weights(fresh):
+            return keras_branch.train(
+                self._model,
+                self._source,
+                change,
+                epochs,
+                continued=not fresh,
+                asked=(self.validation_images, self.train_images),
+            )
 
     # Set by what makes the subject, for branches to be asked about.
     validation_images: np.ndarray
     train_images: np.ndarray
-
-    def _train(self, loop, change, scale, epochs) -> None:
-        base_x, base_y = self._source.arrays
-        x, y = base_x, base_y
-        if change.train is not None:
-            x, y = change.train.images, like(base_y, change.train.labels)
-        size = max(round(self._source.batch_size * change.batch_size), 1)
-        steps = max(round(epochs * len(base_x) / size), 1)
-        epoch = 0
-        while steps > 0:
-            if change.train is None:
-                x, y = self._source.epoch()
-            order = self._order(change, epoch, y)[: steps * size]
-            loop.train(scale(_augmented(x, change.augment, epoch)), y, order, size)
-            steps -= -(-len(order) // size)
-            epoch += 1
-
-    def _order(self, change: Change, epoch: int, y: np.ndarray) -> np.ndarray:
-        generator = np.random.Generator(np.random.PCG64([_SEED, epoch]))
-        if change.balance:
-            labels = labels_of(y)
-            classes = np.unique(labels)
-            drawn = generator.choice(classes, len(y))
-            rows = [generator.choice(np.flatnonzero(labels == each)) for each in drawn]
-            return np.array(rows)
-        if change.shuffle or change.train is not None:
-            return generator.permutation(len(y))
-        return self.order(epoch, len(y))
-
-    def _scale(self, change: Change):
-        if not change.standardize:
-            return lambda images: images
-        images = self._source.arrays[0].astype(np.float32)
-        axes = tuple(range(images.ndim - 1))
-        mean, std = images.mean(axes), np.maximum(images.std(axes), 1e-6)
-        return lambda images: ((images - mean) / std).astype(np.float32)
-
-    @contextlib.contextmanager
-    def _compiled(
-        self, model: keras.Model, change: Change, fresh: bool
-    ) -> Iterator[None]:
-        """Gives a model an optimizer of its own, and the loss and step of a change."""
-        own = vars(model)
-        kept = {name: own.get(name) for name in ("compute_loss", "train_step")}
-        optimizer = _optimizer(self._model.optimizer, change)
-        if model is not self._model:
-            model.compile(optimizer=optimizer, loss=self._model.loss)
-        if change.consistent_loss:
-            own["compute_loss"] = functools.partial(
-                _cross_entropy, model, self._num_classes
-            )
-        if change.consistent_loss or change.plain_step:
-            own["train_step"] = types.MethodType(keras.Model.train_step, model)
-        model.optimizer = optimizer
-        optimizer.build(model.trainable_variables)
-        if not fresh:
-            _copy(self._model.optimizer, optimizer)
-        try:
-            yield
-        finally:
-            for name, value in kept.items():
-                own.pop(name, None)
-                if value is not None:
-                    own[name] = value
 
     def _build(self) -> None:
         """Has Keras make all variables, by a step that is undone."""
@@ -348,80 +266,6 @@ def _as_fed(values: np.ndarray) -> tf.Tensor:
     if values.dtype == np.float64:
         values = values.astype(np.float32)
     return tf.constant(values)
-
-
-def _cross_entropy(model, num_classes, x=None, y=None, y_pred=None, *_, **__):
-    """Returns mean cross-entropy of logits, and the penalties of layers."""
-    if y.shape.rank > 1 and y.shape[-1] > 1:
-        labels = tf.argmax(y, axis=-1)
-    else:
-        labels = tf.cast(tf.reshape(y, [-1]), tf.int64)
-    logits = tf.cast(y_pred, tf.float32)
-    if logits.shape[-1] == 1:
-        if num_classes > 2:
-            raise CannotChangeError("one output cannot tell more than two classes")
-        logits = tf.concat([tf.zeros_like(logits), logits], axis=-1)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    return tf.reduce_mean(losses) + sum(model.losses)
-
-
-def _optimizer(
-    optimizer: keras.optimizers.Optimizer, change: Change
-) -> keras.optimizers.Optimizer:
-    """Returns a new optimizer like another one, but for the changes."""
-    config = optimizer.get_config()
-    config["use_ema"] = False
-    rate = config.pop("learning_rate")
-    if isinstance(rate, dict):
-        raise_at = keras.optimizers.schedules.deserialize(rate)
-        config["learning_rate"] = _Scaled(raise_at, change.learning_rate)
-    else:
-        config["learning_rate"] = float(rate) * change.learning_rate
-    if change.weight_decay is not None:
-        config["weight_decay"] = change.weight_decay or None
-    if change.clip_norm:
-        config |= {"global_clipnorm": change.clip_norm, "clipnorm": None}
-        config["clipvalue"] = None
-    return type(optimizer).from_config(config)
-
-
-class _Scaled(keras.optimizers.schedules.LearningRateSchedule):
-    """A multiple of another schedule."""
-
-    def __init__(self, schedule, factor: float):
-        self._schedule, self._factor = schedule, factor
-
-    def __call__(self, step):
-        return self._factor * self._schedule(step)
-
-    def get_config(self):
-        """Returns what it takes to make it again."""
-        return {"schedule": self._schedule, "factor": self._factor}
-
-
-def _copy(
-    source: keras.optimizers.Optimizer, target: keras.optimizers.Optimizer
-) -> None:
-    """Gives an optimizer the moments of another one."""
-    moments = {variable.path: variable for variable in source.variables}
-    for variable in target.variables:
-        other = moments.get(variable.path)
-        if variable is getattr(target, "_learning_rate", None) or other is None:
-            continue
-        if tuple(other.shape) == tuple(variable.shape):
-            variable.assign(other)
-
-
-def _augmented(x: np.ndarray, text: str | None, epoch: int) -> np.ndarray:
-    """Returns images changed as a spec says, by draws of their own in each epoch."""
-    if not text:
-        return x
-    if x.ndim != 4:
-        raise CannotChangeError("these are no images")
-    policy = augment.build(text, of_bytes=x.dtype == np.uint8)
-    zero = tf.constant(0, tf.int64)
-    draws = Draws(_SEED, tf.constant(epoch, tf.int64), zero, len(x))
-    return policy(tf.constant(x), draws, len(x)).numpy()
 
 
 def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:

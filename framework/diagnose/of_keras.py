@@ -58,7 +58,7 @@ def explain(
     source = Source(train, batch_size, shuffle, steps_per_epoch)
     held_out = Source(validation, batch_size, shuffle=False)
     num_classes = _num_classes(model, source, held_out)
-    program = KerasProgram(model, source, num_classes)
+    program = KerasProgram(model, source)
     with program.as_before():
         rows, predictions = _train(program, source, held_out, epochs, progress)
         subject = _subject(program, source, held_out, rows, predictions, num_classes)
@@ -78,7 +78,7 @@ def _train(
     for epoch in range(epochs):
         progress(f"training epoch {epoch + 1} of {epochs}")
         x, y = source.epoch()
-        order = program.order(epoch, len(x))
+        order = source.order(epoch, len(x))
         trained = program.loop.train(x, y, order, source.batch_size)
         x, y = held_out.epoch()
         tested = program.loop.test(x, y, held_out.batch_size)

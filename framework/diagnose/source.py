@@ -15,6 +15,8 @@ from framework.errors import UsageError
 Arrays = tuple[np.ndarray, np.ndarray]
 # No epoch is longer that ends by itself.
 _MOST_BATCHES = 1_000_000
+# Of the orders of arrays.
+_SEED = 0
 
 
 class Source:
@@ -59,6 +61,12 @@ class Source:
         if self._passes is None:
             return self.arrays
         return next(self._passes, (self.arrays, 0))[0]
+
+    def order(self, epoch: int, count: int) -> np.ndarray:
+        """Returns in which order an epoch goes through its examples: int [count]."""
+        if not self.shuffle:
+            return np.arange(count)
+        return np.random.Generator(np.random.PCG64([_SEED, epoch])).permutation(count)
 
 
 def labels_of(y: np.ndarray) -> np.ndarray:

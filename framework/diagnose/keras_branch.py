@@ -1,0 +1,197 @@
+"""Trains a Keras model under changes, for a while."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import types
+from collections.abc import Callable, Iterator, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from framework import augment
+from framework.diagnose import outputs, surgery
+from framework.diagnose.change import CannotChangeError, Change
+from framework.diagnose.keras_loop import KerasLoop
+from framework.diagnose.source import Source, labels_of, like
+from framework.diagnose.subject import Branch
+from framework.random import Draws
+
+_SEED = 0
+Scale = Callable[[np.ndarray], np.ndarray]
+
+
+def train(
+    model: keras.Model,
+    source: Source,
+    change: Change,
+    epochs: float,
+    continued: bool,
+    asked: Sequence[np.ndarray],
+) -> Branch:
+    """Trains a model from the state in which it is, and leaves it trained.
+
+    Args:
+        model: Compiled; its optimizer is not used, but another one like it.
+        source: What it is trained on.
+        change: What is different.
+        epochs: For how long, in epochs of the source.
+        continued: Whether with what the optimizer remembers.
+        asked: Validation and training images, to be asked about in the end.
+
+    Raises:
+        CannotChangeError: There is nothing to change so.
+    """
+    with contextlib.ExitStack() as stack:
+        other = stack.enter_context(surgery.changed(model, change))
+        optimizer = _optimizer(model.optimizer, change)
+        stack.enter_context(_compiled(model, other, optimizer, change))
+        if continued:
+            _copy(model.optimizer, optimizer)
+        other.optimizer = optimizer
+        loop, scale = KerasLoop(other), _scale(source, change)
+        for x, y, order, size in _epochs(source, change, epochs):
+            loop.train(scale(x), y, order, size)
+        predicted = [outputs.predicted(loop.ask(scale(images))) for images in asked]
+    return Branch(*predicted, epochs)
+
+
+def _epochs(
+    source: Source, change: Change, epochs: float
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
+    """Yields examples, labels, their order and the batch size of each epoch."""
+    x, y = source.arrays
+    size = max(round(source.batch_size * change.batch_size), 1)
+    steps = max(round(epochs * len(x) / size), 1)
+    if change.train is not None:
+        x, y = change.train.images, like(y, change.train.labels)
+    epoch = 0
+    while steps > 0:
+        if change.train is None:
+            x, y = source.epoch()
+        order = _order(source, change, epoch, y)[: steps * size]
+        yield _augmented(x, change.augment, epoch), y, order, size
+        steps -= -(-len(order) // size)
+        epoch += 1
+
+
+def _order(source: Source, change: Change, epoch: int, y: np.ndarray) -> np.ndarray:
+    generator = np.random.Generator(np.random.PCG64([_SEED, epoch]))
+    if change.balance:
+        labels = labels_of(y)
+        rows = {each: np.flatnonzero(labels == each) for each in np.unique(labels)}
+        drawn = generator.choice(list(rows), len(y))
+        return np.array([generator.choice(rows[each]) for each in drawn])
+    if change.shuffle or change.train is not None:
+        return generator.permutation(len(y))
+    return source.order(epoch, len(y))
+
+
+def _scale(source: Source, change: Change) -> Scale:
+    """Returns what standardizes images, if that is to be changed."""
+    if not change.standardize:
+        return lambda images: images
+    images = source.arrays[0].astype(np.float32)
+    axes = tuple(range(images.ndim - 1))
+    mean, std = images.mean(axes), np.maximum(images.std(axes), 1e-6)
+    return lambda images: ((images - mean) / std).astype(np.float32)
+
+
+@contextlib.contextmanager
+def _compiled(
+    model: keras.Model,
+    other: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    change: Change,
+) -> Iterator[None]:
+    """Gives a model the loss and the step of a change, and an optimizer."""
+    own = vars(other)
+    kept = {name: own.get(name) for name in ("compute_loss", "train_step")}
+    if other is not model:
+        other.compile(optimizer=optimizer, loss=model.loss)
+    if change.consistent_loss:
+        own["compute_loss"] = functools.partial(_cross_entropy, other)
+    if change.consistent_loss or change.plain_step:
+        own["train_step"] = types.MethodType(keras.Model.train_step, other)
+    optimizer.build(other.trainable_variables)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            own.pop(name, None)
+            if value is not None:
+                own[name] = value
+
+
+def _cross_entropy(model, x=None, y=None, y_pred=None, *_, **__):
+    """Returns mean cross-entropy of logits, and the penalties of layers."""
+    if y.shape.rank > 1 and y.shape[-1] > 1:
+        labels = tf.argmax(y, axis=-1)
+    else:
+        labels = tf.cast(tf.reshape(y, [-1]), tf.int64)
+    logits = tf.cast(y_pred, tf.float32)
+    if logits.shape[-1] == 1:
+        logits = tf.concat([tf.zeros_like(logits), logits], axis=-1)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    return tf.reduce_mean(losses) + sum(model.losses)
+
+
+def _optimizer(
+    optimizer: keras.optimizers.Optimizer, change: Change
+) -> keras.optimizers.Optimizer:
+    """Returns a new optimizer like another one, but for the changes."""
+    config = optimizer.get_config()
+    config["use_ema"] = False
+    rate = config.pop("learning_rate")
+    if isinstance(rate, dict):
+        raise_at = keras.optimizers.schedules.deserialize(rate)
+        config["learning_rate"] = _Scaled(raise_at, change.learning_rate)
+    else:
+        config["learning_rate"] = float(rate) * change.learning_rate
+    if change.weight_decay is not None:
+        config["weight_decay"] = change.weight_decay or None
+    if change.clip_norm:
+        config |= {"global_clipnorm": change.clip_norm, "clipnorm": None}
+        config["clipvalue"] = None
+    return type(optimizer).from_config(config)
+
+
+class _Scaled(keras.optimizers.schedules.LearningRateSchedule):
+    """A multiple of another schedule."""
+
+    def __init__(self, schedule, factor: float):
+        self._schedule, self._factor = schedule, factor
+
+    def __call__(self, step):
+        return self._factor * self._schedule(step)
+
+    def get_config(self):
+        """Returns what it takes to make it again."""
+        return {"schedule": self._schedule, "factor": self._factor}
+
+
+def _copy(
+    source: keras.optimizers.Optimizer, target: keras.optimizers.Optimizer
+) -> None:
+    """Gives an optimizer the moments of another one."""
+    moments = {variable.path: variable for variable in source.variables}
+    for variable in target.variables:
+        other = moments.get(variable.path)
+        if variable is getattr(target, "_learning_rate", None) or other is None:
+            continue
+        if tuple(other.shape) == tuple(variable.shape):
+            variable.assign(other)
+
+
+def _augmented(x: np.ndarray, text: str | None, epoch: int) -> np.ndarray:
+    """Returns images changed as a spec says, by draws of their own in each epoch."""
+    if not text:
+        return x
+    if x.ndim != 4:
+        raise CannotChangeError("these are no images")
+    policy = augment.build(text, of_bytes=x.dtype == np.uint8)
+    zero = tf.constant(0, tf.int64)
+    draws = Draws(_SEED, tf.constant(epoch, tf.int64), zero, len(x))
+    return policy(tf.constant(x), draws, len(x)).numpy()
