@@ -246,8 +246,7 @@ def umlaut(watch: Watch) -> Symptoms:
     # By its name, as the tool does: Dense(10, activation="softmax") is called dense.
     if "softmax" not in final.name and not logits:
         found.append("missing softmax")
-    dense = [each for each in leaves(model) if isinstance(each, keras.layers.Dense)]
-    if any(each.activation is keras.activations.linear for each in dense[:-1]):
+    if _has_linear_hidden(leaves(model)):
         found.append("linear hidden layer")
     if any(getattr(each, "rate", 0) > 0.5 for each in leaves(model)):
         found.append("high dropout")
@@ -300,6 +299,19 @@ def _out_of_range(y: np.ndarray, outputs: np.ndarray) -> bool:
     if y.ndim == 1 and outputs.shape[-1] > 1:
         return bool(y.max() >= outputs.shape[-1])
     return bool(y.max() > outputs.max() + 1 or y.min() < outputs.min() - 1)
+
+
+def _has_linear_hidden(layers: list[keras.layers.Layer]) -> bool:
+    """Returns whether a dense layer runs into another one with nothing between."""
+    is_open = False
+    for layer in layers:
+        if isinstance(layer, keras.layers.Dense):
+            if is_open:
+                return True
+            is_open = layer.activation is keras.activations.linear
+        elif isinstance(layer, (keras.layers.Activation, keras.layers.ReLU)):
+            is_open = False
+    return False
 
 
 def _activations(model: keras.Model) -> dict[str, str]:

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks import zoo_fit
 from benchmarks.zoo_cases import Case, Program, Run
 from framework import data as data_lib
 from framework.diagnose import outputs
@@ -77,35 +78,20 @@ def train(
 
 
 def _fit(program: Program, callbacks: Sequence[keras.callbacks.Callback]) -> Trained:
-    options = {"epochs": program.epochs, "verbose": 0}
-    # Many steps in one call: the same numbers in two thirds of the time.
-    program.model.steps_per_execution = 32
-    given = [*program.callbacks, *callbacks]
-    if program.batch_size is None:
-        history = program.model.fit(
-            program.train,
-            validation_data=program.validation,
-            callbacks=given,
-            **options,
-        )
-    else:
-        history = program.model.fit(
-            *program.train,
-            batch_size=program.batch_size,
-            validation_data=program.validation,
-            callbacks=given,
-            **options,
-        )
-    name = next(each for each in history.history if each.startswith("val_acc"))
-    curve = tuple(round(float(value), 4) for value in history.history[name])
+    logs = zoo_fit.fit(program, callbacks)
+    name = next(each for each in logs[0] if each.startswith("val_acc"))
+    curve = tuple(round(each[name], 4) for each in logs)
     return Trained(tested(program), curve[-1], curve)
 
 
 def tested(program: Program) -> float:
     """Returns the accuracy of a program's model on its test images."""
     images, labels = program.test
-    said = program.model.predict(images, batch_size=500, verbose=0)
-    said = np.asarray(said, np.float32).reshape(len(labels), -1)
+    parts = [
+        program.model(images[start : start + 500].astype(np.float32), training=False)
+        for start in range(0, len(images), 500)
+    ]
+    said = np.concatenate(parts).reshape(len(labels), -1)
     return float(np.mean(outputs.predicted(said) == labels))
 
 

@@ -8,7 +8,6 @@ import tensorflow as tf
 from benchmarks.zoo_cases.case import Case, Program, table
 from benchmarks.zoo_cases.data import Data, blobs, digits, flowers
 from benchmarks.zoo_cases.recipe import (
-    CNN,
     FASHION_MLP,
     FLOWERS,
     MLP,
@@ -101,11 +100,6 @@ def sigmoids_with_cross_entropy(seed: int, broken: bool) -> Program:
     )
     compiled(model, keras.optimizers.SGD(0.05))
     return _program(model, data, 40)
-
-
-def softmax_over_the_batch(outputs: tf.Tensor) -> tf.Tensor:
-    """Divides by the sum over axis 0, where the examples are."""
-    return tf.nn.softmax(outputs, axis=0)
 
 
 def summed(labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
@@ -212,11 +206,6 @@ CASES: tuple[Case, ...] = table(
             head="softmax",
         ),
         {},
-    ),
-    (
-        *("softmax over the batch", "I9 wrong_softmax_impl", "digits", "r"),
-        "loss_output_mismatch",
-        *(faulty(CNN, head=softmax_over_the_batch), {}),
     ),
     (
         *("summed loss", "I10 wrong_loss_function", "fashion", "c"),

@@ -140,8 +140,9 @@ def augmented_validation(seed: int, broken: bool) -> Program:
 
     def change(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image = tf.image.random_flip_left_right(image)
-        image = tf.image.random_brightness(image, 0.5)
-        return tf.image.random_contrast(image, 0.3, 1.7), label
+        image = tf.image.random_crop(image, (12, 12, 3))
+        image = tf.image.resize(image, (24, 24))
+        return tf.image.random_brightness(image, 0.4), label
 
     train = source((data.x, data.y)).shuffle(len(data.y)).map(change).batch(32)
     validation = source((data.vx, data.vy))
