@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from framework.diagnose.data import (
     class_imbalance,
+    distribution_shift,
+    homogeneous_training_data,
     illegal_labels,
     label_noise,
     preprocessing_mismatch,
@@ -34,6 +36,14 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         class_imbalance.rule, class_imbalance.measure, confirm=class_imbalance.confirm
+    ),
+    Detector(
+        homogeneous_training_data.rule,
+        homogeneous_training_data.measure,
+        homogeneous_training_data.change,
+    ),
+    Detector(
+        distribution_shift.rule, distribution_shift.measure, distribution_shift.change
     ),
     Detector(label_noise.rule, label_noise.measure, confirm=label_noise.confirm),
 )
