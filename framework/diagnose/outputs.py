@@ -52,5 +52,7 @@ def log_probabilities(outputs: np.ndarray) -> np.ndarray:
         values = np.concatenate([np.zeros_like(values), values], axis=1)
     elif are_shares(outputs):
         values = np.log(np.clip(values, 1e-12, 1))
-    peak = values.max(axis=1, keepdims=True)
-    return values - peak - np.log(np.exp(values - peak).sum(axis=1, keepdims=True))
+    # Of what has diverged nothing can be said: NaN.
+    with np.errstate(invalid="ignore"):
+        values = values - values.max(axis=1, keepdims=True)
+        return values - np.log(np.exp(values).sum(axis=1, keepdims=True))

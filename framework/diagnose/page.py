@@ -44,7 +44,8 @@ def _finding(finding: Finding) -> str:
 def _evidence(evidence: Evidence) -> str:
     value = evidence.value
     shown = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return f"{evidence.name} = {shown}; {evidence.threshold} [{evidence.source}]"
+    threshold = f"; {evidence.threshold}" if evidence.threshold else ""
+    return f"{evidence.name} = {shown}{threshold} [{evidence.source}]"
 
 
 def _paragraph(begin: str, text: str) -> list[str]:

@@ -174,8 +174,9 @@ def vanishing_gradients(measures: Measures) -> Finding | None:
 def exploding_gradients(measures: Measures) -> Finding | None:
     """Fires where gradients are huge from the start."""
     norms = measures["weights/gradients"]
-    largest = max(norms, default=0.0)
-    if largest < _EXPLODED and not (norms and not np.isfinite(largest)):
+    # NumPy's maximum is NaN if one of them is.
+    largest = float(np.max(norms, initial=0.0))
+    if largest < _EXPLODED:
         return None
     return Finding(
         cause="exploding_gradients",

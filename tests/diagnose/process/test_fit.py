@@ -1,0 +1,352 @@
+"""Tests of framework/diagnose/process/fit.py."""
+
+import types
+
+import keras
+import numpy as np
+import pytest
+
+from framework.diagnose.change import CannotChangeError
+from framework.diagnose.detector import Measures
+from framework.diagnose.process import fit
+from framework.diagnose.process.fit import (
+    insufficient_capacity,
+    over_regularized,
+    overfitting,
+    train_eval_mismatch,
+)
+from framework.diagnose.statistics import Estimate, difference, proportion
+from framework.metrics import Predictions
+
+_NO_GAIN = Estimate(0.0, -0.02, 0.02)
+_GAIN = Estimate(0.2, 0.1, 0.3)
+_USUAL = {
+    "modes/gain": _NO_GAIN,
+    "modes/drop": _NO_GAIN,
+    "clean/accuracy": proportion(700, 1000),
+    "clean/loss": 0.9,
+    "validation/accuracy": proportion(680, 1000),
+    "fit/dropout": 0.3,
+    "fit/penalty": 0.1,
+    "fit/narrowest": 32,
+    "fit/parameters": 12_345,
+    "fit/train": 0.7,
+    "fit/augment": "",
+    "fit/fallen": _NO_GAIN,
+    "fit/images": True,
+    "rate/steps": 1000,
+    "settings": {"learning_rate": 0.01, "weight_decay": 0.01},
+}
+
+
+def measures(changes=None, clean=700, validation=680):
+    found = Measures(_USUAL | (changes or {}))
+    found["clean/accuracy"] = proportion(clean, 1000)
+    found["validation/accuracy"] = proportion(validation, 1000)
+    found["gap/clean_validation"] = difference(
+        found["clean/accuracy"], found["validation/accuracy"]
+    )
+    return found
+
+
+def test_batch_norm_whose_statistics_are_others():
+    found = train_eval_mismatch(measures({"modes/gain": _GAIN, "modes/drop": _GAIN}))
+    assert (found.cause, found.status) == ("train_eval_mismatch", "confirmed")
+    assert found.cost == _GAIN
+    assert found.message == (
+        "with statistics of batch norm taken anew, and the same weights, validation "
+        "accuracy is +20.0%: the moving ones are not those of the images"
+    )
+    assert [(e.value, e.threshold) for e in found.evidence] == [
+        (_GAIN, "the interval above 0, and 3 % or more"),
+        (_GAIN, "above 0.1"),
+    ]
+
+
+def test_silent_where_anew_is_no_better():
+    """Trap H27: batch norm as it should be, whatever training mode does."""
+    assert train_eval_mismatch(measures({"modes/drop": _GAIN})) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"fit/dropout": 0.9}, "dropout of 0.9"),
+        ({"fit/penalty": 5.0}, "a penalty of weights of 5"),
+        (
+            {"settings": {"learning_rate": 0.01, "weight_decay": 1.0}},
+            "weight decay of 1",
+        ),
+        ({"fit/augment": "rotate(90)", "fit/train": 0.4}, "augmentation rotate(90)"),
+        (
+            {"fit/dropout": 0.9, "fit/penalty": 5.0},
+            "dropout of 0.9 and a penalty of weights of 5",
+        ),
+    ],
+)
+def test_what_keeps_a_model_from_learning(changes, reason):
+    found = over_regularized(measures(changes))
+    assert (found.cause, found.status) == ("over_regularized", "suspected")
+    assert found.message == (
+        f"only 70.0% of the training images are learnt, and there is {reason}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "clean"),
+    [
+        ({}, 700),
+        ({"fit/dropout": 0.5}, 700),
+        ({"fit/penalty": 0.8}, 700),
+        ({"fit/augment": "flip"}, 700),
+        # Traps H3 and H10: strong dropout, and yet all is learnt.
+        ({"fit/dropout": 0.6, "fit/train": 0.8}, 990),
+        ({"settings": {"learning_rate": 0.001, "weight_decay": 0.1}}, 700),
+        # Not every program says what its optimizer does.
+        ({"settings": {"learning_rate": 0.001}}, 700),
+    ],
+)
+def test_silent_where_little_holds_it_back(changes, clean):
+    assert over_regularized(measures(changes, clean)) is None
+
+
+def test_evidence_of_too_much():
+    found = over_regularized(measures({"fit/dropout": 0.9}))
+    assert [(e.name, e.threshold) for e in found.evidence] == [
+        ("accuracy on training images", "below 0.95"),
+        ("highest dropout", "0.55 or more"),
+        ("penalty of weights", "above the loss of the images, 0.9"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("gain", "status"),
+    [
+        (None, "suspected"),
+        (_GAIN, "confirmed"),
+        # Traps H17 and H29: a gap is no cause where nothing can be done about it.
+        (_NO_GAIN, "falsified"),
+    ],
+)
+def test_regularization_decides_about_overfitting(gain, status):
+    changes = {} if gain is None else {"overfitting/gain": gain}
+    found = overfitting(measures(changes, clean=1000, validation=700))
+    assert (found.cause, found.status, found.cost) == ("overfitting", status, gain)
+
+
+@pytest.mark.parametrize(
+    ("changes", "clean", "validation", "fires"),
+    [
+        ({}, 1000, 880, True),
+        ({}, 1000, 910, False),
+        # Accuracy has fallen since its best.
+        ({"fit/fallen": _GAIN}, 700, 680, True),
+        # It is the validation set that is different, not what was held out.
+        ({"dev/accuracy": proportion(980, 1000)}, 1000, 700, False),
+        ({"dev/accuracy": proportion(700, 1000)}, 1000, 980, True),
+        # The gap of few images is not for certain.
+        ({"dev/accuracy": proportion(4, 5)}, 960, 900, False),
+    ],
+)
+def test_what_is_learnt_by_heart(changes, clean, validation, fires):
+    found = overfitting(measures(changes, clean, validation))
+    assert (found is not None) is fires
+
+
+def test_evidence_of_overfitting():
+    found = overfitting(measures(clean=1000, validation=700))
+    assert found.message == (
+        "100.0% of the training images are right, but 70.0% of those that were not "
+        "trained on"
+    )
+    assert [(e.name, e.threshold) for e in found.evidence] == [
+        (
+            "gap of training images and others",
+            "above 0.1, the interval above 0",
+        ),
+        (
+            "fall of validation accuracy since its best",
+            "the interval above 0, and 3 % or more",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("clean", "validation", "fires"),
+    [(700, 690, True), (700, 550, False), (990, 980, False)],
+)
+def test_a_model_that_is_too_small(clean, validation, fires):
+    found = insufficient_capacity(measures({}, clean, validation))
+    assert (found is not None) is fires
+
+
+def test_evidence_of_a_small_model():
+    found = insufficient_capacity(measures({"fit/narrowest": 2}))
+    assert (found.cause, found.status) == ("insufficient_capacity", "suspected")
+    assert found.message == (
+        "70.0% of the training images are learnt, by 12,345 weights whose narrowest "
+        "hidden layer has 2 units"
+    )
+    assert [(e.name, e.threshold) for e in found.evidence] == [
+        ("accuracy on training images", "below 0.95"),
+        ("units of the narrowest hidden layer", ""),
+    ]
+
+
+def test_remedies():
+    assert fit.free(measures()).differences() == {"dropout": 0.0, "weight_decay": 0.0}
+    found = fit.free(measures({"fit/augment": "flip"})).differences()
+    assert found == {"dropout": 0.0, "weight_decay": 0.0, "augment": ""}
+    assert fit.widen(measures()).differences() == {"width": 4.0}
+    assert fit.widen(measures({"fit/narrowest": 2})).differences() == {"width": 16.0}
+
+
+class Repairs:
+    """Whatever is tried gains what it is told."""
+
+    def __init__(self, gain, left=9.0):
+        self.given, self.left = gain, left
+        self.changes, self.accepted = [], []
+
+    def can_afford(self, attempts=1.0):
+        return attempts <= self.left
+
+    def attempt(self, name, change, fresh=True, share=1.0):
+        if self.given is None:
+            raise CannotChangeError
+        self.changes.append((change.differences(), share))
+        return "branch"
+
+    def gain(self, branch):
+        return self.given
+
+    def accept(self, branch, change):
+        self.accepted.append(change.differences())
+
+
+@pytest.mark.parametrize(
+    ("changes", "tried"),
+    [
+        ({}, {"dropout": 0.5, "augment": fit.AUGMENT}),
+        ({"fit/dropout": 0.0}, {"augment": fit.AUGMENT}),
+        # What is in place is not tried again.
+        (
+            {"fit/dropout": 0.0, "fit/augment": "flip"},
+            {"weight_decay": 0.01},
+        ),
+        ({"fit/images": False}, {"dropout": 0.5, "weight_decay": 0.01}),
+    ],
+)
+def test_what_is_not_in_place_yet_is_tried(changes, tried):
+    repairs = Repairs(_GAIN)
+    assert fit.regularize(repairs, measures(changes)) == {"overfitting/gain": _GAIN}
+    assert repairs.changes == [(tried, 2.0)]
+    assert repairs.accepted == [tried]
+
+
+def test_what_gains_nothing_is_not_kept():
+    repairs = Repairs(_NO_GAIN, left=1.0)
+    found = fit.regularize(repairs, measures())
+    assert found == {"overfitting/gain": _NO_GAIN}
+    assert (repairs.changes[0][1], repairs.accepted) == (1.0, [])
+
+
+def test_an_accuracy_that_has_fallen_needs_no_attempt():
+    repairs = Repairs(_NO_GAIN)
+    found = fit.regularize(repairs, measures({"fit/fallen": _GAIN}))
+    assert (found, repairs.changes) == ({"overfitting/gain": _GAIN}, [])
+
+
+def test_without_a_budget_or_a_way_nothing_is_known():
+    assert fit.regularize(Repairs(_GAIN, left=0.5), measures()) == {}
+    assert fit.regularize(Repairs(None), measures()) == {}
+
+
+class Program:
+    """A Keras model; what it says in either mode, and once re-estimated, is given."""
+
+    def __init__(self, model, said, again):
+        self.model, self.said, self.again = model, said, again
+
+    def ask(self, images, training=False):
+        return self.said(images, training)
+
+    def penalty(self, fresh):
+        return 2.0 if fresh else 1.0
+
+    def ask_reestimated(self, images, train):
+        if self.again is None:
+            raise CannotChangeError
+        return self.again(images)
+
+
+def measured(subject, scans, again=None):
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Flatten(),
+            layers.Dense(7, "relu"),
+            layers.Dropout(0.2),
+            layers.GaussianDropout(0.4),
+            layers.Dense(10),
+        ]
+    )
+    labels = scans.validation.labels
+    truth = np.eye(10, dtype=np.float32)
+
+    def said(images, training):
+        right = scans.train.labels if len(images) != len(labels) else labels
+        return truth[(right + (1 if training else 0)) % 10]
+
+    zeros = np.zeros(len(labels), np.float32)
+    predictions = [
+        Predictions(labels, (labels + shift) % 10, zeros, zeros, zeros)
+        for shift in (1, 0, 1)
+    ]
+    made = subject(
+        scans.train,
+        scans.validation,
+        program=Program(model, said, again),
+        predictions=predictions,
+        rows=[{"train/accuracy": 0.75, "train/loss": 0.5}],
+        settings={"augment": "flip"},
+    )
+    return model, fit.measure(made)
+
+
+def test_measures_what_holds_a_model_back(subject, scans):
+    model, found = measured(subject, scans)
+    assert found["fit/dropout"] == 0.4
+    assert found["fit/penalty"] == 2.0
+    assert found["fit/narrowest"] == 7
+    assert found["fit/parameters"] == model.count_params()
+    assert (found["fit/train"], found["fit/train_loss"]) == (0.75, 0.5)
+    assert found["fit/augment"] == "flip"
+    assert found["fit/images"] is True
+    # Accuracy was 1 in the second evaluation, and is 0 now.
+    assert found["fit/fallen"].value == 1.0
+    # In training mode all is wrong.
+    assert found["modes/drop"].value == -1.0
+    assert "modes/gain" not in found
+
+
+def test_measures_statistics_taken_anew(subject, scans):
+    labels = scans.validation.labels
+    wrong = np.eye(10, dtype=np.float32)[(labels + 1) % 10]
+    _, found = measured(subject, scans, again=lambda images: wrong)
+    assert found["modes/gain"].value == -1.0
+
+
+def test_without_hidden_layers_the_classes_are_the_narrowest(subject, scans):
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10)])
+    program = Program(model, lambda images, training: np.zeros((len(images), 10)), None)
+    made = subject(
+        scans.train,
+        scans.validation,
+        program=program,
+        rows=[types.MappingProxyType({})],
+    )
+    found = fit.measure(made)
+    assert found["fit/narrowest"] == 10
+    assert np.isnan(found["fit/train"])

@@ -1,0 +1,121 @@
+"""Tests of framework/diagnose/diagnosis.py."""
+
+import numpy as np
+import pytest
+
+from framework.diagnose import data, process, ruler
+from framework.diagnose.detector import Detector
+from framework.diagnose.diagnosis import diagnose
+from framework.diagnose.finding import Finding, Remedy
+from framework.diagnose.statistics import Estimate
+from framework.metrics import Predictions
+
+
+def looks(cause, status="confirmed", cost=None):
+    """Returns a detector that finds what it is told to."""
+    if cost is not None:
+        cost = Estimate(cost, cost - 0.01, cost + 0.01)
+    found = Finding(cause, status, "", (), Remedy(""), "", cost)
+    return Detector(lambda measures: found)
+
+
+@pytest.fixture
+def detectors(monkeypatch):
+    """Replaces all detectors, by the name of their list."""
+
+    def replace(**lists):
+        names = {"ruler": (ruler, "DETECTORS"), "updates": (ruler, "UPDATES")}
+        names |= {"data": (data, "DETECTORS"), "process": (process, "DETECTORS")}
+        for name, (module, attribute) in names.items():
+            monkeypatch.setattr(module, attribute, lists.get(name, ()))
+
+    return replace
+
+
+def curve(subject, accuracies):
+    """Returns predictions of the subject's validation images."""
+    labels = subject.validation.labels
+    found = []
+    for accuracy in accuracies:
+        wrong = np.arange(len(labels)) >= accuracy * len(labels)
+        predicted = np.where(wrong, (labels + 1) % 10, labels).astype(np.int32)
+        zeros = np.zeros(len(labels), np.float32)
+        found.append(Predictions(labels, predicted, wrong.astype(int), zeros, zeros))
+    return found
+
+
+@pytest.fixture(scope="module")
+def made(subject, scans):
+    def made(accuracies):
+        first = subject(scans.train, scans.validation)
+        found = curve(first, accuracies)
+        return subject(scans.train, scans.validation, predictions=found)
+
+    return made
+
+
+def causes(diagnosis):
+    return [each.cause for each in diagnosis.findings]
+
+
+def test_findings_come_by_certainty_and_then_by_what_they_cost(detectors, made):
+    detectors(
+        ruler=[looks("metric_bug", "falsified", 0.5)],
+        data=[
+            looks("validation_too_small"),
+            looks("label_noise", "suspected"),
+            looks("split_leakage", cost=0.1),
+            looks("illegal_labels"),
+            looks("class_imbalance", cost=0.3),
+        ],
+    )
+    found = diagnose(made([0.7] * 6))
+    assert causes(found) == [
+        *("illegal_labels", "class_imbalance", "split_leakage"),
+        *("validation_too_small", "label_noise", "metric_bug"),
+    ]
+    assert causes(found)[:4] == [each.cause for each in found.confirmed]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "verdict", "asked"),
+    [
+        ([0.7] * 6, "static", True),
+        ([0.1] * 6, "at_chance", True),
+        ([0.3, 0.4, 0.5, 0.6, 0.7, 0.8], "improving", True),
+        ([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], "not_static", False),
+        ([1.0] * 6, "ceiling", False),
+        # Before there is a curve, nobody knows.
+        ([0.7] * 2, "unresolvable", True),
+    ],
+)
+def test_training_is_looked_at_where_accuracy_does_not_move(
+    detectors, made, accuracies, verdict, asked
+):
+    detectors(
+        ruler=[looks("metric_bug")],
+        data=[looks("label_noise")],
+        updates=[looks("wrong_variables")],
+        process=[looks("dead_units")],
+    )
+    found = diagnose(made(accuracies))
+    always = {"metric_bug", "label_noise"}
+    training = {"wrong_variables", "dead_units"} if asked else set()
+    assert set(causes(found)) == always | training
+
+
+def test_as_json(detectors, made):
+    detectors(data=[looks("label_noise")])
+    found = diagnose(made([0.7] * 6)).as_json()
+    assert list(found) == ["format", "verdict", "gate", "findings"]
+    assert found["format"] == 1
+    assert found["gate"]["verdict"] == found["verdict"]
+    assert found["findings"][0]["cause"] == "label_noise"
+
+
+def test_what_was_measured_is_kept(detectors, made):
+    detectors(data=[Detector(lambda measures: None, lambda subject: {"a": 1})])
+    found = diagnose(made([0.7] * 6))
+    assert found.measures["a"] == 1
+    assert found.measures["gate"] is found.gate
+    assert found.measures["settings"]["batch_size"] == 32

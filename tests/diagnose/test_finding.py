@@ -1,0 +1,76 @@
+"""Tests of framework/diagnose/finding.py."""
+
+import json
+
+import pytest
+
+from framework.diagnose.finding import CAUSES, STATUSES, Evidence, Finding, Remedy
+from framework.diagnose.statistics import Estimate
+
+
+def finding(**changes):
+    fields = {
+        "cause": "label_noise",
+        "status": "confirmed",
+        "message": "a tenth of the labels is wrong",
+        "evidence": (
+            Evidence("share", Estimate(0.1, 0.05, 0.15), "above .05", "ours"),
+            Evidence("worst class", "tulip", "", "the labels"),
+            Evidence("z", 12.5, "above 3", "a test"),
+        ),
+        "remedy": Remedy("correct them", ("--label_smoothing=.1",)),
+        "refute": "a look at them",
+        "cost": Estimate(0.25, 0.125, 0.375),
+    }
+    return Finding(**{**fields, **changes})
+
+
+def test_the_causes_are_those_of_the_readme():
+    assert len(CAUSES) == len(set(CAUSES)) == 33
+    assert STATUSES == ("confirmed", "suspected", "falsified", "unresolvable")
+
+
+def test_as_json():
+    assert json.loads(json.dumps(finding().as_json())) == {
+        "cause": "label_noise",
+        "status": "confirmed",
+        "message": "a tenth of the labels is wrong",
+        "cost_points": 25.0,
+        "cost_interval": [12.5, 37.5],
+        "evidence": [
+            {
+                "name": "share",
+                "value": 0.1,
+                "interval": [0.05, 0.15],
+                "threshold": "above .05",
+                "source": "ours",
+            },
+            {
+                "name": "worst class",
+                "value": "tulip",
+                "interval": None,
+                "threshold": "",
+                "source": "the labels",
+            },
+            {
+                "name": "z",
+                "value": 12.5,
+                "interval": None,
+                "threshold": "above 3",
+                "source": "a test",
+            },
+        ],
+        "remedy": {"text": "correct them", "flags": ["--label_smoothing=.1"]},
+        "refute": "a look at them",
+    }
+
+
+def test_a_cost_that_was_not_measured_is_none():
+    found = finding(cost=None).as_json()
+    assert (found["cost_points"], found["cost_interval"]) == (None, None)
+
+
+@pytest.mark.parametrize("changes", [{"cause": "bad_luck"}, {"status": "certain"}])
+def test_other_causes_or_statuses_are_none(changes):
+    with pytest.raises(ValueError, match="is no finding"):
+        finding(**changes)

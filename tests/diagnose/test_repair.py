@@ -1,0 +1,194 @@
+"""Tests of framework/diagnose/repair.py."""
+
+import types
+
+import numpy as np
+import pytest
+
+from framework.diagnose import repair
+from framework.diagnose.change import CannotChangeError, Change
+from framework.diagnose.finding import Finding, Remedy
+from framework.diagnose.repair import FLOOR, SHARE, Repairs, is_gain
+from framework.diagnose.statistics import Estimate
+from framework.diagnose.subject import Branch
+
+_N = 1000
+
+
+def right(share):
+    return np.arange(_N) < round(share * _N)
+
+
+class Program:
+    """Reaches an accuracy that depends on what is changed; writes down attempts."""
+
+    def __init__(self, reached):
+        self.reached = reached
+        self.attempts = []
+
+    def experiment(self, name, change, epochs, fresh):
+        self.attempts.append((name, change, epochs, fresh))
+        share = self.reached(change)
+        if share is None:
+            raise CannotChangeError
+        return Branch(np.where(right(share), 0, 1), np.zeros(1), epochs)
+
+
+def repairs(reached, begin=0.5, epochs=300.0, per_epoch=100, budget=1.0):
+    subject = types.SimpleNamespace(
+        settings={"epochs": epochs, "steps_per_epoch": per_epoch},
+        right=lambda name: right(begin),
+        validation=types.SimpleNamespace(labels=np.zeros(_N, np.int64)),
+        program=Program(reached),
+    )
+    return Repairs(subject, budget, lambda name: None)
+
+
+def suspicion(cause="overfitting"):
+    return Finding(cause, "suspected", "", (), Remedy(""), "")
+
+
+def tried(made, change=None):
+    return made.tried(suspicion(), change or Change(dropout=0.5))
+
+
+@pytest.mark.parametrize(
+    ("reached", "status"),
+    [
+        (0.8, "confirmed"),
+        (0.5 + 1.5 * FLOOR, "confirmed"),
+        # For certain, but not worth it.
+        (0.5 + 0.9 * FLOOR, "falsified"),
+        (0.5, "falsified"),
+        (0.2, "falsified"),
+    ],
+)
+def test_an_attempt_decides(reached, status):
+    found = tried(repairs(lambda change: reached))
+    assert found.status == status
+    assert found.cost.value == pytest.approx(reached - 0.5)
+
+
+def test_few_images_confirm_nothing(monkeypatch):
+    monkeypatch.setattr(f"{__name__}._N", 20)
+    assert tried(repairs(lambda change: 0.6)).status == "falsified"
+
+
+def test_the_evidence():
+    (shown,) = tried(repairs(lambda change: 0.8)).evidence
+    assert shown.name == "gain in validation accuracy once mended"
+    assert shown.value.value == pytest.approx(0.3)
+    assert shown.threshold == "the interval above 0, and 3% or more"
+    assert shown.source == "trained anew for 100 epochs, against the run's end"
+
+
+def test_what_cannot_be_changed_stays_suspected():
+    made = repairs(lambda change: None)
+    assert tried(made) == suspicion()
+    assert made.can_afford(3)
+
+
+def test_out_of_budget_nothing_is_tried():
+    made = repairs(lambda change: 0.5, budget=2 * SHARE)
+    found = [tried(made).status for _ in range(3)]
+    assert found == ["falsified", "falsified", "suspected"]
+    assert len(made.subject.program.attempts) == 2
+
+
+def test_a_little_costs_nothing_whatever_the_budget():
+    made = repairs(lambda change: 0.5, epochs=30, per_epoch=10, budget=0.0)
+    assert tried(made).status == "falsified"
+    made = repairs(lambda change: 0.5, epochs=1000, per_epoch=100, budget=0.0)
+    assert tried(made).status == "suspected"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "per_epoch", "length"),
+    [
+        (300.0, 100, 100.0),
+        # So few steps show nothing.
+        (30.0, 20, 15.0),
+        # But no attempt is longer than the run.
+        (5.0, 10, 5.0),
+        (0.5, 10, 0.5),
+    ],
+)
+def test_how_long_an_attempt_is(epochs, per_epoch, length):
+    made = repairs(lambda change: 0.5, epochs=epochs, per_epoch=per_epoch)
+    tried(made)
+    ((name, _, tried_for, fresh),) = made.subject.program.attempts
+    assert (name, tried_for, fresh) == ("overfitting", length, True)
+
+
+def test_a_later_cause_must_add_to_what_earlier_ones_gained():
+    """Either change alone reaches the same: only the first is a cause."""
+    made = repairs(lambda change: 0.8 if change.differences() else 0.5)
+    first, second = Change(learning_rate=0.1), Change(learning_rate=0.1, dropout=0.0)
+    assert tried(made, first).status == "confirmed"
+    found = tried(made, second)
+    assert (found.status, found.cost.value) == ("falsified", 0.0)
+    # It was tried on top of the first.
+    assert made.subject.program.attempts[1][1].learning_rate == pytest.approx(0.01)
+    assert np.array_equal(made.right, right(0.8))
+
+
+def test_two_causes_are_both_found():
+    def reached(change):
+        return 0.5 + 0.2 * change.trainable + 0.2 * (change.dropout is not None)
+
+    made = repairs(reached)
+    found = [
+        tried(made, each) for each in (Change(trainable=True), Change(dropout=0.0))
+    ]
+    assert [each.status for each in found] == ["confirmed"] * 2
+    assert [each.cost.value for each in found] == pytest.approx([0.2, 0.2])
+
+
+def test_what_was_falsified_is_not_kept():
+    made = repairs(lambda change: 0.5)
+    tried(made, Change(width=2))
+    tried(made, Change(dropout=0.0))
+    assert made.subject.program.attempts[1][1].differences() == {"dropout": 0.0}
+
+
+def test_a_gain_must_be_no_small_part_of_what_was_gained_before():
+    made = repairs(lambda change: 0.84 if change.dropout == 0 else 0.8, begin=0.2)
+    assert tried(made, Change(width=2)).status == "confirmed"
+    floor = repair._PART * 0.6
+    assert FLOOR < 0.04 < floor
+    found = tried(made, Change(dropout=0.0))
+    assert found.status == "falsified"
+    assert (
+        found.evidence[0].threshold == f"the interval above 0, and {floor:.0%} or more"
+    )
+
+
+@pytest.mark.parametrize(
+    ("begin", "reached", "is_done"),
+    [
+        (0.5, 0.9, False),
+        (0.5, 0.99, True),
+        # What is left is a small part of what has been gained.
+        (0.1, 0.9, True),
+        (0.98, 0.98, True),
+        (0.96, 0.96, False),
+    ],
+)
+def test_when_nothing_is_left_to_explain(begin, reached, is_done):
+    made = repairs(lambda change: reached, begin=begin)
+    tried(made)
+    assert made.is_done is is_done
+
+
+@pytest.mark.parametrize(
+    ("gain", "enough"),
+    [
+        (Estimate(0.1, 0.01, 0.2), True),
+        (Estimate(0.1, 0.0, 0.2), False),
+        (Estimate(FLOOR, 0.01, 0.05), True),
+        (Estimate(0.99 * FLOOR, 0.01, 0.05), False),
+        (Estimate(float("nan"), 0.1, 0.2), False),
+    ],
+)
+def test_what_a_gain_is(gain, enough):
+    assert is_gain(gain) is enough
