@@ -29,6 +29,7 @@ def resnet(
     """
     # Defines Keras layers, which TensorFlow must be imported for.
     from framework.models.layers import batch_norm
+    from framework.models.residual import AddReLU
 
     if depth < 8 or (depth - 2) % 6:
         raise UsageError(f"depth must be 8, 14, 20 or so on by 6, not {depth}")
@@ -44,19 +45,19 @@ def resnet(
         )(features)
         return batch_norm()(features)
 
-    def block(features, filters: int, stride: int):
+    def block(features, around, filters: int, stride: int):
         inner = keras.layers.ReLU()(convolve(features, filters, stride=stride))
         inner = convolve(inner, filters)
-        if features.shape[-1] != filters:
-            features = convolve(features, filters, 1, stride)
-        return keras.layers.ReLU()(keras.layers.Add()([features, inner]))
+        if around.shape[-1] != filters:
+            around = convolve(around, filters, 1, stride)
+        return AddReLU()([around, inner])
 
     inputs = keras.Input(image_shape)
-    features = keras.layers.ReLU()(convolve(inputs, width))
+    features = around = keras.layers.ReLU()(convolve(inputs, width))
     for stage in range(3):
         for index in range((depth - 2) // 6):
             stride = 2 if stage and not index else 1
-            features = block(features, width * 2**stage, stride)
+            features, around = block(features, around, width * 2**stage, stride)
     features = keras.layers.GlobalAveragePooling2D()(features)
     logits = keras.layers.Dense(num_classes, dtype="float32")(features)
     return keras.Model(inputs, logits, name="resnet")

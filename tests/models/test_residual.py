@@ -1,0 +1,69 @@
+"""Tests of framework/models/residual.py."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from framework.models.residual import AddReLU
+
+
+def gradients(function, inputs):
+    """Returns what both outputs are, and the gradients of a sum of them."""
+
+    @tf.function
+    def both(*inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            next_block, around = function(list(inputs))
+            # Each output counts otherwise.
+            total = tf.reduce_sum(tf.sin(next_block)) + tf.reduce_sum(around)
+        return [next_block, around, *tape.gradient(total, inputs)]
+
+    return [tf.cast(value, tf.float32).numpy() for value in both(*inputs)]
+
+
+def usual(inputs):
+    """Returns what Keras's layers make of the same."""
+    outputs = keras.layers.ReLU()(keras.layers.Add()(inputs))
+    return outputs, outputs
+
+
+@pytest.fixture
+def inputs():
+    generator = np.random.default_rng(0)
+    return [generator.normal(size=(4, 6, 5, 3)).astype(np.float32) for _ in range(2)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("training", [False, True])
+def test_is_the_relu_of_the_sum_twice(inputs, dtype, training):
+    layer = AddReLU(dtype=dtype)
+    tensors = [tf.cast(each, dtype) for each in inputs]
+    found = gradients(lambda both: layer(both, training=training), tensors)
+    with_keras = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype)
+    expected = gradients(usual, tensors)
+    keras.config.set_dtype_policy(with_keras)
+    for one, other in zip(found, expected, strict=True):
+        # bfloat16 has eight bits; XLA may round after the sum, or only at the end.
+        rtol = 2**-7 if dtype == "bfloat16" else 1e-6
+        np.testing.assert_allclose(one, other, rtol=rtol, atol=rtol)
+
+
+def test_of_one_output_that_nobody_needs(inputs):
+    layer = AddReLU(dtype="bfloat16")
+    tensors = [tf.cast(each, "bfloat16") for each in inputs]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        outputs, _ = layer(tensors, training=True)
+        total = tf.reduce_sum(outputs)
+    found = tape.gradient(total, tensors[0])
+    expected = inputs[0] + inputs[1] > 0
+    assert np.mean(found.numpy().astype(bool) == expected) > 0.99
+
+
+def test_is_made_again_from_its_config(inputs):
+    again = AddReLU.from_config(AddReLU(name="end").get_config())
+    assert again.name == "end"
+    np.testing.assert_array_equal(again(inputs)[0], AddReLU()(inputs)[0])
