@@ -114,7 +114,8 @@ class Policy:
             )
         matrices = geometry.centred(product, height, width)
         start = tf.cast(draws.start, tf.int32)
-        return tf.ensure_shape(matrices[start : start + draws.rows], [draws.rows, 2, 3])
+        # Not a slice by brackets, whose size a compiler for TPUs would not know.
+        return tf.slice(matrices, [start, 0, 0], [draws.rows, 2, 3])
 
     def _members(self, kind: type) -> tuple[Member, ...]:
         return tuple(member for _, member in self.members if isinstance(member, kind))

@@ -99,7 +99,8 @@ class MemoryBatches(Batches):
     def local(self, share, size):
         """See base class."""
         start = tf.distribute.get_replica_context().replica_id_in_sync_group * size
-        rows = tf.ensure_shape(share[start : start + size], [size])
+        # On a TPU `start` is a tensor: only so is the shape known to the compiler.
+        rows = tf.slice(share, [start], [size])
         return tf.gather(self._images, rows), tf.gather(self._labels, rows)
 
     def _on_devices(self, array: np.ndarray) -> tf.Tensor | tf.Variable:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from framework import optimizers
-from framework.data.batches import Batches, Handle, padded
+from framework.data.batches import Batches, Handle, Share, padded
 from framework.data.feed import Feed
 from framework.loop import step as step_lib
 from framework.loop.evaluate import Check
@@ -143,14 +143,7 @@ class TrainLoop:
         real = tf.minimum(self.feed.size - index * batch_size, batch_size)
 
         def replica_step(share, step, real):
-            return step_lib.train_step(
-                self._state,
-                self._gradients,
-                self._parts(share, step, real),
-                self.update,
-                step,
-                probe,
-            )
+            return self.on_replica(share, step, real, probe)
 
         share = self._batches.take(handle, index)
         sums, measured = strategy.run(replica_step, (share, step, real))
@@ -170,8 +163,24 @@ class TrainLoop:
             )
         return measured
 
+    def on_replica(
+        self, share: Share, step: tf.Tensor, real: tf.Tensor, probe: bool = False
+    ) -> tuple[step_lib.Sums, dict[str, tf.Tensor]]:
+        """Does one replica's part of a step, in its context; see `step.train_step`.
+
+        Args:
+            share: Of the batch, from `Batches.take`.
+            step: int64 scalar, the 0-based index of the update.
+            real: int32 scalar, how many of the batch's examples count.
+            probe: Whether to measure the step.
+        """
+        parts = self._parts(share, step, real)
+        return step_lib.train_step(
+            self._state, self._gradients, parts, self.update, step, probe
+        )
+
     def _parts(
-        self, share: object, step: tf.Tensor, real: tf.Tensor
+        self, share: Share, step: tf.Tensor, real: tf.Tensor
     ) -> list[step_lib.Rows]:
         """Returns this replica's rows of a batch, part by part."""
         context = tf.distribute.get_replica_context()
@@ -298,13 +307,22 @@ class Evaluator:
         share_size = size // strategy.num_replicas_in_sync
 
         def replica_step(share):
-            images, labels = self._batches.local(share, share_size)
-            return step_lib.eval_step(
-                self._objective.model, self._objective.normalize, images, labels
-            )
+            return self.on_replica(share, share_size)
 
         found = strategy.run(replica_step, (self._batches.take(handle, index),))
         return {name: self._together(value) for name, value in found.items()}
+
+    def on_replica(self, share: Share, size: int) -> dict[str, tf.Tensor]:
+        """Does one replica's part of a batch, in its context; see `step.eval_step`.
+
+        Args:
+            share: Of the batch, from `Batches.take`.
+            size: How many rows of it are this replica's.
+        """
+        images, labels = self._batches.local(share, size)
+        return step_lib.eval_step(
+            self._objective.model, self._objective.normalize, images, labels
+        )
 
     def _together(self, value: object) -> tf.Tensor:
         """Returns what the replicas have found, those of all workers, in order."""

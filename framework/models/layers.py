@@ -71,12 +71,13 @@ class BatchNorm(keras.layers.BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         """Returns a tensor like `inputs`, [rows, height, width, channels] or other."""
         training = bool(training and self.trainable)
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        context = tf.distribute.get_replica_context()
+        alone = context is not None and context.num_replicas_in_sync == 1
         images = len(inputs.shape) == 4 and self.axis in (-1, 3)
         plain = images and mask is None and not self.renorm
         # Not in evaluation: Grappler fuses the kernel with whatever activation follows,
         # and TensorFlow then has no kernel for most of them.
-        if not (plain and training and replicas == 1):
+        if not (plain and training and alone):
             return super().call(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(

@@ -80,6 +80,30 @@ def test_xla_trains_alike(build, shared):
     assert_same(found, expected(shared, build), rtol=1e-5, atol=1e-5)
 
 
+def test_the_whole_step_compiles_as_one_program(build):
+    # As on a TPU: choice of images, augmentation, dropout, update, average, metrics.
+    options = {
+        **RICH,
+        "augmentation": f"{RICH['augmentation']} + mixup(.4)",
+        "update": Update(clip_norm=0.5, ema_decay=0.9, skip=True),
+        "loss_scale": True,
+    }
+    parts, other = build(**options), build(**options)
+    whole = tf.function(
+        lambda *place: other.loop._one(*place, probe=False), jit_compile=True
+    )
+    for step in range(EPOCH):
+        place = tf.constant(step, tf.int64), tf.constant(step)
+        whole(other.feed.at(step), *place)
+    found = {name: v.numpy() for name, v in other.state.variables().items()}
+    assert_same(found, trained(parts, EPOCH), rtol=1e-4, atol=1e-5)
+    batch = tf.range(6)
+    asked = other.evaluator.on_replica
+    compiled = tf.function(lambda rows: asked(rows, 6), jit_compile=True)(batch)
+    for name, value in asked(batch, 6).items():
+        np.testing.assert_allclose(compiled[name], value, rtol=1e-4, err_msg=name)
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -1,0 +1,83 @@
+"""Tests of experiments/tpu_check.py and tpu_chip.py; of the compiler, where it is."""
+
+import dataclasses
+import importlib.util
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from benchmarks import cases
+from experiments import tpu_check
+from framework import parts
+from framework.errors import RunError, UsageError
+
+COMPILER = importlib.util.find_spec("libtpu")
+
+
+def made(**changes):
+    case = cases.CASES["everything"]
+    config = dataclasses.replace(case.config, **changes)
+    return parts.build(config, None, cases.dataset(case), lambda *_: None)
+
+
+def as_text(name, run, chips=1):
+    return str(tpu_check.lowered(name, *tpu_check.steps(run, chips)[name], "stablehlo"))
+
+
+@pytest.mark.parametrize(
+    ("augment", "precision"),
+    [
+        ("rotate(20) + mixup(.4)", "float32"),
+        ("trivialaugment + erase", "bfloat16"),
+        ("brightness(.2) + cutmix", "float16"),
+    ],
+)
+def test_whole_steps_become_one_program(augment, precision):
+    run = made(augment=augment, precision=precision)
+    assert "all_reduce" not in as_text("training step", run)
+    assert "main" in as_text("evaluation step", run)
+
+
+def test_chips_sum_gradients_and_statistics_of_batch_norm():
+    text = as_text("training step", made(), chips=4)
+    assert "replica_groups = dense<[[0, 1, 2, 3]]>" in text
+    # Each sees its own quarter.
+    assert f"tensor<{cases.BATCH // 4 // 2}x8x8x3xf32>" in text
+
+
+def rotating(shape, classes):
+    inputs = keras.Input(shape)
+    features = keras.layers.RandomRotation(0.1)(inputs)
+    features = keras.layers.Flatten()(features)
+    return keras.Model(inputs, keras.layers.Dense(classes)(features))
+
+
+def test_what_a_tpu_lacks_is_named():
+    config = dataclasses.replace(cases.BASE, model="cnn")
+    data = cases.dataset(cases.CASES["nothing special"])
+    run = parts.build(config, rotating, data, lambda *_: None)
+    with pytest.raises(RunError, match="lacks: ImageProjectiveTransformV3"):
+        as_text("training step", run)
+
+
+def test_a_batch_that_cannot_be_divided():
+    with pytest.raises(UsageError, match="a multiple of 24 on 12 chips, not 16"):
+        tpu_check.steps(made(), 12)
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--topology=v5e", "--topology must be like v5e:2x2, not 'v5e'"),
+        ("--compiler=none/python", "none/python: No such file or directory"),
+        *[("--compiler=" + sys.executable, "has no jax and libtpu")] * (not COMPILER),
+    ],
+)
+def test_what_is_missing_is_one_line(flag, said):
+    command = [sys.executable, "-m", "experiments.tpu_check", flag]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
