@@ -9,6 +9,10 @@ class RunError(RuntimeError):
     """What was asked for failed: a file, a disk or the numbers are bad (exit 1)."""
 
 
+class WorkerLostError(RunError):
+    """Another process of the run ended, and all go on when started again (exit 75)."""
+
+
 class Stopped(KeyboardInterrupt):
     """The run was asked to stop by a signal, and goes on when started again (exit 75).
 

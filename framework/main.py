@@ -13,21 +13,21 @@ from absl import app
 from framework import flags
 from framework import run as run_lib
 from framework.config import Config
-from framework.errors import RunError, Stopped, UsageError
+from framework.errors import RunError, Stopped, UsageError, WorkerLostError
 from framework.loop import stop
 from framework.parts import check
 
 # Of sysexits.h, EX_TEMPFAIL: try again later. A queue can be told to restart on it.
-_STOPPED = 75
+_GOES_ON = 75
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoReturn:
     """Runs an experiment from the command line, and exits.
 
-    The exit code is 0, 2 if what was asked for cannot be done, 1 if it failed, 75 if a
-    signal stopped it (SIGTERM, SIGINT or SIGUSR1) and the same command goes on where it
-    was, or 130 if a second Ctrl-C did not let it save.
+    The exit code is 0, 2 if what was asked for cannot be done, 1 if it failed, 75 if
+    the same command goes on (a signal has stopped it, SIGTERM, SIGINT or SIGUSR1, or
+    another worker was lost), or 130 if a second Ctrl-C did not let it save.
 
     Args:
         defaults: What the flags are where they are not given.
@@ -50,11 +50,13 @@ def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoR
         _leave(1, _explained(problem, config.workdir))
     except MemoryError as problem:
         _leave(1, f"there is not enough memory: {problem}")
+    except WorkerLostError as problem:
+        _leave(_GOES_ON, problem)
     except (RunError, tf.errors.OpError) as problem:
         _leave(1, problem)
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
-        sys.exit(_STOPPED)
+        sys.exit(_GOES_ON)
     except KeyboardInterrupt:
         _leave(130, "interrupted; the same command goes on from the last checkpoint")
     finally:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from framework import cluster
-from framework.errors import RunError
+from framework.errors import WorkerLostError
 
 # What TensorFlow raises in those that are left when a process is lost.
 _LOST = ("UNAVAILABLE", "ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL")
@@ -81,14 +81,14 @@ def told_if_lost(several: bool) -> Iterator[None]:
         several: Whether there is another at all.
 
     Raises:
-        RunError: One was.
+        WorkerLostError: One was.
     """
     try:
         yield
     except tf.errors.OpError as problem:
         if not several or not is_loss(problem):
             raise
-        raise RunError(
+        raise WorkerLostError(
             "another worker was lost, or could not be reached; start all workers again "
             "with the same command, and they go on from the last checkpoint"
         ) from None

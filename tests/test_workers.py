@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from framework.errors import RunError
+from framework.errors import WorkerLostError
 from framework.workers import Workers, is_loss, told_if_lost
 
 
@@ -28,7 +28,7 @@ LOST = tf.errors.UnavailableError(None, None, "Socket closed")
 
 
 def test_a_lost_worker_is_one_line():
-    with pytest.raises(RunError, match="another worker was lost"), told_if_lost(True):
+    with pytest.raises(WorkerLostError, match="was lost"), told_if_lost(True):
         raise LOST
 
 
