@@ -20,6 +20,7 @@ from tensorboard.util import tensor_util
 from framework import run as run_lib
 from framework.config import Config
 from framework.errors import RunError, Stopped, UsageError
+from framework.history import History
 from framework.loop import archive
 from framework.loop.steps import Evaluator, TrainLoop
 from framework.run import run
@@ -255,6 +256,29 @@ def test_stopped_again_and_again(tmp_path, unbroken, monkeypatch):
     assert_same_run(config, unbroken)
 
 
+@pytest.mark.parametrize(("first", "then"), [(1, 2), (2, 1)])
+def test_goes_on_with_another_number_of_devices(
+    tmp_path, unbroken, monkeypatch, first, then
+):
+    config = small(tmp_path, strategy="mirrored", devices=first)
+    interrupt(monkeypatch, TrainLoop, "probe", 4)
+    with pytest.raises(Stopped):
+        run(config)
+    monkeypatch.undo()
+    run(dataclasses.replace(config, devices=then))
+    folders = [pathlib.Path(each.workdir) for each in (config, unbroken)]
+    found, expected = map(arrays, folders)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        # How far gradients of fewer images differ depends on how many they are of.
+        if "/noise/" not in name:
+            size = max(np.abs(value).max(initial=0), 1e-3)
+            np.testing.assert_allclose(found[name], value, atol=5e-6 * size)
+    found, expected = (History(folder / "metrics.jsonl") for folder in folders)
+    for name in ("train/accuracy", "validation/accuracy", "learning_rate"):
+        np.testing.assert_array_equal(found[name], expected[name])
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
 def test_a_disk_that_takes_no_more(tmp_path, unbroken, monkeypatch, code):
     config, write = small(tmp_path), archive.write
@@ -291,6 +315,41 @@ def test_a_process_without_room_ends_in_one_line(tmp_path):
     assert len(told(done)) == 1
     assert "make room, and the same command goes on" in told(done)[0]
     assert not list(pathlib.Path(config.workdir).glob("checkpoints/*"))
+
+
+def on_tmpfs(folder, options, config):
+    """Runs a process whose folder is a file system of its own, if one may be made."""
+    flags = run_lib.workdir.flags.flagfile(config).splitlines()
+    command = [sys.executable, "-m", "experiments.train", *flags]
+    mount = f"mount -t tmpfs -o {options} none {folder}"
+    alone = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    try:
+        tried = subprocess.run([*alone, mount], capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("there is no unshare")
+    if tried.returncode:
+        pytest.skip("no file system may be mounted here")
+    script = f'{mount} && "$@"; code=$?; ls -R {folder}; exit $code'
+    root = MOMENTS.parent.parent
+    return subprocess.run(
+        [*alone, script, "sh", *command], capture_output=True, text=True, cwd=root
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("size=1m", "make room, and the same command goes on"),
+        ("ro", "cannot be written to: Read-only file system"),
+    ],
+)
+def test_a_file_system_that_is_full_or_read_only(tmp_path, options, said):
+    # Its weights take more than a mebibyte.
+    done = on_tmpfs(tmp_path, options, small(tmp_path, model="mlp(units=(4096,))"))
+    assert done.returncode == 1
+    assert len(told(done)) == 1
+    assert said in told(done)[0]
+    assert ".npz" not in done.stdout
 
 
 def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch):

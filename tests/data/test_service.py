@@ -6,9 +6,11 @@ import sys
 import numpy as np
 import pytest
 
+from framework.config import Config
 from framework.data.batches import StreamBatches
 from framework.data.dataset import Split
 from framework.distribute import build
+from framework.run import run
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +56,23 @@ def test_a_port_that_is_taken_is_one_line(servers):
     )
     assert found.returncode == 1
     assert f"error: port {port} cannot be used" in found.stderr
+
+
+def test_a_run_by_servers_is_the_run_from_memory(servers, tmp_path):
+    found = []
+    for place in ("memory", "service"):
+        config = Config(
+            model="mlp(units=(8,), dropout=.3)",
+            batch_size=128,
+            train_for="2ep",
+            input=place,
+            service=",".join(servers),
+            workdir=str(tmp_path / place),
+        )
+        result = run(config)
+        weights = [weight.numpy() for weight in result.model.trainable_variables]
+        found.append(((tmp_path / place / "metrics.jsonl").read_text(), weights))
+    (metrics, weights), (others, other_weights) = found
+    assert metrics == others
+    for one, other in zip(weights, other_weights, strict=True):
+        np.testing.assert_array_equal(one, other)
