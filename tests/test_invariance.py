@@ -1,15 +1,10 @@
 """Tests that a run gives the same numbers on any devices; and of invariance.py."""
 
-import json
-import os
-import socket
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from benchmarks import cases
+from benchmarks.invariance import in_other_processes, two_machines
 from framework.invariance import difference
 
 # In a step of float32, sums in another order differ by 1e-7; a tensor of small numbers
@@ -44,27 +39,6 @@ def alone():
     return train
 
 
-def in_other_processes(tmp_path, names, strategy, count, variables):
-    """Returns what becomes of cases in other processes, one for each environment."""
-    processes = []
-    for index, variable in enumerate(variables):
-        path = tmp_path / f"{index}.npz"
-        command = [sys.executable, "-m", "benchmarks.cases", strategy, str(count)]
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **variable}
-        process = subprocess.Popen([*command, str(path), *names], env=environment)
-        processes.append((process, path))
-    assert [process.wait() for process, _ in processes] == [0] * len(variables)
-    found = []
-    for _, path in processes:
-        with np.load(path) as values:
-            named = {name: {} for name in names}
-            for key in values.files:
-                name, _, variable = key.partition(":")
-                named[name][variable] = values[key]
-        found.append(named)
-    return found
-
-
 @pytest.mark.parametrize("name", ROWS)
 def test_two_devices_train_as_one(name, alone):
     other = cases.train(name, "mirrored", 2)
@@ -76,27 +50,6 @@ def test_four_devices_train_as_one(alone, tmp_path):
     (found,) = in_other_processes(tmp_path, list(cases.CASES), "mirrored", 4, [{}])
     worst = {name: difference(alone(name), found[name]) for name in cases.CASES}
     assert all(worst[name] <= TOLERANCES[name] for name in worst), worst
-
-
-def two_machines():
-    """Returns the variable that tells two processes of each other."""
-    sockets = [socket.socket() for _ in range(2)]
-    for each in sockets:
-        each.bind(("localhost", 0))
-    hosts = [f"localhost:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    return [
-        {
-            "TF_CONFIG": json.dumps(
-                {
-                    "cluster": {"worker": hosts},
-                    "task": {"type": "worker", "index": index},
-                }
-            )
-        }
-        for index in range(2)
-    ]
 
 
 @pytest.mark.parametrize(
