@@ -91,14 +91,14 @@ CASES: tuple[Case, ...] = table(
     (
         *("collapse under SGD", "keras #4066, #1478", "flowers", "c", _HIGH),
         faulty(
-            FLOWERS.but(optimizer=optimizers.SGD, learning_rate=0.05),
+            FLOWERS.but(optimizer=optimizers.SGD, learning_rate=0.1, epochs=30),
             learning_rate=1.5,
         ),
         {},
     ),
     (
-        *("Adam .03", "own: P1", "fashion", "r", _HIGH),
-        *(faulty(FASHION, learning_rate=0.04), {}),
+        *("Adam .08", "own: P1", "fashion", "r", _HIGH),
+        *(faulty(FASHION, learning_rate=0.08), {}),
     ),
     (
         *("RMSprop .05", "own: P1", "fashion", "c", _HIGH),

@@ -140,7 +140,7 @@ def augmented_validation(seed: int, broken: bool) -> Program:
 
     def change(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image = tf.image.random_flip_left_right(image)
-        image = tf.image.random_crop(image, (12, 12, 3))
+        image = tf.image.random_crop(image, (10, 10, 3))
         image = tf.image.resize(image, (24, 24))
         return tf.image.random_brightness(image, 0.4), label
 

@@ -58,7 +58,7 @@ def leaked(share: float, jitter: float = 4.0) -> Spoil:
 
     def spoil(data: Data, draws: Generator) -> Data:
         rows = draws.permutation(len(data.vy))[: int(share * len(data.vy))]
-        copied = draws.permutation(len(data.y))[: len(rows)]
+        copied = draws.integers(len(data.y), size=len(rows))
         vx, vy = data.vx.copy(), data.vy.copy()
         vx[rows] = data.x[copied] + jitter * draws.normal(0, 1, data.x[copied].shape)
         vy[rows] = data.y[copied]

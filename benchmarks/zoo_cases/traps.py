@@ -25,6 +25,7 @@ from benchmarks.zoo_cases.unusual import (
     overlapping,
     parity,
     sampled_dropout,
+    sigmoids_with_cross_entropy,
     two_heads_alike,
     zero_residuals,
 )
@@ -188,6 +189,10 @@ CASES: tuple[Case, ...] = table(
     (
         *("two heads alike", "SO 50481178", "blobs", "c", ""),
         *(two_heads_alike, {"floor": 0.8}),
+    ),
+    (
+        *("sigmoids with cross-entropy", "SO 51930566", "blobs", "r", ""),
+        *(sigmoids_with_cross_entropy, {"floor": 0.85}),
     ),
     (
         *("loop of one's own", "tf #35585, mended", "digits", "c", ""),

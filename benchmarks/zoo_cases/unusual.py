@@ -142,6 +142,20 @@ def sampled_dropout(seed: int, broken: bool) -> Program:
     return program(model, data, 30)
 
 
+def sigmoids_with_cross_entropy(seed: int, broken: bool) -> Program:
+    """Sigmoids trained as if they were a softmax: Keras divides by their sum."""
+    data = blobs(seed, train=150, classes=3, features=4, spread=1.2)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Dense(10, activation="tanh"),
+            layers.Dense(3, activation="sigmoid"),
+        ]
+    )
+    compiled(model, optimizers.SGD(0.05))
+    return program(model, data, 40)
+
+
 def program(model: keras.Model, data: Data, epochs: int, batch: int = 32) -> Program:
     """Returns the program of a model and its data."""
     return Program(
