@@ -13,7 +13,11 @@ from framework.diagnose.look import look
 from framework.diagnose.pictures import Scale, are_images
 from framework.diagnose.properties import noise_level, properties
 from framework.diagnose.ridge import Ridge, one_hot, smoother
-from framework.diagnose.statistics import difference, proportion
+from framework.diagnose.statistics import (
+    Estimate,
+    difference,
+    proportion,
+)
 from framework.diagnose.subject import Subject
 
 # An image's split is told from its properties so often (deepchecks warns from .55 on);
@@ -91,27 +95,7 @@ def rule(measures: Measures) -> Finding | None:
             f"validation images differ from training images in {words}; "
             f"{loss.value:.1%} of accuracy is lost in between"
         ),
-        evidence=(
-            Evidence(
-                "area under the curve, training against validation images",
-                auc,
-                f"{_AUC} or more, p = {p:.2g} below {_LEVEL}",
-                f"cross-validated linear classifier on 12 properties, {_PERMUTATIONS} "
-                "permutations; as many of each class from either split",
-            ),
-            *(
-                Evidence(
-                    f"the same by {name} alone", area, f"{_ALONE} or more", "ranks"
-                )
-                for name, area in measures["shift/named"].items()
-            ),
-            Evidence(
-                f"accuracy on {where}",
-                loss,
-                f"for certain above {_LOSS}",
-                "Newcombe, 1998",
-            ),
-        ),
+        evidence=_evidence(measures, loss, where),
         remedy=Remedy(
             "train on images that vary as those of validation do: collect some, or "
             "augment by what differs",
@@ -119,6 +103,28 @@ def rule(measures: Measures) -> Finding | None:
         ),
         refute="a run with that augmentation that ends no higher",
         cost=loss,
+    )
+
+
+def _evidence(measures: Measures, loss: Estimate, where: str) -> tuple[Evidence, ...]:
+    return (
+        Evidence(
+            "area under the curve, training against validation images",
+            measures["shift/auc"],
+            f"{_AUC} or more, p = {measures['shift/p']:.2g} below {_LEVEL}",
+            f"cross-validated linear classifier on 12 properties, {_PERMUTATIONS} "
+            "permutations; as many of each class from either split",
+        ),
+        *(
+            Evidence(f"the same by {name} alone", area, f"{_ALONE} or more", "ranks")
+            for name, area in measures["shift/named"].items()
+        ),
+        Evidence(
+            f"accuracy on {where}",
+            loss,
+            f"for certain above {_LOSS}",
+            "Newcombe, 1998",
+        ),
     )
 
 
@@ -202,7 +208,7 @@ def _words(name: str, first: np.ndarray, second: np.ndarray) -> str:
     return f"{name} ({', '.join(parts)})" if parts else name
 
 
-def _probe_loss(subject: Subject):
+def _probe_loss(subject: Subject) -> Estimate:
     """Returns how much better a probe is on training images it did not see."""
     train, validation = (look(subject)[name] for name in ("train", "validation"))
     classes = int(max(train.labels.max(), validation.labels.max())) + 1

@@ -141,7 +141,7 @@ def test_an_experiment_decides(gain, status):
     )
     assert [each.threshold for each in finding.evidence] == [
         "5% or more, for certain above 2%",
-        "for certain above 10%",
+        "for certain above 15%",
         "shown only: hard images are flagged as well",
         "the interval above 0, and 3% or more",
     ]

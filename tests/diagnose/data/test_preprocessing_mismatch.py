@@ -1,5 +1,7 @@
 """Tests of framework/diagnose/data/preprocessing_mismatch.py."""
 
+import types
+
 import numpy as np
 import pytest
 
@@ -10,12 +12,19 @@ from framework.diagnose.data.preprocessing_mismatch import measure, rule
 from framework.diagnose.detector import Measures
 from framework.diagnose.statistics import Estimate, proportion
 
+_SEEN = types.SimpleNamespace(z=50.0)
+_KNOWN = {
+    "probe/train": _SEEN,
+    "probe/validation": _SEEN,
+    "split/unseen_classes": "",
+}
+
 
 @pytest.fixture(scope="module")
 def found(subject):
     def found(train, validation):
         made = subject(train, validation)
-        return rule(Measures(accuracy.measure(made) | measure(made)))
+        return rule(Measures(_KNOWN | accuracy.measure(made) | measure(made)))
 
     return found
 
@@ -78,6 +87,29 @@ def test_fires_on_class_numbers_in_another_order(found, scans):
     other = Split(scans.validation.images, order[scans.validation.labels])
     finding = found(scans.train, other)
     assert "their class numbers are mapped to others" in finding.message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"probe/train": types.SimpleNamespace(z=1.0)},
+        {"probe/validation": types.SimpleNamespace(z=1.0)},
+        {"split/unseen_classes": "9"},
+    ],
+)
+def test_no_mapping_mends_labels_that_do_not_fit_or_are_unseen(change):
+    made = Measures(
+        _KNOWN
+        | {
+            "mismatch/ratio": 1.0,
+            "mismatch/transform": "their class numbers are mapped to others",
+            "mismatch/gain": Estimate(0.3, 0.2, 0.4),
+            "clean/accuracy": proportion(900, 1000),
+            "validation/accuracy": proportion(100, 1000),
+        }
+    )
+    assert rule(made) is not None
+    assert rule(Measures(made | change)) is None
 
 
 def test_silent_on_what_is_well(found, scans, flowers):
