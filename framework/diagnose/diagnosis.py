@@ -17,6 +17,8 @@ from framework.diagnose.subject import Subject
 _ASKED = ("static", "at_chance", "improving")
 # Or of one that has ended before there was a curve.
 _FEW = 3
+# With labels that say nothing of the images, training has nothing to be blamed for.
+_VOID = ("illegal_labels", "shuffled_labels")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,7 +70,8 @@ def diagnose(
     curve = gate(subject.predictions, subject.num_classes, measures["clean/accuracy"])
     measures["gate"] = curve
     found += detect(data.DETECTORS, measures, repairs, progress)
-    if curve.verdict in _ASKED or curve.evaluations < _FEW:
+    void = any(each.cause in _VOID and each.status == "confirmed" for each in found)
+    if not void and (curve.verdict in _ASKED or curve.evaluations < _FEW):
         found += detect(ruler.UPDATES, measures, repairs, progress)
         found += detect(process.DETECTORS, measures, repairs, progress)
     return Diagnosis(curve, tuple(sorted(found, key=_weight)), measures)

@@ -174,7 +174,8 @@ class KerasProgram(Program):
         optimizer = self._model.optimizer
         if not isinstance(optimizer._learning_rate, keras.Variable):
             raise CannotChangeError("the learning rate follows a schedule")
-        with self.as_before():
+        # From the first step: a momentum would hide what the rate does.
+        with self._weights(fresh=True):
             optimizer.learning_rate.assign(optimizer.learning_rate * factor)
             before = _values(self._model.trainable_variables)
             count = optimizer.gradient_accumulation_steps or 1

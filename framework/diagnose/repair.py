@@ -51,6 +51,7 @@ class Repairs:
         self._change = Change()
         self._right = subject.right("validation")
         self._begin = float(np.mean(self._right))
+        self._clean = float(np.mean(subject.right("train")))
 
     @property
     def right(self) -> np.ndarray:
@@ -95,6 +96,13 @@ class Repairs:
         """Has all that follows be tried on top of a change, and compared with it."""
         self._change |= change
         self._right = self.rights(branch)
+        if change.train is None:
+            self._clean = float(np.mean(branch.clean == self.subject.train.labels))
+
+    @property
+    def gap(self) -> float:
+        """Accuracy on training images after the repairs so far, less validation's."""
+        return self._clean - float(np.mean(self._right))
 
     @property
     def _floor(self) -> float:

@@ -129,7 +129,7 @@ class Program(abc.ABC):
 
     @abc.abstractmethod
     def moved(self, split: Split, factor: float) -> float:
-        """Returns how far a step goes at another learning rate, as a Euclidean norm.
+        """Returns how far a first step goes at another rate, as a Euclidean norm.
 
         Args:
             split: The batch of that step.

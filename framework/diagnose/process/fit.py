@@ -198,6 +198,9 @@ def regularize(repairs: Repairs, measures: Measures) -> dict[str, Any]:
     fallen = measures["fit/fallen"]
     if is_gain(fallen):
         return {"overfitting/gain": fallen}
+    if repairs.gap <= _GAP:
+        # What has been mended so far has closed it.
+        return {}
     change = Change(dropout=0.5) if measures["fit/dropout"] else Change()
     if measures["fit/images"] and not measures["fit/augment"]:
         change |= Change(augment=AUGMENT)

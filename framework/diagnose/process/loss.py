@@ -24,6 +24,8 @@ _PENALTY = 3.0
 # Of twice the same batch, a mean is the same and a sum twice as large.
 _DOUBLE = 1.5
 _SAME = 1e-3
+# A softmax comes to 0 in float32 now and then, a ReLU in half of its outputs.
+_CUT = 0.1
 
 
 def measure(subject: Subject) -> dict[str, Any]:
@@ -36,6 +38,7 @@ def measure(subject: Subject) -> dict[str, Any]:
         "loss/constant": bool(said.shape[1] == 1 and np.ptp(said) < 1e-6),
         "loss/alone": float(np.abs(_alone(subject, split.images) - said[:4]).max()),
         "loss/classes": len(np.unique(labels)),
+        "loss/cut": float(np.mean(said == 0)) if said.min() == 0 else 0.0,
     }
     if said.shape[1] == 1 or labels.max() >= said.shape[1]:
         return found
@@ -82,6 +85,8 @@ def rule(measures: Measures) -> Finding | None:
         reasons.append(f"{units} outputs cannot tell {classes} classes apart")
     if measures["loss/constant"]:
         reasons.append("the only output is the same for all images: a softmax of one")
+    if measures["loss/cut"] > _CUT:
+        reasons.append(f"{measures['loss/cut']:.0%} of the outputs are cut off at 0")
     if measures["loss/alone"] > _SAME:
         reasons.append("what is said of an image depends on the others in its batch")
     reasons += _probed(measures) if "loss/equal" in measures else []

@@ -20,7 +20,7 @@ _HIGH, _LOW = -1.5, -3.3
 _OVERSHOOT = 0.5
 # What is learnt by heart needs no higher rate.
 _LEARNT = 0.95
-_FEW_STEPS, _SMALL_BATCH = 300, 8
+_FEW_STEPS, _SMALL_BATCH, _LARGE_SHARE, _LARGE_BATCH = 300, 8, 0.25, 512
 
 
 def measure(subject: Subject) -> dict[str, Any]:
@@ -109,7 +109,8 @@ def batch_size_too_large(measures: Measures) -> Finding | None:
     """Fires where a run has few steps for its batches are large."""
     settings, steps = measures["settings"], measures["rate/steps"]
     share = settings["batch_size"] / settings["train_images"]
-    if steps > _FEW_STEPS or share < 0.1 or measures["clean/accuracy"].low > _LEARNT:
+    large = share >= _LARGE_SHARE or settings["batch_size"] >= _LARGE_BATCH
+    if steps > _FEW_STEPS or not large or measures["clean/accuracy"].low > _LEARNT:
         return None
     return Finding(
         cause="batch_size_too_large",
@@ -122,7 +123,7 @@ def batch_size_too_large(measures: Measures) -> Finding | None:
             Evidence(
                 "steps of the whole run",
                 float(steps),
-                f"{_FEW_STEPS} or fewer, with a tenth of all images or more in a batch",
+                f"{_FEW_STEPS} or fewer, with a quarter of all images in a batch",
                 "our own choice",
             ),
         ),

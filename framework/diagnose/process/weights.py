@@ -21,9 +21,11 @@ _SPREAD_LOW, _SPREAD_HIGH = 0.2, 4.0
 _VANISHED, _SMALL = 1e-3, 1e-4
 # That of healthy nets at their first step is 0.1 to 10.
 _EXPLODED = 100.0
-# A unit is dead if it fires for fewer than 5 % of images (TheDeepChecker), and a layer
-# if half of its units are (SageMaker Debugger).
-_FIRES, _SHARE, _DEAD = 1e-5, 95, 0.5
+# A unit is dead if it fires for no image: those that fire for few are detectors of a
+# class. A layer is if half of its units are (SageMaker Debugger).
+_FIRES, _DEAD = 1e-5, 0.5
+# A net that has learnt all has units enough.
+_LEARNT = 0.95
 _SATURATING = ("sigmoid", "tanh", "softmax", "hard_sigmoid", "softsign")
 
 
@@ -69,7 +71,7 @@ def _dead(subject: Subject, images: np.ndarray, fresh: bool) -> float:
             # A filter fires for an image if it does anywhere in it.
             values = values.max(axis=tuple(range(1, values.ndim - 1)))
         if np.all(values <= 0) or "relu" in _kind(subject, name):
-            fires = np.percentile(values, _SHARE, axis=0) >= _FIRES
+            fires = values.max(axis=0) >= _FIRES
             found.append(float(1 - fires.mean()))
     return max(found)
 
@@ -205,7 +207,7 @@ def dead_from_the_start(measures: Measures) -> Finding | None:
 def dead_units(measures: Measures) -> Finding | None:
     """Fires where half of a layer's units never fire."""
     now, first = measures["weights/dead"], measures["weights/dead_at_first"]
-    if now <= _DEAD:
+    if now <= _DEAD or measures["clean/accuracy"].low > _LEARNT:
         return None
     when = "from the start" if first > _DEAD else "since training began"
     return Finding(
@@ -217,7 +219,7 @@ def dead_units(measures: Measures) -> Finding | None:
                 "dead units in the layer that has most",
                 now,
                 f"above {_DEAD}",
-                f"those that fire for fewer than {100 - _SHARE} % of {_IMAGES} images",
+                f"those that fire for none of {_IMAGES} training images",
             ),
             Evidence("the same before the first step", first, "", "the same images"),
         ),
