@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.zoo_cases import Case
-from framework.diagnose.statistics import Estimate, proportion
+from framework.statistics import Estimate, proportion
 
 
 @dataclasses.dataclass(frozen=True)

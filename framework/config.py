@@ -167,6 +167,12 @@ class Config:
     keep_best: int = _field(
         1, "How many of the best evaluations to keep the weights of.", numbers=False
     )
+    diagnose: bool = _field(
+        False,
+        "Say in the end why validation accuracy is static, if it is; the exit code is "
+        "3 where a cause is confirmed.",
+        numbers=False,
+    )
     fresh: bool = _field(
         False, "Move what is in --workdir aside, and start anew.", numbers=False
     )

@@ -27,7 +27,8 @@ def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoR
 
     The exit code is 0, 2 if what was asked for cannot be done, 1 if it failed, 75 if
     the same command goes on (a signal has stopped it, SIGTERM, SIGINT or SIGUSR1, or
-    another worker was lost), or 130 if a second Ctrl-C did not let it save.
+    another worker was lost), 130 if a second Ctrl-C did not let it save, or, with
+    --diagnose, 3 if a cause of a static validation accuracy is confirmed.
 
     Args:
         defaults: What the flags are where they are not given.
@@ -44,6 +45,7 @@ def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoR
     try:
         with stop.caught():
             run(config)
+        code = _diagnosed(config) if config.diagnose else 0
     except UsageError as problem:
         _leave(2, problem)
     except OSError as problem:
@@ -62,7 +64,15 @@ def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoR
     finally:
         # The state is saved: a signal that comes now must not change the exit code.
         stop.ignore()
-    sys.exit(0)
+    sys.exit(code)
+
+
+def _diagnosed(config: Config) -> int:
+    """Says why validation accuracy is static; returns the exit code."""
+    # Nothing else needs what this imports.
+    from framework.diagnose.record import conclude
+
+    return conclude(config.workdir)
 
 
 def _explained(problem: OSError, workdir: str) -> str:

@@ -25,6 +25,7 @@ from framework.parts import ModelFunction, Parts
 from framework.report import Reports, console
 from framework.report.console import Screen
 from framework.report.files import Files
+from framework.report.static import StaticNote
 from framework.report.tensorboard import TensorBoard
 from framework.report.timing import Timing
 from framework.workers import Workers, is_loss, told_if_lost
@@ -142,6 +143,7 @@ def _run(
     reports = [timing, lines]
     if workers.is_chief:
         reports += [Files(folder, timing), _board(config, made, folder, timing)]
+        reports.append(StaticNote(folder, lines.note))
     # From here on there is something to save before one stops.
     stop.wait(workers.agreed)
     try:

@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "data": LOWEST | {"command", "spec"},
     "models": LOWEST | {"spec", "random"},
     "augment": LOWEST | {"command", "spec", "random", "data", "report", "variables"},
-    "report": LOWEST | {"history", "metrics"},
+    "report": LOWEST | {"history", "metrics", "statistics"},
+    "statistics": LOWEST,
     "loop": LOWEST
     | {"augment", "data", "history", "metrics", "optimizers", "precision", "probes"}
     | {"random", "report", "schedules", "variables", "workers"},
@@ -49,8 +50,8 @@ MAY_IMPORT = {
     | {"report", "sharing", "workdir", "workers"},
     "diagnose": LOWEST
     | {"augment", "command", "config", "data", "history", "loop", "metrics", "models"}
-    | {"parts", "random", "run", "spec", "workdir"},
-    "main": LOWEST | {"config", "flags", "loop", "parts", "run"},
+    | {"parts", "random", "report", "run", "spec", "statistics", "workdir"},
+    "main": LOWEST | {"config", "diagnose", "flags", "loop", "parts", "run"},
     "__init__": {"lazy"},
 }
 

@@ -89,6 +89,7 @@ CHANGED = {
     "strategy": "mirrored",
     "cluster": "slurm",
     "service": "a:1,b:2",
+    "diagnose": True,
     "tpu": "local",
     "train_for": "2.5ep",
     "evaluate_every": "5%",

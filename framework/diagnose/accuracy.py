@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from framework.diagnose import outputs
-from framework.diagnose.statistics import difference, proportion
 from framework.diagnose.subject import Subject
+from framework.statistics import difference, proportion
 
 
 def measure(subject: Subject) -> dict[str, Any]:

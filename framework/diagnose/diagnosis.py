@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
-from framework.diagnose import accuracy, data, process, ruler
+from framework.diagnose import accuracy, data, matrix, process, ruler
 from framework.diagnose.detector import Measures, detect
 from framework.diagnose.finding import FORMAT, Finding
 from framework.diagnose.gate import Gate, gate
 from framework.diagnose.repair import Repairs
 from framework.diagnose.subject import Subject
+from framework.statistics import Estimate
 
 # Only of a curve that does not move does anybody ask why.
 _ASKED = ("static", "at_chance", "improving")
 # Or of one that has ended before there was a curve.
 _FEW = 3
+# What is measured of every subject.
+_SHOWN = ("clean", "dev", "validation", "training_mode", "gap", "matrix", "counted")
 # With labels that say nothing of the images, training has nothing to be blamed for.
 _VOID = ("illegal_labels", "shuffled_labels")
 
@@ -47,7 +52,18 @@ class Diagnosis:
             "verdict": self.gate.verdict,
             "gate": self.gate.as_json(),
             "findings": [each.as_json() for each in self.findings],
+            "reading": matrix.reading(self.measures),
+            "measurements": {
+                name: _json(value)
+                for name, value in self.measures.items()
+                if name.split("/")[0] in _SHOWN
+            },
         }
+
+    def __str__(self) -> str:
+        from framework.diagnose.page import page
+
+        return page(self)
 
 
 def diagnose(
@@ -62,8 +78,11 @@ def diagnose(
         budget: How much experiments may train, in units of the original training.
         progress: Told what is being done.
     """
+    # TensorFlow warns of functions traced anew, as those of each experiment are.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     progress("asking the model about all images")
     measures = Measures(accuracy.measure(subject))
+    measures |= matrix.measure(subject)
     measures["settings"] = dict(subject.settings)
     repairs = Repairs(subject, budget, progress)
     found = detect(ruler.DETECTORS, measures, repairs, progress)
@@ -75,6 +94,13 @@ def diagnose(
         found += detect(ruler.UPDATES, measures, repairs, progress)
         found += detect(process.DETECTORS, measures, repairs, progress)
     return Diagnosis(curve, tuple(sorted(found, key=_weight)), measures)
+
+
+def _json(value: Any) -> Any:
+    """Returns a JSON value of a measurement; None for what is no number."""
+    if isinstance(value, Estimate):
+        return {"value": value.value, "interval": [value.low, value.high]}
+    return value if math.isfinite(value) else None
 
 
 def _weight(finding: Finding) -> tuple[int, float]:

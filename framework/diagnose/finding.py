@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from framework.diagnose.statistics import Estimate
+from framework.statistics import Estimate
 
 FORMAT = 1
 CAUSES = (

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from framework.diagnose.statistics import (
+from framework.metrics import Predictions
+from framework.statistics import (
     Estimate,
     detectable,
     difference,
@@ -17,7 +18,6 @@ from framework.diagnose.statistics import (
     proportion,
     trend,
 )
-from framework.metrics import Predictions
 
 # Of all evaluations, the last share is looked at; but so many at least.
 _WINDOW_SHARE = 0.2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from framework.diagnose import matrix
 from framework.diagnose.diagnosis import Diagnosis
 from framework.diagnose.finding import Evidence, Finding
 
@@ -15,6 +16,7 @@ def page(diagnosis: Diagnosis) -> str:
     gate = diagnosis.gate
     parts = [f"verdict: {gate.verdict.replace('_', ' ')}: {gate.reason}"]
     confirmed = diagnosis.confirmed
+    parts.append(matrix.reading(diagnosis.measures))
     if not confirmed:
         parts.append("No cause is confirmed.")
     parts += [_finding(each) for each in diagnosis.findings]
@@ -28,7 +30,7 @@ def page(diagnosis: Diagnosis) -> str:
 
 def _finding(finding: Finding) -> str:
     cost = ""
-    if finding.cost is not None:
+    if finding.cost is not None and finding.status == "confirmed":
         cost = f", costs {100 * finding.cost.value:.1f} points of accuracy"
         cost += f" ({100 * finding.cost.low:.1f} to {100 * finding.cost.high:.1f})"
     lines = [f"{finding.cause} ({finding.status}{cost})"]

@@ -15,8 +15,8 @@ import numpy as np
 
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.finding import Evidence, Finding
-from framework.diagnose.statistics import Estimate, paired_difference
 from framework.diagnose.subject import Branch, Subject
+from framework.statistics import Estimate, paired_difference
 
 # The part of the original training that an attempt takes.
 SHARE = 1 / 3
@@ -76,8 +76,10 @@ class Repairs:
         Raises:
             CannotChangeError: The program has nothing to change so.
         """
-        self._progress(f"trying {name}")
         epochs = share * self._length
+        self._progress(
+            f"trying to mend {name}: {epochs:.3g} epochs of the {self._left:.3g} left"
+        )
         found = self.subject.program.experiment(
             name, self._change | change, epochs, fresh
         )

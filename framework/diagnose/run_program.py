@@ -159,9 +159,11 @@ class RunProgram(Program):
             labels = tf.constant(split.labels, tf.int32)
             loss = tf.reduce_mean(made.objective.losses(labels, said))
         found = tape.gradient(loss, [weight.value for weight in weights])
+        # Keras numbers layers on in a process: names are those of the run's own model.
+        names = [weight.path for weight in self.model.trainable_variables]
         return {
-            weight.path: None if gradient is None else np.asarray(gradient)
-            for weight, gradient in zip(weights, found, strict=True)
+            name: None if gradient is None else np.asarray(gradient)
+            for name, gradient in zip(names, found, strict=True)
         }
 
     def applied(self, split):
@@ -177,12 +179,17 @@ class RunProgram(Program):
         made = self._parts(fresh)
         with layers.watched(made.state.model) as seen:
             made.state.model(made.objective.normalize(images), training=False)
-        return seen
+        theirs, own = map(surgery.leaves, (made.state.model, self.model))
+        names = {a.name: b.name for a, b in zip(theirs, own, strict=True)}
+        return {names[name]: values for name, values in seen.items()}
 
     def weights(self, fresh):
         """See base class."""
-        variables = self._parts(fresh).state.model.weights
-        return {weight.path: weight.numpy() for weight in variables}
+        names = [weight.path for weight in self.model.weights]
+        weights = self._parts(fresh).state.model.weights
+        return {
+            name: weight.numpy() for name, weight in zip(names, weights, strict=True)
+        }
 
     def experiment(self, name, change, epochs, fresh):
         """See base class."""

@@ -129,6 +129,10 @@ class Console(Report):
             self._print(f"{total:.1f} s: {share:.0%} training, {rest}")
         self._print(f"results in {workdir}; curves: tensorboard --logdir {workdir}")
 
+    def note(self, line: str) -> None:
+        """Says something that is not of every evaluation."""
+        self._print(line)
+
     def _rate(self) -> str:
         return f"{self._timing.images_per_second:,.0f} images/s"
 

@@ -13,8 +13,8 @@ from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.repair import FLOOR, Repairs, is_gain
-from framework.diagnose.statistics import Estimate
 from framework.diagnose.subject import Subject
+from framework.statistics import Estimate
 
 _EVENNESS = 0.5
 _RATIO = 10.0

@@ -16,8 +16,8 @@ from framework.diagnose.look import look
 from framework.diagnose.pictures import Features
 from framework.diagnose.repair import FLOOR, Repairs, is_gain
 from framework.diagnose.ridge import Ridge, one_hot
-from framework.diagnose.statistics import Estimate, paired_difference, proportion
 from framework.diagnose.subject import Subject
+from framework.statistics import Estimate, paired_difference, proportion
 
 # Networks shrug off less than a twentieth (Rolnick et al., 2017).
 _SHARE, _CERTAIN = 0.05, 0.02

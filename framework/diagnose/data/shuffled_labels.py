@@ -10,8 +10,8 @@ from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.look import chosen, look
 from framework.diagnose.probe import Probe, Signal
-from framework.diagnose.statistics import difference
 from framework.diagnose.subject import Subject
+from framework.statistics import difference
 
 # Of the better of two probes. Permuted labels of digits, clothes and flowers gave 3.1
 # at most in 80 trials; true labels 19 at least, of 1,000 images.

@@ -9,8 +9,8 @@ import numpy as np
 from framework.diagnose import labels
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
-from framework.diagnose.statistics import Estimate, proportion
 from framework.diagnose.subject import Subject
+from framework.statistics import Estimate, proportion
 
 # The usual threshold of a class in no more than name: a hundredth of what validation
 # would lead one to expect.

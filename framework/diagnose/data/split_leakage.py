@@ -10,8 +10,8 @@ from framework.diagnose.copies import likeness
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.look import chosen
-from framework.diagnose.statistics import Estimate, difference, proportion
 from framework.diagnose.subject import Subject
+from framework.statistics import Estimate, difference, proportion
 
 # Saved anew as JPEG, or moved by a pixel, images keep a correlation of .954 to 1. But
 # so alike are also strangers among digits of 8x8 pixels; hence no less than of all but

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
-from framework.diagnose.statistics import detectable
+from framework.statistics import detectable
 
 # An improvement of ten points is what nobody would want to overlook.
 _COARSE = 0.10

@@ -11,8 +11,8 @@ from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.repair import Repairs, is_gain
-from framework.diagnose.statistics import difference, paired_difference
 from framework.diagnose.subject import Subject
+from framework.statistics import difference, paired_difference
 
 # Networks that learn all training images by heart can still be right on 95 % of others
 # (Zhang et al., 2017): smaller gaps say nothing.

@@ -15,7 +15,7 @@ from framework.diagnose.subject import Subject
 _STEPS = 12
 # log10 of the length of a step, as a part of the weights' norm. Healthy runs have -2 to
 # -3 (Karpathy's recipe), TheDeepChecker asks for -4 to -1.
-_HIGH, _LOW = -1.5, -3.3
+_HIGH, _USUAL, _LOW = -1.5, -2.3, -3.3
 # Cockpit's alpha above 0 in most steps (Schneider et al., 2021).
 _OVERSHOOT = 0.5
 # What is learnt by heart needs no higher rate.
@@ -71,10 +71,14 @@ def learning_rate_too_high(measures: Measures) -> Finding | None:
             ),
         ),
         remedy=Remedy(
-            "divide the learning rate by ten, or let a schedule lower it",
-            ("--schedule=plateau(factor=.1, patience=5)",),
+            f"multiply the learning rate by {_part(measures):g}, or let a schedule lower "
+            f"it",
+            (
+                f"--learning_rate={_rate(measures) * _part(measures):.3g}",
+                "--schedule=plateau(factor=.1, patience=5)",
+            ),
         ),
-        refute="training with a tenth of the rate, and reaching no more",
+        refute="training with that rate, and reaching no more",
     )
 
 
@@ -100,8 +104,11 @@ def learning_rate_too_low(measures: Measures) -> Finding | None:
                 "healthy runs have -2 to -3",
             ),
         ),
-        remedy=Remedy("multiply the learning rate by ten"),
-        refute="training with ten times the rate, and reaching no more",
+        remedy=Remedy(
+            f"multiply the learning rate by {_factor(measures):g}",
+            (f"--learning_rate={_rate(measures) * _factor(measures):.3g}",),
+        ),
+        refute="training with that rate, and reaching no more",
     )
 
 
@@ -156,14 +163,26 @@ def batch_size_too_small(measures: Measures) -> Finding | None:
 
 def lower(measures: Measures) -> Change:
     """Returns a change to a tenth of the rate; a hundredth of one that diverges."""
+    return Change(learning_rate=_part(measures))
+
+
+def _part(measures: Measures) -> float:
     far = max(measures["rate/first"], measures["rate/next"]) > 0.0
-    return Change(learning_rate=0.01 if far else 0.1)
+    return 0.01 if far else 0.1
 
 
 def raise_(measures: Measures) -> Change:
     """Returns a change to a rate that moves weights as far as is usual."""
-    missing = -2.3 - measures["rate/next"]
-    return Change(learning_rate=10.0 ** max(1, min(round(missing), 4)))
+    return Change(learning_rate=_factor(measures))
+
+
+def _factor(measures: Measures) -> float:
+    missing = _USUAL - measures["rate/next"]
+    return 10.0 ** max(1, min(round(missing), 4))
+
+
+def _rate(measures: Measures) -> float:
+    return float(measures["settings"]["learning_rate"])
 
 
 def smaller_batch(measures: Measures) -> Change:

@@ -16,7 +16,7 @@ from framework.diagnose.subject import Subject
 _IMAGES = 512
 _BATCH = 128
 # Kernels are drawn with a spread of sqrt(1 / fan-in) to sqrt(2 / fan-in).
-_SPREAD_LOW, _SPREAD_HIGH = 0.2, 4.0
+_SPREAD_LOW, _SPREAD_HIGH = 0.1, 4.0
 # AUTOTRAINER's (Zhang et al., ICSE 2021), and the smallness it asks for as well.
 _VANISHED, _SMALL = 1e-3, 1e-4
 # That of healthy nets at their first step is 0.1 to 10.

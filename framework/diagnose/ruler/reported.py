@@ -9,8 +9,8 @@ import numpy as np
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.repair import is_gain
-from framework.diagnose.statistics import paired_difference
 from framework.diagnose.subject import Subject
+from framework.statistics import paired_difference
 
 # A reported loss may contain what is not of the examples; but no more than this.
 _LOSS_TOLERANCE = 0.05

@@ -11,7 +11,7 @@ from framework.data.fashion_mnist import fashion_mnist
 from framework.diagnose.data.label_noise import confirm, measure, rule
 from framework.diagnose.detector import Measures
 from framework.diagnose.repair import Repairs
-from framework.diagnose.statistics import Estimate, proportion
+from framework.statistics import Estimate, proportion
 
 _KNOWN = {"labels/illegal": False, "probe/train": types.SimpleNamespace(z=50.0)}
 

@@ -8,7 +8,7 @@ from framework.data.drawn import drawn_flowers
 from framework.data.fashion_mnist import fashion_mnist
 from framework.diagnose.data.split_leakage import measure, rule
 from framework.diagnose.detector import Measures
-from framework.diagnose.statistics import proportion
+from framework.statistics import proportion
 
 
 @pytest.fixture

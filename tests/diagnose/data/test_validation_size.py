@@ -4,7 +4,7 @@ import pytest
 
 from framework.diagnose.data.validation_size import rule
 from framework.diagnose.detector import Measures
-from framework.diagnose.statistics import proportion
+from framework.statistics import proportion
 
 
 def measured(count, total):

@@ -1,9 +1,9 @@
-"""Tests of framework/diagnose/statistics.py."""
+"""Tests of framework/statistics.py."""
 
 import numpy as np
 import pytest
 
-from framework.diagnose.statistics import (
+from framework.statistics import (
     Estimate,
     detectable,
     difference,
