@@ -118,15 +118,19 @@ def read_back(config, path):
 
 def config_of_one_call(config):
     """Returns a config with what a flagfile leaves out as `read_back` has it."""
-    return dataclasses.replace(config, fresh=True, allow_config_change=True)
+    return dataclasses.replace(
+        config, fresh=True, allow_config_change=True, diagnose=True
+    )
 
 
 def test_a_flagfile_gives_every_field_back(tmp_path):
     config = Config(**{field.name: changed(field) for field in FIELDS})
     path = tmp_path / "flags.txt"
     path.write_text(flags.flagfile(config))
-    # These two are of one call: another one must not move the run aside.
-    lasting = dataclasses.replace(config, fresh=False, allow_config_change=False)
+    # These are of one call: another one must not move the run aside.
+    lasting = dataclasses.replace(
+        config, fresh=False, allow_config_change=False, diagnose=False
+    )
     assert parsed(f"--flagfile={path}") == lasting
     # Also where the defaults are others, as in another experiment.
     assert read_back(Config(), path) == config_of_one_call(Config())

@@ -26,7 +26,7 @@ _LEAST_STEPS, _FREE_STEPS = 300, 1_500
 # move accuracy by a point or so.
 FLOOR = 0.03
 # Nor is one that is small beside what others have brought.
-_PART = 0.15
+_PART = 0.25
 
 
 class Repairs:
@@ -100,6 +100,11 @@ class Repairs:
         self._right = self.rights(branch)
         if change.train is None:
             self._clean = float(np.mean(branch.clean == self.subject.train.labels))
+
+    @property
+    def has_mended(self) -> bool:
+        """Whether an attempt has been accepted."""
+        return bool(self._change.differences())
 
     @property
     def gap(self) -> float:

@@ -56,6 +56,10 @@ def changed(model: keras.Model, change: Change) -> Iterator[keras.Model]:
     try:
         if change.width != 1.0:
             model = wider(model, change.width)
+        if change.augment == "":
+            for layer in randomizing(model):
+                before.append((layer, "call", layer.call))
+                vars(layer)["call"] = _unchanged
         if change.dropout is not None:
             _set_all(model, "rate", change.dropout, put)
         if change.norm_momentum:
@@ -74,7 +78,10 @@ def changed(model: keras.Model, change: Change) -> Iterator[keras.Model]:
         yield model
     finally:
         for owner, name, value in reversed(before):
-            setattr(owner, name, value)
+            if name == "call":
+                vars(owner).pop(name)
+            else:
+                setattr(owner, name, value)
 
 
 def batch_norms(model: keras.Model) -> list[keras.layers.Layer]:
@@ -111,6 +118,19 @@ def batches(images: np.ndarray) -> list[np.ndarray]:
     size = max(min(_NORM_BATCH, len(images) // _NORM_BATCHES), 2)
     found = [images[start : start + size] for start in range(0, len(images), size)]
     return [batch for batch in found if len(batch) == size][:_NORM_BATCHES]
+
+
+def randomizing(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the layers that change images at random while training."""
+    return [
+        layer
+        for layer in leaves(model)
+        if type(layer).__name__.startswith(("Random", "Gaussian"))
+    ]
+
+
+def _unchanged(inputs: Any, *_: Any, **__: Any) -> Any:
+    return inputs
 
 
 def initialize(model: keras.Model, seed: int = 0) -> None:

@@ -13,12 +13,8 @@ from framework.diagnose.look import look
 from framework.diagnose.pictures import Scale, are_images
 from framework.diagnose.properties import noise_level, properties
 from framework.diagnose.ridge import Ridge, one_hot, smoother
-from framework.diagnose.statistics import (
-    Estimate,
-    difference,
-    proportion,
-)
 from framework.diagnose.subject import Subject
+from framework.statistics import Estimate, difference, proportion
 
 # An image's split is told from its properties so often (deepchecks warns from .55 on);
 # splits of digits, clothes and flowers gave .50 to .58.

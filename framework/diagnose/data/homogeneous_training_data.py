@@ -12,8 +12,8 @@ from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.look import Sample, chosen, look
 from framework.diagnose.pictures import are_images
-from framework.diagnose.statistics import proportion
 from framework.diagnose.subject import Subject
+from framework.statistics import proportion
 
 # By chance it would be a twentieth that lies further than all but a twentieth.
 _UNCOVERED, _QUANTILE = 0.15, 0.95

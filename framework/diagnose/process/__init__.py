@@ -8,11 +8,12 @@ from framework.diagnose.process import fit, length, loss, rate, weights
 # What comes first can explain what comes later, but not the other way round.
 DETECTORS: tuple[Detector, ...] = (
     Detector(fit.train_eval_mismatch, fit.measure),
+    Detector(fit.never_in_training_mode, change=fit.by_plain_steps),
     Detector(loss.rule, loss.measure, loss.change),
     Detector(weights.bad_initialization, weights.measure, weights.redraw),
+    Detector(weights.exploding_gradients, change=weights.clip),
     Detector(weights.dead_from_the_start, change=weights.leak),
     Detector(weights.vanishing_gradients, change=weights.rectify),
-    Detector(weights.exploding_gradients, change=weights.clip),
     Detector(fit.over_regularized, rate.measure, fit.free),
     Detector(rate.batch_size_too_large, change=rate.smaller_batch),
     Detector(rate.batch_size_too_small, change=rate.larger_batch),
@@ -21,5 +22,5 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(rate.learning_rate_too_low, change=rate.raise_),
     Detector(length.stopped_too_early, confirm=length.go_on),
     Detector(fit.overfitting, confirm=fit.regularize),
-    Detector(fit.insufficient_capacity, change=fit.widen),
+    Detector(fit.insufficient_capacity, confirm=fit.widen),
 )

@@ -44,9 +44,10 @@ def measure(subject: Subject) -> dict[str, Any]:
         "fit/train": float(subject.rows[-1].get("train/accuracy", np.nan)),
         "fit/train_loss": float(subject.rows[-1].get("train/loss", np.nan)),
         "fit/fallen": paired_difference(_right(best), _right(last)),
-        "fit/augment": subject.settings.get("augment", ""),
+        "fit/augment": subject.settings.get("augment", "") or _random(model),
         "fit/images": subject.train.images.ndim == 4,
         "modes/drop": _drop(subject),
+        "modes/still": _still(subject),
     }
     try:
         again = subject.program.ask_reestimated(
@@ -59,8 +60,24 @@ def measure(subject: Subject) -> dict[str, Any]:
     return found
 
 
+def _random(model: Any) -> str:
+    """Returns which layers change images at random."""
+    return ", ".join(type(layer).__name__ for layer in surgery.randomizing(model))
+
+
 def _right(predictions) -> np.ndarray:
     return predictions.predicted == predictions.labels
+
+
+def _still(subject: Subject) -> list[str]:
+    """Returns moving statistics that are what they were before the first step."""
+    first, now = (subject.program.weights(fresh) for fresh in (True, False))
+    return [
+        name
+        for name, value in now.items()
+        if name.endswith(("moving_mean", "moving_variance"))
+        and np.array_equal(value, first[name])
+    ]
 
 
 def _drop(subject: Subject):
@@ -105,6 +122,37 @@ def train_eval_mismatch(measures: Measures) -> Finding | None:
     )
 
 
+def never_in_training_mode(measures: Measures) -> Finding | None:
+    """Fires where batch norm's statistics have never been updated."""
+    still = measures["modes/still"]
+    if not still:
+        return None
+    return Finding(
+        cause="train_eval_mismatch",
+        status="suspected",
+        message=(
+            f"training has left {len(still)} moving statistics of batch norm as they "
+            f"were before the first step: steps call the model in evaluation mode"
+        ),
+        evidence=(
+            Evidence(
+                "moving statistics that have never changed",
+                float(len(still)),
+                "above 0",
+                "compared with those before the first step",
+            ),
+        ),
+        remedy=Remedy("call the model with training=True in the step"),
+        refute="training in training mode, and reaching no more",
+    )
+
+
+def by_plain_steps(measures: Measures) -> Change:
+    """Returns a change to Keras's own step, which trains in training mode."""
+    del measures
+    return Change(plain_step=True)
+
+
 def over_regularized(measures: Measures) -> Finding | None:
     """Fires where training images are not learnt, and something keeps them from it."""
     clean = measures["clean/accuracy"]
@@ -120,7 +168,8 @@ def over_regularized(measures: Measures) -> Finding | None:
     if decay * measures["settings"]["learning_rate"] * measures["rate/steps"] > 3:
         reasons.append(f"weight decay of {decay:g}")
     behind = clean.value - measures["fit/train"]
-    if measures["fit/augment"] and behind > _GAP:
+    stuck = clean.value < measures["clean/majority"] + _GAP
+    if measures["fit/augment"] and (behind > _GAP or stuck):
         reasons.append(f"augmentation {measures['fit/augment']}")
     if not reasons:
         return None
@@ -224,9 +273,13 @@ def insufficient_capacity(measures: Measures) -> Finding | None:
     clean = measures["clean/accuracy"]
     if clean.low > _LEARNT or measures["gap/clean_validation"].value > _GAP:
         return None
+    gain = measures.get("capacity/gain")
+    status = "suspected"
+    if gain is not None:
+        status = "confirmed" if is_gain(gain) else "falsified"
     return Finding(
         cause="insufficient_capacity",
-        status="suspected",
+        status=status,
         message=(
             f"{clean.value:.1%} of the training images are learnt, by "
             f"{measures['fit/parameters']:,} weights whose narrowest hidden layer has "
@@ -243,6 +296,7 @@ def insufficient_capacity(measures: Measures) -> Finding | None:
         ),
         remedy=Remedy("use more filters and units, or more layers"),
         refute="training four times the units, and reaching no more",
+        cost=gain,
     )
 
 
@@ -252,6 +306,16 @@ def free(measures: Measures) -> Change:
     return Change(dropout=0.0, weight_decay=0.0, augment=augment)
 
 
-def widen(measures: Measures) -> Change:
-    """Returns a change to more units."""
-    return Change(width=4.0 if measures["fit/narrowest"] >= 4 else 16.0)
+def widen(repairs: Repairs, measures: Measures) -> dict[str, Any]:
+    """Tries more units, if nothing else was found: wide nets learn faster anyway."""
+    if repairs.has_mended or not repairs.can_afford():
+        return {}
+    change = Change(width=4.0 if measures["fit/narrowest"] >= 4 else 16.0)
+    try:
+        branch = repairs.attempt("insufficient_capacity", change)
+    except CannotChangeError:
+        return {}
+    gain = repairs.gain(branch)
+    if is_gain(gain):
+        repairs.accept(branch, change)
+    return {"capacity/gain": gain}

@@ -71,8 +71,7 @@ def learning_rate_too_high(measures: Measures) -> Finding | None:
             ),
         ),
         remedy=Remedy(
-            f"multiply the learning rate by {_part(measures):g}, or let a schedule lower "
-            f"it",
+            f"multiply the learning rate by {_part(measures):g}, or have it fall",
             (
                 f"--learning_rate={_rate(measures) * _part(measures):.3g}",
                 "--schedule=plateau(factor=.1, patience=5)",

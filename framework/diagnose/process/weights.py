@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,8 @@ def measure(subject: Subject) -> dict[str, Any]:
         "weights/gradients": norms,
         "weights/dead_at_first": _dead(subject, images, fresh=True),
         "weights/dead": _dead(subject, images, fresh=False),
-        "weights/saturating": _saturating(subject.program.model),
+        "weights/saturating": _hidden(subject.program.model, _SATURATING),
+        "weights/softmax": _hidden(subject.program.model, ("softmax",)),
         "weights/finite": _all_finite(subject),
     }
 
@@ -86,12 +88,12 @@ def _kind(subject: Subject, name: str) -> str:
     return ""
 
 
-def _saturating(model: Any) -> int:
-    """Returns how many hidden layers have an activation that saturates."""
+def _hidden(model: Any, names: Sequence[str]) -> int:
+    """Returns how many hidden layers have one of some activations."""
     layers = surgery.leaves(model)
     last = [*surgery.with_weights(model)[-1:], *layers[-1:]]
     return sum(
-        getattr(getattr(layer, "activation", None), "__name__", "") in _SATURATING
+        getattr(getattr(layer, "activation", None), "__name__", "") in names
         for layer in layers
         if layer not in last
     )
@@ -148,7 +150,8 @@ def vanishing_gradients(measures: Measures) -> Finding | None:
     ratio = norms[0] / max(norms[-1], 1e-30)
     deep = measures["weights/saturating"] >= 3
     vanished = ratio < _VANISHED or norms[0] < _SMALL
-    if not (vanished or (deep and ratio < 0.1)):
+    competes = measures["weights/softmax"] > 0
+    if not (vanished or competes or (deep and ratio < 0.1)):
         return None
     return Finding(
         cause="vanishing_gradients",
@@ -156,13 +159,13 @@ def vanishing_gradients(measures: Measures) -> Finding | None:
         message=(
             f"at the first step the first layer has a gradient of {norms[0]:.2g}, "
             f"{ratio:.2g} times that of the last; {measures['weights/saturating']} "
-            f"hidden layers saturate"
+            f"hidden layers saturate, {measures['weights/softmax']} of them a softmax"
         ),
         evidence=(
             Evidence(
                 "gradient of the first layer, in that of the last",
                 ratio,
-                f"below {_VANISHED}, or 0.1 where three layers or more saturate",
+                f"below {_VANISHED}, or 0.1 where three layers saturate, or a softmax",
                 "AUTOTRAINER, ICSE 2021; before the first step",
             ),
         ),
