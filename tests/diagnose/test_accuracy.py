@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from framework.diagnose.accuracy import measure
-from framework.diagnose.statistics import difference, proportion
+from framework.statistics import difference, proportion
 
 
 def says(made, outputs):

@@ -7,8 +7,8 @@ from framework.diagnose import data, process, ruler
 from framework.diagnose.detector import Detector
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.finding import Finding, Remedy
-from framework.diagnose.statistics import Estimate
 from framework.metrics import Predictions
+from framework.statistics import Estimate
 
 
 def looks(cause, status="confirmed", cost=None):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from framework.diagnose.finding import CAUSES, STATUSES, Evidence, Finding, Remedy
-from framework.diagnose.statistics import Estimate
+from framework.statistics import Estimate
 
 
 def finding(**changes):

@@ -10,8 +10,8 @@ from framework.diagnose.diagnosis import Diagnosis
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.gate import gate
 from framework.diagnose.page import page
-from framework.diagnose.statistics import Estimate
 from framework.metrics import Predictions
+from framework.statistics import Estimate
 
 _FINDING = Finding(
     cause="label_noise",

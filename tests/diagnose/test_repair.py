@@ -9,8 +9,8 @@ from framework.diagnose import repair
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.finding import Finding, Remedy
 from framework.diagnose.repair import FLOOR, SHARE, Repairs, is_gain
-from framework.diagnose.statistics import Estimate
 from framework.diagnose.subject import Branch
+from framework.statistics import Estimate
 
 _N = 1000
 

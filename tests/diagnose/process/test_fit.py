@@ -15,8 +15,8 @@ from framework.diagnose.process.fit import (
     overfitting,
     train_eval_mismatch,
 )
-from framework.diagnose.statistics import Estimate, difference, proportion
 from framework.metrics import Predictions
+from framework.statistics import Estimate, difference, proportion
 
 _NO_GAIN = Estimate(0.0, -0.02, 0.02)
 _GAIN = Estimate(0.2, 0.1, 0.3)

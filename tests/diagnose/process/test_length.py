@@ -8,7 +8,7 @@ import pytest
 from framework.diagnose.change import CannotChangeError
 from framework.diagnose.detector import Measures
 from framework.diagnose.process.length import go_on, stopped_too_early
-from framework.diagnose.statistics import Estimate, paired_difference
+from framework.statistics import Estimate, paired_difference
 
 _GAIN = Estimate(0.1, 0.05, 0.15)
 

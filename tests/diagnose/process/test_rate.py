@@ -17,8 +17,8 @@ from framework.diagnose.process.rate import (
     raise_,
     smaller_batch,
 )
-from framework.diagnose.statistics import proportion
 from framework.diagnose.subject import Step
+from framework.statistics import proportion
 
 _USUAL = {
     "rate/first": -2.3,
