@@ -85,7 +85,7 @@ def _jobs() -> list:
                 found.append(Job("diagnosed", case.name, seed))
                 continue
             found.append(Job("broken", case.name, seed))
-            if _ADMIT.value and not case.healthy:
+            if _ADMIT.value:
                 found.append(Job("mended", case.name, seed))
     return found
 
@@ -199,8 +199,7 @@ def _print_admission(lines: Iterable[dict]) -> None:
             case, trained[case.name, "broken"], trained[case.name, "mended"]
         )
         for case in CASES.values()
-        if trained[case.name, "broken"]
-        and (case.healthy or trained[case.name, "mended"])
+        if trained[case.name, "broken"] and trained[case.name, "mended"]
     ]
     print(zoo_admission.page(admissions))
     _write({each.case: each.as_json() for each in admissions})

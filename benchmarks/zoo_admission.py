@@ -28,18 +28,18 @@ class Admission:
         case: Its name.
         seeds: How many.
         broken: Mean accuracy; or mean error of the reported number, if that is wrong.
-        mended: The same of its fixed twin; None of a healthy case.
-        effect: Cohen's d; None of a healthy case.
-        low: Where the 95 % interval of the difference begins; None of a healthy case.
+        mended: The same of its fixed twin; of a healthy case, of twice the training.
+        effect: Cohen's d of the difference.
+        low: Where the 95 % interval of the difference begins.
         admitted: Whether it belongs into the zoo.
     """
 
     case: str
     seeds: int
     broken: float
-    mended: float | None
-    effect: float | None
-    low: float | None
+    mended: float
+    effect: float
+    low: float
     admitted: bool
 
     def as_json(self) -> dict[str, Any]:
@@ -58,13 +58,10 @@ def admission(
     Args:
         case: What it is of.
         broken: Its trainings.
-        mended: Those of its fixed twin; none if it is healthy.
+        mended: Those of its fixed twin; of a healthy one, those of twice the length.
     """
     values = [_measured(case, each) for each in broken]
     mean = statistics.fmean(values)
-    if case.healthy:
-        admitted = mean >= case.floor
-        return Admission(case.name, len(values), mean, None, None, None, admitted)
     others = [_measured(case, each) for each in mended]
     good = statistics.fmean(others)
     difference = mean - good if case.ruler else good - mean
@@ -76,7 +73,12 @@ def admission(
     )
     freedom = max(min(len(values), len(others)) - 1, 1)
     low = difference - _T[min(freedom, len(_T)) - 1] * error
-    admitted = effect >= LEAST_EFFECT and low > 0 and difference >= LEAST_DIFFERENCE
+    if case.healthy:
+        # One that has much further to go is not finished, which is a fault.
+        admitted = mean >= case.floor and difference < LEAST_DIFFERENCE
+    else:
+        admitted = min(effect - LEAST_EFFECT, difference - LEAST_DIFFERENCE) >= 0
+        admitted = admitted and low > 0
     return Admission(case.name, len(values), mean, good, effect, low, admitted)
 
 
@@ -96,15 +98,9 @@ def page(admissions: Sequence[Admission]) -> str:
         f"{'case':36}{'seeds':>6}{'broken':>8}{'mended':>8}{'d':>7}{'low':>8}",
     ]
     for each in sorted(admissions, key=lambda found: not found.admitted):
-        shown = [
-            f"{'-':>8}" if value is None else f"{value:8.3f}"
-            for value in (each.broken, each.mended)
-        ]
-        effect = "-" if each.effect is None else f"{each.effect:.1f}"
-        low = "-" if each.low is None else f"{each.low:.3f}"
-        verdict = "" if each.admitted else "  refused"
         lines.append(
-            f"{each.case:36}{each.seeds:6}{''.join(shown)}{effect:>7}{low:>8}{verdict}"
+            f"{each.case:36}{each.seeds:6}{each.broken:8.3f}{each.mended:8.3f}"
+            f"{each.effect:7.1f}{each.low:8.3f}{'' if each.admitted else '  refused'}"
         )
     admitted = sum(each.admitted for each in admissions)
     lines.append(f"{admitted} of {len(admissions)} admitted")

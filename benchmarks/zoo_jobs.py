@@ -61,9 +61,12 @@ def broken(case: Case, seed: int) -> Line:
 
 
 def mended(case: Case, seed: int) -> Line:
-    """Trains the fixed twin of a case."""
+    """Trains the fixed twin of a case; of a healthy one, itself for twice as long."""
     with zoo_train.alone(seed):
-        return dataclasses.asdict(zoo_train.train(case.make(seed, False)))
+        program = case.make(seed, False)
+        if case.healthy:
+            program = zoo_train.longer(program)
+        return dataclasses.asdict(zoo_train.train(program))
 
 
 def diagnosed(case: Case, seed: int) -> Line:

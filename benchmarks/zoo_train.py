@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import zoo_fit
-from benchmarks.zoo_cases import Case, Program, Run
+from benchmarks.zoo_cases import Program, Run
 from framework import data as data_lib
 from framework.diagnose import outputs
 from framework.run import run as run_config
@@ -52,11 +52,6 @@ def alone(seed: int) -> Iterator[None]:
     yield
 
 
-def make(case: Case, seed: int, broken: bool = True) -> Program | Run:
-    """Returns the program of a case."""
-    return case.make(seed, broken)
-
-
 def train(
     program: Program | Run,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -82,6 +77,15 @@ def _fit(program: Program, callbacks: Sequence[keras.callbacks.Callback]) -> Tra
     name = next(each for each in logs[0] if each.startswith("val_acc"))
     curve = tuple(round(each[name], 4) for each in logs)
     return Trained(tested(program), curve[-1], curve)
+
+
+def longer(program: Program | Run) -> Program | Run:
+    """Returns a program that trains for twice as long."""
+    if isinstance(program, Program):
+        return dataclasses.replace(program, epochs=2 * program.epochs)
+    length = f"{2 * int(program.config.train_for.removesuffix('ep'))}ep"
+    config = dataclasses.replace(program.config, train_for=length)
+    return dataclasses.replace(program, config=config)
 
 
 def tested(program: Program) -> float:

@@ -152,8 +152,8 @@ def sigmoids_with_cross_entropy(seed: int, broken: bool) -> Program:
             layers.Dense(3, activation="sigmoid"),
         ]
     )
-    compiled(model, optimizers.SGD(0.05))
-    return program(model, data, 40)
+    compiled(model, optimizers.SGD(0.2))
+    return program(model, data, 120)
 
 
 def program(model: keras.Model, data: Data, epochs: int, batch: int = 32) -> Program:
