@@ -140,9 +140,8 @@ def augmented_validation(seed: int, broken: bool) -> Program:
 
     def change(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image = tf.image.random_flip_left_right(image)
-        image = tf.image.random_crop(image, (10, 10, 3))
-        image = tf.image.resize(image, (24, 24))
-        return tf.image.random_brightness(image, 0.4), label
+        image = tf.image.resize(tf.image.random_crop(image, (14, 14, 3)), (24, 24))
+        return image + tf.random.normal((24, 24, 3), stddev=0.3), label
 
     train = source((data.x, data.y)).shuffle(len(data.y)).map(change).batch(32)
     validation = source((data.vx, data.vy))

@@ -91,10 +91,11 @@ def backbone_frozen(seed: int, broken: bool) -> Program:
     backbone = keras.Sequential(
         [
             keras.Input((24, 24, 3)),
-            layers.Conv2D(8, 3, activation="relu"),
+            layers.Conv2D(16, 3, activation="relu"),
             layers.MaxPooling2D(),
-            layers.Conv2D(8, 3, activation="relu"),
-            layers.GlobalAveragePooling2D(),
+            layers.Conv2D(24, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.GlobalMaxPooling2D(),
         ],
         name="backbone",
     )
