@@ -29,7 +29,7 @@ _TINY = "cnn(filters=(16,), dense=32)"
 AXES: dict[str, tuple[tuple, dict]] = {
     "batch_size": ((1, 4, 16, 64, 256), {}),
     "size": ((8, 16, 32, 64, 128), {}),
-    "train": ((256, 1024, 4096, 16384), {}),
+    "train": ((256, 1024, 4096, 16384), {"size": 32}),
     "steps_per_call": ((1, 4, 16, 64), {"size": 8, "model": _TINY, "train": 4096}),
     "devices": ((1, 2, 4), {}),
     "train_for": (("1ep", "10ep", "1000ep"), {}),
@@ -135,7 +135,7 @@ def measured(point: dict) -> dict:
 
 def _spans(loop: object, per_epoch: int, most: int) -> list[tuple[float, float]]:
     """Returns the seconds of epochs: of the clock, and of the processor."""
-    spans, epochs = [], 4
+    spans, epochs = [], 3
     for epoch in range(1, 1 + epochs):
         start = time.perf_counter(), time.process_time()
         for index in range(0, per_epoch, most or per_epoch):

@@ -21,21 +21,27 @@ def main() -> None:
     meter = meter_lib.Meter(arguments.started)
 
     from framework import run
+
+    given = dataset(workload)
+    with tempfile.TemporaryDirectory() as folder:
+        changes = dict(text.split("=", 1) for text in arguments.set)
+        made = config(workload, arguments.epochs, arguments.precision, folder, changes)
+        _time(meter)
+        result = run.run(made, dataset=given)
+        meter.write(result.history["validation/accuracy"][-1])
+
+
+def dataset(workload: Workload) -> object:
+    """Returns the workload's images as a data set of the framework."""
     from framework.data.dataset import Dataset, Split
 
     data = images(workload)
-    dataset = Dataset(
+    return Dataset(
         "benchmark",
         Split(data["x_train"], data["y_train"]),
         Split(data["x_validation"], data["y_validation"]),
         tuple(f"class {index}" for index in range(workload.classes)),
     )
-    with tempfile.TemporaryDirectory() as folder:
-        changes = dict(text.split("=", 1) for text in arguments.set)
-        made = config(workload, arguments.epochs, arguments.precision, folder, changes)
-        _time(meter)
-        result = run.run(made, dataset=dataset)
-        meter.write(result.history["validation/accuracy"][-1])
 
 
 def config(
