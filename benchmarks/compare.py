@@ -97,19 +97,21 @@ def main() -> None:
     workload = WORKLOADS[options.workload]
     peaks = _peaks(interpreters)
     lines: dict[str, list[dict]] = {name: [] for name in chosen}
+    print(
+        f"{options.workload}: {workload.about}; {workload.train:,} images, "
+        f"{workload.batch_size} a step, {options.epochs} epochs, "
+        f"{len(os.sched_getaffinity(0))} core(s); products: "
+        + ", ".join(f"{name} {speed:,.0f} GFLOP/s" for name, speed in peaks.items())
+    )
     for number in range(options.rounds):
         for name, peer in chosen.items():
             found = _run(peer, interpreters[peer.needs], options)
             if found:
                 lines[name].append(found)
-            print(f"round {number + 1}: {name}", file=sys.stderr, flush=True)
-    print(
-        f"{options.workload}: {workload.about}; {workload.train:,} images, "
-        f"{workload.batch_size} a step, {options.epochs} epochs, "
-        f"{options.rounds} rounds, {len(os.sched_getaffinity(0))} core(s); products: "
-        + ", ".join(f"{name} {speed:,.0f} GFLOP/s" for name, speed in peaks.items())
-    )
-    print(table(lines, workload, peaks))
+        # After each, so that a run that is broken off leaves what it has.
+        print(
+            f"after {number + 1} round(s):\n{table(lines, workload, peaks)}", flush=True
+        )
 
 
 def _chosen(
