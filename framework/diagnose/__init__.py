@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
+
+# What takes TensorFlow is loaded once it is asked for.
+_FROM = {
+    "explain": "framework.diagnose.of_keras",
+    "Watch": "framework.diagnose.watch",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # What takes TensorFlow is loaded once it is asked for.
-    if name == "explain":
-        from framework.diagnose.of_keras import explain
-
-        return explain
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _FROM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_FROM[name]), name)

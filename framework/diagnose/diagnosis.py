@@ -20,6 +20,7 @@ from framework.statistics import Estimate
 _ASKED = ("static", "at_chance", "improving")
 # Or of one that has ended before there was a curve.
 _FEW = 3
+_LEARNT = 0.9
 # What is measured of every subject.
 _SHOWN = ("clean", "dev", "validation", "training_mode", "gap", "matrix", "counted")
 # With labels that say nothing of the images, training has nothing to be blamed for.
@@ -90,7 +91,10 @@ def diagnose(
     measures["gate"] = curve
     found += detect(data.DETECTORS, measures, repairs, progress)
     void = any(each.cause in _VOID and each.status == "confirmed" for each in found)
-    if not void and (curve.verdict in _ASKED or curve.evaluations < _FEW):
+    asked = curve.verdict in _ASKED or curve.evaluations < _FEW
+    # A set too small to show small changes can still show large ones.
+    asked |= measures["clean/accuracy"].value < _LEARNT
+    if asked and not void and curve.verdict != "ceiling":
         found += detect(ruler.UPDATES, measures, repairs, progress)
         found += detect(process.DETECTORS, measures, repairs, progress)
     return Diagnosis(curve, tuple(sorted(found, key=_weight)), measures)

@@ -23,8 +23,8 @@ from framework.statistics import (
 _WINDOW_SHARE = 0.2
 _WINDOW = 5
 _LEVEL = 0.05
-# An improvement of ten points is what nobody would want to overlook.
-_COARSE = 0.10
+# An improvement of fifteen points is what nobody would want to overlook.
+_COARSE = 0.15
 # As good as on the training images, for all practical purposes.
 _NO_GAP = 0.03
 _GAP = 0.10

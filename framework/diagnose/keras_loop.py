@@ -27,7 +27,7 @@ class KerasLoop:
         self.model = model
         self._train = tf.function(self._train_steps, autograph=False)
         self._test = tf.function(self._test_steps, autograph=False)
-        self._outputs = tf.function(self._call, autograph=False, reduce_retracing=True)
+        self._outputs = tf.function(self._call, autograph=False)
 
     def train(
         self,
@@ -61,8 +61,11 @@ class KerasLoop:
         """Returns what the model says: float32 [N, U]; nothing in it changes."""
         variables = self.model.non_trainable_variables
         before = [variable.numpy() for variable in variables] if training else []
+        # Traced once, however many images there are in the last batch.
+        spec = tf.TensorSpec([None, *x.shape[1:]], _tensor(x[:1]).dtype)
+        outputs_of = self._outputs.get_concrete_function(spec, training)
         found = [
-            self._outputs(tf.constant(x[start : start + _BATCH]), training).numpy()
+            outputs_of(_tensor(x[start : start + _BATCH])).numpy()
             for start in range(0, len(x), _BATCH)
         ]
         for variable, value in zip(variables if training else [], before, strict=True):

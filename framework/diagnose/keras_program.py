@@ -15,6 +15,7 @@ from framework.diagnose.change import CannotChangeError
 from framework.diagnose.keras_loop import KerasLoop
 from framework.diagnose.source import Source, like
 from framework.diagnose.subject import Program, Step, ratio
+from framework.errors import UsageError
 
 
 class KerasProgram(Program):
@@ -84,6 +85,26 @@ class KerasProgram(Program):
 
     # The weights after the last step, where others have taken their place.
     live: list[np.ndarray] | None = None
+
+    def begin_with(self, weights: list[np.ndarray]) -> None:
+        """Has experiments begin with other weights than those it was made with.
+
+        Args:
+            weights: Those before the first step, in the model's order.
+
+        Raises:
+            UsageError: They are of another model.
+        """
+        shapes = [tuple(weight.shape) for weight in self._model.weights]
+        if shapes != [value.shape for value in weights]:
+            raise UsageError("what was watched is not the training of this model")
+        optimizer = self._model.optimizer
+        with self.as_before():
+            _assign(self._model.weights, weights)
+            for variable in optimizer.variables:
+                if variable is not getattr(optimizer, "_learning_rate", None):
+                    variable.assign(np.zeros_like(np.asarray(variable.value)))
+            self.initial = _values(self._state())
 
     def finish(self) -> None:
         """Does what `fit` does after the last step: an average takes its place."""

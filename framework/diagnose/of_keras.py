@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
 from framework.data.dataset import Split
+from framework.diagnose import watch
 from framework.diagnose.diagnosis import Diagnosis, diagnose
 from framework.diagnose.keras_program import KerasProgram
 from framework.diagnose.source import Source, labels_of
@@ -31,12 +32,14 @@ def explain(
     batch_size: int = 32,
     shuffle: bool = True,
     steps_per_epoch: int = 0,
+    watched: str = "",
     budget: float = 1.0,
     progress: Callable[[str], None] = lambda name: None,
 ) -> Diagnosis:
     """Trains a model as `fit` would, and returns what is wrong with it, if anything is.
 
-    The model is given back as it was. One that has been trained already is trained on.
+    The model is given back as it was. One that has been trained already is trained on,
+    unless its training was watched.
 
     Args:
         model: Compiled; whatever `train_step` or loss of its own it has is used.
@@ -47,6 +50,8 @@ def explain(
         batch_size: Of arrays.
         shuffle: Of arrays, anew in each epoch.
         steps_per_epoch: Of what has no end by itself.
+        watched: The folder of a `Watch` that has recorded how this model was trained:
+            then it is not trained anew.
         budget: How much experiments may train, in units of this training.
         progress: Told what is being done.
 
@@ -60,7 +65,10 @@ def explain(
     num_classes = _num_classes(model, source, held_out)
     program = KerasProgram(model, source)
     with program.as_before():
-        rows, predictions = _train(program, source, held_out, epochs, progress)
+        if watched:
+            rows, predictions = _watched(program, held_out, watched)
+        else:
+            rows, predictions = _train(program, source, held_out, epochs, progress)
         subject = _subject(program, source, held_out, rows, predictions, num_classes)
         return diagnose(subject, budget, progress)
 
@@ -88,8 +96,8 @@ def _train(
                 "step": (epoch + 1) * per_epoch,
                 "epoch": epoch + 1.0,
                 "learning_rate": float(rate),
-                **_named("train", trained),
-                **_named("validation", tested),
+                **named("train", trained),
+                **named("validation", tested),
             }
         )
         predictions.append(program.loop.predictions(x, labels_of(y)))
@@ -97,7 +105,19 @@ def _train(
     return rows, predictions
 
 
-def _named(split: str, reported: dict[str, float]) -> dict[str, float]:
+def _watched(
+    program: KerasProgram, held_out: Source, folder: str
+) -> tuple[list[Row], list[Predictions]]:
+    """Returns the same of a training that was recorded."""
+    rows, predictions, first = watch.recorded(folder)
+    program.begin_with(first)
+    if not predictions:
+        x, y = held_out.arrays
+        predictions = [program.loop.predictions(x, labels_of(y))]
+    return rows, predictions
+
+
+def named(split: str, reported: Mapping[str, float]) -> dict[str, float]:
     """Returns metrics by the names that they have everywhere here."""
     found = {f"{split}/{name}": value for name, value in reported.items()}
     accuracies = [name for name in reported if _ACCURACY.fullmatch(name)]

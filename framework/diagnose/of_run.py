@@ -11,12 +11,12 @@ import numpy as np
 from framework import parts, spec, workdir
 from framework.config import Config
 from framework.data.dataset import Dataset, Progress
+from framework.diagnose.recorded import read
 from framework.diagnose.run_program import RunProgram
 from framework.diagnose.subject import Subject, sample
 from framework.errors import UsageError
 from framework.history import History
 from framework.loop.checkpoint import Checkpoints
-from framework.metrics import Predictions
 from framework.parts import ModelFunction, Parts
 
 
@@ -62,9 +62,7 @@ def _of_parts(
     config: Config, made: Parts, folder: Path, model: ModelFunction | None
 ) -> Subject:
     rows = History(folder / "metrics.jsonl").rows
-    found = [
-        _read(path) for path in sorted((folder / "predictions").glob("step-*.npz"))
-    ]
+    found = [read(path) for path in sorted((folder / "predictions").glob("step-*.npz"))]
     if not rows or not found:
         raise UsageError(f"the run in {folder} has no evaluation to look at yet")
     examples, dataset = made.examples, made.examples.dataset
@@ -87,18 +85,6 @@ def _of_parts(
         predictions=found,
         settings=_settings(config, made, rows[-1]["epoch"]),
     )
-
-
-def _read(path: Path) -> Predictions:
-    with np.load(path, allow_pickle=False) as values:
-        wrong = (values["predicted"] != values["labels"]).astype(np.int32)
-        return Predictions(
-            values["labels"],
-            values["predicted"],
-            wrong,
-            values["confidence"],
-            values["losses"],
-        )
 
 
 def _settings(config: Config, made: Parts, epochs: float) -> dict[str, Any]:

@@ -6,15 +6,17 @@ from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.statistics import detectable
 
-# An improvement of ten points is what nobody would want to overlook.
-_COARSE = 0.10
+# An improvement of fifteen points is what nobody would want to overlook.
+_COARSE = 0.15
+# With fewer, one image alone is more than two points.
+_FEW = 40
 
 
 def rule(measures: Measures) -> Finding | None:
-    """Fires where even a change of ten points would not be seen."""
+    """Fires where even a change of fifteen points would not be seen."""
     total, accuracy = measures["validation/images"], measures["validation/accuracy"]
     least = detectable(accuracy.value, total)
-    if least <= _COARSE:
+    if least <= _COARSE and total >= _FEW:
         return None
     return Finding(
         cause="validation_too_small",
@@ -29,8 +31,8 @@ def rule(measures: Measures) -> Finding | None:
             Evidence(
                 "least difference seen",
                 least,
-                f"above {_COARSE}",
-                "two shares at 80 % power; ten points is our own choice",
+                f"above {_COARSE}, or fewer than {_FEW} images",
+                "two shares at 80 % power; fifteen points is our own choice",
             ),
         ),
         remedy=Remedy(
