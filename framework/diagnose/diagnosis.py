@@ -23,6 +23,12 @@ _FEW = 3
 _LEARNT = 0.9
 # What is measured of every subject.
 _SHOWN = ("clean", "dev", "validation", "training_mode", "gap", "matrix", "counted")
+# With these accuracy is not what it is taken for, whatever else there is.
+_FIRST = (
+    *("illegal_labels", "shuffled_labels", "split_artifact", "split_leakage"),
+    *("preprocessing_mismatch", "metric_bug", "random_validation"),
+    *("stale_evaluation_weights", "learning_rate_frozen"),
+)
 # With labels that say nothing of the images, training has nothing to be blamed for.
 _VOID = ("illegal_labels", "shuffled_labels")
 
@@ -107,10 +113,9 @@ def _json(value: Any) -> Any:
     return value if math.isfinite(value) else None
 
 
-def _weight(finding: Finding) -> tuple[int, float]:
+def _weight(finding: Finding) -> tuple[int, bool, float]:
     order = ("confirmed", "suspected", "unresolvable", "falsified")
-    # What was found by measurement alone makes what was found by training doubtful.
     cost = finding.cost.value if finding.cost else 1.0
     if finding.cause == "validation_too_small":
         cost = 0.0
-    return order.index(finding.status), -cost
+    return order.index(finding.status), finding.cause not in _FIRST, -cost
