@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from framework.diagnose.change import Change
@@ -17,7 +17,15 @@ class NotMeasuredError(KeyError):
 
 
 class Measures(dict[str, Any]):
-    """What was measured, by name: "family/name"."""
+    """What was measured, by name: "family/name".
+
+    Attributes:
+        confirmed: The causes that are certain by now.
+    """
+
+    def __init__(self, values: Mapping[str, Any] | None = None):
+        super().__init__(values or {})
+        self.confirmed: set[str] = set()
 
     def __missing__(self, name: str) -> Any:
         raise NotMeasuredError(name)
@@ -72,6 +80,8 @@ def detect(
                 found = _judged(detector, measures)
         if found is not None:
             findings.append(found)
+            if found.status == "confirmed":
+                measures.confirmed.add(found.cause)
     return findings
 
 

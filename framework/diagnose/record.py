@@ -64,6 +64,6 @@ def record(diagnosis: Diagnosis, workdir: Path, step: int) -> None:
         # An earlier diagnosis of the same run.
         path.unlink()
     events = Events(folder)
-    events.add(step, text_pb("diagnosis", f"```\n{text}```"))
-    events.image(step, "diagnosis", png)
+    events.add(step, text_pb("diagnosis/text", f"```\n{text}```"))
+    events.image(step, "diagnosis/figure", png)
     events.close()

@@ -112,14 +112,14 @@ class Repairs:
         return self._clean - float(np.mean(self._right))
 
     @property
-    def _floor(self) -> float:
+    def floor(self) -> float:
         """The least gain that counts: also a part of what has been gained already."""
         return max(FLOOR, _PART * float(np.mean(self._right) - self._begin))
 
     @property
     def is_done(self) -> bool:
         """Whether nothing is left that another cause could explain."""
-        return 1.0 - float(np.mean(self._right)) < self._floor
+        return 1.0 - float(np.mean(self._right)) < self.floor
 
     def tried(self, finding: Finding, change: Change) -> Finding:
         """Returns a suspicion as confirmed or falsified by an attempt to mend it."""
@@ -130,7 +130,7 @@ class Repairs:
         except CannotChangeError:
             return finding
         gain = self.gain(branch)
-        floor = self._floor
+        floor = self.floor
         status = "confirmed" if is_gain(gain, floor) else "falsified"
         if status == "confirmed":
             self.accept(branch, change)

@@ -10,7 +10,7 @@ from framework.diagnose import outputs, surgery
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
-from framework.diagnose.repair import Repairs, is_gain
+from framework.diagnose.repair import FLOOR, Repairs, is_gain
 from framework.diagnose.subject import Subject
 from framework.statistics import difference, paired_difference
 
@@ -20,6 +20,11 @@ _GAP = 0.10
 _LEARNT = 0.95
 _DROPOUT = 0.55
 _MODES = 0.10
+# Where one of these is the case, validation is behind for that reason.
+_OTHER_GAPS = {
+    *("preprocessing_mismatch", "split_artifact", "distribution_shift"),
+    *("random_validation", "stale_evaluation_weights", "homogeneous_training_data"),
+}
 # What most images stay the same under; a mirrored digit is none.
 AUGMENT = "rotate(10) + shift(.1) + zoom(.1)"
 
@@ -202,6 +207,8 @@ def over_regularized(measures: Measures) -> Finding | None:
 
 def overfitting(measures: Measures) -> Finding | None:
     """Fires where training images are learnt by heart, and others are not."""
+    if _OTHER_GAPS & measures.confirmed:
+        return None
     dev = measures.get("dev/accuracy", measures["validation/accuracy"])
     gap = difference(measures["clean/accuracy"], dev)
     if (gap.value <= _GAP or gap.low <= 0) and not is_gain(measures["fit/fallen"]):
@@ -209,7 +216,8 @@ def overfitting(measures: Measures) -> Finding | None:
     gain = measures.get("overfitting/gain")
     status = "suspected"
     if gain is not None:
-        status = "confirmed" if is_gain(gain) else "falsified"
+        enough = is_gain(gain, measures["overfitting/floor"])
+        status = "confirmed" if enough else "falsified"
     fallen = measures["fit/fallen"]
     return Finding(
         cause="overfitting",
@@ -246,7 +254,7 @@ def regularize(repairs: Repairs, measures: Measures) -> dict[str, Any]:
     """Tries what is not in place yet against overfitting."""
     fallen = measures["fit/fallen"]
     if is_gain(fallen):
-        return {"overfitting/gain": fallen}
+        return {"overfitting/gain": fallen, "overfitting/floor": FLOOR}
     if repairs.gap <= _GAP:
         # What has been mended so far has closed it.
         return {}
@@ -263,9 +271,10 @@ def regularize(repairs: Repairs, measures: Measures) -> dict[str, Any]:
     except CannotChangeError:
         return {}
     gain = repairs.gain(branch)
-    if is_gain(gain):
+    floor = repairs.floor
+    if is_gain(gain, floor):
         repairs.accept(branch, change)
-    return {"overfitting/gain": gain}
+    return {"overfitting/gain": gain, "overfitting/floor": floor}
 
 
 def insufficient_capacity(measures: Measures) -> Finding | None:

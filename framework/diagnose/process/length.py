@@ -18,7 +18,8 @@ def stopped_too_early(measures: Measures) -> Finding | None:
     gain = measures.get("length/gain")
     status = "suspected"
     if gain is not None:
-        status = "confirmed" if is_gain(gain) else "falsified"
+        enough = is_gain(gain, measures["length/floor"])
+        status = "confirmed" if enough else "falsified"
     return Finding(
         cause="stopped_too_early",
         status=status,
@@ -52,6 +53,7 @@ def go_on(repairs: Repairs, measures: Measures) -> dict[str, Any]:
     except CannotChangeError:
         return {}
     gain = repairs.gain(branch)
-    if is_gain(gain):
+    floor = repairs.floor
+    if is_gain(gain, floor):
         repairs.accept(branch, Change())
-    return {"length/gain": gain}
+    return {"length/gain": gain, "length/floor": floor}
