@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -63,9 +64,11 @@ class KerasLoop:
         before = [variable.numpy() for variable in variables] if training else []
         # Traced once, however many images there are in the last batch.
         spec = tf.TensorSpec([None, *x.shape[1:]], _tensor(x[:1]).dtype)
-        outputs_of = self._outputs.get_concrete_function(spec, training)
+        call = functools.partial(self._call, training=training)
+        if not self.model.run_eagerly:
+            call = self._outputs.get_concrete_function(spec, training)
         found = [
-            outputs_of(_tensor(x[start : start + _BATCH])).numpy()
+            call(_tensor(x[start : start + _BATCH])).numpy()
             for start in range(0, len(x), _BATCH)
         ]
         for variable, value in zip(variables if training else [], before, strict=True):
@@ -119,12 +122,12 @@ class KerasLoop:
         return _scalars(found)
 
     def _train_steps(self, x, y, order, size):
-        step, plain = self.model.train_step, keras.Model.train_step
-        return self._steps(step, x, y, order, size, step.__func__ is plain)
+        plain = _is(self.model.train_step, keras.Model.train_step)
+        return self._steps(self.model.train_step, x, y, order, size, plain)
 
     def _test_steps(self, x, y, order, size):
-        step, plain = self.model.test_step, keras.Model.test_step
-        return self._steps(step, x, y, order, size, step.__func__ is plain)
+        plain = _is(self.model.test_step, keras.Model.test_step)
+        return self._steps(self.model.test_step, x, y, order, size, plain)
 
     def _steps(self, step, x, y, order, size, plain):
         def one(start):
@@ -147,6 +150,11 @@ class KerasLoop:
 
     def _call(self, x, training):
         return tf.cast(self.model(x, training=training), tf.float32)
+
+
+def _is(step: Callable[..., Any], method: Callable[..., Any]) -> bool:
+    """Returns whether a model's step is this method; it may be any function as well."""
+    return getattr(step, "__func__", None) is method
 
 
 def _tensor(values: np.ndarray) -> tf.Tensor:

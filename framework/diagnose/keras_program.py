@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -250,31 +252,42 @@ class KerasProgram(Program):
         x, y = self._source.arrays
         batch = x[: self._source.batch_size], y[: self._source.batch_size]
         self._model(_as_fed(batch[0][:2]))
-        before = _values(self._model.variables)
         with contextlib.suppress(ValueError):
             self._model.optimizer.build(self._model.trainable_variables)
-        rates = _values(self._model.optimizer.variables)
+        before = [(each, np.array(each.numpy())) for each in self._state()]
+        unbuilt = [each for each in self._optimizers() if not each.built]
         KerasLoop(self._model).train(
             *batch, np.arange(len(batch[0])), len(batch[0]), True
         )
-        _assign(self._model.variables, before)
-        variables = self._model.optimizer.variables
-        if len(rates) == len(variables):
-            _assign(variables, rates)
+        for variable, value in before:
+            variable.assign(value)
+        for optimizer in unbuilt:
+            # What it has made within the step begins anew.
+            anew = type(optimizer).from_config(optimizer.get_config())
+            anew.build(optimizer._trainable_variables)
+            _assign(optimizer.variables, _values(anew.variables))
         self._model.reset_metrics()
 
-    def _state(self) -> list[keras.Variable]:
+    def _owned(self, kind: type) -> list[Any]:
+        """Returns what of a kind the model has as attributes, or in lists."""
+        values = [
+            each if isinstance(each, (list, tuple)) else [each]
+            for each in (self._model.optimizer, *vars(self._model).values())
+        ]
+        flat = itertools.chain.from_iterable(values)
+        return list(
+            {id(each): each for each in flat if isinstance(each, kind)}.values()
+        )
+
+    def _optimizers(self) -> list[keras.optimizers.Optimizer]:
+        return self._owned(keras.optimizers.Optimizer)
+
+    def _state(self) -> list[keras.Variable | tf.Variable]:
         """Returns whatever a step can change."""
-        owners = [self._model.optimizer, *vars(self._model).values()]
-        optimizers = {
-            id(each): each
-            for each in owners
-            if isinstance(each, keras.optimizers.Optimizer)
-        }
-        found = {id(each): each for each in self._model.variables}
-        for optimizer in optimizers.values():
-            found |= {id(each): each for each in optimizer.variables}
-        return list(found.values())
+        found = [*self._model.variables, *self._owned(tf.Variable)]
+        for optimizer in self._optimizers():
+            found += optimizer.variables
+        return list({id(each): each for each in found}.values())
 
     @contextlib.contextmanager
     def _weights(self, fresh: bool) -> Iterator[None]:
@@ -299,7 +312,7 @@ def _as_fed(values: np.ndarray) -> tf.Tensor:
 
 
 def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
-    return [np.array(variable.value) for variable in variables]
+    return [np.array(variable.numpy()) for variable in variables]
 
 
 def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:

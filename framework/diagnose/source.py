@@ -13,8 +13,8 @@ import tensorflow as tf
 from framework.errors import UsageError
 
 Arrays = tuple[np.ndarray, np.ndarray]
-# No epoch is longer that ends by itself.
-_MOST_BATCHES = 1_000_000
+# No epoch of a generator is longer that ends by itself and fits into memory.
+_MOST_BATCHES = 100_000
 # Of the orders of arrays.
 _SEED = 0
 
@@ -49,7 +49,7 @@ class Source:
             return
         self.shuffle = False
         self._passes = _passes(data, steps)
-        self.arrays, self.batch_size = next(self._passes)
+        self.arrays, self.batch_size = next(self._passes, None) or _gathered(())
         again, _ = next(self._passes, (None, 0))
         if again is None or _same(self.arrays, again):
             self._passes = None
@@ -109,6 +109,11 @@ def _passes(data: Any, steps: int) -> Iterator[tuple[Arrays, int]]:
     elif isinstance(data, Iterator):
         while True:
             some = list(itertools.islice(data, steps or _MOST_BATCHES))
+            if not steps and len(some) == _MOST_BATCHES:
+                raise UsageError(
+                    f"a generator that does not end after {_MOST_BATCHES:,} batches "
+                    f"needs steps_per_epoch"
+                )
             if not some:
                 return
             yield _gathered(some)

@@ -16,13 +16,14 @@ from framework.diagnose.change import CannotChangeError, Change
 _NORM_BATCHES, _NORM_BATCH, _SHORT_MEMORY = 20, 128, 0.7
 
 
-def leaves(model: keras.Model) -> list[keras.layers.Layer]:
+def leaves(model: keras.layers.Layer) -> list[keras.layers.Layer]:
     """Returns the layers of a model that are made of no others, in order."""
-    return [
-        layer
-        for layer in model._flatten_layers(include_self=False, recursive=True)
-        if not list(layer._layers) and not isinstance(layer, keras.layers.InputLayer)
-    ]
+    found: dict[int, keras.layers.Layer] = {}
+    for layer in model._layers:
+        inner = leaves(layer) if list(layer._layers) else [layer]
+        found |= {id(each): each for each in inner}
+    kinds = keras.layers.InputLayer
+    return [layer for layer in found.values() if not isinstance(layer, kinds)]
 
 
 def with_weights(model: keras.Model) -> list[keras.layers.Layer]:
@@ -69,7 +70,8 @@ def changed(model: keras.Model, change: Change) -> Iterator[keras.Model]:
         if change.weight_decay is not None:
             _set_penalties(model, change.weight_decay, put)
         if change.trainable:
-            for layer in [*model._flatten_layers()]:
+            # Whoever sets a model's sets that of its layers: those come first.
+            for layer in reversed([*model._flatten_layers()]):
                 put(layer, "trainable", True)
         if change.initialize:
             initialize(model)
@@ -176,7 +178,8 @@ def _set_all(
     model: keras.Model, name: str, value: float, put: Callable[..., None]
 ) -> None:
     kinds = {
-        "rate": lambda layer: "ropout" in type(layer).__name__,
+        # Keras gives a dropout of 0 nothing to draw from: it is none.
+        "rate": lambda layer: "ropout" in type(layer).__name__ and layer.rate,
         "momentum": lambda layer: "Norm" in type(layer).__name__,
     }
     found = [
@@ -223,10 +226,10 @@ def _to_logits(model: keras.Model, put: Callable[..., None]) -> keras.Model:
     """Takes away what squashes the outputs, if that can be seen."""
     last = leaves(model)[-1]
     squashes = getattr(last, "activation", None)
-    if isinstance(last, (keras.layers.Softmax, keras.layers.Activation)):
+    if isinstance(last, keras.layers.Softmax):
         try:
-            return keras.Model(model.inputs, last.input)
-        except (AttributeError, ValueError) as problem:
+            return keras.Model(model.inputs[0], last.input)
+        except (AttributeError, TypeError, ValueError) as problem:
             raise CannotChangeError(f"its last layer is hidden: {problem}") from None
     if squashes is not None and squashes is not keras.activations.linear:
         put(last, "activation", keras.activations.linear)

@@ -1,0 +1,306 @@
+"""Tests of framework/diagnose/surgery.py."""
+
+import keras
+import numpy as np
+import pytest
+
+from framework.diagnose import surgery
+from framework.diagnose.change import CannotChangeError, Change
+
+L = keras.layers
+
+
+def network(head="softmax"):
+    """Returns a network that has something of all that can be changed."""
+    layers = [
+        keras.Input((8, 8, 1)),
+        L.Conv2D(4, 3, activation="relu", kernel_regularizer="l2", name="conv"),
+        L.BatchNormalization(name="norm"),
+        L.Activation("tanh", name="tanh"),
+        L.Flatten(),
+        L.Dense(6, activity_regularizer="l2", name="dense"),
+        L.ReLU(name="relu"),
+        L.Dropout(0.5, name="dropout"),
+        L.Dense(10, head, name="head"),
+    ]
+    return keras.Sequential(layers)
+
+
+@pytest.fixture
+def model():
+    return network()
+
+
+IMAGES = np.random.default_rng(0).random((4, 8, 8, 1), np.float32)
+
+
+def settings(model):
+    """Returns all that a change may set, by layer."""
+    names = ("rate", "momentum", "activation", "negative_slope", "trainable")
+    found = {}
+    for layer in surgery.leaves(model):
+        found |= {
+            (layer.name, name): getattr(layer, name)
+            for name in (*names, "activity_regularizer")
+            if hasattr(layer, name)
+        }
+        found |= {
+            (layer.name, weight.name): weight.regularizer for weight in layer.weights
+        }
+    return found
+
+
+def set_by(model, change):
+    """Returns what a change sets, once it is clear that it is undone."""
+    before = settings(model)
+    with surgery.changed(model, change) as other:
+        assert other is model
+        during = settings(model)
+    assert settings(model) == before
+    return {name: during[name] for name in before if during[name] != before[name]}
+
+
+def test_no_change_changes_nothing(model):
+    assert set_by(model, Change()) == {}
+    # These are of the training, not of the layers.
+    assert set_by(model, Change(learning_rate=0.1, clip_norm=1.0, shuffle=True)) == {}
+
+
+def test_dropout(model):
+    assert set_by(model, Change(dropout=0.1)) == {("dropout", "rate"): 0.1}
+    assert set_by(model, Change(dropout=0.0)) == {("dropout", "rate"): 0.0}
+
+
+def test_norm_momentum(model):
+    found = set_by(model, Change(norm_momentum=0.9))
+    assert found == {("norm", "momentum"): 0.9}
+
+
+def test_activation_of_hidden_layers(model):
+    leaky = keras.activations.leaky_relu
+    assert set_by(model, Change(activation="leaky_relu")) == {
+        ("conv", "activation"): leaky,
+        ("tanh", "activation"): leaky,
+        ("relu", "negative_slope"): 0.1,
+    }
+    found = set_by(model, Change(activation="relu"))
+    # What is linear before a ReLU stays so, and the head stays what it is.
+    assert found == {("tanh", "activation"): keras.activations.relu}
+
+
+def test_weight_decay_of_layers(model):
+    found = set_by(model, Change(weight_decay=0.0))
+    assert found == {
+        ("conv", "kernel"): None,
+        ("dense", "activity_regularizer"): None,
+    }
+    found = set_by(model, Change(weight_decay=0.01))
+    assert found.pop(("dense", "activity_regularizer")) is None
+    assert set(found) == {("conv", "kernel"), ("dense", "kernel"), ("head", "kernel")}
+    assert [float(each.l2) for each in found.values()] == pytest.approx([0.01] * 3)
+
+
+def test_penalties_are_gone_while_it_is_changed(model):
+    model(IMAGES)
+    before = sum(map(float, model.losses))
+    with surgery.changed(model, Change(weight_decay=0.0)):
+        model(IMAGES)
+        assert sum(map(float, model.losses)) == 0
+    model(IMAGES)
+    assert sum(map(float, model.losses)) == pytest.approx(before) != 0
+
+
+def test_trainable(model):
+    model.get_layer("conv").trainable = False
+    model.get_layer("dense").trainable = False
+    frozen = len(model.trainable_variables)
+    found = set_by(model, Change(trainable=True))
+    assert found == {("conv", "trainable"): True, ("dense", "trainable"): True}
+    assert len(model.trainable_variables) == frozen
+    with surgery.changed(model, Change(trainable=True)):
+        assert len(model.trainable_variables) == frozen + 4
+
+
+def test_what_is_frozen_within_others_is_frozen_again():
+    inner = keras.Sequential([keras.Input((4,)), L.Dense(3), L.Dense(2)])
+    inner.layers[0].trainable = False
+    whole = keras.Sequential([keras.Input((4,)), inner, L.Dense(2)])
+    set_by(whole, Change(trainable=True))
+    whole.trainable = False
+    set_by(whole, Change(trainable=True))
+    assert not whole.trainable_variables
+
+
+def test_initialize_draws_kernels_and_nothing_else(model):
+    for weight in model.weights:
+        weight.assign(np.full(weight.shape, 0.5))
+    with surgery.changed(model, Change(initialize=True)):
+        pass
+    kernels = [layer.kernel.numpy() for layer in surgery.with_weights(model)]
+    fan_ins = 9, 144
+    for kernel, fan_in in zip(kernels[:2], fan_ins, strict=True):
+        assert kernel.std() == pytest.approx((2 / fan_in) ** 0.5, rel=0.3)
+    # The last one by Glorot: uniform.
+    assert np.abs(kernels[2]).max() <= (6 / 16) ** 0.5
+    assert not model.get_layer("conv").bias.numpy().any()
+    assert (model.get_layer("norm").gamma.numpy() == 0.5).all()
+
+
+def test_units_of_a_layer_are_drawn_apart():
+    one, other = network(), network()
+    for each in (one, other):
+        surgery.initialize(each)
+    kernel = one.get_layer("dense").kernel.numpy()
+    assert len(np.unique(kernel)) == kernel.size
+    # But always alike.
+    assert np.array_equal(kernel, other.get_layer("dense").kernel.numpy())
+    surgery.initialize(other, seed=1)
+    assert not np.array_equal(kernel, other.get_layer("dense").kernel.numpy())
+
+
+def logits_of(model, change):
+    with surgery.changed(model, change) as other:
+        return np.asarray(other(IMAGES))
+
+
+@pytest.mark.parametrize("head", ["softmax", "sigmoid", None])
+def test_consistent_loss_takes_the_squashing_away(head):
+    model = network(head)
+    said = np.asarray(model(IMAGES))
+    logits = logits_of(model, Change(consistent_loss=True))
+    squashed = np.asarray(keras.activations.get(head)(logits))
+    np.testing.assert_allclose(squashed, said, rtol=1e-5)
+    assert np.array_equal(np.asarray(model(IMAGES)), said)
+
+
+@pytest.mark.parametrize("last", [L.Softmax, lambda: L.Activation("sigmoid")])
+@pytest.mark.parametrize("sequential", [False, True])
+def test_consistent_loss_takes_a_last_layer_away(last, sequential):
+    inputs, dense, last = keras.Input((8, 8, 1)), L.Dense(10), last()
+    if sequential:
+        model = keras.Sequential([inputs, L.Flatten(), dense, last])
+    else:
+        model = keras.Model(inputs, last(dense(L.Flatten()(inputs))))
+    logits = logits_of(model, Change(consistent_loss=True))
+    wanted = dense(IMAGES.reshape(4, -1))
+    np.testing.assert_allclose(logits, wanted, rtol=1e-5, atol=1e-6)
+
+
+class Own(keras.Model):
+    """A model whose layers are called as only it knows."""
+
+    def __init__(self, last=None, units=10):
+        super().__init__()
+        self.flatten, self.dense = L.Flatten(), L.Dense(units)
+        self.last = last or L.Activation("linear")
+
+    def call(self, x, training=False):
+        return self.last(self.dense(self.flatten(x)))
+
+
+def own(**changes):
+    model = Own(**changes)
+    model(IMAGES)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("model", "change"),
+    [
+        (lambda: own(last=L.Softmax()), Change(consistent_loss=True)),
+        (own, Change(width=2.0)),
+        (own, Change(dropout=0.5)),
+        (own, Change(norm_momentum=0.9)),
+    ],
+)
+def test_what_a_model_does_not_have_cannot_be_changed(model, change):
+    model = model()
+    before = settings(model)
+    with pytest.raises(CannotChangeError), surgery.changed(model, change):
+        pass
+    assert settings(model) == before
+
+
+def test_to_have_no_dropout_is_no_error_where_there_is_none():
+    assert set_by(own(), Change(dropout=0.0)) == {}
+
+
+def test_all_is_undone_where_one_change_is_impossible(model):
+    both = Change(dropout=0.1, norm_momentum=0.5, width=1.0)
+    before = settings(model)
+    with pytest.raises(ZeroDivisionError), surgery.changed(model, both):
+        raise ZeroDivisionError
+    assert settings(model) == before
+    plain = keras.Sequential([keras.Input((3,)), L.Dropout(0.5), L.Dense(2)])
+    with pytest.raises(CannotChangeError), surgery.changed(plain, both):
+        pass
+    assert plain.layers[0].rate == 0.5
+
+
+def test_a_dropout_of_none_stays_so():
+    """Keras gives it no generator to draw from."""
+    layers = [
+        keras.Input((100,)),
+        L.Dropout(0.0, name="none"),
+        L.Dropout(0.3, name="a"),
+    ]
+    model = keras.Sequential(layers)
+    assert set_by(model, Change(dropout=0.5)) == {("a", "rate"): 0.5}
+    with (
+        pytest.raises(CannotChangeError),
+        surgery.changed(keras.Sequential(layers[:2]), Change(dropout=0.5)),
+    ):
+        pass
+
+
+def test_wider(model):
+    with surgery.changed(model, Change(width=4.0)) as wide:
+        shapes = [layer.kernel.shape for layer in surgery.with_weights(wide)]
+    assert [shape[-1] for shape in shapes] == [16, 24, 10]
+    assert model.get_layer("dense").units == 6
+    narrow = surgery.wider(model, 0.01)
+    assert narrow.get_layer("conv").filters == narrow.get_layer("dense").units == 1
+
+
+def test_a_wider_one_can_be_changed_as_well(model):
+    change = Change(width=2.0, dropout=0.1, consistent_loss=True)
+    with surgery.changed(model, change) as wide:
+        assert wide.get_layer("dropout").rate == 0.1
+        assert wide.get_layer("head").activation is keras.activations.linear
+    assert model.get_layer("dropout").rate == 0.5
+
+
+def test_leaves_are_those_within_others():
+    inner = keras.Sequential(
+        [keras.Input((4,)), L.Dense(3, name="a"), L.ReLU(name="b")]
+    )
+    whole = keras.Sequential([keras.Input((4,)), inner, L.Dense(2, name="c")])
+    assert [layer.name for layer in surgery.leaves(whole)] == ["a", "b", "c"]
+    assert [layer.name for layer in surgery.with_weights(whole)] == ["a", "c"]
+
+
+def test_batch_norms(model):
+    assert surgery.batch_norms(model) == [model.get_layer("norm")]
+    with pytest.raises(CannotChangeError, match="there is no batch norm"):
+        surgery.batch_norms(own())
+
+
+def test_statistics_taken_anew_are_those_of_the_images():
+    norm = L.BatchNormalization(momentum=0.999)
+    model = keras.Sequential([keras.Input((3,)), norm])
+    images = np.random.default_rng(0).normal(5, 2, (2000, 3)).astype(np.float32)
+    with surgery.reestimating([norm]):
+        for batch in surgery.batches(images):
+            model(batch, training=True)
+    assert norm.momentum == 0.999
+    np.testing.assert_allclose(norm.moving_mean, images.mean(axis=0), atol=0.2)
+    np.testing.assert_allclose(norm.moving_variance, images.var(axis=0), rtol=0.2)
+
+
+@pytest.mark.parametrize(
+    ("count", "batches", "size"),
+    [(10_000, 20, 128), (1000, 20, 50), (45, 20, 2), (7, 3, 2), (1, 0, 0)],
+)
+def test_batches_for_statistics(count, batches, size):
+    found = surgery.batches(np.zeros((count, 1)))
+    assert [len(each) for each in found] == [size] * batches
