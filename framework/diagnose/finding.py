@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from framework.statistics import Estimate
@@ -42,9 +43,13 @@ class Evidence:
     def as_json(self) -> dict[str, Any]:
         """Returns a JSON value."""
         estimate = self.value if isinstance(self.value, Estimate) else None
+        value = estimate.value if estimate else self.value
+        if isinstance(value, float) and not math.isfinite(value):
+            # JSON has no number for it.
+            value = str(value)
         return {
             "name": self.name,
-            "value": estimate.value if estimate else self.value,
+            "value": value,
             "interval": [estimate.low, estimate.high] if estimate else None,
             "threshold": self.threshold,
             "source": self.source,

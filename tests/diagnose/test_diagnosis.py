@@ -107,10 +107,15 @@ def test_training_is_looked_at_where_accuracy_does_not_move(
 def test_as_json(detectors, made):
     detectors(data=[looks("label_noise")])
     found = diagnose(made([0.7] * 6)).as_json()
-    assert list(found) == ["format", "verdict", "gate", "findings"]
+    assert list(found) == [
+        *("format", "verdict", "gate", "findings", "reading", "measurements")
+    ]
     assert found["format"] == 1
     assert found["gate"]["verdict"] == found["verdict"]
     assert found["findings"][0]["cause"] == "label_noise"
+    assert found["reading"].startswith("training images ")
+    accuracy = found["measurements"]["clean/accuracy"]
+    assert list(accuracy) == ["value", "interval"]
 
 
 def test_what_was_measured_is_kept(detectors, made):

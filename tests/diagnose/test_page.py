@@ -5,13 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
+from framework.diagnose import matrix
 from framework.diagnose.detector import Measures
 from framework.diagnose.diagnosis import Diagnosis
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.gate import gate
 from framework.diagnose.page import page
 from framework.metrics import Predictions
-from framework.statistics import Estimate
+from framework.statistics import Estimate, proportion
 
 _FINDING = Finding(
     cause="label_noise",
@@ -26,6 +27,13 @@ _FINDING = Finding(
     refute="a look at them",
     cost=Estimate(0.25, 0.125, 0.375),
 )
+_MEASURES = Measures(
+    {
+        "clean/accuracy": proportion(99, 100),
+        "validation/accuracy": proportion(70, 100),
+        "clean/majority": 0.25,
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +45,7 @@ def curve():
 
 
 def test_a_page(curve):
-    assert page(Diagnosis(curve, (_FINDING,), Measures())).split("\n\n")[1] == (
+    assert page(Diagnosis(curve, (_FINDING,), _MEASURES)).split("\n\n")[2] == (
         "label_noise (confirmed, costs 25.0 points of accuracy (12.5 to 37.5))\n"
         "  a tenth of the labels is wrong and so on and so on and so on and so on and "
         "so on and\n"
@@ -53,15 +61,16 @@ def test_a_page(curve):
 
 def test_begins_with_the_verdict_and_says_if_nothing_is_certain(curve):
     suspected = dataclasses.replace(_FINDING, status="suspected", cost=None)
-    first, second, third = page(Diagnosis(curve, (suspected,), Measures())).split(
-        "\n\n"
-    )
+    first, second, third, fourth = page(
+        Diagnosis(curve, (suspected,), _MEASURES)
+    ).split("\n\n")
     assert " ".join(first.split()) == f"verdict: {curve.verdict}: {curve.reason}"
-    assert second == "No cause is confirmed."
-    assert third.startswith("label_noise (suspected)\n")
-    assert "No cause" not in page(Diagnosis(curve, (_FINDING,), Measures()))
+    assert " ".join(second.split()) == matrix.reading(_MEASURES)
+    assert third == "No cause is confirmed."
+    assert fourth.startswith("label_noise (suspected)\n")
+    assert "No cause" not in page(Diagnosis(curve, (_FINDING,), _MEASURES))
 
 
 def test_no_line_is_too_long(curve):
-    text = page(Diagnosis(curve, (_FINDING,) * 2, Measures()))
+    text = page(Diagnosis(curve, (_FINDING,) * 2, _MEASURES))
     assert max(map(len, text.splitlines())) <= 88

@@ -31,13 +31,14 @@ class Program:
         share = self.reached(change)
         if share is None:
             raise CannotChangeError
-        return Branch(np.where(right(share), 0, 1), np.zeros(1), epochs)
+        return Branch(np.where(right(share), 0, 1), np.arange(4) // 2, epochs)
 
 
-def repairs(reached, begin=0.5, epochs=300.0, per_epoch=100, budget=1.0):
+def repairs(reached, begin=0.5, clean=0.9, epochs=300.0, per_epoch=100, budget=1.0):
     subject = types.SimpleNamespace(
         settings={"epochs": epochs, "steps_per_epoch": per_epoch},
-        right=lambda name: right(begin),
+        right=lambda name: right(begin if name == "validation" else clean),
+        train=types.SimpleNamespace(labels=np.zeros(4, np.int64)),
         validation=types.SimpleNamespace(labels=np.zeros(_N, np.int64)),
         program=Program(reached),
     )
@@ -144,6 +145,27 @@ def test_two_causes_are_both_found():
     assert [each.cost.value for each in found] == pytest.approx([0.2, 0.2])
 
 
+def test_the_gap_is_that_after_the_repairs():
+    made = repairs(lambda change: 0.5 + 0.2 * change.trainable)
+    assert (made.gap, made.has_mended) == (pytest.approx(0.4), False)
+    tried(made, Change(dropout=0.0))
+    assert (made.gap, made.has_mended) == (pytest.approx(0.4), False)
+    tried(made, Change(trainable=True))
+    # Of the training images, half are right then.
+    assert (made.gap, made.has_mended) == (pytest.approx(0.5 - 0.7), True)
+
+
+def test_progress_tells_what_is_left():
+    told = []
+    made = Repairs(repairs(lambda change: 0.5).subject, 1.0, told.append)
+    tried(made)
+    tried(made)
+    assert told == [
+        "trying to mend overfitting: 100 epochs of the 300 left",
+        "trying to mend overfitting: 100 epochs of the 200 left",
+    ]
+
+
 def test_what_was_falsified_is_not_kept():
     made = repairs(lambda change: 0.5)
     tried(made, Change(width=2))
@@ -166,7 +188,7 @@ def test_a_gain_must_be_no_small_part_of_what_was_gained_before():
 @pytest.mark.parametrize(
     ("begin", "reached", "is_done"),
     [
-        (0.5, 0.9, False),
+        (0.5, 0.8, False),
         (0.5, 0.99, True),
         # What is left is a small part of what has been gained.
         (0.1, 0.9, True),

@@ -11,6 +11,7 @@ from framework.diagnose.detector import Measures
 from framework.diagnose.process import fit
 from framework.diagnose.process.fit import (
     insufficient_capacity,
+    never_in_training_mode,
     over_regularized,
     overfitting,
     train_eval_mismatch,
@@ -23,8 +24,10 @@ _GAIN = Estimate(0.2, 0.1, 0.3)
 _USUAL = {
     "modes/gain": _NO_GAIN,
     "modes/drop": _NO_GAIN,
+    "modes/still": [],
     "clean/accuracy": proportion(700, 1000),
     "clean/loss": 0.9,
+    "clean/majority": 0.1,
     "validation/accuracy": proportion(680, 1000),
     "fit/dropout": 0.3,
     "fit/penalty": 0.1,
@@ -78,6 +81,8 @@ def test_silent_where_anew_is_no_better():
             "weight decay of 1",
         ),
         ({"fit/augment": "rotate(90)", "fit/train": 0.4}, "augmentation rotate(90)"),
+        # Where nothing is learnt, training images are no better without it.
+        ({"fit/augment": "flip", "clean/majority": 0.65}, "augmentation flip"),
         (
             {"fit/dropout": 0.9, "fit/penalty": 5.0},
             "dropout of 0.9 and a penalty of weights of 5",
@@ -193,19 +198,41 @@ def test_evidence_of_a_small_model():
     ]
 
 
+@pytest.mark.parametrize(
+    ("gain", "status"), [(_GAIN, "confirmed"), (_NO_GAIN, "falsified")]
+)
+def test_more_units_decide_about_capacity(gain, status):
+    found = insufficient_capacity(measures({"capacity/gain": gain}))
+    assert (found.status, found.cost) == (status, gain)
+
+
+def test_statistics_that_were_never_updated():
+    assert never_in_training_mode(measures()) is None
+    names = ["norm/moving_mean", "norm/moving_variance"]
+    found = never_in_training_mode(measures({"modes/still": names}))
+    assert (found.cause, found.status) == ("train_eval_mismatch", "suspected")
+    assert found.message == (
+        "training has left 2 moving statistics of batch norm as they were before the "
+        "first step: steps call the model in evaluation mode"
+    )
+    (evidence,) = found.evidence
+    assert (evidence.value, evidence.threshold) == (2.0, "above 0")
+    change = fit.by_plain_steps(measures())
+    assert change.differences() == {"plain_step": True}
+
+
 def test_remedies():
     assert fit.free(measures()).differences() == {"dropout": 0.0, "weight_decay": 0.0}
     found = fit.free(measures({"fit/augment": "flip"})).differences()
     assert found == {"dropout": 0.0, "weight_decay": 0.0, "augment": ""}
-    assert fit.widen(measures()).differences() == {"width": 4.0}
-    assert fit.widen(measures({"fit/narrowest": 2})).differences() == {"width": 16.0}
 
 
 class Repairs:
     """Whatever is tried gains what it is told."""
 
-    def __init__(self, gain, left=9.0):
+    def __init__(self, gain, left=9.0, gap=0.3, has_mended=False):
         self.given, self.left = gain, left
+        self.gap, self.has_mended = gap, has_mended
         self.changes, self.accepted = [], []
 
     def can_afford(self, attempts=1.0):
@@ -257,9 +284,32 @@ def test_an_accuracy_that_has_fallen_needs_no_attempt():
     assert (found, repairs.changes) == ({"overfitting/gain": _GAIN}, [])
 
 
-def test_without_a_budget_or_a_way_nothing_is_known():
-    assert fit.regularize(Repairs(_GAIN, left=0.5), measures()) == {}
-    assert fit.regularize(Repairs(None), measures()) == {}
+@pytest.mark.parametrize("confirm", [fit.regularize, fit.widen])
+def test_without_a_budget_or_a_way_nothing_is_known(confirm):
+    assert confirm(Repairs(_GAIN, left=0.5), measures()) == {}
+    assert confirm(Repairs(None), measures()) == {}
+
+
+def test_a_gap_that_was_closed_needs_no_attempt():
+    repairs = Repairs(_GAIN, gap=0.05)
+    assert (fit.regularize(repairs, measures()), repairs.changes) == ({}, [])
+
+
+@pytest.mark.parametrize(("narrowest", "width"), [(32, 4.0), (4, 4.0), (2, 16.0)])
+def test_more_units_are_tried(narrowest, width):
+    repairs = Repairs(_GAIN)
+    found = fit.widen(repairs, measures({"fit/narrowest": narrowest}))
+    assert found == {"capacity/gain": _GAIN}
+    assert repairs.accepted == [{"width": width}]
+    repairs = Repairs(_NO_GAIN)
+    assert fit.widen(repairs, measures()) == {"capacity/gain": _NO_GAIN}
+    assert repairs.accepted == []
+
+
+def test_more_units_are_not_tried_where_something_was_mended():
+    """Wide nets learn faster anyway."""
+    repairs = Repairs(_GAIN, has_mended=True)
+    assert (fit.widen(repairs, measures()), repairs.changes) == ({}, [])
 
 
 class Program:
@@ -270,6 +320,14 @@ class Program:
 
     def ask(self, images, training=False):
         return self.said(images, training)
+
+    def weights(self, fresh):
+        # One of two moving statistics has never been updated.
+        return {
+            "norm/gamma": np.ones(2),
+            "norm/moving_mean": np.zeros(2),
+            "norm/moving_variance": np.ones(2) + fresh,
+        }
 
     def penalty(self, fresh):
         return 2.0 if fresh else 1.0
@@ -329,6 +387,7 @@ def test_measures_what_holds_a_model_back(subject, scans):
     # In training mode all is wrong.
     assert found["modes/drop"].value == -1.0
     assert "modes/gain" not in found
+    assert found["modes/still"] == ["norm/moving_mean"]
 
 
 def test_measures_statistics_taken_anew(subject, scans):

@@ -11,6 +11,7 @@ _USUAL = {
     "loss/constant": False,
     "loss/alone": 0.0,
     "loss/classes": 10,
+    "loss/cut": 0.0,
     "loss/right": 1e-6,
     "loss/equal": 2.3026,
     "loss/wrong": 16.1,
@@ -54,6 +55,7 @@ def measures(**changes):
             {"alone": 0.2},
             "what is said of an image depends on the others in its batch",
         ),
+        ({"cut": 0.5}, "50% of the outputs are cut off at 0"),
         (
             {"constant": True},
             "the only output is the same for all images: a softmax of one",
@@ -67,7 +69,7 @@ def test_what_a_loss_does_wrong_is_suspected(changes, message):
 
 
 def test_more_classes_than_outputs_is_arithmetic():
-    found = Measures({name: _USUAL[name] for name in list(_USUAL)[:4]})
+    found = Measures({name: _USUAL[name] for name in list(_USUAL)[:5]})
     found["loss/units"] = 1
     found = rule(found)
     assert found.status == "confirmed"
@@ -109,6 +111,8 @@ def test_the_evidence():
         {"units": 1, "classes": 2},
         {"units": 12},
         {"alone": 1e-5},
+        # Of a softmax in float32.
+        {"cut": 0.05},
         {"twice": 1.01},
     ],
 )
@@ -180,6 +184,7 @@ def judged(subject, scans):
             cross_entropy,
             "depends on the others",
         ),
+        (lambda said: np.maximum(said, 0), cross_entropy, "cut off at 0"),
         (lambda said: np.ones((len(said), 1), np.float32), squared, "softmax of one"),
     ],
 )

@@ -30,7 +30,12 @@ _USUAL = {
     "clean/accuracy": proportion(700, 1000),
     "clean/majority": 0.1,
     "gate": types.SimpleNamespace(verdict="static"),
-    "settings": {"batch_size": 32, "train_images": 1000, "epochs": 64},
+    "settings": {
+        "batch_size": 32,
+        "train_images": 1000,
+        "epochs": 64,
+        "learning_rate": 0.02,
+    },
 }
 _LEARNT = {"clean/accuracy": proportion(995, 1000)}
 _NOTHING = {"clean/accuracy": proportion(100, 1000)}
@@ -122,8 +127,9 @@ def test_evidence_of_short_steps():
     ("settings", "steps", "learnt", "fires"),
     [
         ({"batch_size": 500}, 100, 0.7, True),
-        ({"batch_size": 100}, 300, 0.7, True),
-        ({"batch_size": 50}, 100, 0.7, False),
+        ({"batch_size": 250}, 300, 0.7, True),
+        ({"batch_size": 240}, 100, 0.7, False),
+        ({"batch_size": 512, "train_images": 50_000}, 100, 0.7, True),
         # Trap H24: large batches, but steps enough.
         ({"batch_size": 500}, 400, 0.7, False),
         ({"batch_size": 500}, 100, 0.99, False),
@@ -144,7 +150,7 @@ def test_evidence_of_large_batches():
     (evidence,) = found.evidence
     assert evidence.value == 128.0
     assert evidence.threshold == (
-        "300 or fewer, with a tenth of all images or more in a batch"
+        "300 or fewer, with a quarter of all images in a batch"
     )
 
 
@@ -164,6 +170,18 @@ def test_evidence_of_small_batches():
     assert found.message == "a batch has 2 image(s): steps are mostly noise"
     (evidence,) = found.evidence
     assert (evidence.value, evidence.threshold) == (2.0, "below 8")
+
+
+def test_remedies_are_given_as_flags():
+    found = learning_rate_too_high(measures(first=-0.5))
+    assert found.remedy.text == "multiply the learning rate by 0.1, or have it fall"
+    assert found.remedy.flags == (
+        "--learning_rate=0.002",
+        "--schedule=plateau(factor=.1, patience=5)",
+    )
+    found = learning_rate_too_low(measures(next=-4.2))
+    assert found.remedy.text == "multiply the learning rate by 100"
+    assert found.remedy.flags == ("--learning_rate=2",)
 
 
 def test_remedies():

@@ -16,6 +16,7 @@ from framework.diagnose.process.weights import (
     measure,
     vanishing_gradients,
 )
+from framework.statistics import proportion
 
 _USUAL = {
     "weights/spreads": {"a/kernel": 1.0, "b/kernel": 0.8},
@@ -23,7 +24,9 @@ _USUAL = {
     "weights/dead_at_first": 0.0,
     "weights/dead": 0.1,
     "weights/saturating": 0,
+    "weights/softmax": 0,
     "weights/finite": True,
+    "clean/accuracy": proportion(700, 1000),
 }
 
 
@@ -50,7 +53,8 @@ def test_silent_on_usual_weights(rule):
     ("spreads", "fires"),
     [
         ([0.0, 0.8], True),
-        ([0.1, 0.8], True),
+        ([0.09, 0.8], True),
+        ([0.11, 0.8], False),
         ([10.0, 0.8], True),
         ([0.8, 10.0], True),
         ([0.3, 3.0], False),
@@ -75,7 +79,7 @@ def test_evidence_of_bad_initial_weights():
         "size from layer to layer: units of a layer are all alike"
     )
     assert [(e.value, e.threshold) for e in found.evidence] == [
-        (0.0, "below 0.2"),
+        (0.0, "below 0.1"),
         (0.8, "above 4"),
     ]
 
@@ -98,17 +102,22 @@ def test_gradients_that_vanish(norms, saturating, fires):
     assert (found is not None) is fires
 
 
+def test_a_softmax_within_is_suspected():
+    found = vanishing_gradients(measures(saturating=1, softmax=1))
+    assert found.message.endswith("1 hidden layers saturate, 1 of them a softmax")
+
+
 def test_evidence_of_vanishing_gradients():
     found = vanishing_gradients(measures(gradients=[1e-4, 0.1, 0.5], saturating=4))
     assert (found.cause, found.status) == ("vanishing_gradients", "suspected")
     assert found.message == (
         "at the first step the first layer has a gradient of 0.0001, 0.0002 times that "
-        "of the last; 4 hidden layers saturate"
+        "of the last; 4 hidden layers saturate, 0 of them a softmax"
     )
     (evidence,) = found.evidence
     assert evidence.value == pytest.approx(2e-4)
     assert evidence.threshold == (
-        "below 0.001, or 0.1 where three layers or more saturate"
+        "below 0.001, or 0.1 where three layers saturate, or a softmax"
     )
 
 
@@ -152,6 +161,13 @@ def test_units_that_never_fire(first, now, early, late):
     assert (dead_units(found) is not None) is late
 
 
+def test_a_net_that_has_learnt_all_has_units_enough():
+    found = measures(dead=0.9, dead_at_first=0.9)
+    found["clean/accuracy"] = proportion(995, 1000)
+    assert dead_units(found) is None
+    assert dead_from_the_start(found) is None
+
+
 def test_evidence_of_dead_units():
     found = dead_units(measures(dead=0.75))
     assert (found.cause, found.status) == ("dead_units", "suspected")
@@ -159,7 +175,7 @@ def test_evidence_of_dead_units():
         "75% of the units of a hidden layer are dead since training began"
     )
     assert [(e.value, e.threshold, e.source) for e in found.evidence] == [
-        (0.75, "above 0.5", "those that fire for fewer than 5 % of 512 images"),
+        (0.75, "above 0.5", "those that fire for none of 512 training images"),
         (0.0, "", "the same images"),
     ]
     found = dead_from_the_start(measures(dead=0.75, dead_at_first=0.75))
