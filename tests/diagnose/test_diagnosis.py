@@ -60,21 +60,24 @@ def causes(diagnosis):
 
 def test_findings_come_by_certainty_and_then_by_what_they_cost(detectors, made):
     detectors(
-        ruler=[looks("metric_bug", "falsified", 0.5)],
+        ruler=[looks("unshuffled_batches", "falsified", 0.5)],
         data=[
             looks("validation_too_small"),
             looks("label_noise", "suspected"),
-            looks("split_leakage", cost=0.1),
+            looks("dead_units", cost=0.1),
             looks("illegal_labels"),
+            looks("split_leakage", cost=0.05),
             looks("class_imbalance", cost=0.3),
         ],
     )
     found = diagnose(made([0.7] * 6))
     assert causes(found) == [
-        *("illegal_labels", "class_imbalance", "split_leakage"),
-        *("validation_too_small", "label_noise", "metric_bug"),
+        # With these accuracy is not what it is taken for.
+        *("illegal_labels", "split_leakage"),
+        *("class_imbalance", "dead_units", "validation_too_small"),
+        *("label_noise", "unshuffled_batches"),
     ]
-    assert causes(found)[:4] == [each.cause for each in found.confirmed]
+    assert causes(found)[:5] == [each.cause for each in found.confirmed]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +105,11 @@ def test_training_is_looked_at_where_accuracy_does_not_move(
     always = {"metric_bug", "label_noise"}
     training = {"wrong_variables", "dead_units"} if asked else set()
     assert set(causes(found)) == always | training
+
+
+def test_labels_that_say_nothing_leave_nothing_to_blame_training_for(detectors, made):
+    detectors(data=[looks("shuffled_labels")], process=[looks("dead_units")])
+    assert causes(diagnose(made([0.1] * 6))) == ["shuffled_labels"]
 
 
 def test_as_json(detectors, made):

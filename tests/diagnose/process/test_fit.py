@@ -16,6 +16,7 @@ from framework.diagnose.process.fit import (
     overfitting,
     train_eval_mismatch,
 )
+from framework.diagnose.repair import FLOOR
 from framework.metrics import Predictions
 from framework.statistics import Estimate, difference, proportion
 
@@ -135,6 +136,7 @@ def test_evidence_of_too_much():
 )
 def test_regularization_decides_about_overfitting(gain, status):
     changes = {} if gain is None else {"overfitting/gain": gain}
+    changes["overfitting/floor"] = FLOOR
     found = overfitting(measures(changes, clean=1000, validation=700))
     assert (found.cause, found.status, found.cost) == ("overfitting", status, gain)
 
@@ -156,6 +158,20 @@ def test_regularization_decides_about_overfitting(gain, status):
 def test_what_is_learnt_by_heart(changes, clean, validation, fires):
     found = overfitting(measures(changes, clean, validation))
     assert (found is not None) is fires
+
+
+def test_a_gain_that_is_small_beside_others_is_none():
+    changes = {"overfitting/gain": _GAIN, "overfitting/floor": 0.25}
+    assert overfitting(measures(changes, 1000, 700)).status == "falsified"
+
+
+@pytest.mark.parametrize(
+    ("cause", "fires"), [("distribution_shift", False), ("dead_units", True)]
+)
+def test_a_gap_that_is_explained_is_not_learnt_by_heart(cause, fires):
+    found = measures(clean=1000, validation=700)
+    found.confirmed.add(cause)
+    assert (overfitting(found) is not None) is fires
 
 
 def test_evidence_of_overfitting():
@@ -230,6 +246,8 @@ def test_remedies():
 class Repairs:
     """Whatever is tried gains what it is told."""
 
+    floor = FLOOR
+
     def __init__(self, gain, left=9.0, gap=0.3, has_mended=False):
         self.given, self.left = gain, left
         self.gap, self.has_mended = gap, has_mended
@@ -266,7 +284,8 @@ class Repairs:
 )
 def test_what_is_not_in_place_yet_is_tried(changes, tried):
     repairs = Repairs(_GAIN)
-    assert fit.regularize(repairs, measures(changes)) == {"overfitting/gain": _GAIN}
+    found = fit.regularize(repairs, measures(changes))
+    assert found == {"overfitting/gain": _GAIN, "overfitting/floor": FLOOR}
     assert repairs.changes == [(tried, 2.0)]
     assert repairs.accepted == [tried]
 
@@ -274,14 +293,14 @@ def test_what_is_not_in_place_yet_is_tried(changes, tried):
 def test_what_gains_nothing_is_not_kept():
     repairs = Repairs(_NO_GAIN, left=1.0)
     found = fit.regularize(repairs, measures())
-    assert found == {"overfitting/gain": _NO_GAIN}
+    assert found["overfitting/gain"] == _NO_GAIN
     assert (repairs.changes[0][1], repairs.accepted) == (1.0, [])
 
 
 def test_an_accuracy_that_has_fallen_needs_no_attempt():
     repairs = Repairs(_NO_GAIN)
     found = fit.regularize(repairs, measures({"fit/fallen": _GAIN}))
-    assert (found, repairs.changes) == ({"overfitting/gain": _GAIN}, [])
+    assert (found["overfitting/gain"], repairs.changes) == (_GAIN, [])
 
 
 @pytest.mark.parametrize("confirm", [fit.regularize, fit.widen])

@@ -8,6 +8,7 @@ import pytest
 from framework.diagnose.change import CannotChangeError
 from framework.diagnose.detector import Measures
 from framework.diagnose.process.length import go_on, stopped_too_early
+from framework.diagnose.repair import FLOOR
 from framework.statistics import Estimate, paired_difference
 
 _GAIN = Estimate(0.1, 0.05, 0.15)
@@ -17,7 +18,8 @@ def measures(verdict="improving", evaluations=10, **changes):
     gate = types.SimpleNamespace(
         verdict=verdict, evaluations=evaluations, change=0.08, window=5, p=0.0123
     )
-    return Measures({"gate": gate, "settings": {"epochs": 10}, **changes})
+    found = {"gate": gate, "settings": {"epochs": 10}, "length/floor": FLOOR}
+    return Measures(found | changes)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,8 @@ def test_fires_where_the_curve_was_rising(verdict, evaluations, fires):
 class Repairs:
     """Goes on to be right on some more images, as long as there is a budget."""
 
+    floor = FLOOR
+
     def __init__(self, reached, left=9.0):
         self.reached, self.left = reached, left
         self.attempts, self.accepted = [], []
@@ -91,7 +95,9 @@ class Repairs:
 
 def test_goes_on_from_the_last_step():
     repairs = Repairs(800)
-    assert go_on(repairs, measures())["length/gain"].value == pytest.approx(0.3)
+    found = go_on(repairs, measures())
+    assert found["length/gain"].value == pytest.approx(0.3)
+    assert found["length/floor"] == FLOOR
     assert repairs.attempts == [("stopped_too_early", {}, False, 3.0)]
     assert repairs.accepted == [(800, {})]
 
