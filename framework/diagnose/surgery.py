@@ -62,7 +62,7 @@ def changed(model: keras.Model, change: Change) -> Iterator[keras.Model]:
                 before.append((layer, "call", layer.call))
                 vars(layer)["call"] = _unchanged
         if change.dropout is not None:
-            _set_all(model, "rate", change.dropout, put)
+            model = _with_dropout(model, change.dropout, put)
         if change.norm_momentum:
             _set_all(model, "momentum", change.norm_momentum, put)
         if change.activation:
@@ -169,6 +169,24 @@ def wider(model: keras.Model, factor: float) -> keras.Model:
         raise CannotChangeError(f"it cannot be copied: {problem}") from None
 
 
+def _with_dropout(
+    model: keras.Model, rate: float, put: Callable[..., None]
+) -> keras.Model:
+    """Sets the rate of all dropouts; where there are none, one comes before the end."""
+    if not rate or any("ropout" in type(layer).__name__ for layer in leaves(model)):
+        _set_all(model, "rate", rate, put)
+        return model
+    plain = type(model).train_step is keras.Model.train_step
+    last = model.layers[-1]
+    if not plain or last not in with_weights(model)[-1:]:
+        raise CannotChangeError("there is no place for dropout")
+    try:
+        features = keras.layers.Dropout(rate)(last.input)
+        return keras.Model(model.inputs, last(features))
+    except (AttributeError, ValueError) as problem:
+        raise CannotChangeError(f"there is no place for dropout: {problem}") from None
+
+
 def _kernel(layer: keras.layers.Layer) -> keras.Variable | None:
     kernel = getattr(layer, "kernel", None)
     return kernel if isinstance(kernel, keras.Variable) else None
@@ -189,6 +207,11 @@ def _set_all(
         raise CannotChangeError(f"no layer has a {name}")
     for layer in found:
         put(layer, name, value)
+        if isinstance(layer, keras.layers.Dropout) and not hasattr(
+            layer, "seed_generator"
+        ):
+            # One that was made to drop nothing cannot draw.
+            layer.seed_generator = keras.random.SeedGenerator(0)
 
 
 def _set_activations(model: keras.Model, name: str, put: Callable[..., None]) -> None:

@@ -25,8 +25,8 @@ _OTHER_GAPS = {
     *("preprocessing_mismatch", "split_artifact", "distribution_shift"),
     *("random_validation", "stale_evaluation_weights", "homogeneous_training_data"),
 }
-# What most images stay the same under; a mirrored digit is none.
-AUGMENT = "rotate(10) + shift(.1) + zoom(.1)"
+# What most images stay the same under; a mirrored digit is none, a photograph is one.
+AUGMENT, FLIP = "rotate(10) + shift(.1) + zoom(.1)", " + flip"
 
 
 def measure(subject: Subject) -> dict[str, Any]:
@@ -51,6 +51,7 @@ def measure(subject: Subject) -> dict[str, Any]:
         "fit/fallen": paired_difference(_right(best), _right(last)),
         "fit/augment": subject.settings.get("augment", "") or _random(model),
         "fit/images": subject.train.images.ndim == 4,
+        "fit/colors": subject.train.images.shape[-1] == 3,
         "modes/drop": _drop(subject),
         "modes/still": _still(subject),
     }
@@ -258,11 +259,9 @@ def regularize(repairs: Repairs, measures: Measures) -> dict[str, Any]:
     if repairs.gap <= _GAP:
         # What has been mended so far has closed it.
         return {}
-    change = Change(dropout=0.5) if measures["fit/dropout"] else Change()
+    change = Change(dropout=0.5)
     if measures["fit/images"] and not measures["fit/augment"]:
-        change |= Change(augment=AUGMENT)
-    else:
-        change |= Change(weight_decay=1e-2)
+        change |= Change(augment=AUGMENT + (FLIP if measures["fit/colors"] else ""))
     share = 2.0 if repairs.can_afford(2.0) else 1.0
     if not repairs.can_afford(share):
         return {}
