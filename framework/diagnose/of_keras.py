@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -13,14 +12,12 @@ from framework.data.dataset import Split
 from framework.diagnose import watch
 from framework.diagnose.diagnosis import Diagnosis, diagnose
 from framework.diagnose.keras_program import KerasProgram
+from framework.diagnose.recorded import named
 from framework.diagnose.source import Source, labels_of
 from framework.diagnose.subject import Subject, sample
 from framework.errors import UsageError
 from framework.history import Row
 from framework.metrics import Predictions
-
-# What a metric of plain accuracy is called; of the five best it is something else.
-_ACCURACY = re.compile(r"(acc|(\w+_)?accuracy)(?<!top_k_categorical_accuracy)")
 
 
 def explain(
@@ -115,15 +112,6 @@ def _watched(
         x, y = held_out.arrays
         predictions = [program.loop.predictions(x, labels_of(y))]
     return rows, predictions
-
-
-def named(split: str, reported: Mapping[str, float]) -> dict[str, float]:
-    """Returns metrics by the names that they have everywhere here."""
-    found = {f"{split}/{name}": value for name, value in reported.items()}
-    accuracies = [name for name in reported if _ACCURACY.fullmatch(name)]
-    if accuracies:
-        found[f"{split}/accuracy"] = reported[accuracies[0]]
-    return found
 
 
 def _num_classes(model: keras.Model, source: Source, held_out: Source) -> int:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from framework.diagnose.keras_loop import KerasLoop
-from framework.diagnose.recorded import read
+from framework.diagnose.recorded import named, read
 from framework.diagnose.source import Source, labels_of
 from framework.errors import UsageError
 from framework.history import History, Row
@@ -55,8 +55,6 @@ class Watch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes down what is reported, and what is really said."""
-        from framework.diagnose.of_keras import named
-
         logs = {name: float(value) for name, value in (logs or {}).items()}
         tested = {k[4:]: v for k, v in logs.items() if k.startswith("val_")}
         trained = {k: v for k, v in logs.items() if not k.startswith("val_")}
