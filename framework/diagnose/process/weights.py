@@ -18,6 +18,8 @@ _IMAGES = 512
 _BATCH = 128
 # Kernels are drawn with a spread of sqrt(1 / fan-in) to sqrt(2 / fan-in).
 _SPREAD_LOW, _SPREAD_HIGH = 0.1, 4.0
+# He's rule keeps signals of one size.
+_GROWTH = 10.0
 # AUTOTRAINER's (Zhang et al., ICSE 2021), and the smallness it asks for as well.
 _VANISHED, _SMALL = 1e-3, 1e-4
 # That of healthy nets at their first step is 0.1 to 10.
@@ -47,12 +49,23 @@ def measure(subject: Subject) -> dict[str, Any]:
     return {
         "weights/spreads": {n: _relative_spread(v) for n, v in kernels.items()},
         "weights/gradients": norms,
+        "weights/growth": _growth(subject, images),
         "weights/dead_at_first": _dead(subject, images, fresh=True),
         "weights/dead": _dead(subject, images, fresh=False),
         "weights/saturating": _hidden(subject.program.model, _SATURATING),
         "weights/softmax": _hidden(subject.program.model, ("softmax",)),
         "weights/finite": _all_finite(subject),
     }
+
+
+def _growth(subject: Subject, images: np.ndarray) -> float:
+    """Returns how much larger signals are at the end of the hidden layers at first."""
+    seen = subject.program.activations(images, fresh=True)
+    names = [layer.name for layer in surgery.with_weights(subject.program.model)]
+    spreads = [float(seen[name].std()) for name in names[:-1] if name in seen]
+    if len(spreads) < 2 or not spreads[0] > 0:
+        return 1.0
+    return spreads[-1] / spreads[0]
 
 
 def _relative_spread(kernel: np.ndarray) -> float:
@@ -113,14 +126,16 @@ def bad_initialization(measures: Measures) -> Finding | None:
     # A last layer of zeros is a choice, and a good one.
     hidden = dict(list(spreads.items())[:-1]) or spreads
     low, high = min(hidden.values(), default=1.0), max(spreads.values(), default=1.0)
-    if low >= _SPREAD_LOW and high <= _SPREAD_HIGH:
+    growth = measures["weights/growth"]
+    if low >= _SPREAD_LOW and high <= _SPREAD_HIGH and not growth > _GROWTH:
         return None
     return Finding(
         cause="bad_initialization",
         status="suspected",
         message=(
             f"initial kernels have from {low:.3g} to {high:.3g} times the spread that "
-            f"keeps signals of one size from layer to layer"
+            f"keeps signals of one size from layer to layer, which grow {growth:.3g}-"
+            f"fold through the hidden layers"
             + (": units of a layer are all alike" if low < 1e-6 else "")
         ),
         evidence=(
@@ -135,6 +150,12 @@ def bad_initialization(measures: Measures) -> Finding | None:
                 high,
                 f"above {_SPREAD_HIGH:g}",
                 "as above",
+            ),
+            Evidence(
+                "spread after the hidden layers, in that of the first",
+                growth,
+                f"above {_GROWTH:g}",
+                "before the first step",
             ),
         ),
         remedy=Remedy("draw kernels by He's or Glorot's rule, and set biases to 0"),

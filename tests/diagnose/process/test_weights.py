@@ -21,6 +21,7 @@ from framework.statistics import proportion
 _USUAL = {
     "weights/spreads": {"a/kernel": 1.0, "b/kernel": 0.8},
     "weights/gradients": [0.5, 0.7, 1.0],
+    "weights/growth": 1.1,
     "weights/dead_at_first": 0.0,
     "weights/dead": 0.1,
     "weights/saturating": 0,
@@ -76,12 +77,19 @@ def test_evidence_of_bad_initial_weights():
     assert (found.cause, found.status) == ("bad_initialization", "suspected")
     assert found.message == (
         "initial kernels have from 0 to 0.8 times the spread that keeps signals of one "
-        "size from layer to layer: units of a layer are all alike"
+        "size from layer to layer, which grow 1.1-fold through the hidden layers: "
+        "units of a layer are all alike"
     )
     assert [(e.value, e.threshold) for e in found.evidence] == [
         (0.0, "below 0.1"),
         (0.8, "above 4"),
+        (1.1, "above 10"),
     ]
+
+
+@pytest.mark.parametrize(("growth", "fires"), [(9.0, False), (30.0, True)])
+def test_signals_that_grow_from_layer_to_layer(growth, fires):
+    assert (bad_initialization(measures(growth=growth)) is not None) == fires
 
 
 @pytest.mark.parametrize(
