@@ -14,6 +14,7 @@ from framework.augment import preview
 from framework.augment.normalize import Normalizer
 from framework.config import Config
 from framework.data.dataset import Dataset
+from framework.errors import WorkerLostError
 from framework.history import History
 from framework.loop import nonfinite
 from framework.loop import stop as stop_lib
@@ -108,6 +109,7 @@ def run(
     Raises:
         UsageError: The config cannot be done.
         RunError: It could be, but something failed.
+        WorkerLostError: Another process was lost; the same call goes on.
         Stopped: A signal asked to stop, and what it takes to go on is saved.
     """
     screen = console.console()
@@ -173,6 +175,12 @@ def _run(
         # If it comes from a stream, it does not say from which file.
         for split in (dataset.train, dataset.validation):
             split.check()
+        if config.input == "service" and isinstance(problem, tf.errors.NotFoundError):
+            # One that is started anew does not know what it was asked for.
+            raise WorkerLostError(
+                f"a server of --service={config.service} was lost and has come back; "
+                f"the same command goes on from the last checkpoint"
+            ) from None
         raise
     finally:
         # Before the folder may be another's.

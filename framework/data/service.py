@@ -4,7 +4,8 @@ python -m framework.data.service --port=5050
 
 It serves runs with --input=service --service=HOST:5050 until it is stopped. Several
 read in turn: --service=HOST1:5050,HOST2:5050. Image files must be at the same place for
-all. If a server dies, runs wait until it is started again.
+all. If a server dies, runs wait until it is started again, and then go on, or end with
+exit code 75 so that the same command does.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def main(arguments: list[str]) -> None:
 def _check_free(port: int) -> None:
     """Refuses a port that is taken, which the server would share without a word."""
     with socket.socket() as probe:
+        # What is left of connections to a server that was killed is no server.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("", port))
         except OSError as problem:

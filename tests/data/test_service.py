@@ -1,5 +1,6 @@
 """Tests of framework/data/service.py."""
 
+import contextlib
 import subprocess
 import sys
 
@@ -10,27 +11,35 @@ from framework.config import Config
 from framework.data.batches import StreamBatches
 from framework.data.dataset import Split
 from framework.distribute import build
+from framework.errors import WorkerLostError
+from framework.loop.steps import TrainLoop
 from framework.run import run
+
+
+def serve(port=0):
+    """Returns a server's process and its address, once it serves."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "framework.data.service", f"--port={port}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    return process, process.stdout.readline().split("--service=")[1].strip()
+
+
+def kill(process):
+    process.kill()
+    process.wait()
+    process.stdout.close()
 
 
 @pytest.fixture(scope="module")
 def servers():
     """Returns the addresses of two."""
-    command = [sys.executable, "-m", "framework.data.service", "--port=0"]
-    processes = [
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        for _ in range(2)
-    ]
-    yield [
-        process.stdout.readline().split("--service=")[1].strip()
-        for process in processes
-    ]
-    for process in processes:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    started = [serve() for _ in range(2)]
+    yield [address for _, address in started]
+    for process, _ in started:
+        kill(process)
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -58,21 +67,50 @@ def test_a_port_that_is_taken_is_one_line(servers):
     assert f"error: port {port} cannot be used" in found.stderr
 
 
-def test_a_run_by_servers_is_the_run_from_memory(servers, tmp_path):
-    found = []
-    for place in ("memory", "service"):
-        config = Config(
-            model="mlp(units=(8,), dropout=.3)",
-            batch_size=128,
-            train_for="2ep",
-            input=place,
-            service=",".join(servers),
-            workdir=str(tmp_path / place),
-        )
-        result = run(config)
-        weights = [weight.numpy() for weight in result.model.trainable_variables]
-        found.append(((tmp_path / place / "metrics.jsonl").read_text(), weights))
-    (metrics, weights), (others, other_weights) = found
-    assert metrics == others
-    for one, other in zip(weights, other_weights, strict=True):
-        np.testing.assert_array_equal(one, other)
+def config(tmp_path, place, servers):
+    return Config(
+        model="mlp(units=(8,), dropout=.3)",
+        batch_size=128,
+        train_for="2ep",
+        log_every="1",
+        input=place,
+        service=",".join(servers),
+        workdir=str(tmp_path / place),
+    )
+
+
+def metrics(tmp_path, place):
+    return (tmp_path / place / "metrics.jsonl").read_text()
+
+
+@pytest.fixture(scope="module")
+def from_memory(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("memory")
+    run(config(folder, "memory", []))
+    return metrics(folder, "memory")
+
+
+def test_a_run_by_servers_is_the_run_from_memory(servers, from_memory, tmp_path):
+    run(config(tmp_path, "service", servers))
+    assert metrics(tmp_path, "service") == from_memory
+
+
+def test_a_server_that_dies_and_comes_back(from_memory, tmp_path, monkeypatch):
+    process, address = serve()
+    probe, started = TrainLoop.probe, []
+
+    def probed(self, step):
+        if step == 13 and not started:
+            kill(process)
+            # At once, to the same port.
+            started.append(serve(address.rpartition(":")[2])[0])
+        return probe(self, step)
+
+    monkeypatch.setattr(TrainLoop, "probe", probed)
+    for _ in range(2):
+        # It ends and is called again, unless it has read ahead all that it needs.
+        with contextlib.suppress(WorkerLostError):
+            run(config(tmp_path, "service", [address]))
+            break
+    kill(started[0])
+    assert metrics(tmp_path, "service") == from_memory
