@@ -3,7 +3,7 @@
     python -m benchmarks.zoo --half=report
     python -m benchmarks.zoo --cases='run: ,high' --seeds=1
     python -m benchmarks.zoo --baselines
-    python -m benchmarks.zoo --admit
+    python -m benchmarks.zoo --admit --json=benchmarks/zoo_admitted.json
 
 The first diagnoses all cases of a half; the third scores the rules of other tools on
 the trainings that the fourth makes: each case as it is and mended, to see whether they
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -37,8 +38,6 @@ _RESULTS = flags.DEFINE_string(
 )
 _PROCESSES = flags.DEFINE_integer("processes", 1, "How many at once.", 1)
 _PART = flags.DEFINE_integer("part", -1, "Which of --processes this one is.")
-# Where the numbers of the cases that are in the table are kept.
-ADMITTED = Path(__file__).with_name("zoo_admitted.json")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -48,6 +47,8 @@ def main(arguments: Sequence[str]) -> None:
     # Many small programs run better side by side than each on many threads.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Keras warns of what is broken on purpose.
+    warnings.simplefilter("ignore", UserWarning)
     from benchmarks import zoo_jobs
 
     path = Path(_RESULTS.value)

@@ -215,3 +215,21 @@ def test_every_case_can_be_made(name):
     for broken in (True, False):
         made = CASES[name].make(0, broken)
         assert isinstance(made, (Program, Run))
+
+
+# Quick ones of all kinds, which the diagnosis must never get wrong.
+FAST = (
+    *("labels divided by 255", "two classes in a row", "last part of sorted data"),
+    *("thirteen to validate on", "raw digits", "SGD .0005", "Adadelta .001"),
+    *("five epochs of SGD", "two half rings, one unit", "plain MLP"),
+    *("two heads alike", "H23 overlapping clouds"),
+)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", FAST)
+def test_the_diagnosis_of_a_dozen_cases(name):
+    line = zoo_jobs.Job("diagnosed", name, 0).run()
+    assert "error" not in line
+    found = zoo_score.verdict(CASES[name], line)
+    assert found.top or (found.case.healthy and not found.named)
