@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ _GAP = 0.10
 _LEARNT = 0.95
 _DROPOUT = 0.55
 _MODES = 0.10
+_HALF, _DECAY = 0.5, 1e-2
 # Where one of these is the case, validation is behind for that reason.
 _OTHER_GAPS = {
     *("preprocessing_mismatch", "split_artifact", "distribution_shift"),
@@ -259,21 +261,34 @@ def regularize(repairs: Repairs, measures: Measures) -> dict[str, Any]:
     if repairs.gap <= _GAP:
         # What has been mended so far has closed it.
         return {}
-    change = Change(dropout=0.5)
-    if measures["fit/images"] and not measures["fit/augment"]:
-        change |= Change(augment=AUGMENT + (FLIP if measures["fit/colors"] else ""))
     share = 2.0 if repairs.can_afford(2.0) else 1.0
     if not repairs.can_afford(share):
         return {}
+    change = _against_overfitting(measures)
     try:
         branch = repairs.attempt("overfitting", change, share=share)
     except CannotChangeError:
-        return {}
+        # Not every model has a place for dropout.
+        change = dataclasses.replace(change, dropout=None, weight_decay=_DECAY)
+        try:
+            branch = repairs.attempt("overfitting", change, share=share)
+        except CannotChangeError:
+            return {}
     gain = repairs.gain(branch)
     floor = repairs.floor
     if is_gain(gain, floor):
         repairs.accept(branch, change)
     return {"overfitting/gain": gain, "overfitting/floor": floor}
+
+
+def _against_overfitting(measures: Measures) -> Change:
+    """Returns what is not in place yet."""
+    change = Change()
+    if measures["fit/dropout"] < _HALF:
+        change |= Change(dropout=_HALF)
+    if measures["fit/images"] and not measures["fit/augment"]:
+        change |= Change(augment=AUGMENT + (FLIP if measures["fit/colors"] else ""))
+    return change if change.differences() else Change(weight_decay=_DECAY)
 
 
 def insufficient_capacity(measures: Measures) -> Finding | None:

@@ -27,6 +27,8 @@ _EXPLODED = 100.0
 # A unit is dead if it fires for no image: those that fire for few are detectors of a
 # class. A layer is if half of its units are (SageMaker Debugger).
 _FIRES, _DEAD = 1e-5, 0.5
+# Training leaves small healthy nets with up to 60 % of a layer's units unused.
+_DEAD_SINCE = 0.75
 # A net that has learnt all has units enough.
 _LEARNT = 0.95
 _SATURATING = ("sigmoid", "tanh", "softmax", "hard_sigmoid", "softsign")
@@ -231,7 +233,8 @@ def dead_from_the_start(measures: Measures) -> Finding | None:
 def dead_units(measures: Measures) -> Finding | None:
     """Fires where half of a layer's units never fire."""
     now, first = measures["weights/dead"], measures["weights/dead_at_first"]
-    if now <= _DEAD or measures["clean/accuracy"].low > _LEARNT:
+    least = _DEAD if first > _DEAD else _DEAD_SINCE
+    if now <= least or measures["clean/accuracy"].low > _LEARNT:
         return None
     when = "from the start" if first > _DEAD else "since training began"
     return Finding(
@@ -242,7 +245,7 @@ def dead_units(measures: Measures) -> Finding | None:
             Evidence(
                 "dead units in the layer that has most",
                 now,
-                f"above {_DEAD}",
+                f"above {least}",
                 f"those that fire for none of {_IMAGES} training images",
             ),
             Evidence("the same before the first step", first, "", "the same images"),

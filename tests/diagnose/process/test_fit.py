@@ -38,6 +38,7 @@ _USUAL = {
     "fit/augment": "",
     "fit/fallen": _NO_GAIN,
     "fit/images": True,
+    "fit/colors": False,
     "rate/steps": 1000,
     "settings": {"learning_rate": 0.01, "weight_decay": 0.01},
 }
@@ -273,13 +274,16 @@ class Repairs:
     ("changes", "tried"),
     [
         ({}, {"dropout": 0.5, "augment": fit.AUGMENT}),
-        ({"fit/dropout": 0.0}, {"augment": fit.AUGMENT}),
-        # What is in place is not tried again.
+        ({"fit/dropout": 0.5}, {"augment": fit.AUGMENT}),
+        # A photograph may be mirrored.
         (
-            {"fit/dropout": 0.0, "fit/augment": "flip"},
-            {"weight_decay": 0.01},
+            {"fit/dropout": 0.5, "fit/colors": True},
+            {"augment": fit.AUGMENT + fit.FLIP},
         ),
-        ({"fit/images": False}, {"dropout": 0.5, "weight_decay": 0.01}),
+        # What is in place is not tried again.
+        ({"fit/augment": "flip"}, {"dropout": 0.5}),
+        ({"fit/dropout": 0.5, "fit/augment": "flip"}, {"weight_decay": 0.01}),
+        ({"fit/dropout": 0.5, "fit/images": False}, {"weight_decay": 0.01}),
     ],
 )
 def test_what_is_not_in_place_yet_is_tried(changes, tried):

@@ -177,13 +177,13 @@ def test_a_net_that_has_learnt_all_has_units_enough():
 
 
 def test_evidence_of_dead_units():
-    found = dead_units(measures(dead=0.75))
+    found = dead_units(measures(dead=0.8))
     assert (found.cause, found.status) == ("dead_units", "suspected")
     assert found.message == (
-        "75% of the units of a hidden layer are dead since training began"
+        "80% of the units of a hidden layer are dead since training began"
     )
     assert [(e.value, e.threshold, e.source) for e in found.evidence] == [
-        (0.75, "above 0.5", "those that fire for none of 512 training images"),
+        (0.8, "above 0.75", "those that fire for none of 512 training images"),
         (0.0, "", "the same images"),
     ]
     found = dead_from_the_start(measures(dead=0.75, dead_at_first=0.75))
