@@ -1,0 +1,73 @@
+"""Tests of `python -m framework.diagnose`."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+from absl.testing import flagsaver
+
+from framework import command
+from framework.config import Config
+from framework.run import run
+
+CONFIG = Config(model="mlp(units=(32,))", batch_size=64, train_for="8ep")
+
+
+@pytest.fixture
+def diagnosed(monkeypatch, capsys):
+    """Diagnoses as the command does: returns its code, and what it printed."""
+    # Its flags are known once it is imported.
+    from framework.diagnose.__main__ import main
+
+    def diagnosed(*arguments):
+        monkeypatch.setattr(sys, "argv", ["framework.diagnose", *arguments])
+        with flagsaver.flagsaver(), pytest.raises(SystemExit) as stop:
+            command.run(main)
+        return stop.value.code, *capsys.readouterr()
+
+    return diagnosed
+
+
+def made(folder, **changes):
+    run(dataclasses.replace(CONFIG, workdir=str(folder), **changes), quiet=True)
+    return folder
+
+
+def test_a_confirmed_cause_is_code_3(diagnosed, tmp_path):
+    folder = made(tmp_path / "run", learning_rate=1e-7)
+    code, out, _ = diagnosed(f"--workdir={folder}", "--json")
+    assert code == 3
+    found = json.loads(out, parse_constant=pytest.fail)
+    assert found == json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
+    assert found["findings"][0]["cause"] == "learning_rate_too_low"
+
+
+def test_nothing_confirmed_is_code_0(diagnosed, tmp_path):
+    folder = made(tmp_path / "run", learning_rate=3e-3, train_for="15ep")
+    code, out, said = diagnosed(f"--workdir={folder}")
+    assert code == 0, out
+    assert out.startswith("verdict: ")
+    assert "No cause is confirmed." in out
+    assert said.startswith("asking the model about all images ...\n")
+    assert (folder / "diagnosis" / "diagnosis.json").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--workdir="], ["--workdir={}/nothing"], ["--workdri=x"], ["--budget=-1"]],
+)
+def test_what_cannot_be_done_is_one_line_and_code_2(diagnosed, tmp_path, arguments):
+    code, out, said = diagnosed(*(each.format(tmp_path) for each in arguments))
+    assert (code, out) == (2, "")
+    assert said.startswith("error: ")
+
+
+def test_the_module_can_be_run():
+    found = subprocess.run(
+        [sys.executable, "-m", "framework.diagnose"], capture_output=True, text=True
+    )
+    assert (found.returncode, found.stdout) == (2, "")
+    wanted = "error: give the folder of a run, as in --workdir=runs/train\n"
+    assert found.stderr == wanted
