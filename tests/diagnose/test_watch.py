@@ -20,7 +20,7 @@ def data(count, seed):
 TRAIN, VALIDATION = data(300, 0), data(150, 1)
 
 
-def fitted(folder, rate=1e-7):
+def fitted(folder, rate=1e-5):
     keras.utils.set_random_seed(0)
     layers = [keras.Input((6,)), keras.layers.Dense(3, activation="softmax")]
     model = keras.Sequential(layers)
