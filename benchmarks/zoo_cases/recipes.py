@@ -77,7 +77,7 @@ def augmented(seed: int, broken: bool) -> Program:
             FLOWERS.network((24, 24, 3), 5),
         ]
     )
-    return program(compiled(model), data, 25)
+    return program(compiled(model), data, 60)
 
 
 def transferred(seed: int, broken: bool) -> Program:
@@ -111,7 +111,7 @@ CASES: tuple[Case, ...] = table(
     (*("clothes", "recipe", "fashion", "r", ""), healthy(FASHION), {"floor": 0.8}),
     (
         *("flowers", "recipe", "flowers", "c", ""),
-        *(healthy(FLOWERS.but(epochs=30)), {"floor": 0.85}),
+        *(healthy(FLOWERS.but(epochs=50)), {"floor": 0.85}),
     ),
     (*("subclassed", "recipe", "digits", "r", ""), subclassed, {"floor": 0.92}),
     (*("augmented", "recipe", "flowers", "c", ""), augmented, {"floor": 0.8}),

@@ -109,10 +109,6 @@ CASES: tuple[Case, ...] = table(
         *(experiment("insufficient_capacity", model="mlp(units=(64,))"), {}),
     ),
     (
-        *("run: long average", "own: P19", "flowers", "r", "stale_evaluation_weights"),
-        *(experiment("stale_evaluation_weights", ema=0.98), {}),
-    ),
-    (
         *("run: slow statistics", "own: P11", "flowers", "r", "train_eval_mismatch"),
         experiment(
             "train_eval_mismatch", model=f"{_NETS}:slow_statistics(momentum=.9)"

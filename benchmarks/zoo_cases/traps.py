@@ -61,7 +61,7 @@ _STEPS = 29
 _WARM = SGD.but(learning_rate=warm_cosine(0.4, 25, _STEPS), norm=True, epochs=25)
 _DECAY = optimizers.schedules.PiecewiseConstantDecay([16 * _STEPS], [0.5, 0.01])
 _STEP_DECAY = SGD.but(learning_rate=_DECAY, norm=True, batch=32, epochs=24)
-_FLOWERS = FLOWERS.but(epochs=25)
+_FLOWERS = FLOWERS.but(epochs=50)
 
 CASES: tuple[Case, ...] = table(
     (
@@ -78,7 +78,7 @@ CASES: tuple[Case, ...] = table(
     ),
     (
         *("H3 validation above training", "H3", "flowers", "r", ""),
-        *(healthy(_FLOWERS.but(dropout=0.4)), {"floor": 0.8}),
+        *(healthy(_FLOWERS.but(dropout=0.4, epochs=80)), {"floor": 0.8}),
     ),
     (
         *("H4 softmax by its name", "H4", "flowers", "c", ""),
@@ -147,7 +147,7 @@ CASES: tuple[Case, ...] = table(
     ),
     (
         *("H18 clipped", "H18", "fashion", "c", ""),
-        healthy(FASHION_MLP.but(options={"global_clipnorm": 0.5})),
+        healthy(FASHION_MLP.but(options={"global_clipnorm": 0.5}, epochs=40)),
         {"floor": 0.8},
     ),
     (
@@ -169,7 +169,7 @@ CASES: tuple[Case, ...] = table(
     ),
     (
         *("H22 five hundred to validate on", "H22", "fashion", "r", ""),
-        *(healthy(FASHION.but(feed="sequence")), {"floor": 0.8}),
+        *(healthy(FASHION.but(feed="sequence", epochs=35)), {"floor": 0.8}),
     ),
     (*("H23 overlapping clouds", "H23", "blobs", "c", ""), overlapping, {"floor": 0.7}),
     (*("parity", "SO 56380303", "native", "r", ""), parity, {"floor": 0.4}),

@@ -67,7 +67,7 @@ def focal(seed: int, broken: bool) -> Program:
     model = FLOWERS.but(head="sigmoid").network((24, 24, 3), 5)
     compiled(model, "adam", losses.BinaryFocalCrossentropy(), (_categorical(),))
     test = (data.tx, data.ty)
-    return Program(model, (data.x, hot[0]), (data.vx, hot[1]), test, 25)
+    return Program(model, (data.x, hot[0]), (data.vx, hot[1]), test, 60)
 
 
 def _categorical() -> keras.metrics.Metric:
