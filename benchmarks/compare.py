@@ -7,10 +7,11 @@ that all of them see the machine at the same speed. Ratios are taken within a ro
 Keras's `fit` on arrays in float32; printed is their median, and the least and the most.
 
 All train on the same images for the same epochs, evaluate all validation images after
-each, and print a line. "Training" is all from one evaluation to the next; the first two
-epochs, in which graphs are made, are left out of it. This framework is as a user has
-it: it also writes checkpoints, TensorBoard curves and predictions, measures steps, and
-evaluates training images, all within "training"; the others do nothing of that.
+each, and print a line. "Training" is all from one evaluation to the next, of an epoch
+as they usually are: the median of those of a process but the first, in which graphs are
+made. This framework is as a user has it: it also writes checkpoints, TensorBoard curves
+and predictions, measures steps, and evaluates training images, all within "training";
+the others do nothing of that.
 
 What is not installed is left out. Another interpreter can be named for PyTorch and JAX.
 """
@@ -217,11 +218,10 @@ KINDS = ("wall", "cpu")
 def speed(line: dict, kind: str, workload: Workload) -> float:
     """Returns images a second of training: of the clock, or of the processor.
 
-    It is of all epochs of a process but the first two, in which graphs are made.
+    It is the median over the epochs of a process but the first.
     """
     seconds = line[f"train_{kind}"]
-    counted = seconds[2:] or seconds[-1:]
-    return workload.train * len(counted) / sum(counted)
+    return workload.train / statistics.median(seconds[1:] or seconds)
 
 
 if __name__ == "__main__":
