@@ -23,8 +23,9 @@ from collections.abc import Sequence
 from benchmarks import meter
 from benchmarks.workloads import WORKLOADS
 
-# A median further from 1 than this, on the side where all rounds are, is remarked on.
-_TOLERANCE = 0.03
+# A median further from 1 than this, on the side where all rounds are, is remarked on:
+# so far and so often it is hardly by chance.
+_TOLERANCE, _LEAST_ROUNDS = 0.03, 4
 _QUANTITIES = {
     "CPU seconds of training": lambda line: sum(line["train_cpu"][2:]),
     "seconds of training": lambda line: sum(line["train_wall"][2:]),
@@ -67,7 +68,9 @@ def report(name: str, ratios: Sequence[float]) -> str:
     """
     middle, low, high = statistics.median(ratios), min(ratios), max(ratios)
     remark = ""
-    if low > 1 and middle > 1 + _TOLERANCE:
+    if len(ratios) < _LEAST_ROUNDS:
+        remark = "  (too few rounds to tell)"
+    elif low > 1 and middle > 1 + _TOLERANCE:
         remark = "  MORE in every round"
     elif high < 1 and middle < 1 - _TOLERANCE:
         remark = "  less in every round"
