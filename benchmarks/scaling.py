@@ -28,7 +28,7 @@ _TINY = "cnn(filters=(16,), dense=32)"
 # What is varied, over which values; and what else is different there.
 AXES: dict[str, tuple[tuple, dict]] = {
     "batch_size": ((1, 4, 16, 64, 256), {}),
-    "size": ((8, 16, 32, 64, 128), {}),
+    "size": ((16, 32, 64, 128), {}),
     "train": ((256, 1024, 4096, 16384), {"size": 32}),
     "steps_per_call": ((1, 4, 16, 64), {"size": 8, "model": _TINY, "train": 4096}),
     "devices": ((1, 2, 4), {}),
@@ -102,18 +102,8 @@ def measured(point: dict) -> dict:
     from framework import parts
     from framework.config import Config
 
-    started = point.pop("started")
-    size, train = point.pop("size", 64), point.pop("train", 1024)
-    values = {
-        "dataset": f"noise(train={train}, validation=32, size={size})",
-        "model": "cnn(filters=(32, 64), dense=128)",
-        "normalize": "none",
-        "train_dev": 0.0,
-        **point,
-    }
-    if "devices" in point and point["devices"] > 1:
-        values["strategy"] = "mirrored"
-    most = values.pop("steps_per_call", 0)
+    started, most = point.pop("started"), point.pop("steps_per_call", 0)
+    values = settings(point)
     with tempfile.TemporaryDirectory() as folder:
         if values.get("input", "").startswith("stream"):
             side = tuple(map(int, values["input"].split()[1].split("x")))
@@ -130,6 +120,21 @@ def measured(point: dict) -> dict:
         "cpu": 1e6 * statistics.median(cpu for _, cpu in spans) / images,
         "first_step": first_step,
         "peak_mb": usage.ru_maxrss / 1024,
+    }
+
+
+def settings(point: dict) -> dict:
+    """Returns the fields of a config for a point; of a stream not yet where it is."""
+    point = dict(point)
+    size, train = point.pop("size", 64), point.pop("train", 1024)
+    if point.get("devices", 1) > 1:
+        point["strategy"] = "mirrored"
+    return {
+        "dataset": f"noise(train={train}, validation=32, size={size})",
+        "model": "cnn(filters=(32, 64), dense=128)",
+        "normalize": "none",
+        "train_dev": 0.0,
+        **point,
     }
 
 

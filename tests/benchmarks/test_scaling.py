@@ -5,10 +5,23 @@ import io
 import pytest
 
 from benchmarks import scaling
+from framework import models
 
 
 def test_every_axis_says_what_limits_it():
     assert set(scaling.LIMITS) == set(scaling.AXES)
+
+
+@pytest.mark.parametrize("axis", ["batch_size", "size", "steps_per_call", "devices"])
+def test_every_point_is_a_network_that_fits_its_images(axis):
+    values, others = scaling.AXES[axis]
+    for value in values:
+        point = {**others, axis: value}
+        point.pop("steps_per_call", None)
+        made = scaling.settings(point)
+        size = point.get("size", 64)
+        assert f"size={size}" in made["dataset"]
+        assert models.build(made["model"])((size, size, 3), 5).count_params()
 
 
 def test_a_point_is_measured():
