@@ -7,15 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 from benchmarks.zoo_cases.case import Case, Program, Run, table
-from benchmarks.zoo_cases.data import digits, flowers
+from benchmarks.zoo_cases.data import digits, flowers, rng
 from benchmarks.zoo_cases.recipe import (
     CNN,
     FASHION,
     FLOWERS,
     MLP,
     SGD,
+    Batches,
     compiled,
     healthy,
 )
@@ -99,6 +101,37 @@ def transferred(seed: int, broken: bool) -> Program:
     return program(compiled(model, keras.optimizers.Adam(3e-3)), data, 25)
 
 
+class Balanced(keras.utils.PyDataset):
+    """Batches of three images of each class, which stand there class by class.
+
+    Args:
+        images: [N, ...].
+        labels: int [N].
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray):
+        super().__init__()
+        self._images, self._labels, self._draws = images, labels, rng(0)
+        self._members = [np.flatnonzero(labels == each) for each in range(10)]
+
+    def __len__(self) -> int:
+        return len(self._labels) // 30
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = np.concatenate([self._draws.choice(each, 3) for each in self._members])
+        return self._images[rows], self._labels[rows]
+
+
+def balanced(seed: int, broken: bool) -> Program:
+    """A sampler that draws all classes equally often, on purpose."""
+    data = digits(seed).inputs(lambda x: x / 255)
+    model = compiled(MLP.network((8, 8, 1), 10))
+    train = Balanced(data.x, data.y)
+    return Program(
+        model, train, Batches(validation, 100, False), (data.tx, data.ty), 30, None
+    )
+
+
 _COSINE = "warmup(10%) + cosine"
 
 CASES: tuple[Case, ...] = table(
@@ -137,6 +170,11 @@ CASES: tuple[Case, ...] = table(
     (
         *("run: bfloat16", "H19", "digits", "r", ""),
         *(run(_BASE, precision="bfloat16"), {"floor": 0.93}),
+    ),
+    (*("H25 balanced batches", "H25", "digits", "c", ""), balanced, {"floor": 0.92}),
+    (
+        *("run: float16", "H19", "digits", "r", ""),
+        *(run(_BASE, precision="float16", model="mlp(units=(64,))"), {"floor": 0.93}),
     ),
     (
         *("run: accumulated, clipped", "H18", "digits", "c", ""),
