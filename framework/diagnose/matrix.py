@@ -14,6 +14,8 @@ from framework.statistics import Estimate, proportion
 
 _IMAGES = 1_000
 _HIGH, _NEAR = 0.9, 0.03
+# A symptom, whose cause is looked for.
+_COLLAPSED = 0.95
 
 
 def measure(subject: Subject) -> dict[str, Any]:
@@ -55,7 +57,11 @@ def reading(measures: Measures) -> str:
     if dev is not None:
         chain += f", held out of training {dev.value:.1%}"
     chain += f", validation {validation.value:.1%}"
-    return f"{chain}: {_read(clean, dev, validation, measures['clean/majority'])}"
+    found = _read(clean, dev, validation, measures["clean/majority"])
+    share = measures.get("validation/largest_share", 0.0)
+    if share > _COLLAPSED > measures.get("validation/majority", 1.0):
+        found += f"; one class is named for {share:.0%} of the validation images"
+    return f"{chain}: {found}"
 
 
 def _read(

@@ -20,6 +20,7 @@ from framework.data.dataset import Dataset, Split
 from framework.diagnose import layers, surgery
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.subject import Branch, Program, Step, ratio
+from framework.errors import RunError
 from framework.parts import ModelFunction, Parts
 
 _BATCH = 256
@@ -206,11 +207,18 @@ class RunProgram(Program):
                 model = made(shape, classes)
                 return stack.enter_context(surgery.changed(model, change))
 
-            result = run_lib.run(config, function, self._dataset(change), quiet=True)
-            predicted = [
-                result.predict(split.images).argmax(axis=1)
-                for split in (self._validation, self._train)
-            ]
+            splits = self._validation, self._train
+            try:
+                result = run_lib.run(
+                    config, function, self._dataset(change), quiet=True
+                )
+            except RunError:
+                # It has diverged, and is right about nothing.
+                predicted = [np.full(len(split), -1) for split in splits]
+            else:
+                predicted = [
+                    result.predict(split.images).argmax(axis=1) for split in splits
+                ]
         return Branch(*predicted, epochs)
 
     def _changed(self, change: Change, steps: int, folder: Path) -> Config:

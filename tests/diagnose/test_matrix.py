@@ -18,6 +18,15 @@ def measures(clean, dev, validation, majority=0.1):
     return Measures(found)
 
 
+def test_a_collapse_is_told_but_no_cause():
+    found = measures(0.1, 0.1, 0.1)
+    found |= {"validation/largest_share": 0.99, "validation/majority": 0.1}
+    text = matrix.reading(found)
+    assert text.endswith("; one class is named for 99% of the validation images")
+    found["validation/majority"] = 0.98
+    assert "one class" not in matrix.reading(found)
+
+
 @pytest.mark.parametrize(
     ("clean", "dev", "validation", "said"),
     [
