@@ -261,8 +261,9 @@ def regularize(repairs: Repairs, measures: Measures) -> dict[str, Any]:
     if repairs.gap <= _GAP:
         # What has been mended so far has closed it.
         return {}
-    share = 2.0 if repairs.can_afford(2.0) else 1.0
-    if not repairs.can_afford(share):
+    # What is kept from learning by heart takes longer: as long as can be paid for.
+    share = next((each for each in (3.0, 2.0, 1.0) if repairs.can_afford(each)), 0.0)
+    if not share:
         return {}
     change = _against_overfitting(measures)
     try:

@@ -290,7 +290,7 @@ def test_what_is_not_in_place_yet_is_tried(changes, tried):
     repairs = Repairs(_GAIN)
     found = fit.regularize(repairs, measures(changes))
     assert found == {"overfitting/gain": _GAIN, "overfitting/floor": FLOOR}
-    assert repairs.changes == [(tried, 2.0)]
+    assert repairs.changes == [(tried, 3.0)]
     assert repairs.accepted == [tried]
 
 
