@@ -10,7 +10,7 @@ from typing import Any
 
 from framework.diagnose import accuracy, data, matrix, process, ruler
 from framework.diagnose.detector import Measures, detect
-from framework.diagnose.finding import FORMAT, Finding
+from framework.diagnose.finding import FORMAT, Evidence, Finding
 from framework.diagnose.gate import Gate, gate
 from framework.diagnose.repair import Repairs
 from framework.diagnose.subject import Subject
@@ -103,7 +103,28 @@ def diagnose(
     if asked and not void and curve.verdict != "ceiling":
         found += detect(ruler.UPDATES, measures, repairs, progress)
         found += detect(process.DETECTORS, measures, repairs, progress)
+        found = _together(found, repairs)
+        found += detect(process.LAST, measures, repairs, progress)
     return Diagnosis(curve, tuple(sorted(found, key=_weight)), measures)
+
+
+def _together(found: list[Finding], repairs: Repairs) -> list[Finding]:
+    """Returns findings as confirmed that help together, where none did alone."""
+    causes, gain = repairs.together()
+    shown = Evidence(
+        "gain in validation accuracy once all are mended",
+        gain,
+        "the interval above 0, and enough",
+        f"{' and '.join(sorted(causes))} at once; one by one none helped",
+    )
+    return [
+        dataclasses.replace(
+            each, status="confirmed", cost=gain, evidence=(*each.evidence, shown)
+        )
+        if each.cause in causes
+        else each
+        for each in found
+    ]
 
 
 def _json(value: Any) -> Any:

@@ -9,7 +9,9 @@ time, the cause is confirmed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import functools
+import operator
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -51,6 +53,7 @@ class Repairs:
         self._length = min(max(SHARE * epochs, _LEAST_STEPS / per_epoch), epochs)
         self._change = Change()
         self._right = subject.right("validation")
+        self._failed: list[tuple[str, Change]] = []
         self._begin = float(np.mean(self._right))
         self._clean = float(np.mean(subject.right("train")))
 
@@ -137,6 +140,8 @@ class Repairs:
         status = "confirmed" if is_gain(gain, floor) else "falsified"
         if status == "confirmed":
             self.accept(branch, change)
+        else:
+            self._failed.append((finding.cause, change))
         shown = Evidence(
             "gain in validation accuracy once mended",
             gain,
@@ -146,6 +151,39 @@ class Repairs:
         return dataclasses.replace(
             finding, status=status, evidence=(*finding.evidence, shown), cost=gain
         )
+
+    def together(self) -> tuple[set[str], Estimate | None]:
+        """Mends at once what one by one did not help, where nothing else did.
+
+        Returns:
+            The causes that are needed for what all of them gain, and that; none if
+            there is no gain, or nothing to try.
+        """
+        causes = dict(self._failed)
+        # Nobody can raise a rate and lower it.
+        if "learning_rate_too_low" in causes:
+            causes.pop("learning_rate_too_high", None)
+        if self.has_mended or len(causes) < 2 or not self.can_afford():
+            return set(), None
+        branch = self._all(causes, "all together")
+        gain = branch and self.gain(branch)
+        if not gain or not is_gain(gain, self.floor):
+            return set(), None
+        for cause in [*causes] if len(causes) > 2 else []:
+            rest = {name: each for name, each in causes.items() if name != cause}
+            other = self._all(rest, f"all but {cause}") if self.can_afford() else None
+            if other and not is_gain(
+                paired_difference(self.rights(branch), self.rights(other)), FLOOR
+            ):
+                causes, branch = rest, other
+        self.accept(branch, functools.reduce(operator.or_, causes.values()))
+        return set(causes), gain
+
+    def _all(self, causes: Mapping[str, Change], name: str) -> Branch | None:
+        try:
+            return self.attempt(name, functools.reduce(operator.or_, causes.values()))
+        except CannotChangeError:
+            return None
 
 
 def is_gain(gain: Estimate, floor: float = FLOOR) -> bool:

@@ -196,8 +196,7 @@ def _set_all(
     model: keras.Model, name: str, value: float, put: Callable[..., None]
 ) -> None:
     kinds = {
-        # Keras gives a dropout of 0 nothing to draw from: it is none.
-        "rate": lambda layer: "ropout" in type(layer).__name__ and layer.rate,
+        "rate": lambda layer: "ropout" in type(layer).__name__,
         "momentum": lambda layer: "Norm" in type(layer).__name__,
     }
     found = [
@@ -210,8 +209,9 @@ def _set_all(
         if isinstance(layer, keras.layers.Dropout) and not hasattr(
             layer, "seed_generator"
         ):
-            # One that was made to drop nothing cannot draw.
-            layer.seed_generator = keras.random.SeedGenerator(0)
+            # One that was made to drop nothing cannot draw; Keras lets no built layer
+            # get what it could draw from.
+            vars(layer)["seed_generator"] = keras.random.SeedGenerator(0)
 
 
 def _set_activations(model: keras.Model, name: str, put: Callable[..., None]) -> None:

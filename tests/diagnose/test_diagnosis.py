@@ -26,6 +26,7 @@ def detectors(monkeypatch):
     def replace(**lists):
         names = {"ruler": (ruler, "DETECTORS"), "updates": (ruler, "UPDATES")}
         names |= {"data": (data, "DETECTORS"), "process": (process, "DETECTORS")}
+        names |= {"last": (process, "LAST")}
         for name, (module, attribute) in names.items():
             monkeypatch.setattr(module, attribute, lists.get(name, ()))
 
@@ -100,10 +101,11 @@ def test_training_is_looked_at_where_accuracy_does_not_move(
         data=[looks("label_noise")],
         updates=[looks("wrong_variables")],
         process=[looks("dead_units")],
+        last=[looks("overfitting")],
     )
     found = diagnose(made(accuracies))
     always = {"metric_bug", "label_noise"}
-    training = {"wrong_variables", "dead_units"} if asked else set()
+    training = {"wrong_variables", "dead_units", "overfitting"} if asked else set()
     assert set(causes(found)) == always | training
 
 

@@ -214,3 +214,37 @@ def test_when_nothing_is_left_to_explain(begin, reached, is_done):
 )
 def test_what_a_gain_is(gain, enough):
     assert is_gain(gain) is enough
+
+
+def both_needed(change):
+    """Nothing helps but a tenth of the rate together with scaled inputs."""
+    needed = change.standardize and change.learning_rate == 0.1
+    return 0.9 if needed else 0.5
+
+
+def test_causes_that_help_together_only():
+    made = repairs(both_needed, budget=9.0)
+    changes = {
+        "unnormalized_inputs": Change(standardize=True),
+        "learning_rate_too_high": Change(learning_rate=0.1),
+        "overfitting": Change(dropout=0.5),
+    }
+    for cause, change in changes.items():
+        assert made.tried(suspicion(cause), change).status == "falsified"
+    causes, gain = made.together()
+    # What is not needed is left out.
+    assert causes == {"unnormalized_inputs", "learning_rate_too_high"}
+    assert gain.value == pytest.approx(0.4)
+
+
+def test_one_failure_is_nothing_to_put_together():
+    made = repairs(lambda change: 0.5, budget=9.0)
+    tried(made)
+    assert made.together() == (set(), None)
+
+
+def test_what_was_mended_needs_no_others():
+    made = repairs(lambda change: 0.8 if change.dropout else 0.5, budget=9.0)
+    for change in (Change(dropout=0.5), Change(width=2.0), Change(shuffle=True)):
+        tried(made, change)
+    assert made.together() == (set(), None)

@@ -20,6 +20,9 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(rate.learning_rate_too_high, change=rate.lower),
     Detector(weights.dead_units, change=weights.leak),
     Detector(rate.learning_rate_too_low, change=rate.raise_),
+)
+# What is looked for once all else was tried.
+LAST: tuple[Detector, ...] = (
     Detector(length.stopped_too_early, confirm=length.go_on),
     Detector(fit.overfitting, confirm=fit.regularize),
     Detector(fit.insufficient_capacity, confirm=fit.widen),

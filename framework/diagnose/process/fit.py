@@ -19,9 +19,10 @@ from framework.statistics import difference, paired_difference
 # (Zhang et al., 2017): smaller gaps say nothing.
 _GAP = 0.10
 _LEARNT = 0.95
+_FITS = 0.85
 _DROPOUT = 0.55
 _MODES = 0.10
-_HALF, _DECAY = 0.5, 1e-2
+_DROP, _DECAY = 0.3, 1e-2
 # Where one of these is the case, validation is behind for that reason.
 _OTHER_GAPS = {
     *("preprocessing_mismatch", "split_artifact", "distribution_shift"),
@@ -285,8 +286,8 @@ def regularize(repairs: Repairs, measures: Measures) -> dict[str, Any]:
 def _against_overfitting(measures: Measures) -> Change:
     """Returns what is not in place yet."""
     change = Change()
-    if measures["fit/dropout"] < _HALF:
-        change |= Change(dropout=_HALF)
+    if measures["fit/dropout"] < _DROP:
+        change |= Change(dropout=_DROP)
     if measures["fit/images"] and not measures["fit/augment"]:
         change |= Change(augment=AUGMENT + (FLIP if measures["fit/colors"] else ""))
     return change if change.differences() else Change(weight_decay=_DECAY)
@@ -296,6 +297,9 @@ def insufficient_capacity(measures: Measures) -> Finding | None:
     """Fires where not even the training images can be learnt."""
     clean = measures["clean/accuracy"]
     if clean.low > _LEARNT or measures["gap/clean_validation"].value > _GAP:
+        return None
+    # Wider nets are a little better in any case: that makes others not too small.
+    if clean.value > _FITS and measures["fit/narrowest"] >= measures["classes"]:
         return None
     gain = measures.get("capacity/gain")
     status = "suspected"
