@@ -126,7 +126,7 @@ def balanced(seed: int, broken: bool) -> Program:
     """A sampler that draws all classes equally often, on purpose."""
     data = digits(seed).inputs(lambda x: x / 255)
     model = compiled(MLP.network((8, 8, 1), 10))
-    train = Balanced(data.x, data.y)
+    train, validation = Balanced(data.x, data.y), (data.vx, data.vy)
     return Program(
         model, train, Batches(validation, 100, False), (data.tx, data.ty), 30, None
     )

@@ -13,13 +13,15 @@ from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.repair import FLOOR, Repairs, is_gain
 from framework.diagnose.subject import Subject
-from framework.statistics import difference, paired_difference
+from framework.statistics import Estimate, difference, paired_difference
 
 # Networks that learn all training images by heart can still be right on 95 % of others
 # (Zhang et al., 2017): smaller gaps say nothing.
 _GAP = 0.10
 _LEARNT = 0.95
 _FITS = 0.85
+# No regularizer makes up for all images that are missing.
+_ENOUGH = 0.05
 _DROPOUT = 0.55
 _MODES = 0.10
 _DROP, _DECAY = 0.3, 1e-2
@@ -243,6 +245,7 @@ def overfitting(measures: Measures) -> Finding | None:
                 "the interval above 0, and 3 % or more",
                 "the predictions kept of each evaluation",
             ),
+            *_tried(gain),
         ),
         remedy=Remedy(
             "augment, add dropout or weight decay, stop at the best epoch, or collect "
@@ -277,10 +280,23 @@ def regularize(repairs: Repairs, measures: Measures) -> dict[str, Any]:
         except CannotChangeError:
             return {}
     gain = repairs.gain(branch)
-    floor = repairs.floor
+    floor = min(repairs.floor, _ENOUGH)
     if is_gain(gain, floor):
         repairs.accept(branch, change)
     return {"overfitting/gain": gain, "overfitting/floor": floor}
+
+
+def _tried(gain: Estimate | None) -> tuple[Evidence, ...]:
+    if gain is None:
+        return ()
+    return (
+        Evidence(
+            "gain in validation accuracy once regularized",
+            gain,
+            "the interval above 0, and enough",
+            "trained anew, or stopped at the best epoch",
+        ),
+    )
 
 
 def _against_overfitting(measures: Measures) -> Change:
