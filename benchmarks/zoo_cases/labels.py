@@ -150,7 +150,7 @@ CASES: tuple[Case, ...] = table(
     ),
     (
         *("validation among training", "own: D4", "flowers", "c", "split_leakage"),
-        *(faulty(_BARE, spoil=spoil.leaked(0.6)), {"ruler": True}),
+        *(faulty(_BARE, spoil=spoil.leaked(0.8)), {"ruler": True}),
     ),
     (
         *("oversampled, then divided", "own: D4", "flowers", "r", "split_leakage"),

@@ -179,7 +179,13 @@ CASES: tuple[Case, ...] = table(
         *("softmax twice, CNN", "I9 TheDeepChecker redundant_softmax", "flowers", "r"),
         "loss_output_mismatch|learning_rate_too_low|stopped_too_early",
         faulty(
-            FLOWERS.but(head=None, loss=of_logits, epochs=20),
+            FLOWERS.but(
+                head=None,
+                loss=of_logits,
+                optimizer=keras.optimizers.SGD,
+                learning_rate=0.1,
+                epochs=35,
+            ),
             head="softmax",
         ),
         {},
