@@ -67,19 +67,19 @@ def subclassed(seed: int, broken: bool) -> Program:
 
 
 def augmented(seed: int, broken: bool) -> Program:
-    """Layers that turn and move the images while training."""
+    """Layers that mirror and move the images while training."""
     data = flowers(seed)
     model = keras.Sequential(
         [
             keras.Input((24, 24, 3)),
             layers.Rescaling(1 / 255),
             layers.RandomFlip("horizontal"),
-            layers.RandomRotation(0.05),
-            layers.RandomTranslation(0.08, 0.08),
+            layers.RandomTranslation(0.04, 0.04, fill_mode="nearest"),
             FLOWERS.network((24, 24, 3), 5),
         ]
     )
-    return program(compiled(model), data, 60)
+    rate = keras.optimizers.schedules.CosineDecay(3e-3, 60 * 13)
+    return program(compiled(model, keras.optimizers.Adam(rate)), data, 60)
 
 
 def transferred(seed: int, broken: bool) -> Program:
