@@ -12,6 +12,7 @@ from framework.diagnose import accuracy, data, matrix, process, ruler
 from framework.diagnose.detector import Measures, detect
 from framework.diagnose.finding import FORMAT, Evidence, Finding
 from framework.diagnose.gate import Gate, gate
+from framework.diagnose.page import page
 from framework.diagnose.repair import Repairs
 from framework.diagnose.subject import Subject
 from framework.statistics import Estimate
@@ -68,8 +69,6 @@ class Diagnosis:
         }
 
     def __str__(self) -> str:
-        from framework.diagnose.page import page
-
         return page(self)
 
 

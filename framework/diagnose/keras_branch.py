@@ -12,10 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from framework import augment
+from framework.diagnose import labels as labels_lib
 from framework.diagnose import outputs, surgery
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.keras_loop import KerasLoop
-from framework.diagnose.source import Source, labels_of, like
+from framework.diagnose.source import Source, like
 from framework.diagnose.subject import Branch
 from framework.random import Draws
 
@@ -80,7 +81,7 @@ def _epochs(
 def _order(source: Source, change: Change, epoch: int, y: np.ndarray) -> np.ndarray:
     generator = np.random.Generator(np.random.PCG64([_SEED, epoch]))
     if change.balance:
-        labels = labels_of(y)
+        labels = labels_lib.classes(y)
         rows = {each: np.flatnonzero(labels == each) for each in np.unique(labels)}
         drawn = generator.choice(list(rows), len(y))
         return np.array([generator.choice(rows[each]) for each in drawn])

@@ -18,7 +18,8 @@ def classes(given: np.ndarray) -> np.ndarray:
     """
     given = np.asarray(given)
     if is_table(given):
-        return given.reshape(len(given), -1).argmax(axis=1).astype(np.int64)
+        rows = np.nan_to_num(given.reshape(len(given), -1))
+        return rows.argmax(axis=1).astype(np.int64)
     given = given.reshape(-1)
     if np.issubdtype(given.dtype, np.floating):
         # What is no number stays no class.

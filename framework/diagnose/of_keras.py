@@ -9,11 +9,12 @@ import keras
 import numpy as np
 
 from framework.data.dataset import Split
+from framework.diagnose import labels as labels_lib
 from framework.diagnose import watch
 from framework.diagnose.diagnosis import Diagnosis, diagnose
 from framework.diagnose.keras_program import KerasProgram
 from framework.diagnose.recorded import named
-from framework.diagnose.source import Source, labels_of
+from framework.diagnose.source import Source
 from framework.diagnose.subject import Subject, sample
 from framework.errors import UsageError
 from framework.history import Row
@@ -97,7 +98,7 @@ def _train(
                 **named("validation", tested),
             }
         )
-        predictions.append(program.loop.predictions(x, labels_of(y)))
+        predictions.append(program.loop.predictions(x, labels_lib.classes(y)))
     program.finish()
     return rows, predictions
 
@@ -110,13 +111,15 @@ def _watched(
     program.begin_with(first)
     if not predictions:
         x, y = held_out.arrays
-        predictions = [program.loop.predictions(x, labels_of(y))]
+        predictions = [program.loop.predictions(x, labels_lib.classes(y))]
     return rows, predictions
 
 
 def _num_classes(model: keras.Model, source: Source, held_out: Source) -> int:
     """Returns how many classes there are, by labels and outputs."""
-    labels = np.concatenate([labels_of(each.arrays[1]) for each in (source, held_out)])
+    labels = np.concatenate(
+        [labels_lib.classes(each.arrays[1]) for each in (source, held_out)]
+    )
     return max(int(labels.max(initial=0)) + 1, 2)
 
 
@@ -131,12 +134,12 @@ def _subject(
     splits = {}
     for name, each in (("train", source), ("validation", held_out)):
         x, y = each.arrays
-        labels = np.clip(labels_of(y), 0, num_classes - 1).astype(np.int32)
+        labels = np.clip(labels_lib.classes(y), 0, num_classes - 1).astype(np.int32)
         splits[name] = sample(Split(x, labels), np.arange(len(x)))
     program.train_images = splits["train"].images
     program.validation_images = splits["validation"].images
     x, y = source.arrays
-    labels = labels_of(y)
+    labels = labels_lib.classes(y)
     return Subject(
         class_names=tuple(map(str, range(num_classes))),
         train=splits["train"],

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from typing import TYPE_CHECKING
 
 from framework.diagnose import matrix
-from framework.diagnose.diagnosis import Diagnosis
 from framework.diagnose.finding import Evidence, Finding
+
+if TYPE_CHECKING:
+    from framework.diagnose.diagnosis import Diagnosis
 
 _WIDTH = 88
 

@@ -69,18 +69,6 @@ class Source:
         return np.random.Generator(np.random.PCG64([_SEED, epoch])).permutation(count)
 
 
-def labels_of(y: np.ndarray) -> np.ndarray:
-    """Returns the classes that labels stand for, as a loss would read them: int64 [N].
-
-    Args:
-        y: Classes [N] or [N, 1], or one-hot [N, K].
-    """
-    if y.ndim > 1 and y.shape[-1] > 1:
-        return np.nan_to_num(y).argmax(axis=-1).reshape(-1)
-    values = np.nan_to_num(y.reshape(-1).astype(np.float64), nan=-1.0)
-    return values.astype(np.int64)
-
-
 def like(y: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Returns labels in the form of others.
 

@@ -8,9 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from framework.diagnose import labels as labels_lib
 from framework.diagnose.keras_loop import KerasLoop
 from framework.diagnose.recorded import named, read
-from framework.diagnose.source import Source, labels_of
+from framework.diagnose.source import Source
 from framework.errors import UsageError
 from framework.history import History, Row
 from framework.metrics import Predictions
@@ -69,7 +70,7 @@ class Watch(keras.callbacks.Callback):
         if self._validation is None:
             return
         x, y = self._validation.epoch()
-        found = KerasLoop(self.model).predictions(x, labels_of(y))
+        found = KerasLoop(self.model).predictions(x, labels_lib.classes(y))
         path = self._folder / "predictions" / f"step-{self._steps:08d}.npz"
         with path.open("wb") as file:
             np.savez(

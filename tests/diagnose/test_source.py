@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.diagnose import source as source_lib
-from framework.diagnose.source import Source, labels_of, like
+from framework.diagnose.labels import classes
+from framework.diagnose.source import Source, like
 from framework.errors import UsageError
 
 _N, _CLASSES = 50, 5
@@ -158,14 +159,14 @@ def test_what_fit_would_not_take_is_refused(make, message, monkeypatch):
     ],
 )
 def test_labels_of_any_form(y):
-    found = labels_of(y)
+    found = classes(y)
     assert found.dtype == np.int64
     assert np.array_equal(found, Y)
 
 
 def test_labels_that_are_no_numbers_are_no_class():
-    assert labels_of(np.array([0.0, np.nan, 2.0])).tolist() == [0, -1, 2]
-    assert labels_of(np.array([[np.nan, 1.0], [1.0, 0.0]])).tolist() == [1, 0]
+    assert classes(np.array([0.0, np.nan, 2.0])).tolist() == [0, -1, 2]
+    assert classes(np.array([[np.nan, 1.0], [1.0, 0.0]])).tolist() == [1, 0]
 
 
 _LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=9)
@@ -185,4 +186,4 @@ _LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=9)
 def test_labels_in_the_form_of_others_are_the_same_labels(labels, y):
     found = like(y, np.array(labels))
     assert (found.dtype, found.shape) == (y.dtype, (len(labels), *y.shape[1:]))
-    assert labels_of(found).tolist() == labels
+    assert classes(found).tolist() == labels
