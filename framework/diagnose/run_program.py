@@ -74,34 +74,30 @@ class RunProgram(Program):
 
     def ask(self, images, training=False):
         """See base class."""
-        # Statistics of batch norm are those of the run, and stay so.
-        variables = [each.value for each in self.model.non_trainable_variables]
-        before = [variable.numpy() for variable in variables]
-        self._made.state.swap_ema()
         found = []
-        for start in range(0, len(images), _BATCH):
-            batch = images[start : start + _BATCH]
-            # Of one size, so that it is traced once.
-            padded = np.resize(batch, (_BATCH, *batch.shape[1:]))
-            said = self._asked(tf.constant(padded), training)
-            found.append(said[: len(batch)].numpy())
-        self._made.state.swap_ema()
-        for variable, value in zip(variables, before, strict=True):
-            variable.assign(value)
+        with self._unchanged(self._made), self._evaluated():
+            for start in range(0, len(images), _BATCH):
+                batch = images[start : start + _BATCH]
+                # Of one size, so that it is traced once.
+                padded = np.resize(batch, (_BATCH, *batch.shape[1:]))
+                said = self._asked(tf.constant(padded), training)
+                found.append(said[: len(batch)].numpy())
         shape = (0, self._made.examples.dataset.num_classes)
         return np.concatenate([np.zeros(shape, np.float32), *found])
 
-    def ask_live(self, images: np.ndarray) -> np.ndarray:
-        """Returns what the model says with the weights that are trained."""
+    @contextlib.contextmanager
+    def _evaluated(self) -> Iterator[None]:
+        """Puts the average of the weights, if there is one, in their place."""
         self._made.state.swap_ema()
         try:
-            return self.ask(images)
+            yield
         finally:
             self._made.state.swap_ema()
 
-    def inputs(self, images):
-        """See base class."""
-        return self._made.objective.normalize(images).numpy()
+    def ask_live(self, images: np.ndarray) -> np.ndarray:
+        """Returns what the model says with the weights that are trained."""
+        with self._evaluated():
+            return self.ask(images)
 
     def ask_reestimated(self, images, train):
         """See base class."""
@@ -300,9 +296,11 @@ class RunProgram(Program):
     def _unchanged(self, made: Parts) -> Iterator[None]:
         variables = [each.value for each in made.state.model.non_trainable_variables]
         before = [variable.numpy() for variable in variables]
-        yield
-        for variable, value in zip(variables, before, strict=True):
-            variable.assign(value)
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, before, strict=True):
+                variable.assign(value)
 
 
 def _balanced(labels: np.ndarray) -> np.ndarray:
