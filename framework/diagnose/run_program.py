@@ -99,6 +99,10 @@ class RunProgram(Program):
         with self._evaluated():
             return self.ask(images)
 
+    def inputs(self, images):
+        """See base class."""
+        return self._made.objective.normalize(images).numpy()
+
     def ask_reestimated(self, images, train):
         """See base class."""
         norms = surgery.batch_norms(self.model)
