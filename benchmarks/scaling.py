@@ -181,9 +181,11 @@ def drawn(curves: dict[str, list[tuple]]) -> bytes:
     grid = figure.subplots(1, len(numeric), squeeze=False)[0]
     for axes, (axis, points) in zip(grid, numeric.items(), strict=True):
         values = [value for value, _ in points]
-        axes.plot(values, [found["cpu"] for _, found in points], "o-")
+        costs = [found["cpu"] for _, found in points]
+        axes.plot(values, costs, "o-")
         axes.set(xscale="log", yscale="log", xlabel=axis)
         axes.set_xticks(values, values)
+        axes.set_yticks(costs, [f"{cost:,.0f}" for cost in costs])
         axes.minorticks_off()
     grid[0].set_ylabel("CPU us an image")
     buffer = io.BytesIO()
