@@ -99,10 +99,13 @@ def diagnose(
     asked = curve.verdict in _ASKED or curve.evaluations < _FEW
     # A set too small to show small changes can still show large ones.
     asked |= measures["clean/accuracy"].value < _LEARNT
-    if asked and not void and curve.verdict != "ceiling":
+    asked = asked and not void and curve.verdict != "ceiling"
+    if asked:
         found += detect(ruler.UPDATES, measures, repairs, progress)
         found += detect(process.DETECTORS, measures, repairs, progress)
         found = _together(found, repairs)
+    found += detect(data.LAST, measures, repairs, progress)
+    if asked:
         found += detect(process.LAST, measures, repairs, progress)
     return Diagnosis(curve, tuple(sorted(found, key=_weight)), measures)
 

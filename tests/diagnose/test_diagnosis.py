@@ -26,7 +26,7 @@ def detectors(monkeypatch):
     def replace(**lists):
         names = {"ruler": (ruler, "DETECTORS"), "updates": (ruler, "UPDATES")}
         names |= {"data": (data, "DETECTORS"), "process": (process, "DETECTORS")}
-        names |= {"last": (process, "LAST")}
+        names |= {"last": (process, "LAST"), "data_last": (data, "LAST")}
         for name, (module, attribute) in names.items():
             monkeypatch.setattr(module, attribute, lists.get(name, ()))
 

@@ -45,5 +45,8 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(
         distribution_shift.rule, distribution_shift.measure, distribution_shift.change
     ),
+)
+# What takes two attempts is for what is left of the budget.
+LAST: tuple[Detector, ...] = (
     Detector(label_noise.rule, label_noise.measure, confirm=label_noise.confirm),
 )

@@ -29,6 +29,7 @@ _DROP, _DECAY = 0.3, 1e-2
 _OTHER_GAPS = {
     *("preprocessing_mismatch", "split_artifact", "distribution_shift"),
     *("random_validation", "stale_evaluation_weights", "homogeneous_training_data"),
+    "label_noise",
 }
 # What most images stay the same under; a mirrored digit is none, a photograph is one.
 AUGMENT, FLIP = "rotate(10) + shift(.1) + zoom(.1)", " + flip"
