@@ -22,27 +22,24 @@ layers = keras.layers
 
 
 def few_flowers(seed: int, broken: bool) -> Program:
-    """A large network for 150 pictures; the mended one has dropout and mirrors them."""
-    data = flowers(seed, train=150).inputs(lambda x: x / 255)
-    change, drop = ([], 0.0) if broken else ([layers.RandomFlip("horizontal")], 0.3)
+    """A network of 150,000 weights for 80 pictures; the mended one has 600."""
+    data = flowers(seed, train=80 if broken else 600).inputs(lambda x: x / 255)
     model = keras.Sequential(
         [
-            *(keras.Input((24, 24, 3)), *change),
+            keras.Input((24, 24, 3)),
             layers.Conv2D(16, 3, activation="relu"),
             layers.MaxPooling2D(),
             layers.Conv2D(32, 3, activation="relu"),
             layers.MaxPooling2D(),
             layers.Flatten(),
-            layers.Dropout(drop),
             layers.Dense(128, activation="relu"),
-            layers.Dropout(drop),
             layers.Dense(5, activation="softmax"),
         ]
     )
     compiled(model, keras.optimizers.Adam(1e-3))
     return Program(
         *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)),
-        epochs=60,
+        epochs=60 if broken else 30,
         batch_size=16,
     )
 
@@ -106,7 +103,7 @@ _WIDE = FASHION_MLP.but(units=(256,))
 
 CASES: tuple[Case, ...] = table(
     (
-        *("150 flowers", "keras-resnet #29", "flowers", "c", "overfitting"),
+        *("eighty flowers", "keras-resnet #29", "flowers", "c", "overfitting"),
         *(few_flowers, {}),
     ),
     (
