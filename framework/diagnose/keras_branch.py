@@ -16,7 +16,7 @@ from framework.diagnose import labels as labels_lib
 from framework.diagnose import outputs, surgery
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.keras_loop import KerasLoop
-from framework.diagnose.source import Source, like
+from framework.diagnose.source import Source
 from framework.diagnose.subject import Branch
 from framework.random import Draws
 
@@ -63,11 +63,11 @@ def _epochs(
     source: Source, change: Change, epochs: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
     """Yields examples, labels, their order and the batch size of each epoch."""
-    x, y = source.arrays
+    x, y = source.fed
     size = max(round(source.batch_size * change.batch_size), 1)
     steps = max(round(epochs * len(x) / size), 1)
     if change.train is not None:
-        x, y = change.train.images, like(y, change.train.labels)
+        x, y = change.train.images, source.like(change.train.labels)
     epoch = 0
     while steps > 0:
         if change.train is None:

@@ -15,7 +15,7 @@ from framework.data.dataset import Split
 from framework.diagnose import keras_branch, layers, surgery
 from framework.diagnose.change import CannotChangeError
 from framework.diagnose.keras_loop import KerasLoop
-from framework.diagnose.source import Source, like
+from framework.diagnose.source import Source
 from framework.diagnose.subject import Program, Step, ratio
 from framework.errors import UsageError
 
@@ -131,7 +131,7 @@ class KerasProgram(Program):
     def steps(self, count, fresh):
         """See base class."""
         found, size = [], self._source.batch_size
-        x, y = self._source.arrays
+        x, y = self._source.fed
         order = self._source.order(0, len(x))
         with self._weights(fresh):
             for place in range(count):
@@ -152,7 +152,7 @@ class KerasProgram(Program):
 
     def loss(self, labels, outputs):
         """See base class."""
-        y = tf.constant(like(self._source.arrays[1], labels))
+        y = tf.constant(self._source.like(labels))
         said = tf.constant(outputs.astype(np.float32))
         return float(self._loss(self._model, None, y, said)) - self.penalty(False)
 
@@ -249,7 +249,7 @@ class KerasProgram(Program):
 
     def _build(self) -> None:
         """Has Keras make all variables, by a step that is undone."""
-        x, y = self._source.arrays
+        x, y = self._source.fed
         batch = x[: self._source.batch_size], y[: self._source.batch_size]
         self._model(_as_fed(batch[0][:2]))
         with contextlib.suppress(ValueError):
@@ -297,7 +297,7 @@ class KerasProgram(Program):
             yield
 
     def _batch(self, split: Split) -> tuple[tf.Tensor, tf.Tensor]:
-        y = like(self._source.arrays[1], split.labels)
+        y = self._source.like(split.labels)
         return _as_fed(split.images), _as_fed(y)
 
     @staticmethod

@@ -60,6 +60,7 @@ def explain(
         raise UsageError("explain needs a compiled keras.Model")
     source = Source(train, batch_size, shuffle, steps_per_epoch)
     held_out = Source(validation, batch_size, shuffle=False)
+    source.outputs = held_out.outputs = _outputs(model, source.arrays[0])
     num_classes = _num_classes(model, source, held_out)
     program = KerasProgram(model, source)
     with program.as_before():
@@ -113,6 +114,11 @@ def _watched(
         x, y = held_out.arrays
         predictions = [program.loop.predictions(x, labels_lib.classes(y))]
     return rows, predictions
+
+
+def _outputs(model: keras.Model, x: np.ndarray) -> int:
+    """Returns how many outputs a model has."""
+    return int(model(x[:1].astype(np.float32), training=False).shape[-1])
 
 
 def _num_classes(model: keras.Model, source: Source, held_out: Source) -> int:

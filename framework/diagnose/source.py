@@ -30,6 +30,9 @@ class Source:
         steps: How many batches an epoch takes of what has no end by itself.
 
     Attributes:
+        arrays: Examples and labels of a first pass, as they were given.
+        outputs: How many the model has, where each stands for a class: labels beyond
+            them are fed as the last one, for without that there can be no training.
         batch_size: Examples in a batch.
         shuffle: Whether each epoch is to be put in a new order.
         is_random: Whether two passes give other images, not just another order.
@@ -41,7 +44,7 @@ class Source:
     def __init__(
         self, data: Any, batch_size: int = 32, shuffle: bool = True, steps: int = 0
     ):
-        self.batch_size, self.shuffle = batch_size, shuffle
+        self.batch_size, self.shuffle, self.outputs = batch_size, shuffle, 0
         self._passes: Iterator[tuple[Arrays, int]] | None = None
         self.is_random = False
         if isinstance(data, (tuple, list)) and len(data) in (2, 3):
@@ -59,8 +62,23 @@ class Source:
     def epoch(self) -> Arrays:
         """Returns the examples of the next epoch: x [N, ...] and y [N, ...]."""
         if self._passes is None:
-            return self.arrays
-        return next(self._passes, (self.arrays, 0))[0]
+            return self.fed
+        x, y = next(self._passes, (self.arrays, 0))[0]
+        return x, self._legal(y)
+
+    @property
+    def fed(self) -> Arrays:
+        """The examples of the first pass, with labels that a loss can take."""
+        return self.arrays[0], self._legal(self.arrays[1])
+
+    def like(self, labels: np.ndarray) -> np.ndarray:
+        """Returns labels, int [M], in the form of these."""
+        return self._legal(like(self.arrays[1], labels))
+
+    def _legal(self, y: np.ndarray) -> np.ndarray:
+        if self.outputs < 2 or (y.ndim > 1 and y.shape[-1] > 1):
+            return y
+        return np.clip(np.nan_to_num(y), 0, self.outputs - 1).astype(y.dtype)
 
     def order(self, epoch: int, count: int) -> np.ndarray:
         """Returns in which order an epoch goes through its examples: int [count]."""

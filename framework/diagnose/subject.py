@@ -247,6 +247,7 @@ class Subject:
 
 def ratio(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:
     """Returns how far weights have moved, as a part of their norm."""
+    before, after = ([a.astype(np.float64) for a in each] for each in (before, after))
     moved = sum(float(np.sum((b - a) ** 2)) for a, b in zip(before, after, strict=True))
     norm = sum(float(np.sum(np.square(a))) for a in before)
     return math.sqrt(moved / max(norm, 1e-30))

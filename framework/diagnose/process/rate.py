@@ -15,7 +15,7 @@ from framework.diagnose.subject import Subject
 _STEPS = 12
 # log10 of the length of a step, as a part of the weights' norm. Healthy runs have -2 to
 # -3 (Karpathy's recipe), TheDeepChecker asks for -4 to -1.
-_HIGH, _USUAL, _LOW = -1.5, -2.3, -3.3
+_HIGH, _USUAL, _LOW, _FAR = -1.5, -2.3, -3.3, 2.0
 # Cockpit's alpha above 0 in most steps (Schneider et al., 2021).
 _OVERSHOOT = 0.5
 # What is learnt by heart needs no higher rate.
@@ -32,6 +32,8 @@ def measure(subject: Subject) -> dict[str, Any]:
         worse = [not step.after <= step.before for step in steps]
         found[f"rate/{name}"] = math.log10(max(np.median(ratios or [1e9]), 1e-30))
         found[f"rate/{name}_overshoot"] = float(np.mean(worse))
+        longest = math.log10(max([*ratios, 1e-30]))
+        found["rate/longest"] = max(found.get("rate/longest", longest), longest)
     losses = [row.get("train/loss", math.nan) for row in subject.rows]
     found["rate/diverged"] = not np.isfinite(losses).all()
     found["rate/steps"] = subject.rows[-1]["step"]
@@ -161,13 +163,16 @@ def batch_size_too_small(measures: Measures) -> Finding | None:
 
 
 def lower(measures: Measures) -> Change:
-    """Returns a change to a tenth of the rate; a hundredth of one that diverges."""
+    """Returns a change to a rate that moves weights as far as is usual."""
     return Change(learning_rate=_part(measures))
 
 
 def _part(measures: Measures) -> float:
-    far = max(measures["rate/first"], measures["rate/next"]) > 0.0
-    return 0.01 if far else 0.1
+    length = max(measures["rate/first"], measures["rate/next"])
+    # After a step that was far too long, the others are short beside the weights.
+    if measures["rate/longest"] > _FAR:
+        length = max(length, measures["rate/longest"])
+    return 10.0 ** -max(1, min(math.floor(length - _USUAL), 12))
 
 
 def raise_(measures: Measures) -> Change:

@@ -23,6 +23,7 @@ from framework.statistics import proportion
 _USUAL = {
     "rate/first": -2.3,
     "rate/next": -2.8,
+    "rate/longest": -1.8,
     "rate/first_overshoot": 0.1,
     "rate/next_overshoot": 0.3,
     "rate/diverged": False,
@@ -187,6 +188,8 @@ def test_remedies_are_given_as_flags():
 def test_remedies():
     assert lower(measures()).differences() == {"learning_rate": 0.1}
     assert lower(measures(first=0.5)).differences() == {"learning_rate": 0.01}
+    # The first step alone was too long, and made weights huge.
+    assert lower(measures(first=0.5, longest=7.0)).learning_rate == pytest.approx(1e-9)
     assert smaller_batch(measures()).differences() == {"batch_size": 1 / 8}
     assert larger_batch(measures()).differences() == {"batch_size": 16.0}
 
