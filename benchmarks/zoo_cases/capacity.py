@@ -22,7 +22,7 @@ layers = keras.layers
 
 
 def few_flowers(seed: int, broken: bool) -> Program:
-    """A network of 150,000 weights for 80 pictures; the mended one has 600."""
+    """A network of 70,000 weights for 80 pictures; the mended one has 600."""
     data = flowers(seed, train=80 if broken else 600).inputs(lambda x: x / 255)
     model = keras.Sequential(
         [
