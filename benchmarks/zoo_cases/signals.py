@@ -33,7 +33,7 @@ def log_of_zero(seed: int, broken: bool) -> Program:
     model = keras.Sequential(
         [
             keras.Input((28, 28, 1)),
-            layers.Rescaling(1 / 25),
+            layers.Rescaling(1 / 4),
             layers.Flatten(),
             layers.Dense(128, activation="relu"),
             layers.Dense(10, activation="softmax"),

@@ -27,12 +27,10 @@ def frozen(
 ) -> keras.Model:
     """A small network whose convolutions stay what they are."""
     inputs = features = keras.Input(image_shape)
-    for count in (8, 8):
-        convolve = keras.layers.Conv2D(
-            count, 3, strides=2, activation="relu", trainable=trainable
-        )
-        features = convolve(features)
-    features = keras.layers.GlobalAveragePooling2D()(features)
+    for count in (16, 24):
+        convolve = keras.layers.Conv2D(count, 3, activation="relu", trainable=trainable)
+        features = keras.layers.MaxPooling2D(2)(convolve(features))
+    features = keras.layers.GlobalMaxPooling2D()(features)
     return keras.Model(inputs, keras.layers.Dense(num_classes)(features))
 
 
