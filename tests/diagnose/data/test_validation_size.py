@@ -13,8 +13,8 @@ def measured(count, total):
     )
 
 
-@pytest.mark.parametrize(("count", "total"), [(7, 19), (32, 63), (86, 171), (190, 380)])
-def test_fires_where_ten_points_stay_unseen(count, total):
+@pytest.mark.parametrize(("count", "total"), [(7, 19), (32, 63), (86, 171), (38, 39)])
+def test_fires_where_fifteen_points_stay_unseen(count, total):
     found = rule(measured(count, total))
     assert (found.cause, found.status) == ("validation_too_small", "confirmed")
 
@@ -22,7 +22,7 @@ def test_fires_where_ten_points_stay_unseen(count, total):
 @pytest.mark.parametrize(
     ("count", "total"),
     # The last two are near misses; of a good model fewer images are enough.
-    [(5000, 10_000), (225, 500), (355, 360), (200, 400), (180, 200)],
+    [(5000, 10_000), (225, 500), (355, 360), (100, 200), (62, 63)],
 )
 def test_silent_where_they_are_seen(count, total):
     assert rule(measured(count, total)) is None
