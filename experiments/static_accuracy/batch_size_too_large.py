@@ -2,7 +2,8 @@
 
     python -m experiments.static_accuracy.batch_size_too_large
 
-@@RESULT@@
+Over 2 seeds: validation accuracy 45.0 +- 6.0 %; mended 91.6 +- 0.9 % (python -m
+benchmarks.zoo --admit --cases='run: one batch' --seeds=2).
 """
 
 from framework.config import Config

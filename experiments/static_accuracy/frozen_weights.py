@@ -2,7 +2,8 @@
 
     python -m experiments.static_accuracy.frozen_weights
 
-@@RESULT@@
+Over 2 seeds: validation accuracy 29.0 +- 4.9 %; mended 44.8 +- 3.2 % (python -m
+benchmarks.zoo --admit --cases='run: frozen' --seeds=2).
 """
 
 from framework.config import Config

@@ -2,7 +2,8 @@
 
     python -m experiments.static_accuracy.insufficient_capacity
 
-@@RESULT@@
+Over 2 seeds: validation accuracy 38.6 +- 20.7 %; mended 97.6 +- 0.6 % (python -m
+benchmarks.zoo --admit --cases='run: two units' --seeds=2).
 """
 
 from framework.config import Config

@@ -2,7 +2,8 @@
 
     python -m experiments.static_accuracy.label_noise
 
-@@RESULT@@
+Over 2 seeds: validation accuracy 67.6 +- 1.2 %; mended 91.5 +- 0.4 % (python -m
+benchmarks.zoo --admit --cases='run: label noise' --seeds=2).
 """
 
 from framework.config import Config

@@ -2,7 +2,8 @@
 
     python -m experiments.static_accuracy.learning_rate_too_high
 
-@@RESULT@@
+Over 2 seeds: validation accuracy 20.0 +- 0.0 %; mended 91.5 +- 0.4 % (python -m
+benchmarks.zoo --admit --cases='run: Adam .05' --seeds=2).
 """
 
 from framework.config import Config

@@ -2,7 +2,8 @@
 
     python -m experiments.static_accuracy.over_regularized
 
-@@RESULT@@
+Over 2 seeds: validation accuracy 19.5 +- 0.0 %; mended 94.2 +- 0.0 % (python -m
+benchmarks.zoo --admit --cases='run: dropped and erased' --seeds=2).
 """
 
 from framework.config import Config

@@ -2,7 +2,8 @@
 
     python -m experiments.static_accuracy.overfitting
 
-@@RESULT@@
+Over 2 seeds: validation accuracy 61.9 +- 3.4 %; mended 92.0 +- 2.1 % (python -m
+benchmarks.zoo --admit --cases='run: sixty flowers' --seeds=2).
 """
 
 from framework.config import Config

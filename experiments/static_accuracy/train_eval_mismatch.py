@@ -2,7 +2,8 @@
 
     python -m experiments.static_accuracy.train_eval_mismatch
 
-@@RESULT@@
+Over 2 seeds: validation accuracy 44.8 +- 23.0 %; mended 85.6 +- 0.5 % (python -m
+benchmarks.zoo --admit --cases='run: slow statistics' --seeds=2).
 """
 
 from framework.config import Config
