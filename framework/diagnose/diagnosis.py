@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from framework.diagnose import accuracy, data, matrix, process, ruler
@@ -84,8 +85,25 @@ def diagnose(
         budget: How much experiments may train, in units of the original training.
         progress: Told what is being done.
     """
-    # TensorFlow warns of functions traced anew, as those of each experiment are.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with _no_warnings_of_tracing():
+        return _diagnosed(subject, budget, progress)
+
+
+@contextlib.contextmanager
+def _no_warnings_of_tracing() -> Iterator[None]:
+    """Keeps TensorFlow from warning of functions traced anew for each experiment."""
+    logger = logging.getLogger("tensorflow")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _diagnosed(
+    subject: Subject, budget: float, progress: Callable[[str], None]
+) -> Diagnosis:
     progress("asking the model about all images")
     measures = Measures(accuracy.measure(subject))
     measures |= matrix.measure(subject)
@@ -107,7 +125,13 @@ def diagnose(
     found += detect(data.LAST, measures, repairs, progress)
     if asked:
         found += detect(process.LAST, measures, repairs, progress)
-    return Diagnosis(curve, tuple(sorted(found, key=_weight)), measures)
+    return Diagnosis(curve, _one_a_cause(sorted(found, key=_weight)), measures)
+
+
+def _one_a_cause(found: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Returns the first finding of each cause; several detectors can look for one."""
+    first = {each.cause: each for each in reversed(found)}
+    return tuple(each for each in found if first[each.cause] is each)
 
 
 def _together(found: list[Finding], repairs: Repairs) -> list[Finding]:

@@ -24,8 +24,7 @@ from framework.statistics import Estimate, paired_difference
 SHARE = 1 / 3
 # Shorter ones show nothing; and so little costs seconds, whatever the budget.
 _LEAST_STEPS, _FREE_STEPS = 300, 1_500
-# A gain of less is not worth a finding: Bouthillier et al. (2021) find seeds alone to
-# move accuracy by a point or so.
+# A gain of less is not worth a finding; our own choice.
 FLOOR = 0.03
 # Nor is one that is small beside what others have brought, or beside all errors: a
 # healthy recipe can be improved upon. Of many errors ten points are enough.

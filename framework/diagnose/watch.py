@@ -15,6 +15,7 @@ from framework.diagnose.source import Source
 from framework.errors import UsageError
 from framework.history import History, Row
 from framework.metrics import Predictions
+from framework.report.files import write_predictions
 
 _INITIAL = "initial.npz"
 
@@ -71,15 +72,7 @@ class Watch(keras.callbacks.Callback):
             return
         x, y = self._validation.epoch()
         found = KerasLoop(self.model).predictions(x, labels_lib.classes(y))
-        path = self._folder / "predictions" / f"step-{self._steps:08d}.npz"
-        with path.open("wb") as file:
-            np.savez(
-                file,
-                labels=found.labels,
-                predicted=found.predicted,
-                confidence=found.confidence,
-                losses=found.losses,
-            )
+        write_predictions(self._folder / "predictions", self._steps, found)
 
 
 def recorded(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from framework.history import replace_text
+from framework.metrics import Predictions
 from framework.report.base import Report
 from framework.report.timing import Timing
 
@@ -47,21 +48,7 @@ class Files(Report):
 
     def evaluated(self, step, metrics, predictions):
         """See base class."""
-        path = self._folder / f"step-{step:08d}.npz"
-        found = predictions["validation"]
-        temporary = path.with_suffix(".tmp")
-        try:
-            with temporary.open("wb") as file:
-                np.savez(
-                    file,
-                    labels=found.labels,
-                    predicted=found.predicted,
-                    confidence=found.confidence,
-                    losses=found.losses,
-                )
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_predictions(self._folder, step, predictions["validation"])
         self._write_timing(step)
 
     def finished(self, step):
@@ -76,6 +63,30 @@ class Files(Report):
         }
         with self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")
+
+
+def write_predictions(folder: Path, step: int, found: Predictions) -> None:
+    """Writes what each example was taken for, all of it or nothing.
+
+    Args:
+        folder: Where to; it exists.
+        step: How many steps have been done, which gives the file its name.
+        found: Of an evaluation.
+    """
+    path = folder / f"step-{step:08d}.npz"
+    temporary = path.with_suffix(".tmp")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(
+                file,
+                labels=found.labels,
+                predicted=found.predicted,
+                confidence=found.confidence,
+                losses=found.losses,
+            )
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _step(line: str) -> float:

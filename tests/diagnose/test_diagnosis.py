@@ -1,5 +1,7 @@
 """Tests of framework/diagnose/diagnosis.py."""
 
+import logging
+
 import numpy as np
 import pytest
 
@@ -134,3 +136,21 @@ def test_what_was_measured_is_kept(detectors, made):
     assert found.measures["a"] == 1
     assert found.measures["gate"] is found.gate
     assert found.measures["settings"]["batch_size"] == 32
+
+
+def test_there_is_one_finding_a_cause_however_many_look_for_it(detectors, made):
+    detectors(
+        data=[looks("dead_units", "falsified"), looks("overfitting", cost=0.1)],
+        process=[looks("dead_units", cost=0.3)],
+    )
+    found = diagnose(made([0.7] * 6))
+    assert causes(found) == ["dead_units", "overfitting"]
+    assert {each.status for each in found.findings} == {"confirmed"}
+
+
+def test_tensorflow_may_warn_afterwards_as_before(detectors, made):
+    detectors()
+    logger = logging.getLogger("tensorflow")
+    before = logger.level
+    diagnose(made([0.7] * 6))
+    assert logger.level == before

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from framework.diagnose.detector import Detector
-from framework.diagnose.process import fit, length, loss, rate, weights
+from framework.diagnose.process import fit, length, loss, modes, rate, weights
 
 # What comes first can explain what comes later, but not the other way round.
 DETECTORS: tuple[Detector, ...] = (
-    Detector(fit.train_eval_mismatch, fit.measure),
-    Detector(fit.never_in_training_mode, change=fit.by_plain_steps),
+    Detector(modes.train_eval_mismatch, modes.measure),
+    Detector(modes.never_in_training_mode, change=modes.by_plain_steps),
     Detector(loss.rule, loss.measure, loss.change),
     Detector(weights.bad_initialization, weights.measure, weights.redraw),
     Detector(weights.exploding_gradients, change=weights.clip),
     Detector(weights.dead_from_the_start, change=weights.leak),
     Detector(weights.vanishing_gradients, change=weights.rectify),
-    Detector(fit.over_regularized, rate.measure, fit.free),
-    Detector(rate.batch_size_too_large, change=rate.smaller_batch),
+    Detector(fit.over_regularized, fit.measure, fit.free),
+    Detector(rate.batch_size_too_large, rate.measure, rate.smaller_batch),
     Detector(rate.batch_size_too_small, change=rate.larger_batch),
     Detector(rate.learning_rate_too_high, change=rate.lower),
     Detector(weights.dead_units, change=weights.leak),

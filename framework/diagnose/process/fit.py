@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.diagnose import outputs, surgery
+from framework.diagnose import surgery
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
@@ -15,16 +15,15 @@ from framework.diagnose.repair import FLOOR, Repairs, is_gain
 from framework.diagnose.subject import Subject
 from framework.statistics import Estimate, difference, paired_difference
 
-# Networks that learn all training images by heart can still be right on 95 % of others
-# (Zhang et al., 2017): smaller gaps say nothing.
+# Healthy networks learn all training images by heart as well: small gaps say nothing.
 _GAP = 0.10
 _LEARNT = 0.95
 _FITS = 0.85
 # No regularizer makes up for all images that are missing.
 _ENOUGH = 0.05
 _DROPOUT = 0.55
-_MODES = 0.10
 _DROP, _DECAY = 0.3, 1e-2
+_CLEAN = "evaluation mode, no augmentation"
 # Where one of these is the case, validation is behind for that reason.
 _OTHER_GAPS = {
     *("preprocessing_mismatch", "split_artifact", "distribution_shift"),
@@ -36,7 +35,7 @@ AUGMENT, FLIP = "rotate(10) + shift(.1) + zoom(.1)", " + flip"
 
 
 def measure(subject: Subject) -> dict[str, Any]:
-    """Measures what holds the model back, and how it does in either mode."""
+    """Measures what the model has learnt, and what holds it back."""
     model = subject.program.model
     rates = [
         float(layer.rate)
@@ -47,29 +46,17 @@ def measure(subject: Subject) -> dict[str, Any]:
     hidden = [int(layer.kernel.shape[-1]) for layer in kernels[:-1]]
     best = max(subject.predictions, key=lambda each: np.mean(_right(each)))
     last = subject.predictions[-1]
-    found = {
+    return {
         "fit/dropout": max(rates, default=0.0),
         "fit/penalty": max(map(subject.program.penalty, (True, False))),
         "fit/narrowest": min(hidden, default=subject.num_classes),
         "fit/parameters": int(model.count_params()),
         "fit/train": float(subject.rows[-1].get("train/accuracy", np.nan)),
-        "fit/train_loss": float(subject.rows[-1].get("train/loss", np.nan)),
         "fit/fallen": paired_difference(_right(best), _right(last)),
         "fit/augment": subject.settings.get("augment", "") or _random(model),
         "fit/images": subject.train.images.ndim == 4,
         "fit/colors": subject.train.images.shape[-1] == 3,
-        "modes/drop": _drop(subject),
-        "modes/still": _still(subject),
     }
-    try:
-        again = subject.program.ask_reestimated(
-            subject.validation.images, subject.train.images
-        )
-        right = outputs.predicted(again) == subject.validation.labels
-        found["modes/gain"] = paired_difference(right, subject.right("validation"))
-    except CannotChangeError:
-        pass
-    return found
 
 
 def _random(model: Any) -> str:
@@ -79,90 +66,6 @@ def _random(model: Any) -> str:
 
 def _right(predictions) -> np.ndarray:
     return predictions.predicted == predictions.labels
-
-
-def _still(subject: Subject) -> list[str]:
-    """Returns moving statistics that are what they were before the first step."""
-    first, now = (subject.program.weights(fresh) for fresh in (True, False))
-    return [
-        name
-        for name, value in now.items()
-        if name.endswith(("moving_mean", "moving_variance"))
-        and np.array_equal(value, first[name])
-    ]
-
-
-def _drop(subject: Subject):
-    return paired_difference(
-        subject.right("train", training=True), subject.right("train")
-    )
-
-
-def train_eval_mismatch(measures: Measures) -> Finding | None:
-    """Fires where batch norm's statistics are not those of the images."""
-    gain, drop = measures["modes/gain"], measures["modes/drop"]
-    if not is_gain(gain):
-        return None
-    return Finding(
-        cause="train_eval_mismatch",
-        status="confirmed",
-        message=(
-            f"with statistics of batch norm taken anew, and the same weights, "
-            f"validation accuracy is {gain.value:+.1%}: the moving ones are not those "
-            f"of the images"
-        ),
-        evidence=(
-            Evidence(
-                "gain in validation accuracy by statistics taken anew",
-                gain,
-                "the interval above 0, and 3 % or more",
-                "forward passes over training images; no weight changes",
-            ),
-            Evidence(
-                "accuracy on training images in training mode, above evaluation mode",
-                drop,
-                f"above {_MODES}",
-                "the same images",
-            ),
-        ),
-        remedy=Remedy(
-            "call the model with training=True in the step, and give batch norm a "
-            "momentum whose memory, 1 / (1 - momentum) steps, is shorter than the run"
-        ),
-        refute="statistics taken anew, and no gain",
-        cost=gain,
-    )
-
-
-def never_in_training_mode(measures: Measures) -> Finding | None:
-    """Fires where batch norm's statistics have never been updated."""
-    still = measures["modes/still"]
-    if not still:
-        return None
-    return Finding(
-        cause="train_eval_mismatch",
-        status="suspected",
-        message=(
-            f"training has left {len(still)} moving statistics of batch norm as they "
-            f"were before the first step: steps call the model in evaluation mode"
-        ),
-        evidence=(
-            Evidence(
-                "moving statistics that have never changed",
-                float(len(still)),
-                "above 0",
-                "compared with those before the first step",
-            ),
-        ),
-        remedy=Remedy("call the model with training=True in the step"),
-        refute="training in training mode, and reaching no more",
-    )
-
-
-def by_plain_steps(measures: Measures) -> Change:
-    """Returns a change to Keras's own step, which trains in training mode."""
-    del measures
-    return Change(plain_step=True)
 
 
 def over_regularized(measures: Measures) -> Finding | None:
@@ -176,8 +79,10 @@ def over_regularized(measures: Measures) -> Finding | None:
     loss = measures["clean/loss"]
     if measures["fit/penalty"] > loss:
         reasons.append(f"a penalty of weights of {measures['fit/penalty']:.3g}")
-    decay = measures["settings"].get("weight_decay", 0.0)
-    if decay * measures["settings"]["learning_rate"] * measures["rate/steps"] > 3:
+    settings = measures["settings"]
+    decay = settings.get("weight_decay", 0.0)
+    steps = settings["epochs"] * settings["steps_per_epoch"]
+    if decay * settings["learning_rate"] * steps > 3:
         reasons.append(f"weight decay of {decay:g}")
     behind = clean.value - measures["fit/train"]
     stuck = clean.value < measures["clean/majority"] + _GAP
@@ -193,12 +98,12 @@ def over_regularized(measures: Measures) -> Finding | None:
             f"{' and '.join(reasons)}"
         ),
         evidence=(
-            Evidence("accuracy on training images", clean, f"below {_LEARNT}", "M1"),
+            Evidence("accuracy on training images", clean, f"below {_LEARNT}", _CLEAN),
             Evidence(
                 "highest dropout",
                 measures["fit/dropout"],
                 f"{_DROPOUT} or more",
-                "ours",
+                "our own choice",
             ),
             Evidence(
                 "penalty of weights",
@@ -238,7 +143,7 @@ def overfitting(measures: Measures) -> Finding | None:
                 "gap of training images and others",
                 gap,
                 f"above {_GAP}, the interval above 0",
-                "evaluation mode, no augmentation",
+                _CLEAN,
             ),
             Evidence(
                 "fall of validation accuracy since its best",
@@ -248,12 +153,8 @@ def overfitting(measures: Measures) -> Finding | None:
             ),
             *_tried(gain),
         ),
-        remedy=Remedy(
-            "augment, add dropout or weight decay, stop at the best epoch, or collect "
-            "more images",
-            ("--augment=rotate(10) + shift(.1) + zoom(.1)", "--early_stopping=5"),
-        ),
-        refute="training with augmentation and weight decay, and reaching no more",
+        remedy=_remedy(measures),
+        refute="training with that, and reaching no more",
         cost=gain,
     )
 
@@ -300,6 +201,23 @@ def _tried(gain: Estimate | None) -> tuple[Evidence, ...]:
     )
 
 
+def _remedy(measures: Measures) -> Remedy:
+    """Returns what is not in place yet, in words and as flags."""
+    change = _against_overfitting(measures)
+    words, flags = [], []
+    if change.augment:
+        words.append("augment")
+        flags.append(f"--augment={change.augment}")
+    if change.dropout:
+        words.append(f"add dropout of {change.dropout:g}")
+    if change.weight_decay:
+        words.append(f"add weight decay of {change.weight_decay:g}")
+    if not measures["settings"].get("early_stopping"):
+        words.append("stop at the best epoch")
+        flags.append("--early_stopping=5")
+    return Remedy(f"{', '.join(words)}, or collect more images", tuple(flags))
+
+
 def _against_overfitting(measures: Measures) -> Change:
     """Returns what is not in place yet."""
     change = Change()
@@ -331,7 +249,7 @@ def insufficient_capacity(measures: Measures) -> Finding | None:
             f"{measures['fit/narrowest']} units"
         ),
         evidence=(
-            Evidence("accuracy on training images", clean, f"below {_LEARNT}", "M1"),
+            Evidence("accuracy on training images", clean, f"below {_LEARNT}", _CLEAN),
             Evidence(
                 "units of the narrowest hidden layer",
                 float(measures["fit/narrowest"]),

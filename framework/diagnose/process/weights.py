@@ -56,7 +56,6 @@ def measure(subject: Subject) -> dict[str, Any]:
         "weights/dead": _dead(subject, images, fresh=False),
         "weights/saturating": _hidden(subject.program.model, _SATURATING),
         "weights/softmax": _hidden(subject.program.model, ("softmax",)),
-        "weights/finite": _all_finite(subject),
     }
 
 
@@ -111,14 +110,6 @@ def _hidden(model: Any, names: Sequence[str]) -> int:
         getattr(getattr(layer, "activation", None), "__name__", "") in names
         for layer in layers
         if layer not in last
-    )
-
-
-def _all_finite(subject: Subject) -> bool:
-    losses = [row.get("train/loss", 0.0) for row in subject.rows]
-    weights = subject.program.weights(fresh=False).values()
-    return bool(np.isfinite(losses).all()) and all(
-        np.isfinite(value).all() for value in weights
     )
 
 

@@ -7,7 +7,7 @@ from framework.diagnose.ruler import repeatable, reported, updates
 
 DETECTORS: tuple[Detector, ...] = (
     Detector(reported.metric_bug, reported.measure),
-    Detector(reported.stale_evaluation_weights, reported.measure_stale),
+    Detector(reported.stale_evaluation_weights),
     Detector(repeatable.random_validation, repeatable.measure),
 )
 # How far a step goes matters only where accuracy does not move.

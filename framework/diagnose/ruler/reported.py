@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from framework.diagnose import outputs
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
-from framework.diagnose.repair import is_gain
+from framework.diagnose.repair import FLOOR, is_gain
 from framework.diagnose.subject import Subject
 from framework.statistics import paired_difference
 
@@ -22,7 +23,8 @@ def measure(subject: Subject) -> dict[str, Any]:
     """Returns accuracy and loss of the last evaluation, as reported and counted anew.
 
     "reported/mean_so_far" is the mean of the counted accuracies so far, which is what a
-    metric that is never reset reports.
+    metric that is never reset reports; "live/..." is which images are right, bool [N],
+    by the weights that are evaluated, and by those that are trained.
     """
     row = subject.rows[-1]
     counted = [float(np.mean(_right(each))) for each in subject.predictions]
@@ -35,6 +37,8 @@ def measure(subject: Subject) -> dict[str, Any]:
         "reported/mean_so_far": float(np.mean(counted)),
         "reported/examples": len(subject.predictions[-1]),
         "reported/counted_loss": loss,
+        "live/evaluated": subject.right("validation"),
+        "live/trained": outputs.predicted(live) == labels,
     }
     if "validation/accuracy" in row:
         found["reported/accuracy"] = row["validation/accuracy"]
@@ -86,23 +90,9 @@ def metric_bug(measures: Measures) -> Finding | None:
     )
 
 
-def measure_stale(subject: Subject) -> dict[str, Any]:
-    """Returns whether the weights that are trained do better than those evaluated."""
-    labels = subject.validation.labels
-    last = subject.predictions[-1]
-    found = {"live/evaluated": subject.right("validation")}
-    said = subject.program.ask_live(subject.validation.images)
-    found["live/trained"] = said.argmax(axis=1) == labels if said.shape[1] > 1 else None
-    if found["live/trained"] is None:
-        found["live/trained"] = _right(last) if len(last) == len(labels) else None
-    return found
-
-
 def stale_evaluation_weights(measures: Measures) -> Finding | None:
     """Fires where the weights in training are better than those that are evaluated."""
     evaluated, trained = measures["live/evaluated"], measures["live/trained"]
-    if trained is None:
-        return None
     gain = paired_difference(trained, evaluated)
     said, counted = measures.get("reported/accuracy"), measures["reported/counted"]
     if is_gain(gain):
@@ -148,4 +138,4 @@ def _reports_other_weights(measures: Measures, said: float, counted: float) -> b
     loss, own = measures["reported/loss"], measures["reported/counted_loss"]
     n = measures["reported/examples"]
     differs = loss is not None and abs(loss - own) > _LOSS_TOLERANCE * own + _ROUNDING
-    return bool(differs and counted - said > max(0.03, 2 / n**0.5 / 2))
+    return bool(differs and counted - said > max(FLOOR, 1 / n**0.5))

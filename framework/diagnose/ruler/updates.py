@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -23,31 +24,19 @@ def measure(subject: Subject) -> dict[str, Any]:
     """Returns what the loss asks of each weight, and what steps do with it."""
     batch = _batch(subject, 0)
     gradients = subject.program.gradients(batch, fresh=True)
-    before, after = (subject.program.weights(fresh) for fresh in (True, False))
     found: dict[str, Any] = {
         "updates/gradients": {
             name: None if value is None else float(np.linalg.norm(value))
             for name, value in gradients.items()
         },
-        "updates/still": [
-            name
-            for name in gradients
-            if name in before and np.array_equal(before[name], after[name])
-        ],
         "updates/frozen": _frozen(subject),
-        "updates/batch_size": len(batch),
     }
-    try:
+    # A step of the user's own may need its own optimizer, and fail in any way.
+    with contextlib.suppress(Exception):
         found |= _applied(subject)
-    except CannotChangeError:
-        pass
-    except Exception:
-        pass
-    try:
+    with contextlib.suppress(CannotChangeError, ZeroDivisionError):
         usual = subject.program.moved(batch, 1.0)
         found["updates/slower"] = subject.program.moved(batch, _SLOWER) / usual
-    except (CannotChangeError, ZeroDivisionError):
-        pass
     return found
 
 

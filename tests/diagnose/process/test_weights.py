@@ -26,7 +26,6 @@ _USUAL = {
     "weights/dead": 0.1,
     "weights/saturating": 0,
     "weights/softmax": 0,
-    "weights/finite": True,
     "clean/accuracy": proportion(700, 1000),
 }
 
@@ -249,7 +248,6 @@ def test_measures_spreads_and_saturating_layers(subject, scans):
     assert found["weights/gradients"] == pytest.approx([3**0.5] * 3)
     # The last one is a head.
     assert found["weights/saturating"] == 1
-    assert found["weights/finite"] is True
 
 
 def test_measures_units_that_fire_for_no_image(subject, scans):
@@ -273,13 +271,6 @@ def test_units_that_are_often_zero_are_not_dead(subject, scans):
 def test_only_rectified_units_can_be_dead(subject, scans):
     layers = [dense(30, "sigmoid", bias=-20.0), dense(10, None, bias=-1.0)]
     assert measured(subject, scans, layers)["weights/dead"] == 0.0
-
-
-@pytest.mark.parametrize("loss", [np.nan, np.inf])
-def test_losses_that_are_not_finite_are_noticed(subject, scans, loss):
-    layers = [dense(10, None)]
-    found = measured(subject, scans, layers, rows=[{"train/loss": loss}])
-    assert found["weights/finite"] is False
 
 
 def test_a_model_of_no_kernels(subject, scans):
