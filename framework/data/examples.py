@@ -11,10 +11,10 @@ import tensorflow as tf
 from framework.data.batches import Batches, MemoryBatches, StreamBatches, fits_memory
 from framework.data.dataset import Dataset, Progress, Split, stratified_split
 
-# Of the training images a tenth is also evaluated as validation images are, which takes
-# a thirtieth of the time of training on all of them; but so many at least and at most.
-_CLEAN_SHARE = 0.1
-_CLEAN_LEAST, _CLEAN_MOST = 100, 5_000
+# Of the training images a twentieth is also evaluated as validation images are, which
+# takes a sixtieth of the time of training on all; but so many at least and at most.
+_CLEAN_SHARE = 0.05
+_CLEAN_LEAST, _CLEAN_MOST = 64, 5_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
