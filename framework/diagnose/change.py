@@ -18,6 +18,8 @@ class Change:
 
     Attributes:
         learning_rate: What to multiply it by.
+        constant_rate: What it is throughout, instead of what a schedule says; 0 for
+            none.
         batch_size: What to multiply it by; the learning rate stays.
         standardize: Scale inputs to mean 0 and standard deviation 1 of each channel.
         consistent_loss: Mean cross-entropy that fits what the model returns.
@@ -37,6 +39,7 @@ class Change:
     """
 
     learning_rate: float = 1.0
+    constant_rate: float = 0.0
     batch_size: float = 1.0
     standardize: bool = False
     consistent_loss: bool = False

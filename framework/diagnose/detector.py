@@ -41,12 +41,15 @@ class Detector:
         measure: Measures what the rule needs; cheap.
         change: What would mend it: where the rule suspects, an attempt decides.
         confirm: Measures what decides, where that takes more than one attempt.
+        flatters: Whether the cause makes accuracy look better than it is: then it is
+            looked for where nothing is missing as well.
     """
 
     rule: Callable[[Measures], Finding | None]
     measure: Callable[[Subject], dict[str, Any]] | None = None
     change: Callable[[Measures], Change] | None = None
     confirm: Callable[[Repairs, Measures], dict[str, Any]] | None = None
+    flatters: bool = False
 
 
 def detect(
@@ -71,13 +74,15 @@ def detect(
             measures |= detector.measure(repairs.subject)
         found = _judged(detector, measures)
         if found is not None and found.status == "suspected":
-            if repairs.is_done:
+            if repairs.is_done and not detector.flatters:
                 continue
             if detector.change:
                 found = repairs.tried(found, detector.change(measures))
             elif detector.confirm:
                 measures |= detector.confirm(repairs, measures)
                 found = _judged(detector, measures)
+        elif found is not None and found.status == "confirmed" and detector.change:
+            found = repairs.assumed(found, detector.change(measures))
         if found is not None:
             findings.append(found)
             if found.status == "confirmed":

@@ -18,8 +18,8 @@ from framework.diagnose.repair import Repairs
 from framework.diagnose.subject import Subject
 from framework.statistics import Estimate
 
-# Only of a curve that does not move does anybody ask why.
-_ASKED = ("static", "at_chance", "improving")
+# Of a curve that has arrived at the top nobody asks why it does not move.
+_ASKED = ("static", "at_chance", "improving", "not_static")
 # Or of one that has ended before there was a curve.
 _FEW = 3
 _LEARNT = 0.9
@@ -33,6 +33,8 @@ _FIRST = (
 )
 # With labels that say nothing of the images, training has nothing to be blamed for.
 _VOID = ("illegal_labels", "shuffled_labels")
+# What Keras calls accuracy depends on the outputs: where these are wrong, so is that.
+_AFTER = {"metric_bug": "loss_output_mismatch"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,9 +117,10 @@ def _diagnosed(
     found += detect(data.DETECTORS, measures, repairs, progress)
     void = any(each.cause in _VOID and each.status == "confirmed" for each in found)
     asked = curve.verdict in _ASKED or curve.evaluations < _FEW
-    # A set too small to show small changes can still show large ones.
+    # A set too small to show small changes can still show large ones; and what is not
+    # learnt on training images either may be a ceiling, or the fault of training.
     asked |= measures["clean/accuracy"].value < _LEARNT
-    asked = asked and not void and curve.verdict != "ceiling"
+    asked &= not void
     if asked:
         found += detect(ruler.UPDATES, measures, repairs, progress)
         found += detect(process.DETECTORS, measures, repairs, progress)
@@ -125,7 +128,16 @@ def _diagnosed(
     found += detect(data.LAST, measures, repairs, progress)
     if asked:
         found += detect(process.LAST, measures, repairs, progress)
-    return Diagnosis(curve, _one_a_cause(sorted(found, key=_weight)), measures)
+    found = _one_a_cause(_sorted(found))
+    return Diagnosis(_after(curve, repairs), found, measures)
+
+
+def _after(curve: Gate, repairs: Repairs) -> Gate:
+    """Returns what can be said of a curve once it is known what training can reach."""
+    if curve.verdict != "ceiling" or not repairs.has_gained:
+        return curve
+    reason = f"{curve.accuracy.value:.1%}, as on training images; it can be more"
+    return dataclasses.replace(curve, verdict="static", reason=reason)
 
 
 def _one_a_cause(found: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -160,9 +172,17 @@ def _json(value: Any) -> Any:
     return value if math.isfinite(value) else None
 
 
-def _weight(finding: Finding) -> tuple[int, bool, float]:
-    order = ("confirmed", "suspected", "unresolvable", "falsified")
-    cost = finding.cost.value if finding.cost else 1.0
-    if finding.cause == "validation_too_small":
-        cost = 0.0
-    return order.index(finding.status), finding.cause not in _FIRST, -cost
+def _sorted(found: Sequence[Finding]) -> list[Finding]:
+    """Returns findings as they are to be read: what is certain and costs most first."""
+    status = ("confirmed", "suspected", "unresolvable", "falsified")
+    confirmed = {each.cause for each in found if each.status == "confirmed"}
+
+    def weight(finding: Finding) -> tuple[int, bool, bool, float]:
+        cost = finding.cost.value if finding.cost else 1.0
+        if finding.cause == "validation_too_small":
+            cost = 0.0
+        follows = _AFTER.get(finding.cause) in confirmed
+        first = finding.cause in _FIRST
+        return status.index(finding.status), follows, not first, -cost
+
+    return sorted(found, key=weight)

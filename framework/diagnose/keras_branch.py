@@ -45,6 +45,9 @@ def train(
     Raises:
         CannotChangeError: There is nothing to change so.
     """
+    classes = labels_lib.classes(source.fed[1])
+    if change.consistent_loss and source.outputs == 1 and classes.max() > 1:
+        raise CannotChangeError("one output cannot tell them apart")
     with contextlib.ExitStack() as stack:
         other = stack.enter_context(surgery.changed(model, change))
         optimizer = _optimizer(model.optimizer, change)
@@ -145,7 +148,7 @@ def _optimizer(
     """Returns a new optimizer like another one, but for the changes."""
     config = optimizer.get_config()
     config["use_ema"] = False
-    rate = config.pop("learning_rate")
+    rate = change.constant_rate or config["learning_rate"]
     if isinstance(rate, dict):
         raise_at = keras.optimizers.schedules.deserialize(rate)
         config["learning_rate"] = _Scaled(raise_at, change.learning_rate)

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from framework.data.dataset import Split
 from framework.diagnose import labels as labels_lib
@@ -19,6 +20,9 @@ from framework.diagnose.subject import Subject, sample
 from framework.errors import UsageError
 from framework.history import Row
 from framework.metrics import Predictions
+
+# How many steps of a schedule are looked at.
+_RATES = 50
 
 
 def explain(
@@ -165,14 +169,25 @@ def _settings(
 ) -> dict[str, Any]:
     optimizer = program.model.optimizer
     count = len(source.arrays[0])
+    per_epoch = -(-count // source.batch_size)
     return {
         "batch_size": source.batch_size,
         "train_images": count,
-        "steps_per_epoch": -(-count // source.batch_size),
+        "steps_per_epoch": per_epoch,
         "epochs": len(rows),
         "learning_rate": float(optimizer.learning_rate),
+        "highest_rate": _highest_rate(optimizer, len(rows) * per_epoch),
         "optimizer": optimizer.name,
         "validation_is_random": held_out.is_random,
         "weight_decay": float(optimizer.weight_decay or 0.0),
         "ema": float(optimizer.ema_momentum) if optimizer.use_ema else 0.0,
     }
+
+
+def _highest_rate(optimizer: keras.optimizers.Optimizer, steps: int) -> float:
+    """Returns the highest learning rate of so many steps."""
+    schedule = optimizer._learning_rate
+    if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        return float(optimizer.learning_rate)
+    places = np.unique(np.geomspace(1, steps, _RATES).astype(int)) - 1
+    return max(float(schedule(tf.constant(int(place)))) for place in places)

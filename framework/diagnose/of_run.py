@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from framework.diagnose.recorded import read
 from framework.diagnose.run_program import RunProgram
 from framework.diagnose.subject import Subject, sample
 from framework.errors import UsageError
-from framework.history import History
+from framework.history import History, Row
 from framework.loop.checkpoint import Checkpoints
 from framework.parts import ModelFunction, Parts
 
@@ -83,18 +84,20 @@ def _of_parts(
         ),
         rows=rows,
         predictions=found,
-        settings=_settings(config, made, rows[-1]["epoch"]),
+        settings=_settings(config, made, rows),
     )
 
 
-def _settings(config: Config, made: Parts, epochs: float) -> dict[str, Any]:
+def _settings(config: Config, made: Parts, rows: Sequence[Row]) -> dict[str, Any]:
     """Returns the flags, and by name what is in place against overfitting."""
     optimizer = spec.single(config.optimizer)
+    rates = [row["learning_rate"] for row in rows if "learning_rate" in row]
     return {
         **config.numbers(),
+        "highest_rate": max([config.learning_rate, *rates]),
         "optimizer": optimizer.name,
         "weight_decay": float(optimizer.kwargs.get("weight_decay", 0.0)),
         "train_images": len(made.examples.train),
         "steps_per_epoch": made.plan.steps_per_epoch,
-        "epochs": float(epochs),
+        "epochs": float(rows[-1]["epoch"]),
     }

@@ -110,6 +110,11 @@ class Repairs:
         return bool(self._change.differences())
 
     @property
+    def has_gained(self) -> bool:
+        """Whether what was mended so far has helped."""
+        return float(np.mean(self._right)) - self._begin >= FLOOR
+
+    @property
     def gap(self) -> float:
         """Accuracy on training images after the repairs so far, less validation's."""
         return self._clean - float(np.mean(self._right))
@@ -141,14 +146,30 @@ class Repairs:
             self.accept(branch, change)
         else:
             self._failed.append((finding.cause, change))
-        shown = Evidence(
-            "gain in validation accuracy once mended",
-            gain,
-            f"the interval above 0, and {floor:.0%} or more",
-            f"trained anew for {branch.epochs:.3g} epochs, against the run's end",
-        )
+        shown = _shown(gain, f"the interval above 0, and {floor:.0%} or more", branch)
         return dataclasses.replace(
             finding, status=status, evidence=(*finding.evidence, shown), cost=gain
+        )
+
+    def assumed(self, finding: Finding, change: Change) -> Finding:
+        """Returns a finding that is certain with what it brings to mend it.
+
+        Whatever that is, others are tried on top of it: behind a fault that alone is
+        enough, theirs cannot be seen.
+        """
+        if not self.can_afford():
+            return finding
+        try:
+            branch = self.attempt(finding.cause, change)
+        except CannotChangeError:
+            return finding
+        gain = self.gain(branch)
+        if gain.high < 0:
+            return finding
+        self.accept(branch, change)
+        shown = _shown(gain, "shown only", branch)
+        return dataclasses.replace(
+            finding, evidence=(*finding.evidence, shown), cost=gain
         )
 
     def together(self) -> tuple[set[str], Estimate | None]:
@@ -162,7 +183,8 @@ class Repairs:
         # Nobody can raise a rate and lower it.
         if "learning_rate_too_low" in causes:
             causes.pop("learning_rate_too_high", None)
-        if self.has_mended or len(causes) < 2 or not self.can_afford():
+        least = 1 if self.has_mended else 2
+        if self.has_gained or len(causes) < least or not self.can_afford():
             return set(), None
         branch = self._all(causes, "all together")
         gain = branch and self.gain(branch)
@@ -183,6 +205,15 @@ class Repairs:
             return self.attempt(name, functools.reduce(operator.or_, causes.values()))
         except CannotChangeError:
             return None
+
+
+def _shown(gain: Estimate, threshold: str, branch: Branch) -> Evidence:
+    return Evidence(
+        "gain in validation accuracy once mended",
+        gain,
+        threshold,
+        f"trained anew for {branch.epochs:.3g} epochs, against the run's end",
+    )
 
 
 def is_gain(gain: Estimate, floor: float = FLOOR) -> bool:

@@ -35,6 +35,20 @@ class Ridge:
         return found
 
 
+def predicted(
+    known: np.ndarray, targets: np.ndarray, unknown: np.ndarray
+) -> np.ndarray:
+    """Returns what is predicted of other examples: float [M, T].
+
+    Args:
+        known: float [N, F], the features to learn from.
+        targets: float [N, T], what belongs to them.
+        unknown: float [M, F], those to predict for.
+    """
+    mean = targets.mean(axis=0)
+    return smoother(known, unknown) @ (targets - mean) + mean
+
+
 def smoother(known: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     """Returns what to multiply known targets, less their mean, by: float [M, N].
 

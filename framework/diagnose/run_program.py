@@ -242,6 +242,9 @@ class RunProgram(Program):
             "input": "memory",
             **dict.fromkeys(("evaluate_every", "checkpoint_every"), "50%"),
         }
+        if change.constant_rate:
+            rate = change.constant_rate * change.learning_rate
+            fields |= {"learning_rate": rate, "schedule": "constant"}
         if change.standardize:
             fields["normalize"] = "standard"
         if change.augment is not None:

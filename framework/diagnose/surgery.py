@@ -13,6 +13,7 @@ from framework.diagnose.change import CannotChangeError, Change
 
 # Moving statistics are gathered anew from so many batches; what they were before
 # counts .7 ** 20 = .0008 then.
+_HIDDEN = 64
 _NORM_BATCHES, _NORM_BATCH, _SHORT_MEMORY = 20, 128, 0.7
 
 
@@ -71,7 +72,10 @@ def changed(model: keras.Model, change: Change) -> Iterator[keras.Model]:
             _set_penalties(model, change.weight_decay, put)
         if change.trainable:
             # Whoever sets a model's sets that of its layers: those come first.
-            for layer in reversed([*model._flatten_layers()]):
+            layers = [*model._flatten_layers()]
+            if all(layer.trainable for layer in layers):
+                raise CannotChangeError("all layers are trained already")
+            for layer in reversed(layers):
                 put(layer, "trainable", True)
         if change.initialize:
             initialize(model)
@@ -131,6 +135,14 @@ def randomizing(model: keras.Model) -> list[keras.layers.Layer]:
     ]
 
 
+def ends_in_softmax(model: keras.Model) -> bool:
+    """Returns whether the last thing that a model does is a softmax."""
+    last = (leaves(model) or [None])[-1]
+    return isinstance(last, keras.layers.Softmax) or (
+        getattr(last, "activation", None) is keras.activations.softmax
+    )
+
+
 def _unchanged(inputs: Any, *_: Any, **__: Any) -> Any:
     return inputs
 
@@ -154,6 +166,8 @@ def wider(model: keras.Model, factor: float) -> keras.Model:
         CannotChangeError: Keras cannot copy it.
     """
     layers = with_weights(model)
+    if len(layers) == 1:
+        return _deeper(model, layers[0])
     last = layers[-1].name if layers else ""
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -167,6 +181,25 @@ def wider(model: keras.Model, factor: float) -> keras.Model:
         return keras.models.clone_model(model, clone_function=copy)
     except Exception as problem:
         raise CannotChangeError(f"it cannot be copied: {problem}") from None
+
+
+def _deeper(model: keras.Model, only: keras.layers.Layer) -> keras.Model:
+    """Returns a model of one layer with another one before it."""
+    others = leaves(model)
+    plain = isinstance(model, keras.Sequential) and isinstance(only, keras.layers.Dense)
+    if not plain or any(layer.weights for layer in others if layer is not only):
+        raise CannotChangeError("there is no hidden layer")
+    place = others.index(only)
+    copies = [type(layer).from_config(layer.get_config()) for layer in others]
+    return keras.Sequential(
+        [
+            keras.Input(model.input_shape[1:]),
+            *copies[:place],
+            keras.layers.Flatten(),
+            keras.layers.Dense(_HIDDEN, activation="relu"),
+            *copies[place:],
+        ]
+    )
 
 
 def _with_dropout(

@@ -27,7 +27,7 @@ class LinearProgram(Program):
 
     @property
     def model(self):
-        return types.SimpleNamespace(layers=self.layers)
+        return types.SimpleNamespace(layers=self.layers, _layers=(), weights=())
 
     def _features(self, images):
         values = np.asarray(images, np.float64)

@@ -22,9 +22,15 @@ class Repairs:
         self.is_done = is_done
         self.changes = []
 
+        self.assumed_too = []
+
     def tried(self, found, change):
         self.changes.append(change)
         return dataclasses.replace(found, status="confirmed")
+
+    def assumed(self, found, change):
+        self.assumed_too.append(change)
+        return found
 
 
 def statuses(detectors, repairs=None, **measures):
@@ -59,6 +65,8 @@ def test_only_what_is_suspected_is_tried():
         )
         assert statuses([detector], repairs, a=0.5) == [found]
     assert [change.dropout for change in repairs.changes] == [0.5]
+    # What is certain is mended for what comes after it.
+    assert [change.dropout for change in repairs.assumed_too] == [0.5]
 
 
 def test_what_needs_more_than_one_attempt_is_judged_again():
@@ -85,6 +93,11 @@ def test_suspicions_are_dropped_once_all_is_explained():
     repairs = Repairs(is_done=True)
     assert statuses(detectors, repairs) == ["confirmed"]
     assert repairs.changes == []
+
+
+def test_what_flatters_is_looked_for_all_the_same():
+    detector = Detector(lambda m: finding(), change=lambda m: Change(), flatters=True)
+    assert statuses([detector], Repairs(is_done=True)) == ["confirmed"]
 
 
 def test_progress_names_what_is_looked_for():

@@ -1,14 +1,17 @@
 """Tests of framework/diagnose/diagnosis.py."""
 
+import dataclasses
 import logging
+import types
 
 import numpy as np
 import pytest
 
-from framework.diagnose import data, process, ruler
+from framework.diagnose import data, diagnosis, process, ruler
 from framework.diagnose.detector import Detector
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.finding import Finding, Remedy
+from framework.diagnose.gate import gate
 from framework.metrics import Predictions
 from framework.statistics import Estimate
 
@@ -37,7 +40,10 @@ def detectors(monkeypatch):
 
 def curve(subject, accuracies):
     """Returns predictions of the subject's validation images."""
-    labels = subject.validation.labels
+    return curve_of(accuracies, subject.validation.labels)
+
+
+def curve_of(accuracies, labels):
     found = []
     for accuracy in accuracies:
         wrong = np.arange(len(labels)) >= accuracy * len(labels)
@@ -89,7 +95,7 @@ def test_findings_come_by_certainty_and_then_by_what_they_cost(detectors, made):
         ([0.7] * 6, "static", True),
         ([0.1] * 6, "at_chance", True),
         ([0.3, 0.4, 0.5, 0.6, 0.7, 0.8], "improving", True),
-        ([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], "not_static", False),
+        ([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], "not_static", True),
         ([1.0] * 6, "ceiling", False),
         # Before there is a curve, nobody knows.
         ([0.7] * 2, "unresolvable", True),
@@ -154,3 +160,28 @@ def test_tensorflow_may_warn_afterwards_as_before(detectors, made):
     before = logger.level
     diagnose(made([0.7] * 6))
     assert logger.level == before
+
+
+def test_a_metric_follows_from_the_outputs_it_counts(detectors, made):
+    mismatch = looks("loss_output_mismatch", cost=0.3)
+    detectors(ruler=[looks("metric_bug")], process=[mismatch])
+    found = diagnose(made([0.7] * 6))
+    assert causes(found) == ["loss_output_mismatch", "metric_bug"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "gained", "wanted"),
+    [
+        ("ceiling", True, "static"),
+        ("ceiling", False, "ceiling"),
+        ("improving", True, "improving"),
+    ],
+)
+def test_a_ceiling_is_none_once_training_has_reached_more(verdict, gained, wanted):
+    curve = gate(curve_of([0.7] * 6, np.arange(1000) % 10), 10)
+    curve = dataclasses.replace(curve, verdict=verdict)
+    found = diagnosis._after(curve, types.SimpleNamespace(has_gained=gained))
+    assert found.verdict == wanted
+    assert (found.reason == "70.0%, as on training images; it can be more") == (
+        verdict != wanted
+    )

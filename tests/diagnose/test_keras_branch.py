@@ -291,3 +291,19 @@ def test_frozen_weights_are_trained_by_a_change():
     branch(model, Change(trainable=True))
     assert not np.array_equal(model.layers[1].get_weights()[0], start[0])
     assert not model.layers[1].trainable
+
+
+def test_a_schedule_gives_way_to_a_constant_rate():
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.1)
+    first = keras.optimizers.SGD(schedule)
+    other = keras_branch._optimizer(first, Change(constant_rate=0.1, learning_rate=0.5))
+    assert float(other.learning_rate) == pytest.approx(0.05)
+
+
+def test_one_output_for_many_classes_has_no_consistent_loss():
+    model = keras.Sequential([keras.Input((8, 8, 1)), L.Flatten(), L.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=False)
+    data = source()
+    data.outputs = 1
+    with pytest.raises(CannotChangeError, match="one output"):
+        branch(model, Change(consistent_loss=True), data=data)

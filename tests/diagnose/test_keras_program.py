@@ -116,7 +116,6 @@ QUESTIONS = {
         Change(
             activation="leaky_relu",
             weight_decay=0.1,
-            trainable=True,
             initialize=True,
             consistent_loss=True,
             width=2.0,
@@ -160,7 +159,7 @@ class Broken:
 @pytest.mark.parametrize("fresh", [True, False])
 def test_an_experiment_that_fails_changes_nothing(program, monkeypatch, fresh):
     before = everything(program.model)
-    change = Change(trainable=True, consistent_loss=True, dropout=0.1)
+    change = Change(consistent_loss=True, dropout=0.1)
     monkeypatch.setattr(program, "train_images", Broken())
     with pytest.raises(ZeroDivisionError):
         program.experiment("a", change, 1.0, fresh)

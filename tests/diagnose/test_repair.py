@@ -248,3 +248,34 @@ def test_what_was_mended_needs_no_others():
     for change in (Change(dropout=0.5), Change(width=2.0), Change(shuffle=True)):
         tried(made, change)
     assert made.together() == (set(), None)
+
+
+def certain():
+    return Finding("loss_output_mismatch", "confirmed", "", (), Remedy(""), "")
+
+
+def test_what_is_certain_is_mended_whatever_it_brings():
+    """Behind a fault that alone is enough, another one cannot be seen."""
+
+    def reached(change):
+        return 0.9 if change.consistent_loss and change.standardize else 0.5
+
+    made = repairs(reached, budget=9.0)
+    inputs = suspicion("unnormalized_inputs")
+    assert made.tried(inputs, Change(standardize=True)).status == "falsified"
+    found = made.assumed(certain(), Change(consistent_loss=True))
+    assert (found.status, found.cost.value) == ("confirmed", 0.0)
+    assert found.evidence[0].threshold == "shown only"
+    assert (made.has_mended, made.has_gained) == (True, False)
+    causes, gain = made.together()
+    assert (causes, made.has_gained) == ({"unnormalized_inputs"}, True)
+    assert gain.value == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(("reached", "budget"), [(0.1, 9.0), (None, 9.0), (0.9, 0.0)])
+def test_what_makes_it_worse_or_cannot_be_tried_is_certain_all_the_same(
+    reached, budget
+):
+    made = repairs(lambda change: reached, budget=budget)
+    assert made.assumed(certain(), Change(consistent_loss=True)) == certain()
+    assert not made.has_mended

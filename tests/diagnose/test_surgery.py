@@ -303,3 +303,41 @@ def test_statistics_taken_anew_are_those_of_the_images():
 def test_batches_for_statistics(count, batches, size):
     found = surgery.batches(np.zeros((count, 1)))
     assert [len(each) for each in found] == [size] * batches
+
+
+def test_a_model_of_one_layer_gets_another_one():
+    model = keras.Sequential(
+        [keras.Input((4, 2)), L.Rescaling(0.5), L.Flatten(), L.Dense(3), L.Softmax()]
+    )
+    deep = surgery.wider(model, 4.0)
+    assert [type(layer).__name__ for layer in deep.layers] == [
+        *("Rescaling", "Flatten", "Flatten", "Dense", "Dense", "Softmax")
+    ]
+    assert deep(np.ones((1, 4, 2))).shape == (1, 3)
+    norm = keras.Sequential([keras.Input((4,)), L.BatchNormalization(), L.Dense(3)])
+    with pytest.raises(CannotChangeError, match="no hidden layer"):
+        surgery.wider(norm, 4.0)
+
+
+def test_where_all_is_trained_there_is_nothing_to_change(model):
+    model.trainable = True
+    with (
+        pytest.raises(CannotChangeError, match="all layers are trained already"),
+        surgery.changed(model, Change(trainable=True)),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("last", "is_one"),
+    [
+        ([L.Dense(1, "softmax")], True),
+        ([L.Dense(1), L.Softmax()], True),
+        ([L.Dense(1), L.Activation("softmax")], True),
+        ([L.Dense(1, "sigmoid")], False),
+        ([L.Dense(1)], False),
+    ],
+)
+def test_ends_in_softmax(last, is_one):
+    model = keras.Sequential([keras.Input((4,)), L.Dense(2, "softmax"), *last])
+    assert surgery.ends_in_softmax(model) is is_one

@@ -24,7 +24,12 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(split_artifact.rule, split_artifact.measure),
     Detector(shuffled_labels.rule, shuffled_labels.measure),
     Detector(validation_size.rule),
-    Detector(split_leakage.rule, split_leakage.measure),
+    Detector(
+        split_leakage.rule,
+        split_leakage.measure,
+        confirm=split_leakage.confirm,
+        flatters=True,
+    ),
     Detector(preprocessing_mismatch.rule, preprocessing_mismatch.measure),
     Detector(
         unnormalized_inputs.rule,

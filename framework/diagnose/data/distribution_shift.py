@@ -12,7 +12,7 @@ from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.look import look
 from framework.diagnose.pictures import Scale, are_images
 from framework.diagnose.properties import noise_level, properties
-from framework.diagnose.ridge import Ridge, one_hot, smoother
+from framework.diagnose.ridge import Ridge, one_hot, predicted
 from framework.diagnose.subject import Subject
 from framework.statistics import Estimate, difference, proportion
 
@@ -210,8 +210,7 @@ def _probe_loss(subject: Subject) -> Estimate:
     classes = int(max(train.labels.max(), validation.labels.max())) + 1
     targets = one_hot(train.labels, classes)
     inside = Ridge(train.features)(targets).argmax(axis=1) == train.labels
-    mean = targets.mean(axis=0)
-    scores = smoother(train.features, validation.features) @ (targets - mean) + mean
+    scores = predicted(train.features, targets, validation.features)
     outside = scores.argmax(axis=1) == validation.labels
     return difference(
         proportion(int(inside.sum()), len(inside)),

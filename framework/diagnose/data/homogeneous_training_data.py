@@ -20,6 +20,7 @@ _UNCOVERED, _QUANTILE = 0.15, 0.95
 # Correlations of pixels. Strangers among digits of 8x8 pixels exceed .97 one time in
 # twenty; and no less than of all but a hundredth of as many validation images.
 _ALIKE, _RARE, _REPEATED = 0.97, 0.99, 0.2
+_MOSTLY, _GAP = 0.5, 0.1
 _MOST, _FEWEST = 800, 30
 _AUGMENT = "rotate(15) + shift(.1) + zoom(.1) + brightness(.2)"
 
@@ -55,9 +56,12 @@ def rule(measures: Measures) -> Finding | None:
         return None
     if uncovered.low <= _UNCOVERED or repeated.low <= _REPEATED:
         return None
+    gap = measures["gap/clean_validation"]
+    # That augmentation is of no help does not make up for images that are missing.
+    certain = min(uncovered.low, repeated.low) > _MOSTLY and gap.low > _GAP
     return Finding(
         cause="homogeneous_training_data",
-        status="suspected",
+        status="confirmed" if certain else "suspected",
         message=(
             f"{repeated.value:.1%} of the training images nearly repeat another one, "
             f"and {uncovered.value:.1%} of the validation images are unlike all of them"
@@ -66,16 +70,22 @@ def rule(measures: Measures) -> Finding | None:
             Evidence(
                 "training images that repeat another",
                 repeated,
-                f"for certain above {_REPEATED}",
+                f"for certain above {_REPEATED}; decisive above {_MOSTLY}",
                 f"correlation of pixels of {_ALIKE} or more, and more than that of "
                 f"{_RARE:.0%} of as many validation images",
             ),
             Evidence(
                 "validation images that training does not cover",
                 uncovered,
-                f"for certain above {_UNCOVERED}",
+                f"for certain above {_UNCOVERED}; decisive above {_MOSTLY}",
                 f"further from training than {_QUANTILE:.0%} of training images from "
                 "one another",
+            ),
+            Evidence(
+                "accuracy on training images less that on validation images",
+                gap,
+                f"for certain above {_GAP}, for the others to be decisive",
+                "evaluation mode, no augmentation",
             ),
         ),
         remedy=Remedy(

@@ -8,16 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.dataset import Split
-from framework.diagnose.change import CannotChangeError, Change
+from framework.diagnose.data.without import train_without
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
-from framework.diagnose.look import look
+from framework.diagnose.look import Sample, look
 from framework.diagnose.pictures import Features
 from framework.diagnose.repair import FLOOR, Repairs, is_gain
-from framework.diagnose.ridge import Ridge, one_hot
+from framework.diagnose.ridge import Ridge, one_hot, predicted
 from framework.diagnose.subject import Subject
-from framework.statistics import Estimate, paired_difference, proportion
+from framework.statistics import (
+    Estimate,
+    difference,
+    proportion,
+)
 
 # Networks shrug off less than a twentieth (Rolnick et al., 2017).
 _SHARE, _CERTAIN = 0.05, 0.02
@@ -31,6 +34,8 @@ _CLASS_CERTAIN = 0.15
 _EASY, _LEAST = 0.1, 100
 _EASY_OF_CLASS, _LEAST_OF_CLASS = 0.25, 20
 _FEWEST_IMAGES = 200
+# So much more than in validation, whose images are as hard, costs accuracy for certain.
+_MUCH = 0.15
 # Standard deviations from chance.
 _SEES = 5.0
 
@@ -45,16 +50,27 @@ def measure(subject: Subject) -> dict[str, Any]:
     against = scores.argmax(axis=1) != labels
     easy = _easy(scores, max(_EASY, _LEAST / len(scores)))
     rates = _by_class(scores, against)
+    validation = look(subject)["validation"]
     worst = max(rates, key=lambda each: rates[each].low, default=None)
     found = {
         "noise/easy": proportion(int(np.sum(against & easy)), int(easy.sum())),
         "noise/worst_class": "" if worst is None else subject.class_names[names[worst]],
         "noise/worst": rates.get(worst, proportion(0, 0)),
+        "noise/validation": _contradicted(sample, validation),
     }
     if _suspects(found):
         flagged = _flagged(labels, scores)
         found["noise/flagged"] = proportion(int(flagged.sum()), len(labels))
     return found
+
+
+def _contradicted(train: Sample, validation: Sample) -> Estimate:
+    """Returns how many labels of easy validation images a probe contradicts."""
+    names, labels = np.unique(train.labels, return_inverse=True)
+    scores = predicted(train.features, one_hot(labels, len(names)), validation.features)
+    easy = _easy(scores, max(_EASY, _LEAST / max(len(scores), 1)))
+    against = names[scores.argmax(axis=1)] != validation.labels
+    return proportion(int(np.sum(against & easy)), int(easy.sum()))
 
 
 def _by_class(scores: np.ndarray, against: np.ndarray) -> dict[int, Estimate]:
@@ -78,23 +94,11 @@ def _suspects(measures: Mapping[str, Any]) -> bool:
 def confirm(repairs: Repairs, measures: Measures) -> dict[str, Any]:
     """Trains without the suspects, and without as many others of the same classes."""
     del measures
-    if not repairs.can_afford(2):
-        return {}
     train = repairs.subject.train
     names, labels = np.unique(train.labels, return_inverse=True)
     scores = Ridge(Features(train.images)(train.images))(one_hot(labels, len(names)))
-    flagged = _flagged(labels, scores)
-    pruned = _without(train, np.flatnonzero(flagged))
-    others = _without(train, _as_many(labels, flagged))
-    try:
-        branch = repairs.attempt("label_noise", Change(train=pruned))
-        control = repairs.attempt("label_noise control", Change(train=others))
-    except CannotChangeError:
-        return {}
-    gain = paired_difference(repairs.rights(branch), repairs.rights(control))
-    if is_gain(gain):
-        repairs.accept(branch, Change(train=pruned))
-    return {"noise/gain": gain}
+    gain = train_without(repairs, "label_noise", _flagged(labels, scores))
+    return {} if gain is None else {"noise/gain": gain}
 
 
 def rule(measures: Measures) -> Finding | None:
@@ -139,12 +143,27 @@ def rule(measures: Measures) -> Finding | None:
         ),
         refute="a person who looks through the flagged images and finds them right",
     )
-    return _decided(found, measures)
+    return _decided(_compared(found, measures), measures)
+
+
+def _compared(found: Finding, measures: Measures) -> Finding:
+    """Returns it as certain where the validation labels have nothing of the kind."""
+    validation = measures["noise/validation"]
+    excess = difference(measures["noise/easy"], validation)
+    shown = Evidence(
+        "contradicted labels of easy images, more than in validation",
+        excess,
+        f"for certain above {_MUCH:.0%}: decisive",
+        f"the same probe, which contradicts {validation.value:.1%} of easy validation "
+        "labels",
+    )
+    status = "confirmed" if excess.low > _MUCH else found.status
+    return dataclasses.replace(found, status=status, evidence=(*found.evidence, shown))
 
 
 def _decided(found: Finding, measures: Measures) -> Finding:
     gain = measures.get("noise/gain")
-    if gain is None:
+    if gain is None or found.status == "confirmed":
         return found
     shown = Evidence(
         "gain in validation accuracy without the flagged images",
@@ -199,17 +218,3 @@ def _probabilities(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
         method="bounded",
     )
     return np.exp(logs(found.x).astype(np.float64))
-
-
-def _as_many(labels: np.ndarray, flagged: np.ndarray) -> np.ndarray:
-    """Returns as many examples of each class as are flagged, at random."""
-    generator = np.random.Generator(np.random.PCG64(0))
-    parts = [
-        generator.permutation(np.flatnonzero(labels == each))[: int(count)]
-        for each, count in enumerate(np.bincount(labels[flagged]))
-    ]
-    return np.concatenate([np.zeros(0, np.int64), *parts])
-
-
-def _without(split: Split, places: np.ndarray) -> Split:
-    return split.take(np.delete(np.arange(len(split)), places))

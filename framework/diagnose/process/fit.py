@@ -1,4 +1,4 @@
-"""A model that learns too much by heart, is kept from learning, or is too small."""
+"""A model that learns too much by heart, or is kept from learning."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.repair import FLOOR, Repairs, is_gain
 from framework.diagnose.subject import Subject
-from framework.statistics import Estimate, difference, paired_difference
+from framework.statistics import Estimate, difference, mcnemar, paired_difference
 
 # Healthy networks learn all training images by heart as well: small gaps say nothing.
-_GAP = 0.10
+_GAP, _WIDE, _BY_HEART = 0.10, 0.20, 0.95
+_LEVEL = 0.05
 _LEARNT = 0.95
-_FITS = 0.85
 # No regularizer makes up for all images that are missing.
 _ENOUGH = 0.05
 _DROPOUT = 0.55
@@ -53,6 +53,7 @@ def measure(subject: Subject) -> dict[str, Any]:
         "fit/parameters": int(model.count_params()),
         "fit/train": float(subject.rows[-1].get("train/accuracy", np.nan)),
         "fit/fallen": paired_difference(_right(best), _right(last)),
+        "fit/fallen_p": _p_fallen(best, last) * len(subject.predictions),
         "fit/augment": subject.settings.get("augment", "") or _random(model),
         "fit/images": subject.train.images.ndim == 4,
         "fit/colors": subject.train.images.shape[-1] == 3,
@@ -62,6 +63,12 @@ def measure(subject: Subject) -> dict[str, Any]:
 def _random(model: Any) -> str:
     """Returns which layers change images at random."""
     return ", ".join(type(layer).__name__ for layer in surgery.randomizing(model))
+
+
+def _p_fallen(best, last) -> float:
+    """Returns the p of McNemar's test of two evaluations of the same images."""
+    better, worse = _right(best), _right(last)
+    return mcnemar(int(np.sum(better & ~worse)), int(np.sum(worse & ~better)))
 
 
 def _right(predictions) -> np.ndarray:
@@ -122,15 +129,16 @@ def overfitting(measures: Measures) -> Finding | None:
     if _OTHER_GAPS & measures.confirmed:
         return None
     dev = measures.get("dev/accuracy", measures["validation/accuracy"])
-    gap = difference(measures["clean/accuracy"], dev)
-    if (gap.value <= _GAP or gap.low <= 0) and not is_gain(measures["fit/fallen"]):
+    gap, fallen = difference(measures["clean/accuracy"], dev), measures["fit/fallen"]
+    if gap.low <= _GAP and not (_has_fallen(measures) and gap.value > _GAP):
         return None
     gain = measures.get("overfitting/gain")
     status = "suspected"
     if gain is not None:
         enough = is_gain(gain, measures["overfitting/floor"])
-        status = "confirmed" if enough else "falsified"
-    fallen = measures["fit/fallen"]
+        # Of a gap so wide there is no doubt, though more images alone may close it.
+        by_heart = gap.low > _WIDE and measures["clean/accuracy"].low > _BY_HEART
+        status = "confirmed" if enough or by_heart else "falsified"
     return Finding(
         cause="overfitting",
         status=status,
@@ -142,14 +150,14 @@ def overfitting(measures: Measures) -> Finding | None:
             Evidence(
                 "gap of training images and others",
                 gap,
-                f"above {_GAP}, the interval above 0",
+                f"for certain above {_GAP}; decisive above {_WIDE}",
                 _CLEAN,
             ),
             Evidence(
                 "fall of validation accuracy since its best",
                 fallen,
-                "the interval above 0, and 3 % or more",
-                "the predictions kept of each evaluation",
+                f"3 % or more; p = {measures['fit/fallen_p']:.2g}, below {_LEVEL}",
+                "McNemar, times the number of evaluations of which that is the best",
             ),
             *_tried(gain),
         ),
@@ -159,11 +167,15 @@ def overfitting(measures: Measures) -> Finding | None:
     )
 
 
+def _has_fallen(measures: Measures) -> bool:
+    # The best of many evaluations is better than the last by chance as well.
+    return is_gain(measures["fit/fallen"]) and measures["fit/fallen_p"] < _LEVEL
+
+
 def regularize(repairs: Repairs, measures: Measures) -> dict[str, Any]:
     """Tries what is not in place yet against overfitting."""
-    fallen = measures["fit/fallen"]
-    if is_gain(fallen):
-        return {"overfitting/gain": fallen, "overfitting/floor": FLOOR}
+    if _has_fallen(measures):
+        return {"overfitting/gain": measures["fit/fallen"], "overfitting/floor": FLOOR}
     if repairs.gap <= _GAP:
         # What has been mended so far has closed it.
         return {}
@@ -228,57 +240,7 @@ def _against_overfitting(measures: Measures) -> Change:
     return change if change.differences() else Change(weight_decay=_DECAY)
 
 
-def insufficient_capacity(measures: Measures) -> Finding | None:
-    """Fires where not even the training images can be learnt."""
-    clean = measures["clean/accuracy"]
-    if clean.low > _LEARNT or measures["gap/clean_validation"].value > _GAP:
-        return None
-    # Wider nets are a little better in any case: that makes others not too small.
-    if clean.value > _FITS and measures["fit/narrowest"] >= measures["classes"]:
-        return None
-    gain = measures.get("capacity/gain")
-    status = "suspected"
-    if gain is not None:
-        status = "confirmed" if is_gain(gain) else "falsified"
-    return Finding(
-        cause="insufficient_capacity",
-        status=status,
-        message=(
-            f"{clean.value:.1%} of the training images are learnt, by "
-            f"{measures['fit/parameters']:,} weights whose narrowest hidden layer has "
-            f"{measures['fit/narrowest']} units"
-        ),
-        evidence=(
-            Evidence("accuracy on training images", clean, f"below {_LEARNT}", _CLEAN),
-            Evidence(
-                "units of the narrowest hidden layer",
-                float(measures["fit/narrowest"]),
-                "",
-                "the model's kernels",
-            ),
-        ),
-        remedy=Remedy("use more filters and units, or more layers"),
-        refute="training four times the units, and reaching no more",
-        cost=gain,
-    )
-
-
 def free(measures: Measures) -> Change:
     """Returns a change that takes away what keeps a model from learning."""
     augment = "" if measures["fit/augment"] else None
     return Change(dropout=0.0, weight_decay=0.0, augment=augment)
-
-
-def widen(repairs: Repairs, measures: Measures) -> dict[str, Any]:
-    """Tries more units, if nothing else was found: wide nets learn faster anyway."""
-    if repairs.has_mended or not repairs.can_afford():
-        return {}
-    change = Change(width=4.0 if measures["fit/narrowest"] >= 4 else 16.0)
-    try:
-        branch = repairs.attempt("insufficient_capacity", change)
-    except CannotChangeError:
-        return {}
-    gain = repairs.gain(branch)
-    if is_gain(gain):
-        repairs.accept(branch, change)
-    return {"capacity/gain": gain}

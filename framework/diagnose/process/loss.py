@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.diagnose import outputs
+from framework.diagnose import outputs, surgery
 from framework.diagnose.change import Change
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
@@ -33,9 +33,11 @@ def measure(subject: Subject) -> dict[str, Any]:
     split = subject.train.take(np.arange(min(_IMAGES, len(subject.train))))
     said = subject.program.ask(split.images)
     labels = split.labels
+    constant = bool(said.shape[1] == 1 and np.ptp(said) < 1e-6)
     found = {
         "loss/units": said.shape[1],
-        "loss/constant": bool(said.shape[1] == 1 and np.ptp(said) < 1e-6),
+        "loss/constant": constant,
+        "loss/softmax": constant and surgery.ends_in_softmax(subject.program.model),
         "loss/alone": float(np.abs(_alone(subject, split.images) - said[:4]).max()),
         "loss/classes": len(np.unique(labels)),
         "loss/cut": float(np.mean(said == 0)) if said.min() == 0 else 0.0,
@@ -81,7 +83,8 @@ def rule(measures: Measures) -> Finding | None:
     """Fires where the loss does not want the right class to be certain."""
     units, classes = measures["loss/units"], measures["loss/classes"]
     reasons = []
-    if classes > max(units, 2):
+    too_few = classes > max(units, 2)
+    if too_few:
         reasons.append(f"{units} outputs cannot tell {classes} classes apart")
     if measures["loss/constant"]:
         reasons.append("the only output is the same for all images: a softmax of one")
@@ -92,10 +95,11 @@ def rule(measures: Measures) -> Finding | None:
     reasons += _probed(measures) if "loss/equal" in measures else []
     if not reasons:
         return None
+    # Those two are arithmetic.
+    certain = too_few or (measures["loss/constant"] and measures["loss/softmax"])
     return Finding(
         cause="loss_output_mismatch",
-        # That is arithmetic.
-        status="confirmed" if classes > max(units, 2) else "suspected",
+        status="confirmed" if certain else "suspected",
         message="; ".join(reasons),
         evidence=_evidence(measures),
         remedy=Remedy(

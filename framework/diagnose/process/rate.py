@@ -18,9 +18,13 @@ _STEPS = 12
 _HIGH, _USUAL, _LOW, _FAR = -1.5, -2.3, -3.3, 2.0
 # Cockpit's alpha above 0 in most steps (Schneider et al., 2021).
 _OVERSHOOT = 0.5
+# A rate that a schedule has brought so low no longer trains.
+_FELL = 0.02
 # What is learnt by heart needs no higher rate.
 _LEARNT = 0.95
 _FEW_STEPS, _SMALL_BATCH, _LARGE_SHARE, _LARGE_BATCH = 300, 8, 0.25, 512
+# Keras's default is large for nobody: with few images there are just few of them.
+_USUAL_BATCH = 32
 
 
 def measure(subject: Subject) -> dict[str, Any]:
@@ -37,7 +41,15 @@ def measure(subject: Subject) -> dict[str, Any]:
     losses = [row.get("train/loss", math.nan) for row in subject.rows]
     found["rate/diverged"] = not np.isfinite(losses).all()
     found["rate/steps"] = subject.rows[-1]["step"]
+    found["rate/left"] = _left(subject)
     return found
+
+
+def _left(subject: Subject) -> float:
+    """Returns what a schedule has left of the rate in the end, as a part."""
+    last = subject.rows[-1].get("learning_rate", math.nan)
+    part = last / max(subject.settings.get("highest_rate", 0.0), 1e-30)
+    return min(part, 1.0) if math.isfinite(part) else 1.0
 
 
 def learning_rate_too_high(measures: Measures) -> Finding | None:
@@ -85,7 +97,7 @@ def learning_rate_too_high(measures: Measures) -> Finding | None:
 
 def learning_rate_too_low(measures: Measures) -> Finding | None:
     """Fires where steps are short, and not even the training images are learnt."""
-    length = measures["rate/next"]
+    length, left = measures["rate/next"], measures["rate/left"]
     if measures["clean/accuracy"].low > _LEARNT or measures["rate/diverged"]:
         return None
     if length > (_LOW + 0.5 if measures["gate"].verdict == "improving" else _LOW):
@@ -96,6 +108,7 @@ def learning_rate_too_low(measures: Measures) -> Finding | None:
         message=(
             f"a step moves the weights by 10^{length:.1f} of their norm only, and "
             f"{measures['clean/accuracy'].value:.1%} of the training images are learnt"
+            + (f"; the schedule has left {left:.1g} of the rate" if _fell(left) else "")
         ),
         evidence=(
             Evidence(
@@ -104,11 +117,14 @@ def learning_rate_too_low(measures: Measures) -> Finding | None:
                 f"below {_LOW}",
                 "healthy runs have -2 to -3",
             ),
+            Evidence(
+                "part of the highest rate that is left",
+                left,
+                f"below {_FELL}: the schedule is at fault",
+                "the learning rate of the last evaluation",
+            ),
         ),
-        remedy=Remedy(
-            f"multiply the learning rate by {_factor(measures):g}",
-            (f"--learning_rate={_rate(measures) * _factor(measures):.3g}",),
-        ),
+        remedy=_higher(measures),
         refute="training with that rate, and reaching no more",
     )
 
@@ -118,6 +134,7 @@ def batch_size_too_large(measures: Measures) -> Finding | None:
     settings, steps = measures["settings"], measures["rate/steps"]
     share = settings["batch_size"] / settings["train_images"]
     large = share >= _LARGE_SHARE or settings["batch_size"] >= _LARGE_BATCH
+    large &= settings["batch_size"] > _USUAL_BATCH
     if steps > _FEW_STEPS or not large or measures["clean/accuracy"].low > _LEARNT:
         return None
     return Finding(
@@ -177,7 +194,25 @@ def _part(measures: Measures) -> float:
 
 def raise_(measures: Measures) -> Change:
     """Returns a change to a rate that moves weights as far as is usual."""
+    if _fell(measures["rate/left"]):
+        return Change(constant_rate=measures["settings"]["highest_rate"])
     return Change(learning_rate=_factor(measures))
+
+
+def _fell(left: float) -> bool:
+    return left < _FELL
+
+
+def _higher(measures: Measures) -> Remedy:
+    if _fell(measures["rate/left"]):
+        return Remedy(
+            "have the learning rate fall later, or less", ("--schedule=constant",)
+        )
+    factor = _factor(measures)
+    rate = _rate(measures) * factor
+    return Remedy(
+        f"multiply the learning rate by {factor:g}", (f"--learning_rate={rate:.3g}",)
+    )
 
 
 def _factor(measures: Measures) -> float:

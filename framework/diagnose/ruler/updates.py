@@ -16,6 +16,7 @@ from framework.diagnose.subject import Subject
 _SLOWER, _SLOW_ENOUGH = 0.1, 0.5
 # Gradients of biases that a norm cancels are rounding errors.
 _NO_GRADIENT = 1e-7
+_ASKED, _LEARNT = 64, 0.95
 # Dropout and the like make a step's gradient differ from another's by less.
 _CONSTANT, _SCALED = 0.02, 0.3
 
@@ -30,6 +31,9 @@ def measure(subject: Subject) -> dict[str, Any]:
             for name, value in gradients.items()
         },
         "updates/frozen": _frozen(subject),
+        "updates/as_drawn": _as_drawn(
+            subject, [name for name, value in gradients.items() if value is None]
+        ),
     }
     # A step of the user's own may need its own optimizer, and fail in any way.
     with contextlib.suppress(Exception):
@@ -55,6 +59,26 @@ def _frozen(subject: Subject) -> dict[str, int]:
         for weight in model.weights
         if id(weight) not in trained and weight.path.rpartition("/")[2] == "kernel"
     }
+
+
+def _as_drawn(subject: Subject, cut: list[str]) -> list[str]:
+    """Returns kernels without a gradient that matter, and have never been trained.
+
+    What was trained elsewhere has biases that are not 0.
+    """
+    weights = {weight.path: weight for weight in subject.program.model.weights}
+    biases = [weights[name].numpy() for name in cut if name.endswith("/bias")]
+    if not biases or any(np.any(each) for each in biases):
+        return []
+    images = subject.train.images[:_ASKED]
+    before, found = subject.program.ask(images), []
+    for name in [each for each in cut if each.endswith("/kernel")]:
+        value = weights[name].numpy()
+        weights[name].assign(-value)
+        if not np.array_equal(before, subject.program.ask(images)):
+            found.append(name)
+        weights[name].assign(value)
+    return found
 
 
 def _applied(subject: Subject) -> dict[str, Any]:
@@ -131,9 +155,17 @@ def frozen_weights(measures: Measures) -> Finding | None:
         return None
     names = [*cut, *frozen]
     what = "the loss does not depend on" if cut else "training leaves alone"
+    random = measures["updates/as_drawn"]
+    if random:
+        what = "outputs depend on, but no gradient has ever come to"
     return Finding(
         cause="frozen_weights",
-        status="suspected",
+        # What is random stays so, and not even training images are learnt.
+        status=(
+            "confirmed"
+            if random and measures["clean/accuracy"].low < _LEARNT
+            else "suspected"
+        ),
         message=f"{what} {len(names)} weights: {', '.join(names[:4])}",
         evidence=(
             Evidence(
@@ -141,6 +173,12 @@ def frozen_weights(measures: Measures) -> Finding | None:
                 float(len(cut)),
                 "above 0",
                 "the gradient of the loss at the first weights",
+            ),
+            Evidence(
+                "those that outputs depend on, beside biases of exactly 0",
+                float(len(random)),
+                "above 0: random, and to stay so",
+                "outputs with the kernel's sign turned",
             ),
             Evidence(
                 "kernels declared not trainable",

@@ -81,6 +81,20 @@ def test_the_evidence():
     assert [each.threshold for each in finding.evidence] == [
         "below 0.5",
         "above 10",
-        "the interval above 0, and more than 0.05",
+        "the interval above 0, and more than 0.05; decisive for certain above 0.15",
         "the interval above 0, and 3% or more",
     ]
+
+
+def test_a_wide_gap_is_decisive_though_drawing_more_of_the_same_is_no_help():
+    made = Measures(
+        _KNOWN
+        | {
+            "classes/evenness": 0.3,
+            "classes/ratio": 20.0,
+            "classes/gap": Estimate(0.3, 0.2, 0.4),
+            "classes/gain": Estimate(0.01, -0.02, 0.04),
+        }
+    )
+    finding = rule(made)
+    assert (finding.status, finding.cost) == ("confirmed", made["classes/gap"])

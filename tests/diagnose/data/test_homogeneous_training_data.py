@@ -10,7 +10,11 @@ from framework.diagnose.data.homogeneous_training_data import change, measure, r
 from framework.diagnose.detector import Measures
 from framework.statistics import Estimate, proportion
 
-_KNOWN = {"mismatch/gain": Estimate(0.0, 0.0, 0.0), "settings": {}}
+_KNOWN = {
+    "mismatch/gain": Estimate(0.0, 0.0, 0.0),
+    "gap/clean_validation": Estimate(0.3, 0.2, 0.4),
+    "settings": {},
+}
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +39,12 @@ def flowers():
     return drawn_flowers(train=400, validation=300, size=32)
 
 
-def test_suspects_copies_of_a_few(found, flowers, scans):
+def test_fires_on_copies_of_a_few(found, flowers, scans):
     for data in (flowers, scans):
         finding = found(copies(data.train, 20), data.validation)
         assert (finding.cause, finding.status) == (
             "homogeneous_training_data",
-            "suspected",
+            "confirmed",
         )
 
 
@@ -65,11 +69,12 @@ def test_what_would_mend_it():
     assert augment.build(change(made).augment) is not None
 
 
-def judged(uncovered, repeated):
+def judged(uncovered, repeated, gap=0.2):
     return rule(
         Measures(
             _KNOWN
             | {
+                "gap/clean_validation": Estimate(gap + 0.1, gap, gap + 0.2),
                 "diversity/uncovered": proportion(uncovered, 500),
                 "diversity/repeated": proportion(repeated, 500),
             }
@@ -85,6 +90,20 @@ def test_both_must_hold(uncovered, repeated, fires):
     assert (judged(uncovered, repeated) is not None) == fires
 
 
+@pytest.mark.parametrize(
+    ("uncovered", "repeated", "gap", "status"),
+    [
+        (400, 400, 0.2, "confirmed"),
+        (400, 250, 0.2, "suspected"),
+        (250, 400, 0.2, "suspected"),
+        # What they do not show does no harm.
+        (400, 400, 0.05, "suspected"),
+    ],
+)
+def test_only_much_of_both_is_decisive(uncovered, repeated, gap, status):
+    assert judged(uncovered, repeated, gap).status == status
+
+
 def test_the_evidence():
     finding = judged(400, 250)
     assert finding.message == (
@@ -92,6 +111,7 @@ def test_the_evidence():
         "validation images are unlike all of them"
     )
     assert [each.threshold for each in finding.evidence] == [
-        "for certain above 0.2",
-        "for certain above 0.15",
+        "for certain above 0.2; decisive above 0.5",
+        "for certain above 0.15; decisive above 0.5",
+        "for certain above 0.1, for the others to be decisive",
     ]

@@ -8,9 +8,9 @@ import pytest
 from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
 from framework.data.fashion_mnist import fashion_mnist
-from framework.diagnose.data.label_noise import confirm, measure, rule
+from framework.diagnose.data import label_noise
+from framework.diagnose.data.label_noise import measure, rule
 from framework.diagnose.detector import Measures
-from framework.diagnose.repair import Repairs
 from framework.statistics import Estimate, proportion
 
 _KNOWN = {"labels/illegal": False, "probe/train": types.SimpleNamespace(z=50.0)}
@@ -34,11 +34,11 @@ def noisy(split, share, seed=0):
     return Split(split.images, labels)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3])
-def test_suspects_wrong_labels(measured, scans, share):
+@pytest.mark.parametrize(("share", "status"), [(0.1, "suspected"), (0.3, "confirmed")])
+def test_fires_on_wrong_labels(measured, scans, share, status):
     made = measured(noisy(scans.train, share), scans.validation)
     finding = rule(made)
-    assert (finding.cause, finding.status) == ("label_noise", "suspected")
+    assert (finding.cause, finding.status) == ("label_noise", status)
     assert made["noise/flagged"].value == pytest.approx(share, abs=0.05)
 
 
@@ -46,6 +46,11 @@ def test_suspects_a_class_that_is_mistaken_for_another(measured):
     data = drawn_flowers(train=600, validation=100, size=32, mislabelled=0.5)
     finding = rule(measured(data.train, data.validation))
     assert finding.status == "suspected"
+
+
+def test_what_is_as_bad_in_validation_is_only_suspected(measured, scans):
+    splits = [noisy(each, 0.3) for each in (scans.train, scans.validation)]
+    assert rule(measured(*splits)).status == "suspected"
 
 
 def test_silent_on_right_labels_however_hard(measured, scans):
@@ -74,42 +79,19 @@ def test_few_images_say_nothing(subject, scans):
     assert measure(subject(scans.train.take(np.arange(100)), scans.validation)) == {}
 
 
-class Attempts(Repairs):
-    """What pruned training and its control say is given."""
+def test_leaves_out_what_is_probably_wrong(scans, monkeypatch):
+    train, asked = noisy(scans.train, 0.2), {}
 
-    def __init__(self, subject, *rights):
-        super().__init__(subject, 1.0, lambda name: None)
-        self.changes, self.given = [], list(rights)
+    def train_without(repairs, name, flagged):
+        asked[name] = flagged
+        return Estimate(0.1, 0.05, 0.15)
 
-    def attempt(self, name, change, fresh=True, share=1.0):
-        self.changes.append(change)
-        right = self.given.pop(0)
-        labels = self.subject.validation.labels
-        return types.SimpleNamespace(predicted=np.where(right, labels, labels + 1))
-
-
-def test_prunes_what_is_wrong_and_as_many_of_the_same_classes(subject, scans):
-    train = noisy(scans.train, 0.2)
-    made = subject(train, scans.validation)
-    right = np.arange(len(scans.validation)) % 10 < 9
-    repairs = Attempts(made, right, np.arange(len(right)) % 10 < 7)
-    found = confirm(repairs, Measures())
-    assert found["noise/gain"].value == pytest.approx(0.2, abs=0.01)
-    pruned, control = (change.train for change in repairs.changes)
-    assert np.array_equal(np.bincount(pruned.labels), np.bincount(control.labels))
-    assert len(pruned) == pytest.approx(0.8 * len(train), rel=0.05)
-
-    def rate(split):
-        shown = {image.tobytes(): label for image, label in zip(*pairs, strict=True)}
-        return np.mean(
-            [
-                shown[image.tobytes()] != label
-                for image, label in zip(split.images, split.labels, strict=True)
-            ]
-        )
-
-    pairs = scans.train.images, scans.train.labels
-    assert rate(pruned) < 0.04 < 0.1 < rate(control)
+    monkeypatch.setattr(label_noise, "train_without", train_without)
+    repairs = types.SimpleNamespace(subject=types.SimpleNamespace(train=train))
+    assert label_noise.confirm(repairs, Measures())["noise/gain"].value == 0.1
+    wrong, flagged = train.labels != scans.train.labels, asked["label_noise"]
+    assert np.mean(flagged) == pytest.approx(0.2, abs=0.04)
+    assert np.mean(wrong[~flagged]) < 0.04
 
 
 @pytest.mark.parametrize(
@@ -129,6 +111,7 @@ def test_an_experiment_decides(gain, status):
             "noise/worst": proportion(10, 25),
             "noise/worst_class": "tulip",
             "noise/flagged": proportion(300, 1000),
+            "noise/validation": proportion(25, 100),
             "noise/gain": gain,
         }
     )
@@ -143,5 +126,6 @@ def test_an_experiment_decides(gain, status):
         "5% or more, for certain above 2%",
         "for certain above 15%",
         "shown only: hard images are flagged as well",
+        "for certain above 15%: decisive",
         "the interval above 0, and 3% or more",
     ]

@@ -93,3 +93,13 @@ def test_flat_features(found, scans):
     ]
     assert found(*flat) is None
     assert found(permuted(flat[0]), flat[1]).status == "confirmed"
+
+
+def test_the_parity_of_bits_depends_on_how_far_neighbours_are(found):
+    """Ten neighbours of 400 tell it, those of 600 do not: that is no shuffling."""
+    draws = np.random.Generator(np.random.PCG64(0))
+    bits = draws.integers(2, size=(1000, 16)).astype(np.float32)
+    labels = (bits.sum(axis=1) % 2).astype(np.int32)
+    parts = [Split(bits[rows], labels[rows]) for rows in (slice(600), slice(600, 1000))]
+    finding = found(*parts)
+    assert finding is None or finding.status != "confirmed"

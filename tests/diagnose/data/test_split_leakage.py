@@ -1,14 +1,17 @@
 """Tests of framework/diagnose/data/split_leakage.py."""
 
+import types
+
 import numpy as np
 import pytest
 
 from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
 from framework.data.fashion_mnist import fashion_mnist
+from framework.diagnose.data import split_leakage
 from framework.diagnose.data.split_leakage import measure, rule
 from framework.diagnose.detector import Measures
-from framework.statistics import proportion
+from framework.statistics import Estimate, proportion
 
 
 @pytest.fixture
@@ -67,11 +70,11 @@ def test_silent_on_clothes_that_look_alike(found):
     assert found(train, validation.take(np.arange(1000))) is None
 
 
-def test_silent_where_all_there_is_are_copies(found):
+def test_where_all_there_is_are_copies_an_experiment_must_tell(found):
     # Two vectors, over and over: there is nothing else to be seen.
     labels = np.tile([0, 1], 100).astype(np.int32)
     split = Split(np.eye(2, dtype=np.float32)[labels], labels)
-    assert found(split, split) is None
+    assert found(split, split).status == "suspected"
 
 
 def measured(copies, within, right, other):
@@ -89,21 +92,55 @@ def measured(copies, within, right, other):
 
 
 @pytest.mark.parametrize(
-    ("copies", "within", "right", "other", "fires"),
+    ("copies", "within", "right", "other", "status"),
     [
-        (100, 0, 100, 800, True),
-        (20, 0, 20, 800, True),
-        (100, 90, 100, 800, True),
+        (100, 0, 100, 800, "confirmed"),
+        (20, 0, 20, 800, "confirmed"),
+        (100, 90, 100, 800, "confirmed"),
         # Trap H21: CIFAR-10 has 3 % near duplicates, within training as well.
-        (33, 30, 33, 900, False),
-        (9, 0, 9, 700, False),
-        # No effect.
-        (100, 0, 90, 810, False),
-        (100, 0, 100, 900, False),
+        (33, 30, 33, 900, None),
+        (9, 0, 9, 700, None),
+        # No effect is seen.
+        (100, 0, 90, 810, "suspected"),
+        (100, 0, 100, 900, "suspected"),
     ],
 )
-def test_rate_and_effect_decide(copies, within, right, other, fires):
-    assert (rule(measured(copies, within, right, other)) is not None) == fires
+def test_rate_and_effect_decide(copies, within, right, other, status):
+    found = rule(measured(copies, within, right, other))
+    assert (found and found.status) == status
+
+
+@pytest.mark.parametrize(
+    ("gain", "status"),
+    [
+        (Estimate(0.08, 0.04, 0.12), "confirmed"),
+        (Estimate(0.02, 0.01, 0.03), "falsified"),
+    ],
+)
+def test_a_training_without_the_copies_decides(gain, status):
+    made = measured(400, 400, 400, 600)
+    made["leak/gain"] = gain
+    found = rule(made)
+    assert (found.status, found.cost) == (status, gain)
+    assert found.evidence[-1].threshold == "the interval above 0, and 3% or more"
+
+
+def test_the_copies_are_left_out_and_as_many_others(flowers, monkeypatch):
+    asked = {}
+
+    def train_without(repairs, name, flagged):
+        asked[name] = flagged
+        return Estimate(-0.1, -0.15, -0.05)
+
+    monkeypatch.setattr(split_leakage, "train_without", train_without)
+    repairs = types.SimpleNamespace(
+        subject=types.SimpleNamespace(
+            train=flowers.train, validation=flowers.validation
+        )
+    )
+    found = split_leakage.confirm(repairs, Measures({"leak/alike": 0.95}))
+    assert found == {"leak/gain": Estimate(0.1, 0.05, 0.15)}
+    assert asked["split_leakage"].sum() == pytest.approx(60, abs=3)
 
 
 def test_the_evidence():

@@ -9,6 +9,7 @@ from framework.diagnose.process.loss import change, measure, rule
 _USUAL = {
     "loss/units": 10,
     "loss/constant": False,
+    "loss/softmax": False,
     "loss/alone": 0.0,
     "loss/classes": 10,
     "loss/cut": 0.0,
@@ -69,7 +70,7 @@ def test_what_a_loss_does_wrong_is_suspected(changes, message):
 
 
 def test_more_classes_than_outputs_is_arithmetic():
-    found = Measures({name: _USUAL[name] for name in list(_USUAL)[:5]})
+    found = Measures({name: _USUAL[name] for name in list(_USUAL)[:6]})
     found["loss/units"] = 1
     found = rule(found)
     assert found.status == "confirmed"
@@ -79,6 +80,13 @@ def test_more_classes_than_outputs_is_arithmetic():
         1.0,
         "fewer than 10 classes, or always the same",
     )
+
+
+def test_a_softmax_of_one_is_arithmetic_too():
+    found = rule(measures(units=1, classes=2, constant=True, softmax=True))
+    assert found.status == "confirmed"
+    # Of a sigmoid it may be the inputs that saturate it.
+    assert rule(measures(units=1, classes=2, constant=True)).status == "suspected"
 
 
 def test_several_reasons_are_all_given():

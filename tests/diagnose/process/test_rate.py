@@ -28,6 +28,7 @@ _USUAL = {
     "rate/next_overshoot": 0.3,
     "rate/diverged": False,
     "rate/steps": 2000,
+    "rate/left": 1.0,
     "clean/accuracy": proportion(700, 1000),
     "clean/majority": 0.1,
     "gate": types.SimpleNamespace(verdict="static"),
@@ -36,6 +37,7 @@ _USUAL = {
         "train_images": 1000,
         "epochs": 64,
         "learning_rate": 0.02,
+        "highest_rate": 0.02,
     },
 }
 _LEARNT = {"clean/accuracy": proportion(995, 1000)}
@@ -120,8 +122,18 @@ def test_evidence_of_short_steps():
         "a step moves the weights by 10^-4.2 of their norm only, and 70.0% of the "
         "training images are learnt"
     )
-    (evidence,) = found.evidence
-    assert (evidence.value, evidence.threshold) == (-4.21, "below -3.3")
+    assert [(e.value, e.threshold) for e in found.evidence] == [
+        (-4.21, "below -3.3"),
+        (1.0, "below 0.02: the schedule is at fault"),
+    ]
+
+
+def test_a_schedule_that_falls_too_far_is_held():
+    made = measures(next=-9.0, left=1e-7)
+    found = learning_rate_too_low(made)
+    assert found.message.endswith("are learnt; the schedule has left 1e-07 of the rate")
+    assert found.remedy.flags == ("--schedule=constant",)
+    assert raise_(made).differences() == {"constant_rate": 0.02}
 
 
 @pytest.mark.parametrize(
@@ -131,6 +143,8 @@ def test_evidence_of_short_steps():
         ({"batch_size": 250}, 300, 0.7, True),
         ({"batch_size": 240}, 100, 0.7, False),
         ({"batch_size": 512, "train_images": 50_000}, 100, 0.7, True),
+        # Keras's default is large for nobody.
+        ({"batch_size": 32, "train_images": 60}, 100, 0.7, False),
         # Trap H24: large batches, but steps enough.
         ({"batch_size": 500}, 400, 0.7, False),
         ({"batch_size": 500}, 100, 0.99, False),
@@ -203,7 +217,8 @@ def test_a_rate_is_raised_until_steps_are_of_the_usual_length(length, factor):
 
 def measured(steps, rows=({"train/loss": 1.0, "step": 320},)):
     program = types.SimpleNamespace(steps=lambda count, fresh: steps)
-    return measure(types.SimpleNamespace(program=program, rows=rows))
+    settings = {"highest_rate": 0.5}
+    return measure(types.SimpleNamespace(program=program, rows=rows, settings=settings))
 
 
 def test_measures_the_median_step():
@@ -230,3 +245,12 @@ def test_steps_of_no_length():
 def test_a_loss_that_is_not_finite_has_diverged(loss):
     rows = ({"train/loss": loss, "step": 10}, {"train/loss": 1.0, "step": 20})
     assert bool(measured([Step(1.0, 1.0, 0.1)], rows)["rate/diverged"])
+
+
+@pytest.mark.parametrize(
+    ("row", "left"),
+    [({"learning_rate": 0.05}, 0.1), ({"learning_rate": 0.6}, 1.0), ({}, 1.0)],
+)
+def test_what_a_schedule_has_left(row, left):
+    rows = ({"train/loss": 1.0, "step": 10, **row},)
+    assert measured([Step(1.0, 1.0, 0.1)], rows)["rate/left"] == pytest.approx(left)

@@ -2,12 +2,15 @@
 
 import types
 
+import keras
 import numpy as np
 import pytest
+from keras.initializers import Constant
 
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.detector import Measures
 from framework.diagnose.ruler.updates import (
+    _as_drawn,
     all_trained,
     by_plain_steps,
     frozen_weights,
@@ -16,10 +19,13 @@ from framework.diagnose.ruler.updates import (
     replica_scaling,
     wrong_variables,
 )
+from framework.statistics import proportion
 
 _USUAL = {
     "updates/gradients": {"a/kernel": 1.0, "a/bias": 0.1, "b/kernel": 2.0},
     "updates/frozen": {},
+    "updates/as_drawn": [],
+    "clean/accuracy": proportion(700, 1000),
     "updates/unmoved": [],
     "updates/scales": [1.0, 1.0],
     "updates/cosines": [1.0, 1.0],
@@ -69,6 +75,19 @@ def test_weights_without_a_gradient_are_frozen():
     assert found.message == "the loss does not depend on 2 weights: a/kernel, a/bias"
 
 
+@pytest.mark.parametrize(("right", "status"), [(700, "confirmed"), (990, "suspected")])
+def test_random_features_that_get_no_gradient_are_certain(right, status):
+    gradients = {"a/kernel": None, "a/bias": None, "b/kernel": 2.0}
+    made = measures(gradients=gradients, as_drawn=["a/kernel"])
+    made["clean/accuracy"] = proportion(right, 1000)
+    found = frozen_weights(made)
+    assert found.status == status
+    assert found.message == (
+        "outputs depend on, but no gradient has ever come to 2 weights: a/kernel, "
+        "a/bias"
+    )
+
+
 def test_kernels_that_are_declared_frozen_are_only_suspected():
     """Trap H9: a frozen backbone is right where it was trained before."""
     found = frozen_weights(measures(frozen={"a/kernel": 64}))
@@ -76,6 +95,7 @@ def test_kernels_that_are_declared_frozen_are_only_suspected():
     assert found.message == "training leaves alone 1 weights: a/kernel"
     assert [(e.name, e.value) for e in found.evidence] == [
         ("weights without a gradient", 0.0),
+        ("those that outputs depend on, beside biases of exactly 0", 0.0),
         ("kernels declared not trainable", 1.0),
     ]
 
@@ -217,3 +237,23 @@ def test_steps_of_the_framework_itself_are_not_asked(subject, scans):
     found = measured(subject, scans, program)
     assert not {"updates/unmoved", "updates/slower"} & set(found)
     assert found["updates/frozen"] == {"c/kernel": 8}
+
+
+@pytest.mark.parametrize(("bias", "found"), [(0.0, ["dense/kernel"]), (0.1, [])])
+def test_what_was_never_trained_and_gets_no_gradient(subject, scans, bias, found):
+    layers = keras.layers
+    first = layers.Dense(8, "relu", name="dense", bias_initializer=Constant(bias))
+    unused = layers.Dense(8, name="unused")
+    inputs = keras.Input((64,))
+    unused(inputs)
+    model = keras.Model(inputs, layers.Dense(10, name="head")(first(inputs)))
+    program = types.SimpleNamespace(
+        model=model,
+        ask=lambda images: model(images.reshape(-1, 64).astype(np.float32)).numpy(),
+    )
+    made = subject(scans.train, scans.validation, program=program)
+    before = [weight.numpy() for weight in model.weights]
+    cut = [weight.path for weight in first.weights]
+    assert _as_drawn(made, cut) == found
+    for weight, value in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)
