@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import importlib
+import json
 import pathlib
 
 import numpy as np
@@ -56,10 +57,16 @@ def test_what_is_no_cause_is_refused():
         case("bad_luck")
 
 
+def test_all_cases_were_admitted_by_measurement():
+    admitted = json.loads(zoo_admission.ADMITTED.read_text())
+    assert {name for name, each in admitted.items() if each["admitted"]} == set(CASES)
+
+
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_experiments_say_how_to_run_them(path):
     module = importlib.import_module(f"experiments.static_accuracy.{path.stem}")
     assert f"experiments.static_accuracy.{path.stem}\n" in module.__doc__
+    assert " %" in module.__doc__
     assert module.CONFIG.workdir == f"runs/static_accuracy/{path.stem}"
 
 

@@ -1,0 +1,1 @@
+"""Cases on which nothing was tuned: the half that is reported."""
