@@ -93,6 +93,11 @@ def adam(rate: Any, **options: Any) -> Callable[[], keras.optimizers.Optimizer]:
     return lambda: optimizers.Adam(rate, **options)
 
 
+def falling(peak: float, steps: int) -> Callable[[], keras.optimizers.Optimizer]:
+    """Returns what makes Adam with a rate that falls to 0 as a cosine."""
+    return lambda: optimizers.Adam(optimizers.schedules.CosineDecay(peak, steps))
+
+
 def sgd(rate: Any, momentum: float = 0.0, **options: Any):
     """Returns what makes SGD."""
     return lambda: optimizers.SGD(rate, momentum=momentum, **options)
@@ -123,7 +128,13 @@ TUMOURS = Plan(
     optimizer=sgd(0.05, 0.9),
 )
 LETTERS = Plan(sources.letters, nets.strided(), scale=unit)
-FIGURES = Plan(sources.figures, nets.separable(), scale=symmetric)
+FIGURES = Plan(
+    sources.figures,
+    nets.separable(),
+    scale=symmetric,
+    optimizer=falling(6e-3, 40 * 22),
+    epochs=40,
+)
 STRIPES = Plan(sources.stripes, nets.residual(), scale=centred)
 WARDROBE = Plan(
     *(sources.wardrobe, nets.dense((96, 48))),
