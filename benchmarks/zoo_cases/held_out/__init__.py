@@ -6,6 +6,7 @@ import dataclasses
 
 from benchmarks.zoo_cases.case import Case
 from benchmarks.zoo_cases.held_out import (
+    healthy,
     inputs,
     labels,
     runs,
@@ -13,9 +14,13 @@ from benchmarks.zoo_cases.held_out import (
     signals,
     steps,
     training,
+    traps,
 )
 
-FAMILIES = (labels, inputs, training, signals, steps, several, runs)
+FAMILIES = (
+    *(labels, inputs, training, signals, steps, several, runs),
+    *(healthy, traps),
+)
 CASES: tuple[Case, ...] = tuple(
     dataclasses.replace(case, half="report")
     for family in FAMILIES

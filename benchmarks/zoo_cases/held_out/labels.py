@@ -55,10 +55,8 @@ def alike(pairs: dict[int, int], share: float) -> Spoil:
 
 
 def careless(data: Data, draws: Generator) -> Data:
-    """One of two people guessed four labels of five."""
-    half = len(data.y) // 2
-    wrong = np.arange(len(data.y)) >= half
-    wrong &= draws.random(len(data.y)) < 0.8
+    """The second of two people guessed all of their labels."""
+    wrong = np.arange(len(data.y)) >= len(data.y) // 2
     guess = draws.integers(data.classes, size=len(data.y))
     return data.but(y=np.where(wrong, guess, data.y))
 

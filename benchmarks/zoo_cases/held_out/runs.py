@@ -69,8 +69,8 @@ CASES: tuple[Case, ...] = table(
         *(changed(_SGD, clip_norm=1e-3), {}),
     ),
     (
-        *("run: average of .9999", "own: P19", "flowers", "stale_evaluation_weights"),
-        *(changed(_FLOWERS, ema=0.9999), {}),
+        *("run: decay of 60", "own: P10", "flowers", "over_regularized"),
+        *(changed(_FLOWERS, optimizer="adamw(weight_decay=60)"), {}),
     ),
     (
         *("run: one light", "own: D5", "flowers"),

@@ -27,7 +27,7 @@ _SHORT = "stopped_too_early|learning_rate_too_low"
 _LARGE = "batch_size_too_large|learning_rate_too_low|stopped_too_early"
 _SMALL = "batch_size_too_small|learning_rate_too_high"
 _MOMENTUM = LETTERS.but(optimizer=sgd(0.02, 0.9))
-_PLAIN = SPIRALS.but(optimizer=sgd(0.1, 0.9))
+_PLAIN = SPIRALS.but(optimizer=sgd(0.02, 0.9))
 
 CASES: tuple[Case, ...] = table(
     (
@@ -83,19 +83,19 @@ CASES: tuple[Case, ...] = table(
         *(faulty(LETTERS, spoil=spoil.few_trained(60), epochs=80, batch=16), {}),
     ),
     (
-        *("ninety pieces of clothing", "keras-resnet #29", "wardrobe", "overfitting"),
+        *("forty pieces of clothing", "keras-resnet #29", "wardrobe", "overfitting"),
         faulty(
             WARDROBE.but(net=nets.dense((256, 128))),
-            spoil=spoil.few_trained(90),
+            spoil=spoil.few_trained(40),
             epochs=60,
         ),
         {},
     ),
     (
-        *("fifty waves, wide network", "own: P9", "waves", "overfitting"),
+        *("twenty waves, wide network", "own: P9", "waves", "overfitting"),
         faulty(
             WAVES.but(net=nets.signal((48, 96))),
-            spoil=spoil.few_trained(50),
+            spoil=spoil.few_trained(20),
             epochs=60,
             batch=16,
         ),
@@ -110,8 +110,8 @@ CASES: tuple[Case, ...] = table(
         *("over_regularized", faulty(LETTERS, net=nets.strided(l2=0.2)), {}),
     ),
     (
-        *("dropout .9 before the head", "SO 60566498", "waves", "over_regularized"),
-        *(faulty(WAVES, net=nets.signal(dropout=0.93)), {}),
+        *("dropout .8 of spirals", "SO 60566498", "spirals", "over_regularized"),
+        *(faulty(SPIRALS, net=nets.dense((32, 32), dropout=0.8)), {}),
     ),
     (
         *("spirals with three units", "kerasma 2a2a46f", "spirals"),
