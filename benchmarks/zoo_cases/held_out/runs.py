@@ -93,7 +93,7 @@ CASES: tuple[Case, ...] = table(
     ),
     (
         *("run: one cycle", "H11", "digits", ""),
-        run(_SGD, schedule="one_cycle", learning_rate=0.2),
+        run(_SGD, schedule="one_cycle", learning_rate=0.05),
         {"floor": 0.92},
     ),
     (

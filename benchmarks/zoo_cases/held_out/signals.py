@@ -64,13 +64,10 @@ _LARGE = "bad_initialization|exploding_gradients|learning_rate_too_high|dead_uni
 _VANISHED = "vanishing_gradients|bad_initialization"
 _DEAD = "dead_units|bad_initialization"
 _SLOW = "loss_output_mismatch|learning_rate_too_low|stopped_too_early"
-_DEEP = SPIRALS.but(net=nets.dense((24,) * 6), optimizer=adam(3e-3))
+_DEEP = SPIRALS.but(net=nets.dense((24,) * 8), optimizer=adam(3e-3))
 _PLAIN = WARDROBE.but(net=nets.dense((64,) * 5), optimizer=sgd(0.01, 0.9))
-_TEXTBOOK = LETTERS.but(
-    scale=quartered,
-    net=nets.dense((128, 64), head=None),
-    optimizer=adam(3e-3),
-    loss=_logits(),
+_TEXTBOOK = WARDROBE.but(
+    scale=quartered, net=nets.dense((128, 64), head=None), loss=_logits()
 )
 _STEEP = LETTERS.but(optimizer=sgd(0.02, 0.9))
 _SLIM = FIGURES.but(net=nets.separable((12, 24)))
@@ -81,10 +78,10 @@ _HOT = LETTERS.but(
 
 CASES: tuple[Case, ...] = table(
     (
-        *("spirals under six sigmoids", "own: P3", "spirals", _VANISHED),
+        *("spirals under eight sigmoids", "own: P3", "spirals", _VANISHED),
         faulty(
             _DEEP,
-            net=nets.dense((24,) * 6, activation="sigmoid", init="glorot_uniform"),
+            net=nets.dense((24,) * 8, activation="sigmoid", init="glorot_uniform"),
         ),
         {},
     ),
@@ -100,7 +97,7 @@ CASES: tuple[Case, ...] = table(
         *(faulty(_PLAIN, net=nets.dense((64,) * 5, init=normal(0.5))), {}),
     ),
     (
-        *("softmax of the textbook", "SO 33712178", "letters"),
+        *("softmax of the textbook", "SO 33712178", "wardrobe"),
         "exploding_gradients|loss_output_mismatch",
         *(faulty(_TEXTBOOK, loss=by_exponentials), {}),
     ),

@@ -75,7 +75,7 @@ _ADDED = (
     "replica_scaling|learning_rate_too_high|loss_output_mismatch|"
     "exploding_gradients|dead_units"
 )
-_LOOP = LETTERS.but(optimizer=sgd(0.1, 0.9), wrap=Stepped)
+_LOOP = LETTERS.but(optimizer=sgd(0.03, 0.9), wrap=Stepped)
 _WARM_LOOP: Plan = WARDROBE.but(optimizer=_warm, wrap=Stepped, batch=32, epochs=27)
 _NARROW = WARDROBE.but(net=nets.dense((12, 6)), optimizer=adam(5e-3), wrap=Stepped)
 _DROPPED = WAVES.but(net=nets.signal(norm="batch", dropout=0.5))
@@ -94,7 +94,7 @@ CASES: tuple[Case, ...] = table(
     (
         *("divided by the data set", "tf #52589", "letters"),
         f"{_DIVIDED}|stopped_too_early",
-        *(faulty(_LOOP.but(optimizer=sgd(0.1)), wrap=ByDataset), {}),
+        *(faulty(_LOOP, wrap=ByDataset), {}),
     ),
     (
         *("means of sixteen devices, added", "tf #45923, keras #16285", "letters"),

@@ -56,7 +56,7 @@ CASES: tuple[Case, ...] = table(
     ),
     (
         *("one letter a step", "I20 AUTOTRAINER oscillating blob", "letters", _SMALL),
-        *(faulty(_MOMENTUM.but(epochs=12), batch=1), {}),
+        *(faulty(_MOMENTUM.but(optimizer=sgd(0.05, 0.9), epochs=20), batch=1), {}),
     ),
     (
         *("one wine a step", "own: P8", "wines", _SMALL),
@@ -75,8 +75,8 @@ CASES: tuple[Case, ...] = table(
         *(faulty(FIGURES.but(optimizer=adam(2e-3), epochs=70), epochs=2), {}),
     ),
     (
-        *("one epoch of topics", "Defects4ML 022", "topics", _SHORT),
-        *(faulty(TOPICS.but(optimizer=adam(3e-3), epochs=40), epochs=4), {}),
+        *("two epochs of topics", "Defects4ML 022", "topics", _SHORT),
+        *(faulty(TOPICS.but(optimizer=adam(3e-3), epochs=40), epochs=2), {}),
     ),
     (
         *("sixty letters", "own: P9", "letters", "overfitting"),
