@@ -13,6 +13,7 @@ from benchmarks.zoo_cases.case import Case, Program, table
 from benchmarks.zoo_cases.data import Data, Generator, rng
 from benchmarks.zoo_cases.held_out import nets, sources
 from benchmarks.zoo_cases.held_out.plan import (
+    BLURRED,
     FIGURES,
     LETTERS,
     STRIPES,
@@ -178,9 +179,9 @@ CASES: tuple[Case, ...] = table(
         {"ruler": True},
     ),
     (
-        *("twelve letters to validate on", "keras #1597", "letters"),
+        *("ten spirals to validate on", "keras #1597", "spirals"),
         "validation_too_small",
-        *(faulty(LETTERS, spoil=spoil.few_validated(12)), {"ruler": True}),
+        *(faulty(BLURRED, spoil=spoil.few_validated(10)), {"ruler": True}),
     ),
     (
         *("frames of a few scenes", "own: D9", "figures"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -144,5 +145,10 @@ WARDROBE = Plan(
     epochs=20,
 )
 SPIRALS = Plan(sources.spirals, nets.dense((32, 32)), optimizer=rmsprop(5e-3))
+BLURRED = Plan(
+    functools.partial(sources.spirals, train=900, noise=0.8),
+    nets.dense((24,)),
+    optimizer=adam(5e-3),
+)
 WAVES = Plan(sources.waves, nets.signal())
-TOPICS = Plan(sources.topics, nets.words(), optimizer=adam(1e-2), epochs=20)
+TOPICS = Plan(sources.topics, nets.words(dropout=0.5), optimizer=adam(5e-4), epochs=25)

@@ -72,7 +72,7 @@ CASES: tuple[Case, ...] = table(
         *("random words, noisy labels", "own: two", "topics"),
         "frozen_weights label_noise",
         faulty(
-            TOPICS.but(net=nets.words(4), epochs=40),
+            TOPICS.but(net=nets.words(4), optimizer=adam(2e-3)),
             net=nets.words(4, frozen=True),
             spoil=spoil.label_noise(0.4),
         ),

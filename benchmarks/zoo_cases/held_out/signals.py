@@ -71,7 +71,7 @@ _TEXTBOOK = WARDROBE.but(
 )
 _STEEP = LETTERS.but(optimizer=sgd(0.02, 0.9))
 _SLIM = FIGURES.but(net=nets.separable((12, 24)))
-_FEW_WORDS = TOPICS.but(net=nets.words(4), epochs=40)
+_FEW_WORDS = TOPICS.but(net=nets.words(4), optimizer=adam(2e-3))
 _HOT = LETTERS.but(
     one_hot=True, loss="categorical_crossentropy", optimizer=sgd(0.02, 0.9)
 )

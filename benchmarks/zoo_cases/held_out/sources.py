@@ -59,12 +59,12 @@ def standardized(data: Data) -> Data:
 @functools.lru_cache(maxsize=4)
 def letters(
     seed: int,
-    train: int = 800,
+    train: int = 1600,
     validation: int = 400,
     size: int = 16,
     alphabet: str = "AEFHKMRS",
-    turn: float = 25.0,
-    noise: float = 30.0,
+    turn: float = 20.0,
+    noise: float = 20.0,
 ) -> Data:
     """Printed capitals, turned and moved, grey on grey."""
     font = ImageFont.load_default(size=int(0.8 * size))
@@ -193,7 +193,9 @@ def waves(
     return _drawn(seed, (train, validation, 600), 5, draw)
 
 
-def topics(seed: int, train: int = 600, validation: int = 400, words: int = 24) -> Data:
+def topics(
+    seed: int, train: int = 1500, validation: int = 400, words: int = 24
+) -> Data:
     """Texts of four topics: numbers of words, most of which are of any topic."""
     own = rng(11).permutation(300)[:80].reshape(4, 20)
 

@@ -115,8 +115,8 @@ CASES: tuple[Case, ...] = table(
         *(jittered_validation, {"ruler": True}),
     ),
     (
-        *("right among the first five", "keras-style metric", "letters", "metric_bug"),
-        *(faulty(LETTERS, metrics=_top_five), {"ruler": True}),
+        *("right among the first five", "keras-style metric", "wardrobe", "metric_bug"),
+        *(faulty(WARDROBE, metrics=_top_five), {"ruler": True}),
     ),
     (
         *(

@@ -56,7 +56,7 @@ CASES: tuple[Case, ...] = table(
     ),
     (
         *("one letter a step", "I20 AUTOTRAINER oscillating blob", "letters", _SMALL),
-        *(faulty(_MOMENTUM.but(optimizer=sgd(0.05, 0.9), epochs=20), batch=1), {}),
+        *(faulty(_MOMENTUM.but(optimizer=sgd(0.05, 0.9), epochs=12), batch=1), {}),
     ),
     (
         *("one wine a step", "own: P8", "wines", _SMALL),
@@ -64,7 +64,7 @@ CASES: tuple[Case, ...] = table(
     ),
     (
         *("all letters at once", "SO 44164749", "letters", _LARGE),
-        *(faulty(_MOMENTUM, batch=800), {}),
+        *(faulty(_MOMENTUM, batch=1600), {}),
     ),
     (
         *("all of the spirals at once", "own: P8", "spirals", _LARGE),
@@ -76,7 +76,7 @@ CASES: tuple[Case, ...] = table(
     ),
     (
         *("two epochs of topics", "Defects4ML 022", "topics", _SHORT),
-        *(faulty(TOPICS.but(optimizer=adam(3e-3), epochs=40), epochs=2), {}),
+        *(faulty(TOPICS, epochs=2), {}),
     ),
     (
         *("sixty letters", "own: P9", "letters", "overfitting"),
