@@ -1,4 +1,8 @@
-"""Cases on which nothing was tuned: the half that is reported."""
+"""Cases on which nothing was tuned: the half that is reported.
+
+What is wrong with a case was decided before anything diagnosed it. Whoever changes the
+diagnosis after a look at what it says of these needs new ones.
+"""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ CASES: tuple[Case, ...] = table(
     ),
     (
         *("saturated from the start", "own: P3", "wardrobe"),
-        "vanishing_gradients|bad_initialization",
+        "bad_initialization|vanishing_gradients|exploding_gradients",
         faulty(_PLAIN, net=nets.dense((64,) * 5, "tanh", init=normal(1.5))),
         {},
     ),

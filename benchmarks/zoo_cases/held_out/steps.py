@@ -54,8 +54,8 @@ class Jittered(keras.utils.PyDataset):
 def jittered_validation(seed: int, broken: bool) -> Program:
     """The generator of training images serves the others as well."""
     made = LETTERS.but(epochs=40).program(seed)
-    train = Jittered(*made.train, most=2)
-    validation = Jittered(*made.validation, most=3 if broken else 0)
+    train = Jittered(*made.train, most=4)
+    validation = Jittered(*made.validation, most=4 if broken else 0)
     return Program(made.model, train, validation, made.test, 40, None)
 
 
