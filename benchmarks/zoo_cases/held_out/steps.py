@@ -30,7 +30,7 @@ from benchmarks.zoo_cases.recipe import faulty
 
 
 class Jittered(keras.utils.PyDataset):
-    """Batches of images that are moved and lit anew whenever somebody looks."""
+    """Batches of images, moved, lit and hidden in part anew whenever one looks."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, most: int):
         super().__init__()
@@ -48,6 +48,8 @@ class Jittered(keras.utils.PyDataset):
             pairs = zip(images, moves, strict=True)
             images = np.stack([np.roll(one, by, axis=(0, 1)) for one, by in pairs])
             images *= self._draws.uniform(0.4, 1.2, (len(images), 1, 1, 1))
+            for image, (row, column) in zip(images, moves + most, strict=True):
+                image[row : row + 2 * most, column : column + 2 * most] = 0
         return images.astype(np.float32), self._labels[rows]
 
 
@@ -110,7 +112,7 @@ CASES: tuple[Case, ...] = table(
         *(faulty(_WARM_LOOP, wrap=NeverCounted), {}),
     ),
     (
-        *("letters moved in validation", "own: P17", "letters"),
+        *("letters half hidden in validation", "own: P17", "letters"),
         "random_validation|preprocessing_mismatch",
         *(jittered_validation, {"ruler": True}),
     ),
