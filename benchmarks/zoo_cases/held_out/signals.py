@@ -69,7 +69,6 @@ _PLAIN = WARDROBE.but(net=nets.dense((64,) * 5), optimizer=sgd(0.01, 0.9))
 _TEXTBOOK = WARDROBE.but(
     scale=quartered, net=nets.dense((128, 64), head=None), loss=_logits()
 )
-_STEEP = LETTERS.but(optimizer=sgd(0.02, 0.9))
 _SLIM = FIGURES.but(net=nets.separable((12, 24)))
 _FEW_WORDS = TOPICS.but(net=nets.words(4), optimizer=adam(2e-3))
 _HOT = LETTERS.but(
@@ -133,10 +132,6 @@ CASES: tuple[Case, ...] = table(
     (
         *("all ones", "I18 deepcrime ones init", "wardrobe", _LARGE),
         *(faulty(_PLAIN, net=nets.dense((64,) * 5, init="ones")), {}),
-    ),
-    (
-        *("normal 1, letters", "SO 48723158, init alone", "letters", _LARGE),
-        *(faulty(_STEEP, net=nets.strided(init=normal(1.0))), {}),
     ),
     (
         *("small and all equal", "I11 wrong_init constant", "spirals"),
