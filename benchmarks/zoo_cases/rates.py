@@ -8,7 +8,6 @@ from benchmarks.zoo_cases.case import Case, Program, table
 from benchmarks.zoo_cases.data import blobs, digits
 from benchmarks.zoo_cases.recipe import (
     CNN,
-    FASHION,
     FASHION_MLP,
     FASHION_SGD,
     FLOWERS,
@@ -97,10 +96,6 @@ CASES: tuple[Case, ...] = table(
             learning_rate=1.5,
         ),
         {},
-    ),
-    (
-        *("Adam .08", "own: P1", "fashion", _HIGH),
-        *(faulty(FASHION, learning_rate=0.08), {}),
     ),
     (
         *("RMSprop .05", "own: P1", "fashion", _HIGH),
