@@ -115,7 +115,7 @@ class Watch(keras.callbacks.Callback):
         arrays = {
             weight.path: np.zeros(weight.shape)
             if gradient is None
-            else np.asarray(gradient)
+            else tf.convert_to_tensor(gradient).numpy()
             for weight, gradient in zip(weights, found, strict=True)
         }
         values = {weight.path: weight.numpy() for weight in weights}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.zoo_cases import (
     capacity,
+    held_out,
     inputs,
     labels,
     loss,
@@ -20,7 +21,7 @@ from benchmarks.zoo_cases.case import HALVES, Case, Program, Run
 
 FAMILIES = (
     *(labels, inputs, loss, rates, capacity, signals, steps, rulers, several, runs),
-    *(traps, recipes),
+    *(traps, recipes, held_out),
 )
 CASES: dict[str, Case] = {
     case.name: case for family in FAMILIES for case in family.CASES

@@ -57,9 +57,9 @@ def dropout_everywhere(seed: int, broken: bool) -> Program:
     model.add(layers.Dense(64, activation="relu"))
     model.add(layers.Dropout(rate))
     model.add(layers.Dense(5, activation="softmax"))
-    compiled(model, keras.optimizers.Adam(1e-3))
+    compiled(model, keras.optimizers.Adam(2e-3))
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=25
+        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=40
     )
 
 
@@ -76,9 +76,9 @@ def wild_augmentation(seed: int, broken: bool) -> Program:
     model = keras.Sequential(
         [keras.Input((24, 24, 3)), *change, FLOWERS.network((24, 24, 3), 5)]
     )
-    compiled(model, keras.optimizers.Adam(1e-3))
+    compiled(model, keras.optimizers.Adam(3e-3))
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=20
+        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=40
     )
 
 
@@ -103,56 +103,56 @@ _WIDE = FASHION_MLP.but(units=(256,))
 
 CASES: tuple[Case, ...] = table(
     (
-        *("eighty flowers", "keras-resnet #29", "flowers", "c", "overfitting"),
+        *("eighty flowers", "keras-resnet #29", "flowers", "overfitting"),
         *(few_flowers, {}),
     ),
     (
-        *("sixty digits", "own: P9", "digits", "r", "overfitting"),
+        *("sixty digits", "own: P9", "digits", "overfitting"),
         faulty(MLP.but(epochs=60), spoil=spoil.few_trained(60)),
         {},
     ),
     (
-        *("a hundred pieces of clothing", "own: P9", "fashion", "r", "overfitting"),
+        *("a hundred pieces of clothing", "own: P9", "fashion", "overfitting"),
         faulty(_WIDE.but(epochs=40), spoil=spoil.few_trained(100)),
         {},
     ),
     (
-        *("dropout everywhere", "hotdog d45a91e", "flowers", "r", "over_regularized"),
+        *("dropout everywhere", "hotdog d45a91e", "flowers", "over_regularized"),
         *(dropout_everywhere, {}),
     ),
     (
-        *("dropout .9", "SO 60566498", "digits", "c", "over_regularized"),
+        *("dropout .9", "SO 60566498", "digits", "over_regularized"),
         *(faulty(CNN.but(units=(32,)), dropout=0.9), {}),
     ),
     (
-        *("L2 .1", "I8 TheDeepChecker over_reg", "fashion", "c", "over_regularized"),
+        *("L2 .1", "I8 TheDeepChecker over_reg", "fashion", "over_regularized"),
         *(faulty(FASHION, l2=0.1), {}),
     ),
     (
-        *("L2 .3, digits", "I8 TheDeepChecker over_reg", "digits", "r"),
+        *("L2 .3, digits", "I8 TheDeepChecker over_reg", "digits"),
         "over_regularized",
         *(faulty(MLP, l2=0.3), {}),
     ),
     (
-        *("wild augmentation", "I6 wrong_augmentation", "flowers", "c"),
+        *("wild augmentation", "I6 wrong_augmentation", "flowers"),
         *("over_regularized", wild_augmentation, {}),
     ),
     (
-        *("two half rings, one unit", "kerasma 2a2a46f", "moons", "c"),
+        *("two half rings, one unit", "kerasma 2a2a46f", "moons"),
         *("insufficient_capacity", two_units, {}),
     ),
     (
-        *("rings without hidden layer", "Defects4ML 027", "circles", "r"),
+        *("rings without hidden layer", "Defects4ML 027", "circles"),
         *("insufficient_capacity", faulty(_RINGS, units=()), {}),
     ),
     (
-        *("two units in the middle", "own: P13", "digits", "r"),
+        *("two units in the middle", "own: P13", "digits"),
         "insufficient_capacity",
         faulty(MLP.but(units=(32, 32), epochs=40), units=(32, 2)),
         {},
     ),
     (
-        *("one filter", "own: P13", "flowers", "c", "insufficient_capacity"),
+        *("one filter", "own: P13", "flowers", "insufficient_capacity"),
         *(faulty(FLOWERS, filters=(1, 1), units=(3,)), {}),
     ),
 )

@@ -62,22 +62,22 @@ class Case:
         name: Unique.
         source: What it re-creates.
         data: What it trains on.
-        half: One of `HALVES`: thresholds may be chosen by the first only.
         faults: One entry a fault: its cause, and after "|" others that are as right,
             for their remedy alone would do. None at all if it is healthy.
         make: Returns the program of a seed, with its faults or without.
         ruler: Whether what is wrong is not the accuracy, but the number reported.
         floor: What accuracy a healthy case reaches at least.
+        half: One of `HALVES`: thresholds may be chosen by the first only.
     """
 
     name: str
     source: str
     data: str
-    half: str
     faults: tuple[str, ...]
     make: Callable[[int, bool], Program | Run]
     ruler: bool = False
     floor: float = 0.0
+    half: str = "calibration"
 
     def __post_init__(self):
         unknown = self.accepted - set(CAUSES)
@@ -101,9 +101,8 @@ class Case:
 
 
 def table(*rows: tuple) -> tuple[Case, ...]:
-    """Returns cases of rows: name, source, data, half, faults, make, options."""
-    short = dict(zip("cr", HALVES, strict=True))
+    """Returns cases of rows: name, source, data, faults, make, options."""
     return tuple(
-        Case(name, source, data, short[half], tuple(faults.split()), make, **options)
-        for name, source, data, half, faults, make, options in rows
+        Case(name, source, data, tuple(faults.split()), make, **options)
+        for name, source, data, faults, make, options in rows
     )

@@ -75,9 +75,9 @@ def one_hot_from_one(seed: int, broken: bool) -> Program:
     y = (data.y[:, None] == np.arange(first, first + 5)).astype(np.float32)
     vy = keras.utils.to_categorical(data.vy, 5)
     model = FLOWERS.network(data.x.shape[1:], 5)
-    compiled(model, loss="categorical_crossentropy")
+    compiled(model, keras.optimizers.Adam(3e-3), "categorical_crossentropy")
     scaled = [each / 255 for each in (data.x, data.vx, data.tx)]
-    return Program(model, (scaled[0], y), (scaled[1], vy), (scaled[2], data.ty), 20)
+    return Program(model, (scaled[0], y), (scaled[1], vy), (scaled[2], data.ty), 30)
 
 
 def several_classes_in_a_row(seed: int, broken: bool) -> Program:
@@ -96,98 +96,97 @@ def several_classes_in_a_row(seed: int, broken: bool) -> Program:
 
 _SHUFFLED = spoil.shuffled_images
 _BARE = FLOWERS.but(epochs=40, data_options={"train": 200})
-_FLOWERS = FLOWERS.but(epochs=25)
 _WIDE = MLP.but(units=(256, 128), epochs=40)
 
 CASES: tuple[Case, ...] = table(
     (
-        *("labels divided by 255", "SO 59325381", "digits", "c"),
+        *("labels divided by 255", "SO 59325381", "digits"),
         *("illegal_labels|preprocessing_mismatch", labels_divided, {}),
     ),
     (
-        *("labels scaled with the table", "SO 59325381, as a table", "fashion", "r"),
+        *("labels scaled with the table", "SO 59325381, as a table", "fashion"),
         *("illegal_labels", labels_scaled, {}),
     ),
     (
-        *("one-hot from one", "illegal one-hot rows", "flowers", "r"),
+        *("one-hot from one", "illegal one-hot rows", "flowers"),
         *("illegal_labels|split_artifact|preprocessing_mismatch", one_hot_from_one, {}),
     ),
     (
-        *("two classes in a row", "deepcrime overlap classes", "digits", "c"),
+        *("two classes in a row", "deepcrime overlap classes", "digits"),
         *("illegal_labels|label_noise", several_classes_in_a_row, {}),
     ),
     (
-        *("label noise 40 %", "deepcrime change labels", "digits", "c", "label_noise"),
+        *("label noise 40 %", "deepcrime change labels", "digits", "label_noise"),
         *(faulty(_WIDE, spoil=spoil.label_noise(0.4)), {}),
     ),
     (
-        *("label noise 45 %", "deepcrime change labels", "fashion", "r", "label_noise"),
+        *("label noise 45 %", "deepcrime change labels", "fashion", "label_noise"),
         *(faulty(FASHION_MLP.but(units=(256, 128)), spoil=spoil.label_noise(0.45)), {}),
     ),
     (
-        *("neighbouring labels", "deepcrime overlap classes", "flowers", "r"),
+        *("neighbouring labels", "deepcrime overlap classes", "flowers"),
         *("label_noise", faulty(FLOWERS, spoil=spoil.flipped_pairs(0.4)), {}),
     ),
     (
-        *("images shuffled alone", "I5 TheDeepChecker wrong_labels", "digits", "c"),
+        *("images shuffled alone", "I5 TheDeepChecker wrong_labels", "digits"),
         *("shuffled_labels", faulty(CNN, spoil=_SHUFFLED), {}),
     ),
     (
-        *("images shuffled, fashion", "I5 TheDeepChecker wrong_labels", "fashion", "r"),
+        *("images shuffled, fashion", "I5 TheDeepChecker wrong_labels", "fashion"),
         *("shuffled_labels", faulty(FASHION_MLP, spoil=_SHUFFLED), {}),
     ),
     (
-        *("labels one line off", "misaligned csv", "flowers", "r", "shuffled_labels"),
+        *("labels one line off", "misaligned csv", "flowers", "shuffled_labels"),
         *(faulty(FLOWERS, spoil=spoil.shifted_labels, feed="dataset"), {}),
     ),
     (
-        *("classes 1 to 60", "I7 TheDeepChecker unbalanced_data", "fashion", "c"),
+        *("classes 1 to 60", "I7 TheDeepChecker unbalanced_data", "fashion"),
         *("class_imbalance", faulty(FASHION_MLP, spoil=spoil.imbalanced(60)), {}),
     ),
     (
-        *("classes 1 to 40", "deepcrime unbalance", "digits", "r", "class_imbalance"),
+        *("classes 1 to 40", "deepcrime unbalance", "digits", "class_imbalance"),
         *(faulty(MLP.but(epochs=30), spoil=spoil.imbalanced(40)), {}),
     ),
     (
-        *("validation among training", "own: D4", "flowers", "c", "split_leakage"),
+        *("validation among training", "own: D4", "flowers", "split_leakage"),
         *(faulty(_BARE, spoil=spoil.leaked(0.8)), {"ruler": True}),
     ),
     (
-        *("oversampled, then divided", "own: D4", "flowers", "r", "split_leakage"),
-        *(faulty(_FLOWERS, spoil=spoil.oversampled_first), {"ruler": True}),
+        *("oversampled, then divided", "own: D4", "flowers", "split_leakage"),
+        *(faulty(FLOWERS, spoil=spoil.oversampled_first), {"ruler": True}),
     ),
     (
-        *("nineteen to validate on", "keras #1597", "fashion", "r"),
+        *("nineteen to validate on", "keras #1597", "fashion"),
         "validation_too_small",
         faulty(FASHION_MLP.but(epochs=15), spoil=spoil.few_validated(19)),
         {"ruler": True},
     ),
     (
-        *("thirteen to validate on", "own: D8", "flowers", "c"),
+        *("thirteen to validate on", "own: D8", "flowers"),
         "validation_too_small",
         faulty(FLOWERS, spoil=spoil.few_validated(13)),
         {"ruler": True},
     ),
     (
-        *("copies of twenty digits", "own: D9", "digits", "c"),
+        *("copies of twenty digits", "own: D9", "digits"),
         "homogeneous_training_data|overfitting",
         *(faulty(MLP, spoil=spoil.few_sources), {}),
     ),
     (
-        *("copies of ten flowers", "own: D9", "flowers", "r"),
+        *("copies of ten flowers", "own: D9", "flowers"),
         "homogeneous_training_data|overfitting",
         *(faulty(FLOWERS, spoil=spoil.few_sources), {}),
     ),
     (
-        *("last part of sorted data", "keras #8346, #4298, #796", "digits", "c"),
+        *("last part of sorted data", "keras #8346, #4298, #796", "digits"),
         *("split_artifact", faulty(MLP, spoil=spoil.sorted_split), {}),
     ),
     (
-        *("two classes not trained on", "keras #3894, #6422", "flowers", "r"),
+        *("two classes not trained on", "keras #3894, #6422", "flowers"),
         *("split_artifact", faulty(FLOWERS, spoil=spoil.lost_classes), {}),
     ),
     (
-        *("sorted batches", "own: D11", "digits", "r", "unshuffled_batches"),
+        *("sorted batches", "own: D11", "digits", "unshuffled_batches"),
         faulty(
             SGD.but(options={"momentum": 0.9}),
             spoil=spoil.sorted_training,
@@ -196,7 +195,7 @@ CASES: tuple[Case, ...] = table(
         {},
     ),
     (
-        *("sorted tf.data", "own: D11", "fashion", "c", "unshuffled_batches"),
+        *("sorted tf.data", "own: D11", "fashion", "unshuffled_batches"),
         faulty(
             FASHION_MLP.but(optimizer=keras.optimizers.SGD, learning_rate=0.1),
             spoil=spoil.sorted_training,

@@ -8,7 +8,7 @@ import tensorflow as tf
 from benchmarks.zoo_cases.case import Case, Program, table
 from benchmarks.zoo_cases.data import Data, blobs, digits, flowers
 from benchmarks.zoo_cases.recipe import (
-    FASHION_MLP,
+    FASHION_SGD,
     FLOWERS,
     MLP,
     SGD,
@@ -146,28 +146,23 @@ def _from_logits() -> keras.losses.Loss:
 
 
 _MSE = {"loss": "mean_squared_error", "one_hot": True}
-_HOT = FASHION_MLP.but(
-    one_hot=True,
-    loss="categorical_crossentropy",
-    optimizer=keras.optimizers.SGD,
-    learning_rate=0.05,
-)
+_HOT = FASHION_SGD.but(one_hot=True, loss="categorical_crossentropy")
 
 CASES: tuple[Case, ...] = table(
     (
-        *("softmax over one unit", "SO 31880720", "blobs", "c"),
+        *("softmax over one unit", "SO 31880720", "blobs"),
         *("loss_output_mismatch", softmax_of_one, {}),
     ),
     (
-        *("softmax over one unit, MSE", "SO 34311586, 31627380", "flowers", "r"),
+        *("softmax over one unit, MSE", "SO 34311586, 31627380", "flowers"),
         *("loss_output_mismatch", softmax_of_one_mse, {}),
     ),
     (
-        *("one sigmoid for three classes", "SO 50079585", "blobs", "r"),
+        *("one sigmoid for three classes", "SO 50079585", "blobs"),
         *("loss_output_mismatch|illegal_labels", one_sigmoid_for_three, {}),
     ),
     (
-        *("softmax twice", "I9 TheDeepChecker redundant_softmax", "digits", "c"),
+        *("softmax twice", "I9 TheDeepChecker redundant_softmax", "digits"),
         "loss_output_mismatch|learning_rate_too_low|stopped_too_early",
         faulty(
             SGD.but(head=None, loss=_from_logits(), learning_rate=0.05),
@@ -176,7 +171,7 @@ CASES: tuple[Case, ...] = table(
         {},
     ),
     (
-        *("softmax twice, CNN", "I9 TheDeepChecker redundant_softmax", "flowers", "r"),
+        *("softmax twice, CNN", "I9 TheDeepChecker redundant_softmax", "flowers"),
         "loss_output_mismatch|learning_rate_too_low|stopped_too_early",
         faulty(
             FLOWERS.but(
@@ -191,30 +186,30 @@ CASES: tuple[Case, ...] = table(
         {},
     ),
     (
-        *("summed loss", "I10 wrong_loss_function", "fashion", "c"),
+        *("summed loss", "I10 wrong_loss_function", "fashion"),
         "loss_output_mismatch|learning_rate_too_high|exploding_gradients|dead_units",
         faulty(
-            FASHION_MLP.but(optimizer=keras.optimizers.SGD, learning_rate=0.05),
+            FASHION_SGD,
             loss=summed,
         ),
         {},
     ),
     (
-        *("squared error", "I10 wrong_loss_selection", "fashion", "r"),
+        *("squared error", "I10 wrong_loss_selection", "fashion"),
         "loss_output_mismatch|learning_rate_too_low|stopped_too_early",
         *(faulty(_HOT, **_MSE, head="sigmoid"), {}),
     ),
     (
-        *("sign forgotten", "I12 TheDeepChecker flipped_sign", "digits", "r"),
+        *("sign forgotten", "I12 TheDeepChecker flipped_sign", "digits"),
         *("loss_output_mismatch", faulty(MLP, loss=uncertain), {}),
     ),
     (
-        *("rectified logits", "I16 deepcrime activation", "digits", "c"),
+        *("rectified logits", "I16 deepcrime activation", "digits"),
         "loss_output_mismatch|dead_units",
         *(rectified_logits, {}),
     ),
     (
-        *("one unit for ten classes", "own: P6", "digits", "r"),
+        *("one unit for ten classes", "own: P6", "digits"),
         *("loss_output_mismatch", too_few_outputs, {}),
     ),
 )

@@ -8,9 +8,10 @@ from benchmarks.zoo_cases.case import Case, Program, table
 from benchmarks.zoo_cases.data import blobs, digits
 from benchmarks.zoo_cases.recipe import (
     CNN,
-    FASHION,
     FASHION_MLP,
+    FASHION_SGD,
     FLOWERS,
+    FLOWERS_SGD,
     MLP,
     SGD,
     SGD_CNN,
@@ -80,90 +81,86 @@ _MOMENTUM = SGD_CNN.but(learning_rate=0.02, options={"momentum": 0.9})
 
 CASES: tuple[Case, ...] = table(
     (
-        *("SGD 30 times too high", "I1 TheDeepChecker high_lr", "digits", "c", _HIGH),
+        *("SGD 30 times too high", "I1 TheDeepChecker high_lr", "digits", _HIGH),
         *(faulty(_MOMENTUM, learning_rate=0.6), {}),
     ),
     (
-        *("Adam .1, small epsilon", "I3 low_adam_epsilon", "digits", "r", _HIGH),
+        *("Adam .1, small epsilon", "I3 low_adam_epsilon", "digits", _HIGH),
         faulty(CNN, learning_rate=0.1, options={"epsilon": 1e-16}),
         {},
     ),
     (
-        *("collapse under SGD", "keras #4066, #1478", "flowers", "c", _HIGH),
+        *("collapse under SGD", "keras #4066, #1478", "flowers", _HIGH),
         faulty(
-            FLOWERS.but(optimizer=optimizers.SGD, learning_rate=0.1, epochs=30),
+            FLOWERS_SGD,
             learning_rate=1.5,
         ),
         {},
     ),
     (
-        *("Adam .08", "own: P1", "fashion", "r", _HIGH),
-        *(faulty(FASHION, learning_rate=0.08), {}),
-    ),
-    (
-        *("RMSprop .05", "own: P1", "fashion", "c", _HIGH),
+        *("RMSprop .05", "own: P1", "fashion", _HIGH),
         *(faulty(FASHION_MLP, optimizer=optimizers.RMSprop, learning_rate=0.05), {}),
     ),
     (
-        *("SGD .0005", "I2 TheDeepChecker low_lr", "digits", "r", _LOW),
+        *("SGD .0005", "I2 TheDeepChecker low_lr", "digits", _LOW),
         *(faulty(SGD, learning_rate=0.0005), {}),
     ),
     (
-        *("Adadelta .001", "I17 deepcrime M Adadelta", "digits", "c", _LOW),
+        *("Adadelta .001", "I17 deepcrime M Adadelta", "digits", _LOW),
         *(faulty(_ADADELTA, learning_rate=0.001), {}),
     ),
     (
-        *("rate 1e-6", "keras #2711", "fashion", "r", _LOW),
+        *("rate 1e-6", "keras #2711", "fashion", _LOW),
         *(faulty(FASHION_MLP, learning_rate=1e-6), {}),
     ),
     (
-        *("two clouds", "SO 50306988", "blobs", "c", _LOW),
+        *("two clouds", "SO 50306988", "blobs", _LOW),
         *(two_clouds, {}),
     ),
     (
-        *("schedule too steep", "own: P2", "digits", "r", _LOW),
+        *("schedule too steep", "own: P2", "digits", _LOW),
         *(steep_schedule, {}),
     ),
     (
-        *("one example a step", "I20 AUTOTRAINER oscillating blob", "blobs", "r"),
+        *("one example a step", "I20 AUTOTRAINER oscillating blob", "blobs"),
         *(_SMALL, one_at_a_time, {}),
     ),
     (
-        *("batch norm of two", "own: P8", "flowers", "c"),
+        *("batch norm of two", "own: P8", "flowers"),
         "batch_size_too_small|train_eval_mismatch|learning_rate_too_high",
         faulty(
-            FLOWERS.but(norm=True, epochs=8),
+            FLOWERS.but(norm=True, learning_rate=1e-3, epochs=8),
             batch=2,
         ),
         {},
     ),
     (
-        *("batch of two with momentum", "own: P8", "digits", "c", _SMALL),
+        *("batch of two with momentum", "own: P8", "digits", _SMALL),
         faulty(_MOMENTUM.but(epochs=8, learning_rate=0.03), batch=2),
         {},
     ),
     (
-        *("batch 2,000", "SO 44164749", "fashion", "r", _LARGE),
+        *("batch 2,000", "SO 44164749", "fashion", _LARGE),
         faulty(
-            FASHION_MLP.but(optimizer=optimizers.SGD, learning_rate=0.05),
+            FASHION_SGD,
             batch=2000,
         ),
         {},
     ),
     (
-        *("all in one batch", "own: P8", "digits", "c", _LARGE),
+        *("all in one batch", "own: P8", "digits", _LARGE),
         *(faulty(SGD, batch=900), {}),
     ),
     (
-        *("three epochs", "I18 deepcrime epochs", "flowers", "c", _SHORT),
+        *("three epochs", "I18 deepcrime epochs", "flowers", _SHORT),
         *(faulty(FLOWERS, epochs=3), {}),
     ),
     (
-        *("one epoch", "Defects4ML 022", "digits", "r", _SHORT),
+        *("one epoch", "Defects4ML 022", "digits", _SHORT),
         *(faulty(MLP, epochs=2), {}),
     ),
     (
-        *("five epochs of SGD", "SO 58609115, epochs alone", "digits", "c", _SHORT),
+        *("five epochs of SGD", "SO 58609115, epochs alone", "digits", _SHORT),
         *(faulty(SGD.but(learning_rate=0.02, epochs=60), epochs=5), {}),
     ),
 )

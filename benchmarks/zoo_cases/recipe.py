@@ -192,6 +192,12 @@ CNN = Recipe(filters=(16, 32), epochs=20)
 # A training that momentum carries; its rate is as high as is good.
 SGD = MLP.but(optimizer=keras.optimizers.SGD, learning_rate=0.1)
 SGD_CNN = CNN.but(optimizer=keras.optimizers.SGD, learning_rate=0.1)
-FLOWERS = Recipe("flowers", filters=(16, 32), epochs=20)
+FLOWERS = Recipe("flowers", filters=(16, 32), learning_rate=3e-3, epochs=30)
 FASHION = Recipe("fashion", filters=(8, 16), epochs=20, batch=64)
 FASHION_MLP = Recipe("fashion", epochs=20, batch=64)
+FASHION_SGD = FASHION_MLP.but(
+    optimizer=keras.optimizers.SGD, learning_rate=0.1, epochs=25
+)
+FLOWERS_SGD = FLOWERS.but(
+    optimizer=keras.optimizers.SGD, learning_rate=0.03, options={"momentum": 0.9}
+)

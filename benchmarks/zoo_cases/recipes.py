@@ -135,62 +135,62 @@ def balanced(seed: int, broken: bool) -> Program:
 _COSINE = "warmup(10%) + cosine"
 
 CASES: tuple[Case, ...] = table(
-    (*("plain CNN", "recipe", "digits", "c", ""), healthy(CNN), {"floor": 0.93}),
+    (*("plain CNN", "recipe", "digits", ""), healthy(CNN), {"floor": 0.93}),
     (
-        *("plain MLP", "recipe", "digits", "r", ""),
+        *("plain MLP", "recipe", "digits", ""),
         *(healthy(MLP.but(epochs=30)), {"floor": 0.92}),
     ),
-    (*("SGD", "recipe", "digits", "c", ""), healthy(SGD), {"floor": 0.92}),
-    (*("clothes", "recipe", "fashion", "r", ""), healthy(FASHION), {"floor": 0.8}),
+    (*("SGD", "recipe", "digits", ""), healthy(SGD), {"floor": 0.92}),
+    (*("clothes", "recipe", "fashion", ""), healthy(FASHION), {"floor": 0.8}),
     (
-        *("flowers", "recipe", "flowers", "c", ""),
+        *("flowers", "recipe", "flowers", ""),
         *(healthy(FLOWERS.but(epochs=50)), {"floor": 0.85}),
     ),
-    (*("subclassed", "recipe", "digits", "r", ""), subclassed, {"floor": 0.92}),
-    (*("augmented", "recipe", "flowers", "c", ""), augmented, {"floor": 0.8}),
-    (*("normalized inside", "recipe", "flowers", "r", ""), transferred, {"floor": 0.8}),
-    (*("run: CNN", "recipe", "digits", "c", ""), run(_BASE), {"floor": 0.95}),
+    (*("subclassed", "recipe", "digits", ""), subclassed, {"floor": 0.92}),
+    (*("augmented", "recipe", "flowers", ""), augmented, {"floor": 0.8}),
+    (*("normalized inside", "recipe", "flowers", ""), transferred, {"floor": 0.8}),
+    (*("run: CNN", "recipe", "digits", ""), run(_BASE), {"floor": 0.95}),
     (
-        *("run: cosine", "H11, H12", "flowers", "r", ""),
+        *("run: cosine", "H11, H12", "flowers", ""),
         *(run(_FLOWERS, schedule=_COSINE, train_for="25ep"), {"floor": 0.85}),
     ),
     (
-        *("run: augmented", "H3", "flowers", "c", ""),
+        *("run: augmented", "H3", "flowers", ""),
         run(_FLOWERS, augment="rotate(10) + shift(.05) + flip", train_for="45ep"),
         {"floor": 0.85},
     ),
     (
-        *("run: average of weights", "H16", "digits", "r", ""),
+        *("run: average of weights", "H16", "digits", ""),
         *(run(_BASE, ema=0.98), {"floor": 0.95}),
     ),
     (
-        *("run: mixup", "H14", "digits", "c", ""),
+        *("run: mixup", "H14", "digits", ""),
         *(run(_BASE, augment="mixup(.2)", train_for="25ep"), {"floor": 0.93}),
     ),
     (
-        *("run: bfloat16", "H19", "digits", "r", ""),
+        *("run: bfloat16", "H19", "digits", ""),
         *(run(_BASE, precision="bfloat16"), {"floor": 0.93}),
     ),
-    (*("H25 balanced batches", "H25", "digits", "c", ""), balanced, {"floor": 0.92}),
+    (*("H25 balanced batches", "H25", "digits", ""), balanced, {"floor": 0.92}),
     (
-        *("run: float16", "H19", "digits", "r", ""),
+        *("run: float16", "H19", "digits", ""),
         *(run(_BASE, precision="float16", model="mlp(units=(64,))"), {"floor": 0.93}),
     ),
     (
-        *("run: accumulated, clipped", "H18", "digits", "c", ""),
+        *("run: accumulated, clipped", "H18", "digits", ""),
         *(run(_BASE, accumulate=4, clip_norm=1.0), {"floor": 0.93}),
     ),
     (
-        *("run: plateau", "H13", "flowers", "r", ""),
+        *("run: plateau", "H13", "flowers", ""),
         run(_FLOWERS, schedule="plateau('validation/loss', patience=3)"),
         {"floor": 0.85},
     ),
     (
-        *("run: label smoothing", "H14", "flowers", "c", ""),
+        *("run: label smoothing", "H14", "flowers", ""),
         *(run(_FLOWERS, label_smoothing=0.1), {"floor": 0.85}),
     ),
     (
-        *("run: ResNet", "H8", "digits", "r", ""),
+        *("run: ResNet", "H8", "digits", ""),
         run(
             _BASE,
             model="resnet(depth=8, width=8)",
@@ -202,12 +202,12 @@ CASES: tuple[Case, ...] = table(
         {"floor": 0.93},
     ),
     (
-        *("run: weight decay", "recipe", "digits", "c", ""),
+        *("run: weight decay", "recipe", "digits", ""),
         run(_BASE, model="mlp(units=(64,))", optimizer="adamw", learning_rate=2e-3),
         {"floor": 0.93},
     ),
     (
-        *("run: stopped by patience", "H29", "flowers", "r", ""),
+        *("run: stopped by patience", "H29", "flowers", ""),
         *(run(_FLOWERS, early_stopping=5, train_for="40ep"), {"floor": 0.85}),
     ),
 )

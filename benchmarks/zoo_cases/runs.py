@@ -65,15 +65,15 @@ _RAW = "unnormalized_inputs|learning_rate_too_high|dead_units|exploding_gradient
 
 CASES: tuple[Case, ...] = table(
     (
-        *("run: label noise", "own: D1", "flowers", "c", "label_noise"),
+        *("run: label noise", "own: D1", "flowers", "label_noise"),
         *(experiment("label_noise", dataset=_DATA), {}),
     ),
     (
-        *("run: imbalance", "own: D3", "flowers", "c", "class_imbalance"),
+        *("run: imbalance", "own: D3", "flowers", "class_imbalance"),
         *(experiment("class_imbalance", dataset=_DATA), {}),
     ),
     (
-        *("run: duplicates", "own: D4", "flowers", "r", "split_leakage"),
+        *("run: duplicates", "own: D4", "flowers", "split_leakage"),
         experiment(
             "split_leakage",
             dataset="drawn_flowers(train=150, validation=400, size=24)",
@@ -81,64 +81,64 @@ CASES: tuple[Case, ...] = table(
         {"ruler": True},
     ),
     (
-        *("run: another camera", "own: D5", "flowers", "r"),
+        *("run: another camera", "own: D5", "flowers"),
         "distribution_shift|preprocessing_mismatch",
         *(experiment("distribution_shift", dataset=_ALIKE), {}),
     ),
     (
-        *("run: Adam .05", "own: P1", "flowers", "r"),
+        *("run: Adam .05", "own: P1", "flowers"),
         "learning_rate_too_high|exploding_gradients|dead_units",
         *(experiment("learning_rate_too_high", learning_rate=1e-3), {}),
     ),
     (
-        *("run: Adam 2e-6", "own: P2", "flowers", "c", "learning_rate_too_low"),
+        *("run: Adam 2e-6", "own: P2", "flowers", "learning_rate_too_low"),
         *(experiment("learning_rate_too_low", learning_rate=1e-3), {}),
     ),
     (
-        *("run: sixty flowers", "own: P9", "flowers", "c", "overfitting"),
+        *("run: sixty flowers", "own: P9", "flowers", "overfitting"),
         experiment("overfitting", dataset=_DATA, train_for="20ep"),
         {},
     ),
     (
-        *("run: dropped and erased", "own: P10", "flowers", "r", "over_regularized"),
+        *("run: dropped and erased", "own: P10", "flowers", "over_regularized"),
         experiment("over_regularized", augment="flip", model=_CNN),
         {},
     ),
     (
-        *("run: two units", "own: P13", "digits", "c", "insufficient_capacity"),
+        *("run: two units", "own: P13", "digits", "insufficient_capacity"),
         *(experiment("insufficient_capacity", model="mlp(units=(64,))"), {}),
     ),
     (
-        *("run: slow statistics", "own: P11", "flowers", "r", "train_eval_mismatch"),
+        *("run: slow statistics", "own: P11", "flowers", "train_eval_mismatch"),
         experiment(
             "train_eval_mismatch", model=f"{_NETS}:slow_statistics(momentum=.9)"
         ),
         {},
     ),
     (
-        *("run: frozen", "own: P5", "flowers", "r", "frozen_weights"),
+        *("run: frozen", "own: P5", "flowers", "frozen_weights"),
         *(experiment("frozen_weights", model=f"{_NETS}:frozen(trainable=True)"), {}),
     ),
     (
-        *("run: constant weights", "own: P12", "digits", "r", "bad_initialization"),
+        *("run: constant weights", "own: P12", "digits", "bad_initialization"),
         *(experiment("bad_initialization", model=f"{_NETS}:constant()"), {}),
     ),
     (
-        *("run: sixteen to validate on", "own: D8", "flowers", "r"),
+        *("run: sixteen to validate on", "own: D8", "flowers"),
         "validation_too_small",
         *(experiment("validation_too_small", dataset=_DATA), {"ruler": True}),
     ),
     (
-        *("run: two epochs", "own: P14", "flowers", "r"),
+        *("run: two epochs", "own: P14", "flowers"),
         "stopped_too_early|learning_rate_too_low",
         *(experiment("stopped_too_early", train_for="20ep"), {}),
     ),
     (
-        *("run: one batch", "own: P8", "flowers", "c", _LOW),
+        *("run: one batch", "own: P8", "flowers", _LOW),
         *(experiment("batch_size_too_large", batch_size=16), {}),
     ),
     (
-        *("run: raw pixels", "own: D6", "flowers", "c", _RAW),
+        *("run: raw pixels", "own: D6", "flowers", _RAW),
         *(experiment("unnormalized_inputs", normalize="standard"), {}),
     ),
 )

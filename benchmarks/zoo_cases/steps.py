@@ -11,6 +11,7 @@ from benchmarks.zoo_cases.case import Case, Program, table
 from benchmarks.zoo_cases.data import digits, flowers
 from benchmarks.zoo_cases.recipe import (
     FASHION_MLP,
+    FASHION_SGD,
     FLOWERS,
     MLP,
     Recipe,
@@ -146,7 +147,7 @@ def falling(peak: float) -> Callable[[], tuple[keras.callbacks.Callback, ...]]:
 
 
 SGD_LOOP = MLP.but(optimizer=optimizers.SGD, learning_rate=0.1)
-_NORM = FLOWERS.but(norm=True, epochs=15)
+_NORM = FLOWERS.but(norm=True, learning_rate=1e-3, epochs=20)
 _FLAT_NORM = MLP.but(norm=True, norm_momentum=0.99, epochs=20)
 _FALLING = MLP.but(
     optimizer=optimizers.SGD, learning_rate=1.2, callbacks=falling(1.2), units=(128, 64)
@@ -158,48 +159,46 @@ _FROZEN = "learning_rate_frozen|learning_rate_too_high"
 
 CASES: tuple[Case, ...] = table(
     (
-        *("not told that it trains", "tf #35585, #31184", "flowers", "c"),
+        *("not told that it trains", "tf #35585, #31184", "flowers"),
         *("train_eval_mismatch", looped(_NORM, training=False), {}),
     ),
     (
-        *("moving averages too slow", "I14 miss_infer_batchnorm", "digits", "r"),
+        *("moving averages too slow", "I14 miss_infer_batchnorm", "digits"),
         "train_eval_mismatch",
         faulty(_FLAT_NORM, norm_momentum=0.9999),
         {},
     ),
     (
-        *("moving averages too slow, CNN", "keras #6977, #9214", "flowers", "c"),
+        *("moving averages too slow, CNN", "keras #6977, #9214", "flowers"),
         *("train_eval_mismatch", faulty(_NORM, norm_momentum=0.999), {}),
     ),
     (
-        *("divided by 64 devices", "tf #52589, #33809", "digits", "r"),
+        *("divided by 64 devices", "tf #52589, #33809", "digits"),
         "replica_scaling|learning_rate_too_low|loss_output_mismatch|stopped_too_early",
         looped(SGD_LOOP, replicas=64.0),
         {},
     ),
     (
-        *("added up over devices", "tf #45923, keras #16285", "fashion", "c"),
+        *("added up over devices", "tf #45923, keras #16285", "fashion"),
         "replica_scaling|learning_rate_too_high|loss_output_mismatch|"
         "exploding_gradients|dead_units",
-        looped(
-            FASHION_MLP.but(optimizer=optimizers.SGD, learning_rate=0.05), total=True
-        ),
+        looped(FASHION_SGD, total=True),
         {},
     ),
     (
-        *("variables of the head", "own: P16", "digits", "c"),
+        *("variables of the head", "own: P16", "digits"),
         *("wrong_variables|frozen_weights", head_only, {}),
     ),
     (
-        *("variables of the stem", "own: P16", "flowers", "r"),
+        *("variables of the stem", "own: P16", "flowers"),
         *("wrong_variables|frozen_weights", first_block_only, {}),
     ),
     (
-        *("rate noted once", "tf #51795", "digits", "r", _FROZEN),
+        *("rate noted once", "tf #51795", "digits", _FROZEN),
         *(looped(_FALLING, frozen_rate=True), {}),
     ),
     (
-        *("schedule without effect", "own: P20", "fashion", "c", _FROZEN),
+        *("schedule without effect", "own: P20", "fashion", _FROZEN),
         *(looped(_CLOTHES, frozen_rate=True), {}),
     ),
 )
