@@ -141,14 +141,16 @@ class Repairs:
             return finding
         gain = self.gain(branch)
         floor = self.floor
-        status = "confirmed" if is_gain(gain, floor) else "falsified"
-        if status == "confirmed":
+        if is_gain(gain, floor):
             self.accept(branch, change)
         else:
             self._failed.append((finding.cause, change))
         shown = _shown(gain, f"the interval above 0, and {floor:.0%} or more", branch)
         return dataclasses.replace(
-            finding, status=status, evidence=(*finding.evidence, shown), cost=gain
+            finding,
+            status=status(gain, floor),
+            evidence=(*finding.evidence, shown),
+            cost=gain,
         )
 
     def assumed(self, finding: Finding, change: Change) -> Finding:
@@ -219,3 +221,10 @@ def _shown(gain: Estimate, threshold: str, branch: Branch) -> Evidence:
 def is_gain(gain: Estimate, floor: float = FLOOR) -> bool:
     """Returns whether something is better for certain, and by enough."""
     return gain.low > 0 and gain.value >= floor
+
+
+def status(gain: Estimate | None, floor: float = FLOOR) -> str:
+    """Returns what an attempt has made of a suspicion; None stands for no attempt."""
+    if gain is None:
+        return "suspected"
+    return "confirmed" if is_gain(gain, floor) else "falsified"

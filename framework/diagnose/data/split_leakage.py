@@ -11,7 +11,7 @@ from framework.diagnose.data.without import train_without
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.look import chosen
-from framework.diagnose.repair import FLOOR, Repairs, is_gain
+from framework.diagnose.repair import FLOOR, Repairs, status
 from framework.diagnose.subject import Subject
 from framework.statistics import Estimate, difference, proportion
 
@@ -63,12 +63,9 @@ def rule(measures: Measures) -> Finding | None:
     gain = measures.get("leak/gain")
     # Without an effect nobody is deceived; where most are copies, too few others are
     # left to see one without an experiment.
-    status = "confirmed" if effect.low > 0 else "suspected"
-    if status == "suspected" and gain is not None:
-        status = "confirmed" if is_gain(gain) else "falsified"
     return Finding(
         cause="split_leakage",
-        status=status,
+        status="confirmed" if effect.low > 0 else status(gain),
         message=(
             f"{rate.value:.1%} of the validation images are copies of training images; "
             f"the model is right about {measures['leak/accuracy'].value:.1%} of them, "

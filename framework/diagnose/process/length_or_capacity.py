@@ -13,7 +13,7 @@ from typing import Any
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
-from framework.diagnose.repair import Repairs, is_gain
+from framework.diagnose.repair import FLOOR, Repairs, is_gain, status
 from framework.diagnose.subject import Branch
 from framework.statistics import paired_difference
 
@@ -34,13 +34,9 @@ def stopped_too_early(measures: Measures) -> Finding | None:
     if not rises and gate.evaluations > _FEW and not insufficient_capacity(measures):
         return None
     gain = measures.get("length/gain")
-    status = "suspected"
-    if gain is not None:
-        longer = is_gain(gain, measures["length/floor"])
-        status = "confirmed" if longer else "falsified"
     return Finding(
         cause="stopped_too_early",
-        status=status,
+        status=status(gain, measures.get("length/floor", FLOOR)),
         message=(
             f"the run ended after {measures['settings']['epochs']:g} epochs, with a "
             f"trend of {gate.change:+.1%} over the last {gate.window} evaluations"
@@ -67,13 +63,9 @@ def insufficient_capacity(measures: Measures) -> Finding | None:
     if clean.value > _FITS and measures["fit/narrowest"] >= _NARROW:
         return None
     gain = measures.get("capacity/gain")
-    status = "suspected"
-    if gain is not None:
-        enough = is_gain(gain, measures["capacity/floor"])
-        status = "confirmed" if enough else "falsified"
     return Finding(
         cause="insufficient_capacity",
-        status=status,
+        status=status(gain, measures.get("capacity/floor", FLOOR)),
         message=(
             f"{clean.value:.1%} of the training images are learnt, by "
             f"{measures['fit/parameters']:,} weights whose narrowest hidden layer has "
