@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from framework.diagnose.change import Change
+from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.finding import Finding
 from framework.diagnose.repair import Repairs
 from framework.diagnose.subject import Subject
@@ -71,7 +72,9 @@ def detect(
     for detector in detectors:
         if detector.measure:
             progress(f"measuring {_name(detector)}")
-            measures |= detector.measure(repairs.subject)
+            # What the model does not take cannot be measured.
+            with contextlib.suppress(CannotChangeError):
+                measures |= detector.measure(repairs.subject)
         found = _judged(detector, measures)
         if found is not None and found.status == "suspected":
             if repairs.is_done and not detector.flatters:

@@ -128,7 +128,7 @@ def _diagnosed(
     found += detect(data.LAST, measures, repairs, progress)
     if asked:
         found += detect(process.LAST, measures, repairs, progress)
-    found = _one_a_cause(_sorted(found))
+    found = _one_a_cause(_sorted(_enough_images(found)))
     return Diagnosis(_after(curve, repairs), found, measures)
 
 
@@ -138,6 +138,17 @@ def _after(curve: Gate, repairs: Repairs) -> Gate:
         return curve
     reason = f"{curve.accuracy.value:.1%}, as on training images; it can be more"
     return dataclasses.replace(curve, verdict="static", reason=reason)
+
+
+def _enough_images(found: Sequence[Finding]) -> list[Finding]:
+    """Takes back that images are too few, where they have shown what another costs."""
+    shown = any(each.status == "confirmed" and each.cost for each in found)
+    return [
+        dataclasses.replace(each, status="falsified")
+        if shown and each.cause == "validation_too_small"
+        else each
+        for each in found
+    ]
 
 
 def _one_a_cause(found: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -155,7 +155,7 @@ def _optimizer(
     else:
         config["learning_rate"] = float(rate) * change.learning_rate
     if change.weight_decay is not None:
-        config["weight_decay"] = change.weight_decay or None
+        config["weight_decay"] = change.weight_decay
     if change.clip_norm:
         config |= {"global_clipnorm": change.clip_norm, "clipnorm": None}
         config["clipvalue"] = None

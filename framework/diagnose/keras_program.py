@@ -64,7 +64,8 @@ class KerasProgram(Program):
 
     def ask(self, images, training=False):
         """See base class."""
-        return self._loop.ask(images, training)
+        with _accepting():
+            return self._loop.ask(images, training)
 
     def inputs(self, images):
         """See base class."""
@@ -233,7 +234,7 @@ class KerasProgram(Program):
     def experiment(self, name, change, epochs, fresh):
         """See base class."""
         del name
-        with self._weights(fresh):
+        with self._weights(fresh), _accepting():
             return keras_branch.train(
                 self._model,
                 self._source,
@@ -303,6 +304,19 @@ class KerasProgram(Program):
     @staticmethod
     def _loss(model, x, y, said):
         return model.compute_loss(x=x, y=y, y_pred=said)
+
+
+@contextlib.contextmanager
+def _accepting() -> Iterator[None]:
+    """Says of inputs that an embedding has no row for that they cannot be changed so.
+
+    Raises:
+        CannotChangeError: The model does not take them.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as problem:
+        raise CannotChangeError("the model does not take such inputs") from problem
 
 
 def _as_fed(values: np.ndarray) -> tf.Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 
 from framework import metrics
 from framework.diagnose import outputs
+from framework.diagnose.change import CannotChangeError
 from framework.diagnose.detector import Measures
 from framework.diagnose.subject import Subject
 from framework.statistics import Estimate, proportion
@@ -41,7 +42,11 @@ def measure(subject: Subject) -> dict[str, Any]:
         }
         for how, images in prepared.items():
             for mode in (False, True):
-                said = subject.program.ask(images, mode)
+                try:
+                    said = subject.program.ask(images, mode)
+                except CannotChangeError:
+                    # Words are no brighter than others.
+                    continue
                 right = int(np.sum(outputs.predicted(said) == split.labels))
                 where = f"matrix/{name}/{how}/{'training' if mode else 'evaluation'}"
                 found[where] = proportion(right, len(split))

@@ -68,6 +68,9 @@ class Program(abc.ABC):
         Args:
             images: [N, height, width, C], as they are in the data set.
             training: Whether in training mode; nothing in the model changes.
+
+        Raises:
+            CannotChangeError: The model does not take such images.
         """
 
     @abc.abstractmethod

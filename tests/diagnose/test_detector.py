@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from framework.diagnose.change import Change
+from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.detector import Detector, Measures, NotMeasuredError, detect
 from framework.diagnose.finding import Finding, Remedy
 
@@ -54,6 +54,13 @@ def test_nothing_is_said_of_what_was_not_measured():
         Measures()["a"]
     assert Measures().get("a") is None
     assert statuses([Detector(lambda m: m["a"])]) == []
+
+
+def test_what_a_model_does_not_take_is_not_measured():
+    def measure(subject):
+        raise CannotChangeError
+
+    assert statuses([Detector(lambda m: m["a"], measure)]) == []
 
 
 def test_only_what_is_suspected_is_tried():

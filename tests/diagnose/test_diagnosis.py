@@ -83,10 +83,11 @@ def test_findings_come_by_certainty_and_then_by_what_they_cost(detectors, made):
     assert causes(found) == [
         # With these accuracy is not what it is taken for.
         *("illegal_labels", "split_leakage"),
-        *("class_imbalance", "dead_units", "validation_too_small"),
-        *("label_noise", "unshuffled_batches"),
+        *("class_imbalance", "dead_units", "label_noise", "unshuffled_batches"),
+        # Images that have shown what others cost are enough.
+        "validation_too_small",
     ]
-    assert causes(found)[:5] == [each.cause for each in found.confirmed]
+    assert causes(found)[:4] == [each.cause for each in found.confirmed]
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,8 @@ def test_the_optimizer_is_another_one_and_the_first_is_left_alone():
         ({}, Change(learning_rate=0.1), {"learning_rate": pytest.approx(0.01)}),
         ({}, Change(weight_decay=0.01), {"weight_decay": 0.01}),
         ({"weight_decay": 0.1}, Change(), {"weight_decay": 0.1}),
-        ({"weight_decay": 0.1}, Change(weight_decay=0.0), {"weight_decay": None}),
+        # None would be none to all but AdamW, which refuses it.
+        ({"weight_decay": 0.1}, Change(weight_decay=0.0), {"weight_decay": 0.0}),
         ({}, Change(clip_norm=1.0), {"global_clipnorm": 1.0}),
         # Only one of them may be set.
         (
@@ -307,3 +308,8 @@ def test_one_output_for_many_classes_has_no_consistent_loss():
     data.outputs = 1
     with pytest.raises(CannotChangeError, match="one output"):
         branch(model, Change(consistent_loss=True), data=data)
+
+
+def test_adamw_goes_on_without_decay():
+    first = keras.optimizers.AdamW(1e-3, weight_decay=0.1)
+    assert keras_branch._optimizer(first, Change(weight_decay=0.0)).weight_decay == 0

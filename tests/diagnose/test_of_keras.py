@@ -148,3 +148,25 @@ def test_what_is_taken_for_accuracy(reported, accuracy):
     found = named("validation", reported)
     assert found.get("validation/accuracy") == accuracy
     assert all(found[f"validation/{name}"] == reported[name] for name in reported)
+
+
+def test_words_are_no_pictures():
+    """An embedding has no row for what is brighter, or scaled."""
+    generator = np.random.default_rng(0)
+    y = generator.integers(2, size=300)
+    # Words of the upper half are of the second kind.
+    x = generator.integers(0, 20, (300, 12)) + 20 * y[:, None] * (
+        generator.random((300, 12)) < 0.5
+    )
+    model = keras.Sequential(
+        [keras.Input((12,)), L.Embedding(40, 8), L.GlobalAveragePooling1D(), L.Dense(2)]
+    )
+    model.compile(
+        keras.optimizers.Adam(1e-6),
+        LOSS(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    pairs = (x[:200], y[:200]), (x[200:], y[200:])
+    found = explain(model, *pairs, epochs=8)
+    assert "learning_rate_too_low" in [each.cause for each in found.confirmed]

@@ -35,7 +35,7 @@ _EASY, _LEAST = 0.1, 100
 _EASY_OF_CLASS, _LEAST_OF_CLASS = 0.25, 20
 _FEWEST_IMAGES = 200
 # So much more than in validation, whose images are as hard, costs accuracy for certain.
-_MUCH = 0.15
+_MUCH, _TRUSTED = 0.15, 0.10
 # Standard deviations from chance.
 _SEES = 5.0
 
@@ -153,11 +153,13 @@ def _compared(found: Finding, measures: Measures) -> Finding:
     shown = Evidence(
         "contradicted labels of easy images, more than in validation",
         excess,
-        f"for certain above {_MUCH:.0%}: decisive",
+        f"for certain above {_MUCH:.0%}, and those {_TRUSTED:.0%} or fewer: decisive",
         f"the same probe, which contradicts {validation.value:.1%} of easy validation "
         "labels",
     )
-    status = "confirmed" if excess.low > _MUCH else found.status
+    # Where a probe is wrong about what it is surest of, it can accuse nobody.
+    decisive = excess.low > _MUCH and validation.value <= _TRUSTED
+    status = "confirmed" if decisive else found.status
     return dataclasses.replace(found, status=status, evidence=(*found.evidence, shown))
 
 

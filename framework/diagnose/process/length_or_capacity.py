@@ -17,7 +17,7 @@ from framework.diagnose.repair import FLOOR, Repairs, is_gain, status
 from framework.diagnose.subject import Branch
 from framework.statistics import paired_difference
 
-_LEARNT, _GAP = 0.95, 0.15
+_LEARNT, _GAP = 0.95, 0.20
 # Wider nets are a little better in any case: that makes others not too small.
 _FITS = 0.85
 _FEW = 4
@@ -58,6 +58,9 @@ def stopped_too_early(measures: Measures) -> Finding | None:
 def insufficient_capacity(measures: Measures) -> Finding | None:
     """Fires where not even the training images can be learnt."""
     clean = measures["clean/accuracy"]
+    if "train_eval_mismatch" in measures.confirmed:
+        # What has been learnt is not what evaluation mode shows.
+        return None
     if clean.low > _LEARNT or measures["gap/clean_validation"].value > _GAP:
         return None
     if clean.value > _FITS and measures["fit/narrowest"] >= _NARROW:

@@ -41,14 +41,16 @@ def measure(subject: Subject) -> dict[str, Any]:
     losses = [row.get("train/loss", math.nan) for row in subject.rows]
     found["rate/diverged"] = not np.isfinite(losses).all()
     found["rate/steps"] = subject.rows[-1]["step"]
-    found["rate/left"] = _left(subject)
+    last = len(subject.rows) - 1
+    found["rate/left"] = _left(subject, last // 2)
+    found["rate/annealed"] = _left(subject, last) < _FELL <= found["rate/left"]
     return found
 
 
-def _left(subject: Subject) -> float:
-    """Returns what a schedule has left of the rate in the end, as a part."""
-    last = subject.rows[-1].get("learning_rate", math.nan)
-    part = last / max(subject.settings.get("highest_rate", 0.0), 1e-30)
+def _left(subject: Subject, place: int) -> float:
+    """Returns what a schedule has left of the rate at an evaluation, as a part."""
+    rate = subject.rows[place].get("learning_rate", math.nan)
+    part = rate / max(subject.settings.get("highest_rate", 0.0), 1e-30)
     return min(part, 1.0) if math.isfinite(part) else 1.0
 
 
@@ -97,7 +99,9 @@ def learning_rate_too_high(measures: Measures) -> Finding | None:
 
 def learning_rate_too_low(measures: Measures) -> Finding | None:
     """Fires where steps are short, and not even the training images are learnt."""
-    length, left = measures["rate/next"], measures["rate/left"]
+    left = measures["rate/left"]
+    # A rate that falls to nothing in the end is as it should be.
+    length = measures["rate/first" if measures["rate/annealed"] else "rate/next"]
     if measures["clean/accuracy"].low > _LEARNT or measures["rate/diverged"]:
         return None
     if length > (_LOW + 0.5 if measures["gate"].verdict == "improving" else _LOW):
@@ -121,7 +125,7 @@ def learning_rate_too_low(measures: Measures) -> Finding | None:
                 "part of the highest rate that is left",
                 left,
                 f"below {_FELL}: the schedule is at fault",
-                "the learning rate of the last evaluation",
+                "the learning rate halfway through the run",
             ),
         ),
         remedy=_higher(measures),
@@ -216,7 +220,8 @@ def _higher(measures: Measures) -> Remedy:
 
 
 def _factor(measures: Measures) -> float:
-    missing = _USUAL - measures["rate/next"]
+    name = "rate/first" if measures["rate/annealed"] else "rate/next"
+    missing = _USUAL - measures[name]
     return 10.0 ** max(1, min(round(missing), 4))
 
 

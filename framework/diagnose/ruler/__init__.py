@@ -8,6 +8,7 @@ from framework.diagnose.ruler import repeatable, reported, updates
 DETECTORS: tuple[Detector, ...] = (
     Detector(reported.metric_bug, reported.measure),
     Detector(reported.stale_evaluation_weights),
+    Detector(reported.evaluated_in_training_mode),
     Detector(repeatable.random_validation, repeatable.measure),
 )
 # How far a step goes matters only where accuracy does not move.

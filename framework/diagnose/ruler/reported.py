@@ -11,7 +11,7 @@ from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.repair import FLOOR, is_gain
 from framework.diagnose.subject import Subject
-from framework.statistics import paired_difference
+from framework.statistics import Estimate, paired_difference
 
 # A reported loss may contain what is not of the examples; but no more than this.
 _LOSS_TOLERANCE = 0.05
@@ -101,10 +101,9 @@ def stale_evaluation_weights(measures: Measures) -> Finding | None:
             f"those that are trained in {np.mean(trained):.1%}"
         )
     elif said is not None and _reports_other_weights(measures, said, counted):
-        n = measures["reported/examples"]
-        gain = paired_difference(
-            np.arange(n) < round(counted * n), np.arange(n) < round(said * n)
-        )
+        if _is_as_in_training(measures, said):
+            return None
+        gain = _shortfall(measures, said, counted)
         message = (
             f"the evaluation reports an accuracy of {said:.1%} and a loss of "
             f"{measures['reported/loss']:.3g}; the trained weights have {counted:.1%} "
@@ -139,3 +138,53 @@ def _reports_other_weights(measures: Measures, said: float, counted: float) -> b
     n = measures["reported/examples"]
     differs = loss is not None and abs(loss - own) > _LOSS_TOLERANCE * own + _ROUNDING
     return bool(differs and counted - said > max(FLOOR, 1 / n**0.5))
+
+
+def _is_as_in_training(measures: Measures, said: float) -> bool:
+    training = measures.get("matrix/validation/own/training")
+    return training is not None and training.low <= said <= training.high
+
+
+def evaluated_in_training_mode(measures: Measures) -> Finding | None:
+    """Fires where what is reported is what the model says in training mode."""
+    said, counted = measures["reported/accuracy"], measures["reported/counted"]
+    if not _reports_other_weights(measures, said, counted):
+        return None
+    if not _is_as_in_training(measures, said):
+        return None
+    training = measures["matrix/validation/own/training"]
+    return Finding(
+        cause="train_eval_mismatch",
+        status="confirmed",
+        message=(
+            f"the reported validation accuracy is {said:.1%}, as in training mode, but "
+            f"{counted:.1%} of the images are right in evaluation mode"
+        ),
+        evidence=(
+            Evidence("reported accuracy", said, "", "the last evaluation"),
+            Evidence(
+                "accuracy on validation images in training mode",
+                training,
+                "the reported one lies within",
+                "the cross-evaluation matrix",
+            ),
+            Evidence(
+                "accuracy in evaluation mode",
+                counted,
+                f"{FLOOR:.0%} or more above the reported one",
+                "predictions compared with labels in numpy",
+            ),
+        ),
+        remedy=Remedy("call the model with training=False in the evaluation step"),
+        refute="an evaluation by model(x, training=False) that gives the same",
+        cost=_shortfall(measures, said, counted),
+    )
+
+
+def _shortfall(measures: Measures, said: float, counted: float) -> Estimate:
+    """Returns by how much the reported accuracy is lower than the counted one."""
+    places = np.arange(measures["reported/examples"])
+    total = len(places)
+    return paired_difference(
+        places < round(counted * total), places < round(said * total)
+    )

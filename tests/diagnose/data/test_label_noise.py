@@ -126,6 +126,6 @@ def test_an_experiment_decides(gain, status):
         "5% or more, for certain above 2%",
         "for certain above 15%",
         "shown only: hard images are flagged as well",
-        "for certain above 15%: decisive",
+        "for certain above 15%, and those 10% or fewer: decisive",
         "the interval above 0, and 3% or more",
     ]

@@ -29,6 +29,7 @@ _USUAL = {
     "rate/diverged": False,
     "rate/steps": 2000,
     "rate/left": 1.0,
+    "rate/annealed": False,
     "clean/accuracy": proportion(700, 1000),
     "clean/majority": 0.1,
     "gate": types.SimpleNamespace(verdict="static"),
@@ -248,9 +249,27 @@ def test_a_loss_that_is_not_finite_has_diverged(loss):
 
 
 @pytest.mark.parametrize(
-    ("row", "left"),
-    [({"learning_rate": 0.05}, 0.1), ({"learning_rate": 0.6}, 1.0), ({}, 1.0)],
+    ("rates", "left", "annealed"),
+    [
+        ((0.5, 0.05, 0.05), 0.1, False),
+        ((0.5, 1e-4, 1e-5), 2e-4, False),
+        # Cosines and the like end at nothing.
+        ((0.5, 0.25, 0.0), 0.5, True),
+        ((0.6,), 1.0, False),
+        ((None,), 1.0, False),
+    ],
 )
-def test_what_a_schedule_has_left(row, left):
-    rows = ({"train/loss": 1.0, "step": 10, **row},)
-    assert measured([Step(1.0, 1.0, 0.1)], rows)["rate/left"] == pytest.approx(left)
+def test_what_a_schedule_has_left(rates, left, annealed):
+    rows = [{"train/loss": 1.0, "step": 10, "learning_rate": each} for each in rates]
+    if rates == (None,):
+        del rows[0]["learning_rate"]
+    found = measured([Step(1.0, 1.0, 0.1)], rows)
+    assert found["rate/left"] == pytest.approx(left)
+    assert found["rate/annealed"] is annealed
+
+
+def test_of_a_rate_that_has_ended_at_nothing_the_first_steps_count():
+    assert learning_rate_too_low(measures(next=-30.0, annealed=True)) is None
+    found = measures(first=-5.2, next=-30.0, annealed=True)
+    assert raise_(found).learning_rate == pytest.approx(1e3)
+    assert learning_rate_too_low(found).status == "suspected"

@@ -5,10 +5,12 @@ import pytest
 
 from framework.diagnose.detector import Measures
 from framework.diagnose.ruler.reported import (
+    evaluated_in_training_mode,
     measure,
     metric_bug,
     stale_evaluation_weights,
 )
+from framework.statistics import proportion
 
 _REPORTED = {
     "reported/accuracy": 0.8,
@@ -193,3 +195,38 @@ def test_one_output_of_live_weights_names_one_of_two_classes(made):
     made.program.ask_live = lambda images: np.ones((len(images), 1), np.float32)
     trained = measure(made)["live/trained"]
     assert np.array_equal(trained, made.validation.labels == 1)
+
+
+@pytest.mark.parametrize(
+    ("training", "cause"),
+    [
+        (620, "train_eval_mismatch"),
+        (700, "stale_evaluation_weights"),
+        (None, "stale_evaluation_weights"),
+    ],
+)
+def test_what_is_reported_may_be_training_mode(training, cause):
+    made = measures(accuracy=0.6, loss=0.9)
+    made |= {name: np.arange(1000) < 800 for name in ("live/evaluated", "live/trained")}
+    if training is not None:
+        made["matrix/validation/own/training"] = proportion(training, 1000)
+    rules = (stale_evaluation_weights, evaluated_in_training_mode)
+    (found,) = [each for each in (rule(made) for rule in rules) if each]
+    assert (found.cause, found.status) == (cause, "confirmed")
+    assert found.cost.value == pytest.approx(0.2)
+
+
+def test_evidence_of_training_mode_in_evaluation():
+    made = measures(accuracy=0.6, loss=0.9)
+    made["matrix/validation/own/training"] = proportion(620, 1000)
+    found = evaluated_in_training_mode(made)
+    assert found.message == (
+        "the reported validation accuracy is 60.0%, as in training mode, but 80.0% of "
+        "the images are right in evaluation mode"
+    )
+    assert [each.threshold for each in found.evidence] == [
+        "",
+        "the reported one lies within",
+        "3% or more above the reported one",
+    ]
+    assert evaluated_in_training_mode(measures()) is None
