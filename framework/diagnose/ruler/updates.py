@@ -17,6 +17,8 @@ _SLOWER, _SLOW_ENOUGH = 0.1, 0.5
 # Gradients of biases that a norm cancels are rounding errors.
 _NO_GRADIENT = 1e-7
 _ASKED, _LEARNT = 64, 0.95
+# Statistics and the like are never trained.
+_LARGE = ("kernel", "embeddings")
 # Dropout and the like make a step's gradient differ from another's by less.
 _CONSTANT, _SCALED = 0.02, 0.3
 
@@ -51,13 +53,13 @@ def _batch(subject: Subject, place: int):
 
 
 def _frozen(subject: Subject) -> dict[str, int]:
-    """Returns kernels that are declared not to be trained, and their sizes."""
+    """Returns kernels and embeddings that are declared fixed, and their sizes."""
     model = subject.program.model
     trained = {id(weight) for weight in model.trainable_weights}
     return {
         weight.path: int(np.prod(weight.shape))
         for weight in model.weights
-        if id(weight) not in trained and weight.path.rpartition("/")[2] == "kernel"
+        if id(weight) not in trained and weight.path.rpartition("/")[2] in _LARGE
     }
 
 

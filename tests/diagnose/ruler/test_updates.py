@@ -170,6 +170,7 @@ class Program:
             weights=[
                 *trained,
                 self._weight("c/kernel", 4),
+                self._weight("words/embeddings", 9),
                 self._weight("norm/moving_mean", 4),
             ],
         )
@@ -202,7 +203,7 @@ def test_measures_steps(subject, scans):
     found = measured(subject, scans, Program())
     norms = {"a/kernel": 2**0.5, "b/kernel": 12**0.5, "d": None}
     assert found["updates/gradients"] == pytest.approx(norms)
-    assert found["updates/frozen"] == {"c/kernel": 8}
+    assert found["updates/frozen"] == {"c/kernel": 8, "words/embeddings": 18}
     assert found["updates/unmoved"] == []
     assert found["updates/scales"] == pytest.approx([1, 1])
     assert found["updates/cosines"] == pytest.approx([1, 1])
@@ -236,7 +237,7 @@ def test_steps_of_the_framework_itself_are_not_asked(subject, scans):
     program.applied = program.moved = cannot
     found = measured(subject, scans, program)
     assert not {"updates/unmoved", "updates/slower"} & set(found)
-    assert found["updates/frozen"] == {"c/kernel": 8}
+    assert found["updates/frozen"] == {"c/kernel": 8, "words/embeddings": 18}
 
 
 @pytest.mark.parametrize(("bias", "found"), [(0.0, ["dense/kernel"]), (0.1, [])])
