@@ -17,7 +17,7 @@ from framework.statistics import Estimate, mcnemar, paired_difference
 
 # Healthy networks learn all training images by heart as well: small gaps say nothing.
 _GAP, _WIDE, _BY_HEART = 0.10, 0.15, 0.95
-_LEVEL = 0.05
+_LEVEL, _SHIFTED = 0.05, 0.05
 _LEARNT = 0.95
 # No regularizer makes up for all images that are missing.
 _ENOUGH = 0.05
@@ -139,7 +139,7 @@ def overfitting(measures: Measures) -> Finding | None:
     if gain is not None:
         enough = is_gain(gain, measures["overfitting/floor"])
         # Of a gap so wide there is no doubt, though more images alone may close it.
-        by_heart = gap.low > _WIDE and clean > _BY_HEART
+        by_heart = gap.low > _WIDE and clean > _BY_HEART and not _is_shifted(measures)
         status = "confirmed" if enough or by_heart else "falsified"
     return Finding(
         cause="overfitting",
@@ -167,6 +167,12 @@ def overfitting(measures: Measures) -> Finding | None:
         refute="training with that, and reaching no more",
         cost=gain,
     )
+
+
+def _is_shifted(measures: Measures) -> bool:
+    # A probe that learnt nothing by heart is behind in validation as well.
+    loss = measures.get("shift/probe_loss")
+    return loss is not None and loss.low > _SHIFTED
 
 
 def _has_fallen(measures: Measures) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -56,12 +57,8 @@ def metric_bug(measures: Measures) -> Finding | None:
         return None
     mean = measures["reported/mean_so_far"]
     never_reset = abs(said - mean) < 0.2 * abs(said - counted)
-    loss, counted_loss = measures["reported/loss"], measures["reported/counted_loss"]
-    if not never_reset and loss is not None:
-        tolerance = _LOSS_TOLERANCE * abs(counted_loss) + _ROUNDING
-        if not abs(loss - counted_loss) <= tolerance:
-            # Other weights were evaluated: that is another cause.
-            return None
+    if not never_reset and _may_be_other_weights(measures, said < counted):
+        return None
     why = ""
     if never_reset:
         why = ": it is the mean of all evaluations so far, so the metric is never reset"
@@ -88,6 +85,17 @@ def metric_bug(measures: Measures) -> Finding | None:
         ),
         refute="the same count by other code that gives the reported number",
     )
+
+
+def _may_be_other_weights(measures: Measures, is_worse: bool) -> bool:
+    """Returns whether the loss that is reported is another one as well.
+
+    Weights that are worse have a higher loss, and a lower accuracy.
+    """
+    loss, own = measures["reported/loss"], measures["reported/counted_loss"]
+    if loss is None or abs(loss - own) <= _LOSS_TOLERANCE * abs(own) + _ROUNDING:
+        return False
+    return not math.isfinite(loss) or (loss > own) == is_worse
 
 
 def stale_evaluation_weights(measures: Measures) -> Finding | None:
@@ -134,10 +142,8 @@ def stale_evaluation_weights(measures: Measures) -> Finding | None:
 
 
 def _reports_other_weights(measures: Measures, said: float, counted: float) -> bool:
-    loss, own = measures["reported/loss"], measures["reported/counted_loss"]
-    n = measures["reported/examples"]
-    differs = loss is not None and abs(loss - own) > _LOSS_TOLERANCE * own + _ROUNDING
-    return bool(differs and counted - said > max(FLOOR, 1 / n**0.5))
+    least = max(FLOOR, 1 / measures["reported/examples"] ** 0.5)
+    return counted - said > least and _may_be_other_weights(measures, is_worse=True)
 
 
 def _is_as_in_training(measures: Measures, said: float) -> bool:

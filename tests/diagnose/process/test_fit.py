@@ -130,6 +130,12 @@ def test_a_wide_gap_is_decisive_though_only_more_images_help(clean, validation, 
     assert overfitting(measures(changes, clean, validation)).status == status
 
 
+def test_of_images_of_another_kind_a_wide_gap_decides_nothing():
+    changes = {"overfitting/gain": _NO_GAIN, "overfitting/floor": FLOOR}
+    changes["shift/probe_loss"] = _GAIN
+    assert overfitting(measures(changes, 1000, 700)).status == "falsified"
+
+
 @pytest.mark.parametrize(
     ("changes", "clean", "validation", "fires"),
     [

@@ -36,6 +36,8 @@ def measures(**changes):
         {"accuracy": 0.8021},
         {"accuracy": 0.1, "loss": None},
         {"accuracy": 0.1, "loss": 0.51, "counted_loss": 0.5},
+        # Weights that are worse have no lower loss.
+        {"accuracy": 0.7, "loss": 0.4},
         # Never reset: the loss may be another one as well.
         {"accuracy": 0.6, "loss": 0.9},
         {"accuracy": 0.605, "loss": 0.9},
