@@ -34,7 +34,7 @@ MOMENTS = (
     (Checkpoints, "save", "save"),
     (Checkpoints, "rewind", "rewind"),
     # One for each array of a checkpoint, in the middle of its file.
-    (np.lib.format, "write_array", "write"),
+    (np.lib.format, "write_array_header_1_0", "write"),
     (os, "fsync", "sync"),
     (os, "replace", "put in place"),
     (os, "unlink", "let go"),

@@ -114,7 +114,11 @@ def try_more(repairs: Repairs, measures: Measures) -> dict[str, Any]:
     What does not reach more than the other one has its gain on top of that.
     """
     trials = _trials(repairs, measures)
-    floor = max(repairs.floor, _ENOUGH)
+    enough = max(repairs.floor, _ENOUGH)
+    floors = {"length": enough, "capacity": enough}
+    if measures["fit/narrowest"] < _NARROW:
+        # Nobody chooses so few units for a net that is wide enough.
+        floors["capacity"] = repairs.floor
     # Time is what costs least: in doubt it is that.
     names = sorted(trials, key=lambda name: name == "capacity")
     if len(names) == 2:
@@ -124,8 +128,8 @@ def try_more(repairs: Repairs, measures: Measures) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in names:
         gain = repairs.gain(trials[name].branch)
-        found |= {f"{name}/gain": gain, f"{name}/floor": floor}
-        if is_gain(gain, floor):
+        found |= {f"{name}/gain": gain, f"{name}/floor": floors[name]}
+        if is_gain(gain, floors[name]):
             repairs.accept(trials[name].branch, trials[name].change)
     return found
 

@@ -171,6 +171,14 @@ def test_what_reaches_more_is_the_cause(longer, larger, accepted):
             assert (status == "confirmed") is (cause in dict(accepted))
 
 
+def test_of_very_few_units_a_smaller_gain_is_enough():
+    made = measures(clean=900, validation=500, narrowest=1)
+    made["gap/clean_validation"] = Estimate(0.0, -0.02, 0.02)
+    repairs = Repairs(500, 540)
+    try_more(repairs, made)
+    assert repairs.accepted == [("insufficient_capacity", {"width": 16.0})]
+
+
 def test_what_was_tried():
     repairs = Repairs(800, 500)
     try_more(repairs, measures(narrowest=2))
