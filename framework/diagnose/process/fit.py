@@ -139,7 +139,7 @@ def overfitting(measures: Measures) -> Finding | None:
     if gain is not None:
         enough = is_gain(gain, measures["overfitting/floor"])
         # Of a gap so wide there is no doubt, though more images alone may close it.
-        by_heart = gap.low > _WIDE and clean > _BY_HEART and not _is_shifted(measures)
+        by_heart = gap.low > _WIDE and clean > _BY_HEART and not _is_other(measures)
         status = "confirmed" if enough or by_heart else "falsified"
     return Finding(
         cause="overfitting",
@@ -169,7 +169,12 @@ def overfitting(measures: Measures) -> Finding | None:
     )
 
 
-def _is_shifted(measures: Measures) -> bool:
+def _is_other(measures: Measures) -> bool:
+    """Returns whether validation images are of another kind, or not to be told."""
+    chance = max(measures["validation/majority"], 1 / measures["classes"])
+    if measures["validation/accuracy"].low <= chance:
+        # More images would not help where labels say nothing about them.
+        return True
     # A probe that learnt nothing by heart is behind in validation as well.
     loss = measures.get("shift/probe_loss")
     return loss is not None and loss.low > _SHIFTED

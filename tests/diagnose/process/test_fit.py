@@ -23,6 +23,7 @@ _USUAL = {
     "clean/majority": 0.1,
     "classes": 10,
     "validation/accuracy": proportion(680, 1000),
+    "validation/majority": 0.1,
     "fit/dropout": 0.2,
     "fit/penalty": 0.1,
     "fit/narrowest": 32,
@@ -128,6 +129,14 @@ def test_regularization_decides_about_overfitting(gain, status):
 def test_a_wide_gap_is_decisive_though_only_more_images_help(clean, validation, status):
     changes = {"overfitting/gain": _NO_GAIN, "overfitting/floor": FLOOR}
     assert overfitting(measures(changes, clean, validation)).status == status
+
+
+def test_of_labels_that_say_nothing_all_is_learnt_by_heart():
+    """More images would be no help."""
+    changes = {"overfitting/gain": _NO_GAIN, "overfitting/floor": FLOOR}
+    assert overfitting(measures(changes, 1000, 110)).status == "falsified"
+    changes["validation/majority"] = 0.4
+    assert overfitting(measures(changes, 1000, 420)).status == "falsified"
 
 
 def test_of_images_of_another_kind_a_wide_gap_decides_nothing():
