@@ -129,10 +129,10 @@ def _diagnosed(
     if asked:
         found += detect(process.LAST, measures, repairs, progress)
     found = _one_a_cause(_sorted(_enough_images(found)))
-    return Diagnosis(_after(curve, repairs), found, measures)
+    return Diagnosis(_revised(curve, repairs), found, measures)
 
 
-def _after(curve: Gate, repairs: Repairs) -> Gate:
+def _revised(curve: Gate, repairs: Repairs) -> Gate:
     """Returns what can be said of a curve once it is known what training can reach."""
     if curve.verdict != "ceiling" or not repairs.has_gained:
         return curve
@@ -142,7 +142,9 @@ def _after(curve: Gate, repairs: Repairs) -> Gate:
 
 def _enough_images(found: Sequence[Finding]) -> list[Finding]:
     """Takes back that images are too few, where they have shown what another costs."""
-    shown = any(each.status == "confirmed" and each.cost for each in found)
+    shown = any(
+        each.status == "confirmed" and each.cost and each.cost.low > 0 for each in found
+    )
     return [
         dataclasses.replace(each, status="falsified")
         if shown and each.cause == "validation_too_small"

@@ -171,7 +171,7 @@ class Repairs:
         self.accept(branch, change)
         shown = _shown(gain, "shown only", branch)
         return dataclasses.replace(
-            finding, evidence=(*finding.evidence, shown), cost=gain
+            finding, evidence=(*finding.evidence, shown), cost=finding.cost or gain
         )
 
     def together(self) -> tuple[set[str], Estimate | None]:

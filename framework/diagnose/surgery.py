@@ -11,9 +11,10 @@ import numpy as np
 
 from framework.diagnose.change import CannotChangeError, Change
 
+# Units of a layer for a model that has none.
+_HIDDEN = 64
 # Moving statistics are gathered anew from so many batches; what they were before
 # counts .7 ** 20 = .0008 then.
-_HIDDEN = 64
 _NORM_BATCHES, _NORM_BATCH, _SHORT_MEMORY = 20, 128, 0.7
 
 

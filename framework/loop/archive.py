@@ -56,6 +56,7 @@ def _write_arrays(file: BinaryIO, values: Values) -> None:
     """Writes what `np.savez` would, which copies each array once more."""
     with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
         for name, value in values.items():
+            # It makes a row of what has no dimension.
             array = np.ascontiguousarray(value).reshape(value.shape)
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 header = np.lib.format.header_data_from_array_1_0(array)

@@ -170,6 +170,14 @@ def test_a_metric_follows_from_the_outputs_it_counts(detectors, made):
     assert causes(found) == ["loss_output_mismatch", "metric_bug"]
 
 
+@pytest.mark.parametrize(("cost", "status"), [(0.1, "falsified"), (0.0, "confirmed")])
+def test_images_are_enough_where_they_have_shown_a_cost(detectors, made, cost, status):
+    small = looks("validation_too_small")
+    detectors(data=[small], process=[looks("dead_units", cost=cost)])
+    found = {each.cause: each.status for each in diagnose(made([0.7] * 6)).findings}
+    assert found["validation_too_small"] == status
+
+
 @pytest.mark.parametrize(
     ("verdict", "gained", "wanted"),
     [
@@ -181,7 +189,7 @@ def test_a_metric_follows_from_the_outputs_it_counts(detectors, made):
 def test_a_ceiling_is_none_once_training_has_reached_more(verdict, gained, wanted):
     curve = gate(curve_of([0.7] * 6, np.arange(1000) % 10), 10)
     curve = dataclasses.replace(curve, verdict=verdict)
-    found = diagnosis._after(curve, types.SimpleNamespace(has_gained=gained))
+    found = diagnosis._revised(curve, types.SimpleNamespace(has_gained=gained))
     assert found.verdict == wanted
     assert (found.reason == "70.0%, as on training images; it can be more") == (
         verdict != wanted

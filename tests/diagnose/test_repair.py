@@ -1,5 +1,6 @@
 """Tests of framework/diagnose/repair.py."""
 
+import dataclasses
 import types
 
 import numpy as np
@@ -270,6 +271,14 @@ def test_what_is_certain_is_mended_whatever_it_brings():
     causes, gain = made.together()
     assert (causes, made.has_gained) == ({"unnormalized_inputs"}, True)
     assert gain.value == pytest.approx(0.4)
+
+
+def test_what_was_measured_to_cost_is_not_what_mending_brings():
+    made = repairs(lambda change: 0.55)
+    measured = dataclasses.replace(certain(), cost=Estimate(0.3, 0.2, 0.4))
+    found = made.assumed(measured, Change(augment="flip"))
+    assert found.cost == measured.cost
+    assert found.evidence[0].value.value == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize(("reached", "budget"), [(0.1, 9.0), (None, 9.0), (0.9, 0.0)])

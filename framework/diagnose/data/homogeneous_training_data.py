@@ -20,6 +20,7 @@ _UNCOVERED, _QUANTILE = 0.15, 0.95
 # Correlations of pixels. Strangers among digits of 8x8 pixels exceed .97 one time in
 # twenty; and no less than of all but a hundredth of as many validation images.
 _ALIKE, _RARE, _REPEATED = 0.97, 0.99, 0.2
+# More of both than this needs no experiment, where there is a gap; our own choice.
 _MOSTLY, _GAP = 0.5, 0.1
 _MOST, _FEWEST = 800, 30
 _AUGMENT = "rotate(15) + shift(.1) + zoom(.1) + brightness(.2)"

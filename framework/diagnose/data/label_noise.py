@@ -16,11 +16,7 @@ from framework.diagnose.pictures import Features
 from framework.diagnose.repair import FLOOR, Repairs, is_gain
 from framework.diagnose.ridge import Ridge, one_hot, predicted
 from framework.diagnose.subject import Subject
-from framework.statistics import (
-    Estimate,
-    difference,
-    proportion,
-)
+from framework.statistics import Estimate, difference, proportion
 
 # Networks shrug off less than a twentieth (Rolnick et al., 2017).
 _SHARE, _CERTAIN = 0.05, 0.02
@@ -34,7 +30,8 @@ _CLASS_CERTAIN = 0.15
 _EASY, _LEAST = 0.1, 100
 _EASY_OF_CLASS, _LEAST_OF_CLASS = 0.25, 20
 _FEWEST_IMAGES = 200
-# So much more than in validation, whose images are as hard, costs accuracy for certain.
+# So much more than in validation, whose images are as hard, is no chance, and more than
+# networks shrug off; both are our own choice.
 _MUCH, _TRUSTED = 0.15, 0.10
 # Standard deviations from chance.
 _SEES = 5.0

@@ -11,7 +11,7 @@ from framework.diagnose import surgery
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
-from framework.diagnose.repair import FLOOR, Repairs, is_gain
+from framework.diagnose.repair import FLOOR, Repairs, is_gain, status
 from framework.diagnose.subject import Subject
 from framework.statistics import Estimate, mcnemar, paired_difference
 
@@ -135,15 +135,14 @@ def overfitting(measures: Measures) -> Finding | None:
     if gap.low <= _GAP and not (_has_fallen(measures) and gap.value > _GAP):
         return None
     gain = measures.get("overfitting/gain")
-    status = "suspected"
-    if gain is not None:
-        enough = is_gain(gain, measures["overfitting/floor"])
+    found = status(gain, measures.get("overfitting/floor", FLOOR))
+    cost, by_heart = gain, gap.low > _WIDE and clean > _BY_HEART
+    if found == "falsified" and by_heart and not _is_other(measures):
         # Of a gap so wide there is no doubt, though more images alone may close it.
-        by_heart = gap.low > _WIDE and clean > _BY_HEART and not _is_other(measures)
-        status = "confirmed" if enough or by_heart else "falsified"
+        found, cost = "confirmed", gap
     return Finding(
         cause="overfitting",
-        status=status,
+        status=found,
         message=(
             f"{clean:.1%} of the training images are right, but {dev.value:.1%} of "
             f"those that were not trained on"
@@ -165,7 +164,7 @@ def overfitting(measures: Measures) -> Finding | None:
         ),
         remedy=_remedy(measures),
         refute="training with that, and reaching no more",
-        cost=gain,
+        cost=cost,
     )
 
 

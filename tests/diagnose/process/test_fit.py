@@ -128,7 +128,11 @@ def test_regularization_decides_about_overfitting(gain, status):
 )
 def test_a_wide_gap_is_decisive_though_only_more_images_help(clean, validation, status):
     changes = {"overfitting/gain": _NO_GAIN, "overfitting/floor": FLOOR}
-    assert overfitting(measures(changes, clean, validation)).status == status
+    found = overfitting(measures(changes, clean, validation))
+    assert found.status == status
+    gap = clean / 1000 - validation / 1000
+    cost = gap if status == "confirmed" else _NO_GAIN.value
+    assert found.cost.value == pytest.approx(cost)
 
 
 def test_of_labels_that_say_nothing_all_is_learnt_by_heart():
