@@ -253,7 +253,7 @@ def _set_activations(model: keras.Model, name: str, put: Callable[..., None]) ->
     layers = leaves(model)
     last = with_weights(model)[-1:]
     for layer in layers:
-        if type(layer) in (keras.layers.ReLU, keras.layers.LeakyReLU):
+        if isinstance(layer, (keras.layers.ReLU, keras.layers.LeakyReLU)):
             put(layer, "negative_slope", 0.1 if name == "leaky_relu" else 0.0)
         activation = getattr(layer, "activation", None)
         if activation is None or layer in last or layer is layers[-1]:

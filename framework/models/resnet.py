@@ -29,7 +29,7 @@ def resnet(
     """
     # Defines Keras layers, which TensorFlow must be imported for.
     from framework.models.layers import batch_norm
-    from framework.models.residual import AddReLU
+    from framework.models.relu import AddReLU, ReLU
 
     if depth < 8 or (depth - 2) % 6:
         raise UsageError(f"depth must be 8, 14, 20 or so on by 6, not {depth}")
@@ -46,14 +46,14 @@ def resnet(
         return batch_norm()(features)
 
     def block(features, around, filters: int, stride: int):
-        inner = keras.layers.ReLU()(convolve(features, filters, stride=stride))
+        inner = ReLU()(convolve(features, filters, stride=stride))
         inner = convolve(inner, filters)
         if around.shape[-1] != filters:
             around = convolve(around, filters, 1, stride)
         return AddReLU()([around, inner])
 
     inputs = keras.Input(image_shape)
-    features = around = keras.layers.ReLU()(convolve(inputs, width))
+    features = around = ReLU()(convolve(inputs, width))
     for stage in range(3):
         for index in range((depth - 2) // 6):
             stride = 2 if stage and not index else 1

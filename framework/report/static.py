@@ -77,7 +77,9 @@ def is_static(accuracies: list[float], total: int) -> bool:
         return False
     last = np.array(accuracies[-window(len(accuracies)) :])
     least = detectable(float(last[-1]), total)
-    slope, p = trend(last)
-    rises = p < _LEVEL and slope > 0
     gained = last.max() - max(accuracies[: -len(last)])
-    return not rises and gained < least / 2 and 1.0 - last.mean() > least
+    if gained >= least / 2 or 1.0 - last.mean() <= least:
+        return False
+    # Asked last: the first test of a trend takes as long as an epoch may, to import.
+    slope, p = trend(last)
+    return not (p < _LEVEL and slope > 0)

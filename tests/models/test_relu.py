@@ -1,11 +1,34 @@
-"""Tests of framework/models/residual.py."""
+"""Tests of framework/models/relu.py."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework.models.residual import AddReLU
+from framework.models.relu import AddReLU, ReLU
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("settings", [{}, {"negative_slope": 0.5}, {"max_value": 1.0}])
+@pytest.mark.parametrize("shape", [(4, 6, 5, 3), (7, 3)])
+def test_is_the_relu_of_keras(dtype, settings, shape):
+    values = np.random.default_rng(0).normal(size=shape)
+    # At 0 the gradient is 0.
+    values[0] = 0.0
+    values = tf.cast(values, dtype)
+
+    @tf.function
+    def both(layer):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            outputs = layer(values)
+            total = tf.reduce_sum(tf.sin(outputs))
+        return outputs, tape.gradient(total, values)
+
+    found = both(ReLU(dtype=dtype, **settings))
+    expected = both(keras.layers.ReLU(dtype=dtype, **settings))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def gradients(function, inputs):
