@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -73,8 +74,27 @@ def main() -> None:
                 f"{found['first_step']:.1f} | {found['peak_mb']:,.0f} | {limit} |",
                 flush=True,
             )
+    for line in input_shares(curves.get("input", [])):
+        print(line)
     if chosen.png:
         pathlib.Path(chosen.png).write_bytes(drawn(curves))
+
+
+def input_shares(points: list[tuple[str, dict]]) -> Iterator[str]:
+    """Returns lines that say how much of the time input takes, and if that is much.
+
+    Args:
+        points: Kinds of input, the first from memory, and what was measured of each.
+    """
+    for value, found in points[1:]:
+        share = 1 - points[0][1]["wall"] / found["wall"]
+        more = found["cpu"] - points[0][1]["cpu"]
+        bound = share >= 0.1
+        yield f"{value}: input takes {share:.0%} of the time" + bound * (
+            f", input-bound: {more:,.0f} us of processor an image for reading and "
+            f"decoding, which {len(os.sched_getaffinity(0))} core(s) must do beside "
+            "training; --input=memory does it once"
+        )
 
 
 def _process(point: dict) -> dict:

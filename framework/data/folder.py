@@ -121,15 +121,16 @@ class Files:
         content = tf.io.read_file(tf.gather(self._names, index))
         # Three channels even for grey: CMYK files cannot be decoded to one.
         image = tf.io.decode_image(content, channels=3, expand_animations=False)
-        image = tf.cast(tf.ensure_shape(image, (None, None, 3)), tf.float32)
+        image = tf.ensure_shape(image, (None, None, 3))
         if self.channels == 1:
-            image = tf.reduce_sum(image * _BRIGHTNESS, axis=-1, keepdims=True)
+            image = tf.reduce_sum(
+                tf.cast(image, tf.float32) * _BRIGHTNESS, axis=-1, keepdims=True
+            )
         image = tf.cond(
             tf.reduce_all(tf.shape(image)[:2] == self.size),
-            lambda: image,
-            lambda: tf.image.resize(image, self.size, antialias=True),
+            lambda: _bytes(image),
+            lambda: _bytes(tf.image.resize(image, self.size, antialias=True)),
         )
-        image = tf.cast(tf.round(image), tf.uint8)
         return tf.ensure_shape(image, self.shape[1:])
 
     @functools.cached_property
@@ -205,6 +206,11 @@ class Files:
                 except tf.errors.OpError as problem:
                     image = problem
                 yield image
+
+
+def _bytes(image: tf.Tensor) -> tf.Tensor:
+    """Returns an image as uint8, rounded if it is not."""
+    return image if image.dtype == tf.uint8 else tf.cast(tf.round(image), tf.uint8)
 
 
 def _reason(problem: tf.errors.OpError) -> str:

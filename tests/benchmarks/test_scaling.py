@@ -46,3 +46,16 @@ def test_draws_what_has_numbers():
         "input": [("memory", {"cpu": 1.0})],
     }
     assert image.imread(io.BytesIO(scaling.drawn(curves))).shape[0] > 100
+
+
+def test_much_input_is_called_input_bound():
+    points = [
+        ("memory", {"wall": 90.0, "cpu": 100.0}),
+        ("small files", {"wall": 95.0, "cpu": 110.0}),
+        ("large files", {"wall": 180.0, "cpu": 300.0}),
+    ]
+    small, large = scaling.input_shares(points)
+    assert small == "small files: input takes 5% of the time"
+    assert large.startswith("large files: input takes 50% of the time, input-bound")
+    assert "200 us of processor" in large
+    assert not list(scaling.input_shares([]))
