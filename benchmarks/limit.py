@@ -24,7 +24,7 @@ from benchmarks.peers import headroom
 from benchmarks.workloads import WORKLOADS
 
 PRODUCTS = "convolutions and matrix products"
-# What the names of operations begin with, and what kind they are; the first that fits.
+# What the names of operations begin with, and what kind they are.
 _KINDS = {
     "Conv2D": PRODUCTS,
     "FusedConv2D": PRODUCTS,
@@ -70,8 +70,8 @@ def kinds(times: Mapping[str, float]) -> dict[str, float]:
             operation = operation.removeprefix(prefix)
         fits = [kind for start, kind in _KINDS.items() if operation.startswith(start)]
         if operation.endswith("fusion"):
-            fits = [_FUSION]
-        if fits:
+            found[_FUSION] += value
+        elif fits:
             found[fits[0]] += value
     return dict(found)
 

@@ -36,6 +36,8 @@ AXES: dict[str, tuple[tuple, dict]] = {
     "train_for": (("1ep", "10ep", "1000ep"), {}),
     "input": (("memory", "stream, 64x64", "stream, 320x240"), {}),
 }
+# From such a share of the time on, input is what limits.
+_BOUND = 0.1
 # What limits at either end, as the figures and a profile of each end say.
 LIMITS = {
     "batch_size": "few: an update of 1.6 M weights a step; many: convolutions",
@@ -88,13 +90,15 @@ def input_shares(points: list[tuple[str, dict]]) -> Iterator[str]:
     """
     for value, found in points[1:]:
         share = 1 - points[0][1]["wall"] / found["wall"]
-        more = found["cpu"] - points[0][1]["cpu"]
-        bound = share >= 0.1
-        yield f"{value}: input takes {share:.0%} of the time" + bound * (
-            f", input-bound: {more:,.0f} us of processor an image for reading and "
-            f"decoding, which {len(os.sched_getaffinity(0))} core(s) must do beside "
-            "training; --input=memory does it once"
-        )
+        line = f"{value}: input takes {share:.0%} of the time"
+        if share >= _BOUND:
+            more = found["cpu"] - points[0][1]["cpu"]
+            line += (
+                f", input-bound: {more:,.0f} us of processor an image for reading and "
+                f"decoding, which {len(os.sched_getaffinity(0))} core(s) must do "
+                "beside training; --input=memory does it once"
+            )
+        yield line
 
 
 def _process(point: dict) -> dict:

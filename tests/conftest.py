@@ -11,6 +11,8 @@ _CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(
     _CPU, [tf.config.LogicalDeviceConfiguration()] * 2
 )
+# Sums are divided among threads: so all round alike, whatever a machine has of cores.
+tf.config.threading.set_intra_op_parallelism_threads(2)
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,6 @@ from framework.invariance import difference
 TOLERANCES = {
     **dict.fromkeys(cases.CASES, 1e-6),
     "batch norm": 3e-6,
-    # It has batch norm, too: 4e-7 with two cores, but 1.5e-6 with one.
-    "everything": 3e-6,
     # These compute in eight or eleven bits.
     "bfloat16": 2e-2,
     "float16": 2e-2,

@@ -1,11 +1,12 @@
 """ReLU, of a tensor or of a sum of two, with a gradient that costs less in bfloat16.
 
-There TensorFlow goes through a tensor number by number; XLA does so many at a time, but
-only along a long axis: images of few channels are flattened for it. In float32
-TensorFlow is the faster one.
+There TensorFlow's kernel of it is slow, and XLA's is not, but only along a long axis:
+images of few channels are flattened for it. In float32 TensorFlow is the faster one.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -72,7 +73,7 @@ def _add_relu(first: tf.Tensor, second: tf.Tensor) -> tuple:
     return (outputs, tf.identity(outputs)), gradient
 
 
-def _flat(function, *tensors: tf.Tensor) -> tf.Tensor:
+def _flat(function: Callable[..., tf.Tensor], *tensors: tf.Tensor) -> tf.Tensor:
     """Returns a function of flattened tensors, of the shape that all of them have."""
     found = function(*(tf.reshape(each, [-1]) for each in tensors))
     found = tf.reshape(found, tf.shape(tensors[0]))

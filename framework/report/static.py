@@ -80,6 +80,6 @@ def is_static(accuracies: list[float], total: int) -> bool:
     gained = last.max() - max(accuracies[: -len(last)])
     if gained >= least / 2 or 1.0 - last.mean() <= least:
         return False
-    # Asked last: the first test of a trend takes as long as an epoch may, to import.
+    # Asked last: it imports SciPy's statistics, which takes most of a second.
     slope, p = trend(last)
     return not (p < _LEVEL and slope > 0)
