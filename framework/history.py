@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from framework import atomic
 from framework.errors import RunError
 from framework.metrics import direction
 
@@ -41,22 +41,15 @@ class History:
     def append(self, step: int, metrics: Mapping[str, float]) -> None:
         """Adds an evaluation, to the file as well."""
         row = {"step": step, **metrics}
-        end = self._path.stat().st_size if self._path.exists() else 0
-        with self._path.open("a") as file:
-            try:
-                file.write(json.dumps(row) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            except OSError:
-                # A full disk takes half a line: better none.
-                os.truncate(self._path, end)
-                raise
+        atomic.append_line(self._path, json.dumps(row))
         self.rows.append(row)
 
     def cut_back(self, step: int) -> None:
         """Forgets evaluations after a step, from which the run goes on."""
         self.rows = [row for row in self.rows if row["step"] <= step]
-        replace_text(self._path, "".join(json.dumps(row) + "\n" for row in self.rows))
+        atomic.write_text(
+            self._path, "".join(json.dumps(row) + "\n" for row in self.rows)
+        )
 
     def best(self, name: str) -> Row | None:
         """Returns the row in which a metric is best, the first of equals; None if none.
@@ -77,19 +70,6 @@ class History:
     def _ranked(self, name: str) -> list[Row]:
         rows = [row for row in self.rows if np.isfinite(row.get(name, np.nan))]
         return sorted(rows, key=lambda row: -direction(name) * row[name])
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Writes a file so that it is never seen half written."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> list[Row]:

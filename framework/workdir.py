@@ -15,10 +15,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from framework import flags
+from framework import atomic, flags
 from framework.config import Config
 from framework.errors import RunError, UsageError
-from framework.history import replace_text
 
 _FOLDERS = ("train", "validation", "predictions", "checkpoints", "best")
 # Whose versions a run's numbers can depend on.
@@ -79,8 +78,8 @@ def locked(workdir: Path) -> Iterator[None]:
 def write_config(workdir: Path, config: Config) -> None:
     """Writes what defines the run, as config.json and as a flagfile."""
     fields = dataclasses.asdict(config)
-    replace_text(workdir / "config.json", json.dumps(fields, indent=2) + "\n")
-    replace_text(workdir / "flags.txt", flags.flagfile(config))
+    atomic.write_text(workdir / "config.json", json.dumps(fields, indent=2) + "\n")
+    atomic.write_text(workdir / "flags.txt", flags.flagfile(config))
 
 
 def write_environment(workdir: Path, devices: list[str]) -> None:
@@ -96,7 +95,7 @@ def write_environment(workdir: Path, devices: list[str]) -> None:
         "git_revision": _git_revision(),
     }
     text = json.dumps(environment, indent=2) + "\n"
-    replace_text(workdir / "environment.json", text)
+    atomic.write_text(workdir / "environment.json", text)
 
 
 def read_config(workdir: Path) -> Config:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.history import History, replace_text
+from framework.history import History
 
 NAN, INF = float("nan"), float("inf")
 
@@ -160,17 +160,3 @@ def test_ranked_has_the_best_first_and_of_equals_the_first(path, name, until, ex
     history = filled(path, name, [NAN, 0.5, 0.5, 0.6, INF, 0.1])
     assert history.last_step == 60
     assert history.ranked(name, until) == expected
-
-
-def test_replace_text_leaves_the_old_text_if_it_fails(tmp_path, monkeypatch):
-    path = tmp_path / "config.json"
-    replace_text(path, "old")
-
-    def refused(*args):
-        raise PermissionError(errno.EACCES, "refused")
-
-    monkeypatch.setattr(os, "replace", refused)
-    with pytest.raises(PermissionError):
-        replace_text(path, "new")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]

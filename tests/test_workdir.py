@@ -169,7 +169,7 @@ def test_a_full_disk(config, monkeypatch):
     def full(path, text):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(workdir, "replace_text", full)
+    monkeypatch.setattr(workdir.atomic, "write_text", full)
     with pytest.raises(OSError, match="No space left"):
         prepared(config)
 

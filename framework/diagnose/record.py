@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tensorboard.plugins.text.summary_v2 import text_pb
 
+from framework import atomic
 from framework.diagnose import figure
 from framework.diagnose.diagnosis import Diagnosis, diagnose
 from framework.diagnose.of_run import open_run
 from framework.diagnose.page import page
-from framework.history import replace_text
 from framework.report.events import Events
 
 # The exit code where a cause is confirmed.
@@ -57,9 +57,9 @@ def record(diagnosis: Diagnosis, workdir: Path, step: int) -> None:
     folder = workdir / "diagnosis"
     folder.mkdir(parents=True, exist_ok=True)
     text, png = page(diagnosis), figure.draw(diagnosis)
-    replace_text(folder / "diagnosis.json", as_text(diagnosis))
-    replace_text(folder / "diagnosis.txt", text)
-    (folder / "diagnosis.png").write_bytes(png)
+    atomic.write_text(folder / "diagnosis.json", as_text(diagnosis))
+    atomic.write_text(folder / "diagnosis.txt", text)
+    atomic.write_bytes(folder / "diagnosis.png", png)
     for path in folder.glob("events.out.tfevents.*"):
         # An earlier diagnosis of the same run.
         path.unlink()

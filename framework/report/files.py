@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from framework.history import replace_text
+from framework import atomic
 from framework.metrics import Predictions
 from framework.report.base import Report
 from framework.report.timing import Timing
@@ -38,7 +38,7 @@ class Files(Report):
         if self._path.exists():
             lines = self._path.read_text().splitlines(keepends=True)
             kept = [line for line in lines if _step(line) <= step]
-            replace_text(self._path, "".join(kept))
+            atomic.write_text(self._path, "".join(kept))
 
     def advanced(self, step, seconds):
         """See base class."""

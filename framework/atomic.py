@@ -1,0 +1,87 @@
+"""Writes files that are never seen half written, and never follows a planted link."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+# Ends the name of every file that is still being written. What a killed process has
+# left is deleted by whoever holds the lock of the folder.
+SUFFIX = ".tmp"
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Opens a new file that takes the place of `path` when the block ends.
+
+    It is written beside `path`, under a name nobody can predict. A symbolic link at
+    `path` is replaced, not followed. If the block raises, `path` stays as it was.
+
+    Args:
+        path: The file to write.
+
+    Yields:
+        A binary file, open for reading and writing.
+
+    Raises:
+        OSError: The disk is full, the folder cannot be written to, or the like.
+
+    Example:
+        >>> with replacing(Path("a.txt")) as file:
+        ...     _ = file.write(b"all or nothing")
+    """
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{SUFFIX}")
+    try:
+        with open(temporary, "x+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file, all of it or nothing; see `replacing`.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    with replacing(path) as file:
+        file.write(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a UTF-8 file, all of it or nothing; see `replacing`.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a UTF-8 file, all of it or nothing, and brings it to the disk.
+
+    Args:
+        path: The file; made if it is not there. A symbolic link is refused.
+        line: Without its newline.
+
+    Raises:
+        OSError: It cannot be written; the file is then as before.
+    """
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    with open(os.open(path, flags, 0o666), "ab") as file:
+        end = os.fstat(file.fileno()).st_size
+        try:
+            file.write(f"{line}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            # A full disk takes half a line: better none.
+            os.truncate(file.fileno(), end)
+            raise
