@@ -82,7 +82,7 @@ def _things(
         workload, chosen.epochs + 1, chosen.precision, str(folder), {}
     )
     made = parts.build(config, None, headroom.dataset(workload), lambda *_: None)
-    history, checkpoints = run._record(config, folder, made)
+    history, checkpoints, _ = run._opened(config, made, folder, True)
     timing = Timing(made.plan.total_steps, config.batch_size)
     board = run._board(config, made, folder, timing)
     files = run.Files(folder, timing)

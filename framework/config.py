@@ -179,6 +179,9 @@ class Config:
     allow_config_change: bool = _field(
         False, "Resume even though the configuration has changed.", numbers=False
     )
+    allow_data_change: bool = _field(
+        False, "Resume even though the data have changed.", numbers=False
+    )
 
     def __post_init__(self):
         for field in dataclasses.fields(self):

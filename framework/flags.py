@@ -12,7 +12,7 @@ from absl import flags
 from framework.config import Config
 from framework.errors import UsageError
 
-_OF_ONE_CALL = ("fresh", "allow_config_change", "diagnose")
+_OF_ONE_CALL = ("fresh", "allow_config_change", "allow_data_change", "diagnose")
 _DEFINE = {
     "str": flags.DEFINE_string,
     "int": flags.DEFINE_integer,

@@ -9,11 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import models, parts, precision, sharing, workdir
+from framework import models, parts, precision, resume, sharing, workdir
 from framework.augment import preview
 from framework.augment.normalize import Normalizer
 from framework.config import Config
+from framework.data import record as data_record
 from framework.data.dataset import Dataset
+from framework.data.record import DataRecord
 from framework.errors import WorkerLostError
 from framework.history import History
 from framework.loop import nonfinite
@@ -29,6 +31,7 @@ from framework.report.files import Files
 from framework.report.static import StaticNote
 from framework.report.tensorboard import TensorBoard
 from framework.report.timing import Timing
+from framework.resume import Resumption
 from framework.workers import Workers, is_loss, told_if_lost
 
 
@@ -135,12 +138,12 @@ def _run(
 ) -> Result:
     """Trains in a folder that no other process is using."""
     plan, dataset = made.plan, made.examples.dataset
-    history, checkpoints = _record(config, folder, made)
+    history, checkpoints, resumption = _opened(config, made, folder, workers.is_chief)
     timing = Timing(plan.total_steps, config.batch_size)
     lines = console.Console(
         plan.total_steps, plan.steps_per_epoch, config.monitor, timing, screen
     )
-    lines.banner(_facts(config, made))
+    lines.banner(_facts(config, made, resumption))
     # The clock comes first, for the others read it.
     reports = [timing, lines]
     if workers.is_chief:
@@ -216,8 +219,10 @@ def _named(config: Config, made: Parts, model: bool, dataset: bool) -> Config:
     return dataclasses.replace(config, **named)
 
 
-def _record(config: Config, folder: Path, made: Parts) -> tuple[History, Checkpoints]:
-    """Returns what in the run's folder is added to from now on."""
+def _opened(
+    config: Config, made: Parts, folder: Path, is_chief: bool
+) -> tuple[History, Checkpoints, Resumption]:
+    """Returns what the run adds to in its folder, once that is known to be allowed."""
     history = History(folder / "metrics.jsonl")
     checkpoints = Checkpoints(
         folder / "checkpoints",
@@ -226,15 +231,30 @@ def _record(config: Config, folder: Path, made: Parts) -> tuple[History, Checkpo
         config.keep_checkpoints,
         config.keep_best,
     )
-    checkpoints.check()
-    # Only now is it certain that what is in the folder will be gone on with.
+    step = checkpoints.check()
+    if not is_chief:
+        # What the chief refuses ends the other workers as well.
+        return history, checkpoints, Resumption(step)
+    resumption = resume.check(folder, config, made.plan, history, step)
+    data = made.data_record(parts.drawn_by(config))
+    resumption = resume.check_data(folder, config, data, resumption)
+    if not resumption.is_over:
+        _write_record(folder, config, data, resumption)
+    return history, checkpoints, resumption
+
+
+def _write_record(
+    folder: Path, config: Config, data: DataRecord, resumption: Resumption
+) -> None:
+    """Writes what defines the run, now that it is certain that it will be trained."""
+    resume.record(folder, resumption)
+    data_record.write(folder, data)
     workdir.write_config(folder, config)
     devices = [device.name for device in tf.config.list_logical_devices()]
     workdir.write_environment(folder, devices)
-    return history, checkpoints
 
 
-def _facts(config: Config, made: Parts) -> dict[str, str]:
+def _facts(config: Config, made: Parts, resumption: Resumption) -> dict[str, str]:
     """Returns what the banner says."""
     examples, plan, dataset = made.examples, made.plan, made.examples.dataset
     replicas = made.strategy.num_replicas_in_sync
@@ -254,7 +274,8 @@ def _facts(config: Config, made: Parts) -> dict[str, str]:
         "folder": config.workdir,
     }
     notes = [*dataset.notes, *models.remarks(made.state.model, replicas)]
-    notes += [note for note in [precision.remark(config.precision)] if note]
+    notes += [precision.remark(config.precision), resumption.notice()]
+    notes = [note for note in notes if note]
     if notes:
         facts["note"] = "; ".join(notes)
     return facts

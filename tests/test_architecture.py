@@ -41,14 +41,15 @@ MAY_IMPORT = {
     "loop": LOWEST
     | {"augment", "data", "history", "metrics", "optimizers", "precision", "probes"}
     | {"random", "report", "schedules", "variables", "workers"},
-    "workdir": LOWEST | {"config", "flags", "history"},
+    "workdir": LOWEST | {"config", "flags"},
+    "resume": LOWEST | {"config", "data", "durations", "history", "loop", "workdir"},
     "parts": LOWEST
     | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}
     | {"models", "optimizers", "precision", "schedules"},
     "invariance": LOWEST | {"loop", "parts"},
     "run": LOWEST
     | {"augment", "config", "data", "history", "loop", "models", "parts", "precision"}
-    | {"report", "sharing", "workdir", "workers"},
+    | {"report", "resume", "sharing", "workdir", "workers"},
     "diagnose": LOWEST
     | {"augment", "command", "config", "data", "history", "loop", "metrics", "models"}
     | {"parts", "random", "report", "run", "spec", "statistics", "workdir"},
