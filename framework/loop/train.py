@@ -103,7 +103,7 @@ def _restored(checkpoints: Checkpoints) -> int:
     step = checkpoints.restore()
     if step is not None:
         return step
-    checkpoints.save(0)
+    checkpoints.save(0, ())
     checkpoints.wait()
     return 0
 
