@@ -13,6 +13,7 @@ import numpy as np
 from framework import atomic
 from framework.data import fingerprint
 from framework.data.dataset import Dataset, Split
+from framework.data.folder import Files
 from framework.errors import UsageError
 
 _FORMAT = 1
@@ -59,10 +60,11 @@ class DataRecord:
             lines += _split_change(split, before, other.fields["splits"][split])
         if not lines and self.fields["held_out"] != other.fields["held_out"]:
             lines.append("train_dev: other training images are held out")
-        if not _close(self.fields["normalize"], other.fields["normalize"]):
-            lines += _change(
-                "normalize", self.fields["normalize"], other.fields["normalize"]
-            )
+        # Other images have other statistics: that says nothing more.
+        if not lines and not _close(
+            self.fields["normalize"], other.fields["normalize"]
+        ):
+            lines.append("normalize: other statistics of the same training images")
         return lines
 
     def keep_split(self, dataset: Dataset, drawn: Mapping[str, Any]) -> Dataset:
@@ -79,7 +81,7 @@ class DataRecord:
         """
         recorded = self.fields["files"].get("validation")
         is_same = self.fields["drawn"].get("dataset") == drawn["dataset"]
-        if recorded is None or not dataset.is_split_drawn or not is_same:
+        if recorded is None or not _is_drawn(dataset) or not is_same:
             return dataset
         names = fingerprint.file_names(dataset)
         if set(recorded) == set(names["validation"]):
@@ -95,7 +97,7 @@ class DataRecord:
         """
         recorded = self.fields["files"].get("train_dev")
         is_same = self.fields["drawn"] == drawn
-        if recorded is None or not dataset.is_split_drawn or not is_same:
+        if recorded is None or not _is_drawn(dataset) or not is_same:
             return None
         names = fingerprint.file_names(dataset)["train"]
         return np.flatnonzero(np.isin(names, list(recorded)))
@@ -119,7 +121,7 @@ def describe(
         OSError: A file cannot be read.
     """
     files = {}
-    if dataset.is_split_drawn:
+    if _is_drawn(dataset):
         names = fingerprint.file_names(dataset)
         files = {
             "validation": names["validation"],
@@ -191,6 +193,14 @@ def check(before: DataRecord, now: DataRecord, folder: Path) -> None:
             f"the data are not those of the run in {folder}; bring them back, use "
             f"another --workdir, or --allow_data_change\n{listed}"
         )
+
+
+def _is_drawn(dataset: Dataset) -> bool:
+    """Returns whether the program has divided files; a trial may hold them as arrays."""
+    splits = dataset.train, dataset.validation
+    return dataset.is_split_drawn and all(
+        isinstance(split.images, Files) for split in splits
+    )
 
 
 def _check_fields(fields: Any) -> None:

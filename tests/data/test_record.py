@@ -102,7 +102,7 @@ INVERTED = 2 - np.arange(12, dtype=np.int32) % 3
         ),
         (
             described(arrays(), statistics={"mean": np.float32([0.6])}),
-            ["normalize: {'mean': [0.5]} -> {'mean': [0.6000000238418579]}"],
+            ["normalize: other statistics of the same training images"],
         ),
         (
             described(dataclasses.replace(arrays(), class_names=("a", "c", "b"))),
@@ -191,3 +191,7 @@ def test_a_division_by_other_flags_is_drawn_anew(photographs):
     assert names(recorded.keep_split(anew, other)) == names(anew)
     assert recorded.held_out(anew, {**DRAWN, "train_dev": 0.1}) is None
     assert recorded.held_out(arrays(), DRAWN) is None
+    # As trials of a diagnosis have it: images in memory, of a division that was drawn.
+    in_memory = dataclasses.replace(arrays(), is_split_drawn=True)
+    assert recorded.keep_split(in_memory, DRAWN) is in_memory
+    assert described(in_memory).fields["files"] == {}
