@@ -196,7 +196,7 @@ def check(before: DataRecord, now: DataRecord, folder: Path) -> None:
 
 
 def _is_drawn(dataset: Dataset) -> bool:
-    """Returns whether the program has divided files; a trial may hold them as arrays."""
+    """Returns whether the program has divided files; trials may hold arrays."""
     splits = dataset.train, dataset.validation
     return dataset.is_split_drawn and all(
         isinstance(split.images, Files) for split in splits
