@@ -21,7 +21,7 @@ from framework.errors import RunError, UsageError
 
 _FOLDERS = ("train", "validation", "predictions", "checkpoints", "best")
 # Whose versions a run's numbers can depend on.
-_PACKAGES = ("headroom", "tensorflow", "keras", "numpy", "tensorboard", "absl-py")
+_PACKAGES = ("whyflat", "tensorflow", "keras", "numpy", "tensorboard", "absl-py")
 
 
 def prepare(config: Config) -> Path:

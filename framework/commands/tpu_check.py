@@ -37,7 +37,7 @@ _TOPOLOGY = flags.DEFINE_string("topology", "v5e:1x1", "Which TPUs, as v5e:2x2."
 _COMPILER = flags.DEFINE_string(
     "compiler",
     sys.executable,
-    "A Python that has the packages of third_party/tpu_check.txt.",
+    "A Python with the packages of third_party/tpu_check.txt in the repository.",
 )
 _PROGRAM = Path(__file__).with_name("tpu_compile.py")
 # So that libtpu asks nobody on the net what machine this is.
@@ -176,9 +176,9 @@ def _check_compiler(python: str) -> None:
         raise UsageError(f"--compiler={python}: {problem.strerror}") from None
     if done.returncode:
         raise UsageError(
-            f"{python} has no jax and libtpu; make an environment for them, "
-            f"pip install -r third_party/tpu_check.txt, and give its python as "
-            f"--compiler"
+            f"{python} has no jax and libtpu; install them in an environment of their "
+            f"own, in the versions of third_party/tpu_check.txt in the repository, and "
+            f"give its python as --compiler"
         )
 
 
