@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from absl import app, flags
+from absl import flags
 
+from framework import usage
 from framework.errors import RunError, UsageError
 
 
-def run(main: Callable[[list[str]], int | None]) -> NoReturn:
+def run(
+    main: Callable[[list[str]], int | None], argv: Sequence[str] | None = None
+) -> NoReturn:
     """Reads the command line, does what it says, and exits.
 
     The exit code is what `main` returns (None is 0), 2 if what was asked for cannot be
     done, or 1 if it failed.
 
     Args:
-        main: Gets what is left of the command line once flags are read.
+        main: Gets what is left of the command line once flags are read. `--help`
+            prints the docstring of its module.
+        argv: The command line, the program first; by default the process's own.
     """
-    app.define_help_flags()
-    try:
-        code = main(flags.FLAGS(sys.argv)[1:])
-    except SystemExit:
-        # absl prints the help and leaves with 1, though nothing has failed.
+    argv = sys.argv if argv is None else argv
+    if usage.requested(argv):
+        print(usage.text(inspect.getmodule(main).__doc__, flags.FLAGS))
         sys.exit(0)
-    except (UsageError, flags.Error) as problem:
+    try:
+        code = main(usage.parse(argv, flags.FLAGS)[1:])
+    except UsageError as problem:
         _leave(2, problem)
     except (RunError, OSError) as problem:
         _leave(1, problem)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import tensorflow as tf
-from absl import app
+from absl.flags import FLAGS
 
-from framework import flags
+from framework import families, flags, usage
 from framework import run as run_lib
 from framework.config import Config
 from framework.errors import RunError, Stopped, UsageError, WorkerLostError
@@ -22,7 +22,12 @@ _GOES_ON = 75
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoReturn:
+def main(
+    defaults: Config,
+    run: Callable[[Config], object] = run_lib.run,
+    argv: Sequence[str] | None = None,
+    about: str | None = None,
+) -> NoReturn:
     """Runs an experiment from the command line, and exits.
 
     The exit code is 0, 2 if what was asked for cannot be done, 1 if it failed, 75 if
@@ -33,11 +38,18 @@ def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoR
     Args:
         defaults: What the flags are where they are not given.
         run: What to do with the config.
+        argv: The command line, the program first; by default the process's own.
+        about: What `--help` says first; by default the program's docstring.
     """
-    app.define_help_flags()
+    argv = sys.argv if argv is None else argv
     flags.define(defaults)
+    if usage.requested(argv):
+        about = about or sys.modules["__main__"].__doc__
+        print(flags.help_text(about, families.notes()))
+        sys.exit(0)
     try:
-        flags.parse(sys.argv)
+        flags.parse(argv)
+        _answer_help()
         config = flags.read()
         check(config)
     except UsageError as problem:
@@ -65,6 +77,14 @@ def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoR
         # The state is saved: a signal that comes now must not change the exit code.
         stop.ignore()
     sys.exit(code)
+
+
+def _answer_help() -> None:
+    """Prints the family of a flag whose value is `help`, and exits."""
+    for flag in families.FAMILIES:
+        if text := families.answer(flag, FLAGS[flag].value):
+            print(text)
+            sys.exit(0)
 
 
 def _diagnosed(config: Config) -> int:

@@ -29,7 +29,7 @@ _RESULTS = (
     "checkpoints/*.npz",
 )
 # Whose versions a run's numbers can depend on.
-_PACKAGES = ("headroom", "tensorflow", "keras", "numpy", "tensorboard", "absl-py")
+_PACKAGES = ("whyflat", "tensorflow", "keras", "numpy", "tensorboard", "absl-py")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
 
@@ -17,11 +18,13 @@ MAY_IMPORT = {
     "durations": LOWEST,
     "spec": LOWEST,
     "config": LOWEST | {"spec", "durations"},
-    "flags": LOWEST | {"config"},
+    "guesses": LOWEST,
+    "usage": LOWEST | {"guesses"},
+    "flags": LOWEST | {"config", "guesses", "usage"},
     "random": LOWEST,
     "metrics": LOWEST,
     "probes": LOWEST | {"variables"},
-    "command": LOWEST,
+    "command": LOWEST | {"usage"},
     "variables": LOWEST,
     "history": LOWEST | {"metrics"},
     "precision": LOWEST | {"variables"},
@@ -31,11 +34,12 @@ MAY_IMPORT = {
     "sharing": LOWEST | {"config", "workdir", "workers"},
     "fused": LOWEST,
     "optimizers": LOWEST | {"fused", "spec"},
-    "schedules": LOWEST
-    | {"command", "durations", "metrics", "random", "spec", "variables"},
+    "schedules": LOWEST | {"durations", "metrics", "random", "spec", "variables"},
     "data": LOWEST | {"command", "spec"},
     "models": LOWEST | {"spec", "random"},
-    "augment": LOWEST | {"command", "spec", "random", "data", "report", "variables"},
+    "augment": LOWEST | {"spec", "random", "data", "report", "variables"},
+    "families": LOWEST
+    | {"augment", "data", "guesses", "models", "optimizers", "schedules", "spec"},
     "report": LOWEST | {"history", "metrics", "statistics"},
     "statistics": LOWEST,
     "loop": LOWEST
@@ -51,14 +55,22 @@ MAY_IMPORT = {
     | {"augment", "config", "data", "history", "loop", "models", "parts", "precision"}
     | {"report", "resume", "sharing", "workdir", "workers"},
     "diagnose": LOWEST
-    | {"augment", "command", "config", "data", "history", "loop", "metrics", "models"}
+    | {"augment", "config", "data", "history", "loop", "metrics", "models"}
     | {"parts", "random", "report", "run", "spec", "statistics", "workdir"},
-    "main": LOWEST | {"config", "diagnose", "flags", "loop", "parts", "run"},
+    "main": LOWEST
+    | {"config", "diagnose", "families", "flags", "loop", "parts", "run", "usage"},
+    "commands": LOWEST
+    | {"__init__", "augment", "command", "config", "data", "diagnose", "families"}
+    | {"invariance", "loop", "main", "parts", "random", "report", "schedules", "usage"},
+    "__main__": {"commands"},
     "__init__": {"lazy"},
 }
 
 
 def part_of(path):
+    # What `python -m` runs is above all packages.
+    if path.name == "__main__.py":
+        return "__main__"
     return path.relative_to(ROOT / "framework").parts[0].removesuffix(".py")
 
 
@@ -71,12 +83,26 @@ def imported_parts(path):
         elif isinstance(node, ast.ImportFrom):
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     parts = {name.split(".")[1] for name in names if name.startswith("framework.")}
+    parts = {"__init__" if name == "__version__" else name for name in parts}
     return parts - {part_of(path)}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.name))
 def test_imports_point_downwards(path):
     assert imported_parts(path) <= MAY_IMPORT[part_of(path)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.name))
+def test_nothing_imports_experiments_or_benchmarks(path):
+    # A user's own folder may have such a name.
+    names = re.findall(r"^\s*(?:import|from)\s+(\w+)", path.read_text(), re.M)
+    assert not {"experiments", "benchmarks", "tests"} & set(names)
+
+
+@pytest.mark.parametrize("folder", ["framework", "experiments", "benchmarks"])
+def test_each_folder_of_modules_is_a_package(folder):
+    folders = {path.parent for path in (ROOT / folder).rglob("*.py")}
+    assert all((each / "__init__.py").is_file() for each in folders)
 
 
 def test_the_parts_form_no_circle():

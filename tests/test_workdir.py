@@ -183,7 +183,7 @@ def test_environment_json(config, monkeypatch):
     assert found["devices"] == ["/device:CPU:0", "/device:CPU:1"]
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
     assert found["packages"]["numpy"] == np.__version__
-    assert {"tensorflow", "keras", "headroom"} <= found["packages"].keys()
+    assert {"tensorflow", "keras", "whyflat"} <= found["packages"].keys()
     assert found["cpus"] >= 1
     assert found["started"][:2] == "20"
     assert found["git_revision"] is None or len(found["git_revision"]) >= 40

@@ -31,7 +31,7 @@ def tfds(name: str, data_dir: str = "", validation_split: str = "") -> Dataset:
         # The library also fails for want of one of its own parts: say which.
         raise UsageError(
             f"tfds({name!r}) needs TensorFlow Datasets ({problem}): "
-            "pip install 'headroom[tfds]'"
+            "pip install 'whyflat[tfds]'"
         ) from None
     builder = _builder(tensorflow_datasets, name, data_dir)
     held_out = validation_split or _validation_split(builder.info)

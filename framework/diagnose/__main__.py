@@ -1,51 +1,5 @@
-"""Says why the validation accuracy of a run is static, and what to do about it.
+"""The same as `whyflat diagnose`."""
 
-python -m framework.diagnose --workdir=runs/train
-python -m framework.diagnose --workdir=runs/train --json
+from framework.commands.diagnose import main
 
-The second prints what the first has found, at once, if the run has not gone on since.
-The exit code is 0 if nothing is wrong for certain, 3 if something is.
-"""
-
-from __future__ import annotations
-
-import json
-from pathlib import Path
-
-from absl import flags
-
-from framework import command
-from framework.errors import UsageError
-
-_WORKDIR = flags.DEFINE_string("workdir", "", "The folder of the run.")
-_BUDGET = flags.DEFINE_float(
-    "budget", 1.0, "How much experiments may train, in units of the run itself.", 0.0
-)
-_JSON = flags.DEFINE_bool("json", False, "Print diagnosis.json.")
-
-
-def main(arguments: list[str]) -> int:
-    """Does what the command line says; returns the exit code."""
-    if arguments or not _WORKDIR.value:
-        raise UsageError("give the folder of a run, as in --workdir=runs/train")
-    text = _recorded(Path(_WORKDIR.value)) if _JSON.value else ""
-    if text:
-        print(text, end="")
-        findings = json.loads(text)["findings"]
-        return 3 if any(each["status"] == "confirmed" for each in findings) else 0
-    # Loads TensorFlow.
-    from framework.diagnose.record import conclude
-
-    return conclude(_WORKDIR.value, _BUDGET.value, _JSON.value)
-
-
-def _recorded(workdir: Path) -> str:
-    """Returns the diagnosis.json of a run that has not gone on since; or nothing."""
-    path, rows = workdir / "diagnosis" / "diagnosis.json", workdir / "metrics.jsonl"
-    if not path.exists() or not rows.exists():
-        return ""
-    return path.read_text() if path.stat().st_mtime > rows.stat().st_mtime else ""
-
-
-if __name__ == "__main__":
-    command.run(main)
+main()

@@ -49,8 +49,8 @@ class StaticNote(Report):
         self._said = True
         text = (
             f"validation accuracy has been static for {window(len(self._accuracies))} "
-            f"evaluations, at {self._accuracies[-1]:.1%}; why: python -m "
-            f"framework.diagnose --workdir={self._workdir}"
+            f"evaluations, at {self._accuracies[-1]:.1%}; why: "
+            f"whyflat diagnose --workdir={self._workdir}"
         )
         self._say(text)
         events = Events(self._workdir / "validation")

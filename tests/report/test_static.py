@@ -31,6 +31,6 @@ def test_says_it_once_with_the_command(tmp_path):
         note.evaluated(step, {"validation/accuracy": accuracy}, predictions)
     assert said == [
         f"validation accuracy has been static for 5 evaluations, at 70.0%; why: "
-        f"python -m framework.diagnose --workdir={tmp_path}"
+        f"whyflat diagnose --workdir={tmp_path}"
     ]
     assert list((tmp_path / "validation").glob("events.*"))

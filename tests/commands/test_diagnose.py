@@ -1,4 +1,4 @@
-"""Tests of `python -m framework.diagnose`."""
+"""Tests of framework/commands/diagnose.py."""
 
 import dataclasses
 import json
@@ -8,7 +8,6 @@ import sys
 import pytest
 from absl.testing import flagsaver
 
-from framework import command
 from framework.config import Config
 from framework.run import run
 
@@ -16,15 +15,14 @@ CONFIG = Config(model="mlp(units=(32,))", batch_size=64, train_for="8ep")
 
 
 @pytest.fixture
-def diagnosed(monkeypatch, capsys):
+def diagnosed(capsys):
     """Diagnoses as the command does: returns its code, and what it printed."""
     # Its flags are known once it is imported.
-    from framework.diagnose.__main__ import main
+    from framework.commands.diagnose import main
 
     def diagnosed(*arguments):
-        monkeypatch.setattr(sys, "argv", ["framework.diagnose", *arguments])
         with flagsaver.flagsaver(), pytest.raises(SystemExit) as stop:
-            command.run(main)
+            main(["whyflat diagnose", *arguments])
         return stop.value.code, *capsys.readouterr()
 
     return diagnosed
