@@ -13,6 +13,7 @@ MAY_IMPORT = {
     "atomic": set(),
     "errors": set(),
     "json_text": set(),
+    "archive": LOWEST,
     "quiet": set(),
     "lazy": {"quiet"},
     "durations": LOWEST,
@@ -37,11 +38,11 @@ MAY_IMPORT = {
     "data": LOWEST | {"command", "spec"},
     "models": LOWEST | {"spec", "random"},
     "augment": LOWEST | {"command", "spec", "random", "data", "report", "variables"},
-    "report": LOWEST | {"history", "metrics", "statistics"},
+    "report": LOWEST | {"archive", "history", "metrics", "statistics"},
     "statistics": LOWEST,
     "loop": LOWEST
-    | {"augment", "data", "history", "metrics", "optimizers", "precision", "probes"}
-    | {"random", "report", "schedules", "variables", "workers"},
+    | {"archive", "augment", "data", "history", "metrics", "optimizers", "precision"}
+    | {"probes", "random", "report", "schedules", "variables", "workers"},
     "workdir": LOWEST | {"config", "flags", "history"},
     "parts": LOWEST
     | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}
@@ -51,8 +52,8 @@ MAY_IMPORT = {
     | {"augment", "config", "data", "history", "loop", "models", "parts", "precision"}
     | {"report", "sharing", "workdir", "workers"},
     "diagnose": LOWEST
-    | {"augment", "command", "config", "data", "history", "loop", "metrics", "models"}
-    | {"parts", "random", "report", "run", "spec", "statistics", "workdir"},
+    | {"archive", "augment", "command", "config", "data", "history", "loop", "metrics"}
+    | {"models", "parts", "random", "report", "run", "spec", "statistics", "workdir"},
     "main": LOWEST | {"config", "diagnose", "flags", "loop", "parts", "run"},
     "__init__": {"lazy"},
 }

@@ -21,7 +21,7 @@ from framework import run as run_lib
 from framework.config import Config
 from framework.errors import RunError, Stopped, UsageError
 from framework.history import History
-from framework.loop import archive
+from framework import archive
 from framework.loop.steps import Evaluator, TrainLoop
 from framework.run import run
 

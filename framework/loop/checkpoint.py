@@ -12,8 +12,8 @@ import tensorflow as tf
 from absl import logging
 
 from framework.errors import RunError
-from framework.loop import archive
-from framework.loop.archive import Values
+from framework import archive
+from framework.archive import Values
 
 # What a checkpoint need not have: it then stays as it is at the start.
 _MAY_BE_NEW = ("schedule/", "nonfinite/")

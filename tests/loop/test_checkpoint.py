@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from framework.errors import RunError
-from framework.loop import archive
+from framework import archive
 from framework.loop.checkpoint import Checkpoints
 
 
