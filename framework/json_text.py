@@ -45,16 +45,22 @@ def parse_object(content: bytes) -> dict[str, object]:
     return value
 
 
-def parse_step(members: dict[str, object]) -> int:
-    """Returns the member "step" of an object, a number of steps.
+def parse_record(content: bytes) -> dict[str, float]:
+    """Returns a record of numbers by name, of which "step" is an integer from 0 up.
 
     Raises:
-        InvalidJsonError: It is missing, or not an integer from 0 up.
+        InvalidJsonError: See `parse_object`; or its members are others.
     """
-    step = members.get("step")
-    if not isinstance(step, int) or isinstance(step, bool) or not 0 <= step < 2**63:
+    record = parse_object(content)
+    step = record.get("step")
+    if type(step) is not int or not 0 <= step < 2**63:
         raise InvalidJsonError("its step is not an integer from 0 up")
-    return step
+    for name, value in record.items():
+        # In Python a bool is an int, and an int can be too long for a float.
+        is_count = type(value) is int and abs(value) < 2**63
+        if type(value) is not float and not is_count:
+            raise InvalidJsonError(f"its {name!r} is not a number")
+    return record
 
 
 def lines(content: bytes) -> Iterator[tuple[int, bytes, bool]]:

@@ -41,8 +41,7 @@ def assert_refused_or_right(path, plain=False):
     """Reads a damaged file; returns whether it was refused, as it must be if wrong."""
     try:
         found = archive.read(path, plain)
-    except DamagedError as problem:
-        assert str(problem).startswith(f"{path} cannot be read: ")
+    except DamagedError:
         return True
     assert_values(found)
     return False

@@ -17,11 +17,11 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import (
 )
 from tensorboard.util import tensor_util
 
+from framework import archive
 from framework import run as run_lib
 from framework.config import Config
 from framework.errors import RunError, Stopped, UsageError
 from framework.history import History
-from framework import archive
 from framework.loop.steps import Evaluator, TrainLoop
 from framework.run import run
 

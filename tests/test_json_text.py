@@ -46,15 +46,24 @@ def test_an_object_is_an_object(content):
         json_text.parse_object(content)
 
 
-@pytest.mark.parametrize("step", [0, 1, 2**63 - 1])
-def test_a_step(step):
-    assert json_text.parse_step({"step": step}) == step
+@pytest.mark.parametrize(
+    "record",
+    [{"step": 0}, {"step": 2**63 - 1, "a": 0.5, "b": -3}, {"step": 1, "a": math.inf}],
+)
+def test_a_record(record):
+    assert json_text.parse_record(json.dumps(record).encode()) == record
 
 
 @pytest.mark.parametrize("step", [-1, 1.0, True, "1", None, [], 2**63])
 def test_what_is_no_step(step):
     with pytest.raises(InvalidJsonError, match="not an integer from 0 up"):
-        json_text.parse_step({"step": step})
+        json_text.parse_record(json.dumps({"step": step}).encode())
+
+
+@pytest.mark.parametrize("value", ["0.5", None, True, [1], {}, 10**400, -(2**63)])
+def test_what_is_no_number(value):
+    with pytest.raises(InvalidJsonError, match="its 'loss' is not a number"):
+        json_text.parse_record(json.dumps({"step": 1, "loss": value}).encode())
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,13 @@ import numpy as np
 from framework import parts, spec, workdir
 from framework.config import Config
 from framework.data.dataset import Dataset, Progress
-from framework.diagnose.recorded import read
 from framework.diagnose.run_program import RunProgram
 from framework.diagnose.subject import Subject, sample
 from framework.errors import UsageError
 from framework.history import History, Row
 from framework.loop.checkpoint import Checkpoints
 from framework.parts import ModelFunction, Parts
+from framework.report import predictions
 
 
 def open_run(
@@ -63,7 +63,8 @@ def _of_parts(
     config: Config, made: Parts, folder: Path, model: ModelFunction | None
 ) -> Subject:
     rows = History(folder / "metrics.jsonl").rows
-    found = [read(path) for path in sorted((folder / "predictions").glob("step-*.npz"))]
+    labels = made.examples.dataset.validation.labels
+    found = list(predictions.read_all(folder / "predictions", labels).values())
     if not rows or not found:
         raise UsageError(f"the run in {folder} has no evaluation to look at yet")
     examples, dataset = made.examples, made.examples.dataset

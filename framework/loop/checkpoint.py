@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from framework.errors import RunError
 from framework import archive
 from framework.archive import Values
+from framework.errors import RunError
 
 # What a checkpoint need not have: it then stays as it is at the start.
 _MAY_BE_NEW = ("schedule/", "nonfinite/")

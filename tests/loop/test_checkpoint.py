@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework.errors import RunError
 from framework import archive
+from framework.errors import RunError
 from framework.loop.checkpoint import Checkpoints
 
 
