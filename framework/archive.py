@@ -54,7 +54,8 @@ def write(path: Path, step: int, values: Values) -> None:
     Args:
         path: The file; an older one is replaced.
         step: After how many optimizer steps the values are what they are; from 0 up.
-        values: Arrays of booleans or numbers by name; "step" is taken.
+        values: Arrays of booleans or numbers by name; "step" is taken. The type
+            bfloat16, which numpy does not know, is written as float32.
 
     Raises:
         OSError: It cannot be written.
@@ -109,6 +110,8 @@ def _write_arrays(file: BinaryIO, values: Values) -> None:
     """Writes what `np.savez` would, which copies each array once more."""
     with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
         for name, value in values.items():
+            if value.dtype.name == "bfloat16":
+                value = value.astype(np.float32)
             if not _is_plain(value.dtype):
                 raise ValueError(f"{name} has dtype {value.dtype}, not a plain number")
             # It makes a row of what has no dimension.

@@ -49,7 +49,7 @@ class Watch(keras.callbacks.Callback):
         (self._folder / "predictions").mkdir(parents=True, exist_ok=True)
         self._history = History(self._folder / "metrics.jsonl")
         weights = {
-            f"weight-{index}": _plain(np.asarray(weight.value))
+            f"weight-{index}": np.asarray(weight.value)
             for index, weight in enumerate(self.model.weights)
         }
         archive.write(self._folder / _INITIAL, 0, weights)
@@ -94,8 +94,3 @@ def recorded(
     found = list(predictions.read_all(folder / "predictions").values())
     values = archive.read(folder / _INITIAL, plain=True)
     return rows, found, [value for name, value in values.items() if name != "step"]
-
-
-def _plain(weight: np.ndarray) -> np.ndarray:
-    """Returns a weight in a type that a file can hold: bfloat16 as float32."""
-    return weight if weight.dtype.kind in "biuf" else weight.astype(np.float32)

@@ -247,7 +247,8 @@ def assign(
     }
     check(variables, values, path)
     for name, variable in variables.items():
-        variable.assign(values[name])
+        # Counters had 32 bits once; bfloat16 is kept as float32.
+        variable.assign(values[name].astype(variable.dtype.as_numpy_dtype))
 
 
 def check(
@@ -274,3 +275,19 @@ def check(
                 f"{path} is of another model or optimizer: {name} should be "
                 f"{tuple(variable.shape)}, but there is {found}"
             )
+        if not _is_of_kind(values[name].dtype, variable.dtype):
+            raise RunError(
+                f"{path} is of another model or optimizer: {name} should be "
+                f"{variable.dtype.name}, but there is {values[name].dtype}"
+            )
+
+
+def _is_of_kind(found: np.dtype, wanted: tf.DType) -> bool:
+    """Returns whether both are floats, or both integers, or both booleans."""
+    kinds = {
+        "f": wanted.is_floating,
+        "i": wanted.is_integer and not wanted.is_unsigned,
+        "u": wanted.is_unsigned,
+        "b": wanted.is_bool,
+    }
+    return bool(kinds[found.kind])
