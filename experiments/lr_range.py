@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from framework import parts
+from framework import atomic, parts
 from framework.config import Config
 from framework.errors import UsageError
 from framework.main import main
@@ -69,7 +69,7 @@ def run(config: Config) -> None:
         png = draw(rates, losses, smoothed, found)
         events.image(len(losses), "range_test", png)
         events.close()
-        (folder / f"seed-{seed}.png").write_bytes(png)
+        atomic.write_bytes(folder / f"seed-{seed}.png", png)
         screen.print(f"seed {seed}: {len(losses)} steps, {_told(found)}")
     for name in ("steepest", "valley"):
         screen.print(_spread(name, [getattr(each, name) for each in suggestions]))

@@ -15,6 +15,7 @@ from framework.augment.normalize import Normalizer
 from framework.config import Config
 from framework.data.dataset import Dataset
 from framework.errors import WorkerLostError
+from framework.export import export_model
 from framework.history import History
 from framework.loop import nonfinite
 from framework.loop import stop as stop_lib
@@ -76,19 +77,13 @@ class Result:
 
         Its default signature maps "images", [N, height, width, C], to "probabilities",
         float32 [N, K]. It is read by `tf.saved_model.load` and by TensorFlow Serving,
-        and needs nothing of this program.
+        and needs nothing of this program. A SavedModel that is there is replaced once
+        the new one is complete.
+
+        Raises:
+            UsageError: The folder is there, and is no SavedModel.
         """
-        module = tf.Module()
-        module.model = self.model
-        module.statistics = self.normalize.variables
-        shape = (None, *self.model.input_shape[1:])
-
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "images")])
-        def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-            logits = self.model(self.normalize(images), training=False)
-            return {"probabilities": tf.nn.softmax(tf.cast(logits, tf.float32))}
-
-        tf.saved_model.save(module, str(folder), signatures=serve)
+        export_model(self.model, self.normalize, folder)
 
 
 def run(
@@ -144,8 +139,10 @@ def _run(
     # The clock comes first, for the others read it.
     reports = [timing, lines]
     if workers.is_chief:
-        reports += [Files(folder, timing), _board(config, made, folder, timing)]
-        reports.append(StaticNote(folder, lines.note))
+        board = _board(config, made, folder, timing)
+        note = StaticNote(folder, lines.note, board.text)
+        reports += [Files(folder, timing), board, note]
+    report = Reports(reports)
     # From here on there is something to save before one stops.
     stop.wait(workers.agreed)
     try:
@@ -156,7 +153,7 @@ def _run(
             plan,
             history,
             checkpoints,
-            Reports(reports),
+            report,
             stop,
         )
     except NonFiniteError as problem:
@@ -185,7 +182,7 @@ def _run(
     finally:
         # Before the folder may be another's.
         checkpoints.close()
-        lines.stopped()
+        report.stopped()
     lines.summary(history, config.workdir)
     return Result(
         history,

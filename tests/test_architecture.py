@@ -48,9 +48,10 @@ MAY_IMPORT = {
     | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}
     | {"models", "optimizers", "precision", "schedules"},
     "invariance": LOWEST | {"loop", "parts"},
+    "export": LOWEST | {"augment"},
     "run": LOWEST
-    | {"augment", "config", "data", "history", "loop", "models", "parts", "precision"}
-    | {"report", "sharing", "workdir", "workers"},
+    | {"augment", "config", "data", "export", "history", "loop", "models", "parts"}
+    | {"precision", "report", "sharing", "workdir", "workers"},
     "diagnose": LOWEST
     | {"archive", "augment", "command", "config", "data", "history", "loop", "metrics"}
     | {"models", "parts", "random", "report", "run", "spec", "statistics", "workdir"},

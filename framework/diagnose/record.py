@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tensorboard.plugins.text.summary_v2 import text_pb
 
 from framework import atomic
-from framework.diagnose import figure
+from framework.diagnose import figure, stored
 from framework.diagnose.diagnosis import Diagnosis, diagnose
 from framework.diagnose.of_run import open_run
 from framework.diagnose.page import page
+from framework.history import Row
 from framework.report.events import Events
 
 # The exit code where a cause is confirmed.
@@ -36,28 +38,35 @@ def conclude(workdir: str, budget: float = 1.0, as_json: bool = False) -> int:
 
     subject = open_run(workdir)
     found = diagnose(subject, budget, progress)
-    record(found, Path(workdir), subject.rows[-1]["step"])
-    print(as_text(found) if as_json else page(found), end="")
+    record(found, Path(workdir), subject.rows)
+    print(as_text(found, subject.rows) if as_json else page(found), end="")
     return CONFIRMED if found.confirmed else 0
 
 
-def as_text(diagnosis: Diagnosis) -> str:
-    """Returns the text of diagnosis.json."""
-    return json.dumps(diagnosis.as_json(), indent=2, allow_nan=False) + "\n"
+def as_text(diagnosis: Diagnosis, rows: Sequence[Row]) -> str:
+    """Returns the text of diagnosis.json.
+
+    Args:
+        diagnosis: What was found.
+        rows: The metrics of the run's evaluations.
+    """
+    members = {**diagnosis.as_json(), "run": stored.run_state(rows)}
+    return json.dumps(members, indent=2, allow_nan=False) + "\n"
 
 
-def record(diagnosis: Diagnosis, workdir: Path, step: int) -> None:
+def record(diagnosis: Diagnosis, workdir: Path, rows: Sequence[Row]) -> None:
     """Writes WORKDIR/diagnosis.
 
     Args:
         diagnosis: What was found.
         workdir: The folder of the run.
-        step: Its last.
+        rows: The metrics of its evaluations.
     """
+    step = rows[-1]["step"]
     folder = workdir / "diagnosis"
     folder.mkdir(parents=True, exist_ok=True)
     text, png = page(diagnosis), figure.draw(diagnosis)
-    atomic.write_text(folder / "diagnosis.json", as_text(diagnosis))
+    atomic.write_text(folder / "diagnosis.json", as_text(diagnosis, rows))
     atomic.write_text(folder / "diagnosis.txt", text)
     atomic.write_bytes(folder / "diagnosis.png", png)
     for path in folder.glob("events.out.tfevents.*"):

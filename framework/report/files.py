@@ -57,6 +57,9 @@ class Files(Report):
     def finished(self, step):
         """See base class."""
 
+    def stopped(self):
+        """See base class."""
+
 
 def read_timing(path: Path) -> list[dict[str, float]]:
     """Returns the lines of a timing.jsonl, each with an integer "step".

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from absl import flags
 
-from framework import command, schedules
+from framework import atomic, command, schedules
 from framework.errors import UsageError
 from framework.schedules import preview, replay
 
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
         return
     values = preview.rates(schedule, _RATE.value, clock)
     if _PNG.value:
-        Path(_PNG.value).write_bytes(preview.figure(values, arguments[0]))
+        atomic.write_bytes(Path(_PNG.value), preview.figure(values, arguments[0]))
     if _CSV.value:
         print(preview.csv(values), end="")
     else:

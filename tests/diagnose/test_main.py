@@ -42,6 +42,8 @@ def test_a_confirmed_cause_is_code_3(diagnosed, tmp_path):
     found = json.loads(out, parse_constant=pytest.fail)
     assert found == json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
     assert found["findings"][0]["cause"] == "learning_rate_too_low"
+    # What was found is printed again at once.
+    assert diagnosed(f"--workdir={folder}", "--json") == (3, out, "")
 
 
 def test_nothing_confirmed_is_code_0(diagnosed, tmp_path):
