@@ -17,6 +17,7 @@ from framework.data import record as data_record
 from framework.data.dataset import Dataset
 from framework.data.record import DataRecord
 from framework.errors import WorkerLostError
+from framework.export import export_model
 from framework.history import History
 from framework.loop import nonfinite
 from framework.loop import stop as stop_lib
@@ -79,19 +80,13 @@ class Result:
 
         Its default signature maps "images", [N, height, width, C], to "probabilities",
         float32 [N, K]. It is read by `tf.saved_model.load` and by TensorFlow Serving,
-        and needs nothing of this program.
+        and needs nothing of this program. A SavedModel that is there is replaced once
+        the new one is complete.
+
+        Raises:
+            UsageError: The folder is there, and is no SavedModel.
         """
-        module = tf.Module()
-        module.model = self.model
-        module.statistics = self.normalize.variables
-        shape = (None, *self.model.input_shape[1:])
-
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "images")])
-        def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-            logits = self.model(self.normalize(images), training=False)
-            return {"probabilities": tf.nn.softmax(tf.cast(logits, tf.float32))}
-
-        tf.saved_model.save(module, str(folder), signatures=serve)
+        export_model(self.model, self.normalize, folder)
 
 
 def run(
@@ -147,8 +142,10 @@ def _run(
     # The clock comes first, for the others read it.
     reports = [timing, lines]
     if workers.is_chief:
-        reports += [Files(folder, timing), _board(config, made, folder, timing)]
-        reports.append(StaticNote(folder, lines.note))
+        board = _board(config, made, folder, timing)
+        note = StaticNote(folder, lines.note, board.text)
+        reports += [Files(folder, timing), board, note]
+    report = Reports(reports)
     # From here on there is something to save before one stops.
     stop.wait(workers.agreed)
     try:
@@ -159,7 +156,7 @@ def _run(
             plan,
             history,
             checkpoints,
-            Reports(reports),
+            report,
             stop,
         )
     except NonFiniteError as problem:
@@ -175,20 +172,12 @@ def _run(
     except tf.errors.OpError as problem:
         if workers.count > 1 and is_loss(problem):
             raise
-        # If it comes from a stream, it does not say from which file.
-        for split in (dataset.train, dataset.validation):
-            split.check()
-        if config.input == "service" and isinstance(problem, tf.errors.NotFoundError):
-            # One that is started anew does not know what it was asked for.
-            raise WorkerLostError(
-                f"a server of --service={config.service} was lost and has come back; "
-                f"the same command goes on from the last checkpoint"
-            ) from None
+        _raise_known_cause(problem, config, dataset)
         raise
     finally:
         # Before the folder may be another's.
         checkpoints.close()
-        lines.stopped()
+        report.stopped()
     lines.summary(history, config.workdir)
     return Result(
         history,
@@ -197,6 +186,25 @@ def _run(
         checkpoints,
         config.monitor,
     )
+
+
+def _raise_known_cause(
+    problem: tf.errors.OpError, config: Config, dataset: Dataset
+) -> None:
+    """Raises what an error of TensorFlow comes from, if it can be found out.
+
+    Raises:
+        RunError: An image file that cannot be read, which TensorFlow does not name.
+        WorkerLostError: A server of images was restarted.
+    """
+    for split in (dataset.train, dataset.validation):
+        split.check()
+    if config.input == "service" and isinstance(problem, tf.errors.NotFoundError):
+        # One that is started anew does not know what it was asked for.
+        raise WorkerLostError(
+            f"a server of --service={config.service} was lost and has come back; the "
+            f"same command resumes from the last checkpoint"
+        ) from None
 
 
 def _board(config: Config, made: Parts, folder: Path, timing: Timing) -> TensorBoard:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from framework import atomic, flags
+from framework import atomic, flags, json_text
 from framework.config import Config
 from framework.errors import RunError, UsageError
 
@@ -128,14 +128,12 @@ def read_config(workdir: Path) -> Config:
     """
     path = workdir / "config.json"
     try:
-        fields = json.loads(path.read_text("utf-8"))
-        if not isinstance(fields, dict):
-            raise ValueError("it is not a JSON object")
+        fields = json_text.parse_object(path.read_bytes())
         known = {field.name for field in dataclasses.fields(Config)}
         unknown = sorted(fields.keys() - known)
         if not unknown:
             return Config(**fields)
-    except (OSError, ValueError, TypeError, RecursionError) as problem:
+    except (OSError, ValueError, TypeError) as problem:
         raise UsageError(f"{path} is not the config of a run: {problem}") from None
     raise UsageError(
         f"{path} has fields that this version does not know: {', '.join(unknown)}; "

@@ -13,7 +13,7 @@ from typing import NoReturn
 import numpy as np
 from absl import flags
 
-from framework import augment, command, data, families
+from framework import atomic, augment, command, data, families
 from framework.augment import preview
 from framework.errors import UsageError
 from framework.report import figures
@@ -36,7 +36,7 @@ def show(arguments: list[str]) -> None:
     split = data.build(_DATASET.value).train
     policy = augment.build(arguments[0], split.images.dtype == np.uint8)
     rows = preview.samples(policy, split, _SEED.value)
-    Path(_PNG.value).write_bytes(figures.samples(rows))
+    atomic.write_bytes(Path(_PNG.value), figures.samples(rows))
     print(f"{_PNG.value}: {len(rows)} images, each with {len(rows[0]) - 1} draws of it")
 
 

@@ -9,7 +9,6 @@ The exit code is 0 if nothing is wrong for certain, 3 if something is.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +16,7 @@ from typing import NoReturn
 from absl import flags
 
 from framework import command
+from framework.diagnose import stored
 from framework.errors import UsageError
 
 _WORKDIR = flags.DEFINE_string("workdir", "", "The folder of the run.")
@@ -33,23 +33,15 @@ def diagnose(arguments: list[str]) -> int:
     """Does what the command line says; returns the exit code."""
     if arguments or not _WORKDIR.value:
         raise UsageError("give the folder of a run, as in --workdir=runs/train")
-    text = _recorded(Path(_WORKDIR.value)) if _JSON.value else ""
-    if text:
+    current = stored.read_current(Path(_WORKDIR.value)) if _JSON.value else None
+    if current:
+        text, is_confirmed = current
         print(text, end="")
-        findings = json.loads(text)["findings"]
-        return 3 if any(each["status"] == "confirmed" for each in findings) else 0
+        return 3 if is_confirmed else 0
     # Loads TensorFlow.
     from framework.diagnose.record import conclude
 
     return conclude(_WORKDIR.value, _BUDGET.value, _JSON.value, _ALLOW_DATA.value)
-
-
-def _recorded(workdir: Path) -> str:
-    """Returns the diagnosis.json of a run that has not gone on since; or nothing."""
-    path, rows = workdir / "diagnosis" / "diagnosis.json", workdir / "metrics.jsonl"
-    if not path.exists() or not rows.exists():
-        return ""
-    return path.read_text() if path.stat().st_mtime > rows.stat().st_mtime else ""
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

@@ -21,8 +21,8 @@ from typing import NoReturn
 import numpy as np
 from absl import flags
 
+from framework import atomic, parts
 from framework import main as main_lib
-from framework import parts
 from framework.config import Config
 from framework.errors import UsageError
 from framework.report.console import console, reading
@@ -71,7 +71,7 @@ def run(config: Config) -> None:
         png = draw(rates, losses, smoothed, found)
         events.image(len(losses), "range_test", png)
         events.close()
-        (folder / f"seed-{seed}.png").write_bytes(png)
+        atomic.write_bytes(folder / f"seed-{seed}.png", png)
         screen.print(f"seed {seed}: {len(losses)} steps, {_told(found)}")
     for name in ("steepest", "valley"):
         screen.print(_spread(name, [getattr(each, name) for each in suggestions]))

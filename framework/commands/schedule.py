@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from absl import flags
 
-from framework import command, families, schedules
+from framework import atomic, command, families, schedules
 from framework.errors import UsageError
 from framework.schedules import preview, replay
 
@@ -44,7 +44,7 @@ def show(arguments: list[str]) -> None:
         return
     values = preview.rates(schedule, _RATE.value, clock)
     if _PNG.value:
-        Path(_PNG.value).write_bytes(preview.figure(values, arguments[0]))
+        atomic.write_bytes(Path(_PNG.value), preview.figure(values, arguments[0]))
     if _CSV.value:
         print(preview.csv(values), end="")
     else:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from framework import atomic
+from framework import atomic, json_text
 from framework.data import fingerprint
 from framework.data.dataset import Dataset, Split
 from framework.data.folder import Files
@@ -162,11 +162,11 @@ def read(folder: Path) -> DataRecord | None:
     """
     path = folder / "data.json"
     try:
-        fields = json.loads(path.read_text("utf-8"))
+        fields = json_text.parse_object(path.read_bytes())
         _check_fields(fields)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as problem:
+    except (OSError, ValueError, TypeError, KeyError) as problem:
         raise UsageError(
             f"{path} is damaged ({problem}); delete it to resume without comparing the "
             f"data with those of the run so far"
@@ -204,7 +204,7 @@ def _is_drawn(dataset: Dataset) -> bool:
 
 
 def _check_fields(fields: Any) -> None:
-    if not isinstance(fields, dict) or fields.get("format") != _FORMAT:
+    if fields.get("format") != _FORMAT:
         raise ValueError(f"it is not of format {_FORMAT}")
     for name, kind in _KEYS.items():
         if not isinstance(fields[name], kind):

@@ -66,13 +66,10 @@ def conclude(
 
 
 def as_text(diagnosis: Diagnosis, run: Snapshot) -> str:
-    """Returns the text of diagnosis.json, with what was diagnosed under "run"."""
+    """Returns the text of diagnosis.json, with the run and weights it is of."""
     fields = {
-        "run": {
-            "step": run.checkpoint.step,
-            "evaluations": len(run.rows),
-            "weights": "best" if run.is_best else "checkpoints",
-        },
+        "run": dict(run.state),
+        "weights": {"step": run.checkpoint.step, "are_best": run.is_best},
         **diagnosis.as_json(),
     }
     return json.dumps(fields, indent=2, allow_nan=False) + "\n"

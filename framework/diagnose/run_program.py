@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import models, parts, random, spec, workdir
+from framework import archive, models, parts, random, spec, workdir
 from framework import run as run_lib
 from framework.config import Config
 from framework.data.dataset import Dataset, Split
@@ -21,7 +21,7 @@ from framework.diagnose import layers, surgery
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.subject import Branch, Program, Step, ratio
 from framework.errors import RunError
-from framework.loop import archive, checkpoint_files
+from framework.loop import checkpoint_files
 from framework.parts import ModelFunction, Parts
 
 _BATCH = 256

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from framework import workdir
 from framework.config import Config
-from framework.diagnose.recorded import read as read_predictions
+from framework.diagnose import stored
 from framework.errors import UsageError
 from framework.history import History, Row
 from framework.loop.checkpoint_files import Checkpoint, CheckpointFiles
 from framework.metrics import Predictions
-
-_PREDICTIONS = re.compile(r"step-(\d{8,})\.npz")
+from framework.report import predictions as predictions_lib
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,6 +26,7 @@ class Snapshot:
         checkpoint: Its weights, and all else that a restart needs.
         rows: The metrics of the evaluations up to that step; at least one.
         predictions: Of the same evaluations.
+        state: How far the run was, for diagnosis.json.
         is_best: Whether the weights are those of the best evaluation, for want of a
             later checkpoint.
     """
@@ -37,6 +36,7 @@ class Snapshot:
     checkpoint: Checkpoint
     rows: Sequence[Row]
     predictions: Sequence[Predictions]
+    state: Mapping[str, int]
     is_best: bool
 
     @property
@@ -74,16 +74,9 @@ def read(folder: Path) -> Snapshot:
             f"best/: put them back, or train it again with --fresh"
         )
     rows = [row for row in history.rows if row["step"] <= checkpoint.step]
-    predictions = _predictions(folder / "predictions", checkpoint.step)
+    by_step = predictions_lib.read_all(folder / "predictions")
+    predictions = [by_step[step] for step in by_step if step <= checkpoint.step]
     if not rows or not predictions:
         raise UsageError(f"the run in {folder} has no evaluation to look at yet")
-    return Snapshot(folder, config, checkpoint, rows, predictions, is_best)
-
-
-def _predictions(folder: Path, until: int) -> list[Predictions]:
-    named = {}
-    for path in folder.glob("*.npz"):
-        match = _PREDICTIONS.fullmatch(path.name)
-        if match and int(match[1]) <= until:
-            named[int(match[1])] = path
-    return [read_predictions(named[step]) for step in sorted(named)]
+    state = stored.run_state(history.rows)
+    return Snapshot(folder, config, checkpoint, rows, predictions, state, is_best)

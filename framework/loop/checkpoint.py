@@ -12,9 +12,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from framework import atomic
-from framework.loop import archive, checkpoint_files
-from framework.loop.archive import Values
+from framework import archive, atomic
+from framework.archive import Values
+from framework.loop import checkpoint_files
 from framework.loop.checkpoint_files import CheckpointFiles, file_name, step_of
 
 

@@ -15,14 +15,14 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from framework import archive
+from framework.archive import DamagedError, Values
 from framework.errors import RunError
-from framework.loop import archive
-from framework.loop.archive import Values
 
 # What a checkpoint need not have: it then stays as it is at the start.
 _MAY_BE_NEW = ("schedule/", "nonfinite/")
 _MUST_MATCH = ("model/", "optimizer/", "ema/", "normalize/")
-_NAME = re.compile(r"step-(\d{8,})\.npz")
+_NAME = re.compile(r"step-(\d{8,})\.npz", re.ASCII)
 # How often a listing is repeated when the writer deletes each file that it names.
 _LISTINGS = 10
 
@@ -122,13 +122,11 @@ def _first_readable(paths: Sequence[Path]) -> tuple[Checkpoint | None, bool]:
     vanished = False
     for path in paths:
         try:
-            values = archive.load(path)
-        except archive.SPOILT as problem:
+            values = archive.read(path)
+        except DamagedError as problem:
             vanished |= not path.exists()
             if path.exists():
-                logging.warning(
-                    "%s cannot be read (%s); passing it over", path, problem
-                )
+                logging.warning("%s; passing it over", problem)
         else:
             return Checkpoint(int(values["step"]), path, values), False
     return None, vanished
@@ -140,8 +138,8 @@ def assign(
     """Sets variables to the values of a checkpoint.
 
     A controller of the schedule that the checkpoint does not know starts afresh: a run
-    may be resumed with another schedule. Counters are converted to the width of their
-    variable.
+    may be resumed with another schedule. Values are converted to the width of their
+    variable: counters had 32 bits once, and bfloat16 is kept as float32.
 
     Args:
         variables: By name.
@@ -206,7 +204,10 @@ def must_match(variables: Mapping[str, tf.Variable]) -> dict[str, tf.Variable]:
 
 def _fits(value: np.ndarray, variable: tf.Variable) -> bool:
     """Returns whether a value has the shape, and the kind of number, of a variable."""
-    dtype = np.dtype(variable.dtype.as_numpy_dtype)
-    # Numpy knows bfloat16 as a kind of its own; it is stored as it is.
-    same_kind = value.dtype == dtype or value.dtype.kind == dtype.kind
-    return value.shape == tuple(variable.shape) and same_kind
+    kinds = {
+        "f": variable.dtype.is_floating,
+        "i": variable.dtype.is_integer and not variable.dtype.is_unsigned,
+        "u": variable.dtype.is_unsigned,
+        "b": variable.dtype.is_bool,
+    }
+    return value.shape == tuple(variable.shape) and kinds[value.dtype.kind]

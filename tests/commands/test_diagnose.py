@@ -40,6 +40,8 @@ def test_a_confirmed_cause_is_code_3(diagnosed, tmp_path):
     found = json.loads(out, parse_constant=pytest.fail)
     assert found == json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
     assert found["findings"][0]["cause"] == "learning_rate_too_low"
+    # What was found is printed again at once.
+    assert diagnosed(f"--workdir={folder}", "--json") == (3, out, "")
 
 
 def test_nothing_confirmed_is_code_0(diagnosed, tmp_path):
@@ -48,7 +50,7 @@ def test_nothing_confirmed_is_code_0(diagnosed, tmp_path):
     assert code == 0, out
     assert out.startswith("verdict: ")
     assert "No cause is confirmed." in out
-    assert said.startswith("asking the model about all images ...\n")
+    assert said.startswith("diagnosing the weights of step 330\n")
     assert (folder / "diagnosis" / "diagnosis.json").exists()
 
 

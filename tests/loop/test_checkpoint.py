@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from framework import archive
 from framework.errors import RunError
-from framework.loop import archive
 from framework.loop.checkpoint import Checkpoints
 
 
@@ -163,12 +163,14 @@ def test_with_all_spoilt_nothing_is_done(checkpoints, tmp_path):
             tf.zeros([2, 3], tf.int32),
             r"model/0 should be int32 \(2, 3\), but there is float32",
         ),
+        ("model/0", tf.zeros([2, 3], tf.bool), r"should be bool \(2, 3\), but"),
+        ("totals/examples", tf.zeros([], tf.uint32), r"uint32 \(\), but .* int32"),
     ],
 )
 def test_a_checkpoint_of_another_model_is_refused(checkpoints, name, value, message):
     checkpoints(variables(1)).save(10)
     found = variables() | {name: tf.Variable(value)}
-    with pytest.raises(RunError, match=f"of another model or optimizer: {message}"):
+    with pytest.raises(RunError, match=f"of another model or optimizer: .*{message}"):
         checkpoints(found).restore()
     # None of it was taken.
     assert found["totals/examples"].numpy() == 0
@@ -350,3 +352,15 @@ def test_a_checkpoint_of_before_there_was_such_a_count_is_taken(checkpoints):
     found = variables() | {"nonfinite/skipped": tf.Variable(3)}
     assert checkpoints(found).restore() == 10
     assert found["nonfinite/skipped"].numpy() == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("int32", "int64"), ("float32", "float64"), ("bfloat16", "bfloat16")],
+)
+def test_a_value_of_fewer_bits_is_taken(checkpoints, before, after):
+    checkpoints({"totals/a": tf.Variable(3, dtype=before)}).save(10)
+    found = tf.Variable(0, dtype=after)
+    checkpoints({"totals/a": found}).restore()
+    assert found.dtype == after
+    assert found.numpy() == 3

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from framework import archive
 from framework.errors import RunError
-from framework.loop import archive, checkpoint_files
+from framework.loop import checkpoint_files
 from framework.loop.checkpoint_files import CheckpointFiles
 
 
@@ -67,15 +68,15 @@ def test_all_damaged_is_an_error(files):
 
 def deleting(monkeypatch, *steps, then=lambda: None):
     """Lets the writer of the run delete files just before they are read."""
-    load = archive.load
+    read = archive.read
 
     def late(path):
         if checkpoint_files.step_of(path) in steps:
             path.unlink(missing_ok=True)
             then()
-        return load(path)
+        return read(path)
 
-    monkeypatch.setattr(archive, "load", late)
+    monkeypatch.setattr(archive, "read", late)
 
 
 def test_a_file_that_the_writer_deletes_is_passed_over(files, monkeypatch, caplog):
