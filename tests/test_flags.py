@@ -146,7 +146,8 @@ def test_a_flagfile_gives_every_field_back(tmp_path):
 def test_a_flagfile_gives_any_value_back(tmp_path_factory, text, number, seed):
     config = Config(
         model=text,
-        workdir=text or "a",
+        # "~x" is the home folder of a user x.
+        workdir=f"./{text}",
         learning_rate=number,
         clip_norm=number,
         seed=seed,
