@@ -1,4 +1,4 @@
-"""The command line: each field of the config is a flag. Only this file knows absl."""
+"""The command line: each field of the config is a flag."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from framework import command as command_line
 from framework.config import Config
 from framework.errors import UsageError
 
@@ -50,13 +51,7 @@ def parse(
     Raises:
         UsageError: An unknown flag, a value of the wrong type, or a stray word.
     """
-    try:
-        rest = values(list(arguments))
-    except flags.Error as problem:
-        raise UsageError(str(problem)) from None
-    except SystemExit:
-        # absl prints the help and leaves with 1, though nothing has failed.
-        raise SystemExit(0) from None
+    rest = command_line.parse(arguments, values)
     if len(rest) > 1:
         raise UsageError(f"{rest[1]!r} is not a flag: flags are --name=value")
     return rest

@@ -2,69 +2,63 @@
 
 from __future__ import annotations
 
-import errno
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-import tensorflow as tf
 from absl import app
 
-from framework import flags
+from framework import command, experiment, flags, reference
 from framework import run as run_lib
 from framework.config import Config
-from framework.errors import RunError, Stopped, UsageError, WorkerLostError
 from framework.loop import stop
 from framework.parts import check
-
-# Of sysexits.h, EX_TEMPFAIL: try again later. A queue can be told to restart on it.
-_GOES_ON = 75
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoReturn:
     """Runs an experiment from the command line, and exits.
 
-    The exit code is 0, 2 if what was asked for cannot be done, 1 if it failed, 75 if
-    the same command goes on (a signal has stopped it, SIGTERM, SIGINT or SIGUSR1, or
-    another worker was lost), 130 if a second Ctrl-C did not let it save, or, with
-    --diagnose, 3 if a cause of a static validation accuracy is confirmed.
+    The exit code is 0, or 3 with --diagnose if a cause of a static validation accuracy
+    is confirmed, or that of `command.boundary`: 75 if the same command goes on (a
+    signal has stopped it, SIGTERM, SIGINT or SIGUSR1, or another worker was lost), 130
+    if a second Ctrl-C did not let it save.
 
     Args:
         defaults: What the flags are where they are not given.
         run: What to do with the config.
     """
+    reference.refuse_to_run_while_loading()
     app.define_help_flags()
-    flags.define(defaults)
+    with command.boundary(), command.stopped_by(signal.SIGTERM):
+        config = _config(defaults, run is run_lib.run)
+    again = "interrupted; the same command goes on from the last checkpoint"
     try:
-        flags.parse(sys.argv)
-        config = flags.read()
-        check(config)
-    except UsageError as problem:
-        _leave(2, problem)
-    try:
-        with stop.caught():
+        with command.boundary(config.workdir, again), stop.caught():
             run(config)
-        code = _diagnosed(config) if config.diagnose else 0
-    except UsageError as problem:
-        _leave(2, problem)
-    except OSError as problem:
-        _leave(1, _explained(problem, config.workdir))
-    except MemoryError as problem:
-        _leave(1, f"there is not enough memory: {problem}")
-    except WorkerLostError as problem:
-        _leave(_GOES_ON, problem)
-    except (RunError, tf.errors.OpError) as problem:
-        _leave(1, problem)
-    except Stopped as stopped:
-        print(stopped, file=sys.stderr)
-        sys.exit(_GOES_ON)
-    except KeyboardInterrupt:
-        _leave(130, "interrupted; the same command goes on from the last checkpoint")
+            code = _diagnosed(config) if config.diagnose else 0
     finally:
         # The state is saved: a signal that comes now must not change the exit code.
         stop.ignore()
     sys.exit(code)
+
+
+def _config(defaults: Config, of_experiment: bool) -> Config:
+    """Returns what the command line says.
+
+    Args:
+        defaults: What the flags are where they are not given.
+        of_experiment: Whether the CONFIG of --experiment takes the place of these.
+    """
+    command.define_experiment()
+    module = experiment.of_arguments(sys.argv)
+    if of_experiment and isinstance(getattr(module, "CONFIG", None), Config):
+        defaults = module.CONFIG
+    flags.define(defaults)
+    flags.parse(sys.argv)
+    config = flags.read()
+    check(config)
+    return config
 
 
 def _diagnosed(config: Config) -> int:
@@ -72,19 +66,5 @@ def _diagnosed(config: Config) -> int:
     # Nothing else needs what this imports.
     from framework.diagnose.record import conclude
 
-    return conclude(config.workdir)
-
-
-def _explained(problem: OSError, workdir: str) -> str:
-    """Returns what the operating system said, and what to do about it."""
-    what = f"{problem.strerror or problem}: {problem.filename or workdir}"
-    if problem.errno in _FULL:
-        return (
-            f"{what}; make room, and the same command goes on from the last checkpoint"
-        )
-    return what
-
-
-def _leave(code: int, problem: object) -> NoReturn:
-    print(f"error: {problem}", file=sys.stderr)
-    sys.exit(code)
+    # This command has just run what the config names.
+    return conclude(config.workdir, trust_run=True)

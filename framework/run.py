@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import models, parts, precision, sharing, workdir
+from framework import models, parts, precision, reference, sharing, trust, workdir
 from framework.augment import preview
 from framework.augment.normalize import Normalizer
 from framework.config import Config
@@ -112,6 +112,7 @@ def run(
         WorkerLostError: Another process was lost; the same call goes on.
         Stopped: A signal asked to stop, and what it takes to go on is saved.
     """
+    reference.refuse_to_run_while_loading()
     screen = console.console()
     screen.quiet = quiet
     with stop_lib.caught() as stop, told_if_lost(config.strategy == "multi_worker"):
@@ -231,6 +232,7 @@ def _record(config: Config, folder: Path, made: Parts) -> tuple[History, Checkpo
     workdir.write_config(folder, config)
     devices = [device.name for device in tf.config.list_logical_devices()]
     workdir.write_environment(folder, devices)
+    trust.remember(folder, config)
     return history, checkpoints
 
 

@@ -8,18 +8,21 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "framework").rglob("*.py"))
 # A part of the house is a file or folder of framework/. Each may import from these.
-LOWEST = {"atomic", "errors", "quiet", "lazy", "paths", "printable"}
+LOWEST = {"atomic", "errors", "quiet", "lazy", "paths", "printable", "reference"}
 MAY_IMPORT = {
     "atomic": set(),
     "errors": set(),
     "paths": {"errors", "printable"},
     "printable": set(),
+    "reference": {"errors"},
     "quiet": set(),
     "lazy": {"quiet"},
     "durations": LOWEST,
     "spec": LOWEST,
     "config": LOWEST | {"spec", "durations"},
-    "flags": LOWEST | {"config"},
+    "flags": LOWEST | {"command", "config"},
+    "experiment": LOWEST,
+    "trust": LOWEST | {"config", "experiment", "spec"},
     "random": LOWEST,
     "metrics": LOWEST,
     "probes": LOWEST | {"variables"},
@@ -34,27 +37,31 @@ MAY_IMPORT = {
     "fused": LOWEST,
     "optimizers": LOWEST | {"fused", "spec"},
     "schedules": LOWEST
-    | {"command", "durations", "metrics", "random", "spec", "variables"},
+    | {"command", "durations", "experiment", "metrics", "random", "spec"}
+    | {"variables"},
     "data": LOWEST | {"command", "spec"},
     "models": LOWEST | {"spec", "random"},
-    "augment": LOWEST | {"command", "spec", "random", "data", "report", "variables"},
+    "augment": LOWEST
+    | {"command", "data", "experiment", "random", "report", "spec", "variables"},
     "report": LOWEST | {"history", "metrics", "statistics"},
     "statistics": LOWEST,
     "loop": LOWEST
     | {"augment", "data", "history", "metrics", "optimizers", "precision", "probes"}
     | {"random", "report", "schedules", "variables", "workers"},
-    "workdir": LOWEST | {"config", "flags", "history"},
+    "workdir": LOWEST | {"config", "experiment", "flags", "history"},
     "parts": LOWEST
     | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}
     | {"models", "optimizers", "precision", "schedules"},
     "invariance": LOWEST | {"loop", "parts"},
     "run": LOWEST
     | {"augment", "config", "data", "history", "loop", "models", "parts", "precision"}
-    | {"report", "sharing", "workdir", "workers"},
+    | {"report", "sharing", "trust", "workdir", "workers"},
     "diagnose": LOWEST
     | {"augment", "command", "config", "data", "history", "loop", "metrics", "models"}
-    | {"parts", "random", "report", "run", "spec", "statistics", "workdir"},
-    "main": LOWEST | {"config", "diagnose", "flags", "loop", "parts", "run"},
+    | {"parts", "random", "report", "run", "spec", "statistics", "workdir"}
+    | {"experiment", "trust"},
+    "main": LOWEST
+    | {"command", "config", "diagnose", "experiment", "flags", "loop", "parts", "run"},
     "__init__": {"lazy"},
 }
 

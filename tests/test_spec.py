@@ -209,7 +209,7 @@ def test_any_text_is_a_spec_or_a_usage_error(text):
 
 NAMES = st.text(string.ascii_lowercase, min_size=1, max_size=5).map("n".__add__)
 VALUES = st.recursive(
-    st.integers()
+    st.integers(-(2**63), 2**63)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.booleans()
     # No ends of lines, nor what UTF-8 cannot hold.

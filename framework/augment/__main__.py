@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from framework import augment, command, data
+from framework import augment, command, data, experiment, paths
 from framework.augment import preview
 from framework.errors import UsageError
 from framework.report import figures
@@ -19,6 +19,7 @@ from framework.report import figures
 _DATASET = flags.DEFINE_string("dataset", "drawn_flowers", "Whose training images.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the draws, as in a run.", 0, 2**32 - 1)
 _PNG = flags.DEFINE_string("png", "", "Write the pictures to this file.")
+_EXPERIMENT = command.define_experiment()
 
 
 def main(arguments: list[str]) -> None:
@@ -27,11 +28,13 @@ def main(arguments: list[str]) -> None:
         raise UsageError(
             "give one augmentation and a file, as in 'rotate(20) + flip' --png=a.png"
         )
+    if _EXPERIMENT.value:
+        experiment.load(_EXPERIMENT.value)
     augment.build(arguments[0])
     split = data.build(_DATASET.value).train
     policy = augment.build(arguments[0], split.images.dtype == np.uint8)
     rows = preview.samples(policy, split, _SEED.value)
-    Path(_PNG.value).write_bytes(figures.samples(rows))
+    Path(paths.expand(_PNG.value, "--png")).write_bytes(figures.samples(rows))
     print(f"{_PNG.value}: {len(rows)} images, each with {len(rows[0]) - 1} draws of it")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from absl import flags
 
-from framework import command
+from framework import command, experiment, paths
 from framework.errors import UsageError
 
 _WORKDIR = flags.DEFINE_string("workdir", "", "The folder of the run.")
@@ -22,13 +22,21 @@ _BUDGET = flags.DEFINE_float(
     "budget", 1.0, "How much experiments may train, in units of the run itself.", 0.0
 )
 _JSON = flags.DEFINE_bool("json", False, "Print diagnosis.json.")
+_EXPERIMENT = command.define_experiment()
+_TRUST = flags.DEFINE_bool(
+    "trust_run",
+    False,
+    "Import the modules and contact the servers that the run names, although it was "
+    "not made by you on this machine.",
+)
 
 
 def main(arguments: list[str]) -> int:
     """Does what the command line says; returns the exit code."""
     if arguments or not _WORKDIR.value:
         raise UsageError("give the folder of a run, as in --workdir=runs/train")
-    text = _recorded(Path(_WORKDIR.value)) if _JSON.value else ""
+    workdir = paths.expand(_WORKDIR.value, "--workdir")
+    text = _recorded(Path(workdir)) if _JSON.value else ""
     if text:
         print(text, end="")
         findings = json.loads(text)["findings"]
@@ -36,7 +44,9 @@ def main(arguments: list[str]) -> int:
     # Loads TensorFlow.
     from framework.diagnose.record import conclude
 
-    return conclude(_WORKDIR.value, _BUDGET.value, _JSON.value)
+    if _EXPERIMENT.value:
+        experiment.load(_EXPERIMENT.value)
+    return conclude(workdir, _BUDGET.value, _JSON.value, _TRUST.value)
 
 
 def _recorded(workdir: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from framework import parts, spec, workdir
+from framework import parts, spec, trust, workdir
 from framework.config import Config
 from framework.data.dataset import Dataset, Progress
 from framework.diagnose.recorded import read
@@ -26,6 +26,7 @@ def open_run(
     model: ModelFunction | None = None,
     dataset: Dataset | None = None,
     progress: Progress = lambda done, total: None,
+    trust_run: bool = False,
 ) -> Subject:
     """Returns what there is to look at in a run's folder, after its last checkpoint.
 
@@ -34,20 +35,24 @@ def open_run(
         model: What makes its model, where it was given in Python.
         dataset: Its data, where they were.
         progress: Told now and then how many of how many images have been read.
+        trust_run: Whether modules and servers that the run names may be used although
+            somebody else has trained it.
 
     Raises:
-        UsageError: There is no run, or one whose model or data were given in Python
-            and are not given here.
+        UsageError: There is no run, or an untrusted one, or one whose model or data
+            were given in Python and are not given here.
     """
-    path = Path(folder)
+    path, values = Path(folder), {"model": model, "dataset": dataset}
     config = workdir.read_config(path)
-    for name, value in (("model", model), ("dataset", dataset)):
+    for name, value in values.items():
         if getattr(config, name).startswith("given(") and value is None:
             raise UsageError(
                 f"the {name} of the run in {folder} was given in Python; give it to "
                 f"framework.diagnose.of_run.open_run as well, or use "
                 f"framework.diagnose.explain"
             )
+    given = [name for name, value in values.items() if value is not None]
+    trust.load(path, config, trust_run, given)
     # Where it runs changes no numbers.
     config = dataclasses.replace(
         config, strategy="default", devices=0, jit=False, workdir=folder

@@ -19,13 +19,16 @@ from framework.report.events import Events
 CONFIRMED = 3
 
 
-def conclude(workdir: str, budget: float = 1.0, as_json: bool = False) -> int:
+def conclude(
+    workdir: str, budget: float = 1.0, as_json: bool = False, trust_run: bool = False
+) -> int:
     """Diagnoses a run, prints and records what is found, and returns the exit code.
 
     Args:
         workdir: Its folder.
         budget: How much experiments may train, in units of the run.
         as_json: Whether to print diagnosis.json instead of a page.
+        trust_run: Whether what the run names may be executed; see `framework.trust`.
 
     Raises:
         UsageError: There is no run.
@@ -34,7 +37,7 @@ def conclude(workdir: str, budget: float = 1.0, as_json: bool = False) -> int:
     def progress(what: str) -> None:
         print(f"{what} ...", file=sys.stderr, flush=True)
 
-    subject = open_run(workdir)
+    subject = open_run(workdir, trust_run=trust_run)
     found = diagnose(subject, budget, progress)
     record(found, Path(workdir), subject.rows[-1]["step"])
     print(as_text(found) if as_json else page(found), end="")
