@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
-from framework import spec
+from framework import paths, printable, spec
 from framework.durations import Duration
 from framework.errors import UsageError
 
@@ -286,6 +286,7 @@ class Config:
             f"a divisor of the batch size, {self.batch_size}",
         )
         self._require("workdir", bool(self.workdir), "the path of a folder")
+        object.__setattr__(self, "workdir", paths.expand(self.workdir, "--workdir"))
 
     def numbers(self) -> dict[str, Any]:
         """Returns the fields on which the run's numbers depend, with their values."""
@@ -315,6 +316,9 @@ class Config:
             isinstance(value, bool) and field.type != "bool"
         ):
             raise UsageError(f"{field.name} must be of type {field.type}: {value!r}")
+        if isinstance(value, str) and printable.control(value):
+            # A newline would make a flag of its own in flags.txt.
+            raise UsageError(f"{field.name} must be one line of text, not {value!r}")
         choices = field.metadata["choices"]
         if choices:
             self._require(field.name, value in choices, f"one of {', '.join(choices)}")

@@ -98,6 +98,8 @@ def flagfile(config: Config) -> str:
             lines.append(f"--{'' if value else 'no'}{field.name}")
         else:
             lines.append(f"--{field.name}={value}")
+    # Config refuses values of more than one line, which would be flags of their own.
+    assert all(len(line.splitlines()) == 1 for line in lines)
     return "\n".join(lines) + "\n"
 
 

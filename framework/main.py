@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import errno
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-import tensorflow as tf
 from absl.flags import FLAGS
 
-from framework import families, flags, usage
+from framework import command, experiment, families, flags, reference, usage
 from framework import run as run_lib
 from framework.config import Config
-from framework.errors import RunError, Stopped, UsageError, WorkerLostError
 from framework.loop import stop
 from framework.parts import check
-
-# Of sysexits.h, EX_TEMPFAIL: try again later. A queue can be told to restart on it.
-_GOES_ON = 75
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(
@@ -30,10 +24,10 @@ def main(
 ) -> NoReturn:
     """Runs an experiment from the command line, and exits.
 
-    The exit code is 0, 2 if what was asked for cannot be done, 1 if it failed, 75 if
-    the same command goes on (a signal has stopped it, SIGTERM, SIGINT or SIGUSR1, or
-    another worker was lost), 130 if a second Ctrl-C did not let it save, or, with
-    --diagnose, 3 if a cause of a static validation accuracy is confirmed.
+    The exit code is 0, or 3 with --diagnose if a cause of a static validation accuracy
+    is confirmed, or that of `command.boundary`: 75 if the same command resumes the run
+    (a signal has stopped it, SIGTERM, SIGINT or SIGUSR1, or another worker was lost),
+    130 if a second Ctrl-C did not let it save.
 
     Args:
         defaults: What the flags are where they are not given.
@@ -41,42 +35,46 @@ def main(
         argv: The command line, the program first; by default the process's own.
         about: What `--help` says first; by default the program's docstring.
     """
+    reference.refuse_to_run_while_loading()
     argv = sys.argv if argv is None else argv
-    flags.define(defaults)
-    if usage.requested(argv):
-        about = about or sys.modules["__main__"].__doc__
-        print(flags.help_text(about, families.notes()))
-        sys.exit(0)
+    about = about or sys.modules["__main__"].__doc__
+    with command.boundary(), command.stopped_by(signal.SIGTERM):
+        config = _config(defaults, run is run_lib.run, argv, about)
+    again = "interrupted; the same command resumes from the last checkpoint"
     try:
-        flags.parse(argv)
-        _answer_help()
-        config = flags.read()
-        check(config)
-    except UsageError as problem:
-        _leave(2, problem)
-    try:
-        with stop.caught():
+        with command.boundary(config.workdir, again), stop.caught():
             run(config)
-        code = _diagnosed(config) if config.diagnose else 0
-    except UsageError as problem:
-        _leave(2, problem)
-    except OSError as problem:
-        _leave(1, _explained(problem, config.workdir))
-    except MemoryError as problem:
-        _leave(1, f"there is not enough memory: {problem}")
-    except WorkerLostError as problem:
-        _leave(_GOES_ON, problem)
-    except (RunError, tf.errors.OpError) as problem:
-        _leave(1, problem)
-    except Stopped as stopped:
-        print(stopped, file=sys.stderr)
-        sys.exit(_GOES_ON)
-    except KeyboardInterrupt:
-        _leave(130, "interrupted; the same command goes on from the last checkpoint")
+            code = _diagnosed(config) if config.diagnose else 0
     finally:
         # The state is saved: a signal that comes now must not change the exit code.
         stop.ignore()
     sys.exit(code)
+
+
+def _config(
+    defaults: Config, of_experiment: bool, argv: Sequence[str], about: str | None
+) -> Config:
+    """Returns what the command line says; exits if it asks for help.
+
+    Args:
+        defaults: What the flags are where they are not given.
+        of_experiment: Whether the CONFIG of --experiment takes the place of these.
+        argv: The command line, the program first.
+        about: What `--help` says first.
+    """
+    command.define_experiment()
+    module = experiment.of_arguments(argv)
+    if of_experiment and isinstance(getattr(module, "CONFIG", None), Config):
+        defaults = module.CONFIG
+    flags.define(defaults)
+    if usage.requested(argv):
+        print(flags.help_text(about, families.notes()))
+        sys.exit(0)
+    flags.parse(argv)
+    _answer_help()
+    config = flags.read()
+    check(config)
+    return config
 
 
 def _answer_help() -> None:
@@ -92,19 +90,5 @@ def _diagnosed(config: Config) -> int:
     # Nothing else needs what this imports.
     from framework.diagnose.record import conclude
 
-    return conclude(config.workdir)
-
-
-def _explained(problem: OSError, workdir: str) -> str:
-    """Returns what the operating system said, and what to do about it."""
-    what = f"{problem.strerror or problem}: {problem.filename or workdir}"
-    if problem.errno in _FULL:
-        return (
-            f"{what}; make room, and the same command goes on from the last checkpoint"
-        )
-    return what
-
-
-def _leave(code: int, problem: object) -> NoReturn:
-    print(f"error: {problem}", file=sys.stderr)
-    sys.exit(code)
+    # This command has just run what the config names, on these data.
+    return conclude(config.workdir, trust_run=True)

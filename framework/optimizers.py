@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
 
-from framework import spec
+from framework import reference, spec
 from framework.errors import UsageError
 
 # Weight decay is decoupled from the gradient (Loshchilov & Hutter, 2019) in all.
@@ -109,8 +110,23 @@ OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
 }
 
 
+# Beyond these an optimizer computes NaN, or moves away from the minimum.
+_RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
+    "beta_1": (lambda value: 0 <= value < 1, "from 0 to below 1"),
+    "beta_2": (lambda value: 0 <= value < 1, "from 0 to below 1"),
+    "rho": (lambda value: 0 <= value < 1, "from 0 to below 1"),
+    "momentum": (lambda value: 0 <= value < 1, "from 0 to below 1"),
+    "epsilon": (lambda value: value > 0, "positive"),
+    "initial_accumulator": (lambda value: value >= 0, "0 or more"),
+    "weight_decay": (lambda value: value >= 0, "0 or more"),
+}
+
+
 def build(text: str) -> Callable[[], keras.optimizers.Optimizer]:
     """Returns what makes the optimizer of a spec, once TensorFlow is there.
+
+    A member of the user's own, `module:name(...)`, is a Keras optimizer or a function
+    that returns one.
 
     Raises:
         UsageError: The spec is wrong; the place is marked.
@@ -118,17 +134,37 @@ def build(text: str) -> Callable[[], keras.optimizers.Optimizer]:
     call = spec.single(text)
     function = spec.look_up(call, OPTIMIZERS, "optimizer")
     arguments = spec.arguments(call, function)
-    if arguments.get("weight_decay", 0.0) < 0:
-        message = f"weight_decay must be 0 or more, not {arguments['weight_decay']}"
-        raise spec.error(call.text, call.column, message)
+    if call.name in OPTIMIZERS:
+        for name, value in arguments.items():
+            if name in _RANGES and not _RANGES[name][0](value):
+                message = f"{name} must be {_RANGES[name][1]}, not {value}"
+                raise spec.error(call.text, call.column, message)
+        return functools.partial(_own, function, arguments)
 
     def make() -> keras.optimizers.Optimizer:
-        try:
-            return function(**arguments)
-        except ValueError as problem:
-            raise UsageError(f"--optimizer: {problem}") from None
+        made = reference.call(function, f"--optimizer: {call.name}", **arguments)
+        _check(made, call)
+        return made
 
     return make
+
+
+def _own(
+    function: Callable[..., keras.optimizers.Optimizer], arguments: dict[str, object]
+) -> keras.optimizers.Optimizer:
+    """Makes an optimizer of the table, for whose values Keras has the best words."""
+    try:
+        return function(**arguments)
+    except ValueError as problem:
+        raise UsageError(f"--optimizer: {problem}") from None
+
+
+def _check(optimizer: object, call: spec.Call) -> None:
+    """Refuses what no run could train with."""
+    what = f"a keras.optimizers.Optimizer, not a {type(optimizer).__name__}"
+    spec.require(call, isinstance(optimizer, keras.optimizers.Optimizer), what)
+    is_number = isinstance(optimizer._learning_rate, keras.Variable)
+    spec.require(call, is_number, "without a schedule, which --schedule gives")
 
 
 def prepare(

@@ -9,7 +9,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import models, parts, precision, resume, sharing, workdir
+from framework import (
+    models,
+    parts,
+    precision,
+    reference,
+    resume,
+    sharing,
+    trust,
+    workdir,
+)
 from framework.augment import preview
 from framework.augment.normalize import Normalizer
 from framework.config import Config
@@ -110,6 +119,7 @@ def run(
         WorkerLostError: Another process was lost; the same call goes on.
         Stopped: A signal asked to stop, and what it takes to go on is saved.
     """
+    reference.refuse_to_run_while_loading()
     screen = console.console()
     screen.quiet = quiet
     with stop_lib.caught() as stop, told_if_lost(config.strategy == "multi_worker"):
@@ -260,6 +270,7 @@ def _write_record(
     workdir.write_config(folder, config)
     devices = [device.name for device in tf.config.list_logical_devices()]
     workdir.write_environment(folder, devices)
+    trust.remember(folder, config)
 
 
 def _facts(config: Config, made: Parts, resumption: Resumption) -> dict[str, str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -29,16 +32,27 @@ def parse(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
     """Reads a command line into flags; returns the program and what is not a flag.
 
     Raises:
-        UsageError: An unknown flag, or a value of the wrong type.
+        UsageError: An unknown flag, a value of the wrong type, or a flagfile that
+            cannot be read or contains itself.
     """
+    notes = io.StringIO()
     try:
-        return values(list(argv))
+        with contextlib.redirect_stderr(notes):
+            rest = values(list(argv))
     except flags.UnrecognizedFlagError as problem:
         name = problem.flagname
         text = guesses.answer(name, _given(name, argv), list(values))
         raise UsageError(text or str(problem)) from None
-    except flags.Error as problem:
+    except UnicodeError as problem:
+        raise UsageError(f"a flagfile is not UTF-8: {problem}") from None
+    except (flags.Error, ValueError) as problem:
         raise UsageError(str(problem)) from None
+    if "circular flagfile" in notes.getvalue():
+        # absl only warns, and leaves out what comes after.
+        file = notes.getvalue().split(":")[-1].strip()
+        raise UsageError(f"a flagfile contains itself: {file}")
+    print(notes.getvalue(), end="", file=sys.stderr)
+    return rest
 
 
 def _given(name: str, argv: Sequence[str]) -> str:

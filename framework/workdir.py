@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from framework import atomic, flags, json_text
+from framework import atomic, experiment, flags, json_text
 from framework.config import Config
 from framework.errors import RunError, UsageError
 
@@ -105,6 +105,7 @@ def write_environment(workdir: Path, devices: list[str]) -> None:
     """Writes what the run ran on, and by which command."""
     environment = {
         "command": flags.command(sys.argv),
+        "experiment": experiment.origin(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "python": platform.python_version(),
         "platform": platform.platform(),

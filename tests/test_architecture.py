@@ -9,20 +9,30 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "framework").rglob("*.py"))
 # A part of the house is a file or folder of framework/. Each may import from these.
-LOWEST = {"atomic", "errors", "json_text", "quiet", "lazy"}
+LOWEST = {"atomic", "errors", "json_text", "quiet", "lazy"} | {
+    "paths",
+    "printable",
+    "reference",
+}
 MAY_IMPORT = {
     "atomic": set(),
     "errors": set(),
     "json_text": set(),
+    "paths": {"errors", "printable"},
+    "printable": set(),
+    "reference": {"errors"},
     "archive": LOWEST,
     "quiet": set(),
     "lazy": {"quiet"},
     "durations": LOWEST,
-    "spec": LOWEST,
+    "grammar": LOWEST,
+    "spec": LOWEST | {"grammar"},
     "config": LOWEST | {"spec", "durations"},
     "guesses": LOWEST,
     "usage": LOWEST | {"guesses"},
     "flags": LOWEST | {"config", "guesses", "usage"},
+    "experiment": LOWEST,
+    "trust": LOWEST | {"config", "experiment", "spec"},
     "random": LOWEST,
     "metrics": LOWEST,
     "probes": LOWEST | {"variables"},
@@ -47,7 +57,7 @@ MAY_IMPORT = {
     "loop": LOWEST
     | {"archive", "augment", "data", "history", "metrics", "optimizers", "precision"}
     | {"probes", "random", "report", "schedules", "variables", "workers"},
-    "workdir": LOWEST | {"config", "flags"},
+    "workdir": LOWEST | {"config", "experiment", "flags"},
     "resume": LOWEST | {"config", "data", "durations", "history", "loop", "workdir"},
     "parts": LOWEST
     | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}
@@ -56,14 +66,16 @@ MAY_IMPORT = {
     "export": LOWEST | {"augment"},
     "run": LOWEST
     | {"augment", "config", "data", "export", "history", "loop", "models", "parts"}
-    | {"precision", "report", "resume", "sharing", "workdir", "workers"},
+    | {"precision", "report", "resume", "sharing", "trust", "workdir", "workers"},
     "diagnose": LOWEST
     | {"archive", "augment", "config", "data", "history", "loop", "metrics", "models"}
-    | {"parts", "random", "report", "run", "spec", "statistics", "workdir"},
+    | {"parts", "random", "report", "run", "spec", "statistics", "trust", "workdir"},
     "main": LOWEST
-    | {"config", "diagnose", "families", "flags", "loop", "parts", "run", "usage"},
+    | {"command", "config", "diagnose", "experiment", "families", "flags", "loop"}
+    | {"parts", "run", "usage"},
     "commands": LOWEST
     | {"__init__", "augment", "command", "config", "data", "diagnose", "families"}
+    | {"experiment"}
     | {"invariance", "loop", "main", "parts", "random", "report", "schedules", "usage"},
     "__main__": {"commands"},
     "__init__": {"lazy"},

@@ -94,6 +94,24 @@ def test_true_is_not_a_number(field):
         Config(**{field: True})
 
 
+STRINGS = [field.name for field in dataclasses.fields(Config) if field.type == "str"]
+
+
+@pytest.mark.parametrize("text", ["x\n--fresh", "x\r--fresh", "x\x1b[31m", "x\0"])
+@pytest.mark.parametrize("field", STRINGS)
+def test_text_is_one_line(field, text):
+    # It would become a flag of its own in flags.txt.
+    with pytest.raises(UsageError, match=f"^{field} must be one line of text, not 'x"):
+        Config(**{field: text})
+
+
+def test_workdir_is_where_the_user_means(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert Config(workdir="~/x").workdir == "/home/ann/x"
+    with pytest.raises(UsageError, match="--workdir: no home folder is known for"):
+        Config(workdir="~nosuchuser/x")
+
+
 def test_a_whole_number_is_a_float_too():
     assert Config(learning_rate=1, clip_norm=0).learning_rate == 1
 

@@ -100,6 +100,9 @@ CHANGED = {
 }
 
 
+OF_ONE_CALL = ("fresh", "allow_config_change", "allow_data_change", "diagnose")
+
+
 def changed(field):
     """Returns a value that is not the field's default."""
     if field.name in CHANGED:
@@ -117,9 +120,7 @@ def read_back(config, path):
 
 def config_of_one_call(config):
     """Returns a config with what a flagfile leaves out as `read_back` has it."""
-    return dataclasses.replace(
-        config, fresh=True, allow_config_change=True, diagnose=True
-    )
+    return dataclasses.replace(config, **dict.fromkeys(OF_ONE_CALL, True))
 
 
 def test_a_flagfile_gives_every_field_back(tmp_path):
@@ -127,9 +128,7 @@ def test_a_flagfile_gives_every_field_back(tmp_path):
     path = tmp_path / "flags.txt"
     path.write_text(flags.flagfile(config))
     # These are of one call: another one must not move the run aside.
-    lasting = dataclasses.replace(
-        config, fresh=False, allow_config_change=False, diagnose=False
-    )
+    lasting = dataclasses.replace(config, **dict.fromkeys(OF_ONE_CALL, False))
     assert parsed(f"--flagfile={path}") == lasting
     # Also where the defaults are others, as in another experiment.
     assert read_back(Config(), path) == config_of_one_call(Config())
@@ -145,7 +144,8 @@ def test_a_flagfile_gives_every_field_back(tmp_path):
 def test_a_flagfile_gives_any_value_back(tmp_path_factory, text, number, seed):
     config = Config(
         model=text,
-        workdir=text or "a",
+        # "~x" is the home folder of a user x.
+        workdir=f"./{text}",
         learning_rate=number,
         clip_norm=number,
         seed=seed,

@@ -1,15 +1,12 @@
 """Tests of framework/spec.py."""
 
-import string
+import sys
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from framework import spec
 from framework.durations import Duration
 from framework.errors import UsageError
-from framework.spec import Call, Join
 
 THIRD = Duration(30, "%")
 
@@ -27,15 +24,6 @@ def shift(by, every: Duration = THIRD):
 TABLE = {"rotate": rotate, "shift": shift}
 
 
-def shape(node):
-    """Returns a tree without its places, as one writes it."""
-    if isinstance(node, Join):
-        return (shape(node.left), node.operator, shape(node.right))
-    return (
-        (node.name, node.args, node.kwargs) if node.args or node.kwargs else node.name
-    )
-
-
 def caret(problem):
     """Returns the line that a message quotes, and the text above its caret."""
     message, quoted, mark = str(problem).split("\n")
@@ -45,203 +33,10 @@ def caret(problem):
     return quoted[4:], quoted[len(mark) - 1 :]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("flip", "flip"),
-        ("flip()", "flip"),
-        ("  flip ", "flip"),
-        ("rotate(20)", ("rotate", (20,), {})),
-        ("rotate(-.5)", ("rotate", (-0.5,), {})),
-        ("cnn(filters=(32, 64))", ("cnn", (), {"filters": (32, 64)})),
-        ("fill(True, None)", ("fill", (True, None), {})),
-        ("warmup(5%)", ("warmup", ("5%",), {})),
-        ("warmup(2.5 %, .5)", None),
-        ("warmup(.5ep)", ("warmup", (".5ep",), {})),
-        ("warmup(3.ep)", ("warmup", ("3.ep",), {})),
-        ("warmup('5%')", ("warmup", ("5%",), {})),
-        ("step(5%, every=10ep)", ("step", ("5%",), {"every": "10ep"})),
-        # Within a string a length is only text.
-        ("folder('top 5% of 10ep')", ("folder", ("top 5% of 10ep",), {})),
-        ('folder("it\'s 5%")', ("folder", ("it's 5%",), {})),
-        (r"folder('it\'s 5%')", ("folder", ("it's 5%",), {})),
-        ('f("5%", 5%, \'"5%"\')', ("f", ("5%", "5%", '"5%"'), {})),
-        # A name may end in what looks like a length.
-        ("keep5ep", "keep5ep"),
-        ("a + b", ("a", "+", "b")),
-        ("a + b * c", ("a", "+", ("b", "*", "c"))),
-        ("(a + b) * c", (("a", "+", "b"), "*", "c")),
-        ("a + b + c", (("a", "+", "b"), "+", "c")),
-        ("((a))", "a"),
-    ],
-)
-def test_parse(text, expected):
-    if expected is None:
-        with pytest.raises(UsageError):
-            spec.parse(text)
-    else:
-        assert shape(spec.parse(text)) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "marked"),
-    [
-        ("rotate(x)", "x)"),
-        ("rotate(20) - flip", "rotate(20) - flip"),
-        ("rotate(20) + 3", "3"),
-        ("rotate(20) + 'flip'", "'flip'"),
-        ("a.b(1)", "a.b(1)"),
-        ("a[0]", "a[0]"),
-        ("a + b(1)(2)", "b(1)(2)"),
-        ("lambda: 1", "lambda: 1"),
-        ("a(**{'b': 1})", "{'b': 1})"),
-        ("a(*b)", "*b)"),
-        ("a(b=1, b=2)", "b=2)"),
-        ("a(1 + 2)", "1 + 2)"),
-        ("a({[1]: 2})", "{[1]: 2})"),
-        ("a(5%, 3 % 2)", "3 % 2)"),
-        ("rotate(20", "(20"),
-        ("rotate(20))", ")"),
-        ("rotate(20;)", ";)"),
-        ("rotate(5%;)", ";)"),
-        ("flip rotate", "rotate"),
-        # Lengths are quoted before Python reads them, which must not move the caret.
-        ("warmup(5%) + step(x)", "x)"),
-        ("warmup(5%, x)", "x)"),
-        ("warmup(5%) + step(10ep, every=.5ep) + cosine(7%, end=x)", "x)"),
-        ("warmup(5%)+cosine(10ep)+3", "3"),
-        ("  warmup(5%) + step(x)", "x)"),
-        ("   rotate(20", "(20"),
-        ("\t a(5%, x)", "x)"),
-        ("a('5%', 5%, '5% 10ep', x)", "x)"),
-        ("a('löwe', x)", "x)"),
-        ("  a('löwe 5%', 5%, 'ä', x)", "x)"),
-        ("a('löwe', 5%;)", ";)"),
-        ("löwe(x)", "x)"),
-    ],
-)
-def test_the_caret_marks_the_fault(text, marked):
-    with pytest.raises(UsageError) as caught:
-        spec.parse(text)
-    assert caret(caught.value) == (text, marked)
-
-
-@pytest.mark.parametrize("text", ["", "   ", "+", "a +", "* a", "(", "a(,)", "a\0"])
-def test_refuses_what_is_no_expression(text):
-    with pytest.raises(UsageError, match="cannot be read"):
-        spec.parse(text)
-
-
-@pytest.mark.parametrize("text", ["a +\nb", "a(\n1)", "a\r(1)", "\na"])
-def test_refuses_more_than_a_line(text):
-    with pytest.raises(UsageError, match="must be a single line") as caught:
-        spec.parse(text)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "(" * 1000 + "a" + ")" * 1000,
-        "+".join(["a"] * 10_000),
-        "a(" + "-" * 10_000 + "1)",
-        "a(" + "9" * 10_000 + ")",
-        "a(" + "(" * 10_000,
-    ],
-    ids=["parentheses", "sum", "minus", "digits", "open"],
-)
-def test_what_is_too_large_is_refused(text):
-    with pytest.raises(UsageError):
-        spec.parse(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "__import__('os').system('false')",
-        "a(__import__('os'))",
-        "a(open('somewhere', 'w'))",
-        "a(f'{print(1)}')",
-        "a([print(1) for _ in 'x'])",
-        "a((lambda: 1)())",
-        "(b := a)(1)",
-        "a if b else c",
-        "exec('1') ** 2",
-    ],
-)
-def test_nothing_is_evaluated(text, monkeypatch):
-    def evaluated(*args, **kwargs):
-        raise AssertionError("a spec was evaluated")
-
-    for name in ("eval", "exec", "open", "print"):
-        monkeypatch.setattr(f"builtins.{name}", evaluated)
-    with pytest.raises(UsageError):
-        spec.parse(text)
-
-
 def test_a_dangerous_name_is_only_a_name():
     call = spec.parse("__import__('os')")
     with pytest.raises(UsageError, match="unknown thing '__import__'"):
         spec.build(call, TABLE, "thing")
-
-
-# Letters out of which something that is nearly a spec comes often.
-FRAGMENTS = st.lists(
-    st.sampled_from(
-        [*"(),=+*'\"\\ a1ä[]{}:;-#\n", "5%", "10ep", ".5", "True", "f'", "b'"]
-    ),
-    max_size=20,
-).map("".join)
-
-
-@given(st.text(max_size=50) | FRAGMENTS)
-@example("a({[]: 1})")
-@example("a(\ud800)")
-@example('a("\\')
-@example("a(1e999%)")
-def test_any_text_is_a_spec_or_a_usage_error(text):
-    try:
-        node = spec.parse(text)
-    except UsageError:
-        return
-    assert isinstance(node, (Call, Join))
-
-
-NAMES = st.text(string.ascii_lowercase, min_size=1, max_size=5).map("n".__add__)
-VALUES = st.recursive(
-    st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.booleans()
-    # No ends of lines, nor what UTF-8 cannot hold.
-    | st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=8),
-    lambda values: st.lists(values, max_size=3).map(tuple),
-    max_leaves=5,
-)
-
-
-@given(NAMES, st.lists(VALUES, max_size=3), st.dictionaries(NAMES, VALUES, max_size=3))
-def test_reads_back_any_call(name, args, kwargs):
-    given_args = [repr(value) for value in args]
-    given_args += [f"{key}={value!r}" for key, value in kwargs.items()]
-    call = spec.single(f"{name}({', '.join(given_args)})")
-    assert (call.name, call.args, call.kwargs) == (name, tuple(args), kwargs)
-
-
-@given(st.integers(0, 5), st.lists(st.sampled_from(["5%", "'5%'", "10ep", "'ä'", "1"])))
-def test_the_caret_stays_right_after_any_arguments(blanks, args):
-    text = " " * blanks + f"name({''.join(arg + ', ' for arg in args)}?)"
-    with pytest.raises(UsageError) as caught:
-        spec.parse(text)
-    assert caret(caught.value) == (text, "?)")
-
-
-def test_a_call_knows_its_place():
-    text = "  warmup(5%) + step(10ep) * cosine('ä')"
-    node = spec.parse(text)
-    calls = [node.left, node.right.left, node.right.right]
-    for call in calls:
-        assert call.text == text
-        assert text[call.column :].startswith(call.name)
 
 
 def test_parts_are_in_order():
@@ -331,3 +126,71 @@ def test_parameters_that_are_not_the_users_are_not_his_to_set():
     assert spec.arguments(call, model, given=2) == {"dense": 64}
     with pytest.raises(UsageError, match=r"its arguments are model\(dense=128\)"):
         spec.arguments(spec.single("model(num_classes=3)"), model, given=2)
+
+
+def test_references_are_read_but_not_imported():
+    text = "b:c(1) + keep + (a.b:c * b:c('x:y'))"
+    assert spec.references(text) == ["a.b:c", "b:c"]
+    assert spec.references("") == []
+    assert [call.name for call in spec.calls(text)] == ["b:c", "keep", "a.b:c", "b:c"]
+
+
+MINE = """
+def double(value: float, by=2):
+    return by * value
+
+def fails(how="key"):
+    if how == "exit":
+        raise SystemExit(0)
+    if how == "usage":
+        raise UsageError("use it well")
+    return {}["x"]
+
+from framework.errors import UsageError
+NUMBER = 3
+"""
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "mine.py").write_text(MINE)
+    yield
+    sys.modules.pop("mine", None)
+
+
+@pytest.mark.usefixtures("mine")
+def test_a_member_of_the_users_own():
+    assert spec.build(spec.single("mine:double(2, by=3)"), TABLE, "thing") == 6
+
+
+@pytest.mark.usefixtures("mine")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mine:doubl(2)", "thing mine:doubl: module 'mine' .* did you mean double"),
+        (
+            "mine:double",
+            "missing a required argument: 'value'; its arguments are mi",
+        ),
+        ("mine:double('x')", "value must be float, not 'x'"),
+        ("mine:NUMBER", "mine:NUMBER must be a function or class, not int"),
+        ("mine:fails", r"^mine:fails: mine\.py:10: KeyError: 'x'\n"),
+        ("mine:fails('exit')", r"^mine:fails: mine\.py:7: calls sys\.exit\(0\)\n"),
+        ("mine:fails('usage')", r"^mine:fails: use it well\n"),
+        ("nowhere:net", "^thing nowhere:net: there is no module 'nowhere'"),
+        ("builtins:dict(3)", "has no Python signature; wrap it in a function"),
+    ],
+)
+def test_a_member_of_the_users_own_that_fails(text, message):
+    whole = f"rotate + {text}"
+    with pytest.raises(UsageError, match=message) as caught:
+        spec.build(spec.parse(whole).right, TABLE, "thing")
+    assert caret(caught.value) == (whole, text)
+
+
+def test_takes():
+    assert spec.takes(rotate, 2)
+    assert not spec.takes(rotate, 3)
+    assert not spec.takes(dict, 0)

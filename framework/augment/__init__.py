@@ -9,7 +9,8 @@ from framework import spec
 from framework.augment import choice, color, erase, filters, geometry, mix
 from framework.augment.augmix import AugMix
 from framework.augment.color import Photometric
-from framework.augment.geometry import Geometric
+from framework.augment.geometry import Fill, Geometric
+from framework.augment.mix import Mix
 from framework.augment.policy import Policy
 from framework.errors import UsageError
 
@@ -59,10 +60,7 @@ def build(text: str, of_bytes: bool = True) -> Policy | None:
     Raises:
         UsageError: The spec is wrong; the place is marked.
     """
-    members = tuple(
-        (call.name, spec.build(call, AUGMENTATIONS, "augmentation"))
-        for call in spec.parts(text)
-    )
+    members = tuple((call.name, _member(call)) for call in spec.parts(text))
     if not members:
         return None
     policy = Policy(members, clip=of_bytes)
@@ -73,4 +71,12 @@ def build(text: str, of_bytes: bool = True) -> Policy | None:
     return policy
 
 
-__all__ = ["AUGMENTATIONS", "Geometric", "Photometric", "Policy", "build"]
+def _member(call: spec.Call) -> Geometric | Photometric | Mix | Fill:
+    member = spec.build(call, AUGMENTATIONS, "augmentation")
+    kinds = (Geometric, Photometric, Mix, Fill)
+    what = "a framework.augment Geometric, Photometric or Mix"
+    spec.require(call, isinstance(member, kinds), what)
+    return member
+
+
+__all__ = ["AUGMENTATIONS", "Geometric", "Mix", "Photometric", "Policy", "build"]

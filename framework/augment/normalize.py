@@ -212,10 +212,7 @@ def parse(text: str) -> list[tuple[str, Scaling]]:
     Raises:
         UsageError: The spec is wrong; the place is marked.
     """
-    return [
-        (call.name, spec.build(call, NORMALIZATIONS, "normalization"))
-        for call in spec.parts(text)
-    ]
+    return [(call.name, _scaling(call)) for call in spec.parts(text)]
 
 
 def build(text: str, train: Split, rows: np.ndarray) -> Normalizer:
@@ -247,6 +244,13 @@ def build(text: str, train: Split, rows: np.ndarray) -> Normalizer:
         before = list(zip(scalings, known, strict=False))
         known.append(scaling.fit(_chunks(train.images, rows, before)))
     return Normalizer(scalings, known)
+
+
+def _scaling(call: spec.Call) -> Scaling:
+    scaling = spec.build(call, NORMALIZATIONS, "normalization")
+    what = "a framework.augment.normalize.Scaling"
+    spec.require(call, isinstance(scaling, Scaling), what)
+    return scaling
 
 
 def _spaced(rows: np.ndarray, most: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import NoReturn
 import numpy as np
 from absl import flags
 
-from framework import atomic, augment, command, data, families
+from framework import atomic, augment, command, data, experiment, families, paths
 from framework.augment import preview
 from framework.errors import UsageError
 from framework.report import figures
@@ -21,6 +21,7 @@ from framework.report import figures
 _DATASET = flags.DEFINE_string("dataset", "drawn_flowers", "Whose training images.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the draws, as in a run.", 0, 2**32 - 1)
 _PNG = flags.DEFINE_string("png", "", "Write the pictures to this file.")
+_EXPERIMENT = command.define_experiment()
 
 
 def show(arguments: list[str]) -> None:
@@ -32,11 +33,13 @@ def show(arguments: list[str]) -> None:
         raise UsageError(
             "give one augmentation and a file, as in 'rotate(20) + flip' --png=a.png"
         )
+    if _EXPERIMENT.value:
+        experiment.load(_EXPERIMENT.value)
     augment.build(arguments[0])
     split = data.build(_DATASET.value).train
     policy = augment.build(arguments[0], split.images.dtype == np.uint8)
     rows = preview.samples(policy, split, _SEED.value)
-    atomic.write_bytes(Path(_PNG.value), figures.samples(rows))
+    atomic.write_bytes(Path(paths.expand(_PNG.value, "--png")), figures.samples(rows))
     print(f"{_PNG.value}: {len(rows)} images, each with {len(rows[0]) - 1} draws of it")
 
 

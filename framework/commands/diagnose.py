@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from absl import flags
 
-from framework import command
+from framework import command, paths
 from framework.diagnose import stored
 from framework.errors import UsageError
 
@@ -27,13 +27,21 @@ _JSON = flags.DEFINE_bool("json", False, "Print diagnosis.json.")
 _ALLOW_DATA = flags.DEFINE_bool(
     "allow_data_change", False, "Diagnose even though the data have changed."
 )
+_EXPERIMENT = command.define_experiment()
+_TRUST = flags.DEFINE_bool(
+    "trust_run",
+    False,
+    "Import the modules and contact the servers that the run names, although it was "
+    "not made by you on this machine.",
+)
 
 
 def diagnose(arguments: list[str]) -> int:
     """Does what the command line says; returns the exit code."""
     if arguments or not _WORKDIR.value:
         raise UsageError("give the folder of a run, as in --workdir=runs/train")
-    current = stored.read_current(Path(_WORKDIR.value)) if _JSON.value else None
+    workdir = paths.expand(_WORKDIR.value, "--workdir")
+    current = stored.read_current(Path(workdir)) if _JSON.value else None
     if current:
         text, is_confirmed = current
         print(text, end="")

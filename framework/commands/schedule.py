@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from absl import flags
 
-from framework import atomic, command, families, schedules
+from framework import atomic, command, experiment, families, paths, schedules
 from framework.errors import UsageError
 from framework.schedules import preview, replay
 
@@ -24,6 +24,7 @@ _PNG = flags.DEFINE_string("png", "", "Write a figure to this file.")
 _REPLAY = flags.DEFINE_string(
     "replay", "", "A metrics.jsonl, or a file of one value a line, to react to."
 )
+_EXPERIMENT = command.define_experiment()
 
 
 def show(arguments: list[str]) -> None:
@@ -37,6 +38,8 @@ def show(arguments: list[str]) -> None:
         raise UsageError(
             "learning_rate, total_steps and steps_per_epoch must be positive"
         )
+    if _EXPERIMENT.value:
+        experiment.load(_EXPERIMENT.value)
     schedule = schedules.build(arguments[0])
     clock = schedules.Clock(_STEPS.value, _EPOCH.value)
     if _REPLAY.value:
@@ -44,7 +47,8 @@ def show(arguments: list[str]) -> None:
         return
     values = preview.rates(schedule, _RATE.value, clock)
     if _PNG.value:
-        atomic.write_bytes(Path(_PNG.value), preview.figure(values, arguments[0]))
+        path = Path(paths.expand(_PNG.value, "--png"))
+        atomic.write_bytes(path, preview.figure(values, arguments[0]))
     if _CSV.value:
         print(preview.csv(values), end="")
     else:
@@ -57,7 +61,8 @@ def _replay(schedule: schedules.Schedule, clock: schedules.Clock) -> None:
     monitors = [controller.monitor for controller in schedule.controllers()]
     if not monitors:
         raise UsageError("this schedule has no part that reacts to metrics")
-    values = replay.read(_REPLAY.value, monitors, clock.steps_per_epoch)
+    path = paths.expand(_REPLAY.value, "--replay")
+    values = replay.read(path, monitors, clock.steps_per_epoch)
     found = replay.replay(schedule, _RATE.value, clock, values)
     if _CSV.value:
         print("step,value,scale,learning_rate")

@@ -33,11 +33,22 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
 def build(text: str) -> Dataset:
     """Returns the data set of a spec, such as 'folder("data/flowers", size=64)'.
 
+    A function of the user's own, `module:function(...)`, returns a `Dataset`.
+
     Raises:
         UsageError: The spec is wrong, or its data are not there.
         RunError: The data are damaged, or no training could use them.
     """
-    return spec.build(spec.single(text), DATASETS, "dataset")
+    call = spec.single(text)
+    dataset = spec.build(call, DATASETS, "dataset")
+    if not isinstance(dataset, Dataset):
+        name = type(dataset).__name__
+        raise spec.error(
+            text,
+            call.column,
+            f"{call.name} must return a framework.data.Dataset, not {name}",
+        )
+    return dataset
 
 
 def check(text: str) -> None:

@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 
+from framework import paths
 from framework.data.dataset import Dataset, Split, stratified_split
 from framework.errors import RunError, UsageError
 
@@ -109,7 +110,8 @@ def arrays(path: str) -> Dataset:
         UsageError: There is no such file.
         RunError: It is damaged, or lacks an array, or holds what cannot be trained on.
     """
-    if not pathlib.Path(path).expanduser().is_file():
+    path = paths.expand(path, "path")
+    if not pathlib.Path(path).is_file():
         raise UsageError(f"there is no file {str(path)!r}; write one with numpy.savez")
     content = _read(path)
     missing = [name for name in _NAMES if name not in content]
@@ -141,7 +143,7 @@ def _read(path: str) -> dict[str, np.ndarray]:
     name = "it"
     try:
         # NumPy leaves a file open that it cannot read, if it has opened it itself.
-        with pathlib.Path(path).expanduser().open("rb") as stream:
+        with pathlib.Path(path).open("rb") as stream:
             file = np.load(stream, allow_pickle=False)
             if isinstance(file, np.ndarray):
                 raise RunError(f"{path} is a single array; write it with numpy.savez")
@@ -215,5 +217,5 @@ def _class_names(
             f"{path}: class_names must be strings [K], not {names.dtype} {names.shape}"
         )
     if names.dtype.kind == "S":
-        names = np.char.decode(names, "utf-8")
+        names = np.char.decode(names, "utf-8", "backslashreplace")
     return tuple(str(name) for name in names)

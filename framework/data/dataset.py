@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from framework.errors import RunError
+from framework.printable import printable
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -108,6 +109,10 @@ class Dataset:
     is_split_drawn: bool = False
 
     def __post_init__(self):
+        # Names of folders and files may hold what steers a terminal, or is no text.
+        object.__setattr__(self, "name", printable(str(self.name)))
+        object.__setattr__(self, "class_names", _distinct(self.class_names))
+        object.__setattr__(self, "notes", tuple(map(printable, self.notes)))
         for part in ("train", "validation"):
             _check(getattr(self, part), part, self)
         shapes = self.train.images.shape[1:], self.validation.images.shape[1:]
@@ -162,6 +167,16 @@ def stratified_split(
     return np.flatnonzero(~second), np.flatnonzero(second)
 
 
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Returns names as printable text, of which as many differ as before."""
+    names = tuple(map(str, names))
+    shown = tuple(map(printable, names))
+    if len(set(shown)) < len(set(names)):
+        # One was the escaped form of another.
+        shown = tuple(printable(name.replace("\\", "\\\\")) for name in names)
+    return shown
+
+
 def _check(split: Split, part: str, dataset: Dataset) -> None:
     name, images, labels = f"{dataset.name}, {part}", split.images, split.labels
     if len(images.shape) != 4 or images.dtype not in (np.uint8, np.float32):
@@ -172,6 +187,11 @@ def _check(split: Split, part: str, dataset: Dataset) -> None:
         )
     if len(labels) == 0:
         raise RunError(f"{name}: there are no images")
+    if 0 in images.shape[1:]:
+        raise RunError(
+            f"{name}: images of {tuple(images.shape[1:])} (height, width, channels) "
+            f"have no pixels"
+        )
     if labels.shape != (images.shape[0],):
         raise RunError(
             f"{name}: {images.shape[0]} images have labels of shape {labels.shape}"

@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 
+from framework import paths
 from framework.data.dataset import Dataset, Split
 from framework.errors import RunError, UsageError
 
@@ -47,7 +48,7 @@ def fashion_mnist(path: str = "/usr/share/datasets/fashion-mnist") -> Dataset:
         UsageError: There are no such files.
         RunError: A file is damaged.
     """
-    root = pathlib.Path(path).expanduser()
+    root = pathlib.Path(paths.expand(path, "path"))
     files = {name: _find(root, name) for name in _FILES}
     missing = [name for name, file in files.items() if file is None]
     if missing:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from framework import quiet
+from framework import paths, quiet, reference
 from framework.data.dataset import Dataset, Progress, Split, stratified_split
 from framework.errors import RunError, UsageError
 
@@ -59,7 +59,7 @@ def folder(
         raise UsageError(f"validation must be between 0 and 1, not {validation}")
     if channels not in (1, 3):
         raise UsageError(f"channels must be 1 or 3, not {channels}")
-    root = pathlib.Path(path).expanduser()
+    root = pathlib.Path(paths.expand(path, "path"))
     if not root.is_dir():
         kind = "is not a folder" if root.exists() else "does not exist"
         raise UsageError(f"{str(path)!r} {kind}; give a folder of one folder per class")
@@ -184,9 +184,10 @@ class Files:
         if isinstance(image, tf.errors.NotFoundError):
             raise RunError(f"{self.paths[index]} is no longer there; put it back")
         if isinstance(image, tf.errors.OpError):
+            path = self.paths[index]
             raise RunError(
-                f"{self.paths[index]} {_reason(image)}; repair or delete it, or "
-                "leave such files out by skip_corrupt=True"
+                f"{path} {_reason(image, path)}; repair or delete it, or leave such "
+                f"files out by skip_corrupt=True"
             )
         return image
 
@@ -215,10 +216,16 @@ def _bytes(image: tf.Tensor) -> tf.Tensor:
     return image if image.dtype == tf.uint8 else tf.cast(tf.round(image), tf.uint8)
 
 
-def _reason(problem: tf.errors.OpError) -> str:
+def _reason(problem: tf.errors.OpError, path: str) -> str:
+    """Returns why a file cannot be read, in the system's words where it has some."""
+    try:
+        with open(path, "rb") as file:
+            file.read(1)
+    except OSError as cause:
+        return f"cannot be read ({cause.strerror})"
     if isinstance(problem, tf.errors.InvalidArgumentError):
         return "is not a whole JPEG or PNG file"
-    return f"cannot be read ({problem.message})"
+    return f"cannot be read ({reference.reason(problem)})"
 
 
 def _checked_size(size: int | tuple[int, int]) -> tuple[int, int]:

@@ -164,7 +164,7 @@ def read(folder: Path) -> DataRecord | None:
     try:
         fields = json_text.parse_object(path.read_bytes())
         _check_fields(fields)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, KeyError) as problem:
         raise UsageError(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from framework import paths
 from framework.data.dataset import Dataset, Split
 from framework.errors import RunError, UsageError
 
@@ -33,6 +34,7 @@ def tfds(name: str, data_dir: str = "", validation_split: str = "") -> Dataset:
             f"tfds({name!r}) needs TensorFlow Datasets ({problem}): "
             "pip install 'whyflat[tfds]'"
         ) from None
+    data_dir = paths.expand(data_dir, "data_dir")
     builder = _builder(tensorflow_datasets, name, data_dir)
     held_out = validation_split or _validation_split(builder.info)
     for split in ("train", held_out):

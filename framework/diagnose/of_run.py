@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from framework import parts, spec
+from framework import parts, spec, trust
 from framework.config import Config
 from framework.data import record as data_record
 from framework.data.dataset import Dataset, Progress
@@ -32,6 +32,7 @@ def open_run(
     snapshot: Snapshot | None = None,
     trials: Path | None = None,
     allow_data_change: bool = False,
+    trust_run: bool = False,
 ) -> Subject:
     """Returns what there is to diagnose in a run's folder, and changes nothing there.
 
@@ -43,21 +44,26 @@ def open_run(
         snapshot: What the folder holds, if it has been read already.
         trials: Where trainings with a remedy are put; RUN/diagnosis/branches if None.
         allow_data_change: Whether the data may differ from those of the run.
+        trust_run: Whether modules and servers that the run names may be used although
+            somebody else has trained it.
 
     Raises:
-        UsageError: There is no run, or one without weights or evaluations, or of other
-            data, or one whose model or data were given in Python and are not given
-            here.
+        UsageError: There is no run, or an untrusted one, or one without weights or
+            evaluations, or of other data, or one whose model or data were given in
+            Python and are not given here.
     """
     snapshot = snapshot or snapshot_lib.read(Path(folder))
     config = snapshot.config
-    for name, value in (("model", model), ("dataset", dataset)):
+    values = {"model": model, "dataset": dataset}
+    for name, value in values.items():
         if getattr(config, name).startswith("given(") and value is None:
             raise UsageError(
                 f"the {name} of the run in {folder} was given in Python; give it to "
                 f"framework.diagnose.of_run.open_run as well, or use "
                 f"framework.diagnose.explain"
             )
+    given = [name for name, value in values.items() if value is not None]
+    trust.load(Path(folder), config, trust_run, given)
     # Where it runs changes no numbers.
     config = dataclasses.replace(
         config, strategy="default", devices=0, jit=False, fresh=False, workdir=folder

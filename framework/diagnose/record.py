@@ -25,6 +25,7 @@ def conclude(
     budget: float = 1.0,
     as_json: bool = False,
     allow_data_change: bool = False,
+    trust_run: bool = False,
 ) -> int:
     """Diagnoses a run, prints and records the result, and returns the exit code.
 
@@ -35,6 +36,7 @@ def conclude(
         budget: How much experiments may train, in units of the run.
         as_json: Whether to print diagnosis.json instead of a page.
         allow_data_change: Whether the data may differ from those of the run.
+        trust_run: Whether what the run names may be executed; see `framework.trust`.
 
     Raises:
         UsageError: There is no run, or one that cannot be diagnosed.
@@ -51,6 +53,7 @@ def conclude(
             snapshot=run,
             trials=place.trials,
             allow_data_change=allow_data_change,
+            trust_run=trust_run,
         )
         diagnosis = diagnose(subject, budget, progress)
         print(as_text(diagnosis, run) if as_json else page(diagnosis), end="")

@@ -121,6 +121,8 @@ class Objective:
                 loss += share * tf.cast(tf.add_n(self.model.losses), tf.float32)
             loss *= scale
         gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
+        # That of an embedding has only the rows that were looked up.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         return gradients, _sums(labels, rows.weights > 0, logits, losses)
 
 

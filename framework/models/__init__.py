@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import inspect
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-from framework import spec
+from framework import reference, spec
 from framework.errors import UsageError
 from framework.models.cnn import cnn
 from framework.models.mlp import mlp
@@ -26,29 +23,25 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
     "resnet": resnet,
 }
 
-# `package.module:function`, before its arguments.
-_REFERENCE = re.compile(r"\s*([\w.]+):(\w+)")
-
 
 def build(text: str) -> Callable[[tuple[int, int, int], int], keras.Model]:
     """Returns the function (image shape, number of classes) -> model of a spec.
 
     Args:
-        text: A member of `MODELS` with its arguments, or `module:function(...)`.
+        text: A member of `MODELS` with its arguments, or `module:function(...)`, where
+            the function takes the shape and the number as well, before its own.
 
     Raises:
         UsageError: The spec is wrong; the place is marked.
     """
-    table = MODELS
-    reference = _REFERENCE.match(text)
-    if reference:
-        table = {reference[2]: _imported(reference[1], reference[2])}
-        text = text[reference.start(2) :]
     call = spec.single(text)
-    function = spec.look_up(call, table, "model")
+    function = spec.look_up(call, MODELS, "model")
+    fits = spec.takes(function, 2)
+    spec.require(call, fits, "a function of (image_shape, num_classes, ...)")
     arguments = spec.arguments(call, function, given=2)
-    if reference:
-        return functools.partial(function, **arguments)
+    if ":" in call.name:
+        name = f"--model: {call.name}"
+        return functools.partial(reference.call, function, name, **arguments)
     return functools.partial(_own, function, arguments)
 
 
@@ -71,25 +64,42 @@ def check(
     """Refuses a model that does not fit the data, and readies the draws of the others.
 
     Raises:
-        UsageError: It does not map such images to one logit a class.
+        UsageError: It does not map such images to one logit a class, or has no
+            weights to train.
     """
     # Defines Keras layers, which TensorFlow must be imported for.
     from framework.models import layers
 
     if not isinstance(model, keras.Model):
-        raise UsageError(f"the model must be a keras.Model, not {model!r}")
+        raise UsageError(f"the model must be a keras.Model, not {_kind(model)}")
     try:
         # A call builds a subclassed model as well, of which Keras knows no shapes.
-        output = model(np.zeros((2, *image_shape), np.float32), training=False).shape
-    except Exception as problem:
+        output = model(np.zeros((2, *image_shape), np.float32), training=False)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
         raise UsageError(
-            f"the model cannot take images of {image_shape}: {problem}"
-        ) from None
-    if tuple(output) != (2, num_classes):
+            f"the model cannot take images of {image_shape}: {reference.told(problem)}"
+        ) from problem
+    if not hasattr(output, "shape"):
+        raise UsageError(f"the model must return a tensor, not {_kind(output)}")
+    if tuple(output.shape) != (2, num_classes):
         raise UsageError(
-            f"the model must return {num_classes} logits an image, not {output[1:]}"
+            f"the model must return {num_classes} logits an image, not "
+            f"{tuple(output.shape)[1:]}"
         )
+    if "float" not in keras.backend.standardize_dtype(output.dtype):
+        raise UsageError(f"the model must return floats, not {output.dtype}")
+    if not model.trainable_weights:
+        raise UsageError("the model has no trainable weights; is it frozen?")
     layers.number_dropouts(model)
+
+
+def _kind(value: object) -> str:
+    """Returns what a value is, in a few words."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def remarks(model: keras.Model, replicas: int) -> list[str]:
@@ -115,20 +125,6 @@ def remarks(model: keras.Model, replicas: int) -> list[str]:
                 f"framework.models.layers has Dropout and batch_norm that do not"
             )
     return found
-
-
-def _imported(module: str, name: str) -> Callable[..., keras.Model]:
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except ImportError as problem:
-        raise UsageError(f"the model's module {module!r}: {problem}") from None
-    except AttributeError:
-        raise UsageError(f"module {module!r} has no function {name!r}") from None
-    if not (inspect.isfunction(function) or inspect.isclass(function)):
-        raise UsageError(
-            f"{module}:{name} must be a function of image_shape and num_classes"
-        )
-    return function
 
 
 __all__ = ["MODELS", "build", "check", "remarks"]

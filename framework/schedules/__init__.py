@@ -74,7 +74,10 @@ def call(node: spec.Call) -> Schedule:
     """
     member = spec.look_up(node, SCHEDULES, "schedule")
     if isinstance(member, type):
+        is_schedule = issubclass(member, Schedule)
+        spec.require(node, is_schedule, "a framework.schedules.Controller")
         return spec.build(node, SCHEDULES, "schedule")
+    spec.require(node, spec.takes(member, 2), "a function of (t, T, ...)")
     return _part(node, member)
 
 

@@ -116,7 +116,7 @@ class Part(Schedule):
         def curve(t: tf.Tensor) -> tf.Tensor:
             t = tf.cast(t + skipped, tf.float32)
             value = self.function(t, tf.constant(total), **parameters)
-            return tf.cast(value, tf.float32)
+            return _number(value, self.function)
 
         return curve
 
@@ -151,6 +151,18 @@ def _durations(name: str, value: Any) -> Any:
     if length.value <= 0:
         raise UsageError(f"{name} must be positive, not {value}")
     return length
+
+
+def _number(value: Any, function: Callable[..., Any]) -> tf.Tensor:
+    """Returns a float32 scalar, which a function of the user's own may have missed."""
+    try:
+        number = tf.cast(value, tf.float32)
+    except (TypeError, ValueError):
+        number = None
+    if number is None or number.shape.rank:
+        name = getattr(function, "__name__", "a schedule")
+        raise UsageError(f"{name}(t, T, ...) must return one number, not {value!r}")
+    return number
 
 
 def _in_steps(value: Any, clock: Clock) -> Any:

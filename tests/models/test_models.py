@@ -52,6 +52,16 @@ import keras
 def linear(image_shape, num_classes, bias=True):
     layers = [keras.layers.Flatten(), keras.layers.Dense(num_classes, use_bias=bias)]
     return keras.Sequential(layers)
+
+def few(image_shape):
+    pass
+
+NAME = "linear"
+
+def fails(image_shape, num_classes, how):
+    if how == "exit":
+        raise SystemExit(0)
+    return {}[how]
 """
 
 
@@ -75,9 +85,13 @@ def test_a_function_of_the_users_own(mine, text, parameters):
         # The data set says these.
         ("cnn(num_classes=3)", "num_classes"),
         ("cnn + mlp", "single name"),
-        ("nowhere:linear", "the model's module 'nowhere'"),
-        ("mine:missing", "module 'mine' has no function 'missing'"),
-        ("mine:linear(bais=True)", r"its arguments are linear\(bias=True\)"),
+        ("mine.linear", "module:name, as mine:linear"),
+        ("mine:keras", "mine:keras must be a function or class, not module"),
+        ("mine:NAME", "mine:NAME must be a function or class, not str"),
+        ("mine:few", r"mine:few must be a function of \(image_shape, num_classes, "),
+        ("nowhere:linear", "nowhere:linear: there is no module 'nowhere' in /"),
+        ("mine:missing", r"module 'mine' \(.*mine.py\) has no 'missing'"),
+        ("mine:linear(bais=True)", r"its arguments are mine:linear\(bias=True\)"),
     ],
 )
 def test_refuses_a_wrong_spec(mine, text, message):
@@ -86,10 +100,48 @@ def test_refuses_a_wrong_spec(mine, text, message):
         models.build(text)
 
 
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("exit", r"^--model: mine:fails: .*mine\.py:15: calls sys\.exit\(0\)$"),
+        ("x", r"^--model: mine:fails: .*mine\.py:16: KeyError: 'x'$"),
+    ],
+)
+def test_what_the_users_function_raises_is_named(mine, how, message):
+    mine(LINEAR)
+    with pytest.raises(UsageError, match=message):
+        models.build(f"mine:fails(how={how!r})")(SHAPE, 7)
+
+
 def dense(count, *inputs):
     return keras.Sequential(
         [*inputs, keras.layers.Flatten(), keras.layers.Dense(count)]
     )
+
+
+class Pick(keras.layers.Layer):
+    """Returns the first values of each image."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.count = count
+
+    def call(self, inputs):
+        return inputs[:, : self.count]
+
+
+class Classes(Pick):
+    """Returns whole numbers."""
+
+    def call(self, inputs):
+        return keras.ops.cast(super().call(inputs), "int32")
+
+
+class Several(keras.Model):
+    """Returns a dictionary."""
+
+    def call(self, inputs):
+        return {"logits": inputs}
 
 
 @pytest.mark.parametrize(
@@ -105,6 +157,23 @@ def dense(count, *inputs):
             lambda: keras.Sequential([keras.layers.Conv2D(7, 3)]),
             r"must return 7 logits an image, not \(14, 14, 7\)",
         ),
+        (lambda: None, "must be a keras.Model, not None"),
+        (lambda: keras.Sequential, "must be a keras.Model, not the class Sequential"),
+        (
+            lambda: keras.Sequential([keras.layers.Flatten(), Classes(7)]),
+            "must return floats, not .*int32",
+        ),
+        (
+            lambda: keras.Sequential(
+                [keras.layers.GlobalMaxPooling2D(), keras.layers.ZeroPadding1D(2)]
+            ),
+            "cannot take images of",
+        ),
+        (
+            lambda: keras.Sequential([keras.layers.Flatten(), Pick(7)]),
+            "has no trainable weights; is it frozen",
+        ),
+        (lambda: Several(), "must return a tensor, not a dict"),
     ],
 )
 def test_refuses_a_model_that_does_not_fit_the_data(model, message):
