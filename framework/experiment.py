@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import io
 import os
 import re
 import sys
@@ -72,7 +74,8 @@ def of_arguments(arguments: Sequence[str]) -> ModuleType | None:
     flags.DEFINE_string("experiment", "", "", flag_values=values)
     values.set_gnu_getopt(True)
     try:
-        values(list(arguments), known_only=True)
+        with contextlib.redirect_stderr(io.StringIO()):
+            values(list(arguments), known_only=True)
     except (flags.Error, ValueError):
         # What is wrong is said when all flags are parsed.
         return None

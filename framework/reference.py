@@ -112,6 +112,9 @@ def reason(problem: BaseException) -> str:
         return f"{name}: {problem.msg}"
     try:
         text = str(problem)
+        if isinstance(problem, KeyError) and "\\n" in text:
+            # Keras has put a text in the place of the key, of which this is the repr.
+            text = str(problem.args[0])
     except Exception:
         return name
     if isinstance(problem, SystemExit):

@@ -32,6 +32,13 @@ def train(*flags, timeout=100):
         ("--epochs=30", "no --epochs; the length of a run is --train_for=30ep"),
         ("--dataset=photos/", "to read it, give --dataset='folder(\"photos/\")'"),
         ("--model=help('nets')", "--model has no member 'nets'; known are cnn, mlp"),
+        ("--workdir=~nosuchuser/x", "--workdir: no home folder is known for '~nosuch"),
+        ("--service=x\n--fresh", "service must be one line of text, not 'x\\n--fresh'"),
+        ("--tpu=\x1b[31m", "tpu must be one line of text, not '\\x1b[31m'"),
+        ("--optimizer=adam(beta_1=2)", "beta_1 must be from 0 to below 1, not 2"),
+        ("--experiment=none.py", "--experiment must be a Python file, not '/"),
+        ("--flagfile=none.txt", "Unable to open flagfile"),
+        ("--dataset=sys:exit(0)", "sys:exit"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(flag, message):

@@ -14,6 +14,8 @@ from framework.data.dataset import Dataset, Split, stratified_split
 from framework.errors import RunError, UsageError
 
 _NAMES = ("x_train", "y_train", "x_validation", "y_validation")
+# Their names alone would fill the memory.
+_MOST_CLASSES = 1_000_000
 # What NumPy raises for files that are cut short, damaged or not its own.
 _DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
 
@@ -76,14 +78,14 @@ def noise(
         seed: Which noise to draw.
 
     Raises:
-        UsageError: A count is not positive, or there are fewer than two classes.
+        UsageError: A count is not positive, or the number of classes is out of range.
     """
     counts = {"train": train, "validation": validation, "size": size}
     for name, value in counts.items():
         if value < 1:
             raise UsageError(f"{name} must be at least 1, not {value}")
-    if classes < 2:
-        raise UsageError(f"classes must be at least 2, not {classes}")
+    if not 2 <= classes <= _MOST_CLASSES:
+        raise UsageError(f"classes must be from 2 to {_MOST_CLASSES:,}, not {classes}")
     generator = np.random.Generator(np.random.PCG64(seed))
 
     def draw(count: int, scale: float) -> Split:

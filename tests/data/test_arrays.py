@@ -208,3 +208,17 @@ def test_refuses_a_single_array(tmp_path):
     np.save(tmp_path / "one.npy", np.zeros(3))
     with pytest.raises(RunError, match="is a single array; write it with"):
         arrays(str(tmp_path / "one.npy"))
+
+
+def test_class_names_that_are_not_utf8(saved):
+    names = np.array([b"\xff", b"l\xc3\xb6we", b"c\x1b"])
+    made = arrays(saved(class_names=names))
+    assert made.class_names == ("\\xff", "löwe", "c\\x1b")
+
+
+def test_a_path_from_the_home_folder(saved, monkeypatch):
+    path = pathlib.Path(saved())
+    monkeypatch.setenv("HOME", str(path.parent))
+    assert arrays(f"~/{path.name}").num_classes == 3
+    with pytest.raises(UsageError, match="no home folder is known for '~nosuchuser'"):
+        arrays("~nosuchuser/a.npz")

@@ -54,6 +54,30 @@ def not_finite(value):
     return Split(images, np.zeros(4, np.int32))
 
 
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (("a", "löwe"), ("a", "löwe")),
+        (("a\x1b[31m", "b\n"), ("a\\x1b[31m", "b\\n")),
+        (("\udcff", "\udcfe"), ("\\udcff", "\\udcfe")),
+        # As many as before, whatever they are.
+        (("a\x1b", "a\\x1b"), ("a\\x1b", "a\\\\x1b")),
+        ((0, 1), ("0", "1")),
+    ],
+)
+def test_names_are_printable_and_still_differ(names, shown):
+    made = dataset(class_names=names, notes=("left out: \x07",))
+    assert made.class_names == shown
+    assert made.notes == ("left out: \\x07",)
+    ",".join((*made.class_names, *made.notes)).encode()
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 1), (2, 0, 1), (2, 3, 0)])
+def test_refuses_images_without_pixels(shape):
+    with pytest.raises(RunError, match="have no pixels"):
+        dataset(train=split(shape=shape), validation=split(shape=shape))
+
+
 def test_tells_its_shape_and_classes():
     made = dataset(notes=("one file left out",))
     assert made.image_shape == (2, 3, 1)
