@@ -83,10 +83,13 @@ def _things(
     )
     made = parts.build(config, None, whyflat.dataset(workload), lambda *_: None)
     history, checkpoints, _ = run._opened(config, made, folder, True)
+    per_epoch = made.plan.steps_per_epoch
     timing = Timing(made.plan.total_steps, config.batch_size)
-    board = run._board(config, made, folder, timing)
-    files = run.Files(folder, timing)
-    evaluations, per_epoch = made.evaluations(), made.plan.steps_per_epoch
+    lines = run.console.Console(
+        made.plan.total_steps, per_epoch, config.monitor, timing, run.console.console()
+    )
+    files, board, _ = run._written(config, made, folder, timing, lines)
+    evaluations = made.evaluations()
     predictions = evaluations(lambda: None)
 
     def summarise(epoch: int) -> None:

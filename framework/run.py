@@ -35,7 +35,7 @@ from framework.loop.nonfinite import NonFiniteError
 from framework.loop.stop import Stop
 from framework.loop.train import train
 from framework.parts import ModelFunction, Parts
-from framework.report import Reports, console
+from framework.report import Report, Reports, console
 from framework.report.console import Screen
 from framework.report.files import Files
 from framework.report.static import StaticNote
@@ -152,9 +152,7 @@ def _run(
     # The clock comes first, for the others read it.
     reports = [timing, lines]
     if workers.is_chief:
-        board = _board(config, made, folder, timing)
-        note = StaticNote(folder, lines.note, board.text)
-        reports += [Files(folder, timing), board, note]
+        reports += _written(config, made, folder, timing, lines)
     report = Reports(reports)
     # From here on there is something to save before one stops.
     stop.wait(workers.agreed)
@@ -217,11 +215,16 @@ def _raise_known_cause(
         ) from None
 
 
-def _board(config: Config, made: Parts, folder: Path, timing: Timing) -> TensorBoard:
+def _written(
+    config: Config, made: Parts, folder: Path, timing: Timing, lines: console.Console
+) -> list[Report]:
+    """Returns the reports that write to the run's folder."""
     split = made.examples.of_train.split
     samples = preview.samples(made.objective.augment, split, config.seed)
     names = made.examples.dataset.class_names
-    return TensorBoard(folder, config.numbers(), names, timing, samples)
+    board = TensorBoard(folder, config.numbers(), names, timing, samples)
+    note = StaticNote(folder, lines.note, board.text)
+    return [Files(folder, timing), board, note]
 
 
 def _named(config: Config, made: Parts, model: bool, dataset: bool) -> Config:

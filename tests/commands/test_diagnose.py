@@ -9,6 +9,7 @@ import pytest
 from absl.testing import flagsaver
 
 from framework.config import Config
+from framework.history import History
 from framework.run import run
 
 CONFIG = Config(model="mlp(units=(32,))", batch_size=64, train_for="8ep")
@@ -40,6 +41,9 @@ def test_a_confirmed_cause_is_code_3(diagnosed, tmp_path):
     found = json.loads(out, parse_constant=pytest.fail)
     assert found == json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
     assert found["findings"][0]["cause"] == "learning_rate_too_low"
+    last = History(folder / "metrics.jsonl").rows[-1]
+    counted = found["measurements"]["counted/top5_accuracy"]
+    assert counted == last["validation/top5_accuracy"] < 1
     # What was found is printed again at once.
     assert diagnosed(f"--workdir={folder}", "--json") == (3, out, "")
 
