@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
-from framework import spec
+from framework import spec, waiting
 from framework.durations import Duration
 from framework.errors import UsageError
 
@@ -149,6 +149,20 @@ class Config:
         choices=("env", "slurm", "kubernetes"),
         numbers=False,
     )
+    wait_for: str = _field(
+        "10m",
+        "How long to wait for other processes (workers, the chief, servers of "
+        "--input=service, pods), in seconds, minutes or hours (30s, 10m, 2h); then the "
+        "run ends with exit code 75.",
+        numbers=False,
+    )
+    i_trust_this_network: bool = _field(
+        False,
+        "Allow workers and servers beyond this machine. TensorFlow's servers listen on "
+        "all network interfaces without authentication: who reaches their ports can "
+        "read and write files as you. See SECURITY.md.",
+        numbers=False,
+    )
     tpu: str = _field(
         "", "Name of the TPU of --strategy=tpu; empty for this machine's.", (), False
     )
@@ -201,6 +215,7 @@ class Config:
             f"a divisor of the batch size, {self.batch_size}",
         )
         self._require("workdir", bool(self.workdir), "the path of a folder")
+        waiting.seconds(self.wait_for)
 
     def numbers(self) -> dict[str, Any]:
         """Returns the fields on which the run's numbers depend, with their values."""

@@ -22,12 +22,14 @@ from framework import (
     optimizers,
     precision,
     schedules,
+    waiting,
 )
 from framework.augment import normalize
 from framework.config import Config
 from framework.data.dataset import Dataset, Progress
 from framework.data.examples import Examples, prepare
 from framework.data.feed import Feed
+from framework.data.servers import Servers
 from framework.durations import Duration
 from framework.errors import UsageError
 from framework.loop.evaluate import Evaluations, metric_names
@@ -114,6 +116,8 @@ def check(config: Config, given: Collection[str] = ()) -> None:
             checked(getattr(config, name))
         except UsageError as problem:
             raise UsageError(f"--{name}: {problem}") from None
+    if config.input == "service":
+        Servers.parse(config.service, 0.0, config.i_trust_this_network)
 
 
 def build(
@@ -137,8 +141,14 @@ def build(
     """
     given = {"model": model, "dataset": dataset}
     check(config, [name for name, value in given.items() if value is not None])
+    wait_for = waiting.seconds(config.wait_for)
+    trusted = config.i_trust_this_network
+    servers = None
+    if config.input == "service":
+        servers = Servers.parse(config.service, wait_for, trusted)
+        servers.wait()
     strategy = distribute.build(
-        config.strategy, config.devices, config.cluster, config.tpu
+        config.strategy, config.devices, config.cluster, config.tpu, wait_for, trusted
     )
     dataset = dataset or data.build(config.dataset)
     examples = prepare(
@@ -148,7 +158,7 @@ def build(
         config.input,
         strategy,
         progress,
-        config.service.split(","),
+        servers,
     )
     _check_batch_size(config, len(examples.train), strategy.num_replicas_in_sync)
     feed = Feed(

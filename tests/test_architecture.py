@@ -14,9 +14,11 @@ MAY_IMPORT = {
     "errors": set(),
     "quiet": set(),
     "lazy": {"quiet"},
+    "network": LOWEST,
+    "waiting": LOWEST,
     "durations": LOWEST,
     "spec": LOWEST,
-    "config": LOWEST | {"spec", "durations"},
+    "config": LOWEST | {"spec", "durations", "waiting"},
     "flags": LOWEST | {"config"},
     "random": LOWEST,
     "metrics": LOWEST,
@@ -25,15 +27,15 @@ MAY_IMPORT = {
     "variables": LOWEST,
     "history": LOWEST | {"metrics"},
     "precision": LOWEST | {"variables"},
-    "cluster": LOWEST,
-    "distribute": LOWEST | {"cluster"},
+    "cluster": LOWEST | {"network", "waiting"},
+    "distribute": LOWEST | {"cluster", "network", "waiting"},
     "workers": LOWEST | {"cluster"},
-    "sharing": LOWEST | {"config", "workdir", "workers"},
+    "sharing": LOWEST | {"config", "waiting", "workdir", "workers"},
     "fused": LOWEST,
     "optimizers": LOWEST | {"fused", "spec"},
     "schedules": LOWEST
     | {"command", "durations", "metrics", "random", "spec", "variables"},
-    "data": LOWEST | {"command", "spec"},
+    "data": LOWEST | {"command", "network", "spec", "waiting"},
     "models": LOWEST | {"spec", "random"},
     "augment": LOWEST | {"command", "spec", "random", "data", "report", "variables"},
     "report": LOWEST | {"history", "metrics", "statistics"},
@@ -44,7 +46,7 @@ MAY_IMPORT = {
     "workdir": LOWEST | {"config", "flags", "history"},
     "parts": LOWEST
     | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}
-    | {"models", "optimizers", "precision", "schedules"},
+    | {"models", "optimizers", "precision", "schedules", "waiting"},
     "invariance": LOWEST | {"loop", "parts"},
     "run": LOWEST
     | {"augment", "config", "data", "history", "loop", "models", "parts", "precision"}

@@ -71,7 +71,9 @@ class TrainLoop:
             step: The 0-based index of the first update.
             count: How many updates.
         """
-        self._many(self.feed.at(step), *self._place(step), tf.constant(count))
+        handle = self.feed.at(step)
+        with self.feed.batches.reading():
+            self._many(handle, *self._place(step), tf.constant(count))
 
     def probe(self, step: int) -> dict[str, float]:
         """Trains on one batch, and returns what was measured of this step.
@@ -79,7 +81,9 @@ class TrainLoop:
         Args:
             step: The 0-based index of the update.
         """
-        measured = self._probed(self.feed.at(step), *self._place(step))
+        handle = self.feed.at(step)
+        with self.feed.batches.reading():
+            measured = self._probed(handle, *self._place(step))
         return {name: float(value) for name, value in measured.items()}
 
     def is_finite(self) -> bool:
@@ -259,7 +263,7 @@ class Evaluator:
                 check()
                 count = min(len(divided) - start, self._pace.limit)
                 count = self._workers.agreed(count)
-                with self._pace.timed(count):
+                with self._pace.timed(count), self._batches.reading():
                     place = tf.constant(start), tf.constant(count)
                     some = self._many(handle, *place, size)
                     found.append({name: some[name].numpy() for name in _FIELDS})
