@@ -122,7 +122,7 @@ def tell_exposure(*ports: int) -> None:
     plural, are, them = ("", "is", "it") if len(ports) == 1 else ("s", "are", "them")
     print(
         f"note: port{plural} {', '.join(map(str, ports))} {are} open on all network "
-        f"interfaces, without authentication: who reaches them can read and write "
+        f"interfaces, without authentication: who reaches {them} can read and write "
         f"files as this user; SECURITY.md says how to close them",
         file=sys.stderr,
         flush=True,

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import models, parts, precision, sharing, workdir
+from framework import compiled, models, parts, precision, sharing, workdir
 from framework.augment import preview
 from framework.augment.normalize import Normalizer
 from framework.config import Config
@@ -114,7 +114,8 @@ def run(
     """
     screen = console.console()
     screen.quiet = quiet
-    with stop_lib.caught() as stop, told_if_lost(config.strategy == "multi_worker"):
+    several = config.strategy == "multi_worker"
+    with compiled.collectable(), stop_lib.caught() as stop, told_if_lost(several):
         made = parts.build(config, model, dataset, console.reading(screen))
         stop.listen()
         workers = Workers(made.strategy)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from framework import cluster
+from framework import cluster, compiled
 from framework.errors import WorkerLostError
 
 # What TensorFlow raises in those that are left when a process is lost.
@@ -44,7 +44,7 @@ class Workers:
         self._cluster = cluster.of(strategy)
         if self._cluster:
             self.index, self.count = self._cluster.index, len(self._cluster.addresses)
-        self._gather = tf.function(self._gathered, autograph=False)
+        self._gather = compiled.function(self._gathered)
 
     @property
     def is_chief(self) -> bool:
