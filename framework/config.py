@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
-from framework import paths, printable, spec
+from framework import paths, printable, spec, waiting
 from framework.durations import Duration
 from framework.errors import UsageError
 
@@ -206,6 +206,22 @@ class Config:
         numbers=False,
         group="devices",
     )
+    wait_for: str = _field(
+        "10m",
+        "How long to wait for other processes (workers, the chief, servers of "
+        "--input=service, pods), in seconds, minutes or hours (30s, 10m, 2h); then the "
+        "run ends with exit code 75.",
+        numbers=False,
+        group="devices",
+    )
+    i_trust_this_network: bool = _field(
+        False,
+        "Allow workers and servers beyond this machine. TensorFlow's servers listen on "
+        "all network interfaces without authentication: who reaches their ports can "
+        "read and write files as you. See SECURITY.md.",
+        numbers=False,
+        group="devices",
+    )
     tpu: str = _field(
         "",
         "Name of the TPU of --strategy=tpu; empty for this machine's.",
@@ -287,6 +303,7 @@ class Config:
         )
         self._require("workdir", bool(self.workdir), "the path of a folder")
         object.__setattr__(self, "workdir", paths.expand(self.workdir, "--workdir"))
+        waiting.seconds(self.wait_for)
 
     def numbers(self) -> dict[str, Any]:
         """Returns the fields on which the run's numbers depend, with their values."""

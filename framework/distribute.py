@@ -9,11 +9,17 @@ import os
 import tensorflow as tf
 
 from framework import cluster as cluster_lib
+from framework import network, waiting
 from framework.errors import RunError, UsageError
 
 
 def build(
-    kind: str, devices: int = 0, cluster: str = "env", tpu: str = ""
+    kind: str,
+    devices: int = 0,
+    cluster: str = "env",
+    tpu: str = "",
+    wait_for: float = 600.0,
+    trusted: bool = False,
 ) -> tf.distribute.Strategy:
     """Returns the strategy of a kind.
 
@@ -27,10 +33,13 @@ def build(
             TensorFlow first computes.
         cluster: Who knows the other machines; see `framework.cluster.resolve`.
         tpu: The name of a TPU; empty for that of this machine.
+        wait_for: Seconds after which a wait for other machines is over.
+        trusted: Whether machines beyond this one are allowed.
 
     Raises:
         UsageError: There are not so many devices, or no such cluster or TPU.
-        RunError: The other machines cannot be reached.
+        RunError: This machine's part of a cluster cannot be started.
+        OpError: The connection to other machines failed.
     """
     if kind == "default":
         return tf.distribute.get_strategy()
@@ -39,7 +48,11 @@ def build(
     if kind == "multi_worker":
         # Heeded if TensorFlow has not been loaded: a lost worker makes it write pages.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        return _multi_worker(cluster, devices)
+        members = cluster_lib.resolve(cluster, wait_for, trusted)
+        strategy = _multi_worker(members, devices)
+        # Of an equal one, if the strategy is of an earlier call.
+        strategy.cluster_resolver.members = members
+        return strategy
     if kind == "tpu":
         return _tpu(tpu)
     # Collectives of two strategies in one process get in each other's way; a reduction
@@ -53,7 +66,7 @@ def build(
 
 
 @functools.cache
-def _multi_worker(cluster: str, devices: int) -> tf.distribute.Strategy:
+def _multi_worker(members: cluster_lib.Cluster, devices: int) -> tf.distribute.Strategy:
     """Returns the strategy over all machines; there can be one in a process."""
     gpus = tf.config.list_physical_devices("GPU")
     if devices > max(len(gpus), 1):
@@ -69,17 +82,21 @@ def _multi_worker(cluster: str, devices: int) -> tf.distribute.Strategy:
     options = tf.distribute.experimental.CommunicationOptions(
         implementation=implementation.AUTO if gpus else implementation.RING
     )
-    resolver = cluster_lib.resolve(cluster)
+
+    def busy() -> str:
+        taken = f"another process that listens on port {members.port}"
+        return "" if network.is_free(members.port) else taken
+
+    waiting.until_nobody(busy, members.wait_for)
+    network.tell_exposure(members.port)
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
+        # Until all have connected.
+        with members.waiting():
+            return tf.distribute.MultiWorkerMirroredStrategy(members.resolver, options)
     except RuntimeError as problem:
         raise RunError(
             f"the strategy over several machines must be the first that TensorFlow is "
             f"asked for: {problem}"
-        ) from None
-    except tf.errors.OpError as problem:
-        raise RunError(
-            f"the other machines cannot be reached: {problem.message}"
         ) from None
 
 

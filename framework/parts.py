@@ -24,6 +24,7 @@ from framework import (
     optimizers,
     precision,
     schedules,
+    waiting,
 )
 from framework.augment import normalize
 from framework.config import Config
@@ -32,6 +33,7 @@ from framework.data.dataset import Dataset, Progress
 from framework.data.examples import Examples, prepare
 from framework.data.feed import Feed
 from framework.data.record import DataRecord
+from framework.data.servers import Servers
 from framework.durations import Duration
 from framework.errors import UsageError
 from framework.loop.evaluate import Evaluations, metric_names
@@ -130,6 +132,8 @@ def check(config: Config, given: Collection[str] = ()) -> None:
             checked(getattr(config, name))
         except UsageError as problem:
             raise UsageError(f"--{name}: {problem}") from None
+    if config.input == "service":
+        Servers.parse(config.service, 0.0, config.i_trust_this_network)
 
 
 def build(
@@ -153,8 +157,14 @@ def build(
     """
     given = {"model": model, "dataset": dataset}
     check(config, [name for name, value in given.items() if value is not None])
+    wait_for = waiting.seconds(config.wait_for)
+    trusted = config.i_trust_this_network
+    servers = None
+    if config.input == "service":
+        servers = Servers.parse(config.service, wait_for, trusted)
+        servers.wait()
     strategy = distribute.build(
-        config.strategy, config.devices, config.cluster, config.tpu
+        config.strategy, config.devices, config.cluster, config.tpu, wait_for, trusted
     )
     dataset = dataset or data.build(config.dataset)
     recorded = None if config.fresh else record.read(Path(config.workdir))
@@ -167,7 +177,7 @@ def build(
         config.input,
         strategy,
         progress,
-        config.service.split(","),
+        servers,
         recorded.held_out(dataset, drawn_by(config)) if recorded else None,
     )
     _check_batch_size(config, len(examples.train), strategy.num_replicas_in_sync)

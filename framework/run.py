@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from framework import (
+    compiled,
     models,
     parts,
     precision,
@@ -122,7 +123,8 @@ def run(
     reference.refuse_to_run_while_loading()
     screen = console.console()
     screen.quiet = quiet
-    with stop_lib.caught() as stop, told_if_lost(config.strategy == "multi_worker"):
+    several = config.strategy == "multi_worker"
+    with compiled.collectable(), stop_lib.caught() as stop, told_if_lost(several):
         made = parts.build(config, model, dataset, console.reading(screen))
         stop.listen()
         workers = Workers(made.strategy)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
+import functools
 import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from framework import workdir
+from framework import waiting, workdir
 from framework.config import Config
 from framework.errors import RunError
 from framework.workers import Workers
@@ -34,7 +34,7 @@ def folder(config: Config, workers: Workers) -> Iterator[Path]:
         # Until the chief has moved an old run aside.
         workers.agreed(0)
         copy = Path(tempfile.mkdtemp(prefix="worker-"))
-        atexit.register(shutil.rmtree, copy, ignore_errors=True)
+        waiting.clean_up(functools.partial(shutil.rmtree, copy, ignore_errors=True))
         _copy_state(Path(config.workdir), copy)
         _check_same_state(copy, workers)
         yield copy

@@ -7,11 +7,22 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from framework import cluster
+from framework import cluster, compiled
 from framework.errors import WorkerLostError
 
 # What TensorFlow raises in those that are left when a process is lost.
 _LOST = ("UNAVAILABLE", "ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL")
+# And under other codes, where it has been restarted before it was found lost.
+_RESTARTED = (
+    "must be registered before sending heartbeat",
+    "heartbeat request from",
+    "incarnation",
+    "just restarted",
+    "has restarted",
+    "might have restarted",
+    "Coordination service",
+    "coordination service",
+)
 
 
 class Workers:
@@ -30,9 +41,10 @@ class Workers:
     def __init__(self, strategy: tf.distribute.Strategy):
         self._strategy = strategy
         self.index, self.count = 0, 1
-        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            self.index, self.count = cluster.place(strategy.cluster_resolver)
-        self._gather = tf.function(self._gathered, autograph=False)
+        self._cluster = cluster.of(strategy)
+        if self._cluster:
+            self.index, self.count = self._cluster.index, len(self._cluster.addresses)
+        self._gather = compiled.function(self._gathered)
 
     @property
     def is_chief(self) -> bool:
@@ -47,7 +59,8 @@ class Workers:
         """
         if self.count == 1:
             return [number]
-        found = self._gather(tf.constant(number, tf.float64)).numpy().tolist()
+        with self._cluster.waiting():
+            found = self._gather(tf.constant(number, tf.float64)).numpy().tolist()
         # Each device of a process has given the same number.
         return found[:: len(found) // self.count]
 
@@ -70,7 +83,9 @@ class Workers:
 
 def is_loss(problem: tf.errors.OpError) -> bool:
     """Returns whether an error is what is raised when another process is lost."""
-    return problem.error_code in [getattr(tf.errors, name) for name in _LOST]
+    if problem.error_code in [getattr(tf.errors, name) for name in _LOST]:
+        return True
+    return any(text in str(problem.message) for text in _RESTARTED)
 
 
 @contextlib.contextmanager

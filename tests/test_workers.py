@@ -41,6 +41,27 @@ def test_what_is_no_loss_stays_what_it_is(several, problem):
         raise problem
 
 
-def test_which_errors_are_losses():
-    assert is_loss(LOST)
-    assert not is_loss(tf.errors.ResourceExhaustedError(None, None, "memory"))
+@pytest.mark.parametrize(
+    ("kind", "message", "expected"),
+    [
+        ("UnavailableError", "Socket closed", True),
+        ("ResourceExhaustedError", "memory", False),
+        ("InvalidArgumentError", "shapes differ", False),
+        # As TensorFlow says it if a chief has restarted before it was missed.
+        (
+            "InvalidArgumentError",
+            "Task with task_name=/job:worker/replica:0/task:1 must be registered "
+            "before sending heartbeat messages. The service might have restarted, "
+            "please restart / reset and register again.",
+            True,
+        ),
+        (
+            "FailedPreconditionError",
+            "current incarnation doesn't match with one in the group. This usually "
+            "means this worker has restarted but the collective leader hasn't",
+            True,
+        ),
+    ],
+)
+def test_which_errors_are_losses(kind, message, expected):
+    assert is_loss(getattr(tf.errors, kind)(None, None, message)) == expected

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from framework import compiled
 from framework.augment import geometry
 from framework.augment.color import Photometric
 from framework.augment.geometry import Fill, Geometric
@@ -138,7 +139,8 @@ class Policy:
         return fills[-1] if fills else Fill()
 
 
-@functools.cache
+# Bounded: what it holds, it holds for as long as the process lives.
+@functools.lru_cache(maxsize=64)
 def _compiled(function: Callable[..., object], *settings: object) -> tf.function:
     """Returns a function compiled by XLA, its first arguments set.
 
@@ -146,11 +148,7 @@ def _compiled(function: Callable[..., object], *settings: object) -> tf.function
     function of all members would be slower: XLA computes a pixel again for each that
     needs it.
     """
-    return tf.function(
-        lambda *tensors: function(*settings, *tensors),
-        jit_compile=True,
-        autograph=False,
-    )
+    return compiled.function(functools.partial(function, *settings), jit_compile=True)
 
 
 def _warp(fill: Fill, images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from framework.data.dataset import Split
+from framework.data.servers import Servers
 
 # What a compiled loop is handed for an epoch, and a replica for a batch.
 Handle = Any
@@ -66,6 +68,10 @@ class Batches(abc.ABC):
             Images [size, height, width, C] and int32 labels [size].
         """
 
+    def reading(self) -> contextlib.AbstractContextManager[None]:
+        """Watches over calls of compiled functions that `take` batches."""
+        return contextlib.nullcontext()
+
     def _by_replica(self, rows: np.ndarray, parts: int) -> np.ndarray:
         """Reorders each batch so that what one replica gets stands together.
 
@@ -118,17 +124,17 @@ class StreamBatches(Batches):
     Args:
         split: The examples.
         strategy: Whose replicas share each batch.
-        services: Addresses of servers that read in turn; none to read here.
+        servers: What reads in turn; none to read here.
     """
 
     def __init__(
         self,
         split: Split,
         strategy: tf.distribute.Strategy,
-        services: Sequence[str] = (),
+        servers: Servers | None = None,
     ):
         super().__init__(split, strategy)
-        self._services = services
+        self._servers = servers
         # Made once: in the graph of each epoch they would be written out anew.
         with tf.device("CPU"):
             self._labels = tf.constant(split.labels.astype(np.int32))
@@ -138,13 +144,22 @@ class StreamBatches(Batches):
     def open(self, rows, parts=1, first=0):
         """See base class."""
         order = self._by_replica(rows[first:], parts)
+        with self.reading():
+            return self._opened(order)
+
+    def reading(self):
+        """See base class."""
+        return self._servers.waiting() if self._servers else super().reading()
+
+    def _opened(self, order: np.ndarray) -> Handle:
+        """Returns an iterator over batches, each already in order for the replicas."""
         if self.strategy.num_replicas_in_sync == 1:
             return iter(self._shares(order))
 
         def of_machine(context: tf.distribute.InputContext) -> tf.data.Dataset:
             mine = np.split(order, context.num_input_pipelines, axis=1)
             share = mine[context.input_pipeline_id]
-            size = context.get_per_replica_batch_size(rows.shape[1])
+            size = context.get_per_replica_batch_size(order.shape[1])
             return self._shares(share.reshape(-1, size))
 
         return iter(self.strategy.distribute_datasets_from_function(of_machine))
@@ -167,11 +182,11 @@ class StreamBatches(Batches):
         Args:
             rows: int32 [shares, size], the examples of each share.
         """
-        if self._services:
-            count = len(self._services)
+        if self._servers:
+            count = len(self._servers.addresses)
             read = [
                 self._read(rows[place::count], os.cpu_count()).apply(_by(address))
-                for place, address in enumerate(self._services)
+                for place, address in enumerate(self._servers.addresses)
             ]
             turns = tf.data.Dataset.range(len(rows)).map(lambda i: i % count)
             dataset = tf.data.Dataset.choose_from_datasets(read, turns, False)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from framework.data.batches import Batches, MemoryBatches, StreamBatches, fits_memory
 from framework.data.dataset import Dataset, Progress, Split, stratified_split
+from framework.data.servers import Servers
 
 # Of the training images a twentieth is also evaluated as validation images are, which
 # takes a sixtieth of the time of training on all; but so many at least and at most.
@@ -46,7 +46,7 @@ def prepare(
     place: str,
     strategy: tf.distribute.Strategy,
     progress: Progress,
-    services: Sequence[str] = (),
+    servers: Servers | None = None,
     held_out: np.ndarray | None = None,
 ) -> Examples:
     """Divides the training split, and brings both splits to where they are needed.
@@ -59,14 +59,14 @@ def prepare(
             (there, and read by servers), or "auto".
         strategy: Whose devices need them.
         progress: Told now and then how many of how many images have been read.
-        services: The addresses of those servers.
+        servers: Those servers.
         held_out: int64 indices of training images to hold out, instead of a division
             by `dev_share` and `seed`.
     """
 
     def batches(split: Split) -> Batches:
         if place == "service":
-            return StreamBatches(split, strategy, services)
+            return StreamBatches(split, strategy, servers)
         if place == "stream" or (place == "auto" and not fits_memory(split)):
             return StreamBatches(split, strategy)
         return MemoryBatches(split.in_memory(progress), strategy)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from framework import compiled
 from framework.diagnose import outputs
 from framework.metrics import Predictions
 
@@ -26,9 +27,9 @@ class KerasLoop:
 
     def __init__(self, model: keras.Model):
         self.model = model
-        self._train = tf.function(self._train_steps, autograph=False)
-        self._test = tf.function(self._test_steps, autograph=False)
-        self._outputs = tf.function(self._call, autograph=False)
+        self._train = compiled.function(self._train_steps)
+        self._test = compiled.function(self._test_steps)
+        self._outputs = compiled.function(self._call)
 
     def train(
         self,

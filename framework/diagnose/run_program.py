@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import archive, models, parts, random, spec, workdir
+from framework import archive, compiled, models, parts, random, spec, workdir
 from framework import run as run_lib
 from framework.config import Config
 from framework.data.dataset import Dataset, Split
@@ -61,7 +61,7 @@ class RunProgram(Program):
 
     @functools.cached_property
     def _asked(self) -> Callable[[tf.Tensor, bool], tf.Tensor]:
-        return tf.function(self._logits, autograph=False)
+        return compiled.function(self._logits)
 
     def _logits(self, images: tf.Tensor, training: bool) -> tf.Tensor:
         with random.use(self._draws(images.shape[0])):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from framework import optimizers
+from framework import compiled, optimizers
 from framework.data.batches import Batches, Handle, Share, padded
 from framework.data.feed import Feed
 from framework.loop import step as step_lib
@@ -59,10 +59,10 @@ class TrainLoop:
         self._gradients = objective.gradients
         if jit:
             self._gradients = _compiled(objective.gradients)
-        self._many = tf.function(self._steps, autograph=False)
-        self._probed = tf.function(self._probed_step, autograph=False)
-        self._emptied = tf.function(self._empty_window, autograph=False)
-        self._finite = tf.function(self._all_finite, autograph=False)
+        self._many = compiled.function(self._steps)
+        self._probed = compiled.function(self._probed_step)
+        self._emptied = compiled.function(self._empty_window)
+        self._finite = compiled.function(self._all_finite)
 
     def __call__(self, step: int, count: int) -> None:
         """Trains on `count` batches that follow each other, all of one epoch.
@@ -71,7 +71,9 @@ class TrainLoop:
             step: The 0-based index of the first update.
             count: How many updates.
         """
-        self._many(self.feed.at(step), *self._place(step), tf.constant(count))
+        handle = self.feed.at(step)
+        with self.feed.batches.reading():
+            self._many(handle, *self._place(step), tf.constant(count))
 
     def probe(self, step: int) -> dict[str, float]:
         """Trains on one batch, and returns what was measured of this step.
@@ -79,7 +81,9 @@ class TrainLoop:
         Args:
             step: The 0-based index of the update.
         """
-        measured = self._probed(self.feed.at(step), *self._place(step))
+        handle = self.feed.at(step)
+        with self.feed.batches.reading():
+            measured = self._probed(handle, *self._place(step))
         return {name: float(value) for name, value in measured.items()}
 
     def is_finite(self) -> bool:
@@ -239,8 +243,8 @@ class Evaluator:
         self._workers = Workers(batches.strategy)
         self._batch_size = batch_size
         self._pace = Pace()
-        self._many = tf.function(self._steps, autograph=False)
-        self._swapped = tf.function(state.swap_ema, autograph=False)
+        self._many = compiled.function(self._steps)
+        self._swapped = compiled.function(state.swap_ema)
 
     def __call__(self, rows: np.ndarray, check: Check = lambda: None) -> Predictions:
         """Returns what the model says.
@@ -259,7 +263,7 @@ class Evaluator:
                 check()
                 count = min(len(divided) - start, self._pace.limit)
                 count = self._workers.agreed(count)
-                with self._pace.timed(count):
+                with self._pace.timed(count), self._batches.reading():
                     place = tf.constant(start), tf.constant(count)
                     some = self._many(handle, *place, size)
                     found.append({name: some[name].numpy() for name in _FIELDS})
@@ -343,7 +347,7 @@ def _compiled(
             inner = step_lib.Rows(images, labels, row_weights, draws)
             return gradients_of(inner, weights, scale)
 
-        return tf.function(gradients, jit_compile=True, autograph=False)(
+        return compiled.function(gradients, jit_compile=True)(
             rows.images,
             rows.labels,
             rows.weights,

@@ -1,15 +1,18 @@
 """Tests of framework/data/service.py."""
 
 import contextlib
+import dataclasses
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from framework import network
 from framework.config import Config
 from framework.data.batches import StreamBatches
 from framework.data.dataset import Split
+from framework.data.servers import Servers
 from framework.distribute import build
 from framework.errors import WorkerLostError
 from framework.loop.steps import TrainLoop
@@ -48,7 +51,7 @@ def test_servers_read_in_the_same_order(servers, count, first):
     images = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
     split = Split(images, np.arange(40) % 4)
     rows = np.random.default_rng(0).permutation(40).reshape(10, 4)
-    batches = StreamBatches(split, build("default"), servers[:count])
+    batches = StreamBatches(split, build("default"), Servers(tuple(servers[:count])))
     handle = batches.open(rows, first=first)
     for index in range(first, 10):
         found, labels = batches.local(batches.take(handle, index), 4)
@@ -65,6 +68,23 @@ def test_a_port_that_is_taken_is_one_line(servers):
     )
     assert found.returncode == 1
     assert f"error: port {port} cannot be used" in found.stderr
+
+
+def test_a_host_beyond_this_machine_needs_trust():
+    found = subprocess.run(
+        [sys.executable, "-m", "framework.data.service", "--host=reader1"],
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 2
+    assert "error: --host names 'reader1'" in found.stderr
+    assert "--i_trust_this_network" in found.stderr
+
+
+def test_a_run_without_a_server_ends(tmp_path):
+    alone = config(tmp_path, "service", [f"localhost:{network.free_port()}"])
+    with pytest.raises(WorkerLostError, match=r"waited .* where nobody listens"):
+        run(dataclasses.replace(alone, wait_for="0.1s"))
 
 
 def config(tmp_path, place, servers):

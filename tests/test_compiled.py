@@ -1,0 +1,102 @@
+"""Tests of framework/compiled.py."""
+
+import gc
+import weakref
+
+import pytest
+import tensorflow as tf
+
+from framework import compiled
+from framework.config import Config
+from framework.run import run
+
+
+@pytest.fixture
+def warned(caplog):
+    """What TensorFlow's own logger has warned of."""
+    logger = tf.get_logger()
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)
+
+
+class Doubled:
+    def __init__(self, make):
+        self.call = make(self.double)
+
+    def double(self, value):
+        return value * 2.0
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"), [(compiled.function, False), (tf.function, True)]
+)
+def test_several_of_one_method_are_no_retracing(make, expected, warned):
+    for _ in range(8):
+        assert Doubled(make).call(tf.constant(2.0)).numpy() == 4.0
+    assert any("retracing" in each for each in warned.messages) == expected
+
+
+def test_retracing_of_one_is_still_told(warned):
+    doubled = Doubled(compiled.function)
+    for value in range(8):
+        doubled.call(float(value))
+    assert any("retracing" in each for each in warned.messages)
+
+
+@tf.custom_gradient
+def tripled(value):
+    return value * 1.0, lambda upstream: upstream * 3.0
+
+
+def traced():
+    """Returns a function whose graph has a gradient of its own."""
+    function = compiled.function(lambda value: tripled(value) + tripled(value))
+    function(tf.constant(1.0))
+    return function
+
+
+def test_a_graph_is_freed_with_its_function():
+    with compiled.collectable():
+        function = traced()
+    spec = tf.TensorSpec([], tf.float32)
+    graph = weakref.ref(function.get_concrete_function(spec).graph)
+    # What is still used works.
+    value = tf.constant(1.0)
+    with tf.GradientTape() as tape:
+        tape.watch(value)
+        outputs = function(value)
+    assert tape.gradient(outputs, value).numpy() == 6.0
+    del function, outputs, tape
+    gc.collect()
+    assert graph() is None
+
+
+def test_without_the_internals_nothing_happens(monkeypatch):
+    monkeypatch.setattr(compiled, "_registered", dict)
+    with compiled.collectable():
+        assert traced()(tf.constant(2.0)).numpy() == 4.0
+
+
+def census():
+    """Returns how many graphs and variables are alive, and eager tensors."""
+    gc.collect()
+    names = [type(each).__name__ for each in gc.get_objects()]
+    kinds = ("FuncGraph", "ResourceVariable", "EagerTensor", "TrainLoop")
+    return {kind: names.count(kind) for kind in kinds}
+
+
+def test_runs_in_one_process_leave_nothing_behind(tmp_path, warned):
+    counts = []
+    for index in range(6):
+        config = Config(
+            model="resnet(depth=8)",
+            augment="brightness(.1) + rotate(5) + mixup",
+            dataset="noise(train=64, validation=32, size=8)",
+            train_for="1ep",
+            workdir=str(tmp_path / str(index)),
+        )
+        run(config, quiet=True)
+        counts.append(census())
+    assert counts[-1] == counts[1]
+    assert not [each for each in warned if "retracing" in each]
