@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import os
@@ -9,7 +10,7 @@ import os
 import tensorflow as tf
 
 from framework import cluster as cluster_lib
-from framework import network, waiting
+from framework import network, rendezvous
 from framework.errors import RunError, UsageError
 
 
@@ -83,21 +84,40 @@ def _multi_worker(members: cluster_lib.Cluster, devices: int) -> tf.distribute.S
         implementation=implementation.AUTO if gpus else implementation.RING
     )
 
-    def busy() -> str:
-        taken = f"another process that listens on port {members.port}"
-        return "" if network.is_free(members.port) else taken
-
-    waiting.until_nobody(busy, members.wait_for)
     network.tell_exposure(members.port)
+    rendezvous.meet(members.addresses, members.index, members.wait_for)
+    _limit_registration(members)
     try:
-        # Until all have connected.
-        with members.waiting():
-            return tf.distribute.MultiWorkerMirroredStrategy(members.resolver, options)
+        return tf.distribute.MultiWorkerMirroredStrategy(members.resolver, options)
     except RuntimeError as problem:
         raise RunError(
             f"the strategy over several machines must be the first that TensorFlow is "
             f"asked for: {problem}"
         ) from None
+
+
+def _limit_registration(members: cluster_lib.Cluster) -> None:
+    """Has the constructor of the strategy wait no longer than `wait_for`.
+
+    It waits only for processes that end after all have met, but then for an hour, and
+    silently: it holds Python's lock. Nothing public sets this; where TensorFlow's
+    internals are other than expected, they are left alone.
+    """
+    with contextlib.suppress(ImportError, AttributeError, TypeError):
+        from tensorflow.python.distribute import multi_worker_util
+        from tensorflow.python.eager import context
+
+        spec = members.resolver.cluster_spec()
+        jobs = tf.compat.v1.ConfigProto().experimental.coordination_config
+        for job in ("chief", "worker"):
+            if job in spec.jobs:
+                jobs.coordinated_job_list.add(name=job, num_tasks=spec.num_tasks(job))
+        context.context().configure_coordination_service(
+            service_type="standalone",
+            service_leader=multi_worker_util.coordination_leader(spec),
+            cluster_register_timeout_in_ms=int(members.wait_for * 1000),
+            coordinated_jobs=list(jobs.coordinated_job_list),
+        )
 
 
 @functools.cache

@@ -23,7 +23,7 @@ from framework.errors import UsageError, WorkerLostError
 _TRY_AGAIN = 75
 # Seconds between two lines; and at least between two calls of `missing`.
 _EVERY = 10.0
-_POLL = 0.5
+_POLL = 0.2
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 # Returns for whom there is a wait, or "" if there is none at the moment.
@@ -99,21 +99,23 @@ class Wait:
 def until_nobody(
     missing: Missing,
     limit: float,
+    silent: float = _EVERY,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Waits until nobody is missing; prints the first line at once.
+    """Waits until nobody is missing.
 
     Args:
         missing: For whom to wait.
         limit: Seconds.
+        silent: Seconds before the first line; 0.0 where a wait is not expected.
         clock: Returns seconds.
         sleep: Lets seconds pass.
 
     Raises:
         WorkerLostError: The limit is reached.
     """
-    wait = Wait(missing, limit, clock(), silent=0.0)
+    wait = Wait(missing, limit, clock(), silent)
     while True:
         if wait.is_over(clock()):
             raise WorkerLostError(wait.failure)

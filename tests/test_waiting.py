@@ -41,7 +41,7 @@ def test_a_wait_begins_anew_when_nobody_is_missing(capsys):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("now", "expected"), [(0, 10), (9, 1), (9.9, 0.5), (14, 0.5)])
+@pytest.mark.parametrize(("now", "expected"), [(0, 10), (9, 1), (9.9, 0.2), (14, 0.2)])
 def test_when_to_look_again(now, expected):
     assert Wait(lambda: "b", 15.0, 0.0).pause(now) == expected
 
@@ -59,15 +59,13 @@ class Clock:
 def test_polling_ends_when_all_are_there_or_time_is_over(capsys):
     clock, missing = Clock(), ["a", "a", ""]
     waiting.until_nobody(
-        lambda: missing.pop(0), 5.0, clock=lambda: clock.now, sleep=clock.sleep
+        lambda: missing.pop(0), 5.0, 0.0, lambda: clock.now, clock.sleep
     )
-    # The first line comes at once.
+    # The first line comes at once, if it is to.
     assert "waiting for a: 0 s" in capsys.readouterr().err
     with pytest.raises(WorkerLostError, match="waited 2 min 0 s"):
-        waiting.until_nobody(
-            lambda: "a", 120.0, clock=lambda: clock.now, sleep=clock.sleep
-        )
-    assert len(capsys.readouterr().err.splitlines()) == 12
+        waiting.until_nobody(lambda: "a", 120.0, 10.0, lambda: clock.now, clock.sleep)
+    assert len(capsys.readouterr().err.splitlines()) == 11
 
 
 def test_a_call_that_ends_in_time_is_not_disturbed(capsys):

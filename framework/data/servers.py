@@ -50,7 +50,7 @@ class Servers:
         Raises:
             WorkerLostError: They do not within `wait_for`.
         """
-        waiting.until_nobody(self.missing, self.wait_for)
+        waiting.until_nobody(self.missing, self.wait_for, silent=0.0)
 
     def waiting(self) -> contextlib.AbstractContextManager[None]:
         """Watches over a call that reads from them: it waits while one is down."""
