@@ -28,7 +28,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # Address space of a command: no input may exhaust the machine.
-_MEMORY = 12 << 30
+_MEMORY = 6 << 30
 # So much of its output is kept.
 _SHOWN = 200_000
 # Seconds to end in, after a signal that asks for it.
