@@ -297,11 +297,26 @@ _BAD_ROWS: Mapping[str, bytes] = {
     "another name": b'{"step": 7, "\\u001b[2J": 1}',
 }
 _NAMES = (
-    *("step-00000002 (copy).npz", "step-foo.npz", "step--0000001.npz", "step-.npz"),
-    *("step-99999999999999999999.npz", "step-00000002.npz~", ".step-00000002.npz"),
-    *("step-2.npz", "step-00000099.npz", "step-\u0661.npz", "step-00000002.NPZ"),
-    *("\x1b[2J.npz", "a\nb.npz", "x.tmp", "step-00000003.npz.tmp", b"step-\xff.npz"),
-    *("step-+0000002.npz", "step-1e3.npz", "step- 1.npz", "._step-00000024.npz"),
+    "step-00000002 (copy).npz",
+    "step-foo.npz",
+    "step--0000001.npz",
+    "step-.npz",
+    "step-99999999999999999999.npz",
+    "step-00000002.npz~",
+    ".step-00000002.npz",
+    "step-2.npz",
+    "step-00000099.npz",
+    "step-\u0661.npz",
+    "step-00000002.NPZ",
+    "\x1b[2J.npz",
+    "a\nb.npz",
+    "x.tmp",
+    "step-00000003.npz.tmp",
+    b"step-\xff.npz",
+    "step-+0000002.npz",
+    "step-1e3.npz",
+    "step- 1.npz",
+    "._step-00000024.npz",
 )
 
 WHOLE_RUN: Mapping[str, Damage] = {
@@ -383,11 +398,20 @@ WHOLE_RUN: Mapping[str, Damage] = {
     **{
         f"{name} is a planted link": _planted(name)
         for name in (
-            *("config.json.tmp", "metrics.jsonl.tmp", "flags.txt.tmp"),
-            *("environment.json.tmp", "timing.jsonl.tmp", "flags.txt"),
-            *("environment.json", "timing.jsonl", "data.json", "changes.jsonl"),
-            *("checkpoints/step-00000024.npz.tmp", "best/step-00000024.npz.tmp"),
-            *("predictions/step-00000024.tmp", "diagnosis"),
+            "config.json.tmp",
+            "metrics.jsonl.tmp",
+            "flags.txt.tmp",
+            "environment.json.tmp",
+            "timing.jsonl.tmp",
+            "flags.txt",
+            "environment.json",
+            "timing.jsonl",
+            "data.json",
+            "changes.jsonl",
+            "checkpoints/step-00000024.npz.tmp",
+            "best/step-00000024.npz.tmp",
+            "predictions/step-00000024.tmp",
+            "diagnosis",
         )
     },
 }

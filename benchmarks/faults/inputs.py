@@ -24,8 +24,11 @@ LIMIT = 60.0
 FRESH_EVERY = 20
 # Quick to train on; the last of a flag that is given twice counts.
 SMALL = (
-    *("--dataset=arrays('data.npz')", "--model=mlp(units=(4,))", "--workdir=run"),
-    *("--train_for=2", "--batch_size=8"),
+    "--dataset=arrays('data.npz')",
+    "--model=mlp(units=(4,))",
+    "--workdir=run",
+    "--train_for=2",
+    "--batch_size=8",
 )
 
 
@@ -39,6 +42,7 @@ class Input:
         codes: The exit codes it may have.
         prepare: Puts files into the folder that the command runs in.
         module: What is run.
+        free: Where it may write, from the parent of its folder on.
     """
 
     name: str
@@ -46,22 +50,29 @@ class Input:
     codes: frozenset[int] = handled.REFUSED
     prepare: Callable[[Path], None] = lambda folder: None
     module: str = TRAIN
+    free: tuple[str, ...] = ("here/run",)
 
 
-def try_all(kind: str, inputs: Sequence[Input], limit: float = LIMIT) -> Tally:
+def try_all(
+    kind: str,
+    inputs: Sequence[Input],
+    limit: float = LIMIT,
+    nursery: Nursery | None = None,
+) -> Tally:
     """Returns how commands handled the inputs.
 
     Args:
         kind: What the inputs are called.
         inputs: What to try.
         limit: Seconds after which a command counts as hanging.
+        nursery: Where to run them; one of its own if None.
     """
     tally, progress = Tally(kind), Progress(kind, len(inputs))
     if not inputs:
         return tally
-    with Nursery() as nursery:
+    with contextlib.nullcontext(nursery) if nursery else Nursery() as forks:
         for index, each in enumerate(inputs):
-            run = fresh if index % FRESH_EVERY == FRESH_EVERY - 1 else nursery.run
+            run = fresh if index % FRESH_EVERY == FRESH_EVERY - 1 else forks.run
             tally.add(each.name, _tried(each, run, limit))
             progress.show(tally)
     return tally
@@ -106,7 +117,7 @@ def _tried(each: Input, run: Callable, limit: float) -> str | None:
         problem = handled.problem(outcome, each.codes)
         # Whoever is refused leaves nothing behind; other results are in the run.
         # Keras makes a folder of its own in a home that has none.
-        free = [".keras"] + ["here/run"] * (outcome.code != handled.USAGE)
+        free = (".keras", *(each.free if outcome.code != handled.USAGE else ()))
         problem = problem or handled.changes(before, handled.listing(home), free)
         if not problem and each.module == TRAIN:
             problem = _claims(folder / "run", outcome)

@@ -110,7 +110,7 @@ def fuzz(seed: int, number: int) -> list[Tally]:
     total, progress = Tally(""), Progress("kills", number)
     with Nursery() as nursery, tempfile.TemporaryDirectory() as place:
         runs = [
-            _unbroken(nursery, Path(place, str(index)), config)
+            unbroken(nursery, Path(place, str(index)), config)
             for index, config in enumerate(CONFIGS.values())
         ]
         generator = np.random.default_rng(seed)
@@ -195,7 +195,14 @@ def _difference(found: Path, expected: Path) -> str | None:
         return f"cannot be compared: {type(problem).__name__}"
 
 
-def _unbroken(nursery: Nursery, folder: Path, config: Config) -> Unbroken:
+def unbroken(nursery: Nursery, folder: Path, config: Config) -> Unbroken:
+    """Trains a run to which nothing happens.
+
+    Args:
+        nursery: Where.
+        folder: Where to.
+        config: Of the run.
+    """
     lines = flags.flagfile(config).splitlines()
     given = tuple(line for line in lines if not line.startswith("--workdir"))
     folder.parent.mkdir(exist_ok=True)

@@ -34,8 +34,11 @@ _SHOWN = 200_000
 # Seconds to end in, after a signal that asks for it.
 _GRACE = 60.0
 _PRELOADED = (
-    *("framework.main", "framework.run", "framework.diagnose.record"),
-    *("PIL.Image", "scipy.stats"),
+    "framework.main",
+    "framework.run",
+    "framework.diagnose.record",
+    "PIL.Image",
+    "scipy.stats",
 )
 
 

@@ -26,18 +26,80 @@ _FAMILIES: Mapping[str, Mapping[str, Callable]] = {
 _SLOW = ("drawn_flowers", "tfds", "noise")
 _NOT_IN_SPECS = ("image_shape", "num_classes", "t", "T", "self")
 _NUMBERS = (
-    *("0", "-1", "1", "2", "0.5", "-0.5", "1e-300", "1e300", "1e999", "-1e999"),
-    *("2147483648", "9223372036854775808", "9" * 50, "1e-9", "1_000", "0x10", "00"),
+    "0",
+    "-1",
+    "1",
+    "2",
+    "0.5",
+    "-0.5",
+    "1e-300",
+    "1e300",
+    "1e999",
+    "-1e999",
+    "2147483648",
+    "9223372036854775808",
+    "9" * 50,
+    "1e-9",
+    "1_000",
+    "0x10",
+    "00",
 )
 _LITERALS = (
-    *("None", "True", "'x'", "''", "()", "[]", "{}", "{1}", "b'x'", "1j", "...", "nan"),
-    *("(1,)", "(0, 0)", "(1, 2, 3)", "(2, 1)", "('a',)", "((1,),)", "10ep", "5%"),
-    *("0ep", "200%", "'10ep'", "'5%'", "'-5%'", "'validation/loss'", "'linear'"),
-    *("'\\n'", "'\\x1b[2J'", "'\\ud800'", "'\u202e'", "'a' * 9", "-'a'", "1 + 1"),
+    "None",
+    "True",
+    "'x'",
+    "''",
+    "()",
+    "[]",
+    "{}",
+    "{1}",
+    "b'x'",
+    "1j",
+    "...",
+    "nan",
+    "(1,)",
+    "(0, 0)",
+    "(1, 2, 3)",
+    "(2, 1)",
+    "('a',)",
+    "((1,),)",
+    "10ep",
+    "5%",
+    "0ep",
+    "200%",
+    "'10ep'",
+    "'5%'",
+    "'-5%'",
+    "'validation/loss'",
+    "'linear'",
+    "'\\n'",
+    "'\\x1b[2J'",
+    "'\\ud800'",
+    "'\u202e'",
+    "'a' * 9",
+    "-'a'",
+    "1 + 1",
 )
 _TEXTS = (
-    *("", " ", "x", "-1", "0", "1", "nan", "inf", "-inf", "1e999", "1e-999", "9" * 400),
-    *("2147483648", "9223372036854775808", "1.5", "0x10", "1_000", "\u0661", "1,5"),
+    "",
+    " ",
+    "x",
+    "-1",
+    "0",
+    "1",
+    "nan",
+    "inf",
+    "-inf",
+    "1e999",
+    "1e-999",
+    "9" * 400,
+    "2147483648",
+    "9223372036854775808",
+    "1.5",
+    "0x10",
+    "1_000",
+    "\u0661",
+    "1,5",
     *(
         "true",
         "None",
@@ -52,9 +114,26 @@ _TEXTS = (
         "a\tb",
         "\x1b[2J",
     ),
-    *("\x00", "\x7f", "\x9b2J", "\ud800".encode("utf-8", "surrogatepass").hex()),
-    *("\udcff\udcfe", "\u202e\u2066", "\U0001f600" * 9, "\u00e9", "a" * 5000, "%s%n"),
-    *("{x}", "$(x)", "10ep", "10%", "0ep", "1e9ep", "-5ep", "nanep", "5 ep ", "0%"),
+    "\x00",
+    "\x7f",
+    "\x9b2J",
+    "\ud800".encode("utf-8", "surrogatepass").hex(),
+    "\udcff\udcfe",
+    "\u202e\u2066",
+    "\U0001f600" * 9,
+    "\u00e9",
+    "a" * 5000,
+    "%s%n",
+    "{x}",
+    "$(x)",
+    "10ep",
+    "10%",
+    "0ep",
+    "1e9ep",
+    "-5ep",
+    "nanep",
+    "5 ep ",
+    "0%",
 )
 _PIECES = (*"()+*,='\"\\#%[]{}:;.~ \n\t\x00\x1b\u00e9", "ep", "**", "lambda:", "1e999")
 
@@ -72,7 +151,11 @@ def fields() -> list[str]:
 def with_flag(flag: str, value: str, codes: frozenset[int]) -> Input:
     """Returns a command with one flag more."""
     arguments = (*SMALL, f"--{flag}={value}")
-    return Input(f"--{flag}={value!r}", arguments, codes)
+    free = ("here/run",)
+    if flag == "workdir" and not value.startswith("~"):
+        # Wherever that is.
+        free = ("here", "x")
+    return Input(f"--{flag}={value!r}", arguments, codes, free=free)
 
 
 def _drawn(generator: np.random.Generator) -> Input:

@@ -59,10 +59,11 @@ def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
         "tests": lambda: [_of_tests(_generator(seed, i)) for i in range(count)],
         "a run": _of_a_run,
     }
-    return [_compared(kind, make()) for kind, make in kinds.items() if only in kind]
+    return [compared(kind, make()) for kind, make in kinds.items() if only in kind]
 
 
-def _compared(kind: str, cases: list[Pairs]) -> Tally:
+def compared(kind: str, cases: list[Pairs]) -> Tally:
+    """Counts the numbers that are not what they should be."""
     tally = Tally(f"statistics: {kind}")
     progress = Progress(tally.kind, sum(map(len, cases)))
     for place, pairs in enumerate(cases):

@@ -34,8 +34,11 @@ from benchmarks.faults.report import Progress, Tally
 from benchmarks.faults.specs import fields
 
 _FLAGS = (
-    *("--strategy=multi_worker", "--model=mlp(units=(16,))", "--train_for=30ep"),
-    *("--log_every=20", "--checkpoint_every=1ep"),
+    "--strategy=multi_worker",
+    "--model=mlp(units=(16,))",
+    "--train_for=30ep",
+    "--log_every=20",
+    "--checkpoint_every=1ep",
 )
 _AGAIN = 75
 # Together with what a machine under load takes to import TensorFlow.
@@ -150,7 +153,7 @@ def fuzz(seed: int, number: int) -> list[Tally]:
             raise RuntimeError(f"the unbroken run: {problem}")
         seconds = time.monotonic() - begun
         for _ in range(number):
-            kill = _drawn(generator, seconds)
+            kill = drawn(generator, seconds)
             folder = Path(place, "killed", "run")
             folder.parent.mkdir()
             problem = _supervised(folder, kill)
@@ -161,7 +164,8 @@ def fuzz(seed: int, number: int) -> list[Tally]:
     return [tally]
 
 
-def _drawn(generator: np.random.Generator, seconds: float) -> Kill:
+def drawn(generator: np.random.Generator, seconds: float) -> Kill:
+    """Returns a kill at random, within so many seconds."""
     signals = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
     pauses = (0.0, 1.0, 5.0, None)
     return Kill(
