@@ -13,6 +13,7 @@ import argparse
 import sys
 
 from benchmarks.faults import (
+    commands,
     data,
     flags,
     flips,
@@ -27,6 +28,7 @@ from benchmarks.faults import (
 # How many of each there are, where a part is to be taken.
 _FUZZERS = {
     flags: 500,
+    commands: 110,
     data: 260,
     folders: 1600,
     flips: 18_000,

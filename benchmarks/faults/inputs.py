@@ -7,7 +7,7 @@ import dataclasses
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,7 @@ class Input:
         prepare: Puts files into the folder that the command runs in.
         module: What is run.
         free: Where it may write, from the parent of its folder on.
+        variables: Added to the environment.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Input:
     prepare: Callable[[Path], None] = lambda folder: None
     module: str = TRAIN
     free: tuple[str, ...] = ("here/run",)
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def try_all(
@@ -112,7 +114,7 @@ def _tried(each: Input, run: Callable, limit: float) -> str | None:
         each.prepare(folder)
         home = folder.parent
         before = handled.listing(home)
-        variables = handled.environment(home)
+        variables = {**handled.environment(home), **each.variables}
         outcome = run(each.module, each.arguments, folder, limit, variables)
         problem = handled.problem(outcome, each.codes)
         # Whoever is refused leaves nothing behind; other results are in the run.

@@ -54,6 +54,16 @@ class Surroundings:
     limits: Mapping[int, int] = dataclasses.field(default_factory=dict)
 
 
+def _with_keras(text: str) -> Callable[[Path], object]:
+    """Returns what writes a file of settings into the home of a command."""
+
+    def prepare(folder: Path) -> None:
+        (folder.parent / ".keras").mkdir()
+        (folder.parent / ".keras" / "keras.json").write_text(text)
+
+    return prepare
+
+
 _BARE = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 ALL = (
     Surroundings("nothing at all"),
@@ -75,6 +85,11 @@ ALL = (
     Surroundings("20 open files", limits={resource.RLIMIT_NOFILE: 20}),
     Surroundings("a folder that is gone", 'mkdir x; cd x; rmdir ../x; "$@"'),
     Surroundings("umask 777", 'umask 777; "$@"'),
+    Surroundings("another backend of Keras", variables={"KERAS_BACKEND": "jax"}),
+    Surroundings("a backend that is not there", variables={"KERAS_BACKEND": "x"}),
+    Surroundings("a keras.json that is damaged", prepare=_with_keras("{")),
+    Surroundings("a keras.json of null", prepare=_with_keras("null")),
+    Surroundings("wrong flags of XLA", variables={"XLA_FLAGS": "--no_such_flag"}),
     Surroundings("warnings as errors", variables={"PYTHONWARNINGS": "error"}),
 )
 
