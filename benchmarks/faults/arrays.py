@@ -39,7 +39,7 @@ def _npz(
         (folder / "data.npz").unlink()
         write(folder / "data.npz")
 
-    return Input(name, SMALL, codes, prepare)
+    return Input(f"npz: {name}", SMALL, codes, prepare)
 
 
 def _damaged(change: Callable, seed: list[int]) -> Callable[[Path], object]:

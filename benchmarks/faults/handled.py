@@ -21,6 +21,8 @@ _PROGRESS = re.compile(rb"[^\n]*\.\.\.\n")
 # Where a traceback or an abort comes from.
 _RAISED = re.compile(r'File "[^"]*?((?:framework|experiments)/[^"]*)", line \d+, in')
 
+_HUGE = 1 << 30
+
 # Of each path of a folder: what it is and holds.
 Listing = dict[str, tuple[object, ...]]
 
@@ -89,7 +91,11 @@ def listing(folder: Path) -> Listing:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Returns a digest of a file; of a huge one, of its size and start."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(size if size < _HUGE else 1 << 20)
+    return f"{size} {hashlib.sha256(start).hexdigest()}"
 
 
 def changes(before: Listing, after: Listing, free: Collection[str] = ()) -> str | None:

@@ -67,7 +67,7 @@ def _photos(
         write_photos(folder / "photos")
         change(folder / "photos")
 
-    return Input(name, (*SMALL, _FOLDER, *flags), codes, prepare)
+    return Input(f"photos: {name}", (*SMALL, _FOLDER, *flags), codes, prepare)
 
 
 def write_photos(folder: Path) -> None:
@@ -199,7 +199,7 @@ _BAD_NAMES: Mapping[str, bytes] = {
     "of escapes": b"\x1b[2J\x07",
     "of lines": b"a\nb\r",
     "turned round": "\u202eabc\u2066".encode(),
-    "of markup": b"[red]x[/]",
+    "of markup": b"[red]x[b]",
     "of formats": b"%s{}{0}",
     "of quotes": b"'\"`$(id)",
     "long": b"a" * 240,

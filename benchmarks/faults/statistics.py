@@ -127,7 +127,7 @@ def _of_intervals(generator: np.random.Generator) -> Pairs:
         for total in totals
     ]
     shares = [statistics.proportion(*each) for each in zip(counts, totals, strict=True)]
-    wilson = [wilson(*each) for each in zip(counts, totals, strict=True)]
+    expected = [wilson(*each) for each in zip(counts, totals, strict=True)]
     first, second = (
         generator.uniform(size=totals[0]) < generator.uniform() for _ in range(2)
     )
@@ -138,8 +138,8 @@ def _of_intervals(generator: np.random.Generator) -> Pairs:
         2 * clipped * (1 - clipped) / totals[0]
     )
     return {
-        **three("proportion", shares[0], wilson[0]),
-        **three("difference", statistics.difference(*shares), newcombe(*wilson)),
+        **three("proportion", shares[0], expected[0]),
+        **three("difference", statistics.difference(*shares), newcombe(*expected)),
         **three(
             "paired difference",
             statistics.paired_difference(first, second),

@@ -7,8 +7,8 @@ from framework.loop import archive
 
 
 def test_damaged_checkpoints_are_found_out():
-    for tally in flips.fuzz(seed=0, number=300, only=""):
-        assert tally.tried == 300 or tally.kind == "truncations"
+    for tally in flips.fuzz(seed=0, number=150, only=""):
+        assert tally.tried == 150
         assert not tally.mishandled, tally.details()
 
 

@@ -19,9 +19,10 @@ def runs(tmp_path):
     (folder / "metrics.jsonl").write_text(json.dumps({"step": 4, "loss": 1.0}) + "\n")
     (folder / "timing.jsonl").write_text("{}\n")
     archive.write(folder / "checkpoints/step-00000004.npz", 4, {"w": np.ones(2)})
-    events = Events(folder / "train")
-    events.scalars(4, {"loss": 1.0})
-    events.close()
+    for part in ("train", "validation"):
+        events = Events(folder / part)
+        events.scalars(4, {"loss": 1.0})
+        events.close()
     shutil.copytree(folder, tmp_path / "other")
     return folder, tmp_path / "other"
 
