@@ -12,113 +12,46 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from tensorboard.backend.event_processing.plugin_event_accumulator import (
-    EventAccumulator,
-)
-from tensorboard.util import tensor_util
 
+from benchmarks.faults import same_run
+from benchmarks.faults.same_run import SMALL
 from framework import archive
 from framework import run as run_lib
-from framework.config import Config
 from framework.errors import RunError, Stopped, UsageError
 from framework.history import History
 from framework.loop.steps import Evaluator, TrainLoop
 from framework.run import run
 
-MOMENTS = pathlib.Path(__file__).with_name("moments.py")
-SMALL = Config(
-    model="mlp(units=(8,), dropout=.3)",
-    schedule="(warmup(10%) + cosine) * plateau('validation/loss', patience=1)",
-    batch_size=128,
-    train_for="3ep",
-    log_every="4",
-    checkpoint_every="7",
-    keep_best=2,
-)
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 def small(folder, **changes):
     return dataclasses.replace(SMALL, **{"workdir": str(folder / "run"), **changes})
 
 
-def arrays(folder):
-    """Returns all arrays of the latest checkpoint and of the best ones."""
-    paths = [max(folder.glob("checkpoints/*.npz")), *folder.glob("best/*.npz")]
-    return {
-        f"{path.relative_to(folder)}/{name}": value
-        for path in paths
-        for name, value in archive.read(path).items()
-    }
-
-
-def curves(folder):
-    """Returns what TensorBoard shows: the points of each curve, but for the speed."""
-    found = {}
-    for part in ("train", "validation"):
-        accumulator = EventAccumulator(str(folder / part), size_guidance={"tensors": 0})
-        accumulator.Reload()
-        for tag in accumulator.PluginTagToContent("scalars"):
-            if tag != "images_per_second":
-                found[f"{part}/{tag}"] = [
-                    (event.step, tensor_util.make_ndarray(event.tensor_proto).item())
-                    for event in accumulator.Tensors(tag)
-                ]
-    return found
-
-
-def assert_one_number_each(folder):
-    """Compares TensorBoard's curves with metrics.jsonl, wherever both have a number."""
-    found, compared = curves(folder), set()
-    for row in History(folder / "metrics.jsonl").rows:
-        step = row.pop("step")
-        for name, value in row.items():
-            prefix, _, rest = name.partition("/")
-            tag = name if prefix in ("train", "validation") else f"train/{name}"
-            if prefix in ("train_clean", "train_dev"):
-                tag = f"train/{rest}_{prefix.removeprefix('train_')}"
-            points = [point for at, point in found[tag] if at == step]
-            assert points, (tag, step)
-            # TensorBoard's numbers are float32.
-            for point in points:
-                np.testing.assert_equal(np.float32(point), np.float32(value), tag)
-            compared.add(tag)
-    assert {"train/accuracy", "train/loss", "train/learning_rate"} <= compared
-    assert {"train/accuracy_clean", "validation/loss", "train/epoch"} <= compared
-
-
 def assert_same_run(config, expected):
     """Compares two runs to the last bit."""
-    found, expected = (pathlib.Path(each.workdir) for each in (config, expected))
-    assert_one_number_each(found)
-    metrics = [folder / "metrics.jsonl" for folder in (found, expected)]
-    assert metrics[0].read_text() == metrics[1].read_text()
-    one, other = arrays(found), arrays(expected)
-    assert one.keys() == other.keys()
-    for name, value in other.items():
-        np.testing.assert_array_equal(one[name], value, err_msg=name)
-    assert repr(curves(found)) == repr(curves(expected))
-    lines = [len((each / "timing.jsonl").read_text().splitlines())
-             for each in (found, expected)]  # fmt: skip
-    assert lines[0] == lines[1]
-    assert not list(found.rglob("*.tmp"))
+    problem = same_run.difference(
+        *(pathlib.Path(each.workdir) for each in (config, expected))
+    )
+    assert problem is None
 
 
 def start(config, number=signal.SIGKILL, times=0, moment="any", place=0, limit=None):
     """Runs a process that gets a signal at a moment; returns it when it has ended."""
     flags = run_lib.workdir.flags.flagfile(config).splitlines()
     signals = [signal.Signals(number).name, times, moment, place]
-    command = [sys.executable, str(MOMENTS), *map(str, signals), *flags]
+    program = [sys.executable, "-m", "benchmarks.faults.moments"]
+    command = [*program, *map(str, signals), *flags]
 
     def limited():
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    root = MOMENTS.parent.parent
     return subprocess.run(
         command,
         capture_output=True,
         text=True,
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        cwd=ROOT,
         preexec_fn=limited if limit else None,
     )
 
@@ -288,7 +221,7 @@ def test_goes_on_with_another_number_of_devices(
     monkeypatch.undo()
     run(dataclasses.replace(config, devices=then))
     folders = [pathlib.Path(each.workdir) for each in (config, unbroken)]
-    found, expected = map(arrays, folders)
+    found, expected = map(same_run.arrays, folders)
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         # How far gradients of fewer images differ depends on how many they are of.
@@ -351,9 +284,8 @@ def on_tmpfs(folder, options, config):
     if tried.returncode:
         pytest.skip("no file system may be mounted here")
     script = f'{mount} && "$@"; code=$?; ls -R {folder}; exit $code'
-    root = MOMENTS.parent.parent
     return subprocess.run(
-        [*alone, script, "sh", *command], capture_output=True, text=True, cwd=root
+        [*alone, script, "sh", *command], capture_output=True, text=True, cwd=ROOT
     )
 
 

@@ -1,14 +1,19 @@
 """Trains as experiments.train does, and sends itself signals at a chosen moment.
 
-    python tests/moments.py SIGNAL TIMES NAME NUMBER --flags...
+    python -m benchmarks.faults.moments SIGNAL TIMES NAME NUMBER --flags...
 
 At the NUMBER-th moment of this NAME (or of "any"), from 1, the process gets the SIGNAL
-so many TIMES. Each moment that comes is told on stderr by its name.
+so many TIMES; at none if the number is 0. Each moment is named on stderr as it comes.
+With FAULTS_CLOCK in the environment, the clock is fast by that many seconds.
 """
+
+from __future__ import annotations
 
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -41,7 +46,10 @@ MOMENTS = (
 )
 
 
-def watch(owner, name, moment, reached):
+def watch(
+    owner: object, name: str, moment: str, reached: Callable[[str], None]
+) -> None:
+    """Has a function tell that it is about to be called."""
     function = getattr(owner, name)
 
     def call(*args, **kwargs):
@@ -51,7 +59,15 @@ def watch(owner, name, moment, reached):
     setattr(owner, name, call)
 
 
-def watch_all(number, times, chosen, place):
+def watch_all(number: int, times: int, chosen: str, place: int) -> None:
+    """Sends this process signals at one moment.
+
+    Args:
+        number: Of the signal.
+        times: How often to send it.
+        chosen: What the moment is called, or "any".
+        place: Which of those of this name, from 1; 0 for none.
+    """
     count = 0
 
     def reached(moment):
@@ -73,7 +89,14 @@ def watch_all(number, times, chosen, place):
         watch(owner, name, moment, reached)
 
 
+def set_clock_ahead(seconds: float) -> None:
+    """Makes the clock of this process fast."""
+    right = time.time
+    time.time = lambda: right() + seconds
+
+
 if __name__ == "__main__":
+    set_clock_ahead(float(os.environ.get("FAULTS_CLOCK", 0)))
     name, times, chosen, place = sys.argv[1:5]
     del sys.argv[1:5]
     watch_all(signal.Signals[name], int(times), chosen, int(place))

@@ -1,0 +1,17 @@
+"""Ways to damage bytes at random."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def flip(content: bytes, generator: np.random.Generator) -> bytes:
+    """Returns bytes of which one bit is another."""
+    changed = bytearray(content)
+    changed[generator.integers(len(content))] ^= 1 << generator.integers(8)
+    return bytes(changed)
+
+
+def cut(content: bytes, generator: np.random.Generator) -> bytes:
+    """Returns the first bytes, less than all."""
+    return content[: generator.integers(len(content))]

@@ -1,0 +1,265 @@
+"""Damaged run folders: each is resumed by `experiments.train`, and diagnosed.
+
+    python -m benchmarks.faults.folders
+    python -m benchmarks.faults.folders --only="train, config.json"
+
+Each file of a finished run is damaged in each of many ways, and so is the run as a
+whole. A resume must either end with the numbers of the undamaged run, or be refused and
+leave all as it is. A diagnosis must add to diagnosis/ only; if it looks at other
+weights than those of the last step, it must say so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.faults import handled, report
+from benchmarks.faults.damages import ANY_FILE, WHOLE_RUN, Damage, flipped
+from benchmarks.faults.inputs import (
+    DIAGNOSE,
+    FRESH_EVERY,
+    LIMIT,
+    SMALL,
+    TRAIN,
+    own_folder,
+    write_data,
+)
+from benchmarks.faults.nursery import Nursery, Outcome, fresh
+from benchmarks.faults.report import Progress, Tally
+from framework import archive
+from framework.errors import RunError
+
+_TRAIN = (*SMALL, "--train_for=4ep", "--learning_rate=.05", "--keep_best=2")
+_DIAGNOSE = ("--workdir=run", "--budget=0")
+_FLIPS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A damaged folder, and the command that is given it.
+
+    Attributes:
+        name: The command, and the damage.
+        module: The command.
+        damage: Damages the run in a folder.
+        changes_numbers: Whether the numbers on which the damage fell cannot be known
+            to be wrong, so that the run may end with others.
+    """
+
+    name: str
+    module: str
+    damage: Damage
+    changes_numbers: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Undamaged:
+    """A finished run, and what is made of it where nothing is damaged.
+
+    Attributes:
+        home: Its folder's parent, with the data.
+        numbers: Its metrics, and the arrays of its checkpoints and best ones.
+        diagnosis: What diagnosis.json says of it.
+    """
+
+    home: Path
+    numbers: dict[str, object]
+    diagnosis: dict
+
+
+def cases(run: Path, seed: int) -> list[Case]:
+    """Returns all damages of a run, each for both commands.
+
+    Args:
+        run: The folder of a finished run.
+        seed: Which bits to flip.
+    """
+    found: list[tuple[str, Damage, bool]] = []
+    for name in _damaged_files(run):
+        for what, damage in ANY_FILE.items():
+            found.append((f"{_shown(name)} {what}", _on(name, damage), False))
+        for flip in range(_FLIPS):
+            what = f"{_shown(name)} with flip {flip}"
+            # Text has no checksum.
+            plain = name.endswith(".jsonl")
+            found.append((what, _on(name, flipped([seed, flip])), plain))
+    for what, damage in WHOLE_RUN.items():
+        # A row with a step that is possible, or a number too few, is a row.
+        plain = what.startswith("metrics.jsonl")
+        found.append((what, damage, plain))
+    return [
+        Case(f"{command}, {what}", module, damage, plain)
+        for what, damage, plain in found
+        for command, module in (("train", TRAIN), ("diagnose", DIAGNOSE))
+    ]
+
+
+def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
+    """Returns how both commands handled damaged folders."""
+    with Nursery() as nursery, undamaged(nursery) as run:
+        every = [each for each in cases(run.home / "run", seed) if only in each.name]
+        if number is not None and number < len(every):
+            every = [every[index * len(every) // number] for index in range(number)]
+        tallies = {
+            TRAIN: Tally("damaged folders, resumed"),
+            DIAGNOSE: Tally("damaged folders, diagnosed"),
+        }
+        both, progress = Tally(""), Progress("damaged folders", len(every))
+        for index, case in enumerate(every):
+            alone = index % FRESH_EVERY == FRESH_EVERY - 1
+            problem = tried(case, run, fresh if alone else nursery.run)
+            tallies[case.module].add(case.name, problem)
+            both.add(case.name, problem)
+            progress.show(both)
+    return list(tallies.values())
+
+
+@contextlib.contextmanager
+def undamaged(nursery: Nursery) -> Iterator[Undamaged]:
+    """Trains and diagnoses a small run, whose folder is there until the block ends."""
+    with tempfile.TemporaryDirectory() as place:
+        home = Path(place, "here")
+        home.mkdir()
+        write_data(home / "data.npz")
+        _must(nursery.run(TRAIN, _TRAIN, home, 300), {0})
+        found = numbers(home / "run")
+        shutil.copytree(home / "run", home / "diagnosed")
+        again = ("--workdir=diagnosed", *_DIAGNOSE[1:])
+        _must(nursery.run(DIAGNOSE, again, home, 300), {0, 3})
+        text = (home / "diagnosed/diagnosis/diagnosis.json").read_text()
+        shutil.rmtree(home / "diagnosed")
+        yield Undamaged(home, found, json.loads(text))
+
+
+def tried(case: Case, run: Undamaged, command) -> str | None:
+    """Returns how a damaged folder was mishandled; None if it was not.
+
+    Args:
+        case: What to damage and what to run.
+        run: What it is a copy of.
+        command: `Nursery.run` of a nursery, or `fresh`.
+    """
+    with own_folder() as folder:
+        shutil.copytree(run.home, folder, dirs_exist_ok=True)
+        case.damage(folder / "run")
+        before = handled.listing(folder)
+        arguments = _TRAIN if case.module == TRAIN else _DIAGNOSE
+        variables = handled.environment(folder.parent)
+        outcome = command(case.module, arguments, folder, LIMIT, variables)
+        after = handled.listing(folder)
+        if case.module == TRAIN:
+            problem = handled.problem(outcome, {0, 1, 2})
+            return problem or _resumed(case, run, outcome, folder, before, after)
+        problem = handled.problem(outcome, {0, 1, 2, 3})
+        return problem or _diagnosed(run, outcome, folder, before, after)
+
+
+def numbers(run: Path) -> dict[str, object]:
+    """Returns a run's rows, and the arrays of its last checkpoint and best ones."""
+    paths = [
+        max((run / "checkpoints").glob("step-????????.npz"), default=None),
+        *sorted((run / "best").glob("step-????????.npz")),
+    ]
+    found: dict[str, object] = {}
+    for path in filter(None, paths):
+        try:
+            found[str(path.relative_to(run))] = {
+                name: value.tobytes() for name, value in archive.read(path).items()
+            }
+        except RunError:
+            found[str(path.relative_to(run))] = "damaged"
+    found["metrics.jsonl"] = (run / "metrics.jsonl").read_text()
+    return found
+
+
+def _resumed(
+    case: Case,
+    run: Undamaged,
+    outcome: Outcome,
+    folder: Path,
+    before: handled.Listing,
+    after: handled.Listing,
+) -> str | None:
+    """Returns what is wrong with how a command went on, or with how it did not."""
+    if outcome.code in handled.REFUSED:
+        if b"best validation" in outcome.stdout:
+            return f"exit code {outcome.code} after claiming a result"
+        problem = handled.changes(*map(_without_leftovers, (before, after)))
+        return f"refused, but {problem}" if problem else None
+    lost = [name for name in before.keys() - after.keys() if not name.endswith(".tmp")]
+    if lost:
+        return f"done, but lost: {handled.general(min(lost))}"
+    outside = handled.changes(before, after, ("run",))
+    if outside:
+        return f"done, but outside {outside}"
+    found = numbers(folder / "run")
+    for name, value in run.numbers.items():
+        if name == "metrics.jsonl" and case.changes_numbers:
+            continue
+        # What nothing needs may stay as damaged as it is.
+        idle = name.startswith("best/") and found.get(name) in ("damaged", None)
+        if not idle and found.get(name) != value:
+            return f"done, but with other numbers in {handled.general(name)}"
+    return None
+
+
+def _diagnosed(
+    run: Undamaged,
+    outcome: Outcome,
+    folder: Path,
+    before: handled.Listing,
+    after: handled.Listing,
+) -> str | None:
+    """Returns what is wrong with a diagnosis, or with how it was refused."""
+    problem = handled.changes(before, after, ("run/diagnosis",))
+    if problem:
+        return f"a reader wrote; {problem}"
+    if outcome.code in handled.REFUSED:
+        return None
+    path = folder / "run/diagnosis/diagnosis.json"
+    found = json.loads(path.read_text()) if path.is_file() else {}
+    same = found.get("measurements") == run.diagnosis["measurements"]
+    if not same and not handled.warnings(outcome):
+        return "other measurements, without a word"
+    return None
+
+
+def _without_leftovers(listing: handled.Listing) -> handled.Listing:
+    """Returns a listing without what a killed process left, which the next deletes."""
+    return {
+        name: value
+        for name, value in listing.items()
+        if not (name.endswith(".tmp") and value[0] == "file")
+    }
+
+
+def _damaged_files(run: Path) -> list[str]:
+    """Returns the files of a run of each kind: the first and the last of many."""
+    found = [path.name for path in sorted(run.iterdir()) if path.is_file()]
+    for folder in sorted(path for path in run.iterdir() if path.is_dir()):
+        names = sorted(str(path.relative_to(run)) for path in folder.iterdir())
+        found += sorted({*names[:1], *names[-1:]})
+    return found
+
+
+def _shown(name: str) -> str:
+    return "train/events" if "tfevents" in name else name
+
+
+def _on(name: str, damage: Damage) -> Damage:
+    return lambda run: damage(run / name)
+
+
+def _must(outcome: Outcome, codes: set[int]) -> None:
+    if outcome.code not in codes:
+        raise RuntimeError(f"the undamaged run: {outcome.stderr.decode()}")
+
+
+if __name__ == "__main__":
+    report.main(__doc__, fuzz)

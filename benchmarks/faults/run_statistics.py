@@ -1,0 +1,173 @@
+"""The statistics of a run and its diagnosis, and what its model's outputs give."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.faults import same_run
+from benchmarks.faults.inputs import DIAGNOSE
+from benchmarks.faults.nursery import fresh
+from benchmarks.faults.recomputed import (
+    Pairs,
+    expected_metrics,
+    kendall_exact,
+    kendall_normal,
+    mcnemar,
+    newcombe,
+    pairs_of,
+    theil_sen,
+    three,
+    wilson,
+)
+from framework import data
+from framework.config import Config
+from framework.data.dataset import Dataset
+from framework.run import Result, run
+from framework.statistics import Estimate
+
+_CONFIG = Config(
+    dataset="digits",
+    model="mlp(units=(16,))",
+    train_for="4ep",
+    learning_rate=0.005,
+    log_every="7",
+)
+
+
+def of_a_run() -> list[Pairs]:
+    """Returns what a run and its diagnosis report."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place, "run")
+        result = run(dataclasses.replace(_CONFIG, workdir=str(folder)), quiet=True)
+        found = fresh(DIAGNOSE, [f"--workdir={folder}", "--budget=0"], folder, 300)
+        if found.code not in (0, 3):
+            raise RuntimeError(found.stderr.decode())
+        said = json.loads((folder / "diagnosis/diagnosis.json").read_text())
+        return [
+            _of_last_row(result),
+            _of_predictions(result, folder),
+            _of_diagnosis(result, said),
+            _of_gate(folder, said["gate"]),
+            _of_curves(result, folder),
+        ]
+
+
+def _of_last_row(result: Result) -> Pairs:
+    """Returns the last evaluation's metrics, and what the model's outputs give."""
+    split = _dataset().validation
+    probabilities = result.predict(split.images).astype(np.float64)
+    row = {
+        name.removeprefix("validation/"): value
+        for name, value in result.history.rows[-1].items()
+        if name.startswith("validation/")
+    }
+    return pairs_of(row, expected_metrics(probabilities, split.labels))
+
+
+def _of_predictions(result: Result, folder: Path) -> Pairs:
+    """Returns what the file of predictions holds, and what the model's outputs give."""
+    split = _dataset().validation
+    probabilities = result.predict(split.images).astype(np.float64)
+    own = probabilities[np.arange(len(split)), split.labels]
+    with np.load(max((folder / "predictions").glob("step-*.npz"))) as file:
+        return {
+            "images predicted alike": (
+                float(np.sum(file["predicted"] == probabilities.argmax(axis=1))),
+                float(len(split)),
+            ),
+            "labels": (float(np.sum(file["labels"] == split.labels)), len(split)),
+            "confidence": (
+                float(np.abs(file["confidence"] - probabilities.max(axis=1)).max()),
+                0.0,
+            ),
+            "losses": (float(np.abs(file["losses"] + np.log(own)).max()), 0.0),
+        }
+
+
+def _of_diagnosis(result: Result, said: Mapping) -> Pairs:
+    """Returns the measurements of a diagnosis, and what the outputs or SciPy give."""
+    dataset = _dataset()
+    probabilities = result.predict(dataset.validation.images).astype(np.float64)
+    measured = said["measurements"]
+    pairs = {}
+    for name, value in expected_metrics(
+        probabilities, dataset.validation.labels
+    ).items():
+        found = measured.get(f"counted/{name}")
+        # JSON has no NaN.
+        pairs[f"counted/{name}"] = (math.nan if found is None else found, value)
+    right = probabilities.argmax(axis=1) == dataset.validation.labels
+    pairs |= _reported(measured, "validation/accuracy", wilson(right.sum(), len(right)))
+    pairs["validation/loss"] = (
+        measured["validation/loss"],
+        expected_metrics(probabilities, dataset.validation.labels)["loss"],
+    )
+    shares = {}
+    for name in ("clean", "dev", "validation"):
+        count, value = measured[f"{name}/images"], measured[f"{name}/accuracy"]["value"]
+        shares[name] = wilson(round(value * count), count)
+        pairs |= _reported(measured, f"{name}/accuracy", shares[name])
+    for first, second in (
+        ("clean", "validation"),
+        ("clean", "dev"),
+        ("dev", "validation"),
+    ):
+        expected = newcombe(shares[first], shares[second])
+        pairs |= _reported(measured, f"gap/{first}_{second}", expected)
+    return pairs
+
+
+def _reported(
+    measured: Mapping, name: str, expected: tuple[float, float, float]
+) -> Pairs:
+    value = measured[name]
+    return three(name, Estimate(value["value"], *value["interval"]), expected)
+
+
+def _of_gate(folder: Path, gate: Mapping) -> Pairs:
+    """Returns what a diagnosis says of the curve, and what its points give."""
+    right = []
+    for path in sorted((folder / "predictions").glob("step-*.npz")):
+        with np.load(path) as file:
+            right.append(file["predicted"] == file["labels"])
+    window = right[-gate["window"] :]
+    accuracies = np.array([each.mean() for each in window])
+    first, last = window[0], window[-1]
+    ties = len(np.unique(accuracies)) < len(accuracies)
+    kendall = kendall_normal if ties else kendall_exact
+    return {
+        "gate: evaluations": (gate["evaluations"], len(right)),
+        "gate: change": (gate["change"], theil_sen(accuracies) * (len(window) - 1)),
+        "gate: p": (gate["p"], kendall(accuracies)),
+        "gate: churn": (gate["churn"], float(np.mean(first != last))),
+        "gate: p of pairs": (
+            gate["p_pair"],
+            mcnemar(int(np.sum(last & ~first)), int(np.sum(first & ~last))),
+        ),
+    }
+
+
+def _of_curves(result: Result, folder: Path) -> Pairs:
+    """Returns what TensorBoard and metrics.jsonl say of the same steps."""
+    rows = {row["step"]: row for row in result.history.rows}
+    pairs = {}
+    for tag, points in same_run.curves(folder).items():
+        for step, value in points:
+            part, _, rest = tag.partition("/")
+            name = "learning_rate" if rest == "learning_rate" else tag
+            if rest.endswith(("_clean", "_dev")):
+                name = "train_{1}/{0}".format(*rest.rsplit("_", 1))
+            if step in rows and name in rows[step] and part in ("train", "validation"):
+                pairs[f"{tag}/{step}"] = (value, rows[step][name])
+    return pairs
+
+
+def _dataset() -> Dataset:
+    return data.build(_CONFIG.dataset)

@@ -1,0 +1,104 @@
+"""Compares two runs to the last bit: rows, arrays, curves, and what lies about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from tensorboard.backend.event_processing.plugin_event_accumulator import (
+    EventAccumulator,
+)
+from tensorboard.util import tensor_util
+
+from framework import archive
+from framework.config import Config
+
+# Quick, with all that has state: a controller, dropout, best checkpoints.
+SMALL = Config(
+    model="mlp(units=(8,), dropout=.3)",
+    schedule="(warmup(10%) + cosine) * plateau('validation/loss', patience=1)",
+    batch_size=128,
+    train_for="3ep",
+    log_every="4",
+    checkpoint_every="7",
+    keep_best=2,
+)
+
+
+def arrays(folder: Path) -> dict[str, np.ndarray]:
+    """Returns all arrays of the latest checkpoint and of the best ones."""
+    paths = [max(folder.glob("checkpoints/*.npz")), *folder.glob("best/*.npz")]
+    return {
+        f"{path.relative_to(folder)}/{name}": value
+        for path in paths
+        for name, value in archive.read(path).items()
+    }
+
+
+def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Returns what TensorBoard shows: the points of each curve, but for the speed."""
+    found = {}
+    for part in ("train", "validation"):
+        accumulator = EventAccumulator(str(folder / part), size_guidance={"tensors": 0})
+        accumulator.Reload()
+        for tag in accumulator.PluginTagToContent("scalars"):
+            if tag != "images_per_second":
+                found[f"{part}/{tag}"] = [
+                    (event.step, tensor_util.make_ndarray(event.tensor_proto).item())
+                    for event in accumulator.Tensors(tag)
+                ]
+    return found
+
+
+def difference(found: Path, expected: Path) -> str | None:
+    """Returns the first difference of two runs; None if they are the same.
+
+    Args:
+        found: A run's folder.
+        expected: That of a run of the same config, to which nothing has happened.
+    """
+    rows = [
+        (folder / "metrics.jsonl").read_text().splitlines()
+        for folder in (found, expected)
+    ]
+    if rows[0] != rows[1]:
+        return f"metrics.jsonl differs: {_of_rows(*rows)}"
+    problem = _of_arrays(arrays(found), arrays(expected))
+    if problem:
+        return problem
+    one, other = curves(found), curves(expected)
+    for tag in sorted(one.keys() | other.keys()):
+        if repr(one.get(tag)) != repr(other.get(tag)):
+            return f"TensorBoard's curve {tag} differs"
+    lines = [
+        len((folder / "timing.jsonl").read_text().splitlines())
+        for folder in (found, expected)
+    ]
+    if lines[0] != lines[1]:
+        return "timing.jsonl has another number of lines"
+    left = sorted(found.rglob("*.tmp"))
+    return f"{left[0].name} is left over" if left else None
+
+
+def _of_rows(found: Sequence[str], expected: Sequence[str]) -> str:
+    """Returns the first metric that differs."""
+    for one, other in zip(map(json.loads, found), map(json.loads, expected)):  # noqa: B905
+        for name in one.keys() | other.keys():
+            if repr(one.get(name)) != repr(other.get(name)):
+                return f"{name} of step {other['step']}"
+    return f"{len(found)} rows, not {len(expected)}"
+
+
+def _of_arrays(
+    found: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]
+) -> str | None:
+    if found.keys() != expected.keys():
+        return f"there are other arrays: {min(found.keys() ^ expected.keys())}"
+    for name, value in expected.items():
+        if found[name].dtype != value.dtype or found[name].shape != value.shape:
+            return f"{name} has another type or shape"
+        if found[name].tobytes() != value.tobytes():
+            return f"{name} differs"
+    return None

@@ -1,0 +1,11 @@
+"""A sample of benchmarks/faults/commands.py."""
+
+from benchmarks.faults import commands
+from benchmarks.faults.inputs import chosen, try_all
+
+
+def test_other_commands_handle_bad_arguments(nursery):
+    inputs = commands.inputs()
+    assert len({each.name for each in inputs}) == len(inputs) >= 100
+    tally = try_all("sample", chosen(inputs, 12, ""), nursery=nursery)
+    assert not tally.mishandled, tally.details()

@@ -1,0 +1,42 @@
+"""A sample of benchmarks/faults/folders.py and damages.py."""
+
+import shutil
+
+import pytest
+
+from benchmarks.faults import folders, handled
+from benchmarks.faults.inputs import own_folder
+
+SAMPLE = 12
+
+
+@pytest.fixture(scope="module")
+def run(nursery):
+    with folders.undamaged(nursery) as found:
+        yield found
+
+
+def test_damaged_folders_are_handled(nursery, run):
+    every = folders.cases(run.home / "run", seed=0)
+    assert len(every) >= 800
+    problems = {
+        case.name: problem
+        for case in every[:: len(every) // SAMPLE]
+        if (problem := folders.tried(case, run, nursery.run))
+    }
+    assert not problems
+
+
+def test_an_undamaged_folder_is_found_to_be_so(nursery, run):
+    for module in (folders.TRAIN, folders.DIAGNOSE):
+        case = folders.Case("nothing", module, lambda path: None)
+        assert folders.tried(case, run, nursery.run) is None
+
+
+def test_each_damage_changes_the_folder(run):
+    for case in folders.cases(run.home / "run", seed=0)[::2]:
+        with own_folder() as folder:
+            shutil.copytree(run.home, folder, dirs_exist_ok=True)
+            before = handled.listing(folder)
+            case.damage(folder / "run")
+            assert handled.listing(folder) != before, case.name
