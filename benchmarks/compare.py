@@ -58,13 +58,13 @@ _BF16 = "--precision=bfloat16"
 _CNN = ("W1", "W4", "W4L")
 PEERS = {
     BASE: Peer("keras_fit"),
-    "Headroom": Peer("headroom"),
+    "Whyflat": Peer("whyflat"),
     "Keras fit, tf.data, autotune off": Peer("keras_fit", "keras", ("--input=tfdata",)),
     "tf.function loop, autotune off": Peer("tf_function"),
     "PyTorch": Peer("torch_loop", "torch"),
     "PyTorch, compiled": Peer("torch_loop", "torch", ("--compile=1",), ("W3",)),
     "JAX": Peer("jax_loop", "jax", (), _CNN),
-    "Headroom, bfloat16": Peer("headroom", "keras", (_BF16,)),
+    "Whyflat, bfloat16": Peer("whyflat", "keras", (_BF16,)),
     "Keras fit, arrays, bfloat16": Peer("keras_fit", "keras", (_BF16,)),
     "PyTorch, bfloat16": Peer("torch_loop", "torch", (_BF16,)),
     "PyTorch, compiled, bfloat16": Peer(

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.peers import headroom
+from benchmarks.peers import whyflat
 from benchmarks.workloads import WORKLOADS
 
 LOG_EVERY = 50
@@ -78,11 +78,11 @@ def _things(
     from framework.report.timing import Timing
 
     workload = WORKLOADS[chosen.workload]
-    config = headroom.config(
+    config = whyflat.config(
         workload, chosen.epochs + 1, chosen.precision, str(folder), {}
     )
-    made = parts.build(config, None, headroom.dataset(workload), lambda *_: None)
-    history, checkpoints = run._record(config, folder, made)
+    made = parts.build(config, None, whyflat.dataset(workload), lambda *_: None)
+    history, checkpoints, _ = run._opened(config, made, folder, True)
     timing = Timing(made.plan.total_steps, config.batch_size)
     board = run._board(config, made, folder, timing)
     files = run.Files(folder, timing)

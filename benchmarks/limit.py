@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from benchmarks import peak
-from benchmarks.peers import headroom
+from benchmarks.peers import whyflat
 from benchmarks.workloads import WORKLOADS
 
 PRODUCTS = "convolutions and matrix products"
@@ -126,8 +126,8 @@ def _measured(chosen: argparse.Namespace) -> tuple[dict[str, float], float]:
 
     with tempfile.TemporaryDirectory() as folder:
         workload = WORKLOADS[chosen.workload]
-        config = headroom.config(workload, 1, chosen.precision, folder, {})
-        made = parts.build(config, None, headroom.dataset(workload), lambda *_: None)
+        config = whyflat.config(workload, 1, chosen.precision, folder, {})
+        made = parts.build(config, None, whyflat.dataset(workload), lambda *_: None)
         count = made.plan.steps_per_epoch
         # The first calls make graphs.
         made.loop(0, 1)

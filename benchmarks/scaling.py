@@ -24,6 +24,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from framework import atomic
+
 _LINE = "point: "
 _TINY = "cnn(filters=(16,), dense=32)"
 # What is varied, over which values; and what else is different there.
@@ -79,7 +81,7 @@ def main() -> None:
     for line in input_shares(curves.get("input", [])):
         print(line)
     if chosen.png:
-        pathlib.Path(chosen.png).write_bytes(drawn(curves))
+        atomic.write_bytes(pathlib.Path(chosen.png), drawn(curves))
 
 
 def input_shares(points: list[tuple[str, dict]]) -> Iterator[str]:

@@ -25,6 +25,8 @@ from pathlib import Path
 
 from absl import app, flags
 
+from framework import atomic
+
 _HALF = flags.DEFINE_enum(
     "half", "all", ["all", "calibration", "report"], "Which cases."
 )
@@ -208,7 +210,7 @@ def _print_admission(lines: Iterable[dict]) -> None:
 
 def _write(found: dict) -> None:
     if _JSON.value:
-        Path(_JSON.value).write_text(json.dumps(found, indent=1) + "\n")
+        atomic.write_text(Path(_JSON.value), json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

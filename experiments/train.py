@@ -1,13 +1,8 @@
-"""Trains an image classifier on any data set, with any model.
+"""The same as `whyflat train`."""
 
-python -m experiments.train
-python -m experiments.train --dataset='folder("photos", size=64)' --model=resnet
-"""
+from framework.commands.train import CONFIG, main
 
-from framework.config import Config
-from framework.main import main
-
-CONFIG = Config(workdir="runs/train")
+__all__ = ["CONFIG", "main"]
 
 if __name__ == "__main__":
-    main(CONFIG)
+    main()

@@ -1,4 +1,4 @@
-"""Headroom: trains image classifiers and says why validation accuracy is static."""
+"""Whyflat: trains image classifiers and says why validation accuracy is static."""
 
 from framework import lazy
 

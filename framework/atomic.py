@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -28,12 +30,15 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         A binary file, open for reading and writing.
 
     Raises:
-        OSError: The disk is full, the folder cannot be written to, or the like.
+        OSError: The disk is full, the folder cannot be written to, or the like; or
+            `path` is a folder or a device.
 
     Example:
         >>> with replacing(Path("a.txt")) as file:
         ...     _ = file.write(b"all or nothing")
     """
+    if os.path.lexists(path) and not _is_replaceable(path):
+        raise FileExistsError(errno.EEXIST, "it is not a regular file", str(path))
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{SUFFIX}")
     try:
         with open(temporary, "x+b") as file:
@@ -43,6 +48,12 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_replaceable(path: Path) -> bool:
+    """Returns whether a path is a file or a link: root could replace /dev/null."""
+    mode = os.lstat(path).st_mode
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

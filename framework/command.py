@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
+import inspect
 import os
 import signal
 import sys
@@ -18,9 +18,9 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
-from absl import app, flags
+from absl import flags
 
-from framework import reference
+from framework import reference, usage
 from framework.errors import RunError, Stopped, UsageError, WorkerLostError
 from framework.printable import printable
 
@@ -41,56 +41,26 @@ def define_experiment() -> flags.FlagHolder:
     )
 
 
-def run(main: Callable[[list[str]], int | None]) -> NoReturn:
+def run(
+    main: Callable[[list[str]], int | None], argv: Sequence[str] | None = None
+) -> NoReturn:
     """Reads the command line, does what it says, and exits.
 
     The exit code is what `main` returns (None is 0), or that of `boundary`.
 
     Args:
-        main: Gets what is left of the command line once flags are read.
+        main: Gets what is left of the command line once flags are read. `--help`
+            prints the docstring of its module.
+        argv: The command line, the program first; by default the process's own.
     """
-    app.define_help_flags()
+    argv = sys.argv if argv is None else argv
     with boundary(), stopped_by(signal.SIGTERM):
-        code = main(parse(sys.argv)[1:])
+        if usage.requested(argv):
+            print(usage.text(inspect.getmodule(main).__doc__, flags.FLAGS))
+            code = 0
+        else:
+            code = main(usage.parse(argv, flags.FLAGS)[1:])
     sys.exit(code or 0)
-
-
-def parse(
-    arguments: Sequence[str], values: flags.FlagValues = flags.FLAGS
-) -> list[str]:
-    """Parses a command line.
-
-    Args:
-        arguments: The program's name and what follows it.
-        values: The flags.
-
-    Returns:
-        The program's name, and what is no flag.
-
-    Raises:
-        UsageError: An unknown flag, a value of the wrong type, or a flagfile that
-            cannot be read or contains itself.
-    """
-    values.register_key_flag_for_module(sys.argv[0], flags.FLAGS["traceback"])
-    notes = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(notes):
-            rest = values(list(arguments))
-    except (flags.Error, ValueError) as problem:
-        is_text = not isinstance(problem, UnicodeError)
-        text = str(problem) if is_text else f"a flagfile is not UTF-8: {problem}"
-        raise UsageError(text) from None
-    except SystemExit:
-        # absl prints the help and leaves with 1, though nothing has failed.
-        raise SystemExit(0) from None
-    if "circular flagfile" in notes.getvalue():
-        # absl only warns, and leaves out what comes after.
-        raise UsageError(
-            f"a flagfile contains itself: {notes.getvalue().split(':')[-1].strip()}"
-        )
-    if notes.getvalue():
-        print(notes.getvalue(), end="", file=sys.stderr)
-    return rest
 
 
 @contextlib.contextmanager

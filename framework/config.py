@@ -10,12 +10,17 @@ from framework import paths, printable, spec
 from framework.durations import Duration
 from framework.errors import UsageError
 
+# The headings of `--help`, in its order.
+GROUPS = ("data", "model", "training", "evaluation", "run", "devices")
+
 
 def _field(
     default: Any,
     help: str,
     choices: tuple[str, ...] = (),
     numbers: bool = True,
+    *,
+    group: str,
 ) -> Any:
     """Returns a dataclass field with what its flag needs.
 
@@ -25,8 +30,9 @@ def _field(
         choices: The values it can have, if they are few.
         numbers: Whether the run's numbers depend on it: a run is resumed only with the
             same values of such fields.
+        group: Under which heading `--help` lists it: one of `GROUPS`.
     """
-    metadata = {"help": help, "choices": choices, "numbers": numbers}
+    metadata = {"help": help, "choices": choices, "numbers": numbers, "group": group}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -38,11 +44,16 @@ class Config:
         UsageError: A value that no run could use.
     """
 
-    dataset: str = _field("digits", "What to train on, as name(arg=value, ...).")
+    dataset: str = _field(
+        "digits",
+        "What to train on, as name(arg=value, ...).",
+        group="data",
+    )
     train_dev: float = _field(
         0.05,
         "Share of the training images held out from the start, to tell overfitting "
         "from a validation set that is different.",
+        group="data",
     )
     input: str = _field(
         "auto",
@@ -51,72 +62,108 @@ class Config:
         "up to 2 GiB.",
         choices=("auto", "memory", "stream", "service"),
         numbers=False,
+        group="data",
     )
     service: str = _field(
         "localhost:5050",
         "Addresses of the servers of --input=service, divided by commas: start them "
         "with python -m framework.data.service.",
         numbers=False,
+        group="data",
     )
     augment: str = _field(
-        "", "Random changes of training images, joined by '+'; none if empty."
+        "",
+        "Random changes of training images, joined by '+'; none if empty.",
+        group="data",
     )
     normalize: str = _field(
         "standard",
         "Scaling of pixels, parts joined by '+': none, unit (0 to 1), standard (mean 0 "
         "and standard deviation 1 of each channel over the training images), "
         "samplewise (of each image), rescale(factor), or zca.",
+        group="data",
     )
     model: str = _field(
         "cnn(filters=(32, 64), dense=128, dropout=.3, padding='same')",
         "The network: a name(arg=value, ...), or module:function(...) of your own.",
+        group="model",
     )
     optimizer: str = _field(
-        "adam", "The optimizer; its weight_decay leaves out biases and norms."
+        "adam",
+        "The optimizer; its weight_decay leaves out biases and norms.",
+        group="training",
     )
     learning_rate: float = _field(
-        1e-3, "Peak learning rate, which the schedule multiplies."
+        1e-3,
+        "Peak learning rate, which the schedule multiplies.",
+        group="training",
     )
     schedule: str = _field(
         "constant",
         "Multiplier of the learning rate over time: parts joined by '+' (then) and "
         "'*' (product).",
+        group="training",
     )
-    batch_size: int = _field(32, "Images per step, over all devices.")
+    batch_size: int = _field(
+        32,
+        "Images per step, over all devices.",
+        group="training",
+    )
     accumulate: int = _field(
-        1, "In how many parts to go through each batch, to save memory."
+        1,
+        "In how many parts to go through each batch, to save memory.",
+        group="training",
     )
     clip_norm: float = _field(
-        0.0, "Largest global norm of the gradient; 0 leaves it as it is."
+        0.0,
+        "Largest global norm of the gradient; 0 leaves it as it is.",
+        group="training",
     )
     label_smoothing: float = _field(
-        0.0, "Share of each label spread over all classes, in training."
+        0.0,
+        "Share of each label spread over all classes, in training.",
+        group="training",
     )
     ema: float = _field(
-        0.0, "Decay of an average of the weights used in evaluation; 0 for none."
+        0.0,
+        "Decay of an average of the weights used in evaluation; 0 for none.",
+        group="model",
     )
     precision: str = _field(
         "float32",
         "What the network computes in; its weights are float32 in all.",
         choices=("float32", "bfloat16", "float16"),
+        group="model",
     )
     jit: bool = _field(
-        False, "Compile forward and backward pass with XLA; on one device only."
+        False,
+        "Compile forward and backward pass with XLA; on one device only.",
+        group="devices",
     )
     train_for: str = _field(
-        "20ep", "Length of the run, in steps (5000) or epochs (20ep)."
+        "20ep",
+        "Length of the run, in steps (5000) or epochs (20ep).",
+        group="training",
     )
     evaluate_every: str = _field(
-        "1ep", "How often to evaluate, in steps, epochs or a share of the run (5%)."
+        "1ep",
+        "How often to evaluate, in steps, epochs or a share of the run (5%).",
+        group="evaluation",
     )
     checkpoint_every: str = _field(
-        "1ep", "How often to save, in steps, epochs or a share of the run."
+        "1ep",
+        "How often to save, in steps, epochs or a share of the run.",
+        group="run",
     )
     log_every: str = _field(
-        "50", "How often to write training curves, in steps, epochs or a share."
+        "50",
+        "How often to write training curves, in steps, epochs or a share.",
+        group="evaluation",
     )
     monitor: str = _field(
-        "validation/accuracy", "The metric that says which evaluation is the best."
+        "validation/accuracy",
+        "The metric that says which evaluation is the best.",
+        group="evaluation",
     )
     on_nonfinite: str = _field(
         "stop",
@@ -124,16 +171,24 @@ class Config:
         "began; skip that update; or roll back to the last checkpoint, and go on "
         "without the batches since then.",
         choices=("stop", "skip", "rollback"),
+        group="training",
     )
     early_stopping: int = _field(
-        0, "Stop after so many evaluations without a better one; 0 for never."
+        0,
+        "Stop after so many evaluations without a better one; 0 for never.",
+        group="training",
     )
-    seed: int = _field(0, "Of initial weights, order of images, and all draws.")
+    seed: int = _field(
+        0,
+        "Of initial weights, order of images, and all draws.",
+        group="training",
+    )
     strategy: str = _field(
         "default",
         "How devices share the work.",
         choices=("default", "one_device", "mirrored", "multi_worker", "tpu"),
         numbers=False,
+        group="devices",
     )
     devices: int = _field(
         0,
@@ -141,6 +196,7 @@ class Config:
         "multi_worker; 0 for all. More than there are CPUs of are made by dividing the "
         "CPU.",
         numbers=False,
+        group="devices",
     )
     cluster: str = _field(
         "env",
@@ -148,36 +204,65 @@ class Config:
         "(env), Slurm, or Kubernetes.",
         choices=("env", "slurm", "kubernetes"),
         numbers=False,
+        group="devices",
     )
     tpu: str = _field(
-        "", "Name of the TPU of --strategy=tpu; empty for this machine's.", (), False
+        "",
+        "Name of the TPU of --strategy=tpu; empty for this machine's.",
+        (),
+        False,
+        group="devices",
     )
     steps_per_call: int = _field(
         0,
         "At most so many steps in one call of the compiled loop; 0 for as many as "
         "until something is due, about two seconds' worth at most.",
         numbers=False,
+        group="devices",
     )
     workdir: str = _field(
-        "runs/train", "The run's folder: results, and what to resume from.", (), False
+        "runs/train",
+        "The run's folder: results, and what to resume from.",
+        (),
+        False,
+        group="run",
     )
     keep_checkpoints: int = _field(
-        3, "How many of the latest checkpoints to keep.", numbers=False
+        3,
+        "How many of the latest checkpoints to keep.",
+        numbers=False,
+        group="run",
     )
     keep_best: int = _field(
-        1, "How many of the best evaluations to keep the weights of.", numbers=False
+        1,
+        "How many of the best evaluations to keep the weights of.",
+        numbers=False,
+        group="run",
     )
     diagnose: bool = _field(
         False,
         "Say in the end why validation accuracy is static, if it is; the exit code is "
         "3 where a cause is confirmed.",
         numbers=False,
+        group="evaluation",
     )
     fresh: bool = _field(
-        False, "Move what is in --workdir aside, and start anew.", numbers=False
+        False,
+        "Move what is in --workdir aside, and start anew.",
+        numbers=False,
+        group="run",
     )
     allow_config_change: bool = _field(
-        False, "Resume even though the configuration has changed.", numbers=False
+        False,
+        "Resume even though the configuration has changed.",
+        numbers=False,
+        group="run",
+    )
+    allow_data_change: bool = _field(
+        False,
+        "Resume even though the data have changed.",
+        numbers=False,
+        group="run",
     )
 
     def __post_init__(self):

@@ -1,19 +1,18 @@
-"""The command line: each field of the config is a flag."""
+"""The command line: each field of the config is a flag. Only this file knows absl."""
 
 from __future__ import annotations
 
 import dataclasses
 import shlex
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from absl import flags
 
-from framework import command as command_line
-from framework.config import Config
+from framework import guesses, usage
+from framework.config import GROUPS, Config
 from framework.errors import UsageError
 
-_OF_ONE_CALL = ("fresh", "allow_config_change", "diagnose")
+_OF_ONE_CALL = ("fresh", "allow_config_change", "allow_data_change", "diagnose")
 _DEFINE = {
     "str": flags.DEFINE_string,
     "int": flags.DEFINE_integer,
@@ -32,8 +31,24 @@ def define(defaults: Config, values: flags.FlagValues = flags.FLAGS) -> None:
         else:
             define_flag = _DEFINE[field.type]
             define_flag(field.name, default, text, flag_values=values)
-        # Lists the flag under --help, not only under --helpfull.
-        values.register_key_flag_for_module(sys.argv[0], values[field.name])
+
+
+def help_text(
+    about: str | None,
+    notes: Mapping[str, str],
+    values: flags.FlagValues = flags.FLAGS,
+) -> str:
+    """Returns what `--help` prints: the flags of the config by group, and all others.
+
+    Args:
+        about: What the program does, a docstring.
+        notes: By flag, a further line.
+        values: The flags.
+    """
+    sections: dict[str, list[str]] = {group: [] for group in GROUPS}
+    for field in dataclasses.fields(Config):
+        sections[field.metadata["group"]].append(field.name)
+    return usage.text(about, values, sections, notes)
 
 
 def parse(
@@ -51,9 +66,11 @@ def parse(
     Raises:
         UsageError: An unknown flag, a value of the wrong type, or a stray word.
     """
-    rest = command_line.parse(arguments, values)
+    rest = usage.parse(arguments, values)
     if len(rest) > 1:
-        raise UsageError(f"{rest[1]!r} is not a flag: flags are --name=value")
+        path = guesses.path(rest[1], ())
+        hint = f", as in --dataset={guesses.reader(rest[1])}" if path else ""
+        raise UsageError(f"{rest[1]!r} is not a flag: flags are --name=value{hint}")
     return rest
 
 

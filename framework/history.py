@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from framework import atomic
+from framework import atomic, json_text
 from framework.errors import RunError
+from framework.json_text import InvalidJsonError
 from framework.metrics import direction
 
 Row = dict[str, float]
@@ -20,11 +21,14 @@ class History:
 
     Args:
         path: The file; what is in it is read.
+
+    Raises:
+        RunError: A line of the file is damaged.
     """
 
     def __init__(self, path: Path):
         self._path = path
-        self.rows: list[Row] = _read(path) if path.exists() else []
+        self.rows: list[Row] = _read(path)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -76,17 +80,22 @@ def _read(path: Path) -> list[Row]:
     """Returns the rows of a file, but for a last line that a crash left unfinished.
 
     Raises:
-        RunError: Another line is not a row.
+        RunError: Another line is not a row, or the file cannot be read.
     """
-    rows = []
-    lines = path.read_bytes().splitlines(keepends=True)
-    for number, line in enumerate(lines, start=1):
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as problem:
+        raise RunError(f"{path} cannot be read: {problem.strerror}") from None
+    rows: list[Row] = []
+    for number, line, is_complete in json_text.lines(content):
         try:
-            row = json.loads(line)
-            if not isinstance(row, dict) or not isinstance(row["step"], int):
-                raise ValueError("it has no step")
-        except (ValueError, KeyError) as problem:
-            if not line.endswith(b"\n"):
+            row = json_text.parse_record(line)
+            if rows and row["step"] <= rows[-1]["step"]:
+                raise InvalidJsonError(f"step {row['step']} is not after the last one")
+        except InvalidJsonError as problem:
+            if not is_complete:
                 break
             raise RunError(
                 f"{path}, line {number} is damaged ({problem}); repair it, or start "

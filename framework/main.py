@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from absl import app
+from absl.flags import FLAGS
 
-from framework import command, experiment, flags, reference
+from framework import command, experiment, families, flags, reference, usage
 from framework import run as run_lib
 from framework.config import Config
 from framework.loop import stop
 from framework.parts import check
 
 
-def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoReturn:
+def main(
+    defaults: Config,
+    run: Callable[[Config], object] = run_lib.run,
+    argv: Sequence[str] | None = None,
+    about: str | None = None,
+) -> NoReturn:
     """Runs an experiment from the command line, and exits.
 
     The exit code is 0, or 3 with --diagnose if a cause of a static validation accuracy
@@ -27,11 +32,25 @@ def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoR
     Args:
         defaults: What the flags are where they are not given.
         run: What to do with the config.
+        argv: The command line, the program first; by default the process's own.
+        about: What `--help` says first; by default the program's docstring.
     """
     reference.refuse_to_run_while_loading()
-    app.define_help_flags()
+    argv = sys.argv if argv is None else argv
     with command.boundary(), command.stopped_by(signal.SIGTERM):
-        config = _config(defaults, run is run_lib.run)
+        command.define_experiment()
+        module = experiment.of_arguments(argv)
+        own = getattr(module, "CONFIG", None)
+        is_training = run is run_lib.run
+        flags.define(own if is_training and isinstance(own, Config) else defaults)
+        if usage.requested(argv):
+            about = about or sys.modules["__main__"].__doc__
+            print(flags.help_text(about, families.notes()))
+            sys.exit(0)
+        flags.parse(argv)
+        _answer_help()
+        config = flags.read()
+        check(config)
     again = "interrupted; the same command goes on from the last checkpoint"
     try:
         with command.boundary(config.workdir, again), stop.caught():
@@ -43,22 +62,12 @@ def main(defaults: Config, run: Callable[[Config], object] = run_lib.run) -> NoR
     sys.exit(code)
 
 
-def _config(defaults: Config, of_experiment: bool) -> Config:
-    """Returns what the command line says.
-
-    Args:
-        defaults: What the flags are where they are not given.
-        of_experiment: Whether the CONFIG of --experiment takes the place of these.
-    """
-    command.define_experiment()
-    module = experiment.of_arguments(sys.argv)
-    if of_experiment and isinstance(getattr(module, "CONFIG", None), Config):
-        defaults = module.CONFIG
-    flags.define(defaults)
-    flags.parse(sys.argv)
-    config = flags.read()
-    check(config)
-    return config
+def _answer_help() -> None:
+    """Prints the family of a flag whose value is `help`, and exits."""
+    for flag in families.FAMILIES:
+        if text := families.answer(flag, FLAGS[flag].value):
+            print(text)
+            sys.exit(0)
 
 
 def _diagnosed(config: Config) -> int:

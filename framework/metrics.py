@@ -19,14 +19,14 @@ class Predictions:
         labels: int32 [N], the true classes.
         predicted: int32 [N], the classes of the highest logit (the first of equals).
         rank: int32 [N], how many classes come before the true one; 0 is correct, and K
-            stands for logits that are not finite.
+            stands for logits that are not finite. None if it is not known.
         confidence: float32 [N], the probability given to the predicted class.
         losses: float32 [N], cross-entropy in nats.
     """
 
     labels: np.ndarray
     predicted: np.ndarray
-    rank: np.ndarray
+    rank: np.ndarray | None
     confidence: np.ndarray
     losses: np.ndarray
 
@@ -42,10 +42,10 @@ def summarize(predictions: Predictions, class_names: Sequence[str]) -> dict[str,
         class_names: What the classes are called.
 
     Returns:
-        accuracy, loss, top5_accuracy (with more than five classes), balanced_accuracy
-        (mean recall of the classes that occur), macro_f1 (over the classes that occur
-        or are predicted), ece (expected calibration error), recall/<class> and
-        precision/<class> (NaN where undefined).
+        accuracy, loss, top5_accuracy (with more than five classes, and known ranks),
+        balanced_accuracy (mean recall of the classes that occur), macro_f1 (over the
+        classes that occur or are predicted), ece (expected calibration error),
+        recall/<class> and precision/<class> (NaN where undefined).
     """
     matrix = confusion(predictions, len(class_names))
     right = np.diag(matrix)
@@ -60,7 +60,7 @@ def summarize(predictions: Predictions, class_names: Sequence[str]) -> dict[str,
         "macro_f1": float(np.nanmean(f1)),
         "ece": calibration_error(correct, predictions.confidence),
     }
-    if len(class_names) > 5:
+    if len(class_names) > 5 and predictions.rank is not None:
         result["top5_accuracy"] = float(np.mean(predictions.rank < 5))
     for index, name in enumerate(class_names):
         result[f"recall/{name}"] = float(recall[index])

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,9 +27,11 @@ from framework import (
 )
 from framework.augment import normalize
 from framework.config import Config
+from framework.data import record
 from framework.data.dataset import Dataset, Progress
 from framework.data.examples import Examples, prepare
 from framework.data.feed import Feed
+from framework.data.record import DataRecord
 from framework.durations import Duration
 from framework.errors import UsageError
 from framework.loop.evaluate import Evaluations, metric_names
@@ -63,6 +67,18 @@ class Parts:
     state: TrainState
     objective: Objective
     loop: TrainLoop
+
+    def data_record(self, drawn: dict[str, Any]) -> DataRecord:
+        """Returns what the data are, before a checkpoint's statistics are restored.
+
+        Args:
+            drawn: From `drawn_by`.
+        """
+        scaling = self.objective.normalize.variables
+        statistics = {name: value.numpy() for name, value in scaling.items()}
+        return record.describe(
+            self.examples.dataset, self.examples.dev, statistics, drawn
+        )
 
     def variables(self) -> dict[str, tf.Variable]:
         """Returns every variable that a restart needs, by name."""
@@ -141,6 +157,9 @@ def build(
         config.strategy, config.devices, config.cluster, config.tpu
     )
     dataset = dataset or data.build(config.dataset)
+    recorded = None if config.fresh else record.read(Path(config.workdir))
+    if recorded:
+        dataset = recorded.keep_split(dataset, drawn_by(config))
     examples = prepare(
         dataset,
         config.train_dev,
@@ -149,6 +168,7 @@ def build(
         strategy,
         progress,
         config.service.split(","),
+        recorded.held_out(dataset, drawn_by(config)) if recorded else None,
     )
     _check_batch_size(config, len(examples.train), strategy.num_replicas_in_sync)
     feed = Feed(
@@ -165,6 +185,11 @@ def build(
     update = Update(config.clip_norm, config.ema, config.on_nonfinite == "skip")
     loop = TrainLoop(state, objective, update, feed, config.seed, config.jit)
     return Parts(strategy, examples, plan, state, objective, loop)
+
+
+def drawn_by(config: Config) -> dict[str, Any]:
+    """Returns the fields that decide which images are trained on."""
+    return {name: getattr(config, name) for name in ("dataset", "train_dev", "seed")}
 
 
 def _check_batch_size(config: Config, images: int, replicas: int) -> None:

@@ -9,12 +9,24 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import models, parts, precision, reference, sharing, trust, workdir
+from framework import (
+    models,
+    parts,
+    precision,
+    reference,
+    resume,
+    sharing,
+    trust,
+    workdir,
+)
 from framework.augment import preview
 from framework.augment.normalize import Normalizer
 from framework.config import Config
+from framework.data import record as data_record
 from framework.data.dataset import Dataset
+from framework.data.record import DataRecord
 from framework.errors import WorkerLostError
+from framework.export import export_model
 from framework.history import History
 from framework.loop import nonfinite
 from framework.loop import stop as stop_lib
@@ -29,6 +41,7 @@ from framework.report.files import Files
 from framework.report.static import StaticNote
 from framework.report.tensorboard import TensorBoard
 from framework.report.timing import Timing
+from framework.resume import Resumption
 from framework.workers import Workers, is_loss, told_if_lost
 
 
@@ -76,19 +89,13 @@ class Result:
 
         Its default signature maps "images", [N, height, width, C], to "probabilities",
         float32 [N, K]. It is read by `tf.saved_model.load` and by TensorFlow Serving,
-        and needs nothing of this program.
+        and needs nothing of this program. A SavedModel that is there is replaced once
+        the new one is complete.
+
+        Raises:
+            UsageError: The folder is there, and is no SavedModel.
         """
-        module = tf.Module()
-        module.model = self.model
-        module.statistics = self.normalize.variables
-        shape = (None, *self.model.input_shape[1:])
-
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "images")])
-        def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-            logits = self.model(self.normalize(images), training=False)
-            return {"probabilities": tf.nn.softmax(tf.cast(logits, tf.float32))}
-
-        tf.saved_model.save(module, str(folder), signatures=serve)
+        export_model(self.model, self.normalize, folder)
 
 
 def run(
@@ -136,17 +143,19 @@ def _run(
 ) -> Result:
     """Trains in a folder that no other process is using."""
     plan, dataset = made.plan, made.examples.dataset
-    history, checkpoints = _record(config, folder, made)
+    history, checkpoints, resumption = _opened(config, made, folder, workers.is_chief)
     timing = Timing(plan.total_steps, config.batch_size)
     lines = console.Console(
         plan.total_steps, plan.steps_per_epoch, config.monitor, timing, screen
     )
-    lines.banner(_facts(config, made))
+    lines.banner(_facts(config, made, resumption))
     # The clock comes first, for the others read it.
     reports = [timing, lines]
     if workers.is_chief:
-        reports += [Files(folder, timing), _board(config, made, folder, timing)]
-        reports.append(StaticNote(folder, lines.note))
+        board = _board(config, made, folder, timing)
+        note = StaticNote(folder, lines.note, board.text)
+        reports += [Files(folder, timing), board, note]
+    report = Reports(reports)
     # From here on there is something to save before one stops.
     stop.wait(workers.agreed)
     try:
@@ -157,7 +166,7 @@ def _run(
             plan,
             history,
             checkpoints,
-            Reports(reports),
+            report,
             stop,
         )
     except NonFiniteError as problem:
@@ -173,20 +182,12 @@ def _run(
     except tf.errors.OpError as problem:
         if workers.count > 1 and is_loss(problem):
             raise
-        # If it comes from a stream, it does not say from which file.
-        for split in (dataset.train, dataset.validation):
-            split.check()
-        if config.input == "service" and isinstance(problem, tf.errors.NotFoundError):
-            # One that is started anew does not know what it was asked for.
-            raise WorkerLostError(
-                f"a server of --service={config.service} was lost and has come back; "
-                f"the same command goes on from the last checkpoint"
-            ) from None
+        _raise_known_cause(problem, config, dataset)
         raise
     finally:
         # Before the folder may be another's.
         checkpoints.close()
-        lines.stopped()
+        report.stopped()
     lines.summary(history, config.workdir)
     return Result(
         history,
@@ -195,6 +196,25 @@ def _run(
         checkpoints,
         config.monitor,
     )
+
+
+def _raise_known_cause(
+    problem: tf.errors.OpError, config: Config, dataset: Dataset
+) -> None:
+    """Raises what an error of TensorFlow comes from, if it can be found out.
+
+    Raises:
+        RunError: An image file that cannot be read, which TensorFlow does not name.
+        WorkerLostError: A server of images was restarted.
+    """
+    for split in (dataset.train, dataset.validation):
+        split.check()
+    if config.input == "service" and isinstance(problem, tf.errors.NotFoundError):
+        # One that is started anew does not know what it was asked for.
+        raise WorkerLostError(
+            f"a server of --service={config.service} was lost and has come back; the "
+            f"same command resumes from the last checkpoint"
+        ) from None
 
 
 def _board(config: Config, made: Parts, folder: Path, timing: Timing) -> TensorBoard:
@@ -217,8 +237,10 @@ def _named(config: Config, made: Parts, model: bool, dataset: bool) -> Config:
     return dataclasses.replace(config, **named)
 
 
-def _record(config: Config, folder: Path, made: Parts) -> tuple[History, Checkpoints]:
-    """Returns what in the run's folder is added to from now on."""
+def _opened(
+    config: Config, made: Parts, folder: Path, is_chief: bool
+) -> tuple[History, Checkpoints, Resumption]:
+    """Returns what the run adds to in its folder, once that is known to be allowed."""
     history = History(folder / "metrics.jsonl")
     checkpoints = Checkpoints(
         folder / "checkpoints",
@@ -227,16 +249,31 @@ def _record(config: Config, folder: Path, made: Parts) -> tuple[History, Checkpo
         config.keep_checkpoints,
         config.keep_best,
     )
-    checkpoints.check()
-    # Only now is it certain that what is in the folder will be gone on with.
+    step = checkpoints.check()
+    if not is_chief:
+        # What the chief refuses ends the other workers as well.
+        return history, checkpoints, Resumption(step)
+    resumption = resume.check(folder, config, made.plan, history, step)
+    data = made.data_record(parts.drawn_by(config))
+    resumption = resume.check_data(folder, config, data, resumption)
+    if not resumption.is_over:
+        _write_record(folder, config, data, resumption)
+    return history, checkpoints, resumption
+
+
+def _write_record(
+    folder: Path, config: Config, data: DataRecord, resumption: Resumption
+) -> None:
+    """Writes what defines the run, now that it is certain that it will be trained."""
+    resume.record(folder, resumption)
+    data_record.write(folder, data)
     workdir.write_config(folder, config)
     devices = [device.name for device in tf.config.list_logical_devices()]
     workdir.write_environment(folder, devices)
     trust.remember(folder, config)
-    return history, checkpoints
 
 
-def _facts(config: Config, made: Parts) -> dict[str, str]:
+def _facts(config: Config, made: Parts, resumption: Resumption) -> dict[str, str]:
     """Returns what the banner says."""
     examples, plan, dataset = made.examples, made.plan, made.examples.dataset
     replicas = made.strategy.num_replicas_in_sync
@@ -256,7 +293,8 @@ def _facts(config: Config, made: Parts) -> dict[str, str]:
         "folder": config.workdir,
     }
     notes = [*dataset.notes, *models.remarks(made.state.model, replicas)]
-    notes += [note for note in [precision.remark(config.precision)] if note]
+    notes += [precision.remark(config.precision), resumption.notice()]
+    notes = [note for note in notes if note]
     if notes:
         facts["note"] = "; ".join(notes)
     return facts

@@ -39,8 +39,7 @@ def folder(config: Config, workers: Workers) -> Iterator[Path]:
         _check_same_state(copy, workers)
         yield copy
         return
-    own = workdir.prepare(config)
-    with workdir.locked(own):
+    with workdir.opened(config) as own:
         workers.agreed(0)
         _check_same_state(own, workers)
         yield own

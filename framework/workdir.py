@@ -1,4 +1,4 @@
-"""A run's folder: what is in it, whose it is, and what may be put there."""
+"""A run's folder: who may write in it, and what defines the run that it holds."""
 
 from __future__ import annotations
 
@@ -15,27 +15,36 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from framework import atomic, experiment, flags
+from framework import atomic, experiment, flags, json_text
 from framework.config import Config
 from framework.errors import RunError, UsageError
 
-_FOLDERS = ("train", "validation", "predictions", "checkpoints", "best")
+FOLDERS = ("train", "validation", "predictions", "checkpoints", "best")
+# What training leaves behind; without a checkpoint it cannot be added to.
+_RESULTS = (
+    "metrics.jsonl",
+    "timing.jsonl",
+    "predictions/*.npz",
+    "best/*.npz",
+    "checkpoints/*.npz",
+)
 # Whose versions a run's numbers can depend on.
-_PACKAGES = ("headroom", "tensorflow", "keras", "numpy", "tensorboard", "absl-py")
+_PACKAGES = ("whyflat", "tensorflow", "keras", "numpy", "tensorboard", "absl-py")
 
 
-def prepare(config: Config) -> Path:
-    """Makes the run's folder ready to start, or to go on where it stopped.
+@contextlib.contextmanager
+def opened(config: Config) -> Iterator[Path]:
+    """Makes the run's folder and holds its lock; nobody else writes in it meanwhile.
 
     Args:
-        config: Of the run. With `fresh`, an earlier run is moved aside; nothing is
-            ever deleted.
+        config: Of the run. With `fresh`, what is in the folder is moved aside; nothing
+            is deleted.
 
-    Returns:
+    Yields:
         The folder.
 
     Raises:
-        UsageError: The folder holds a run of another configuration, or something else.
+        UsageError: The folder holds something else than a run, or is in use.
         RunError: Nothing can be written there.
     """
     workdir = Path(config.workdir)
@@ -44,24 +53,27 @@ def prepare(config: Config) -> Path:
             with locked(workdir):
                 workdir.rename(_aside(workdir))
         workdir.mkdir(parents=True, exist_ok=True)
-        _check_config(workdir, config)
-        for name in _FOLDERS:
-            (workdir / name).mkdir(exist_ok=True)
     except OSError as problem:
-        raise RunError(
-            f"workdir {config.workdir} cannot be written to: {problem.strerror}"
-        ) from None
-    return workdir
+        raise _not_writable(workdir, problem) from None
+    with locked(workdir):
+        _check_is_run(workdir)
+        try:
+            for name in FOLDERS:
+                (workdir / name).mkdir(exist_ok=True)
+            _delete_unfinished(workdir)
+        except OSError as problem:
+            raise _not_writable(workdir, problem) from None
+        yield workdir
 
 
 @contextlib.contextmanager
 def locked(workdir: Path) -> Iterator[None]:
     """Keeps other processes from running in the same folder.
 
-    The lock is on the folder itself, and goes with the process however it ends.
+    The lock is on the folder itself, and is released however the process ends.
 
     Raises:
-        UsageError: Another one does.
+        UsageError: Another process holds it.
     """
     folder = os.open(workdir, os.O_RDONLY)
     try:
@@ -73,6 +85,13 @@ def locked(workdir: Path) -> Iterator[None]:
         ) from None
     finally:
         os.close(folder)
+
+
+def has_results(workdir: Path) -> bool:
+    """Returns whether training has left anything in a folder."""
+    return any(
+        path.stat().st_size for pattern in _RESULTS for path in workdir.glob(pattern)
+    )
 
 
 def write_config(workdir: Path, config: Config) -> None:
@@ -102,45 +121,54 @@ def write_environment(workdir: Path, devices: list[str]) -> None:
 def read_config(workdir: Path) -> Config:
     """Returns the configuration of the run in a folder.
 
+    Fields that the file lacks, as one of an older version does, have their defaults.
+
     Raises:
-        UsageError: There is none, or it cannot be read.
+        UsageError: There is none, it cannot be read, or it has fields that this
+            version does not know: without them it would be another run.
     """
     path = workdir / "config.json"
     try:
-        fields = json.loads(path.read_text())
+        fields = json_text.parse_object(path.read_bytes())
         known = {field.name for field in dataclasses.fields(Config)}
-        return Config(**{name: fields[name] for name in fields.keys() & known})
-    except (OSError, ValueError, TypeError, AttributeError) as problem:
+        unknown = sorted(fields.keys() - known)
+        if not unknown:
+            return Config(**fields)
+    except (OSError, ValueError, TypeError) as problem:
         raise UsageError(f"{path} is not the config of a run: {problem}") from None
+    raise UsageError(
+        f"{path} has fields that this version does not know: {', '.join(unknown)}; "
+        f"use the version that wrote it, or another --workdir"
+    )
 
 
-def _check_config(workdir: Path, config: Config) -> None:
-    """Refuses a folder that holds another run, or anything but a run.
-
-    A run that never came to its first checkpoint is nothing to lose.
-    """
-    if not (workdir / "config.json").exists():
-        # A run that was killed in its first moment leaves folders, or half a file.
-        left = [path for path in workdir.iterdir() if path.suffix != ".tmp"]
-        if any(path.name not in _FOLDERS for path in left):
-            raise UsageError(
-                f"workdir {workdir} is not empty, and not a run of this program; give "
-                f"another --workdir, or move it aside with --fresh"
-            )
+def _check_is_run(workdir: Path) -> None:
+    """Refuses a folder that holds something else, or a run without its config."""
+    if (workdir / "config.json").exists():
         return
-    if config.allow_config_change or not any(workdir.glob("checkpoints/*.npz")):
-        return
-    difference = read_config(workdir).difference(config)
-    if difference:
-        lines = [
-            f"    --{name}: {before!r} -> {after!r}"
-            for name, (before, after) in difference.items()
-        ]
+    if has_results(workdir):
         raise UsageError(
-            f"workdir {workdir} holds a run of another configuration; use another "
-            f"--workdir, --fresh to move it aside, or --allow_config_change\n"
-            + "\n".join(lines)
+            f"workdir {workdir} holds results of a run, but no config.json; put it "
+            f"back, use another --workdir, or --fresh to move the folder aside"
         )
+    # A run that was killed in its first moment leaves folders, or half a file.
+    left = [path for path in workdir.iterdir() if path.suffix != atomic.SUFFIX]
+    if any(path.name not in FOLDERS for path in left):
+        raise UsageError(
+            f"workdir {workdir} is not empty, and not a run of this program; give "
+            f"another --workdir, or move it aside with --fresh"
+        )
+
+
+def _delete_unfinished(workdir: Path) -> None:
+    """Deletes what a killed process was writing; needs the lock."""
+    for folder in (workdir, *(workdir / name for name in FOLDERS)):
+        for path in folder.glob(f"*{atomic.SUFFIX}"):
+            path.unlink()
+
+
+def _not_writable(workdir: Path, problem: OSError) -> RunError:
+    return RunError(f"workdir {workdir} cannot be written to: {problem.strerror}")
 
 
 def _aside(workdir: Path) -> Path:

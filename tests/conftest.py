@@ -1,5 +1,7 @@
 """What all tests share: two logical CPU devices, made before TensorFlow computes."""
 
+import pathlib
+
 import pytest
 import tensorflow as tf
 from hypothesis import settings
@@ -13,6 +15,15 @@ tf.config.set_logical_device_configuration(
 )
 # Sums are divided among threads: so all round alike, whatever a machine has of cores.
 tf.config.threading.set_intra_op_parallelism_threads(2)
+
+
+_FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
+
+
+def pytest_runtest_setup(item):
+    """Skips tests of real data where these are not installed."""
+    if item.get_closest_marker("real_data") and not _FASHION_MNIST.is_dir():
+        pytest.skip("Fashion-MNIST: apt-get install dataset-fashion-mnist")
 
 
 @pytest.fixture(scope="session")

@@ -2,32 +2,38 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "framework").rglob("*.py"))
 # A part of the house is a file or folder of framework/. Each may import from these.
-LOWEST = {"atomic", "errors", "quiet", "lazy", "paths", "printable", "reference"}
+LOWEST = {"atomic", "errors", "json_text", "quiet", "lazy"}
+LOWEST |= {"paths", "printable", "reference"}
 MAY_IMPORT = {
     "atomic": set(),
     "errors": set(),
+    "json_text": set(),
     "paths": {"errors", "printable"},
     "printable": set(),
     "reference": {"errors"},
+    "archive": LOWEST,
     "quiet": set(),
     "lazy": {"quiet"},
     "durations": LOWEST,
     "grammar": LOWEST,
     "spec": LOWEST | {"grammar"},
     "config": LOWEST | {"spec", "durations"},
-    "flags": LOWEST | {"command", "config"},
+    "guesses": LOWEST,
+    "usage": LOWEST | {"guesses"},
+    "flags": LOWEST | {"config", "guesses", "usage"},
     "experiment": LOWEST,
     "trust": LOWEST | {"config", "experiment", "spec"},
     "random": LOWEST,
     "metrics": LOWEST,
     "probes": LOWEST | {"variables"},
-    "command": LOWEST,
+    "command": LOWEST | {"usage"},
     "variables": LOWEST,
     "history": LOWEST | {"metrics"},
     "precision": LOWEST | {"variables"},
@@ -37,37 +43,46 @@ MAY_IMPORT = {
     "sharing": LOWEST | {"config", "workdir", "workers"},
     "fused": LOWEST,
     "optimizers": LOWEST | {"fused", "spec"},
-    "schedules": LOWEST
-    | {"command", "durations", "experiment", "metrics", "random", "spec"}
-    | {"variables"},
+    "schedules": LOWEST | {"durations", "metrics", "random", "spec", "variables"},
     "data": LOWEST | {"command", "spec"},
     "models": LOWEST | {"spec", "random"},
-    "augment": LOWEST
-    | {"command", "data", "experiment", "random", "report", "spec", "variables"},
-    "report": LOWEST | {"history", "metrics", "statistics"},
+    "augment": LOWEST | {"spec", "random", "data", "report", "variables"},
+    "families": LOWEST
+    | {"augment", "data", "guesses", "models", "optimizers", "schedules", "spec"},
+    "report": LOWEST | {"archive", "history", "metrics", "statistics"},
     "statistics": LOWEST,
     "loop": LOWEST
-    | {"augment", "data", "history", "metrics", "optimizers", "precision", "probes"}
-    | {"random", "report", "schedules", "variables", "workers"},
-    "workdir": LOWEST | {"config", "experiment", "flags", "history"},
+    | {"archive", "augment", "data", "history", "metrics", "optimizers", "precision"}
+    | {"probes", "random", "report", "schedules", "variables", "workers"},
+    "workdir": LOWEST | {"config", "experiment", "flags"},
+    "resume": LOWEST | {"config", "data", "durations", "history", "loop", "workdir"},
     "parts": LOWEST
     | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}
     | {"models", "optimizers", "precision", "schedules"},
     "invariance": LOWEST | {"loop", "parts"},
+    "export": LOWEST | {"augment"},
     "run": LOWEST
-    | {"augment", "config", "data", "history", "loop", "models", "parts", "precision"}
-    | {"report", "sharing", "trust", "workdir", "workers"},
+    | {"augment", "config", "data", "export", "history", "loop", "models", "parts"}
+    | {"precision", "report", "resume", "sharing", "trust", "workdir", "workers"},
     "diagnose": LOWEST
-    | {"augment", "command", "config", "data", "history", "loop", "metrics", "models"}
-    | {"parts", "random", "report", "run", "spec", "statistics", "workdir"}
-    | {"experiment", "trust"},
+    | {"archive", "augment", "config", "data", "history", "loop", "metrics", "models"}
+    | {"parts", "random", "report", "run", "spec", "statistics", "trust", "workdir"},
     "main": LOWEST
-    | {"command", "config", "diagnose", "experiment", "flags", "loop", "parts", "run"},
+    | {"command", "config", "diagnose", "experiment", "families", "flags", "loop"}
+    | {"parts", "run", "usage"},
+    "commands": LOWEST
+    | {"__init__", "augment", "command", "config", "data", "diagnose", "experiment"}
+    | {"families"}
+    | {"invariance", "loop", "main", "parts", "random", "report", "schedules", "usage"},
+    "__main__": {"commands"},
     "__init__": {"lazy"},
 }
 
 
 def part_of(path):
+    # What `python -m` runs is above all packages.
+    if path.name == "__main__.py":
+        return "__main__"
     return path.relative_to(ROOT / "framework").parts[0].removesuffix(".py")
 
 
@@ -80,12 +95,26 @@ def imported_parts(path):
         elif isinstance(node, ast.ImportFrom):
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     parts = {name.split(".")[1] for name in names if name.startswith("framework.")}
+    parts = {"__init__" if name == "__version__" else name for name in parts}
     return parts - {part_of(path)}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.name))
 def test_imports_point_downwards(path):
     assert imported_parts(path) <= MAY_IMPORT[part_of(path)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.name))
+def test_nothing_imports_experiments_or_benchmarks(path):
+    # A user's own folder may have such a name.
+    names = re.findall(r"^\s*(?:import|from)\s+(\w+)", path.read_text(), re.M)
+    assert not {"experiments", "benchmarks", "tests"} & set(names)
+
+
+@pytest.mark.parametrize("folder", ["framework", "experiments", "benchmarks"])
+def test_each_folder_of_modules_is_a_package(folder):
+    folders = {path.parent for path in (ROOT / folder).rglob("*.py")}
+    assert all((each / "__init__.py").is_file() for each in folders)
 
 
 def test_the_parts_form_no_circle():

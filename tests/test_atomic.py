@@ -35,6 +35,19 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     assert names(tmp_path) == ["a.json"]
 
 
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_not_replaced(tmp_path, kind):
+    path = tmp_path / "a.json"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    with pytest.raises(FileExistsError, match="not a regular file"):
+        atomic.write_text(path, "text")
+    assert not path.is_file()
+    assert names(tmp_path) == ["a.json"]
+
+
 @pytest.mark.parametrize("write", [atomic.write_text, atomic.append_line])
 def test_a_planted_link_is_not_followed(tmp_path, write):
     victim, path = tmp_path / "victim", tmp_path / "a.json"

@@ -17,11 +17,11 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import (
 )
 from tensorboard.util import tensor_util
 
+from framework import archive
 from framework import run as run_lib
 from framework.config import Config
 from framework.errors import RunError, Stopped, UsageError
 from framework.history import History
-from framework.loop import archive
 from framework.loop.steps import Evaluator, TrainLoop
 from framework.run import run
 
@@ -66,9 +66,30 @@ def curves(folder):
     return found
 
 
+def assert_one_number_each(folder):
+    """Compares TensorBoard's curves with metrics.jsonl, wherever both have a number."""
+    found, compared = curves(folder), set()
+    for row in History(folder / "metrics.jsonl").rows:
+        step = row.pop("step")
+        for name, value in row.items():
+            prefix, _, rest = name.partition("/")
+            tag = name if prefix in ("train", "validation") else f"train/{name}"
+            if prefix in ("train_clean", "train_dev"):
+                tag = f"train/{rest}_{prefix.removeprefix('train_')}"
+            points = [point for at, point in found[tag] if at == step]
+            assert points, (tag, step)
+            # TensorBoard's numbers are float32.
+            for point in points:
+                np.testing.assert_equal(np.float32(point), np.float32(value), tag)
+            compared.add(tag)
+    assert {"train/accuracy", "train/loss", "train/learning_rate"} <= compared
+    assert {"train/accuracy_clean", "validation/loss", "train/epoch"} <= compared
+
+
 def assert_same_run(config, expected):
     """Compares two runs to the last bit."""
     found, expected = (pathlib.Path(each.workdir) for each in (config, expected))
+    assert_one_number_each(found)
     metrics = [folder / "metrics.jsonl" for folder in (found, expected)]
     assert metrics[0].read_text() == metrics[1].read_text()
     one, other = arrays(found), arrays(expected)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framework.errors import RunError
 from framework.history import History
 
 NAN, INF = float("nan"), float("inf")
@@ -99,6 +100,44 @@ def test_what_a_crash_left_behind_is_left_out(path):
     with path.open("ab") as file:
         file.write(bytes(100))
     assert steps(History(path)) == [10, 20]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"", "Expecting value"),
+        (b"null", "not a JSON object"),
+        (b"{}", "its step is not an integer"),
+        (b'{"step": 20', "delimiter"),
+        (b'{"step": true}', "its step is not an integer"),
+        (b'{"step": -20}', "its step is not an integer"),
+        (b'{"step": 20.0}', "its step is not an integer"),
+        (b'{"step": 10}', "step 10 is not after the last one"),
+        (b'{"step": 5}', "step 5 is not after the last one"),
+        (b'{"step": 20, "a": "0.5"}', "its 'a' is not a number"),
+        (b'{"step": 20, "a": [0.5]}', "its 'a' is not a number"),
+        (b'{"step": 20, "a": null}', "its 'a' is not a number"),
+        (b'{"step": 20, "a": ' + b"9" * 400 + b"}", "its 'a' is not a number"),
+        (b'{"step": 20, "a": ' + b"[" * 100_000, "too deeply"),
+        (b'{"step": 20, "\xff": 1}', "not UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("rest", [b"\n", b'\n{"step": 30}\n'])
+def test_a_damaged_line_is_told_by_its_place(path, line, why, rest):
+    content = b'{"step": 10}\n' + line + rest
+    path.write_bytes(content)
+    with pytest.raises(RunError, match=why) as told:
+        History(path)
+    assert str(told.value).startswith(f"{path}, line 2 is damaged (")
+    assert "--fresh" in str(told.value)
+    assert "\n" not in str(told.value)
+    assert path.read_bytes() == content
+
+
+def test_a_folder_in_its_place_is_told(path):
+    path.mkdir()
+    with pytest.raises(RunError, match="cannot be read: Is a directory"):
+        History(path)
 
 
 @pytest.mark.parametrize("before", [0, 2])

@@ -177,6 +177,7 @@ framework.parts.check(Config(
         ("--schedule=cosin(5%)", "error: --schedule: unknown schedule 'cosin'"),
         ("--schedule=cosine(5%, ends=1)", "unexpected keyword argument 'ends'"),
         ("--model=cn", "unknown model 'cn'; did you mean cnn?"),
+        ("--lr=1", "there is no --lr; the learning rate is --learning_rate=1"),
     ],
 )
 def test_a_misspelt_flag_is_answered_without_anything_heavy(argument, message):
@@ -185,12 +186,26 @@ import atexit, sys
 sys.argv = ["train", {argument!r}]
 atexit.register(lambda: exec({REPORT!r}))
 from experiments import train
-train.main(train.CONFIG)
+train.main()
 """
     done = execute(program)
     assert (done.returncode, done.stdout) == (2, "[]\n")
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("argument", ["--help", "--model=help", "--augment=help"])
+def test_help_loads_nothing_heavy(argument):
+    program = f"""
+import atexit, sys
+sys.argv = ["train", {argument!r}]
+atexit.register(lambda: exec({REPORT!r}))
+from experiments import train
+train.main()
+"""
+    done = execute(program)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("[]\n")
 
 
 def test_the_stand_ins_give_the_real_libraries():

@@ -35,7 +35,9 @@ def train(*flags, timeout=100):
         ("--optimizer=adam(beta_1=2)", "beta_1 must be from 0 to below 1, not 2"),
         ("--experiment=none.py", "--experiment must be a Python file, not '/"),
         ("--flagfile=none.txt", "Unable to open flagfile"),
-        ("--dataset=sys:exit(0)", "sys:exit"),
+        ("--epochs=30", "no --epochs; the length of a run is --train_for=30ep"),
+        ("--dataset=photos/", "to read it, give --dataset='folder(\"photos/\")'"),
+        ("--model=help('nets')", "--model has no member 'nets'; known are cnn, mlp"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(flag, message):
@@ -51,7 +53,14 @@ def test_help_lists_the_flags_and_succeeds():
     done = train("--help")
     assert done.returncode == 0
     assert "Trains an image classifier on any data set" in done.stdout
-    assert "--learning_rate: Peak learning rate" in done.stdout
+    assert "--learning_rate=FLOAT   Peak learning rate" in done.stdout
+    assert "One of cnn, mlp, resnet. --model=help describes them." in done.stdout
+
+
+def test_a_family_describes_itself():
+    done = train("--schedule=help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\n  warmup           Rises from `start` to `end`.\n" in done.stdout
 
 
 @pytest.mark.parametrize(

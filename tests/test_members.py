@@ -69,7 +69,7 @@ def built(family, text):
         ),
         ("dataset", "mine:pets('list')", r"mine\.py:\d+: AttributeError: 'list'"),
         ("dataset", "mine:pets('rec')", r"mine\.py:\d+: RecursionError: maximum"),
-        ("dataset", "mine:pets(kid='x')", r"arguments are mine:pets\(kind='ok'\)"),
+        ("dataset", "mine:pets(kid='x')", r"arguments are pets\(kind='ok'\)"),
         ("dataset", "mine.pets", "module:name, as mine:pets"),
         ("dataset", "builtins:exit(0)", "exit"),
         ("dataset", "sys:exit(0)", "sys:exit: TypeError"),

@@ -61,4 +61,11 @@ def test_what_image_data_generator_does_is_written_as_the_table_says(here):
 
 def test_the_first_command_is_the_experiment_of_the_default():
     first = re.search(r"```sh\n(.*?)\n```", README, re.S)[1]
-    assert first.endswith("python -m experiments.train")
+    assert first.endswith(" .venv/bin/whyflat train")
+
+
+def test_each_verb_that_is_shown_exists():
+    from framework.commands import VERBS
+
+    shown = set(re.findall(r"(?m)(?:^|`|/|until |  )whyflat ([\w-]+)", README))
+    assert {"train", "diagnose", "schedule"} <= shown <= {*VERBS, "help", "VERB"}

@@ -63,6 +63,7 @@ def test_leaves_the_folder_of_the_design(unbroken):
         "config.json",
         "flags.txt",
         "environment.json",
+        "data.json",
         "metrics.jsonl",
         "timing.jsonl",
         "predictions",
@@ -367,10 +368,43 @@ def test_goes_on_with_the_statistics_that_it_began_with(tmp_path):
     dark = dataclasses.replace(
         dataset, train=Split(dataset.train.images // 2, dataset.train.labels)
     )
-    config = dataclasses.replace(config, train_for="2ep", allow_config_change=True)
+    config = dataclasses.replace(config, train_for="2ep", allow_data_change=True)
     after = run(config, dataset=dark).normalize
     for name, variable in before.variables.items():
         np.testing.assert_array_equal(variable, after.variables[name])
+
+
+def test_a_finished_run_is_extended_and_what_has_changed_is_recorded(tmp_path):
+    config = small(tmp_path, train_for="1ep")
+    run(config)
+    run(dataclasses.replace(config, train_for="2ep"))
+    folder = run_lib.Path(config.workdir)
+    assert json.loads((folder / "changes.jsonl").read_text()) == {
+        "step": 11,
+        "old": {"train_for": "1ep"},
+        "new": {"train_for": "2ep"},
+    }
+    assert json.loads((folder / "config.json").read_text())["train_for"] == "2ep"
+    assert text(config, "metrics.jsonl").count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rate": 0.5},
+        {"learning_rate": 0.5, "allow_config_change": True},
+        {"dataset": "digits(seed=1)", "allow_config_change": True},
+    ],
+)
+def test_a_change_that_trains_nothing_leaves_a_finished_run_alone(tmp_path, changes):
+    config = small(tmp_path, train_for="1ep")
+    run(config)
+    folder = run_lib.Path(config.workdir)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(UsageError):
+        run(dataclasses.replace(config, **changes))
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert after == before
 
 
 def test_mixed_and_erased_images_are_learnt_from(tmp_path):

@@ -20,13 +20,13 @@ def config(tmp_path):
 
 def prepared(config):
     """Returns the folder of a run that begins."""
-    folder = workdir.prepare(config)
-    workdir.write_config(folder, config)
+    with workdir.opened(config) as folder:
+        workdir.write_config(folder, config)
     return folder
 
 
 def trained(config):
-    """Makes a folder in which a run has come to its first checkpoint."""
+    """Makes a folder in which a run has written its first checkpoint."""
     folder = prepared(config)
     (folder / "checkpoints" / "step-00000010.npz").write_bytes(b"weights")
     return folder
@@ -73,46 +73,6 @@ def test_the_same_config_goes_on(config):
 def test_an_empty_folder_is_taken(config, tmp_path):
     (tmp_path / "runs" / "one").mkdir(parents=True)
     assert workdir.read_config(prepared(config)) == config
-
-
-def test_a_changed_config_is_refused_with_its_difference(config):
-    folder = trained(config)
-    before = contents(folder)
-    other = changed(config, batch_size=64, augment="flip", workdir=config.workdir)
-    with pytest.raises(UsageError, match="of another configuration") as caught:
-        prepared(other)
-    message = str(caught.value)
-    assert message.splitlines()[1:] == [
-        "    --augment: '' -> 'flip'",
-        "    --batch_size: 32 -> 64",
-    ]
-    for way_out in ("--workdir", "--fresh", "--allow_config_change"):
-        assert way_out in message
-    assert contents(folder) == before
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"allow_config_change": True, "batch_size": 64},
-        # The numbers do not depend on these.
-        {"steps_per_call": 3},
-        {"input": "stream", "keep_checkpoints": 1},
-        {"strategy": "mirrored", "devices": 2},
-    ],
-)
-def test_goes_on_with_another_config(config, changes):
-    folder = trained(config)
-    other = changed(config, **changes)
-    prepared(other)
-    assert workdir.read_config(folder) == other
-    assert (folder / "checkpoints" / "step-00000010.npz").exists()
-
-
-def test_a_run_without_a_checkpoint_is_nothing_to_lose(config):
-    prepared(config)
-    other = changed(config, batch_size=64)
-    assert workdir.read_config(prepared(other)) == other
 
 
 def test_fresh_moves_aside_and_never_deletes(config):
@@ -174,13 +134,21 @@ def test_a_full_disk(config, monkeypatch):
         prepared(config)
 
 
-def test_read_config_knows_fields_of_other_versions(config):
+def test_read_config_of_an_older_version_has_defaults(config):
     folder = prepared(config)
     fields = json.loads((folder / "config.json").read_text())
     del fields["seed"]
-    fields["of_another_version"] = 3
     (folder / "config.json").write_text(json.dumps(fields))
     assert workdir.read_config(folder) == config
+
+
+def test_read_config_refuses_fields_of_a_newer_version_by_name(config):
+    folder = prepared(config)
+    fields = json.loads((folder / "config.json").read_text())
+    fields |= {"loss": "focal", "test": "10%"}
+    (folder / "config.json").write_text(json.dumps(fields))
+    with pytest.raises(UsageError, match="does not know: loss, test; use the version"):
+        workdir.read_config(folder)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +162,8 @@ def test_read_config_knows_fields_of_other_versions(config):
         '{"batch_size": 0}',
         '{"batch_size": "32"}',
         b"\xff\xfe",
+        "[" * 100_000,
+        "null",
     ],
 )
 def test_read_config_refuses_what_is_none(tmp_path, text):
@@ -213,7 +183,7 @@ def test_environment_json(config, monkeypatch):
     assert found["devices"] == ["/device:CPU:0", "/device:CPU:1"]
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
     assert found["packages"]["numpy"] == np.__version__
-    assert {"tensorflow", "keras", "headroom"} <= found["packages"].keys()
+    assert {"tensorflow", "keras", "whyflat"} <= found["packages"].keys()
     assert found["cpus"] >= 1
     assert found["started"][:2] == "20"
     assert found["git_revision"] is None or len(found["git_revision"]) >= 40
@@ -228,9 +198,45 @@ def test_without_git_there_is_no_revision(config, monkeypatch):
 
 
 def test_a_run_that_died_at_once_can_be_started_again(config):
-    folder = workdir.prepare(config)
-    (folder / "config.json.tmp").write_text("{")
+    with workdir.opened(config) as folder:
+        (folder / "config.json.1a2b.tmp").write_text("{")
+        (folder / "best" / "step-00000001.npz.1a2b.tmp").write_text("half")
     assert prepared(config) == folder
+    assert not list(folder.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "metrics.jsonl",
+        "timing.jsonl",
+        "best/step-00000010.npz",
+        "checkpoints/step-00000010.npz",
+        "predictions/step-00000010.npz",
+    ],
+)
+def test_results_without_a_config_are_refused(config, name):
+    folder = prepared(config)
+    (folder / "config.json").unlink()
+    (folder / "flags.txt").unlink()
+    (folder / name).write_bytes(b"results")
+    before = contents(folder)
+    with pytest.raises(UsageError, match=r"no config\.json; put it back"):
+        prepared(config)
+    assert contents(folder) == before
+
+
+def test_nothing_is_written_without_the_lock(config):
+    folder = prepared(config)
+    (folder / "best" / "step-00000001.npz.1a2b.tmp").write_text("under way")
+    before = contents(folder)
+    with (
+        workdir.locked(folder),
+        pytest.raises(UsageError, match="another process is running"),
+        workdir.opened(config),
+    ):
+        pass
+    assert contents(folder) == before
 
 
 def test_a_second_process_is_refused(config):

@@ -1,42 +1,5 @@
-"""Shows what an augmentation makes of images.
+"""The same as `whyflat augment`."""
 
-python -m framework.augment 'rotate(20) + flip' --png=augmented.png
-python -m framework.augment 'randaugment' --dataset=drawn_flowers --png=augmented.png
-"""
+from framework.commands.augment import main
 
-from __future__ import annotations
-
-from pathlib import Path
-
-import numpy as np
-from absl import flags
-
-from framework import augment, command, data, experiment, paths
-from framework.augment import preview
-from framework.errors import UsageError
-from framework.report import figures
-
-_DATASET = flags.DEFINE_string("dataset", "drawn_flowers", "Whose training images.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of the draws, as in a run.", 0, 2**32 - 1)
-_PNG = flags.DEFINE_string("png", "", "Write the pictures to this file.")
-_EXPERIMENT = command.define_experiment()
-
-
-def main(arguments: list[str]) -> None:
-    """Does what the command line says."""
-    if len(arguments) != 1 or not _PNG.value:
-        raise UsageError(
-            "give one augmentation and a file, as in 'rotate(20) + flip' --png=a.png"
-        )
-    if _EXPERIMENT.value:
-        experiment.load(_EXPERIMENT.value)
-    augment.build(arguments[0])
-    split = data.build(_DATASET.value).train
-    policy = augment.build(arguments[0], split.images.dtype == np.uint8)
-    rows = preview.samples(policy, split, _SEED.value)
-    Path(paths.expand(_PNG.value, "--png")).write_bytes(figures.samples(rows))
-    print(f"{_PNG.value}: {len(rows)} images, each with {len(rows[0]) - 1} draws of it")
-
-
-if __name__ == "__main__":
-    command.run(main)
+main()

@@ -151,10 +151,12 @@ class Zca(Scaling):
 
 
 def _unit() -> Scaling:
+    """Scales bytes from 0 to 255 to 0 to 1, and leaves float images as they are."""
     return Rescale(1 / 255)
 
 
 def _none() -> Scaling:
+    """Leaves pixels as they are."""
     return Rescale(1.0)
 
 

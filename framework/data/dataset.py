@@ -95,6 +95,7 @@ class Dataset:
         validation: The validation split.
         class_names: What the labels 0 to K - 1 stand for.
         notes: What its user should know, such as which files were left out.
+        is_split_drawn: Whether the program has drawn which files are validated on.
 
     Raises:
         RunError: The splits do not fit together, or hold what no training could use.
@@ -105,6 +106,7 @@ class Dataset:
     validation: Split
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    is_split_drawn: bool = False
 
     def __post_init__(self):
         # Names of folders and files may hold what steers a terminal, or is no text.

@@ -47,6 +47,7 @@ def prepare(
     strategy: tf.distribute.Strategy,
     progress: Progress,
     services: Sequence[str] = (),
+    held_out: np.ndarray | None = None,
 ) -> Examples:
     """Divides the training split, and brings both splits to where they are needed.
 
@@ -59,6 +60,8 @@ def prepare(
         strategy: Whose devices need them.
         progress: Told now and then how many of how many images have been read.
         services: The addresses of those servers.
+        held_out: int64 indices of training images to hold out, instead of a division
+            by `dev_share` and `seed`.
     """
 
     def batches(split: Split) -> Batches:
@@ -69,6 +72,8 @@ def prepare(
         return MemoryBatches(split.in_memory(progress), strategy)
 
     train, dev = stratified_split(dataset.train.labels, dev_share, seed)
+    if held_out is not None:
+        train, dev = np.setdiff1d(np.arange(len(dataset.train)), held_out), held_out
     generator = np.random.Generator(np.random.PCG64(seed))
     count = max(_CLEAN_LEAST, int(_CLEAN_SHARE * len(train)))
     clean = np.sort(generator.permutation(train)[: min(count, _CLEAN_MOST)])

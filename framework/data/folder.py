@@ -79,7 +79,9 @@ def folder(
     else:
         (train, names), (rest, others) = read(root / "train"), read(held_out)
         _check_same_classes(names, others, held_out)
-    return Dataset(f"folder {path}", train, rest, names, tuple(notes))
+    return Dataset(
+        f"folder {path}", train, rest, names, tuple(notes), is_split_drawn=not held_out
+    )
 
 
 @dataclasses.dataclass(frozen=True)

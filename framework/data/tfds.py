@@ -32,7 +32,7 @@ def tfds(name: str, data_dir: str = "", validation_split: str = "") -> Dataset:
         # The library also fails for want of one of its own parts: say which.
         raise UsageError(
             f"tfds({name!r}) needs TensorFlow Datasets ({problem}): "
-            "pip install 'headroom[tfds]'"
+            "pip install 'whyflat[tfds]'"
         ) from None
     data_dir = paths.expand(data_dir, "data_dir")
     builder = _builder(tensorflow_datasets, name, data_dir)

@@ -85,13 +85,17 @@ class KerasLoop:
         """
         found = outputs.log_probabilities(self.ask(x))
         named = found.argmax(axis=1)
-        inside = np.clip(labels, 0, found.shape[1] - 1)
+        num_classes = found.shape[1]
+        inside = np.clip(labels, 0, num_classes - 1)
         true = found[np.arange(len(found)), inside]
-        rank = (found > true[:, None]).sum(axis=1)
+        # Equal outputs rank by their index, as argmax has them.
+        earlier = np.arange(num_classes) < labels[:, None]
+        ahead = (found > true[:, None]) | ((found == true[:, None]) & earlier)
+        is_ranked = (inside == labels) & np.isfinite(found).all(axis=1)
         return Predictions(
             labels.astype(np.int32),
             named.astype(np.int32),
-            np.where(named == labels, 0, np.maximum(rank, 1)).astype(np.int32),
+            np.where(is_ranked, ahead.sum(axis=1), num_classes).astype(np.int32),
             np.exp(found.max(axis=1)).astype(np.float32),
             -true.astype(np.float32),
         )

@@ -14,7 +14,7 @@ from framework.diagnose import labels as labels_lib
 from framework.diagnose import watch
 from framework.diagnose.diagnosis import Diagnosis, diagnose
 from framework.diagnose.keras_program import KerasProgram
-from framework.diagnose.recorded import named
+from framework.diagnose.metric_names import named
 from framework.diagnose.source import Source
 from framework.diagnose.subject import Subject, sample
 from framework.errors import UsageError

@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from framework import parts, spec, trust, workdir
+from framework import parts, spec, trust
 from framework.config import Config
+from framework.data import record as data_record
 from framework.data.dataset import Dataset, Progress
-from framework.diagnose.recorded import read
+from framework.diagnose import snapshot as snapshot_lib
 from framework.diagnose.run_program import RunProgram
+from framework.diagnose.snapshot import Snapshot
 from framework.diagnose.subject import Subject, sample
 from framework.errors import UsageError
-from framework.history import History, Row
-from framework.loop.checkpoint import Checkpoints
+from framework.history import Row
+from framework.loop import checkpoint_files
 from framework.parts import ModelFunction, Parts
 
 
@@ -26,24 +28,33 @@ def open_run(
     model: ModelFunction | None = None,
     dataset: Dataset | None = None,
     progress: Progress = lambda done, total: None,
+    *,
+    snapshot: Snapshot | None = None,
+    trials: Path | None = None,
+    allow_data_change: bool = False,
     trust_run: bool = False,
 ) -> Subject:
-    """Returns what there is to look at in a run's folder, after its last checkpoint.
+    """Returns what there is to diagnose in a run's folder, and changes nothing there.
 
     Args:
-        folder: The run's.
+        folder: The run's; the run may be under way.
         model: What makes its model, where it was given in Python.
         dataset: Its data, where they were.
         progress: Told now and then how many of how many images have been read.
+        snapshot: What the folder holds, if it has been read already.
+        trials: Where trainings with a remedy are put; RUN/diagnosis/branches if None.
+        allow_data_change: Whether the data may differ from those of the run.
         trust_run: Whether modules and servers that the run names may be used although
             somebody else has trained it.
 
     Raises:
-        UsageError: There is no run, or an untrusted one, or one whose model or data
-            were given in Python and are not given here.
+        UsageError: There is no run, or one without weights or evaluations, or of other
+            data, or one of somebody else that would have code executed, or one whose
+            model or data were given in Python and are not given here.
     """
-    path, values = Path(folder), {"model": model, "dataset": dataset}
-    config = workdir.read_config(path)
+    snapshot = snapshot or snapshot_lib.read(Path(folder))
+    config = snapshot.config
+    values = {"model": model, "dataset": dataset}
     for name, value in values.items():
         if getattr(config, name).startswith("given(") and value is None:
             raise UsageError(
@@ -52,28 +63,34 @@ def open_run(
                 f"framework.diagnose.explain"
             )
     given = [name for name, value in values.items() if value is not None]
-    trust.load(path, config, trust_run, given)
+    trust.load(Path(folder), config, trust_run, given)
     # Where it runs changes no numbers.
     config = dataclasses.replace(
-        config, strategy="default", devices=0, jit=False, workdir=folder
+        config, strategy="default", devices=0, jit=False, fresh=False, workdir=folder
     )
     made = parts.build(config, model, dataset, progress)
-    Checkpoints(
-        path / "checkpoints", path / "best", made.variables(), config.keep_checkpoints
-    ).restore()
-    return _of_parts(config, made, path, model)
+    if not allow_data_change:
+        _check_data(made, config, Path(folder))
+    checkpoint = snapshot.checkpoint
+    checkpoint_files.assign(made.variables(), checkpoint.values, checkpoint.path)
+    trials = trials or Path(folder) / "diagnosis" / "branches"
+    return _of_parts(dataclasses.replace(snapshot, config=config), made, trials, model)
+
+
+def _check_data(made: Parts, config: Config, folder: Path) -> None:
+    before = data_record.read(folder)
+    if before:
+        now = made.data_record(parts.drawn_by(config))
+        data_record.check(before, now, folder)
 
 
 def _of_parts(
-    config: Config, made: Parts, folder: Path, model: ModelFunction | None
+    snapshot: Snapshot, made: Parts, trials: Path, model: ModelFunction | None
 ) -> Subject:
-    rows = History(folder / "metrics.jsonl").rows
-    found = [read(path) for path in sorted((folder / "predictions").glob("step-*.npz"))]
-    if not rows or not found:
-        raise UsageError(f"the run in {folder} has no evaluation to look at yet")
     examples, dataset = made.examples, made.examples.dataset
     train = sample(dataset.train, examples.train)
     validation = sample(dataset.validation, np.arange(len(dataset.validation)))
+    config, step = snapshot.config, snapshot.checkpoint.step
     return Subject(
         class_names=tuple(dataset.class_names),
         train=train,
@@ -84,12 +101,10 @@ def _of_parts(
             "validation": dataset.validation.labels,
         },
         fed=None,
-        program=RunProgram(
-            config, made, folder, rows[-1]["epoch"], model, train, validation
-        ),
-        rows=rows,
-        predictions=found,
-        settings=_settings(config, made, rows),
+        program=RunProgram(config, made, trials, step, model, train, validation),
+        rows=snapshot.rows,
+        predictions=snapshot.predictions,
+        settings=_settings(config, made, snapshot.rows),
     )
 
 

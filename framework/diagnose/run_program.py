@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import models, parts, random, spec
+from framework import archive, models, parts, random, spec, workdir
 from framework import run as run_lib
 from framework.config import Config
 from framework.data.dataset import Dataset, Split
@@ -21,6 +21,7 @@ from framework.diagnose import layers, surgery
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.subject import Branch, Program, Step, ratio
 from framework.errors import RunError
+from framework.loop import checkpoint_files
 from framework.parts import ModelFunction, Parts
 
 _BATCH = 256
@@ -32,8 +33,8 @@ class RunProgram(Program):
     Args:
         config: Of the run.
         made: Its parts, in the state after the last step.
-        folder: The run's folder; branches are put into its diagnosis/branches.
-        epochs: How long it has trained.
+        trials: The folder where trainings with a remedy are put.
+        step: How many steps it has trained.
         model: What makes the model, where it is not the config's.
         train: Images that are trained on; what branches are asked about in the end.
         validation: Images to validate on, to the same end.
@@ -43,14 +44,14 @@ class RunProgram(Program):
         self,
         config: Config,
         made: Parts,
-        folder: Path,
-        epochs: float,
+        trials: Path,
+        step: int,
         model: ModelFunction | None,
         train: Split,
         validation: Split,
     ):
-        self._config, self._made, self._folder = config, made, folder
-        self._epochs, self._function = epochs, model
+        self._config, self._made, self._trials = config, made, trials
+        self._step, self._function = step, model
         self._train, self._validation = train, validation
 
     @property
@@ -123,7 +124,7 @@ class RunProgram(Program):
         variables = list(made.variables().values())
         before = [variable.numpy() for variable in variables]
         weights = made.state.weights
-        first = 0 if fresh else round(self._steps_done())
+        first = 0 if fresh else self._step
         for step in range(first, first + count):
             batch = made.examples.dataset.train.take(made.loop.feed.rows(step))
             batch = batch.in_memory(lambda done, total: None)
@@ -135,9 +136,6 @@ class RunProgram(Program):
         for variable, value in zip(variables, before, strict=True):
             variable.assign(value)
         return found
-
-    def _steps_done(self) -> float:
-        return self._epochs * self._made.plan.steps_per_epoch
 
     def _batch_loss(self, made: Parts, batch: Split) -> float:
         said = made.state.model(made.objective.normalize(batch.images), training=False)
@@ -194,7 +192,7 @@ class RunProgram(Program):
 
     def experiment(self, name, change, epochs, fresh):
         """See base class."""
-        folder = self._folder / "diagnosis" / "branches" / name
+        folder = self._trials / name
         shutil.rmtree(folder, ignore_errors=True)
         steps = max(round(epochs * self._made.plan.steps_per_epoch), 1)
         config = self._changed(change, steps, folder)
@@ -264,18 +262,22 @@ class RunProgram(Program):
         self, config: Config, change: Change, steps: int, folder: Path
     ) -> Config:
         """Returns the same for one that goes on from the last checkpoint."""
-        latest = max((self._folder / "checkpoints").glob("*.npz"), default=None)
         rate = self._made.state.rate()
-        if latest is None or rate <= 0:
-            raise CannotChangeError("there is no checkpoint to go on from")
+        if rate <= 0:
+            raise CannotChangeError("the learning rate is 0 at the last step")
+        # An ordinary run, stopped at this step, which is resumed with a change.
         (folder / "checkpoints").mkdir(parents=True)
-        shutil.copy(latest, folder / "checkpoints")
-        done = int(latest.stem.split("-")[-1])
+        workdir.write_config(folder, dataclasses.replace(config, workdir=str(folder)))
+        values = {
+            name: variable.numpy() for name, variable in self._made.variables().items()
+        }
+        path = folder / "checkpoints" / checkpoint_files.file_name(self._step)
+        archive.write(path, self._step, values)
         return dataclasses.replace(
             config,
             learning_rate=rate * change.learning_rate,
             schedule="constant",
-            train_for=str(done + steps),
+            train_for=str(self._step + steps),
             evaluate_every=str(steps),
             checkpoint_every=str(steps),
             allow_config_change=True,

@@ -8,14 +8,15 @@ from typing import Any
 import keras
 import numpy as np
 
+from framework import archive
 from framework.diagnose import labels as labels_lib
 from framework.diagnose.keras_loop import KerasLoop
-from framework.diagnose.recorded import named, read
+from framework.diagnose.metric_names import named
 from framework.diagnose.source import Source
 from framework.errors import UsageError
 from framework.history import History, Row
 from framework.metrics import Predictions
-from framework.report.files import write_predictions
+from framework.report import predictions
 
 _INITIAL = "initial.npz"
 
@@ -47,9 +48,11 @@ class Watch(keras.callbacks.Callback):
         """Keeps the weights before the first step."""
         (self._folder / "predictions").mkdir(parents=True, exist_ok=True)
         self._history = History(self._folder / "metrics.jsonl")
-        weights = [np.asarray(weight.value) for weight in self.model.weights]
-        with (self._folder / _INITIAL).open("wb") as file:
-            np.savez(file, *weights)
+        weights = {
+            f"weight-{index}": np.asarray(weight.value)
+            for index, weight in enumerate(self.model.weights)
+        }
+        archive.write(self._folder / _INITIAL, 0, weights)
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts steps."""
@@ -72,7 +75,7 @@ class Watch(keras.callbacks.Callback):
             return
         x, y = self._validation.epoch()
         found = KerasLoop(self.model).predictions(x, labels_lib.classes(y))
-        write_predictions(self._folder / "predictions", self._steps, found)
+        predictions.write(self._folder / "predictions", self._steps, found)
 
 
 def recorded(
@@ -82,11 +85,12 @@ def recorded(
 
     Raises:
         UsageError: There is no recording.
+        RunError: The metrics or the weights are damaged.
     """
     folder = Path(workdir)
     rows = History(folder / "metrics.jsonl").rows
     if not rows or not (folder / _INITIAL).exists():
         raise UsageError(f"{workdir} holds no recording of framework.diagnose.Watch")
-    found = [read(path) for path in sorted((folder / "predictions").glob("step-*.npz"))]
-    with np.load(folder / _INITIAL, allow_pickle=False) as values:
-        return rows, found, [values[name] for name in values.files]
+    found = list(predictions.read_all(folder / "predictions").values())
+    values = archive.read(folder / _INITIAL, plain=True)
+    return rows, found, [value for name, value in values.items() if name != "step"]

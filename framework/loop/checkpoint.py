@@ -1,24 +1,21 @@
-"""Saves what a restart needs while training goes on, and goes on from there."""
+"""Saves what a restart needs while training continues, and restores it.
+
+Only the process that holds the run's lock makes a `Checkpoints`: it deletes what is no
+longer needed. `framework.loop.checkpoint_files` reads without changing anything.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
-from absl import logging
 
-from framework.errors import RunError
-from framework.loop import archive
-from framework.loop.archive import Values
-
-# What a checkpoint need not have: it then stays as it is at the start.
-_MAY_BE_NEW = ("schedule/", "nonfinite/")
-_MUST_MATCH = ("model/", "optimizer/", "ema/", "normalize/")
-_NAME = re.compile(r"step-(\d+)\.npz")
+from framework import archive, atomic
+from framework.archive import Values
+from framework.loop import checkpoint_files
+from framework.loop.checkpoint_files import CheckpointFiles, file_name, step_of
 
 
 class Checkpoints:
@@ -47,8 +44,7 @@ class Checkpoints:
         keep: int,
         keep_best: int = 1,
     ):
-        self._folder = folder
-        self._best = best
+        self._files = CheckpointFiles(folder, best)
         self._variables = variables
         self._keep = keep
         self._keep_best = keep_best
@@ -57,7 +53,7 @@ class Checkpoints:
         self.kept: tuple[int, Values] = (0, {})
         for place in (folder, best):
             place.mkdir(parents=True, exist_ok=True)
-            for left_over in place.glob("*.tmp"):
+            for left_over in place.glob(f"*{atomic.SUFFIX}"):
                 left_over.unlink()
 
     def save(self, step: int, ranked: Sequence[int] = ()) -> None:
@@ -73,7 +69,7 @@ class Checkpoints:
     def save_best(self, step: int, ranked: Sequence[int]) -> None:
         """Saves the variables after so many steps if they are among the best so far."""
         if step in ranked[: self._keep_best]:
-            path = self._best / _name(step)
+            path = self._files.best / file_name(step)
             self._write(step, archive.write, path, step, self._values())
 
     def raise_failure(self) -> None:
@@ -125,51 +121,50 @@ class Checkpoints:
             for name, variable in self._variables.items()
             if name.startswith(prefixes)
         }
-        for path in self._by_rank(ranked)[:1]:
+        for path in self._files.by_rank(ranked)[:1]:
             values = archive.read(path)
             chosen = {
                 name: values[name] for name in values if name.startswith(prefixes)
             }
-            assign(variables, chosen, path)
+            checkpoint_files.assign(variables, chosen, path)
 
-    def check(self) -> None:
+    def check(self) -> int | None:
         """Refuses checkpoints of another model or optimizer, and changes nothing.
+
+        Returns:
+            The step of the latest checkpoint; None if there is none.
 
         Raises:
             RunError: Such checkpoints, or none that can be read.
         """
-        latest = self._latest()
-        if latest:
-            path, values = latest
-            known = {
-                name: variable
-                for name, variable in self._variables.items()
-                if name.startswith(_MUST_MATCH)
-            }
-            check(known, values, path)
+        latest = self._files.latest()
+        if latest is None:
+            return None
+        known = checkpoint_files.must_match(self._variables)
+        checkpoint_files.check(known, latest.values, latest.path)
+        return latest.step
 
-    def restore(self) -> int:
-        """Sets the variables to what the latest checkpoint says.
+    def restore(self) -> int | None:
+        """Sets the variables to the values of the latest checkpoint.
 
-        One that cannot be read is passed over, with a message.
+        One that cannot be read is passed over, with a warning.
 
         Returns:
-            How many steps had been done; 0 if there is no checkpoint.
+            The step of the checkpoint; None if there is none.
 
         Raises:
             RunError: None can be read, or they are of another model.
         """
-        latest, step = self._latest(), 0
+        latest = self._files.latest()
+        step = latest.step if latest else 0
         if latest:
-            path, values = latest
-            assign(self._variables, values, path)
-            step = int(values["step"])
+            checkpoint_files.assign(self._variables, latest.values, latest.path)
         self.kept = step, self._values()
         # Of a future that this run has not had.
-        for path in self._paths(self._best):
-            if _step(path) > step:
+        for path in checkpoint_files.checkpoint_paths(self._files.best):
+            if step_of(path) > step:
                 path.unlink()
-        return step
+        return latest.step if latest else None
 
     def _values(self) -> Values:
         """Returns a copy of the variables in the host's memory."""
@@ -182,95 +177,10 @@ class Checkpoints:
         self._writes.append((step, self._writer.submit(function, *args)))
 
     def _write_latest(self, step: int, values: Values, ranked: Sequence[int]) -> None:
-        archive.write(self._folder / _name(step), step, values)
-        for path in self._paths(self._folder)[: -self._keep]:
+        folder = self._files.folder
+        archive.write(folder / file_name(step), step, values)
+        for path in checkpoint_files.checkpoint_paths(folder)[: -self._keep]:
             path.unlink()
-        # Until now a killed run would have gone on from before the newest best ones.
-        for path in self._by_rank(ranked)[self._keep_best :]:
+        # Until now a killed run would have resumed from before the newest best ones.
+        for path in self._files.by_rank(ranked)[self._keep_best :]:
             path.unlink()
-
-    def _by_rank(self, ranked: Sequence[int]) -> list[Path]:
-        """Returns the best ones, the very best first; of unknown rank the latest."""
-        places = {step: place for place, step in enumerate(ranked)}
-
-        def key(path: Path) -> tuple[int, int]:
-            return places.get(_step(path), len(places)), -_step(path)
-
-        return sorted(self._paths(self._best), key=key)
-
-    def _latest(self) -> tuple[Path, Values] | None:
-        """Returns the latest checkpoint that can be read; None if there is none."""
-        paths = self._paths(self._folder)
-        for path in reversed(paths):
-            try:
-                return path, archive.load(path)
-            except archive.SPOILT as problem:
-                logging.warning(
-                    "%s cannot be read (%s); passing it over", path, problem
-                )
-        if paths:
-            raise RunError(
-                f"none of the checkpoints in {self._folder} can be read; start over "
-                f"with --fresh, which moves them aside"
-            )
-        return None
-
-    def _paths(self, folder: Path) -> list[Path]:
-        """Returns the checkpoints in a folder, the oldest first."""
-        found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
-        return sorted(found, key=_step)
-
-
-def _name(step: int) -> str:
-    return f"step-{step:08d}.npz"
-
-
-def _step(path: Path) -> int:
-    return int(_NAME.fullmatch(path.name)[1])
-
-
-def assign(
-    variables: Mapping[str, tf.Variable], values: Mapping[str, np.ndarray], path: Path
-) -> None:
-    """Sets variables to the values of a checkpoint.
-
-    A controller of the schedule that the checkpoint does not know begins anew: a run
-    may go on under another schedule.
-
-    Raises:
-        RunError: The checkpoint is of another model or optimizer.
-    """
-    variables = {
-        name: variable
-        for name, variable in variables.items()
-        if name in values or not name.startswith(_MAY_BE_NEW)
-    }
-    check(variables, values, path)
-    for name, variable in variables.items():
-        variable.assign(values[name])
-
-
-def check(
-    variables: Mapping[str, tf.Variable], values: Mapping[str, np.ndarray], path: Path
-) -> None:
-    """Refuses values that are not of these variables.
-
-    Raises:
-        RunError: The checkpoint is of another model or optimizer.
-    """
-    surplus = [
-        name
-        for name in values
-        if name.startswith(_MUST_MATCH) and name not in variables
-    ]
-    if surplus:
-        raise RunError(
-            f"{path} is of another model or optimizer: it has {surplus[0]} besides"
-        )
-    for name, variable in variables.items():
-        if name not in values or values[name].shape != tuple(variable.shape):
-            found = values[name].shape if name in values else "nothing"
-            raise RunError(
-                f"{path} is of another model or optimizer: {name} should be "
-                f"{tuple(variable.shape)}, but there is {found}"
-            )

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from framework import archive
 from framework.data.dataset import Split
 from framework.errors import RunError
 from framework.history import History
@@ -93,9 +94,8 @@ def explain(
     rows = loop.feed.rows(step)
     split = loop.feed.batches.split.take(rows).in_memory(lambda done, total: None)
     path = workdir / f"nonfinite-step-{step + 1:08d}.npz"
-    np.savez(
-        path, images=split.images, labels=split.labels, indices=rows, step=step + 1
-    )
+    arrays = {"images": split.images, "labels": split.labels, "indices": rows}
+    archive.write(path, step + 1, arrays)
     what, guilty = _find_in_batch(state, loop, step, split)
     return RunError(
         f"in step {step + 1} numbers are no longer finite: {what}; examples "

@@ -12,8 +12,9 @@ from framework.probes import NoiseScale
 from framework.schedules import LearningRate
 from framework.variables import state_variable
 
-# What is added up over training steps, and its type.
-SUMS = {"examples": "int32", "correct": "int32", "loss": "float32"}
+# What is added up over training steps. Between two evaluations there can be more than
+# 2**31 examples; and a float32 sum stands still long before.
+SUMS = {"examples": "int64", "correct": "int64", "loss": "float64"}
 # What goes back to the best weights when a controller of the schedule wants it.
 REWOUND = ("model/", "optimizer/", "ema/")
 # Updates left out so far and just now, and returns to the last checkpoint, because of
@@ -50,7 +51,7 @@ class TrainState:
         # Since the last line of the log, and since the last evaluation.
         self.window = {name: state_variable(0, dtype) for name, dtype in SUMS.items()}
         self.totals = {name: state_variable(0, dtype) for name, dtype in SUMS.items()}
-        self.nonfinite = {name: state_variable(0, tf.int32) for name in _NONFINITE}
+        self.nonfinite = {name: state_variable(0, tf.int64) for name in _NONFINITE}
 
     @property
     def weights(self) -> list[tf.Variable]:

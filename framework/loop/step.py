@@ -300,8 +300,8 @@ def _put_back_unless_finite(
     for variable, old in zip(_changed(state), kept, strict=True):
         variable.assign(tf.where(finite, variable.read_value(), old))
     skipped, in_a_row = (state.nonfinite[name] for name in ("skipped", "in_a_row"))
-    skipped.assign(skipped + tf.cast(~finite, tf.int32))
-    in_a_row.assign(tf.where(finite, 0, in_a_row + 1))
+    skipped.assign(skipped + tf.cast(~finite, skipped.dtype))
+    in_a_row.assign(tf.where(finite, tf.zeros_like(in_a_row), in_a_row + 1))
     return {
         name: tf.where(finite, value, tf.zeros_like(value))
         for name, value in sums.items()

@@ -149,7 +149,7 @@ class TrainLoop:
         sums, measured = strategy.run(replica_step, (share, step, real))
         for name, variable in self._state.window.items():
             total = strategy.reduce(tf.distribute.ReduceOp.SUM, sums[name], axis=None)
-            variable.assign_add(total)
+            variable.assign_add(tf.cast(total, variable.dtype))
         # Equal on all replicas: gradients are summed and weights mirrored.
         measured = {
             name: strategy.experimental_local_results(value)[0]

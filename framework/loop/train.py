@@ -45,7 +45,7 @@ def train(
         NonFiniteError: The loss or the weights are no longer finite.
         Stopped: A signal has asked for it, and all is saved.
     """
-    step = checkpoints.restore()
+    step = _restored(checkpoints)
     history.cut_back(step)
     report.started(step)
     stop.check()
@@ -89,6 +89,23 @@ def train(
             stop.check()
     checkpoints.wait()
     report.finished(step)
+
+
+def _restored(checkpoints: Checkpoints) -> int:
+    """Restores the latest checkpoint, or saves the initial state as the first one.
+
+    So whatever else a run's folder holds, there is a checkpoint to resume it from; a
+    folder of results without one has lost it.
+
+    Returns:
+        How many steps have been taken.
+    """
+    step = checkpoints.restore()
+    if step is not None:
+        return step
+    checkpoints.save(0, ())
+    checkpoints.wait()
+    return 0
 
 
 def _advance(

@@ -14,7 +14,7 @@ import tensorflow as tf
 from framework import random
 
 
-@keras.saving.register_keras_serializable("headroom")
+@keras.saving.register_keras_serializable("whyflat")
 class Dropout(keras.layers.Layer):
     """Zeroes a share of its inputs in training, and scales up the others.
 
@@ -54,7 +54,7 @@ class Dropout(keras.layers.Layer):
         return {**super().get_config(), "rate": self.rate}
 
 
-@keras.saving.register_keras_serializable("headroom")
+@keras.saving.register_keras_serializable("whyflat")
 class BatchNorm(keras.layers.BatchNormalization):
     """Batch normalisation over the global batch, on however many devices.
 

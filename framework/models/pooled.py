@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 
-@keras.saving.register_keras_serializable("headroom")
+@keras.saving.register_keras_serializable("whyflat")
 class PooledConv2D(keras.layers.Conv2D):
     """A convolution with bias, ReLU and 2x2 max-pooling after it.
 

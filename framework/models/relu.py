@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 
-@keras.saving.register_keras_serializable("headroom")
+@keras.saving.register_keras_serializable("whyflat")
 class ReLU(keras.layers.ReLU):
     """Keras's own, of the same numbers."""
 
@@ -24,7 +24,7 @@ class ReLU(keras.layers.ReLU):
         return _relu(inputs)
 
 
-@keras.saving.register_keras_serializable("headroom")
+@keras.saving.register_keras_serializable("whyflat")
 class AddReLU(keras.layers.Layer):
     """The ReLU of a sum of two tensors, given twice: for the next block and around it.
 

@@ -42,6 +42,10 @@ class Report(abc.ABC):
     def finished(self, step: int) -> None:
         """Training is over after so many steps."""
 
+    @abc.abstractmethod
+    def stopped(self) -> None:
+        """Nothing more will come, whatever has happened; files are closed."""
+
 
 class Reports(Report):
     """Tells several."""
@@ -73,3 +77,8 @@ class Reports(Report):
         """See base class."""
         for report in self._reports:
             report.finished(step)
+
+    def stopped(self):
+        """See base class."""
+        for report in self._reports:
+            report.stopped()

@@ -109,8 +109,8 @@ class Console(Report):
                 f"{self._monitor} has not become better for long enough"
             )
 
-    def stopped(self) -> None:
-        """Takes away the bar, whatever has happened."""
+    def stopped(self):
+        """See base class."""
         if self._bar:
             self._bar.stop()
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import secrets
+import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +17,46 @@ from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 _DT_STRING = 7
+_NAME = re.compile(r"events\.out\.tfevents\.(\d{10})\..*", re.ASCII)
+# A record is a length, its checksum, the content, and its checksum.
+_HEAD, _FOOT_SIZE = struct.Struct("<QI"), 4
+# An event begins with its time: the tag of a protocol buffer's first field, a double.
+_TIME = struct.Struct("<Bd")
+_TIME_TAG = 0x09
+# Where seconds have more than ten digits: the year 2286.
+_LATEST = 1e10
 
 
 class Events:
     """The event file of one of TensorBoard's runs.
 
+    TensorBoard reads the files of a run in the order of their names, which begin with
+    the second they were made in, and never returns to an earlier one. Whatever the
+    clock says, a new file is named and dated after those that are there. Hence only one
+    of these should be open for a folder.
+
     Args:
         folder: Of the run; its name is what TensorBoard calls it.
+
+    Raises:
+        OSError: The file cannot be made.
     """
 
     def __init__(self, folder: Path):
-        self._writer = EventFileWriter(str(folder))
+        folder.mkdir(parents=True, exist_ok=True)
+        numbers, times = [-1], [0.0]
+        for number, path in _files(folder):
+            numbers.append(number)
+            times += _times(path)
+        self._latest = max(times)
+        number = max(int(time.time()), max(numbers) + 1)
+        name = f"events.out.tfevents.{number:010d}.{os.getpid()}.{secrets.token_hex(4)}"
+        self._writer = RecordWriter(open(folder / name, "xb"))  # noqa: SIM115
+        self._write(Event(file_version="brain.Event:2"))
+        self.flush()
 
     def start(self, step: int) -> None:
         """Tells TensorBoard to forget what came after so many steps.
@@ -60,7 +90,7 @@ class Events:
         self._write(Event(step=step, summary=summary))
 
     def flush(self) -> None:
-        """Brings all to the disk."""
+        """Hands all to the operating system."""
         self._writer.flush()
 
     def close(self) -> None:
@@ -68,5 +98,31 @@ class Events:
         self._writer.close()
 
     def _write(self, event: Event) -> None:
-        event.wall_time = time.time()
-        self._writer.add_event(event)
+        self._latest = event.wall_time = max(time.time(), self._latest)
+        self._writer.write(event.SerializeToString())
+
+
+def _files(folder: Path) -> Iterator[tuple[int, Path]]:
+    """Yields the number in the name of each event file, and its path."""
+    for path in folder.iterdir():
+        match = _NAME.fullmatch(path.name)
+        if match and path.is_file():
+            yield int(match[1]), path
+
+
+def _times(path: Path) -> Iterator[float]:
+    """Yields the times of the events in a file, up to the first that is not whole."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        while file.tell() < size:
+            head = file.read(_HEAD.size + _TIME.size)
+            if len(head) < _HEAD.size + _TIME.size:
+                return
+            length, _ = _HEAD.unpack_from(head)
+            tag, seconds = _TIME.unpack_from(head, _HEAD.size)
+            if length < _TIME.size or file.tell() + length - _TIME.size > size:
+                return
+            # A damaged time must not date all that follows.
+            if tag == _TIME_TAG and 0.0 <= seconds < _LATEST:
+                yield seconds
+            file.seek(length - _TIME.size + _FOOT_SIZE, os.SEEK_CUR)

@@ -1,15 +1,15 @@
-"""What each example was taken for, and how long all took, as files."""
+"""The predictions of each evaluation, and how long all took, as files."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
-import numpy as np
+from absl import logging
 
-from framework import atomic
-from framework.metrics import Predictions
+from framework import atomic, json_text
+from framework.json_text import InvalidJsonError
+from framework.report import predictions as predictions_lib
 from framework.report.base import Report
 from framework.report.timing import Timing
 
@@ -32,13 +32,10 @@ class Files(Report):
 
     def started(self, step):
         """See base class."""
-        for path in self._folder.glob("step-*.npz"):
-            if int(path.stem.removeprefix("step-")) > step:
-                path.unlink()
-        if self._path.exists():
-            lines = self._path.read_text().splitlines(keepends=True)
-            kept = [line for line in lines if _step(line) <= step]
-            atomic.write_text(self._path, "".join(kept))
+        predictions_lib.cut_back(self._folder, step)
+        kept = [line for line in read_timing(self._path) if line["step"] <= step]
+        text = "".join(json.dumps(line) + "\n" for line in kept)
+        atomic.write_text(self._path, text)
 
     def advanced(self, step, seconds):
         """See base class."""
@@ -48,50 +45,44 @@ class Files(Report):
 
     def evaluated(self, step, metrics, predictions):
         """See base class."""
-        write_predictions(self._folder, step, predictions["validation"])
-        self._write_timing(step)
-
-    def finished(self, step):
-        """See base class."""
-
-    def _write_timing(self, step: int) -> None:
+        predictions_lib.write(self._folder, step, predictions["validation"])
         line = {
             "step": step,
             "seconds": round(self._timing.total, 3),
             "train_seconds": round(self._timing.training, 3),
             "images_per_second": round(self._timing.images_per_second, 1),
         }
-        with self._path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        atomic.append_line(self._path, json.dumps(line))
+
+    def finished(self, step):
+        """See base class."""
+
+    def stopped(self):
+        """See base class."""
 
 
-def write_predictions(folder: Path, step: int, found: Predictions) -> None:
-    """Writes what each example was taken for, all of it or nothing.
+def read_timing(path: Path) -> list[dict[str, float]]:
+    """Returns the lines of a timing.jsonl, each with an integer "step".
+
+    No run depends on it: lines that are damaged are left out, with a warning.
 
     Args:
-        folder: Where to; it exists.
-        step: How many steps have been done, which gives the file its name.
-        found: Of an evaluation.
+        path: The file; it need not exist.
     """
-    path = folder / f"step-{step:08d}.npz"
-    temporary = path.with_suffix(".tmp")
     try:
-        with temporary.open("wb") as file:
-            np.savez(
-                file,
-                labels=found.labels,
-                predicted=found.predicted,
-                confidence=found.confidence,
-                losses=found.losses,
-            )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _step(line: str) -> float:
-    """Returns the step of a line of timing; infinity if a crash cut it off."""
-    try:
-        return json.loads(line)["step"]
-    except ValueError:
-        return float("inf")
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    found, damaged = [], []
+    for number, line, is_complete in json_text.lines(content):
+        try:
+            found.append(json_text.parse_record(line))
+        except InvalidJsonError as problem:
+            # A killed process leaves half a last line.
+            if is_complete:
+                damaged.append(f"line {number}: {problem}")
+    if damaged:
+        logging.warning(
+            "%s: %d damaged line(s) left out (%s)", path, len(damaged), damaged[0]
+        )
+    return found

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from tensorboard.plugins.text.summary_v2 import text_pb
 
 from framework.report.base import Report
-from framework.report.events import Events
 from framework.statistics import detectable, trend
 
 # As the gate of the diagnosis has them: so many evaluations, or the last fifth.
@@ -24,10 +22,16 @@ class StaticNote(Report):
     Args:
         workdir: The run's folder.
         say: What prints a line.
+        show: What shows a text in TensorBoard, given the step, its tag and the text.
     """
 
-    def __init__(self, workdir: Path, say: Callable[[str], None]):
-        self._workdir, self._say = workdir, say
+    def __init__(
+        self,
+        workdir: Path,
+        say: Callable[[str], None],
+        show: Callable[[int, str, str], None],
+    ):
+        self._workdir, self._say, self._show = workdir, say, show
         self._accuracies: list[float] = []
         self._said = False
 
@@ -49,15 +53,16 @@ class StaticNote(Report):
         self._said = True
         text = (
             f"validation accuracy has been static for {window(len(self._accuracies))} "
-            f"evaluations, at {self._accuracies[-1]:.1%}; why: python -m "
-            f"framework.diagnose --workdir={self._workdir}"
+            f"evaluations, at {self._accuracies[-1]:.1%}; why: "
+            f"whyflat diagnose --workdir={self._workdir}"
         )
         self._say(text)
-        events = Events(self._workdir / "validation")
-        events.add(step, text_pb("static", text))
-        events.close()
+        self._show(step, "static", text)
 
     def finished(self, step):
+        """See base class."""
+
+    def stopped(self):
         """See base class."""
 
 

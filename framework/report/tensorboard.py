@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,9 +16,16 @@ from framework.report.base import Report
 from framework.report.events import Events
 from framework.report.timing import Timing
 
+# As metrics.jsonl has them: means over all steps since the last evaluation. Means over
+# the steps since the last line of the log have tags of their own, as in Keras.
+_AS_EVALUATED = ("train/accuracy", "train/loss")
+_AS_LOGGED = {"accuracy": "batch_accuracy", "loss": "batch_loss"}
+
 
 class TensorBoard(Report):
     """Writes event files; every curve is over the optimizer step.
+
+    A tag that metrics.jsonl has too has the same value at the same step.
 
     Args:
         workdir: The run's folder.
@@ -36,8 +44,8 @@ class TensorBoard(Report):
         timing: Timing,
         samples: Sequence[np.ndarray] = (),
     ):
-        self._train = Events(workdir / "train")
-        self._validation = Events(workdir / "validation")
+        self._workdir = workdir
+        self._files: tuple[Events, ...] = ()
         self._config = config
         self._class_names = class_names
         self._timing = timing
@@ -48,7 +56,10 @@ class TensorBoard(Report):
 
     def started(self, step):
         """See base class."""
-        for events in (self._train, self._validation):
+        self._train = Events(self._workdir / "train")
+        self._validation = Events(self._workdir / "validation")
+        self._files = self._train, self._validation
+        for events in self._files:
             events.start(step)
         if step:
             return
@@ -65,8 +76,9 @@ class TensorBoard(Report):
 
     def logged(self, step, metrics):
         """See base class."""
+        named = {_AS_LOGGED.get(name, name): value for name, value in metrics.items()}
         speed = {"images_per_second": self._timing.images_per_second}
-        self._train.scalars(step, {**metrics, **speed})
+        self._train.scalars(step, {**named, **speed})
         # A checkpoint may follow, from which a killed run goes on.
         self._train.flush()
 
@@ -80,6 +92,8 @@ class TensorBoard(Report):
                 # Next to "accuracy" and "loss" of training itself.
                 tag = f"{rest}_{prefix.removeprefix('train_')}"
                 self._train.scalars(step, {tag: value})
+            elif name in _AS_EVALUATED:
+                self._train.scalars(step, {rest: value})
             elif name == "epoch":
                 self._train.scalars(step, {name: value})
         self._evaluations += 1
@@ -88,15 +102,27 @@ class TensorBoard(Report):
         if self._evaluations == self._next_picture:
             self._next_picture *= 4
             self._add_confusion(step)
-        for events in (self._train, self._validation):
+        for events in self._files:
             events.flush()
+
+    def text(self, step: int, tag: str, text: str) -> None:
+        """Shows a text beside the validation curves."""
+        self._validation.add(step, text_pb(tag, text))
+        self._validation.flush()
 
     def finished(self, step):
         """See base class."""
         if self._last is not None:
             self._add_confusion(step)
-        for events in (self._train, self._validation):
+        for events in self._files:
             events.close()
+
+    def stopped(self):
+        """See base class."""
+        for events in self._files:
+            # On a full disk: what was not written yet, a resumed run writes again.
+            with contextlib.suppress(OSError):
+                events.close()
 
     def _add_confusion(self, step: int) -> None:
         matrix = metrics_lib.confusion(self._last, len(self._class_names))

@@ -72,3 +72,6 @@ class Timing(Report):
 
     def finished(self, step):
         """See base class."""
+
+    def stopped(self):
+        """See base class."""

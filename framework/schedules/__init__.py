@@ -83,7 +83,7 @@ def call(node: spec.Call) -> Schedule:
 
 def _part(call: spec.Call, function: Callable[..., Any]) -> Part:
     """Returns a shape, with the length that comes first in a spec."""
-    parameters = spec.arguments(call, _as_written(function))
+    parameters = spec.arguments(call, as_written(function))
     steps, skip = parameters.pop("steps", None), parameters.pop("skip", 0)
     try:
         duration = None if steps is None else Duration.parse(steps)
@@ -94,7 +94,7 @@ def _part(call: spec.Call, function: Callable[..., Any]) -> Part:
     return part
 
 
-def _as_written(function: Callable[..., Any]) -> Callable[..., Any]:
+def as_written(function: Callable[..., Any]) -> Callable[..., Any]:
     """Returns what has a shape's signature as it is in a spec: steps, not (t, T)."""
 
     def written() -> None:

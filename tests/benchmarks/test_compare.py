@@ -28,15 +28,15 @@ def test_ratios_are_taken_within_a_round():
     # The machine is half as fast in the second round.
     lines = {
         compare.BASE: [line(1.0), line(2.0), line(1.0)],
-        "Headroom": [line(0.5), line(1.0), line(0.25)],
+        "Whyflat": [line(0.5), line(1.0), line(0.25)],
     }
     *_, base, ours = compare.table(lines, WORKLOADS["W1"], {}).splitlines()
     assert base.startswith("| Keras fit, arrays | 1,000 | 1.00 (1.00-1.00) | 2,000 |")
-    assert ours.startswith("| Headroom | 2,000 | 2.00 (2.00-4.00) | 4,000 |")
+    assert ours.startswith("| Whyflat | 2,000 | 2.00 (2.00-4.00) | 4,000 |")
 
 
 def test_the_share_of_the_peak_is_that_of_a_peer_s_own_precision():
-    lines = {compare.BASE: [line(1.0)], "Headroom, bfloat16": [line(1.0)]}
+    lines = {compare.BASE: [line(1.0)], "Whyflat, bfloat16": [line(1.0)]}
     peaks = {"float32": 1000.0, "bfloat16": 10_000.0}
     *_, base, ours = compare.table(lines, WORKLOADS["W1"], peaks).splitlines()
     # 2,000 images a second of the processor, 115.94 MFLOP each.
@@ -45,8 +45,8 @@ def test_the_share_of_the_peak_is_that_of_a_peer_s_own_precision():
 
 
 def test_a_peer_that_failed_is_left_out():
-    lines = {compare.BASE: [line(1.0)], "Headroom": []}
-    assert "Headroom" not in compare.table(lines, WORKLOADS["W1"], {})
+    lines = {compare.BASE: [line(1.0)], "Whyflat": []}
+    assert "Whyflat" not in compare.table(lines, WORKLOADS["W1"], {})
 
 
 def test_a_meter_tells_training_from_evaluation(capsys, monkeypatch):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.peers import headroom, keras_fit
+from benchmarks.peers import keras_fit, whyflat
 from benchmarks.workloads import WORKLOADS
 from framework import models, parts
 
@@ -11,7 +11,7 @@ from framework import models, parts
 @pytest.mark.parametrize("name", sorted(WORKLOADS))
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_framework_can_do_each_workload(name, precision, tmp_path):
-    config = headroom.config(WORKLOADS[name], 6, precision, str(tmp_path), {})
+    config = whyflat.config(WORKLOADS[name], 6, precision, str(tmp_path), {})
     parts.check(config, ["dataset"])
     assert config.precision == precision
     assert bool(config.augment) == WORKLOADS[name].augment
@@ -20,14 +20,14 @@ def test_the_framework_can_do_each_workload(name, precision, tmp_path):
 @pytest.mark.parametrize("name", ["W1", "W2", "W3", "W4"])
 def test_the_network_is_that_of_keras(name, tmp_path):
     workload = WORKLOADS[name]
-    config = headroom.config(workload, 6, "float32", str(tmp_path), {})
+    config = whyflat.config(workload, 6, "float32", str(tmp_path), {})
     ours = models.build(config.model)(workload.shape, workload.classes)
     theirs = keras_fit.net(workload)
     assert ours.count_params() == theirs.count_params()
 
 
 def test_settings_can_be_changed(tmp_path):
-    config = headroom.config(
+    config = whyflat.config(
         WORKLOADS["W1"], 6, "float32", str(tmp_path), {"log_every": "10ep"}
     )
     assert config.log_every == "10ep"

@@ -96,8 +96,9 @@ def test_data_are_the_same_for_the_same_seed(name):
 @pytest.mark.parametrize(
     "name",
     [
-        *("wines", "tumours", "letters", "figures", "stripes", "wardrobe"),
+        *("wines", "tumours", "letters", "figures", "stripes"),
         *("spirals", "waves", "topics"),
+        pytest.param("wardrobe", marks=pytest.mark.real_data),
     ],
 )
 def test_held_out_data_are_the_same_for_the_same_seed(name):
@@ -237,8 +238,18 @@ def test_a_training_with_the_rules_of_other_tools():
     assert causes <= set(CAUSES)
 
 
+def needs_real_data(name):
+    return CASES[name].data in ("fashion", "wardrobe")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.real_data] * needs_real_data(name))
+        for name in CASES
+    ],
+)
 def test_every_case_can_be_made(name):
     for broken in (True, False):
         made = CASES[name].make(0, broken)

@@ -114,7 +114,7 @@ def test_refuses_a_damaged_gzip_file(tmp_path, contents, damage):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(not INSTALLED.is_dir(), reason="no package dataset-fashion-mnist")
+@pytest.mark.real_data
 def test_the_real_files():
     dataset = fashion_mnist()
     assert dataset.train.images.shape == (60000, 28, 28, 1)
@@ -123,7 +123,7 @@ def test_the_real_files():
         assert np.bincount(split.labels).tolist() == [count] * 10
 
 
-@pytest.mark.skipif(not INSTALLED.is_dir(), reason="no package dataset-fashion-mnist")
+@pytest.mark.real_data
 def test_the_manifest_knows_the_real_files():
     tomllib = pytest.importorskip("tomllib")
     sums = tomllib.loads(MANIFEST.read_text())["fashion_mnist"]["sha256"]

@@ -12,7 +12,7 @@ from framework.errors import UsageError
 def test_a_missing_library_is_one_line(monkeypatch):
     # None in sys.modules makes an import fail.
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    with pytest.raises(UsageError, match=r"pip install 'headroom\[tfds\]'") as caught:
+    with pytest.raises(UsageError, match=r"pip install 'whyflat\[tfds\]'") as caught:
         tfds("cifar10")
     assert "\n" not in str(caught.value)
 

@@ -199,8 +199,22 @@ def test_predictions():
 def test_labels_that_no_output_stands_for_are_never_right():
     model = compiled(plain)
     found = KerasLoop(model).predictions(X[:4], np.array([-1, 3, 7, 3]))
-    assert (found.rank > 0).all()
+    assert (found.rank == 3).all()
     assert (found.predicted != found.labels).all()
+
+
+def test_outputs_that_are_not_finite_rank_nothing():
+    x = X[:4].copy()
+    x[1] = np.nan
+    found = KerasLoop(compiled(plain)).predictions(x, Y[:4])
+    assert found.rank[1] == 3
+    assert (found.rank[[0, 2, 3]] < 3).all()
+
+
+def test_equal_outputs_rank_by_their_index():
+    model = keras.Sequential([keras.Input((6,)), L.Lambda(keras.ops.zeros_like)])
+    found = KerasLoop(model).predictions(X[:6], np.arange(6))
+    assert np.array_equal(found.rank, np.arange(6))
 
 
 def test_one_output_is_of_two_classes():

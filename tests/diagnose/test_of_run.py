@@ -83,11 +83,33 @@ def test_where_there_is_no_run_there_is_nothing_to_look_at(tmp_path):
         open_run(str(tmp_path))
 
 
-def test_a_run_without_an_evaluation_is_too_young(folder, tmp_path):
-    config = (folder / "config.json").read_bytes()
-    (tmp_path / "config.json").write_bytes(config)
-    with pytest.raises(UsageError, match="no evaluation to look at yet"):
-        open_run(str(tmp_path))
+def test_other_data_than_those_of_the_run_are_refused(tmp_path):
+    def save(lightest):
+        images = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
+        images[0] = lightest
+        labels = np.arange(40) % 2
+        np.savez(
+            tmp_path / "data.npz",
+            x_train=images,
+            y_train=labels,
+            x_validation=images[:10],
+            y_validation=labels[:10],
+        )
+
+    save(255)
+    config = Config(
+        dataset=f"arrays({str(tmp_path / 'data.npz')!r})",
+        model="mlp(units=())",
+        batch_size=20,
+        train_for="1ep",
+        workdir=str(tmp_path / "run"),
+    )
+    run(config, quiet=True)
+    open_run(config.workdir)
+    save(254)
+    with pytest.raises(UsageError, match="the data are not those of the run"):
+        open_run(config.workdir)
+    open_run(config.workdir, allow_data_change=True)
 
 
 def test_what_was_given_in_python_must_be_given_again(tmp_path, scans):

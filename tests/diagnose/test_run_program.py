@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import pathlib
 
 import numpy as np
 import pytest
@@ -246,9 +245,3 @@ def test_other_images_can_be_trained_on(made, program):
 def test_what_a_run_does_not_have_cannot_be_changed(program, change):
     with pytest.raises(CannotChangeError):
         program.experiment("cannot", change, 0.2, fresh=True)
-
-
-def test_without_a_checkpoint_nothing_can_go_on(folder, program, monkeypatch):
-    monkeypatch.setattr(program, "_folder", pathlib.Path(folder) / "diagnosis")
-    with pytest.raises(CannotChangeError, match="no checkpoint"):
-        program.experiment("none", Change(), 0.2, fresh=False)

@@ -1,4 +1,4 @@
-"""Tests of framework/diagnose/watch.py and recorded.py."""
+"""Tests of framework/diagnose/watch.py and metric_names.py."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 
 from framework.diagnose import Watch, explain
 from framework.diagnose.watch import recorded
-from framework.errors import UsageError
+from framework.errors import RunError, UsageError
 
 
 def data(count, seed):
@@ -62,6 +62,34 @@ def test_what_was_watched_is_explained_without_training_anew(tmp_path):
     )
     assert [each.cause for each in found.confirmed] == ["learning_rate_too_low"]
     assert all(map(np.array_equal, model.get_weights(), after))
+
+
+def test_damaged_weights_are_told(tmp_path):
+    fitted(tmp_path / "mine")
+    path = tmp_path / "mine" / "initial.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(RunError, match=r"initial.npz cannot be read"):
+        recorded(tmp_path / "mine")
+
+
+def test_a_recording_of_an_earlier_version_is_read(tmp_path):
+    _, before = fitted(tmp_path / "mine")
+    np.savez(tmp_path / "mine" / "initial.npz", *before)
+    _, _, first = recorded(tmp_path / "mine")
+    assert all(map(np.array_equal, first, before))
+
+
+def test_weights_in_bfloat16_are_kept(tmp_path):
+    layer = keras.layers.Dense(3, dtype="bfloat16")
+    model = keras.Sequential([keras.Input((6,)), layer])
+    model.compile("sgd", "mse")
+    watch = Watch(tmp_path / "mine")
+    watch.set_model(model)
+    watch.on_train_begin()
+    watch.on_train_batch_end(0)
+    watch.on_epoch_end(0, {"loss": 1.0})
+    _, _, first = recorded(tmp_path / "mine")
+    assert np.array_equal(first[0], np.asarray(layer.kernel, np.float32))
 
 
 def test_a_recording_is_not_written_over(tmp_path):

@@ -52,6 +52,28 @@ def expected(shared, build):
     return shared
 
 
+def test_sums_do_not_stop_at_two_to_the_31(build):
+    parts, count = build(**RICH), 2**31 - 10
+    # A loss of half a nat, and all but a few are right.
+    before = {"examples": count, "correct": count - 2**20, "loss": count / 2}
+    for name, value in before.items():
+        parts.state.totals[name].assign(value)
+        parts.state.window[name].assign(value)
+    parts.loop(0, EPOCH)
+    added = {name: v.numpy() - before[name] for name, v in parts.state.window.items()}
+    fresh = build(**RICH)
+    fresh.loop(0, EPOCH)
+    for name, variable in fresh.state.window.items():
+        # Of a float64 of 2**30 the last bit is 2**-22.
+        assert added[name] == pytest.approx(variable.numpy(), abs=1e-6), name
+    assert parts.state.window["examples"].numpy() == count + 20 > 2**31
+    found = parts.loop.take_window()
+    assert found["accuracy"] == pytest.approx(1 - 2**20 / count, abs=1e-7)
+    found = parts.loop.take_totals()
+    assert found["accuracy"] == pytest.approx(1 - 2**20 / count, abs=1e-7)
+    assert found["loss"] == pytest.approx(0.5, abs=1e-7)
+
+
 @pytest.mark.parametrize("per_call", [2, 100])
 def test_steps_per_call_do_not_matter(build, shared, per_call):
     assert_same(trained(build(**RICH), 7, per_call), expected(shared, build))

@@ -27,6 +27,9 @@ class Heard(Report):
     def finished(self, step):
         self.events.append((self.name, "finished", step))
 
+    def stopped(self):
+        self.events.append((self.name, "stopped"))
+
 
 @pytest.mark.parametrize(
     ("what", "arguments"),
@@ -36,6 +39,7 @@ class Heard(Report):
         ("logged", (3, {"loss": 1.0})),
         ("evaluated", (4, {"loss": 1.0}, {"validation": None})),
         ("finished", (5,)),
+        ("stopped", ()),
     ],
 )
 def test_several_are_told_one_after_the_other(what, arguments):

@@ -8,6 +8,7 @@ import pytest
 
 from framework.metrics import Predictions
 from framework.report.files import Files
+from framework.report.predictions import read_all
 
 
 def predictions(seed=0):
@@ -47,12 +48,10 @@ def test_each_evaluation_keeps_its_predictions(tmp_path):
     for step in (10, 20):
         evaluated(files, step, predictions(step))
     assert kept(tmp_path) == ["step-00000010.npz", "step-00000020.npz"]
-    with np.load(tmp_path / "predictions/step-00000020.npz") as found:
-        assert set(found) == {"labels", "predicted", "confidence", "losses"}
-        for name in found:
-            expected = getattr(predictions(20), name)
-            np.testing.assert_array_equal(found[name], expected)
-            assert found[name].dtype == expected.dtype
+    found = read_all(tmp_path / "predictions")
+    assert list(found) == [10, 20]
+    for name, value in vars(found[20]).items():
+        np.testing.assert_array_equal(value, getattr(predictions(20), name))
 
 
 def test_resuming_lets_go_of_what_came_after(tmp_path):
@@ -78,18 +77,46 @@ def test_what_the_clock_says_is_a_line_of_its_own(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("torn", ["", '{"step": 2'])
-def test_resuming_forgets_the_timing_of_what_came_after(tmp_path, torn):
+@pytest.mark.parametrize(
+    ("torn", "warning"),
+    [
+        (b"", ""),
+        # What a killed process leaves is nothing to warn of.
+        (b'{"step": 2', ""),
+        (b"{}\n", "1 damaged line(s) left out (line 4: its step"),
+        (b"null\n", "line 4: it is not a JSON object"),
+        (b"\xff\n", "line 4: byte 0 is not UTF-8"),
+        (b"[" * 100_000 + b"\n", "line 4: it is nested too deeply"),
+        (b'{"step": "1"}\n\n\n', "3 damaged line(s)"),
+        (b'{"step": 1, "seconds": []}\n', "its 'seconds' is not a number"),
+    ],
+)
+def test_resuming_forgets_the_timing_of_what_came_after(
+    tmp_path, torn, warning, caplog
+):
     files = Files(tmp_path, Clock())
     files.started(0)
     for step in (10, 20, 30):
         evaluated(files, step)
-    with (tmp_path / "timing.jsonl").open("a") as file:
+    with (tmp_path / "timing.jsonl").open("ab") as file:
         file.write(torn)
     again = Files(tmp_path, Clock())
     again.started(20)
     evaluated(again, 30)
     assert [line["step"] for line in timing(tmp_path)] == [10, 20, 30]
+    assert len(caplog.records) == bool(warning)
+    assert warning in caplog.text
+
+
+def test_a_planted_link_is_replaced(tmp_path):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    (tmp_path / "timing.jsonl").symlink_to(mine)
+    files = Files(tmp_path, Clock())
+    files.started(0)
+    evaluated(files, 10)
+    assert mine.read_text() == "mine"
+    assert [line["step"] for line in timing(tmp_path)] == [10]
 
 
 def test_what_cannot_be_written_leaves_nothing_half_done(tmp_path, monkeypatch):

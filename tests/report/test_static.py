@@ -24,13 +24,13 @@ def test_static(curve, total, static):
 
 
 def test_says_it_once_with_the_command(tmp_path):
-    said = []
-    note = StaticNote(tmp_path, said.append)
+    said, shown = [], []
+    note = StaticNote(tmp_path, said.append, lambda *text: shown.append(text))
     predictions = {"validation": range(1000)}
     for step, accuracy in enumerate([*FLAT, *FLAT[-3:]]):
         note.evaluated(step, {"validation/accuracy": accuracy}, predictions)
     assert said == [
         f"validation accuracy has been static for 5 evaluations, at 70.0%; why: "
-        f"python -m framework.diagnose --workdir={tmp_path}"
+        f"whyflat diagnose --workdir={tmp_path}"
     ]
-    assert list((tmp_path / "validation").glob("events.*"))
+    assert shown == [(7, "static", said[0])]

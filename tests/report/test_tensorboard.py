@@ -52,7 +52,7 @@ def board(folder, samples=()):
 def advance(report, start, stop, accuracy=0.5):
     """Logs every fifth step and evaluates every tenth, as the loop does."""
     for step in range(start + 5, stop + 1, 5):
-        report.logged(step, {"loss": step / 100, "learning_rate": 0.1})
+        report.logged(step, {"accuracy": 0.3, "loss": step / 100, "learning_rate": 0.1})
         if step % 10 == 0:
             report.evaluated(step, row(step, accuracy), {"validation": predictions()})
 
@@ -91,14 +91,20 @@ def finished(tmp_path):
 
 def test_curves_are_over_steps_where_they_belong(finished):
     train, validation = shown(finished / "train"), shown(finished / "validation")
-    assert curve(finished / "train", "loss") == [(s, s / 100) for s in range(5, 31, 5)]
+    logged = [(s, s / 100) for s in range(5, 31, 5)]
+    assert curve(finished / "train", "batch_loss") == logged
+    for tag, value in (("accuracy", 0.1), ("loss", 2)):
+        assert curve(finished / "train", tag) == [(s, value) for s in (10, 20, 30)]
     assert curve(finished / "validation", "accuracy") == [
         (s, 0.5) for s in (10, 20, 30)
     ]
     assert curve(finished / "train", "images_per_second")[-1] == (30, 321)
     assert curve(finished / "train", "epoch") == [(10, 1), (20, 2), (30, 3)]
     assert set(train) == {
+        "accuracy",
         "loss",
+        "batch_accuracy",
+        "batch_loss",
         "learning_rate",
         "accuracy_clean",
         "loss_dev",
@@ -139,17 +145,13 @@ def test_a_resumed_run_has_no_zigzag(tmp_path, saved):
     # It wrote on after its last checkpoint, and never came to its end.
     for writer in (killed._train, killed._validation):
         writer.flush()
-    # TensorBoard reads files by name, which begins with the second they are made in.
-    for part in ("train", "validation"):
-        (path,) = (tmp_path / part).iterdir()
-        path.rename(path.with_name("events.out.tfevents.0000000001.first"))
     resumed = board(tmp_path)
     resumed.started(saved)
     advance(resumed, saved, 60, accuracy=0.9)
     resumed.finished(60)
     found = curve(tmp_path / "validation", "accuracy")
     assert found == [(s, 0.1 if s <= saved else 0.9) for s in range(10, 61, 10)]
-    steps = [step for step, _ in curve(tmp_path / "train", "loss")]
+    steps = [step for step, _ in curve(tmp_path / "train", "batch_loss")]
     assert steps == list(range(5, 61, 5))
     for writer in (killed._train, killed._validation):
         writer.close()
@@ -226,6 +228,28 @@ def test_what_is_evaluated_can_be_seen_while_the_run_goes_on(tmp_path):
     report.started(0)
     advance(report, 0, 10)
     assert curve(tmp_path / "validation", "accuracy") == [(10, 0.5)]
+    report.finished(10)
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_files_are_closed_whatever_has_happened(tmp_path, started):
+    report = board(tmp_path)
+    if started:
+        report.started(0)
+        report.text(10, "static", "why")
+    report.stopped()
+    report.stopped()
+    assert (tmp_path / "validation").exists() == started
+
+
+def test_a_text_is_in_the_file_of_the_curves(tmp_path):
+    # TensorBoard never returns to a file once it has seen a later one.
+    report = board(tmp_path)
+    report.started(0)
+    report.text(10, "static", "why")
+    ((step, text),) = shown(tmp_path / "validation")["static"]
+    assert (step, text.item()) == (10, b"why")
+    assert len(list((tmp_path / "validation").iterdir())) == 1
     report.finished(10)
 
 

@@ -1,4 +1,4 @@
-"""Tests of experiments/lr_range.py."""
+"""Tests of framework/commands/lr_range.py."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Tests of experiments/selfcheck.py."""
+"""Tests of framework/commands/selfcheck.py."""
 
 import subprocess
 import sys

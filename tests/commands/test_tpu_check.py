@@ -1,4 +1,4 @@
-"""Tests of experiments/tpu_check.py and tpu_chip.py; of the compiler, where it is."""
+"""Tests of tpu_check.py and tpu_chip.py in framework/commands."""
 
 import dataclasses
 import importlib.util
@@ -9,8 +9,8 @@ import keras
 import pytest
 
 from benchmarks import cases
-from experiments import tpu_check
 from framework import parts
+from framework.commands import tpu_check
 from framework.errors import RunError, UsageError
 
 COMPILER = importlib.util.find_spec("libtpu")

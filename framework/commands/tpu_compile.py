@@ -1,6 +1,6 @@
-"""Compiles StableHLO for TPUs that are not there; run by `experiments.tpu_check`.
+"""Compiles StableHLO for TPUs that are not there; run by `whyflat tpu-check`.
 
-    PYTHON experiments/tpu_compile.py TOPOLOGY CHIPS FILE
+    PYTHON framework/commands/tpu_compile.py TOPOLOGY CHIPS FILE
 
 PYTHON has jax and libtpu, as third_party/tpu_check.txt has them, whose private parts
 this leans on; nothing of TensorFlow or of the rest of this program is needed. Prints

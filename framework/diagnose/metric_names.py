@@ -1,30 +1,12 @@
-"""What evaluations have left: metrics by their names here, and predictions in files."""
+"""The names that the metrics of a Keras model have here."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
-
-import numpy as np
-
-from framework.metrics import Predictions
 
 # What a metric of plain accuracy is called; of the five best it is something else.
 _ACCURACY = re.compile(r"(acc|(\w+_)?accuracy)(?<!top_k_categorical_accuracy)")
-
-
-def read(path: Path) -> Predictions:
-    """Returns the predictions that an evaluation has left in a file."""
-    with np.load(path, allow_pickle=False) as values:
-        wrong = (values["predicted"] != values["labels"]).astype(np.int32)
-        return Predictions(
-            values["labels"],
-            values["predicted"],
-            wrong,
-            values["confidence"],
-            values["losses"],
-        )
 
 
 def named(split: str, reported: Mapping[str, float]) -> dict[str, float]:

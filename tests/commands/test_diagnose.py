@@ -1,4 +1,4 @@
-"""Tests of `python -m framework.diagnose`."""
+"""Tests of framework/commands/diagnose.py."""
 
 import dataclasses
 import json
@@ -8,7 +8,6 @@ import sys
 import pytest
 from absl.testing import flagsaver
 
-from framework import command
 from framework.config import Config
 from framework.run import run
 
@@ -16,15 +15,14 @@ CONFIG = Config(model="mlp(units=(32,))", batch_size=64, train_for="8ep")
 
 
 @pytest.fixture
-def diagnosed(monkeypatch, capsys):
+def diagnosed(capsys):
     """Diagnoses as the command does: returns its code, and what it printed."""
     # Its flags are known once it is imported.
-    from framework.diagnose.__main__ import main
+    from framework.commands.diagnose import main
 
     def diagnosed(*arguments):
-        monkeypatch.setattr(sys, "argv", ["framework.diagnose", *arguments])
         with flagsaver.flagsaver(), pytest.raises(SystemExit) as stop:
-            command.run(main)
+            main(["whyflat diagnose", *arguments])
         return stop.value.code, *capsys.readouterr()
 
     return diagnosed
@@ -42,6 +40,8 @@ def test_a_confirmed_cause_is_code_3(diagnosed, tmp_path):
     found = json.loads(out, parse_constant=pytest.fail)
     assert found == json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
     assert found["findings"][0]["cause"] == "learning_rate_too_low"
+    # What was found is printed again at once.
+    assert diagnosed(f"--workdir={folder}", "--json") == (3, out, "")
 
 
 def test_nothing_confirmed_is_code_0(diagnosed, tmp_path):
@@ -50,7 +50,7 @@ def test_nothing_confirmed_is_code_0(diagnosed, tmp_path):
     assert code == 0, out
     assert out.startswith("verdict: ")
     assert "No cause is confirmed." in out
-    assert said.startswith("asking the model about all images ...\n")
+    assert said.startswith("diagnosing the weights of step 330\n")
     assert (folder / "diagnosis" / "diagnosis.json").exists()
 
 

@@ -1,6 +1,6 @@
 """This framework as a user runs it: metrics, checkpoints, TensorBoard, probes, all on.
 
-    python -m benchmarks.peers.headroom --workload=W1 --epochs=6
+    python -m benchmarks.peers.whyflat --workload=W1 --epochs=6
 
 Only the clock is added: it is told when the validation images are evaluated. Whatever
 else happens between two evaluations counts as training.

@@ -1,0 +1,94 @@
+"""The command `whyflat VERB`: its verbs, each a module of this package.
+
+A module is imported only when its verb is called, and has a `main(argv)`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+from framework import __version__, usage
+
+# From a verb to its module in this package, and what `whyflat --help` says of it.
+VERBS: dict[str, tuple[str, str]] = {
+    "train": ("train", "Train an image classifier."),
+    "diagnose": ("diagnose", "Explain why a run's validation accuracy is static."),
+    "schedule": (
+        "schedule",
+        "Preview a schedule, or replay it on a finished run.",
+    ),
+    "augment": ("augment", "Show what an augmentation does to images."),
+    "lr-range": ("lr_range", "Sweep the learning rate up, and suggest one."),
+    "selfcheck": ("selfcheck", "Compare a model on one device and on several."),
+    "tpu-check": ("tpu_check", "Compile a run's steps for TPUs, without a TPU."),
+}
+
+
+def main() -> NoReturn:
+    """Runs the verb that the command line names, and exits with its code.
+
+    Verbs may be written with `_` as well as with `-`. Modules in the current folder can
+    be named in specs, as in `--model=my_module:net`, but hide no installed ones.
+    """
+    program, *arguments = sys.argv
+    verb, *rest = arguments or ["help"]
+    if verb == "help" and rest:
+        verb, rest = rest[0], ["--help"]
+    elif verb in ("help", *usage.HELP_FLAGS):
+        print(_overview())
+        sys.exit(0)
+    elif verb in ("--version", "-V"):
+        print(f"whyflat {__version__}")
+        sys.exit(0)
+    verb = verb.replace("_", "-") if not verb.startswith("-") else verb
+    if verb not in VERBS:
+        print(f"error: {_unknown(verb, arguments)}", file=sys.stderr)
+        sys.exit(2)
+    _append_current_folder()
+    module = importlib.import_module(f"{__name__}.{VERBS[verb][0]}")
+    module.main([f"{os.path.basename(program)} {verb}", *rest])
+    sys.exit(0)
+
+
+def _overview() -> str:
+    width = max(map(len, VERBS))
+    verbs = [f"  {verb:{width}}  {about}" for verb, (_, about) in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: whyflat VERB [--flag=value ...]",
+            "",
+            *verbs,
+            "",
+            "`whyflat VERB --help` lists the flags of a verb; `whyflat --version` "
+            "prints the version.",
+        ]
+    )
+
+
+def _unknown(verb: str, arguments: list[str]) -> str:
+    """Returns the error for a first word that is not a verb."""
+    if verb.startswith("-"):
+        flags = " ".join(arguments)
+        return f"the verb comes first, as in `whyflat train {flags}`"
+    near = difflib.get_close_matches(verb, VERBS, n=1, cutoff=0.5)
+    if near:
+        return f"unknown verb {verb!r}; did you mean `whyflat {near[0]}`?"
+    return f"unknown verb {verb!r}; known are {', '.join(VERBS)}"
+
+
+def _append_current_folder() -> None:
+    """Lets specs name modules of the current folder, after all installed ones.
+
+    A console script has its own folder as the first of `sys.path` instead. Appended, a
+    folder `framework` or a file `numpy.py` there hides nothing.
+    """
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:
+        return
+    if folder not in sys.path:
+        sys.path.append(folder)

@@ -1,0 +1,82 @@
+"""What a run's folder holds at one moment; reading it changes nothing there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from framework import workdir
+from framework.config import Config
+from framework.diagnose import stored
+from framework.errors import UsageError
+from framework.history import History, Row
+from framework.loop.checkpoint_files import Checkpoint, CheckpointFiles
+from framework.metrics import Predictions
+from framework.report import predictions as predictions_lib
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The state of a run at one step; the run itself may be under way.
+
+    Attributes:
+        folder: The run's.
+        config: The run's.
+        checkpoint: Its weights, and all else that a restart needs.
+        rows: The metrics of the evaluations up to that step; at least one.
+        predictions: Of the same evaluations.
+        state: How far the run was, for diagnosis.json.
+        is_best: Whether the weights are those of the best evaluation, for want of a
+            later checkpoint.
+    """
+
+    folder: Path
+    config: Config
+    checkpoint: Checkpoint
+    rows: Sequence[Row]
+    predictions: Sequence[Predictions]
+    state: Mapping[str, int]
+    is_best: bool
+
+    @property
+    def notice(self) -> str:
+        """One line that says which weights these are."""
+        step = f"step {self.checkpoint.step:,}"
+        if self.is_best:
+            return (
+                f"checkpoints/ holds no weights: diagnosing those of the best "
+                f"evaluation, {step}, without the evaluations after it"
+            )
+        return f"diagnosing the weights of {step}"
+
+
+def read(folder: Path) -> Snapshot:
+    """Returns the latest state of a run that has an evaluation.
+
+    Args:
+        folder: The run's. Nothing in it is changed, and no lock is needed.
+
+    Raises:
+        UsageError: There is no run, or one without weights or evaluations.
+        RunError: Its metrics or all its checkpoints are damaged.
+    """
+    config = workdir.read_config(folder)
+    files = CheckpointFiles(folder / "checkpoints", folder / "best")
+    # The weights come first: a run under way writes the metrics before the weights.
+    checkpoint, is_best = files.latest(), False
+    history = History(folder / "metrics.jsonl")
+    if checkpoint is None:
+        checkpoint, is_best = files.best_of(history.ranked(config.monitor)), True
+    if checkpoint is None:
+        raise UsageError(
+            f"the run in {folder} has no weights, neither in checkpoints/ nor in "
+            f"best/: put them back, or train it again with --fresh"
+        )
+    rows = [row for row in history.rows if row["step"] <= checkpoint.step]
+    by_step = predictions_lib.read_all(folder / "predictions")
+    predictions = [by_step[step] for step in by_step if step <= checkpoint.step]
+    if not rows or not predictions:
+        raise UsageError(f"the run in {folder} has no evaluation to look at yet")
+    state = stored.run_state(history.rows)
+    return Snapshot(folder, config, checkpoint, rows, predictions, state, is_best)

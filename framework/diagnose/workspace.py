@@ -1,0 +1,72 @@
+"""Where a diagnosis writes: in a run's folder, but in diagnosis/ only."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from framework.errors import UsageError
+
+
+@dataclasses.dataclass(frozen=True)
+class Workspace:
+    """A folder for the result of a diagnosis and for its trials.
+
+    Attributes:
+        folder: Where to write.
+        problem: Why that is not the run's folder, and will be deleted; empty if it is.
+    """
+
+    folder: Path
+    problem: str = ""
+
+    @property
+    def trials(self) -> Path:
+        """The folder of the trials, each an ordinary run."""
+        return self.folder / "branches"
+
+
+@contextlib.contextmanager
+def opened(run: Path) -> Iterator[Workspace]:
+    """Opens and locks RUN/diagnosis; a temporary folder if that cannot be written.
+
+    Args:
+        run: The folder of a run, perhaps of another user, perhaps under way.
+
+    Raises:
+        UsageError: Another process is diagnosing the run.
+    """
+    folder = run / "diagnosis"
+    try:
+        folder.mkdir(exist_ok=True)
+        # A link could lead to anything of this user's.
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        problem = "" if os.access(folder, os.W_OK) else "permission denied"
+    except OSError as error:
+        descriptor, problem = None, error.strerror
+    with contextlib.ExitStack() as stack:
+        if descriptor is not None:
+            stack.callback(os.close, descriptor)
+        if problem:
+            temporary = tempfile.TemporaryDirectory(prefix="diagnosis-")
+            folder = Path(stack.enter_context(temporary))
+        else:
+            _lock(descriptor, run)
+        workspace = Workspace(folder, problem)
+        if workspace.trials.is_symlink():
+            workspace.trials.unlink()
+        yield workspace
+
+
+def _lock(descriptor: int, run: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(
+            f"another process is diagnosing the run in {run}; wait until it has ended"
+        ) from None

@@ -1,0 +1,78 @@
+"""Tests of framework/data/fingerprint.py."""
+
+import os
+
+import numpy as np
+import pytest
+
+from framework.data import fingerprint
+from framework.data.dataset import Split
+from framework.data.folder import Files
+
+LABELS = np.array([0, 1, 1], np.int32)
+
+
+def files(folder, contents=(b"one", b"two", b"three"), names=("a", "b", "c")):
+    paths = []
+    for name, content in zip(names, contents, strict=True):
+        path = folder / "class" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        paths.append(str(path))
+    return Split(Files(tuple(paths), (4, 4)), LABELS)
+
+
+def digest(split):
+    return fingerprint.describe(split, 2)["digest"]
+
+
+def test_a_copy_elsewhere_has_the_same_fingerprint(tmp_path):
+    found = fingerprint.describe(files(tmp_path / "one"), 2)
+    assert found == fingerprint.describe(files(tmp_path / "two"), 2)
+    assert (found["images"], found["per_class"], found["covers"]) == (
+        3,
+        [1, 2],
+        "content",
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"contents": (b"one", b"twi", b"three")},
+        {"names": ("a", "b", "d")},
+        {"names": ("b", "a", "c")},
+    ],
+)
+def test_other_files_have_another(tmp_path, changed):
+    assert digest(files(tmp_path / "one")) != digest(files(tmp_path / "two", **changed))
+
+
+def test_of_many_bytes_names_sizes_and_labels_are_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr(fingerprint, "_CONTENT_LIMIT", 5)
+    before = files(tmp_path / "one")
+    assert fingerprint.describe(before, 2)["covers"] == "names and sizes"
+    assert digest(files(tmp_path / "two", (b"oni", b"two", b"three"))) == digest(before)
+    shorter = files(tmp_path / "three", (b"on", b"two", b"three"))
+    assert digest(shorter) != digest(before)
+    relabelled = Split(before.images, LABELS[::-1])
+    assert digest(relabelled) != digest(before)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_arrays_are_compared_by_content(dtype):
+    images = np.arange(3 * 4, dtype=dtype).reshape(3, 2, 2, 1)
+    before = Split(images, LABELS)
+    # A view with gaps has the same content.
+    view = np.repeat(images, 2, axis=0)[::2]
+    assert digest(Split(view, LABELS)) == digest(before)
+    changed = images.copy()
+    changed[1, 0, 0, 0] += 1
+    assert digest(Split(changed, LABELS)) != digest(before)
+    assert digest(Split(images, np.int32([1, 0, 1]))) != digest(before)
+
+
+def test_names_that_are_no_text(tmp_path):
+    name = os.fsdecode(b"\xff.jpg")
+    split = files(tmp_path, names=(name, "b", "c"))
+    assert digest(split)

@@ -1,0 +1,114 @@
+"""Tests of framework/diagnose/snapshot.py: reading a run changes nothing in it."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+
+from framework.config import Config
+from framework.diagnose import snapshot
+from framework.diagnose.record import conclude
+from framework.errors import UsageError
+from framework.run import run
+
+CONFIG = Config(model="mlp(units=(8,))", batch_size=128, train_for="4ep", keep_best=2)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("snapshot") / "run"
+    run(dataclasses.replace(CONFIG, workdir=str(workdir)), quiet=True)
+    return workdir
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """A copy of a finished run."""
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def contents(folder):
+    """Returns the bytes of every file outside diagnosis/, with its time of change."""
+    return {
+        path: (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file() and "diagnosis" not in path.relative_to(folder).parts
+    }
+
+
+def without_checkpoints(folder):
+    shutil.rmtree(folder / "checkpoints")
+
+
+def under_way(folder):
+    """Leaves what a run has on the disk while it writes the checkpoint of its end."""
+    latest = max((folder / "checkpoints").glob("*.npz"))
+    latest.rename(folder / "checkpoints" / f"{latest.name}.1a2b3c4d.tmp")
+    # It has written that of its best evaluation already.
+    assert (folder / "best" / latest.name).exists()
+
+
+def finished_run(folder):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("change", "step", "is_best"),
+    [
+        (finished_run, 44, False),
+        (under_way, 33, False),
+        (without_checkpoints, None, True),
+    ],
+)
+def test_a_diagnosis_changes_nothing_outside_its_own_folder(
+    folder, capsys, change, step, is_best
+):
+    change(folder)
+    before = contents(folder)
+    found = snapshot.read(folder)
+    assert found.is_best == is_best
+    best = {int(path.stem[5:]) for path in (folder / "best").glob("*.npz")}
+    assert found.checkpoint.step in ({step} if step else best)
+    assert found.rows[-1]["step"] == found.checkpoint.step
+    assert len(found.rows) == len(found.predictions)
+    conclude(str(folder), budget=0.0)
+    assert found.notice in capsys.readouterr().err
+    assert contents(folder) == before
+
+
+def test_the_best_weights_stand_in_for_checkpoints_and_it_is_said(folder):
+    without_checkpoints(folder)
+    found = snapshot.read(folder)
+    accuracies = {row["step"]: row["validation/accuracy"] for row in found.rows}
+    assert accuracies[found.checkpoint.step] == max(accuracies.values())
+    assert "checkpoints/ holds no weights: diagnosing those of the best" in found.notice
+
+
+@pytest.mark.parametrize(
+    ("remove", "message"),
+    [
+        (("checkpoints", "best"), "has no weights, neither in checkpoints/ nor"),
+        (("predictions",), "has no evaluation to look at yet"),
+        (("metrics.jsonl",), "has no evaluation to look at yet"),
+        (("config.json",), r"config\.json is not the config of a run"),
+    ],
+)
+def test_a_run_that_cannot_be_diagnosed_is_refused_in_one_line(folder, remove, message):
+    for name in remove:
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    before = contents(folder)
+    with pytest.raises(UsageError, match=message) as caught:
+        conclude(str(folder))
+    assert "\n" not in str(caught.value)
+    assert contents(folder) == before
+    assert not (folder / "diagnosis").exists()
+
+
+def test_the_weights_are_those_of_the_step(folder):
+    under_way(folder)
+    found = snapshot.read(folder)
+    with np.load(folder / "checkpoints" / "step-00000033.npz") as values:
+        for name in values.files:
+            np.testing.assert_array_equal(found.checkpoint.values[name], values[name])
