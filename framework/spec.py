@@ -156,7 +156,7 @@ def arguments(
             if parameter.name in values:
                 _check_type(parameter, values[parameter.name])
     except TypeError as problem:
-        usage = f"{call.name}{signature}"
+        usage = f"{call.name.rpartition(':')[2]}{signature}"
         message = f"{call.name}: {problem}; its arguments are {usage}"
         raise error(call.text, call.column, message) from None
     return values

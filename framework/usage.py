@@ -6,7 +6,6 @@ import contextlib
 import inspect
 import io
 import shutil
-import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -49,9 +48,8 @@ def parse(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
         raise UsageError(str(problem)) from None
     if "circular flagfile" in notes.getvalue():
         # absl only warns, and leaves out what comes after.
-        file = notes.getvalue().split(":")[-1].strip()
+        file = notes.getvalue().rpartition(":")[2].strip()
         raise UsageError(f"a flagfile contains itself: {file}")
-    print(notes.getvalue(), end="", file=sys.stderr)
     return rest
 
 

@@ -215,3 +215,60 @@ def test_environment_json_is_read_as_it_is_written(tmp_path, monkeypatch):
     text = (tmp_path / "environment.json").read_text()
     assert json.loads(text)["experiment"] == {"file": "/home/ann/squares.py"}
     assert experiment.recorded(tmp_path) == {"file": "/home/ann/squares.py"}
+
+
+OWN = """
+from framework.config import Config
+from framework.data import DATASETS, build
+from framework.main import main
+
+def squares(seed: int = 0):
+    return build(f"noise(train=64, validation=32, size=8, classes=2, seed={seed})")
+
+DATASETS["squares"] = squares
+CONFIG = Config(
+    dataset="squares", model="mlp(units=(4,))", normalize="none", train_for="2ep",
+    workdir="run",
+)
+
+if __name__ == "__main__":
+    main(CONFIG)
+"""
+
+
+def test_a_run_of_ones_own_experiment_can_be_diagnosed(tmp_path):
+    """By who has trained it; by others only if they trust it, or have the file."""
+    for folder in ("own", "other", "state", "nothing"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "own" / "squares.py").write_text(OWN)
+
+    def started(*arguments, folder="other", state="state"):
+        paths = {
+            "PYTHONPATH": str(ROOT),
+            "XDG_STATE_HOME": str(tmp_path / state),
+        }
+        return subprocess.run(
+            [sys.executable, *arguments],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path / folder,
+            env={**os.environ, **paths},
+        )
+
+    trained = started("squares.py", folder="own")
+    assert trained.returncode == 0, trained.stderr
+    run = tmp_path / "own" / "run"
+    assert experiment.recorded(run) == {"file": str(tmp_path / "own" / "squares.py")}
+    diagnose = ("-m", "framework.diagnose", f"--workdir={run}", "--budget=0")
+    assert started(*diagnose).returncode in (0, 3)
+    foreign = started(*diagnose, state="nothing")
+    assert foreign.returncode == 2
+    assert foreign.stderr.count("\n") == 1
+    assert f"would execute {tmp_path}/own/squares.py; if you" in foreign.stderr
+    for allowed in ("--trust_run", f"--experiment={tmp_path}/own/squares.py"):
+        assert started(*diagnose, allowed, state="nothing").returncode in (0, 3)
+    # The file's CONFIG is what flags are by default: so this is the same run.
+    again = ("-m", "experiments.train", "--experiment=squares.py")
+    done = started(*again, folder="own")
+    assert done.returncode == 0, done.stderr
+    assert "noise" not in done.stderr

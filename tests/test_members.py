@@ -69,7 +69,7 @@ def built(family, text):
         ),
         ("dataset", "mine:pets('list')", r"mine\.py:\d+: AttributeError: 'list'"),
         ("dataset", "mine:pets('rec')", r"mine\.py:\d+: RecursionError: maximum"),
-        ("dataset", "mine:pets(kid='x')", r"arguments are mine:pets\(kind='ok'\)"),
+        ("dataset", "mine:pets(kid='x')", r"arguments are pets\(kind='ok'\)"),
         ("dataset", "mine.pets", "module:name, as mine:pets"),
         ("dataset", "builtins:exit(0)", "exit"),
         ("dataset", "sys:exit(0)", "sys:exit: TypeError"),
@@ -80,7 +80,7 @@ def built(family, text):
         ("model", "mine:net('layer')", "must be a keras.Model, not a Dense"),
         ("model", "mine:net('dict')", "must return a tensor, not a dict"),
         ("model", "mine:net('two inputs')", "cannot take images of"),
-        ("model", "mine:net('call')", r"images of .*: mine\.py:\d+: KeyError: 'x'"),
+        ("model", "mine:net('call')", r"images of .*: mine\.py:\d+: KeyError: x"),
         ("model", "mine:net('call exit')", r"mine\.py:\d+: calls sys\.exit\(0\)"),
         ("model", "mine:none", r"must be a function of \(image_shape, num_classes, "),
         (
@@ -102,6 +102,14 @@ def built(family, text):
             "mine:two(1)",
             r"two\(t, T, \.\.\.\) must return one number, not",
         ),
+        (
+            "schedule",
+            "mine:text",
+            r"text\(t, T, \.\.\.\) must return one number, no",
+        ),
+        ("schedule", "mine:divides", r"divides: mine\.py:\d+: ZeroDivisionError"),
+        ("schedule", "exp_interp(start=0.)", "start and end must be positive"),
+        ("schedule", "noise(std=0.)", "std must be positive"),
         ("schedule", "mine:nothing", r"nothing\(t, T, \.\.\.\) must return one number"),
         (
             "augment",

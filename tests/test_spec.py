@@ -172,7 +172,7 @@ def test_a_member_of_the_users_own():
         ("mine:doubl(2)", "thing mine:doubl: module 'mine' .* did you mean double"),
         (
             "mine:double",
-            "missing a required argument: 'value'; its arguments are mi",
+            "missing a required argument: 'value'; its arguments are do",
         ),
         ("mine:double('x')", "value must be float, not 'x'"),
         ("mine:NUMBER", "mine:NUMBER must be a function or class, not int"),

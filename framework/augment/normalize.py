@@ -51,6 +51,8 @@ class Rescale(Scaling):
     """Multiplies by a factor."""
 
     def __init__(self, factor: float):
+        if not abs(factor) <= np.finfo(np.float32).max:
+            raise UsageError(f"factor must fit into 32 bits, not {factor}")
         self._factor = factor
 
     def apply(self, images, known):
@@ -121,10 +123,12 @@ class Zca(Scaling):
     Keras blows them up. At most 10,000 images, evenly spaced, are looked at.
 
     Args:
-        epsilon: Is added to the singular values.
+        epsilon: Is added to the singular values; above 0.
     """
 
     def __init__(self, epsilon: float = 1e-6):
+        if not epsilon > 0:
+            raise UsageError(f"epsilon must be positive, not {epsilon}")
         self._epsilon = epsilon
 
     def fit(self, chunks):

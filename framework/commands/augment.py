@@ -39,7 +39,8 @@ def show(arguments: list[str]) -> None:
     split = data.build(_DATASET.value).train
     policy = augment.build(arguments[0], split.images.dtype == np.uint8)
     rows = preview.samples(policy, split, _SEED.value)
-    atomic.write_bytes(Path(paths.expand(_PNG.value, "--png")), figures.samples(rows))
+    png = Path(paths.expand(_PNG.value, "--png"))
+    atomic.write_bytes(png, figures.samples(rows))
     print(f"{_PNG.value}: {len(rows)} images, each with {len(rows[0]) - 1} draws of it")
 
 

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from absl import flags
 
-from framework import command, paths
+from framework import command, experiment, paths
 from framework.diagnose import stored
 from framework.errors import UsageError
 
@@ -49,7 +49,11 @@ def diagnose(arguments: list[str]) -> int:
     # Loads TensorFlow.
     from framework.diagnose.record import conclude
 
-    return conclude(_WORKDIR.value, _BUDGET.value, _JSON.value, _ALLOW_DATA.value)
+    if _EXPERIMENT.value:
+        experiment.load(_EXPERIMENT.value)
+    return conclude(
+        workdir, _BUDGET.value, _JSON.value, _ALLOW_DATA.value, _TRUST.value
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

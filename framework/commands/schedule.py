@@ -47,8 +47,8 @@ def show(arguments: list[str]) -> None:
         return
     values = preview.rates(schedule, _RATE.value, clock)
     if _PNG.value:
-        path = Path(paths.expand(_PNG.value, "--png"))
-        atomic.write_bytes(path, preview.figure(values, arguments[0]))
+        png = Path(paths.expand(_PNG.value, "--png"))
+        atomic.write_bytes(png, preview.figure(values, arguments[0]))
     if _CSV.value:
         print(preview.csv(values), end="")
     else:

@@ -48,9 +48,9 @@ def open_run(
             somebody else has trained it.
 
     Raises:
-        UsageError: There is no run, or an untrusted one, or one without weights or
-            evaluations, or of other data, or one whose model or data were given in
-            Python and are not given here.
+        UsageError: There is no run, or one without weights or evaluations, or of other
+            data, or one of somebody else that would have code executed, or one whose
+            model or data were given in Python and are not given here.
     """
     snapshot = snapshot or snapshot_lib.read(Path(folder))
     config = snapshot.config

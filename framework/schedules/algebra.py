@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from framework import reference
 from framework.durations import Duration
 from framework.errors import UsageError
 from framework.schedules.shapes import warmup
@@ -113,9 +114,17 @@ class Part(Schedule):
             name: _in_steps(value, clock) for name, value in self.settings().items()
         }
 
+        name = getattr(self.function, "__name__", "a schedule")
+
         def curve(t: tf.Tensor) -> tf.Tensor:
             t = tf.cast(t + skipped, tf.float32)
-            value = self.function(t, tf.constant(total), **parameters)
+            try:
+                value = self.function(t, tf.constant(total), **parameters)
+            except UsageError:
+                raise
+            except (ArithmeticError, ValueError) as problem:
+                # Parameters that it divides by, takes the logarithm of, or the like.
+                raise UsageError(f"{name}: {reference.told(problem)}") from problem
             return _number(value, self.function)
 
         return curve
@@ -157,7 +166,8 @@ def _number(value: Any, function: Callable[..., Any]) -> tf.Tensor:
     """Returns a float32 scalar, which a function of the user's own may have missed."""
     try:
         number = tf.cast(value, tf.float32)
-    except (TypeError, ValueError):
+    except Exception:
+        # TensorFlow has a class of its own for text, and others.
         number = None
     if number is None or number.shape.rank:
         name = getattr(function, "__name__", "a schedule")

@@ -252,6 +252,8 @@ def exp_interp(
     t: tf.Tensor, T: tf.Tensor, start: float = 1e-7, end: float = 10.0
 ) -> tf.Tensor:
     """Goes from `start` to `end` by equal ratios, as range tests do."""
+    if not (start > 0 and end > 0):
+        raise UsageError(f"start and end must be positive, not {start} and {end}")
     return start * (end / start) ** progress(t, T)
 
 
@@ -263,6 +265,8 @@ def noise(
     As in timm, n is normal with deviation `std`, kept from -pct to pct; here by the
     inverse of its distribution function, where timm draws until it fits.
     """
+    if not std > 0:
+        raise UsageError(f"std must be positive, not {std}")
     step = tf.cast(t, tf.int64)
     draws = Draws(seed, step, tf.zeros_like(step), rows=1)
     u = draws.uniform("schedule/noise", 1)[0, 0] + 2.0**-25

@@ -233,6 +233,8 @@ def test_what_it_knows_can_be_put_back():
         ("standart", "unknown normalization 'standart'; did you mean standard"),
         ("unit * zca", r"only '\+' can join"),
         ("zca('x')", "epsilon must be float"),
+        ("zca(epsilon=0.)", "epsilon must be positive"),
+        ("rescale(1e39)", r"factor must fit into 32 bits, not 1e\+39"),
         ("rescale", "missing a required argument: 'factor'"),
     ],
 )

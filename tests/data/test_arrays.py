@@ -91,7 +91,14 @@ def test_noise_depends_on_the_seed_alone():
 
 
 @pytest.mark.parametrize(
-    "options", [{"train": 0}, {"validation": -1}, {"size": 0}, {"classes": 1}]
+    "options",
+    [
+        {"train": 0},
+        {"validation": -1},
+        {"size": 0},
+        {"classes": 1},
+        {"classes": 10**12},
+    ],
 )
 def test_noise_refuses_counts_that_make_no_sense(options):
     name, value = next(iter(options.items()))

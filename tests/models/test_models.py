@@ -91,7 +91,7 @@ def test_a_function_of_the_users_own(mine, text, parameters):
         ("mine:few", r"mine:few must be a function of \(image_shape, num_classes, "),
         ("nowhere:linear", "nowhere:linear: there is no module 'nowhere' in /"),
         ("mine:missing", r"module 'mine' \(.*mine.py\) has no 'missing'"),
-        ("mine:linear(bais=True)", r"its arguments are mine:linear\(bias=True\)"),
+        ("mine:linear(bais=True)", r"its arguments are linear\(bias=True\)"),
     ],
 )
 def test_refuses_a_wrong_spec(mine, text, message):
