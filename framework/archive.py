@@ -93,7 +93,7 @@ def read(path: Path, plain: bool = False) -> Values:
         DamagedError: It is not there, or not as it was written.
     """
     try:
-        return _parse(path.name, path.read_bytes(), plain)
+        return _parse(path.name, atomic.read_bytes(path), plain)
     # Foreign bytes make zip, numpy and Python's parser raise almost anything.
     except Exception as problem:
         reason = getattr(problem, "strerror", None) or problem

@@ -1,4 +1,8 @@
-"""Writes files that are never seen half written, and never follows a planted link."""
+"""Reads and writes whole files: none is seen half written, none blocks or is a link.
+
+What somebody has put in the place of a file, a pipe, a device or a symbolic link to
+another file, is neither waited for nor written through.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,31 @@ from typing import IO
 # Ends the name of every file that is still being written. What a killed process has
 # left is deleted by whoever holds the lock of the folder.
 SUFFIX = ".tmp"
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[IO[bytes]]:
+    """Opens a regular file to read it; a symbolic link to one is followed.
+
+    Raises:
+        OSError: It cannot be read, or it is a folder, a pipe or a device, which could
+            be waited for without end.
+    """
+    # A pipe without a writer would block already when it is opened.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        yield file
+
+
+def read_bytes(path: Path) -> bytes:
+    """Returns the content of a regular file; see `reading`.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with reading(path) as file:
+        return file.read()
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 
 from absl import flags, logging
 
-from framework import json_text, paths, reference
+from framework import atomic, json_text, paths, reference
 from framework.errors import UsageError
 from framework.json_text import InvalidJsonError
 
@@ -118,7 +118,7 @@ def recorded(workdir: Path) -> dict[str, str]:
     """
     path = workdir / "environment.json"
     try:
-        entry = json_text.parse_object(path.read_bytes()).get("experiment", {})
+        entry = json_text.parse_object(atomic.read_bytes(path)).get("experiment", {})
     except FileNotFoundError:
         return {}
     except (OSError, InvalidJsonError) as problem:

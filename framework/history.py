@@ -83,7 +83,7 @@ def _read(path: Path) -> list[Row]:
         RunError: Another line is not a row, or the file cannot be read.
     """
     try:
-        content = path.read_bytes()
+        content = atomic.read_bytes(path)
     except FileNotFoundError:
         return []
     except OSError as problem:

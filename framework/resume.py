@@ -139,8 +139,8 @@ def record(folder: Path, resumption: Resumption) -> None:
     line = json.dumps(change)
     path = folder / "changes.jsonl"
     # A process that was killed before it wrote config.json has recorded it already.
-    recorded = path.read_text("utf-8").splitlines() if path.exists() else []
-    if recorded[-1:] != [line]:
+    recorded = atomic.read_bytes(path).splitlines() if path.exists() else []
+    if recorded[-1:] != [line.encode()]:
         atomic.append_line(path, line)
 
 

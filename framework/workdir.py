@@ -129,7 +129,7 @@ def read_config(workdir: Path) -> Config:
     """
     path = workdir / "config.json"
     try:
-        fields = json_text.parse_object(path.read_bytes())
+        fields = json_text.parse_object(atomic.read_bytes(path))
         known = {field.name for field in dataclasses.fields(Config)}
         unknown = sorted(fields.keys() - known)
         if not unknown:

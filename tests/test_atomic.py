@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pathlib
 
 import pytest
 
@@ -90,3 +91,26 @@ def test_half_a_line_is_taken_back(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         atomic.append_line(path, "half")
     assert path.read_text() == "whole\n"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "link to a pipe"])
+def test_what_is_no_file_is_neither_read_nor_waited_for(tmp_path, kind):
+    path = tmp_path / "config.json"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path = pathlib.Path("/dev/zero")
+    else:
+        os.mkfifo(tmp_path / "pipe")
+        path = tmp_path / "pipe"
+    if kind == "link to a pipe":
+        path = tmp_path / "link"
+        path.symlink_to(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a regular file"):
+        atomic.read_bytes(path)
+
+
+def test_a_link_to_a_file_is_read(tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    assert atomic.read_bytes(tmp_path / "link") == b"content"

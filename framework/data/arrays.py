@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 
-from framework import paths
+from framework import atomic, paths
 from framework.data.dataset import Dataset, Split, stratified_split
 from framework.errors import RunError, UsageError
 
@@ -145,7 +145,7 @@ def _read(path: str) -> dict[str, np.ndarray]:
     name = "it"
     try:
         # NumPy leaves a file open that it cannot read, if it has opened it itself.
-        with pathlib.Path(path).open("rb") as stream:
+        with atomic.reading(pathlib.Path(path)) as stream:
             file = np.load(stream, allow_pickle=False)
             if isinstance(file, np.ndarray):
                 raise RunError(f"{path} is a single array; write it with numpy.savez")

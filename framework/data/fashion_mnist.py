@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 
-from framework import paths
+from framework import atomic, paths
 from framework.data.dataset import Dataset, Split
 from framework.errors import RunError, UsageError
 
@@ -72,7 +72,7 @@ def _find(root: pathlib.Path, name: str) -> pathlib.Path | None:
 def _read(file: pathlib.Path, axes: int) -> np.ndarray:
     """Returns the uint8 array of an idx file, which must have so many axes."""
     try:
-        content = file.read_bytes()
+        content = atomic.read_bytes(file)
         if file.suffix == ".gz":
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as problem:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from framework import atomic
 from framework.data.dataset import Dataset, Split
 from framework.data.folder import Files
 
@@ -83,7 +84,7 @@ def _add_files(digest: Any, paths: Sequence[str]) -> str:
     if sum(sizes) > _CONTENT_LIMIT:
         return "names and sizes"
     for path in paths:
-        digest.update(Path(path).read_bytes())
+        digest.update(atomic.read_bytes(Path(path)))
     return "content"
 
 

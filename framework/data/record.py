@@ -162,7 +162,7 @@ def read(folder: Path) -> DataRecord | None:
     """
     path = folder / "data.json"
     try:
-        fields = json_text.parse_object(path.read_bytes())
+        fields = json_text.parse_object(atomic.read_bytes(path))
         _check_fields(fields)
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from absl import logging
 
-from framework import json_text
+from framework import atomic, json_text
 from framework.diagnose.finding import FORMAT
 from framework.history import History, Row
 from framework.json_text import InvalidJsonError
@@ -49,7 +49,7 @@ def read_current(workdir: Path) -> tuple[str, bool] | None:
     """
     path = path_of(workdir)
     try:
-        content = path.read_bytes()
+        content = atomic.read_bytes(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as problem:

@@ -70,7 +70,7 @@ def read_timing(path: Path) -> list[dict[str, float]]:
         path: The file; it need not exist.
     """
     try:
-        content = path.read_bytes()
+        content = atomic.read_bytes(path)
     except FileNotFoundError:
         return []
     found, damaged = [], []

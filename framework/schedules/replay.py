@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from framework import atomic
 from framework.errors import RunError, UsageError
 from framework.schedules.algebra import Clock, Schedule
 from framework.schedules.learning_rate import LearningRate
@@ -47,7 +48,7 @@ def read(
         RunError: A line cannot be read.
     """
     try:
-        lines = Path(path).read_text().splitlines()
+        lines = atomic.read_bytes(Path(path)).decode().splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise UsageError(f"replay: {path} cannot be read: {problem}") from None
     found = []
