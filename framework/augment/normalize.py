@@ -51,7 +51,7 @@ class Rescale(Scaling):
     """Multiplies by a factor."""
 
     def __init__(self, factor: float):
-        if not abs(factor) <= np.finfo(np.float32).max:
+        if abs(factor) > float(np.finfo(np.float32).max):
             raise UsageError(f"factor must fit into 32 bits, not {factor}")
         self._factor = factor
 

@@ -84,8 +84,10 @@ def noise(
     for name, value in counts.items():
         if value < 1:
             raise UsageError(f"{name} must be at least 1, not {value}")
-    if not 2 <= classes <= _MOST_CLASSES:
-        raise UsageError(f"classes must be from 2 to {_MOST_CLASSES:,}, not {classes}")
+    if classes < 2:
+        raise UsageError(f"classes must be at least 2, not {classes}")
+    if classes > _MOST_CLASSES:
+        raise UsageError(f"classes must be at most {_MOST_CLASSES}, not {classes}")
     generator = np.random.Generator(np.random.PCG64(seed))
 
     def draw(count: int, scale: float) -> Split:
