@@ -118,8 +118,13 @@ def _tried(each: Input, run: Callable, limit: float) -> str | None:
         outcome = run(each.module, each.arguments, folder, limit, variables)
         problem = handled.problem(outcome, each.codes)
         # Whoever is refused leaves nothing behind; other results are in the run.
-        # Keras makes a folder of its own in a home that has none.
-        free = (".keras", *(each.free if outcome.code != handled.USAGE else ()))
+        # Keras and matplotlib make folders of their own in a home that has none.
+        free = (
+            ".keras",
+            ".cache",
+            ".config",
+            *(each.free if outcome.code != handled.USAGE else ()),
+        )
         problem = problem or handled.changes(before, handled.listing(home), free)
         if not problem and each.module == TRAIN:
             problem = _claims(folder / "run", outcome)

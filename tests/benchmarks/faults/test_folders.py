@@ -2,10 +2,12 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
-from benchmarks.faults import folders, handled
+from benchmarks.faults import damages, folders, handled
 from benchmarks.faults.inputs import own_folder
+from framework import archive
 
 SAMPLE = 12
 
@@ -40,3 +42,11 @@ def test_each_damage_changes_the_folder(run):
             before = handled.listing(folder)
             case.damage(folder / "run")
             assert handled.listing(folder) != before, case.name
+
+
+def test_a_forged_file_has_the_checksum_of_a_real_one(tmp_path):
+    path = tmp_path / "step-00000007.npz"
+    damages.forge(path, 7, {"model/w": np.arange(3.0)})
+    values = archive.read(path)
+    assert values["step"] == 7
+    np.testing.assert_array_equal(values["model/w"], [0, 1, 2])
