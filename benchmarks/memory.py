@@ -1,14 +1,19 @@
-"""How much memory a run takes after each epoch of images that are read from files.
+"""How much memory a run takes after each epoch, or a process after each run.
 
     python -m benchmarks.memory
     python -m benchmarks.memory --epochs=30 -- --strategy=mirrored --devices=2
+    python -m benchmarks.memory --runs=30
 
 Makes a folder of JPEG files, and trains on it with --input=stream in a process of its
-own; what is given after -- goes to experiments.train. See README for the result.
+own; what is given after -- goes to experiments.train. With --runs, trains that often
+in this process, an epoch each, and also counts the Python objects that are alive after
+each run. See README for the result.
 """
 
 from __future__ import annotations
 
+import gc
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,8 +24,12 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
+from framework.config import Config
+from framework.run import run
+
 _EPOCHS = flags.DEFINE_integer("epochs", 10, "How many epochs to train.")
 _IMAGES = flags.DEFINE_integer("images", 3000, "How many files to make.")
+_RUNS = flags.DEFINE_integer("runs", 0, "How many runs to make in one process.")
 _SIZE = 64
 
 
@@ -45,8 +54,28 @@ def resident(process: int) -> float:
     return int(lines[0][1]) / 1024 if lines else 0.0
 
 
+def repeat(count: int) -> None:
+    """Trains `count` times in this process; prints a line after each run."""
+    for index in range(count):
+        with tempfile.TemporaryDirectory() as place:
+            config = Config(
+                model="resnet(depth=8)",
+                augment="rotate(5) + brightness(.1) + mixup",
+                train_for="1ep",
+                workdir=place + "/run",
+            )
+            run(config, quiet=True)
+        gc.collect()
+        objects = len(gc.get_objects())
+        memory = resident(os.getpid())
+        print(f"run {index + 1}: {memory:,.1f} MiB, {objects:,} objects", flush=True)
+
+
 def main(arguments: list[str]) -> None:
-    """Prints a line an epoch."""
+    """Prints a line an epoch, or a run."""
+    if _RUNS.value:
+        repeat(_RUNS.value)
+        return
     with tempfile.TemporaryDirectory() as place:
         make(Path(place) / "images", _IMAGES.value)
         workdir = Path(place) / "run"

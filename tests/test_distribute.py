@@ -1,5 +1,6 @@
 """Tests of framework/distribute.py."""
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework import distribute
+from framework import distribute, network
 from framework.errors import UsageError
 
 
@@ -80,6 +81,9 @@ def test_without_a_tpu_there_is_one_clear_line():
         distribute.build("tpu")
 
 
-def test_a_machine_has_no_more_devices_than_it_has():
+def test_a_machine_has_no_more_devices_than_it_has(monkeypatch):
+    task = {"type": "worker", "index": 0}
+    workers = {"worker": [f"localhost:{network.free_port()}"]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": workers, "task": task}))
     with pytest.raises(UsageError, match="at most 1 on this machine, not 5"):
         distribute.build("multi_worker", 5)

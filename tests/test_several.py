@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from concurrent import futures
 
 import pytest
 
@@ -93,4 +95,36 @@ def test_one_that_is_stopped_or_lost_ends_all_and_all_go_on(number, unbroken, tm
         assert "another worker was lost" in said.splitlines()[-1]
     again = ends(both(folder, "--train_for=40ep"))
     assert [each[0] for each in again] == [0, 0]
+    assert metrics(folder) == metrics(unbroken[0])
+
+
+def repeated(workdir, ports, index, running):
+    """Starts a worker until it is done, as the README does; returns its codes."""
+    codes = []
+    while not codes or codes[-1] in (75, -signal.SIGKILL):
+        running[index] = start(workdir, index, ports, "--train_for=40ep")
+        running[index].communicate()
+        codes.append(running[index].returncode)
+    return codes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victims", [(0, 0, 0), (1, 0), (0, 1, 1)])
+def test_workers_that_are_restarted_at_once_converge(victims, unbroken, tmp_path):
+    folder, ports, running = tmp_path / "run", free_ports(), {}
+    with futures.ThreadPoolExecutor(2) as pool:
+        codes = [
+            pool.submit(repeated, folder, ports, index, running) for index in range(2)
+        ]
+        evaluations = 2
+        for victim in victims:
+            while not (folder / "metrics.jsonl").exists() or (
+                len(metrics(folder).splitlines()) < evaluations
+            ):
+                assert not all(each.done() for each in codes)
+                time.sleep(0.02)
+            running[victim].kill()
+            evaluations = len(metrics(folder).splitlines()) + 4
+        codes = [each.result() for each in codes]
+    assert [each[-1] for each in codes] == [0, 0], codes
     assert metrics(folder) == metrics(unbroken[0])
