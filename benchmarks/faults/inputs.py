@@ -118,11 +118,12 @@ def _tried(each: Input, run: Callable, limit: float) -> str | None:
         outcome = run(each.module, each.arguments, folder, limit, variables)
         problem = handled.problem(outcome, each.codes)
         # Whoever is refused leaves nothing behind; other results are in the run.
-        # Keras and matplotlib make folders of their own in a home that has none.
+        # What Keras and matplotlib keep in a home, and which modules are trusted.
         free = (
             ".keras",
             ".cache",
             ".config",
+            ".local",
             *(each.free if outcome.code != handled.USAGE else ()),
         )
         problem = problem or handled.changes(before, handled.listing(home), free)
