@@ -26,7 +26,7 @@ from framework.config import Config
 from framework.data import record as data_record
 from framework.data.dataset import Dataset
 from framework.data.record import DataRecord
-from framework.errors import WorkerLostError
+from framework.errors import RunError, WorkerLostError
 from framework.export import export_model
 from framework.history import History
 from framework.loop import nonfinite
@@ -179,6 +179,9 @@ def _run(
             config.monitor,
             folder,
         ) from None
+    except SystemExit as problem:
+        # A part of the user's own has ended the process, as if all were done.
+        raise RunError(reference.told(problem)) from problem
     except tf.errors.OpError as problem:
         if workers.count > 1 and is_loss(problem):
             raise

@@ -143,7 +143,7 @@ def test_killed_at_a_moment(tmp_path, process, moment, place):
             signal.SIGINT,
             2,
             130,
-            "error: interrupted; the same command goes on from the last checkpoint",
+            "error: interrupted; the same command resumes from the last checkpoint",
         ),
     ],
 )

@@ -124,7 +124,7 @@ BAD: Mapping[str, Sequence[str]] = {
 MAY_BE_RIGHT: Mapping[str, Sequence[str]] = {
     "learning_rate": ("1e38", "1e-45", "1e300", "\u0661", "0x10", "1_0", " 1 "),
     "workdir": (
-        "~nosuchuser/x", "~/run", "~", ".", "..", "../x", "x\ny", "\x1b[2J", "a" * 300,
+        "~nosuchuser/x", "~/run", "~", ".", "..", "../x", "\x1b[2J", "a" * 300,
         "\udcff", "/dev/null", "/dev/null/x", "/proc/x", "data.npz", "data.npz/x", " ",
         "-", "run/", "./run", "a/" * 2000, "\u202e", "%s", "run\t", "\x7f", "--x",
     ),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -163,6 +164,9 @@ def tried(case: Case, run: Undamaged, command) -> str | None:
         return problem or _diagnosed(run, outcome, folder, before, after)
 
 
+_BEST = re.compile(r"run/best/step-\d{8}\.npz")
+
+
 def numbers(run: Path) -> dict[str, object]:
     """Returns a run's rows, and the arrays of its last checkpoint and best ones."""
     paths = [
@@ -195,7 +199,10 @@ def _resumed(
             return f"exit code {outcome.code} after claiming a result"
         problem = handled.changes(*map(_without_leftovers, (before, after)))
         return f"refused, but {problem}" if problem else None
-    lost = [name for name in before.keys() - after.keys() if not name.endswith(".tmp")]
+    # What is named like a best checkpoint of a later step is deleted on resume.
+    kept = [name for name in before if not name.endswith(".tmp")]
+    kept = [name for name in kept if not _BEST.fullmatch(name)]
+    lost = [name for name in kept if name not in after]
     if lost:
         return f"done, but lost: {handled.general(min(lost))}"
     outside = handled.changes(before, after, ("run",))

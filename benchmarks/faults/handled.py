@@ -17,7 +17,7 @@ REFUSED = frozenset({USAGE, FAILURE})
 MOST_LINES = 12
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0d\x0e-\x1f\x7f-\x9f]")
 # A diagnosis says on stderr what it is doing.
-_PROGRESS = re.compile(rb"[^\n]*\.\.\.\n")
+_PROGRESS = re.compile(rb"^(?!error)[^\n]*\.\.\.\n", re.M)
 # Where a traceback or an abort comes from.
 _RAISED = re.compile(r'File "[^"]*?((?:framework|experiments)/[^"]*)", line \d+, in')
 

@@ -47,13 +47,14 @@ def train(
     """
     step = _restored(checkpoints)
     history.cut_back(step)
+    is_pending = _is_evaluation_pending(state, plan, history, step)
+    if is_pending:
+        history.cut_back(step - 1)
     report.started(step)
     stop.check()
     pace = Pace(plan.steps_per_call)
-    # Where a signal broke an evaluation off, it is made up for.
-    owed = step > 0 and plan.evaluates(step) and history.last_step != step
-    while owed or not plan.is_over(step, history):
-        if not owed:
+    while is_pending or not plan.is_over(step, history):
+        if not is_pending:
             step, norms = _advance(loop, plan, pace, step, report, stop)
             checkpoints.raise_failure()
             if not loop.is_finite():
@@ -80,7 +81,7 @@ def train(
             checkpoints.save_best(step, history.ranked(plan.monitor))
             if state.learning_rate.observe(step, metrics):
                 checkpoints.rewind(REWOUND, history.ranked(plan.monitor))
-        owed = False
+        is_pending = False
         is_over = plan.is_over(step, history)
         if plan.saves(step) or is_over or stop.asked:
             checkpoints.save(step, history.ranked(plan.monitor))
@@ -106,6 +107,26 @@ def _restored(checkpoints: Checkpoints) -> int:
     checkpoints.save(0, ())
     checkpoints.wait()
     return 0
+
+
+def _is_evaluation_pending(
+    state: TrainState, plan: Plan, history: History, step: int
+) -> bool:
+    """Returns whether a checkpoint was saved before the evaluation of its own step.
+
+    A signal has interrupted that evaluation. A later process may have rerun it, and
+    have been killed before it saved: then the history has its row all the same. But an
+    evaluation empties the sums over the steps before it.
+
+    Args:
+        state: As restored.
+        plan: When an evaluation is due.
+        history: Up to the step.
+        step: That of the checkpoint.
+    """
+    if step == 0 or not plan.evaluates(step):
+        return False
+    return history.last_step != step or int(state.totals["examples"].numpy()) > 0
 
 
 def _advance(

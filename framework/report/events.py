@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
@@ -51,6 +52,9 @@ class Events:
         for number, path in _files(folder):
             numbers.append(number)
             times += _times(path)
+        self._folder = folder
+        # What an earlier process has written at the step that is resumed from.
+        self._resumed, self._written = -1, set()
         self._latest = max(times)
         number = max(int(time.time()), max(numbers) + 1)
         name = f"events.out.tfevents.{number:010d}.{os.getpid()}.{secrets.token_hex(4)}"
@@ -61,9 +65,12 @@ class Events:
     def start(self, step: int) -> None:
         """Tells TensorBoard to forget what came after so many steps.
 
-        An earlier, killed process may have written beyond the checkpoint that is gone
-        on from: without this the curves would go back and forth.
+        An earlier, killed process may have written beyond the checkpoint that is
+        resumed from: without this the curves would go back and forth. What it has
+        written of that very step stays, and is not added once more if an evaluation
+        is rerun.
         """
+        self._resumed, self._written = step, _tags_at(self._folder, step)
         log = SessionLog(status=SessionLog.START)
         first = step + 1 if step else 0
         self._write(Event(step=first, session_log=log))
@@ -87,6 +94,9 @@ class Events:
 
     def add(self, step: int, summary: Summary) -> None:
         """Adds what one of TensorBoard's plugins has made."""
+        tags = {value.tag for value in summary.value}
+        if step == self._resumed and tags <= self._written:
+            return
         self._write(Event(step=step, summary=summary))
 
     def flush(self) -> None:
@@ -108,6 +118,22 @@ def _files(folder: Path) -> Iterator[tuple[int, Path]]:
         match = _NAME.fullmatch(path.name)
         if match and path.is_file():
             yield int(match[1]), path
+
+
+def _tags_at(folder: Path, step: int) -> set[str]:
+    """Returns the tags of which the event files of a folder have a point at a step."""
+    tags: set[str] = set()
+    if step == 0:
+        # A run that starts anew purges all.
+        return tags
+    for _, path in sorted(_files(folder)):
+        for record in RawEventFileLoader(str(path)).Load():
+            event = Event.FromString(record)
+            if event.session_log.status == SessionLog.START and event.step <= step:
+                tags.clear()
+            if event.step == step:
+                tags |= {value.tag for value in event.summary.value}
+    return tags
 
 
 def _times(path: Path) -> Iterator[float]:

@@ -28,6 +28,7 @@ class Files(Report):
         self._folder = workdir / "predictions"
         self._path = workdir / "timing.jsonl"
         self._timing = timing
+        self._timed: set[float] = set()
         self._folder.mkdir(exist_ok=True)
 
     def started(self, step):
@@ -36,6 +37,7 @@ class Files(Report):
         kept = [line for line in read_timing(self._path) if line["step"] <= step]
         text = "".join(json.dumps(line) + "\n" for line in kept)
         atomic.write_text(self._path, text)
+        self._timed = {line["step"] for line in kept}
 
     def advanced(self, step, seconds):
         """See base class."""
@@ -46,6 +48,9 @@ class Files(Report):
     def evaluated(self, step, metrics, predictions):
         """See base class."""
         predictions_lib.write(self._folder, step, predictions["validation"])
+        if step in self._timed:
+            # An evaluation is rerun whose process was killed after it.
+            return
         line = {
             "step": step,
             "seconds": round(self._timing.total, 3),

@@ -27,7 +27,8 @@ def predictions(right=2):
 class Number:
     """A variable."""
 
-    value = 0
+    def __init__(self, value=0):
+        self.value = value
 
     def numpy(self):
         return self.value
@@ -39,8 +40,9 @@ class Number:
 class Fakes:
     """All that `train` is given, writing down in one list what it is asked."""
 
-    def __init__(self, folder, restored=0, bad=(), rights=()):
+    def __init__(self, folder, restored=0, bad=(), rights=(), pending=False):
         self.events = []
+        self.totals = {"examples": Number(int(pending))}
         self.stop = Stop()
         self.stop.wait()
         self.signals = set()
@@ -322,6 +324,17 @@ def test_an_evaluation_that_was_broken_off_is_made_up_for(tmp_path, step):
         ("saved best", 4) if step == 4 else ("observed", 0.5),
     ]
     assert again.history.rows == unbroken.history.rows
+
+
+def test_a_rerun_evaluation_whose_process_was_killed_is_rerun_once_more(tmp_path):
+    fakes = Fakes(tmp_path)
+    fakes.train()
+    rows = list(fakes.history.rows)
+    # The row of step 4 is there, but the checkpoint was saved before its evaluation.
+    again = Fakes(tmp_path, restored=4, pending=True)
+    events = again.train()
+    assert events[:3] == [("started", 4), ("asked",), ("evaluated", 4)]
+    assert again.history.rows == rows
 
 
 @pytest.mark.parametrize(("in_a_row", "ends"), [(0, False), (19, False), (20, True)])
