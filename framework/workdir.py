@@ -57,6 +57,7 @@ def opened(config: Config) -> Iterator[Path]:
         raise _not_writable(workdir, problem) from None
     with locked(workdir):
         _check_is_run(workdir)
+        _check_links(workdir)
         try:
             for name in FOLDERS:
                 (workdir / name).mkdir(exist_ok=True)
@@ -158,6 +159,20 @@ def _check_is_run(workdir: Path) -> None:
             f"workdir {workdir} is not empty, and not a run of this program; give "
             f"another --workdir, or move it aside with --fresh"
         )
+
+
+def _check_links(workdir: Path) -> None:
+    """Refuses folders that somebody else has led out of the run's.
+
+    Old checkpoints are deleted in them. A link of one's own may lead to a larger disk.
+    """
+    for name in FOLDERS:
+        path = workdir / name
+        if path.is_symlink() and path.lstat().st_uid != os.geteuid():
+            raise UsageError(
+                f"{path} is a symbolic link of another user; delete it, or use another "
+                f"--workdir"
+            )
 
 
 def _delete_unfinished(workdir: Path) -> None:

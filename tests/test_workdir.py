@@ -249,3 +249,20 @@ def test_a_second_process_is_refused(config):
         pass
     with workdir.locked(folder):
         pass
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_folder_that_is_a_link(config, tmp_path, monkeypatch, is_own):
+    folder = prepared(config)
+    victim = tmp_path / "elsewhere"
+    victim.mkdir()
+    (victim / "step-00000001.npz.1a2b.tmp").write_text("precious")
+    (folder / "checkpoints").rmdir()
+    (folder / "checkpoints").symlink_to(victim)
+    if is_own:
+        prepared(config)
+        return
+    monkeypatch.setattr(workdir.os, "geteuid", lambda: 12345)
+    with pytest.raises(UsageError, match="is a symbolic link of another user"):
+        prepared(config)
+    assert (victim / "step-00000001.npz.1a2b.tmp").read_text() == "precious"

@@ -14,6 +14,7 @@ Over 3 seeds the first command says: steepest 0.0069 (0.0047 to 0.009), valley 0
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -75,7 +76,8 @@ def run(config: Config) -> None:
         screen.print(f"seed {seed}: {len(losses)} steps, {_told(found)}")
     for name in ("steepest", "valley"):
         screen.print(_spread(name, [getattr(each, name) for each in suggestions]))
-    screen.print(f"curves: tensorboard --logdir {folder}", soft_wrap=True)
+    quoted = shlex.quote(str(folder))
+    screen.print(f"curves: tensorboard --logdir {quoted}", soft_wrap=True)
 
 
 def _told(found: range_test.Suggestion) -> str:

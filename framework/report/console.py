@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -127,7 +128,8 @@ class Console(Report):
             share = self._timing.training / total
             rest = f"{1 - share:.0%} evaluating and saving"
             self._print(f"{total:.1f} s: {share:.0%} training, {rest}")
-        self._print(f"results in {workdir}; curves: tensorboard --logdir {workdir}")
+        quoted = shlex.quote(str(workdir))
+        self._print(f"results in {workdir}; curves: tensorboard --logdir {quoted}")
 
     def note(self, line: str) -> None:
         """Says something that is not of every evaluation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,7 +55,7 @@ class StaticNote(Report):
         text = (
             f"validation accuracy has been static for {window(len(self._accuracies))} "
             f"evaluations, at {self._accuracies[-1]:.1%}; why: "
-            f"whyflat diagnose --workdir={self._workdir}"
+            f"whyflat diagnose --workdir={shlex.quote(str(self._workdir))}"
         )
         self._say(text)
         self._show(step, "static", text)
