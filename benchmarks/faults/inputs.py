@@ -22,6 +22,8 @@ ANY = frozenset({0, 1, 2, 3})
 LIMIT = 60.0
 # A sample of the inputs is tried in new processes.
 FRESH_EVERY = 20
+# MAX_ARG_STRLEN of Linux, with room for what stands before it.
+_LONGEST_ARGUMENT = 100_000
 # Quick to train on; the last of a flag that is given twice counts.
 SMALL = (
     "--dataset=arrays('data.npz')",
@@ -74,7 +76,10 @@ def try_all(
         return tally
     with contextlib.nullcontext(nursery) if nursery else Nursery() as forks:
         for index, each in enumerate(inputs):
-            run = fresh if index % FRESH_EVERY == FRESH_EVERY - 1 else forks.run
+            is_fresh = index % FRESH_EVERY == FRESH_EVERY - 1
+            # The system starts no process with a longer argument.
+            is_fresh &= all(len(text) < _LONGEST_ARGUMENT for text in each.arguments)
+            run = fresh if is_fresh else forks.run
             tally.add(each.name, _tried(each, run, limit))
             progress.show(tally)
     return tally
