@@ -15,9 +15,13 @@ from framework.run import run
 def warned(caplog):
     """What TensorFlow's own logger has warned of."""
     logger = tf.get_logger()
+    level = logger.level
+    # Other tests may have left it quieter.
+    logger.setLevel("WARNING")
     logger.addHandler(caplog.handler)
     yield caplog
     logger.removeHandler(caplog.handler)
+    logger.setLevel(level)
 
 
 class Doubled:

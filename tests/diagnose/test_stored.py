@@ -98,4 +98,4 @@ def test_a_damaged_diagnosis_is_computed_anew_with_a_warning(
 def test_a_folder_in_its_place_is_a_warning(workdir, caplog):
     stored.path_of(workdir).mkdir()
     assert stored.read_current(workdir) is None
-    assert "it is not a regular file" in caplog.text
+    assert "Is a directory" in caplog.text
