@@ -43,7 +43,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path, kind):
         path.mkdir()
     else:
         os.mkfifo(path)
-    with pytest.raises(FileExistsError, match="Not a regular file|Is a directory"):
+    with pytest.raises(FileExistsError, match="not a regular file"):
         atomic.write_text(path, "text")
     assert not path.is_file()
     assert names(tmp_path) == ["a.json"]
@@ -106,7 +106,7 @@ def test_what_is_no_file_is_neither_read_nor_waited_for(tmp_path, kind):
     if kind == "link to a pipe":
         path = tmp_path / "link"
         path.symlink_to(tmp_path / "pipe")
-    with pytest.raises(OSError, match="Not a regular file|Is a directory"):
+    with pytest.raises(OSError, match=r"Not a regular file|Is a directory"):
         atomic.read_bytes(path)
 
 

@@ -96,6 +96,7 @@ CHANGED = {
     "log_every": "7",
     "monitor": "validation/recall/löwe",
     "workdir": "runs/my run $HOME/# --seed=4",
+    "wait_for": "30s",
     "accumulate": 2,
 }
 
