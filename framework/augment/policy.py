@@ -56,10 +56,10 @@ class Policy:
         shape = tuple(images.shape[1:])
         if self._members(Geometric):
             matrices = self._matrices(draws, batch_size, *shape[:2])
-            images = _compiled(_warp, self._fill())(images, matrices)
+            images = _compiled(_warp, images.shape, self._fill())(images, matrices)
         changes = self._draws(Photometric, draws, lambda each: each.draws_of(shape))
         for member, u in zip(self._members(Photometric), changes, strict=True):
-            images = _compiled(_change, member, self.clip)(images, u)
+            images = _compiled(_change, images.shape, member, self.clip)(images, u)
         return tf.cast(images, tf.float32)
 
     @property
@@ -92,7 +92,7 @@ class Policy:
         share = tf.ones(images.shape[:1])
         all_draws = self._draws(Mix, draws, lambda member: member.draws)
         for member, u in zip(self._members(Mix), all_draws, strict=True):
-            images, own = _compiled(_mix, member)(images, u, both)
+            images, own = _compiled(_mix, images.shape, member)(images, u, both)
             # A partner may by now have something of this image.
             share = own * share + (1.0 - own) * (1.0 - partners(share))
         return images, share
@@ -141,8 +141,12 @@ class Policy:
 
 # Bounded: what it holds, it holds for as long as the process lives.
 @functools.lru_cache(maxsize=64)
-def _compiled(function: Callable[..., object], *settings: object) -> tf.function:
+def _compiled(
+    function: Callable[..., object], shape: tf.TensorShape, *settings: object
+) -> tf.function:
     """Returns a function compiled by XLA, its first arguments set.
+
+    Images of another shape are another function: to TensorFlow it would be a retrace.
 
     A chain of elementwise operations is several times as fast as in a graph. But one
     function of all members would be slower: XLA computes a pixel again for each that
