@@ -33,7 +33,7 @@ def contestants(images: np.ndarray) -> dict[str, Callable[[int], object]]:
 
     from framework import augment
     from framework.augment import geometry
-    from framework.random import Draws
+    from framework.numerics.draws import Draws
 
     count, size = images.shape[:2]
     tensor = tf.constant(images)

@@ -24,10 +24,10 @@ def contestants() -> dict[str, Callable[[], object]]:
     import tensorflow as tf
 
     from experiments.seed_augmented import CONFIG
-    from framework import parts
-    from framework.random import Draws
+    from framework.launch import components
+    from framework.numerics.draws import Draws
 
-    made = parts.build(CONFIG, None, None, lambda *_: None)
+    made = components.build(CONFIG, None, None, lambda *_: None)
     policy, count = made.objective.augment, CONFIG.batch_size
     images = tf.constant(made.examples.of_train.split.images[:count])
     start = tf.constant(0, tf.int64)

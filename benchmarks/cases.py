@@ -15,9 +15,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from framework import invariance, parts
 from framework.config import Config
 from framework.data.dataset import Dataset, Split
+from framework.launch import components, invariance
 
 SHAPE, CLASSES, BATCH = (8, 8, 3), 3, 16
 EPOCHS = 7
@@ -163,7 +163,7 @@ def train(
     case = CASES[name]
     changes = {"strategy": strategy, "devices": devices, **changes}
     config = dataclasses.replace(case.config, **changes)
-    made = parts.build(config, None, dataset(case), lambda done, total: None)
+    made = components.build(config, None, dataset(case), lambda done, total: None)
     return invariance.train(made, config.steps_per_call or 100)
 
 

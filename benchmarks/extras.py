@@ -74,14 +74,14 @@ def _things(
     chosen: argparse.Namespace, folder: Path
 ) -> dict[str, Callable[[int], object]]:
     """Returns what happens in an epoch, each given the epoch's number."""
-    from framework import parts, run
+    from framework.launch import components, run
     from framework.report.timing import Timing
 
     workload = WORKLOADS[chosen.workload]
     config = whyflat.config(
         workload, chosen.epochs + 1, chosen.precision, str(folder), {}
     )
-    made = parts.build(config, None, whyflat.dataset(workload), lambda *_: None)
+    made = components.build(config, None, whyflat.dataset(workload), lambda *_: None)
     history, checkpoints, _ = run._opened(config, made, folder, True)
     per_epoch = made.plan.steps_per_epoch
     timing = Timing(made.plan.total_steps, config.batch_size)

@@ -101,7 +101,7 @@ def main(arguments: list[str]) -> None:
 
 def _row(name: str, of_processes: dict[str, np.ndarray]) -> list[str]:
     """Returns how much the weights differ, in words."""
-    from framework import invariance
+    from framework.launch import invariance
 
     # First that on the most devices: the CPU is divided once.
     four = cases.train(name, "mirrored", 4)
@@ -112,11 +112,12 @@ def _row(name: str, of_processes: dict[str, np.ndarray]) -> list[str]:
 
 def _of_fit(name: str) -> str:
     from benchmarks import fit_cases
-    from framework import distribute, invariance
+    from framework.distributed.strategy import build_strategy
+    from framework.launch import invariance
 
-    one = fit_cases.train(name, distribute.build("default"))
+    one = fit_cases.train(name, build_strategy("default"))
     try:
-        two = fit_cases.train(name, distribute.build("mirrored", 2))
+        two = fit_cases.train(name, build_strategy("mirrored", 2))
     except Exception as problem:
         return f"fails: {type(problem).__name__}"
     if not all(np.isfinite(value).all() for value in one.values()):

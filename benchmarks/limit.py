@@ -122,12 +122,14 @@ def _measured(chosen: argparse.Namespace) -> tuple[dict[str, float], float]:
     """Returns milliseconds of each kind in a traced step, and of an untraced one."""
     import tensorflow as tf
 
-    from framework import parts
+    from framework.launch import components
 
     with tempfile.TemporaryDirectory() as folder:
         workload = WORKLOADS[chosen.workload]
         config = whyflat.config(workload, 1, chosen.precision, folder, {})
-        made = parts.build(config, None, whyflat.dataset(workload), lambda *_: None)
+        made = components.build(
+            config, None, whyflat.dataset(workload), lambda *_: None
+        )
         count = made.plan.steps_per_epoch
         # The first calls make graphs.
         made.loop(0, 1)

@@ -25,7 +25,7 @@ from absl import app, flags
 from PIL import Image
 
 from framework.config import Config
-from framework.run import run
+from framework.launch.run import run
 
 _EPOCHS = flags.DEFINE_integer("epochs", 10, "How many epochs to train.")
 _IMAGES = flags.DEFINE_integer("images", 3000, "How many files to make.")

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from framework import atomic
+from framework.system import atomic
 
 _LINE = "point: "
 _TINY = "cnn(filters=(16,), dense=32)"
@@ -125,8 +125,8 @@ def measured(point: dict) -> dict:
     Args:
         point: What is different from the usual, and when the process was started.
     """
-    from framework import parts
     from framework.config import Config
+    from framework.launch import components
 
     started, most = point.pop("started"), point.pop("steps_per_call", 0)
     values = settings(point)
@@ -135,7 +135,7 @@ def measured(point: dict) -> dict:
             side = tuple(map(int, values["input"].split()[1].split("x")))
             values["dataset"] = _photographs(pathlib.Path(folder), side)
             values["input"] = "stream"
-        made = parts.build(Config(**values), None, None, lambda *_: None)
+        made = components.build(Config(**values), None, None, lambda *_: None)
         made.loop(0, 1)
         first_step = time.time() - started
         spans = _spans(made.loop, made.loop.feed.per_epoch, most)

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from framework import atomic
+from framework.system import atomic
 
 _HALF = flags.DEFINE_enum(
     "half", "all", ["all", "calibration", "report"], "Which cases."

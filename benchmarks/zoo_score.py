@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.zoo_cases import Case
-from framework.statistics import Estimate, proportion
+from framework.numerics.intervals import Estimate, proportion
 
 
 @dataclasses.dataclass(frozen=True)

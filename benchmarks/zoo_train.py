@@ -18,7 +18,7 @@ from benchmarks import zoo_fit
 from benchmarks.zoo_cases import Program, Run
 from framework import data as data_lib
 from framework.diagnose import outputs
-from framework.run import run as run_config
+from framework.launch.run import run as run_config
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ import types
 from collections.abc import Iterator
 from importlib import machinery
 
-from framework import quiet
+from framework.system import quiet
 
 # Keras imports these where they are installed, for parts of it that nobody here uses:
 # together a third of the time that importing TensorFlow takes.

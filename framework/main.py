@@ -9,11 +9,11 @@ from typing import NoReturn
 
 from absl.flags import FLAGS
 
-from framework import command, experiment, families, flags, reference, usage
-from framework import run as run_lib
-from framework.config import Config
+from framework.config import Config, command, experiment, flags, reference, usage
+from framework.launch import families
+from framework.launch import run as run_lib
+from framework.launch.components import check
 from framework.loop import stop
-from framework.parts import check
 
 
 def main(

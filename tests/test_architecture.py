@@ -8,79 +8,33 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "framework").rglob("*.py"))
-# A part of the house is a file or folder of framework/. Each may import from these.
-LOWEST = {"atomic", "compiled", "errors", "json_text", "quiet", "lazy"} | {
-    "paths",
-    "printable",
-    "reference",
-}
+# A room of the house is a file or folder of framework/. Each may import from these.
+LOWEST = {"errors", "system", "compiled"}
 MAY_IMPORT = {
-    "atomic": set(),
     "errors": set(),
-    "json_text": set(),
-    "paths": {"errors", "printable"},
-    "printable": set(),
-    "reference": {"errors"},
-    "archive": LOWEST,
-    "quiet": set(),
-    "lazy": {"quiet"},
+    "system": {"errors"},
     "compiled": set(),
-    "network": LOWEST,
-    "waiting": LOWEST,
-    "durations": LOWEST,
-    "grammar": LOWEST,
-    "spec": LOWEST | {"grammar"},
-    "config": LOWEST | {"spec", "durations", "waiting"},
-    "guesses": LOWEST,
-    "usage": LOWEST | {"guesses"},
-    "flags": LOWEST | {"config", "guesses", "usage"},
-    "experiment": LOWEST,
-    "trust": LOWEST | {"config", "experiment", "spec"},
-    "random": LOWEST,
-    "metrics": LOWEST,
-    "probes": LOWEST | {"variables"},
-    "command": LOWEST | {"usage"},
-    "variables": LOWEST,
-    "history": LOWEST | {"metrics"},
-    "precision": LOWEST | {"variables"},
-    "cluster": LOWEST | {"network", "waiting"},
-    "rendezvous": LOWEST | {"network", "waiting"},
-    "distribute": LOWEST | {"cluster", "network", "rendezvous"},
-    "workers": LOWEST | {"cluster"},
-    "sharing": LOWEST | {"config", "waiting", "workdir", "workers"},
-    "fused": LOWEST,
-    "optimizers": LOWEST | {"fused", "spec"},
-    "schedules": LOWEST | {"durations", "metrics", "random", "spec", "variables"},
-    "data": LOWEST | {"command", "network", "spec", "waiting"},
-    "models": LOWEST | {"spec", "random"},
-    "augment": LOWEST | {"spec", "random", "data", "report", "variables"},
-    "families": LOWEST
-    | {"augment", "data", "guesses", "models", "optimizers", "schedules", "spec"},
-    "report": LOWEST | {"archive", "history", "metrics", "statistics"},
-    "statistics": LOWEST,
+    "lazy": {"system"},
+    "numerics": {"errors"},
+    "config": LOWEST,
+    "report": LOWEST | {"numerics"},
+    "data": LOWEST | {"config"},
+    "distributed": LOWEST,
+    "optim": LOWEST | {"config", "numerics"},
+    "models": LOWEST | {"config", "numerics"},
+    "schedules": LOWEST | {"config", "numerics"},
+    "augment": LOWEST | {"config", "data", "numerics"},
     "loop": LOWEST
-    | {"archive", "augment", "data", "history", "metrics", "optimizers", "precision"}
-    | {"probes", "random", "report", "schedules", "variables", "workers"},
-    "workdir": LOWEST | {"config", "experiment", "flags"},
-    "resume": LOWEST | {"config", "data", "durations", "history", "loop", "workdir"},
-    "parts": LOWEST
-    | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}
-    | {"models", "optimizers", "precision", "schedules", "waiting"},
-    "invariance": LOWEST | {"loop", "parts"},
-    "export": LOWEST | {"augment"},
-    "run": LOWEST
-    | {"augment", "config", "data", "export", "history", "loop", "models", "parts"}
-    | {"precision", "report", "resume", "sharing", "trust", "workdir", "workers"},
+    | {"augment", "data", "distributed", "numerics", "optim", "report", "schedules"},
+    "launch": LOWEST
+    | {"augment", "config", "data", "distributed", "loop", "models", "numerics"}
+    | {"optim", "report", "schedules"},
     "diagnose": LOWEST
-    | {"archive", "augment", "config", "data", "history", "loop", "metrics", "models"}
-    | {"parts", "random", "report", "run", "spec", "statistics", "trust", "workdir"},
-    "main": LOWEST
-    | {"command", "config", "diagnose", "experiment", "families", "flags", "loop"}
-    | {"parts", "run", "usage"},
+    | {"augment", "config", "data", "launch", "loop", "models", "numerics", "report"},
+    "main": LOWEST | {"config", "diagnose", "launch", "loop"},
     "commands": LOWEST
-    | {"__init__", "augment", "command", "config", "data", "diagnose", "families"}
-    | {"experiment"}
-    | {"invariance", "loop", "main", "parts", "random", "report", "schedules", "usage"},
+    | {"__init__", "augment", "config", "data", "diagnose", "launch", "loop", "main"}
+    | {"numerics", "report", "schedules"},
     "__main__": {"commands"},
     "__init__": {"lazy"},
 }

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from framework import compiled
 from framework.config import Config
-from framework.run import run
+from framework.launch.run import run
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from PIL import Image
 
 from benchmarks.faults import same_run
 from benchmarks.faults.same_run import SMALL
-from framework import archive
-from framework import run as run_lib
 from framework.errors import RunError, Stopped, UsageError
-from framework.history import History
+from framework.launch import run as run_lib
+from framework.launch.run import run
 from framework.loop.steps import Evaluator, TrainLoop
-from framework.run import run
+from framework.report.history import History
+from framework.system import archive
 
 ROOT = pathlib.Path(__file__).parents[1]
 

@@ -1,4 +1,4 @@
-"""Tests of runs of several processes: framework/sharing.py and workers.py."""
+"""Tests of runs of several processes."""
 
 import json
 import os

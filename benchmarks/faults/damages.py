@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from framework import archive
+from framework.system import archive
 
 # What damages a file, or a run's folder; it is given its path.
 Damage = Callable[[Path], object]

@@ -33,8 +33,8 @@ from benchmarks.faults.inputs import (
 )
 from benchmarks.faults.nursery import Nursery, Outcome, fresh
 from benchmarks.faults.report import Progress, Tally
-from framework import archive
 from framework.errors import RunError
+from framework.system import archive
 
 _TRAIN = (*SMALL, "--train_for=4ep", "--learning_rate=.05", "--keep_best=2")
 _DIAGNOSE = ("--workdir=run", "--budget=0")

@@ -19,10 +19,10 @@ import numpy as np
 
 from experiments.train import CONFIG
 from framework.data.batches import MemoryBatches
-from framework.history import History
 from framework.loop.checkpoint import Checkpoints
 from framework.loop.steps import Evaluator, TrainLoop
 from framework.main import main
+from framework.report.history import History
 from framework.report.tensorboard import TensorBoard
 
 # What is about to be done at a moment, and what its moments are called.

@@ -35,7 +35,7 @@ _SHOWN = 200_000
 _GRACE = 60.0
 _PRELOADED = (
     "framework.main",
-    "framework.run",
+    "framework.launch.run",
     "framework.diagnose.record",
     "PIL.Image",
     "scipy.stats",

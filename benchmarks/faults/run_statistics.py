@@ -29,8 +29,8 @@ from benchmarks.faults.recomputed import (
 from framework import data
 from framework.config import Config
 from framework.data.dataset import Dataset
-from framework.run import Result, run
-from framework.statistics import Estimate
+from framework.launch.run import Result, run
+from framework.numerics.intervals import Estimate
 
 _CONFIG = Config(
     dataset="digits",

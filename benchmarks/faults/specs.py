@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from benchmarks.faults.inputs import ANY, SMALL, Input
-from framework import augment, data, models, optimizers, schedules
+from framework import augment, data, models, schedules
 from framework.augment import normalize
 from framework.config import Config
+from framework.optim import optimizers
 
 _DRAWN = 500
 _FAMILIES: Mapping[str, Mapping[str, Callable]] = {

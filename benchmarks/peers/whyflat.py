@@ -20,7 +20,7 @@ def main() -> None:
     workload = WORKLOADS[arguments.workload]
     meter = meter_lib.Meter(arguments.started)
 
-    from framework import run
+    from framework.launch import run
 
     given = dataset(workload)
     with tempfile.TemporaryDirectory() as folder:
@@ -74,10 +74,10 @@ def config(
 
 def _time(meter: meter_lib.Meter) -> None:
     """Has the framework tell the clock of what the other peers tell it of."""
-    from framework import parts
+    from framework.launch import components
     from framework.report.timing import Timing
 
-    evaluations, advanced = parts.Parts.evaluations, Timing.advanced
+    evaluations, advanced = components.Parts.evaluations, Timing.advanced
 
     def timed_evaluations(self):
         made = evaluations(self)
@@ -96,7 +96,7 @@ def _time(meter: meter_lib.Meter) -> None:
         meter.stepped()
         advanced(self, step, seconds)
 
-    parts.Parts.evaluations = timed_evaluations
+    components.Parts.evaluations = timed_evaluations
     Timing.advanced = timed_advanced
 
 

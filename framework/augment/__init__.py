@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from framework import spec
 from framework.augment import choice, color, erase, filters, geometry, mix
 from framework.augment.augmix import AugMix
 from framework.augment.color import Photometric
 from framework.augment.geometry import Fill, Geometric
 from framework.augment.mix import Mix
 from framework.augment.policy import Policy
+from framework.config import spec
 from framework.errors import UsageError
 
 AUGMENTATIONS: dict[str, Callable[..., Any]] = {

@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from framework import random
 from framework.augment import geometry, pixels
 from framework.augment.choice import (
     OPERATIONS,
@@ -19,6 +18,7 @@ from framework.augment.choice import (
 )
 from framework.augment.color import Photometric
 from framework.errors import UsageError
+from framework.numerics import draws
 
 _LEVELS = 10
 _DEPTH = 3
@@ -73,7 +73,7 @@ class AugMix(Photometric):
 
     def apply(self, images, u):
         """See base class."""
-        gammas = random.by_quantiles(u[:, : self.width + 2], _gamma(self.alpha))
+        gammas = draws.by_quantiles(u[:, : self.width + 2], _gamma(self.alpha))
         weights, (own, other) = gammas[:, :-2], tf.unstack(gammas[:, -2:], axis=1)
         weights /= tf.reduce_sum(weights, axis=1, keepdims=True)
         chains = tf.reshape(u[:, self.width + 2 :], [-1, self.width, _CHAIN])

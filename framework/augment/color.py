@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from framework import random
 from framework.augment import pixels
 from framework.errors import UsageError
+from framework.numerics import draws
 
 
 class Photometric(abc.ABC):
@@ -50,13 +50,13 @@ class Scaled(Photometric):
     by: float | Sequence[float]
 
     def __post_init__(self):
-        low, high = random.limits(self.by)
+        low, high = draws.limits(self.by)
         if not 0 <= low <= high:
             raise UsageError(f"by must give factors of at least 0, not {self.by}")
 
     def apply(self, images, u):
         """See base class."""
-        return self.scaled(images, random.between(u[:, 0], self.by))
+        return self.scaled(images, draws.between(u[:, 0], self.by))
 
     @abc.abstractmethod
     def scaled(self, images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
@@ -131,7 +131,7 @@ class ChannelShift(Photometric):
     by: float
 
     def __post_init__(self):
-        random.at_least(0, by=self.by)
+        draws.at_least(0, by=self.by)
 
     def apply(self, images, u):
         """See base class."""

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from framework import random
 from framework.augment import pixels
 from framework.augment.color import Photometric
 from framework.errors import UsageError
+from framework.numerics import draws
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Erase(Photometric):
             raise UsageError(f"p must be from 0 to 1, not {self.p}")
         if isinstance(self.value, str) and self.value != "random":
             raise UsageError(f"value must be a number or 'random', not {self.value!r}")
-        random.rising(scale=self.scale, ratio=self.ratio)
+        draws.rising(scale=self.scale, ratio=self.ratio)
 
     @property
     def of_bytes(self) -> bool:
@@ -54,7 +54,7 @@ class Erase(Photometric):
         """See base class."""
         _, height, width, _ = images.shape
         side = math.sqrt(height * width)
-        x, y = random.rectangle(u[:, 1], u[:, 2], self.scale, self.ratio)
+        x, y = draws.rectangle(u[:, 1], u[:, 2], self.scale, self.ratio)
         x = tf.clip_by_value(tf.floor(x * side + 0.5), 1.0, width)
         y = tf.clip_by_value(tf.floor(y * side + 0.5), 1.0, height)
         left = tf.floor(u[:, 3] * (width - x + 1.0))
@@ -82,7 +82,7 @@ class Cutout(Photometric):
     draws = 2
 
     def __post_init__(self):
-        random.at_least(0, size=self.size)
+        draws.at_least(0, size=self.size)
 
     def apply(self, images, u):
         """See base class."""

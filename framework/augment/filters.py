@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from framework import random
 from framework.augment.color import Photometric
+from framework.numerics import draws
 
 # Cells of the table of quantiles: noise is cut off beyond 3.7 standard deviations.
 _CELLS = 4096
@@ -28,13 +28,13 @@ class Blur(Photometric):
     sigma: Sequence[float] = (0.1, 2.0)
 
     def __post_init__(self):
-        random.rising(sigma=self.sigma)
+        draws.rising(sigma=self.sigma)
 
     def apply(self, images, u):
         """See base class."""
         sigmas = np.linspace(*self.sigma, num=1025)
         # Of a neighbour at distance k the weight is this to the power of k squared.
-        neighbour = random.by_quantiles(u[:, 0], np.exp(-0.5 / sigmas**2))
+        neighbour = draws.by_quantiles(u[:, 0], np.exp(-0.5 / sigmas**2))
         radius = math.ceil(3 * self.sigma[1])
         weights = [_power(neighbour, k * k) for k in range(radius + 1)]
         total = weights[0] + 2.0 * tf.add_n(weights[1:])
@@ -55,7 +55,7 @@ class Noise(Photometric):
     std: float
 
     def __post_init__(self):
-        random.at_least(0, std=self.std)
+        draws.at_least(0, std=self.std)
 
     def draws_of(self, shape):
         """See base class."""
@@ -66,7 +66,7 @@ class Noise(Photometric):
         normal = statistics.NormalDist()
         shares = np.clip(np.linspace(0, 1, _CELLS + 1), 0.5 / _CELLS, 1 - 0.5 / _CELLS)
         quantiles = [normal.inv_cdf(share) for share in shares]
-        noise = random.by_quantiles(u, quantiles)
+        noise = draws.by_quantiles(u, quantiles)
         return images + self.std * tf.reshape(noise, tf.shape(images))
 
 

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from framework import random
 from framework.augment.resample import FILLS, INTERPOLATIONS, warp
 from framework.errors import UsageError
+from framework.numerics import draws
 
 __all__ = [
     "Fill",
@@ -65,7 +65,7 @@ class Rotate(Geometric):
     draws = 1
 
     def __post_init__(self):
-        random.at_least(0, degrees=self.degrees)
+        draws.at_least(0, degrees=self.degrees)
 
     def matrices(self, u, height, width):
         """See base class."""
@@ -85,7 +85,7 @@ class Shift(Geometric):
     draws = 2
 
     def __post_init__(self):
-        random.at_least(0, x=self.x, y=self.y or 0)
+        draws.at_least(0, x=self.x, y=self.y or 0)
 
     def matrices(self, u, height, width):
         """See base class."""
@@ -103,7 +103,7 @@ class Shear(Geometric):
     draws = 1
 
     def __post_init__(self):
-        random.at_least(0, degrees=self.degrees)
+        draws.at_least(0, degrees=self.degrees)
 
     def matrices(self, u, height, width):
         """See base class."""
@@ -125,13 +125,13 @@ class Zoom(Geometric):
     draws = 2
 
     def __post_init__(self):
-        low, high = random.limits(self.by)
+        low, high = draws.limits(self.by)
         if not 0 < low <= high:
             raise UsageError(f"by must be from 0 to below 1, not {self.by}")
 
     def matrices(self, u, height, width):
         """See base class."""
-        scale = random.between(u, self.by)
+        scale = draws.between(u, self.by)
         return affine(scale[:, 0], 0.0, 0.0, 0.0, scale[:, 0 if self.locked else 1], 0)
 
 
@@ -160,7 +160,7 @@ class PadCrop(Geometric):
     draws = 2
 
     def __post_init__(self):
-        random.at_least(0, pixels=self.pixels)
+        draws.at_least(0, pixels=self.pixels)
 
     def matrices(self, u, height, width):
         """See base class."""
@@ -184,11 +184,11 @@ class ResizedCrop(Geometric):
     draws = 4
 
     def __post_init__(self):
-        random.rising(scale=self.scale, ratio=self.ratio)
+        draws.rising(scale=self.scale, ratio=self.ratio)
 
     def matrices(self, u, height, width):
         """See base class."""
-        x, y = random.rectangle(u[:, 0], u[:, 1], self.scale, self.ratio)
+        x, y = draws.rectangle(u[:, 0], u[:, 1], self.scale, self.ratio)
         # As shares of width and height, for images that are not square.
         x = tf.minimum(x * (height / width) ** 0.5, 1.0)
         y = tf.minimum(y * (width / height) ** 0.5, 1.0)

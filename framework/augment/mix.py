@@ -13,10 +13,10 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from framework import random
 from framework.augment import pixels
 from framework.augment.erase import box
 from framework.errors import UsageError
+from framework.numerics import draws
 
 
 class Mix(abc.ABC):
@@ -62,7 +62,7 @@ class Mixup(Mix):
 
     def apply(self, images, u):
         """See base class."""
-        drawn = random.by_quantiles(u[:, 0], _beta(self.alpha))
+        drawn = draws.by_quantiles(u[:, 0], _beta(self.alpha))
         own = tf.where(u[:, 1] < self.p, drawn, 1.0)
         return pixels.blend(partners(images), images, own), own
 
@@ -86,7 +86,7 @@ class Cutmix(Mix):
     def apply(self, images, u):
         """See base class."""
         _, height, width, _ = images.shape
-        side = random.by_quantiles(u[:, 0], np.sqrt(1.0 - _beta(self.alpha)))
+        side = draws.by_quantiles(u[:, 0], np.sqrt(1.0 - _beta(self.alpha)))
         side = tf.where(u[:, 1] < self.p, side, 0.0)
         left, right = _interval(u[:, 2], side, width)
         top, bottom = _interval(u[:, 3], side, height)

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from framework import spec
+from framework.config import spec
 from framework.data.dataset import Split
 from framework.errors import UsageError
-from framework.variables import state_variable
+from framework.numerics.variables import state_variable
 
 # So many images are looked at where all would take minutes: to read them from a disk,
 # or to decompose the matrix that they make.

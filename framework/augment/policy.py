@@ -16,7 +16,7 @@ from framework.augment.geometry import Fill, Geometric
 from framework.augment.mix import Mix, partners
 from framework.augment.resample import warp
 from framework.errors import UsageError
-from framework.random import Draws
+from framework.numerics.draws import Draws
 
 Member = Geometric | Photometric | Mix | Fill
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from framework.augment.policy import Policy
 from framework.data.dataset import Split
-from framework.random import Draws
+from framework.numerics.draws import Draws
 
 _IMAGES = 4
 _DRAWS = 8

@@ -11,7 +11,8 @@ import os
 import sys
 from typing import NoReturn
 
-from framework import __version__, usage
+from framework import __version__
+from framework.config import usage
 
 # From a verb to its module in this package, and what `whyflat --help` says of it.
 VERBS: dict[str, tuple[str, str]] = {

@@ -13,10 +13,13 @@ from typing import NoReturn
 import numpy as np
 from absl import flags
 
-from framework import atomic, augment, command, data, experiment, families, paths
+from framework import augment, data
 from framework.augment import preview
+from framework.config import command, experiment
 from framework.errors import UsageError
+from framework.launch import families
 from framework.report import figures
+from framework.system import atomic, paths
 
 _DATASET = flags.DEFINE_string("dataset", "drawn_flowers", "Whose training images.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the draws, as in a run.", 0, 2**32 - 1)

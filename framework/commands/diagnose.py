@@ -15,9 +15,10 @@ from typing import NoReturn
 
 from absl import flags
 
-from framework import command, experiment, paths
+from framework.config import command, experiment
 from framework.diagnose import stored
 from framework.errors import UsageError
+from framework.system import paths
 
 _WORKDIR = flags.DEFINE_string("workdir", "", "The folder of the run.")
 _BUDGET = flags.DEFINE_float(

@@ -22,14 +22,15 @@ from typing import NoReturn
 import numpy as np
 from absl import flags
 
-from framework import atomic, parts
 from framework import main as main_lib
 from framework.config import Config
 from framework.errors import UsageError
+from framework.launch import components
 from framework.report.console import console, reading
 from framework.report.events import Events
 from framework.report.figures import range_test as draw
 from framework.schedules import range_test
+from framework.system import atomic
 
 _LOW = flags.DEFINE_float("lowest_rate", 1e-6, "Where the sweep begins.", 0.0)
 _HIGH = flags.DEFINE_float("highest_rate", 10.0, "Where it ends, at the latest.", 0.0)
@@ -45,7 +46,7 @@ def sweep(config: Config) -> tuple[np.ndarray, np.ndarray]:
     swept = dataclasses.replace(
         config, schedule=schedule, train_for=str(_STEPS.value), learning_rate=1.0
     )
-    made = parts.build(swept, None, None, reading(console()))
+    made = components.build(swept, None, None, reading(console()))
     rates, losses = [], []
     for step in range(_STEPS.value):
         made.loop(step, 1)

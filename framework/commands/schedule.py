@@ -12,9 +12,12 @@ from typing import NoReturn
 
 from absl import flags
 
-from framework import atomic, command, experiment, families, paths, schedules
+from framework import schedules
+from framework.config import command, experiment
 from framework.errors import UsageError
+from framework.launch import families
 from framework.schedules import preview, replay
+from framework.system import atomic, paths
 
 _RATE = flags.DEFINE_float("learning_rate", 1.0, "What a multiplier of 1 stands for.")
 _STEPS = flags.DEFINE_integer("total_steps", 1000, "How many steps the run takes.")

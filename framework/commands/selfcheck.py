@@ -18,12 +18,12 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from framework import invariance, parts
 from framework import main as main_lib
 from framework.config import Config
 from framework.errors import RunError
-from framework.parts import Parts
-from framework.random import Draws, use
+from framework.launch import components, invariance
+from framework.launch.components import Parts
+from framework.numerics.draws import Draws, use
 
 _TOLERANCE = flags.DEFINE_float(
     "tolerance", 1e-5, "The largest difference allowed, relative to a tensor's largest."
@@ -50,7 +50,7 @@ def run(config: Config) -> None:
     """
     # The CPU can be divided only before TensorFlow first computes.
     several, one, control = (
-        parts.build(
+        components.build(
             dataclasses.replace(config, strategy=strategy), None, None, lambda *_: None
         )
         for strategy in ("mirrored", "default", "default")

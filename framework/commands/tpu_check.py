@@ -27,11 +27,11 @@ import tensorflow as tf
 from absl import flags
 
 from framework import main as main_lib
-from framework import parts
 from framework.config import Config
 from framework.errors import RunError, UsageError
+from framework.launch import components
+from framework.launch.components import Parts
 from framework.loop.steps import Evaluator
-from framework.parts import Parts
 
 _TOPOLOGY = flags.DEFINE_string("topology", "v5e:1x1", "Which TPUs, as v5e:2x2.")
 _COMPILER = flags.DEFINE_string(
@@ -70,7 +70,7 @@ def run(config: Config) -> None:
     """
     chips = _chips(_TOPOLOGY.value)
     _check_compiler(_COMPILER.value)
-    made = parts.build(config, None, None, lambda *_: None)
+    made = components.build(config, None, None, lambda *_: None)
     for name, (step, specs) in steps(made, chips).items():
         program = lowered(name, step, specs)
         found = _compiled(name, program, _TOPOLOGY.value, chips)

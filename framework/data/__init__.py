@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from framework import spec
+from framework.config import spec
 from framework.data import arrays, drawn, fashion_mnist, folder, tfds
 from framework.data.dataset import Dataset, Images, Progress, Split, stratified_split
 

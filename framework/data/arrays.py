@@ -9,9 +9,9 @@ import zlib
 
 import numpy as np
 
-from framework import atomic, paths
 from framework.data.dataset import Dataset, Split, stratified_split
 from framework.errors import RunError, UsageError
+from framework.system import atomic, paths
 
 _NAMES = ("x_train", "y_train", "x_validation", "y_validation")
 # Their names alone would fill the memory.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from framework.errors import RunError
-from framework.printable import printable
+from framework.system.printable import printable
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -9,9 +9,9 @@ import zlib
 
 import numpy as np
 
-from framework import atomic, paths
 from framework.data.dataset import Dataset, Split
 from framework.errors import RunError, UsageError
+from framework.system import atomic, paths
 
 _CLASS_NAMES = (
     "T-shirt/top",

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from framework import atomic
 from framework.data.dataset import Dataset, Split
 from framework.data.folder import Files
+from framework.system import atomic
 
 # Files that together are larger are told apart by name, size and label only: reading
 # them takes longer than a user would wait at each start.

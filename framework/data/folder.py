@@ -12,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from framework import paths, quiet, reference
+from framework.config import reference
 from framework.data.dataset import Dataset, Progress, Split, stratified_split
 from framework.errors import RunError, UsageError
+from framework.system import paths, quiet
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 # The first that is there counts.

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from framework import atomic, json_text
 from framework.data import fingerprint
 from framework.data.dataset import Dataset, Split
 from framework.data.folder import Files
 from framework.errors import UsageError
+from framework.system import atomic, json_text
 
 _FORMAT = 1
 # Statistics are compared as closely as processors agree on sums of many numbers.

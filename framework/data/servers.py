@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 
-from framework import network, waiting
+from framework.system import network, waiting
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,8 +19,9 @@ from __future__ import annotations
 import tensorflow as tf
 from absl import flags
 
-from framework import command, network
+from framework.config import command
 from framework.errors import RunError
+from framework.system import network
 
 _PORT = flags.DEFINE_integer(
     "port", 5050, "Port at which runs connect; 0 for any that is free.", 0, 65535

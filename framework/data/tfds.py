@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from framework import paths
 from framework.data.dataset import Dataset, Split
 from framework.errors import RunError, UsageError
+from framework.system import paths
 
 
 def tfds(name: str, data_dir: str = "", validation_split: str = "") -> Dataset:

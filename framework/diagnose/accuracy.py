@@ -9,7 +9,7 @@ import numpy as np
 
 from framework.diagnose import outputs
 from framework.diagnose.subject import Subject
-from framework.statistics import difference, proportion
+from framework.numerics.intervals import difference, proportion
 
 
 def measure(subject: Subject) -> dict[str, Any]:

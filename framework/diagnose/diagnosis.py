@@ -16,7 +16,7 @@ from framework.diagnose.gate import Gate, gate
 from framework.diagnose.page import page
 from framework.diagnose.repair import Repairs
 from framework.diagnose.subject import Subject
-from framework.statistics import Estimate
+from framework.numerics.intervals import Estimate
 
 # Of a curve that has arrived at the top nobody asks why it does not move.
 _ASKED = ("static", "at_chance", "improving", "not_static")

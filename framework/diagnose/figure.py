@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from framework.diagnose.diagnosis import Diagnosis
-from framework.statistics import Estimate
+from framework.numerics.intervals import Estimate
 
 _ASKED = {
     "clean/accuracy": "training images,\nevaluation mode",

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
-from framework.statistics import Estimate
+from framework.numerics.intervals import Estimate
 
 FORMAT = 1
 CAUSES = (

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.metrics import Predictions
-from framework.statistics import (
+from framework.numerics.intervals import (
     Estimate,
     detectable,
     difference,
@@ -18,6 +17,7 @@ from framework.statistics import (
     proportion,
     trend,
 )
+from framework.numerics.metrics import Predictions
 
 # Of all evaluations, the last share is looked at; but so many at least.
 _WINDOW_SHARE = 0.2

@@ -18,7 +18,7 @@ from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.keras_loop import KerasLoop
 from framework.diagnose.source import Source
 from framework.diagnose.subject import Branch
-from framework.random import Draws
+from framework.numerics.draws import Draws
 
 _SEED = 0
 Scale = Callable[[np.ndarray], np.ndarray]

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from framework import compiled
 from framework.diagnose import outputs
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
 
 _BATCH = 256
 

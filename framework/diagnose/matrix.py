@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from framework import metrics
 from framework.diagnose import outputs
 from framework.diagnose.change import CannotChangeError
 from framework.diagnose.detector import Measures
 from framework.diagnose.subject import Subject
-from framework.statistics import Estimate, proportion
+from framework.numerics import metrics
+from framework.numerics.intervals import Estimate, proportion
 
 _IMAGES = 1_000
 _HIGH, _NEAR = 0.9, 0.03

@@ -18,8 +18,8 @@ from framework.diagnose.metric_names import named
 from framework.diagnose.source import Source
 from framework.diagnose.subject import Subject, sample
 from framework.errors import UsageError
-from framework.history import Row
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
+from framework.report.history import Row
 
 # How many steps of a schedule are looked at.
 _RATES = 50

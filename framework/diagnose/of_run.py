@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from framework import parts, spec, trust
-from framework.config import Config
+from framework.config import Config, spec
 from framework.data import record as data_record
 from framework.data.dataset import Dataset, Progress
 from framework.diagnose import snapshot as snapshot_lib
@@ -18,9 +17,10 @@ from framework.diagnose.run_program import RunProgram
 from framework.diagnose.snapshot import Snapshot
 from framework.diagnose.subject import Subject, sample
 from framework.errors import UsageError
-from framework.history import Row
+from framework.launch import components, trust
+from framework.launch.components import ModelFunction, Parts
 from framework.loop import checkpoint_files
-from framework.parts import ModelFunction, Parts
+from framework.report.history import Row
 
 
 def open_run(
@@ -68,7 +68,7 @@ def open_run(
     config = dataclasses.replace(
         config, strategy="default", devices=0, jit=False, fresh=False, workdir=folder
     )
-    made = parts.build(config, model, dataset, progress)
+    made = components.build(config, model, dataset, progress)
     if not allow_data_change:
         _check_data(made, config, Path(folder))
     checkpoint = snapshot.checkpoint
@@ -80,7 +80,7 @@ def open_run(
 def _check_data(made: Parts, config: Config, folder: Path) -> None:
     before = data_record.read(folder)
     if before:
-        now = made.data_record(parts.drawn_by(config))
+        now = made.data_record(components.drawn_by(config))
         data_record.check(before, now, folder)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from framework.diagnose.look import chosen
 from framework.diagnose.ridge import Ridge, one_hot
-from framework.statistics import Estimate, proportion
+from framework.numerics.intervals import Estimate, proportion
 
 _NEIGHBOURS = 10
 # A hundred pin down the mean and the spread of the null; with many classes, fewer, so

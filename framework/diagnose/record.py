@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tensorboard.plugins.text.summary_v2 import text_pb
 
-from framework import atomic
 from framework.diagnose import figure, snapshot, workspace
 from framework.diagnose.diagnosis import Diagnosis, diagnose
 from framework.diagnose.of_run import open_run
 from framework.diagnose.page import page
 from framework.diagnose.snapshot import Snapshot
 from framework.report.events import Events
+from framework.system import atomic
 
 # The exit code where a cause is confirmed.
 CONFIRMED = 3
@@ -36,7 +36,8 @@ def conclude(
         budget: How much experiments may train, in units of the run.
         as_json: Whether to print diagnosis.json instead of a page.
         allow_data_change: Whether the data may differ from those of the run.
-        trust_run: Whether what the run names may be executed; see `framework.trust`.
+        trust_run: Whether what the run names may be executed; see
+            `framework.launch.trust`.
 
     Raises:
         UsageError: There is no run, or one that cannot be diagnosed.

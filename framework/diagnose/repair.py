@@ -18,7 +18,7 @@ import numpy as np
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.finding import Evidence, Finding
 from framework.diagnose.subject import Branch, Subject
-from framework.statistics import Estimate, paired_difference
+from framework.numerics.intervals import Estimate, paired_difference
 
 # The part of the original training that an attempt takes.
 SHARE = 1 / 3

@@ -13,16 +13,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import archive, compiled, models, parts, random, spec, workdir
-from framework import run as run_lib
-from framework.config import Config
+from framework import compiled, models
+from framework.config import Config, spec
 from framework.data.dataset import Dataset, Split
 from framework.diagnose import layers, surgery
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.subject import Branch, Program, Step, ratio
 from framework.errors import RunError
+from framework.launch import components, run_folder
+from framework.launch import run as run_lib
+from framework.launch.components import ModelFunction, Parts
 from framework.loop import checkpoint_files
-from framework.parts import ModelFunction, Parts
+from framework.numerics.draws import Draws, use_draws
+from framework.system import archive
 
 _BATCH = 256
 
@@ -64,14 +67,14 @@ class RunProgram(Program):
         return compiled.function(self._logits)
 
     def _logits(self, images: tf.Tensor, training: bool) -> tf.Tensor:
-        with random.use(self._draws(images.shape[0])):
+        with use_draws(self._draws(images.shape[0])):
             scaled = self._made.objective.normalize(images)
             found = self.model(scaled, training=training)
         return tf.cast(found, tf.float32)
 
-    def _draws(self, rows: int) -> random.Draws:
+    def _draws(self, rows: int) -> Draws:
         zero = tf.constant(0, tf.int64)
-        return random.Draws(self._config.seed, zero, zero, rows)
+        return Draws(self._config.seed, zero, zero, rows)
 
     def ask(self, images, training=False):
         """See base class."""
@@ -109,7 +112,7 @@ class RunProgram(Program):
         norms = surgery.batch_norms(self.model)
         with self._unchanged(self._made), surgery.reestimating(norms):
             for batch in surgery.batches(train):
-                with random.use(self._draws(len(batch))):
+                with use_draws(self._draws(len(batch))):
                     self.model(self._made.objective.normalize(batch), training=True)
             return self.ask(images)
 
@@ -267,7 +270,9 @@ class RunProgram(Program):
             raise CannotChangeError("the learning rate is 0 at the last step")
         # An ordinary run, stopped at this step, which is resumed with a change.
         (folder / "checkpoints").mkdir(parents=True)
-        workdir.write_config(folder, dataclasses.replace(config, workdir=str(folder)))
+        run_folder.write_config(
+            folder, dataclasses.replace(config, workdir=str(folder))
+        )
         values = {
             name: variable.numpy() for name, variable in self._made.variables().items()
         }
@@ -299,7 +304,7 @@ class RunProgram(Program):
     def _fresh(self) -> Parts:
         """The run before its first step."""
         dataset = self._made.examples.dataset
-        return parts.build(self._config, self._function, dataset, lambda *_: None)
+        return components.build(self._config, self._function, dataset, lambda *_: None)
 
     @contextlib.contextmanager
     def _unchanged(self, made: Parts) -> Iterator[None]:

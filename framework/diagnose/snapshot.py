@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from framework import workdir
 from framework.config import Config
 from framework.diagnose import stored
 from framework.errors import UsageError
-from framework.history import History, Row
+from framework.launch import run_folder
 from framework.loop.checkpoint_files import Checkpoint, CheckpointFiles
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
 from framework.report import predictions as predictions_lib
+from framework.report.history import History, Row
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ def read(folder: Path) -> Snapshot:
         UsageError: There is no run, or one without weights or evaluations.
         RunError: Its metrics or all its checkpoints are damaged.
     """
-    config = workdir.read_config(folder)
+    config = run_folder.read_config(folder)
     files = CheckpointFiles(folder / "checkpoints", folder / "best")
     # The weights come first: a run under way writes the metrics before the weights.
     checkpoint, is_best = files.latest(), False

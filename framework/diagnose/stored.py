@@ -7,10 +7,10 @@ from pathlib import Path
 
 from absl import logging
 
-from framework import atomic, json_text
 from framework.diagnose.finding import FORMAT
-from framework.history import History, Row
-from framework.json_text import InvalidJsonError
+from framework.report.history import History, Row
+from framework.system import atomic, json_text
+from framework.system.json_text import InvalidJsonError
 
 _MEMBERS = {
     "format": int,

@@ -14,8 +14,8 @@ import numpy as np
 from framework.data.dataset import Split
 from framework.diagnose import outputs
 from framework.diagnose.change import Change
-from framework.history import Row
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
+from framework.report.history import Row
 
 # Of more images a sample is as good.
 _SAMPLE = 5_000

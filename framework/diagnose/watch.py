@@ -8,15 +8,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from framework import archive
 from framework.diagnose import labels as labels_lib
 from framework.diagnose.keras_loop import KerasLoop
 from framework.diagnose.metric_names import named
 from framework.diagnose.source import Source
 from framework.errors import UsageError
-from framework.history import History, Row
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
 from framework.report import predictions
+from framework.report.history import History, Row
+from framework.system import archive
 
 _INITIAL = "initial.npz"
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from framework import archive, atomic
-from framework.archive import Values
 from framework.loop import checkpoint_files
 from framework.loop.checkpoint_files import CheckpointFiles, file_name, step_of
+from framework.system import archive, atomic
+from framework.system.archive import Values
 
 
 class Checkpoints:

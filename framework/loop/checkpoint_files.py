@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from framework import archive
-from framework.archive import DamagedError, Values
 from framework.errors import RunError
+from framework.system import archive
+from framework.system.archive import DamagedError, Values
 
 # What a checkpoint need not have: it then stays as it is at the start.
 _MAY_BE_NEW = ("schedule/", "nonfinite/")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from framework.metrics import Predictions, summarize
+from framework.numerics.metrics import Predictions, summarize
 
 # Of these the row of an evaluation holds every metric, of the others two.
 _IN_FULL = ("validation",)

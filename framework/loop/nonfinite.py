@@ -12,15 +12,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import archive
 from framework.data.dataset import Split
 from framework.errors import RunError
-from framework.history import History
 from framework.loop.checkpoint import Checkpoints
 from framework.loop.state import REWOUND, TrainState
 from framework.loop.step import Objective, Rows
 from framework.loop.steps import TrainLoop
-from framework.random import Draws
+from framework.numerics.draws import Draws
+from framework.report.history import History
+from framework.system import archive
 
 # A message names no more examples than this.
 _MOST_NAMES = 10

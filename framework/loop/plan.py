@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from framework.history import History
-from framework.metrics import direction
+from framework.numerics.metrics import direction
+from framework.report.history import History
 
 # One call of the compiled loop takes about so many seconds at most: so often can
 # progress be shown, and a run be stopped.

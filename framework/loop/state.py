@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from framework.precision import LossScale
-from framework.probes import NoiseScale
+from framework.numerics.variables import state_variable
+from framework.optim.precision import LossScale
+from framework.optim.step_stats import NoiseScale
 from framework.schedules import LearningRate
-from framework.variables import state_variable
 
 # What is added up over training steps. Between two evaluations there can be more than
 # 2**31 examples; and a float32 sum stands still long before.

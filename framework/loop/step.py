@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from framework import probes, random
 from framework.augment import Policy
 from framework.augment.mix import partners
 from framework.augment.normalize import Normalizer
 from framework.loop.state import TrainState
+from framework.numerics.draws import Draws, use_draws
+from framework.optim import step_stats
 
 Sums = dict[str, "tf.Tensor"]
 
@@ -32,7 +33,7 @@ class Rows:
     images: tf.Tensor
     labels: tf.Tensor
     weights: tf.Tensor
-    draws: random.Draws
+    draws: Draws
 
     @property
     def size(self) -> int:
@@ -77,9 +78,9 @@ class Objective:
                 images, own = self.augment.mix(images, rows.draws, rows.weights > 0)
         return images, own
 
-    def logits(self, images: tf.Tensor, draws: random.Draws) -> tf.Tensor:
+    def logits(self, images: tf.Tensor, draws: Draws) -> tf.Tensor:
         """Returns float32 [rows, K] in training mode."""
-        with random.use(draws):
+        with use_draws(draws):
             logits = self.model(self.normalize(images), training=True)
         return tf.cast(logits, tf.float32)
 
@@ -187,7 +188,7 @@ def train_step(
     measured = {}
     if probe:
         after = [weight.read_value() for weight in weights]
-        measured = probes.norms(gradients, before, after)
+        measured = step_stats.norms(gradients, before, after)
         groups = context.num_replicas_in_sync * len(squares)
         if groups > 1:
             # A group's share of the gradient is its own divided by their number.
@@ -195,7 +196,7 @@ def train_step(
             square = context.all_reduce(tf.distribute.ReduceOp.SUM, square)
             whole = tf.square(measured["gradient_norm"])
             rows = context.num_replicas_in_sync * sum(part.size for part in parts)
-            measured |= probes.noise(square, whole, groups, rows)
+            measured |= step_stats.noise(square, whole, groups, rows)
     return sums, measured
 
 
@@ -213,11 +214,11 @@ def _halves(
     """
     # Images are mixed in pairs, which must not be parted.
     if rows.size % 4 or model.non_trainable_variables:
-        return [probes.squared_norm(gradients)]
+        return [step_stats.squared_norm(gradients)]
     weights = [variable.value for variable in model.trainable_variables]
     first, _ = gradients_of(rows.first_half(), weights, scale)
     second = [whole - half for whole, half in zip(gradients, first, strict=True)]
-    return [probes.squared_norm(first), probes.squared_norm(second)]
+    return [step_stats.squared_norm(first), step_stats.squared_norm(second)]
 
 
 def _sums(
@@ -240,12 +241,12 @@ def _accumulated(
 ) -> tuple[list[tf.Tensor], Sums, list[tf.Tensor]]:
     """Returns gradients and sums of all parts, and the squared norm of each."""
     gradients, sums = gradients_of(parts[0], weights, scale)
-    squares = [probes.squared_norm(gradients)]
+    squares = [step_stats.squared_norm(gradients)]
     for rows in parts[1:]:
         # One part after the other: together they would need the memory of all.
         with tf.control_dependencies(gradients):
             more, counts = gradients_of(rows, weights, scale)
-        squares.append(probes.squared_norm(more))
+        squares.append(step_stats.squared_norm(more))
         gradients = [a + b for a, b in zip(gradients, more, strict=True)]
         sums = {name: sums[name] + counts[name] for name in sums}
     return gradients, sums, squares

@@ -8,16 +8,17 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from framework import compiled, optimizers
+from framework import compiled
 from framework.data.batches import Batches, Handle, Share, padded
 from framework.data.feed import Feed
+from framework.distributed.workers import Workers
 from framework.loop import step as step_lib
 from framework.loop.evaluate import Check
 from framework.loop.plan import Pace
 from framework.loop.state import SUMS, TrainState
-from framework.metrics import Predictions
-from framework.random import Draws
-from framework.workers import Workers
+from framework.numerics.draws import Draws
+from framework.numerics.metrics import Predictions
+from framework.optim import optimizers
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Predictions))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from absl import logging
 
 from framework.errors import Stopped
-from framework.history import History
 from framework.loop.checkpoint import Checkpoints
 from framework.loop.evaluate import Evaluations, prefixed
 from framework.loop.nonfinite import NonFiniteError
@@ -14,6 +13,7 @@ from framework.loop.state import REWOUND, TrainState
 from framework.loop.steps import TrainLoop
 from framework.loop.stop import Stop
 from framework.report import Report
+from framework.report.history import History
 
 # So many skipped updates in a row are no bad batch, but a model that has diverged.
 _MOST_SKIPPED = 20

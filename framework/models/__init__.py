@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from framework import reference, spec
+from framework.config import reference, spec
 from framework.errors import UsageError
 from framework.models.cnn import cnn
 from framework.models.mlp import mlp

@@ -11,7 +11,7 @@ import math
 import keras
 import tensorflow as tf
 
-from framework import random
+from framework.numerics.draws import current_draws
 
 
 @keras.saving.register_keras_serializable("whyflat")
@@ -39,7 +39,7 @@ class Dropout(keras.layers.Layer):
         """Returns a tensor like `inputs`, [rows, ...]."""
         if not training or self.rate == 0:
             return inputs
-        draws = random.current()
+        draws = current_draws()
         u = draws.uniform(self.stream, math.prod(inputs.shape[1:]))
         kept = tf.reshape(u, [draws.rows, *inputs.shape[1:]]) >= self.rate
         scaled = inputs * tf.cast(1.0 / (1.0 - self.rate), inputs.dtype)

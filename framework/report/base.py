@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
 
 
 class Report(abc.ABC):

@@ -11,8 +11,8 @@ from rich import progress
 from rich.console import Console as Screen
 from rich.text import Text
 
-from framework.history import History
 from framework.report.base import Report
+from framework.report.history import History
 from framework.report.timing import Timing
 
 # Where no bar can be drawn, a line tells of progress so often, in seconds.

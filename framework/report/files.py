@@ -7,11 +7,11 @@ from pathlib import Path
 
 from absl import logging
 
-from framework import atomic, json_text
-from framework.json_text import InvalidJsonError
 from framework.report import predictions as predictions_lib
 from framework.report.base import Report
 from framework.report.timing import Timing
+from framework.system import atomic, json_text
+from framework.system.json_text import InvalidJsonError
 
 
 class Files(Report):

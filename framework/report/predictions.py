@@ -2,7 +2,8 @@
 
     FOLDER/step-00000010.npz
 
-has what `Predictions` has, of the evaluation after ten steps; see framework.archive.
+has what `Predictions` has, of the evaluation after ten steps; see
+`framework.system.archive`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
-from framework import archive, atomic
-from framework.archive import DamagedError, Values
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
+from framework.system import archive, atomic
+from framework.system.archive import DamagedError, Values
 
 _NAME = re.compile(r"step-(\d{8,})\.npz", re.ASCII)
 # The kind of each array, and whether a file must have it.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from framework.numerics.intervals import detectable, trend
 from framework.report.base import Report
-from framework.statistics import detectable, trend
 
 # As the gate of the diagnosis has them: so many evaluations, or the last fifth.
 _WINDOW, _SHARE, _LEVEL = 5, 0.2, 0.05

@@ -10,7 +10,7 @@ import numpy as np
 from tensorboard.plugins.hparams import summary_v2 as hparams
 from tensorboard.plugins.text.summary_v2 import text_pb
 
-from framework import metrics as metrics_lib
+from framework.numerics import metrics as metrics_lib
 from framework.report import figures
 from framework.report.base import Report
 from framework.report.events import Events

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from framework import spec
-from framework.durations import Duration
+from framework.config import spec
+from framework.config.durations import Duration
 from framework.errors import UsageError
 from framework.schedules import cycles, shapes, tables
 from framework.schedules.algebra import Clock, Part, Product, Schedule, Then

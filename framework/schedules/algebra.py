@@ -14,8 +14,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from framework import reference
-from framework.durations import Duration
+from framework.config import reference
+from framework.config.durations import Duration
 from framework.errors import UsageError
 from framework.schedules.shapes import warmup
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from framework.durations import Duration
+from framework.config.durations import Duration
 from framework.schedules.algebra import Clock, Schedule
 
 # A controller's variables, by name.

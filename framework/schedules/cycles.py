@@ -7,7 +7,7 @@ import math
 
 import tensorflow as tf
 
-from framework.durations import Duration
+from framework.config.durations import Duration
 from framework.errors import UsageError
 from framework.schedules.shapes import progress
 from framework.schedules.tables import interpolated

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from framework import spec
+from framework.config import spec
 from framework.schedules import SCHEDULES, call
 from framework.schedules.algebra import Schedule
 

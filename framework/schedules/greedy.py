@@ -6,11 +6,11 @@ import dataclasses
 
 import tensorflow as tf
 
-from framework.durations import Duration
+from framework.config.durations import Duration
 from framework.errors import UsageError
-from framework.metrics import direction
+from framework.numerics.metrics import direction
+from framework.numerics.variables import state_variable
 from framework.schedules.controller import Controller
-from framework.variables import state_variable
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from framework import atomic
 from framework.errors import RunError, UsageError
 from framework.schedules.algebra import Clock, Schedule
 from framework.schedules.learning_rate import LearningRate
+from framework.system import atomic
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,9 +15,9 @@ import math
 
 import tensorflow as tf
 
-from framework.durations import Duration
+from framework.config.durations import Duration
 from framework.errors import UsageError
-from framework.random import Draws
+from framework.numerics.draws import Draws
 
 _FIFTH = Duration(20, "%")
 _TWENTIETH = Duration(5, "%")

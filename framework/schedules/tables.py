@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from framework.durations import Duration
+from framework.config.durations import Duration
 from framework.errors import UsageError
 
 _STEP = Duration(30, "%")

@@ -10,7 +10,7 @@ from framework import augment
 from framework.augment.color import Brightness
 from framework.augment.geometry import Fill, Flip, Shift
 from framework.errors import UsageError
-from framework.random import Draws
+from framework.numerics.draws import Draws
 
 
 @pytest.mark.parametrize("text", ["", "  "])

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from framework import augment
 from framework.augment.resample import warp
-from framework.random import Draws
+from framework.numerics.draws import Draws
 
 EVERYTHING = "rotate(20) + shift(.2) + shear(10) + zoom(.2) + flip + brightness(.3)"
 

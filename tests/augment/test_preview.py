@@ -11,7 +11,7 @@ from framework import augment
 from framework.augment import preview
 from framework.config import Config
 from framework.data.dataset import Split
-from framework.run import run
+from framework.launch.run import run
 
 
 @pytest.fixture

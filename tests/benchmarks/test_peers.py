@@ -5,14 +5,15 @@ import pytest
 
 from benchmarks.peers import keras_fit, whyflat
 from benchmarks.workloads import WORKLOADS
-from framework import models, parts
+from framework import models
+from framework.launch import components
 
 
 @pytest.mark.parametrize("name", sorted(WORKLOADS))
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_framework_can_do_each_workload(name, precision, tmp_path):
     config = whyflat.config(WORKLOADS[name], 6, precision, str(tmp_path), {})
-    parts.check(config, ["dataset"])
+    components.check(config, ["dataset"])
     assert config.precision == precision
     assert bool(config.augment) == WORKLOADS[name].augment
 

@@ -14,7 +14,7 @@ from benchmarks.zoo_cases import CASES, FAMILIES, Case, Program, Run, data, spoi
 from benchmarks.zoo_cases.held_out import sources
 from benchmarks.zoo_train import Trained
 from framework.diagnose.finding import CAUSES
-from framework.run import run
+from framework.launch.run import run
 
 EXPERIMENTS = pathlib.Path(__file__).parents[2] / "experiments/static_accuracy"
 PATHS = sorted(set(EXPERIMENTS.glob("[!_]*.py")) - {EXPERIMENTS / "networks.py"})

@@ -9,8 +9,8 @@ import pytest
 from absl.testing import flagsaver
 
 from framework.config import Config
-from framework.history import History
-from framework.run import run
+from framework.launch.run import run
+from framework.report.history import History
 
 CONFIG = Config(model="mlp(units=(32,))", batch_size=64, train_for="8ep")
 

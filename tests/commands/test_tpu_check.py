@@ -9,9 +9,9 @@ import keras
 import pytest
 
 from benchmarks import cases
-from framework import parts
 from framework.commands import tpu_check
 from framework.errors import RunError, UsageError
+from framework.launch import components
 
 COMPILER = importlib.util.find_spec("libtpu")
 
@@ -19,7 +19,7 @@ COMPILER = importlib.util.find_spec("libtpu")
 def made(**changes):
     case = cases.CASES["everything"]
     config = dataclasses.replace(case.config, **changes)
-    return parts.build(config, None, cases.dataset(case), lambda *_: None)
+    return components.build(config, None, cases.dataset(case), lambda *_: None)
 
 
 def as_text(name, run, chips=1):
@@ -57,7 +57,7 @@ def rotating(shape, classes):
 def test_what_a_tpu_lacks_is_named():
     config = dataclasses.replace(cases.BASE, model="cnn")
     data = cases.dataset(cases.CASES["nothing special"])
-    run = parts.build(config, rotating, data, lambda *_: None)
+    run = components.build(config, rotating, data, lambda *_: None)
     with pytest.raises(RunError, match="lacks: ImageProjectiveTransformV3"):
         as_text("training step", run)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from framework import spec
+from framework.config import spec
 from framework.data import drawn, flower
 from framework.data.drawn import drawn_flowers
 from framework.errors import UsageError

@@ -2,9 +2,9 @@
 
 import pytest
 
-from framework import network
 from framework.data.servers import Servers
 from framework.errors import UsageError, WorkerLostError
+from framework.system import network
 
 
 def test_addresses_are_joined_by_commas():

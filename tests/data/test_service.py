@@ -8,15 +8,15 @@ import sys
 import numpy as np
 import pytest
 
-from framework import network
 from framework.config import Config
 from framework.data.batches import StreamBatches
 from framework.data.dataset import Split
 from framework.data.servers import Servers
-from framework.distribute import build
+from framework.distributed.strategy import build
 from framework.errors import WorkerLostError
+from framework.launch.run import run
 from framework.loop.steps import TrainLoop
-from framework.run import run
+from framework.system import network
 
 
 def serve(port=0):

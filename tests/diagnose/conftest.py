@@ -9,7 +9,7 @@ from framework.data.arrays import digits
 from framework.data.dataset import Split
 from framework.diagnose.change import CannotChangeError
 from framework.diagnose.subject import Branch, Program, Subject
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
 
 _NOT = Split(np.zeros((0, 1)), np.zeros(0, np.int32))
 

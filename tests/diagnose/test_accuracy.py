@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from framework.diagnose.accuracy import measure
-from framework.statistics import difference, proportion
+from framework.numerics.intervals import difference, proportion
 
 
 def says(made, outputs):

@@ -12,8 +12,8 @@ from framework.diagnose.detector import Detector
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.finding import Finding, Remedy
 from framework.diagnose.gate import gate
-from framework.metrics import Predictions
-from framework.statistics import Estimate
+from framework.numerics.intervals import Estimate
+from framework.numerics.metrics import Predictions
 
 
 def looks(cause, status="confirmed", cost=None):

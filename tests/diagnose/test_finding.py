@@ -5,7 +5,7 @@ import json
 import pytest
 
 from framework.diagnose.finding import CAUSES, STATUSES, Evidence, Finding, Remedy
-from framework.statistics import Estimate
+from framework.numerics.intervals import Estimate
 
 
 def finding(**changes):

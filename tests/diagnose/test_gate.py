@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from framework.diagnose.gate import gate
-from framework.metrics import Predictions
-from framework.statistics import proportion
+from framework.numerics.intervals import proportion
+from framework.numerics.metrics import Predictions
 
 
 def evaluations(accuracies, total=1000, classes=10, labels=None, seed=0):

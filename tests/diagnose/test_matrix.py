@@ -4,7 +4,7 @@ import pytest
 
 from framework.diagnose import matrix
 from framework.diagnose.detector import Measures
-from framework.statistics import proportion
+from framework.numerics.intervals import proportion
 
 
 def measures(clean, dev, validation, majority=0.1):

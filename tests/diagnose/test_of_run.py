@@ -9,7 +9,7 @@ import pytest
 from framework.config import Config
 from framework.diagnose.of_run import open_run
 from framework.errors import UsageError
-from framework.run import run
+from framework.launch.run import run
 
 CONFIG = Config(
     model="mlp(units=())",

@@ -11,8 +11,8 @@ from framework.diagnose.diagnosis import Diagnosis
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.gate import gate
 from framework.diagnose.page import page
-from framework.metrics import Predictions
-from framework.statistics import Estimate, proportion
+from framework.numerics.intervals import Estimate, proportion
+from framework.numerics.metrics import Predictions
 
 _FINDING = Finding(
     cause="label_noise",

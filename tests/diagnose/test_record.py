@@ -7,7 +7,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from framework.config import Config
 from framework.diagnose.record import CONFIRMED, conclude
-from framework.run import run
+from framework.launch.run import run
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.finding import Finding, Remedy
 from framework.diagnose.repair import FLOOR, SHARE, Repairs, is_gain
 from framework.diagnose.subject import Branch
-from framework.statistics import Estimate
+from framework.numerics.intervals import Estimate
 
 _N = 1000
 

@@ -10,7 +10,7 @@ from framework.config import Config
 from framework.data.dataset import Split
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.of_run import open_run
-from framework.run import run
+from framework.launch.run import run
 
 CONFIG = Config(
     model="mlp(units=(16,), dropout=.2)",

@@ -10,7 +10,7 @@ from framework.config import Config
 from framework.diagnose import snapshot
 from framework.diagnose.record import conclude
 from framework.errors import UsageError
-from framework.run import run
+from framework.launch.run import run
 
 CONFIG = Config(model="mlp(units=(8,))", batch_size=128, train_for="4ep", keep_best=2)
 

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from framework.diagnose import stored
-from framework.history import History
+from framework.report.history import History
 
 WHOLE = {
     "format": 1,

@@ -1,4 +1,4 @@
-"""A small run's parts, put together as `framework.run` does."""
+"""A small run's parts, put together as `framework.launch.run` does."""
 
 import types
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework import augment, models, optimizers, schedules
+from framework import augment, models, schedules
 from framework.augment.normalize import Normalizer, Standard
 from framework.data.batches import MemoryBatches
 from framework.data.dataset import Split
@@ -16,7 +16,8 @@ from framework.loop.state import TrainState
 from framework.loop.step import Objective, Update
 from framework.loop.steps import Evaluator, TrainLoop
 from framework.models import layers
-from framework.precision import LossScale
+from framework.optim import optimizers
+from framework.optim.precision import LossScale
 
 SHAPE, CLASSES, BATCH = (8, 8, 3), 3, 8
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework import archive
 from framework.errors import RunError
 from framework.loop.checkpoint import Checkpoints
+from framework.system import archive
 
 
 def variables(value=0.0):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework import archive
 from framework.errors import RunError
 from framework.loop import checkpoint_files
 from framework.loop.checkpoint_files import CheckpointFiles
+from framework.system import archive
 
 
 def write(folder, *steps):

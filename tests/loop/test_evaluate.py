@@ -5,7 +5,7 @@ import pytest
 
 from framework.errors import Stopped
 from framework.loop.evaluate import Evaluations, metric_names, summaries
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
 
 NAMES = ("cat", "dog")
 

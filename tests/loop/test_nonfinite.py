@@ -11,11 +11,11 @@ from framework.config import Config
 from framework.data.batches import MemoryBatches
 from framework.data.dataset import Dataset, Split
 from framework.errors import RunError, Stopped
+from framework.launch.run import run
 from framework.loop.nonfinite import find
 from framework.loop.step import Rows, Update
 from framework.loop.steps import TrainLoop
-from framework.random import Draws
-from framework.run import run
+from framework.numerics.draws import Draws
 
 BAD = 13
 

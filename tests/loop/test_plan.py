@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from framework.history import History
 from framework.loop.plan import Pace, Plan
+from framework.report.history import History
 
 
 def plan(**changes):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from framework.augment.normalize import Normalizer
 from framework.loop.step import Rows, Update, eval_step, train_step
-from framework.random import Draws
+from framework.numerics.draws import Draws
 
 
 def rows_of(parts, start=0, size=8, real=8):

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from framework.errors import Stopped
-from framework.history import History
 from framework.loop.evaluate import Evaluations
 from framework.loop.nonfinite import NonFiniteError
 from framework.loop.plan import Plan
 from framework.loop.stop import Stop
 from framework.loop.train import train
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
+from framework.report.history import History
 
 NAMES = ("cat", "dog")
 

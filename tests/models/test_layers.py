@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework import random
 from framework.models.layers import BatchNorm, Dropout, batch_norm, number_dropouts
-from framework.random import Draws
+from framework.numerics.draws import Draws, use_draws
 
 
 def draws(step=0, start=0, rows=8, seed=3):
@@ -17,7 +16,7 @@ def draws(step=0, start=0, rows=8, seed=3):
 def dropped(inputs, rate=0.4, where=None, layer=None):
     """Returns what a layer makes of its inputs in training."""
     layer = layer or Dropout(rate, name="some")
-    with random.use(where or draws(rows=inputs.shape[0])):
+    with use_draws(where or draws(rows=inputs.shape[0])):
         return layer(inputs, training=True)
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from rich.console import Console as RichConsole
 
-from framework.history import History
 from framework.report import Reports, console
 from framework.report.console import Console
+from framework.report.history import History
 from framework.report.timing import Timing
 
 

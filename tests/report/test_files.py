@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
 from framework.report.files import Files
 from framework.report.predictions import read_all
 

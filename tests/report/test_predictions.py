@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from framework import archive
-from framework.archive import DamagedError
-from framework.metrics import Predictions, summarize
+from framework.numerics.metrics import Predictions, summarize
 from framework.report import predictions as lib
+from framework.system import archive
+from framework.system.archive import DamagedError
 
 INTEGERS = np.array([0, 1, 2, 7], np.int32)
 FLOATS = np.array([0.5, 0.25, np.nan, 1.0], np.float32)

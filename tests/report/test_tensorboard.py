@@ -10,7 +10,7 @@ from tensorboard.compat.proto.event_pb2 import SessionLog
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
 
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
 from framework.report.tensorboard import TensorBoard
 
 CONFIG = {"learning_rate": 0.1, "augment": "", "model": "mlp", "seed": 0}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework import schedules
-from framework.durations import Duration
+from framework.config.durations import Duration
 from framework.errors import UsageError
 from framework.schedules import Clock, LearningRate, Part, Plateau, shapes
 

@@ -14,7 +14,7 @@ from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.repair import FLOOR, Repairs, is_gain
 from framework.diagnose.subject import Subject
-from framework.statistics import Estimate
+from framework.numerics.intervals import Estimate
 
 _EVENNESS = 0.5
 _RATIO = 10.0

@@ -14,7 +14,7 @@ from framework.diagnose.pictures import Scale, are_images
 from framework.diagnose.properties import noise_level, properties
 from framework.diagnose.ridge import Ridge, one_hot, predicted
 from framework.diagnose.subject import Subject
-from framework.statistics import Estimate, difference, proportion
+from framework.numerics.intervals import Estimate, difference, proportion
 
 # An image's split is told from its properties so often (deepchecks warns from .55 on);
 # splits of digits, clothes and flowers gave .50 to .58.

@@ -13,7 +13,7 @@ from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.look import Sample, chosen, look
 from framework.diagnose.pictures import are_images
 from framework.diagnose.subject import Subject
-from framework.statistics import proportion
+from framework.numerics.intervals import proportion
 
 # By chance it would be a twentieth that lies further than all but a twentieth.
 _UNCOVERED, _QUANTILE = 0.15, 0.95

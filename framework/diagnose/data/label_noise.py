@@ -16,7 +16,7 @@ from framework.diagnose.pictures import Features
 from framework.diagnose.repair import FLOOR, Repairs, is_gain
 from framework.diagnose.ridge import Ridge, one_hot, predicted
 from framework.diagnose.subject import Subject
-from framework.statistics import Estimate, difference, proportion
+from framework.numerics.intervals import Estimate, difference, proportion
 
 # Networks shrug off less than a twentieth (Rolnick et al., 2017).
 _SHARE, _CERTAIN = 0.05, 0.02

@@ -13,7 +13,7 @@ from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.look import chosen
 from framework.diagnose.pictures import are_images
 from framework.diagnose.subject import Subject
-from framework.statistics import Estimate, paired_difference
+from framework.numerics.intervals import Estimate, paired_difference
 
 # A change of all images at once that brings so much is no accident: it is chosen on
 # one half of them and measured on the other.

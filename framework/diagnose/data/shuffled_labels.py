@@ -11,7 +11,7 @@ from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.look import chosen, look
 from framework.diagnose.probe import Probe, Signal
 from framework.diagnose.subject import Subject
-from framework.statistics import difference
+from framework.numerics.intervals import difference
 
 # Of the better of two probes. Permuted labels of digits, clothes and flowers gave 3.1
 # at most in 80 trials; true labels 19 at least, of 1,000 images.

@@ -10,7 +10,7 @@ from framework.diagnose import labels
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.subject import Subject
-from framework.statistics import Estimate, proportion
+from framework.numerics.intervals import Estimate, proportion
 
 # The usual threshold of a class in no more than name: a hundredth of what validation
 # would lead one to expect.

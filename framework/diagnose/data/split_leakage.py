@@ -13,7 +13,7 @@ from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.look import chosen
 from framework.diagnose.repair import FLOOR, Repairs, status
 from framework.diagnose.subject import Subject
-from framework.statistics import Estimate, difference, proportion
+from framework.numerics.intervals import Estimate, difference, proportion
 
 # Saved anew as JPEG, or moved by a pixel, images keep a correlation of .954 to 1. But
 # so alike are also strangers among digits of 8x8 pixels; hence no less than of all but

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
-from framework.statistics import detectable
+from framework.numerics.intervals import detectable
 
 # An improvement of fifteen points is what nobody would want to overlook.
 _COARSE = 0.15

@@ -8,7 +8,7 @@ from framework.data.dataset import Split
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.repair import Repairs, is_gain
 from framework.diagnose.subject import Branch
-from framework.statistics import Estimate, paired_difference
+from framework.numerics.intervals import Estimate, paired_difference
 
 
 def train_without(repairs: Repairs, name: str, flagged: np.ndarray) -> Estimate | None:

@@ -13,7 +13,7 @@ from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.repair import FLOOR, Repairs, is_gain, status
 from framework.diagnose.subject import Subject
-from framework.statistics import Estimate, mcnemar, paired_difference
+from framework.numerics.intervals import Estimate, mcnemar, paired_difference
 
 # Healthy networks learn all training images by heart as well: small gaps say nothing.
 _GAP, _WIDE, _BY_HEART = 0.10, 0.15, 0.95

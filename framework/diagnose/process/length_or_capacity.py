@@ -15,7 +15,7 @@ from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.repair import FLOOR, Repairs, is_gain, status
 from framework.diagnose.subject import Branch
-from framework.statistics import paired_difference
+from framework.numerics.intervals import paired_difference
 
 _LEARNT, _GAP = 0.95, 0.20
 # Wider nets are a little better in any case: that makes others not too small.

@@ -12,7 +12,7 @@ from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.repair import is_gain
 from framework.diagnose.subject import Subject
-from framework.statistics import paired_difference
+from framework.numerics.intervals import paired_difference
 
 _MODES = 0.10
 

@@ -11,7 +11,7 @@ from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.repair import is_gain
 from framework.diagnose.subject import Subject
-from framework.statistics import paired_difference
+from framework.numerics.intervals import paired_difference
 
 # Kernels that add up in another order may flip an image that is on the edge.
 _FLIPPED = 0.001

@@ -12,7 +12,7 @@ from framework.diagnose.detector import Measures
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.repair import FLOOR, is_gain
 from framework.diagnose.subject import Subject
-from framework.statistics import Estimate, paired_difference
+from framework.numerics.intervals import Estimate, paired_difference
 
 # A reported loss may contain what is not of the examples; but no more than this.
 _LOSS_TOLERANCE = 0.05

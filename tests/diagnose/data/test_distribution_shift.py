@@ -9,7 +9,7 @@ from framework.data.drawn import drawn_flowers
 from framework.diagnose import accuracy
 from framework.diagnose.data.distribution_shift import change, measure, rule
 from framework.diagnose.detector import Measures
-from framework.statistics import Estimate, proportion
+from framework.numerics.intervals import Estimate, proportion
 
 _NONE = Estimate(0.0, 0.0, 0.0)
 _KNOWN = {"labels/illegal": False, "mismatch/gain": _NONE, "settings": {}}

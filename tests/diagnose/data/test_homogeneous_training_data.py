@@ -8,7 +8,7 @@ from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
 from framework.diagnose.data.homogeneous_training_data import change, measure, rule
 from framework.diagnose.detector import Measures
-from framework.statistics import Estimate, proportion
+from framework.numerics.intervals import Estimate, proportion
 
 _KNOWN = {
     "mismatch/gain": Estimate(0.0, 0.0, 0.0),

@@ -11,7 +11,7 @@ from framework.data.fashion_mnist import fashion_mnist
 from framework.diagnose.data import label_noise
 from framework.diagnose.data.label_noise import measure, rule
 from framework.diagnose.detector import Measures
-from framework.statistics import Estimate, proportion
+from framework.numerics.intervals import Estimate, proportion
 
 _KNOWN = {"labels/illegal": False, "probe/train": types.SimpleNamespace(z=50.0)}
 

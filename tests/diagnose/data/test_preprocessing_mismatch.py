@@ -10,7 +10,7 @@ from framework.data.drawn import drawn_flowers
 from framework.diagnose import accuracy
 from framework.diagnose.data.preprocessing_mismatch import measure, rule
 from framework.diagnose.detector import Measures
-from framework.statistics import Estimate, proportion
+from framework.numerics.intervals import Estimate, proportion
 
 _SEEN = types.SimpleNamespace(z=50.0)
 _KNOWN = {

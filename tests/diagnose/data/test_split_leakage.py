@@ -11,7 +11,7 @@ from framework.data.fashion_mnist import fashion_mnist
 from framework.diagnose.data import split_leakage
 from framework.diagnose.data.split_leakage import measure, rule
 from framework.diagnose.detector import Measures
-from framework.statistics import Estimate, proportion
+from framework.numerics.intervals import Estimate, proportion
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from framework.diagnose.data.validation_size import rule
 from framework.diagnose.detector import Measures
-from framework.statistics import proportion
+from framework.numerics.intervals import proportion
 
 
 def measured(count, total):

@@ -11,8 +11,8 @@ from framework.diagnose.detector import Measures
 from framework.diagnose.process import fit
 from framework.diagnose.process.fit import over_regularized, overfitting
 from framework.diagnose.repair import FLOOR
-from framework.metrics import Predictions
-from framework.statistics import Estimate, difference, proportion
+from framework.numerics.intervals import Estimate, difference, proportion
+from framework.numerics.metrics import Predictions
 
 _NO_GAIN = Estimate(0.0, -0.02, 0.02)
 _GAIN = Estimate(0.2, 0.1, 0.3)

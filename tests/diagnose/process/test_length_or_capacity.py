@@ -13,7 +13,12 @@ from framework.diagnose.process.length_or_capacity import (
     try_more,
 )
 from framework.diagnose.repair import FLOOR
-from framework.statistics import Estimate, difference, paired_difference, proportion
+from framework.numerics.intervals import (
+    Estimate,
+    difference,
+    paired_difference,
+    proportion,
+)
 
 _GAIN = Estimate(0.2, 0.1, 0.3)
 _NO_GAIN = Estimate(0.1, -0.05, 0.25)

@@ -9,7 +9,7 @@ from framework.diagnose.process.modes import (
     never_in_training_mode,
     train_eval_mismatch,
 )
-from framework.statistics import Estimate
+from framework.numerics.intervals import Estimate
 
 _NO_GAIN = Estimate(0.0, -0.02, 0.02)
 _GAIN = Estimate(0.2, 0.1, 0.3)

@@ -18,7 +18,7 @@ from framework.diagnose.process.rate import (
     smaller_batch,
 )
 from framework.diagnose.subject import Step
-from framework.statistics import proportion
+from framework.numerics.intervals import proportion
 
 _USUAL = {
     "rate/first": -2.3,

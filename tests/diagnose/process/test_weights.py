@@ -16,7 +16,7 @@ from framework.diagnose.process.weights import (
     measure,
     vanishing_gradients,
 )
-from framework.statistics import proportion
+from framework.numerics.intervals import proportion
 
 _USUAL = {
     "weights/spreads": {"a/kernel": 1.0, "b/kernel": 0.8},

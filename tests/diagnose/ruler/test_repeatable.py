@@ -5,7 +5,7 @@ import pytest
 
 from framework.diagnose.detector import Measures
 from framework.diagnose.ruler.repeatable import measure, random_validation
-from framework.statistics import Estimate
+from framework.numerics.intervals import Estimate
 
 _GAIN = Estimate(0.2, 0.1, 0.3)
 

@@ -10,7 +10,7 @@ from framework.diagnose.ruler.reported import (
     metric_bug,
     stale_evaluation_weights,
 )
-from framework.statistics import proportion
+from framework.numerics.intervals import proportion
 
 _REPORTED = {
     "reported/accuracy": 0.8,

@@ -19,7 +19,7 @@ from framework.diagnose.ruler.updates import (
     replica_scaling,
     wrong_variables,
 )
-from framework.statistics import proportion
+from framework.numerics.intervals import proportion
 
 _USUAL = {
     "updates/gradients": {"a/kernel": 1.0, "a/bias": 0.1, "b/kernel": 2.0},

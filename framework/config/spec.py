@@ -1,0 +1,261 @@
+"""What the specs of all families share: names are looked up, arguments checked.
+
+A spec is `name(arg=literal, ...)`, joined by `+` and `*`; see
+`framework.config.grammar`. A name is that of a member of the family, or `module:name`
+for a function or class of the user's own, which is imported when it is looked up.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from framework.config import reference
+from framework.config.grammar import Call, Join, error, parse
+from framework.errors import RunError, UsageError
+
+__all__ = [
+    "Call",
+    "Join",
+    "arguments",
+    "build",
+    "calls",
+    "error",
+    "look_up",
+    "parse",
+    "parts",
+    "references",
+    "require",
+    "single",
+    "takes",
+    "written",
+]
+
+# What a literal may be for a hint. A length is a number or, with a unit, a string.
+_TYPES = {
+    "bool": (bool,),
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "None": (type(None),),
+    "Duration": (int, float, str),
+}
+_COLLECTION = re.compile(r"(?:Sequence|tuple|list)\[(.*)\]")
+# Not one within brackets.
+_OUTER_BAR = re.compile(r"\|(?![^\[]*\])")
+
+
+def parts(text: str, operator: str = "+") -> list[Call]:
+    """Returns the calls of a spec that knows one operator only; none if it is empty.
+
+    Raises:
+        UsageError: It does not follow the grammar, or has another operator.
+    """
+
+    def flatten(node: Call | Join) -> list[Call]:
+        if isinstance(node, Call):
+            return [node]
+        if node.operator != operator:
+            raise error(text, 0, f"only {operator!r} can join the parts of this spec")
+        return flatten(node.left) + flatten(node.right)
+
+    return flatten(parse(text)) if text.strip() else []
+
+
+def single(text: str) -> Call:
+    """Returns the call of a spec that is just one.
+
+    Raises:
+        UsageError: It does not follow the grammar, or is not one call.
+    """
+    node = parse(text)
+    if isinstance(node, Join):
+        raise error(text, 0, "this must be a single name(...), with no '+' or '*'")
+    return node
+
+
+def written(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """Returns the spec of a call: what `single` would read as such."""
+    shown = [repr(value) for value in args]
+    shown += [f"{key}={value!r}" for key, value in kwargs.items()]
+    return f"{name}({', '.join(shown)})"
+
+
+def references(text: str) -> list[str]:
+    """Returns each module:name in a spec, sorted; nothing is imported.
+
+    Raises:
+        UsageError: It does not follow the grammar.
+
+    Example:
+        >>> references("warmup(5%) + mine.schedules:sine(3)")
+        ['mine.schedules:sine']
+    """
+    return sorted({call.name for call in calls(text) if ":" in call.name})
+
+
+def calls(text: str) -> list[Call]:
+    """Returns all calls of a spec in their order; none if it is empty.
+
+    Raises:
+        UsageError: It does not follow the grammar.
+    """
+
+    def flatten(node: Call | Join) -> list[Call]:
+        if isinstance(node, Call):
+            return [node]
+        return flatten(node.left) + flatten(node.right)
+
+    return flatten(parse(text)) if text.strip() else []
+
+
+def look_up(call: Call, table: Mapping[str, Any], family: str) -> Any:
+    """Returns what the name of a call stands for in the table of its family.
+
+    A name with a colon is imported.
+
+    Raises:
+        UsageError: No such name, and the nearest known ones are offered; or the
+            user's own module fails, or its member cannot be called.
+    """
+    if call.name in table:
+        return table[call.name]
+    if ":" in call.name:
+        return _loaded(call, family)
+    near = difflib.get_close_matches(call.name, table, n=3, cutoff=0.5)
+    known = "did you mean" if near else "known are"
+    names = ", ".join(near or sorted(table))
+    mark = "?" if near else ""
+    message = f"unknown {family} {call.name!r}; {known} {names}{mark}"
+    raise error(call.text, call.column, message)
+
+
+def arguments(
+    call: Call, function: Callable[..., Any], given: int = 0
+) -> dict[str, Any]:
+    """Returns the arguments of a call by their names in `function`.
+
+    Args:
+        call: The call.
+        function: What it stands for, a function or a class.
+        given: How many of the first parameters are not the user's to set.
+
+    Raises:
+        UsageError: They do not fit the parameters, which are then listed.
+    """
+    free = _parameters(call, function)[given:]
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in free]
+    signature = inspect.Signature(bare)
+    try:
+        values = dict(signature.bind(*call.args, **call.kwargs).arguments)
+        for parameter in free:
+            if parameter.name in values:
+                _check_type(parameter, values[parameter.name])
+    except TypeError as problem:
+        usage = f"{call.name.rpartition(':')[2]}{signature}"
+        message = f"{call.name}: {problem}; its arguments are {usage}"
+        raise error(call.text, call.column, message) from None
+    return values
+
+
+def build(call: Call, table: Mapping[str, Any], family: str) -> Any:
+    """Returns what a call makes: `table[name](*args, **kwargs)`.
+
+    Raises:
+        UsageError: The name is unknown, or the arguments are wrong.
+    """
+    function = look_up(call, table, family)
+    values = arguments(call, function)
+    try:
+        if ":" in call.name:
+            return reference.call(function, call.name, **values)
+        return function(**values)
+    except RunError:
+        raise
+    except UsageError as problem:
+        message = str(problem) if ":" in call.name else f"{call.name}: {problem}"
+        raise error(call.text, call.column, message) from problem
+    except (TypeError, ValueError, ArithmeticError) as problem:
+        message = f"{call.name}: {problem}"
+        raise error(call.text, call.column, message) from problem
+
+
+def require(call: Call, condition: bool, what: str) -> None:
+    """Refuses a member that does not have its family's interface.
+
+    Args:
+        call: The call that names it.
+        condition: Whether it has.
+        what: What it must be.
+
+    Raises:
+        UsageError: It has not.
+    """
+    if not condition:
+        raise error(call.text, call.column, f"{call.name} must be {what}")
+
+
+def takes(function: Callable[..., Any], count: int) -> bool:
+    """Returns whether a function can be called with so many positional arguments."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    named = [parameter for parameter in parameters if parameter.kind in kinds]
+    return len(named) >= count
+
+
+def _loaded(call: Call, family: str) -> Any:
+    """Returns a member of the user's own."""
+    try:
+        member = reference.load(call.name)
+    except UsageError as problem:
+        raise error(call.text, call.column, f"{family} {problem}") from problem
+    is_callable = callable(member)
+    require(call, is_callable, f"a function or class, not {type(member).__name__}")
+    return member
+
+
+def _parameters(call: Call, function: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        message = f"{call.name} has no Python signature; wrap it in a function"
+        raise error(call.text, call.column, message) from None
+
+
+def _check_type(parameter: inspect.Parameter, value: Any) -> None:
+    """Refuses a value that is not of the type a parameter is hinted with.
+
+    Hints are read as text: evaluating them would import what they name.
+
+    Raises:
+        TypeError: It is of another type.
+    """
+    hint = parameter.annotation
+    if hint is parameter.empty:
+        return
+    text = hint if isinstance(hint, str) else getattr(hint, "__name__", str(hint))
+    options = [option.strip() for option in _OUTER_BAR.split(text)]
+    if not any(_fits(value, option) for option in options):
+        raise TypeError(f"{parameter.name} must be {text}, not {value!r}")
+
+
+def _fits(value: Any, hint: str) -> bool:
+    """Returns whether a value is of a hinted type; of an unknown one all are."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    if hint in _TYPES:
+        return type(value) in _TYPES[hint]
+    collection = _COLLECTION.fullmatch(hint)
+    if not collection:
+        return True
+    items = [item.strip() for item in collection[1].split(",")]
+    return isinstance(value, (tuple, list)) and all(
+        _fits(element, items[0]) for element in value
+    )

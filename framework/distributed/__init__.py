@@ -1,0 +1,1 @@
+"""Devices and machines that train together."""

@@ -1,0 +1,1 @@
+"""From a config to a run: its components, its folder, and how it is resumed."""

@@ -1,0 +1,1 @@
+"""Files, paths, the terminal, the network, and waiting for other processes."""
