@@ -3,7 +3,7 @@
     python -m experiments.static_accuracy.class_imbalance
 
 Over 2 seeds: validation accuracy 65.5 +- 1.1 %; mended 91.5 +- 0.4 % (python -m
-benchmarks.zoo --admit --cases='run: imbalance' --seeds=2).
+benchmarks.zoo.run --admit --cases='run: imbalance' --seeds=2).
 """
 
 from framework.config import Config

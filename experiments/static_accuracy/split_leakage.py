@@ -3,7 +3,7 @@
     python -m experiments.static_accuracy.split_leakage
 
 Over 3 seeds: validation accuracy 90.2 +- 3.6 %; mended 78.9 +- 5.8 % (python -m
-benchmarks.zoo --admit --cases='run: duplicates' --seeds=3).
+benchmarks.zoo.run --admit --cases='run: duplicates' --seeds=3).
 """
 
 from framework.config import Config

@@ -3,7 +3,7 @@
     python -m experiments.static_accuracy.train_eval_mismatch
 
 Over 5 seeds: validation accuracy 40.4 +- 16.9 %; mended 84.0 +- 2.0 % (python -m
-benchmarks.zoo --admit --cases='run: slow statistics' --seeds=5).
+benchmarks.zoo.run --admit --cases='run: slow statistics' --seeds=5).
 """
 
 from framework.config import Config

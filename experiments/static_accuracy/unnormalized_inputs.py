@@ -3,7 +3,7 @@
     python -m experiments.static_accuracy.unnormalized_inputs
 
 Over 2 seeds: validation accuracy 20.0 +- 0.0 %; mended 94.8 +- 1.1 % (python -m
-benchmarks.zoo --admit --cases='run: raw pixels' --seeds=2).
+benchmarks.zoo.run --admit --cases='run: raw pixels' --seeds=2).
 """
 
 from framework.config import Config

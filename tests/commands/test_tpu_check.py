@@ -8,7 +8,7 @@ import sys
 import keras
 import pytest
 
-from benchmarks import cases
+from benchmarks.speed import cases
 from framework.commands import tpu_check
 from framework.errors import RunError, UsageError
 from framework.launch import components

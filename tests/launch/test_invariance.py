@@ -5,8 +5,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from benchmarks import cases
-from benchmarks.invariance import in_other_processes, two_machines
+from benchmarks.speed import cases
+from benchmarks.speed.invariance import in_other_processes, two_machines
 from framework.launch.invariance import difference
 
 # In a step of float32, sums in another order differ by 1e-7; a tensor of small numbers
