@@ -1,30 +1,12 @@
-"""The cases of the zoo, by family."""
+"""The cases of the zoo: one half for calibration, the other for the report."""
 
 from __future__ import annotations
 
-from benchmarks.zoo.cases import (
-    capacity,
-    held_out,
-    inputs,
-    labels,
-    loss,
-    rates,
-    recipes,
-    rulers,
-    runs,
-    several,
-    signals,
-    steps,
-    traps,
-)
+from benchmarks.zoo.cases import calibration, report
 from benchmarks.zoo.cases.case import HALVES, Case, Program, Run
 
-FAMILIES = (
-    *(labels, inputs, loss, rates, capacity, signals, steps, rulers, several, runs),
-    *(traps, recipes, held_out),
-)
 CASES: dict[str, Case] = {
-    case.name: case for family in FAMILIES for case in family.CASES
+    case.name: case for half in (calibration, report) for case in half.CASES
 }
 
-__all__ = ["CASES", "FAMILIES", "HALVES", "Case", "Program", "Run"]
+__all__ = ["CASES", "HALVES", "Case", "Program", "Run"]

@@ -10,8 +10,17 @@ import numpy as np
 import pytest
 
 from benchmarks.zoo import admission, jobs, other_tools, score
-from benchmarks.zoo.cases import CASES, FAMILIES, Case, Program, Run, data, spoil
-from benchmarks.zoo.cases.held_out import sources
+from benchmarks.zoo.cases import (
+    CASES,
+    Case,
+    Program,
+    Run,
+    calibration,
+    data,
+    report,
+    spoil,
+)
+from benchmarks.zoo.cases.report import sources
 from benchmarks.zoo.train import Trained
 from framework.diagnose.finding import CAUSES
 from framework.launch.run import run
@@ -25,7 +34,7 @@ def case(*faults, ruler=False, floor=0.0):
 
 
 def test_names_are_unique():
-    assert len(CASES) == sum(len(family.CASES) for family in FAMILIES)
+    assert len(CASES) == len(calibration.CASES) + len(report.CASES)
 
 
 def test_there_are_enough_cases():

@@ -11,8 +11,9 @@ import tensorflow as tf
 from benchmarks.zoo.cases import spoil
 from benchmarks.zoo.cases.case import Case, Program, table
 from benchmarks.zoo.cases.data import Data, Generator, rng
-from benchmarks.zoo.cases.held_out import nets, sources
-from benchmarks.zoo.cases.held_out.plan import (
+from benchmarks.zoo.cases.recipe import faulty
+from benchmarks.zoo.cases.report import nets, sources
+from benchmarks.zoo.cases.report.plan import (
     BLURRED,
     FIGURES,
     LETTERS,
@@ -24,7 +25,6 @@ from benchmarks.zoo.cases.held_out.plan import (
     Plan,
     sgd,
 )
-from benchmarks.zoo.cases.recipe import faulty
 from benchmarks.zoo.cases.spoil import Spoil
 
 

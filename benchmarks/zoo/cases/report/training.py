@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from benchmarks.zoo.cases import spoil
 from benchmarks.zoo.cases.case import Case, table
-from benchmarks.zoo.cases.held_out import nets
-from benchmarks.zoo.cases.held_out.plan import (
+from benchmarks.zoo.cases.recipe import faulty
+from benchmarks.zoo.cases.report import nets
+from benchmarks.zoo.cases.report.plan import (
     FIGURES,
     LETTERS,
     SPIRALS,
@@ -19,7 +20,6 @@ from benchmarks.zoo.cases.held_out.plan import (
     rmsprop,
     sgd,
 )
-from benchmarks.zoo.cases.recipe import faulty
 
 _HIGH = "learning_rate_too_high|exploding_gradients|dead_units"
 _LOW = "learning_rate_too_low"

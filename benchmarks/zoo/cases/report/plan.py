@@ -11,8 +11,8 @@ import keras
 
 from benchmarks.zoo.cases.case import Program
 from benchmarks.zoo.cases.data import Data, rng
-from benchmarks.zoo.cases.held_out import nets, sources
 from benchmarks.zoo.cases.recipe import FEEDS, compiled
+from benchmarks.zoo.cases.report import nets, sources
 from benchmarks.zoo.cases.spoil import Spoil
 
 optimizers = keras.optimizers

@@ -7,10 +7,12 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.zoo.cases import spoil
+from benchmarks.zoo.cases.calibration.rulers import Averaged
 from benchmarks.zoo.cases.case import Case, Program, table
 from benchmarks.zoo.cases.data import rng
-from benchmarks.zoo.cases.held_out import nets
-from benchmarks.zoo.cases.held_out.plan import (
+from benchmarks.zoo.cases.recipe import healthy
+from benchmarks.zoo.cases.report import nets
+from benchmarks.zoo.cases.report.plan import (
     FIGURES,
     LETTERS,
     SPIRALS,
@@ -23,14 +25,12 @@ from benchmarks.zoo.cases.held_out.plan import (
     sgd,
     unit,
 )
-from benchmarks.zoo.cases.held_out.stepped import Stepped
-from benchmarks.zoo.cases.held_out.strange import (
+from benchmarks.zoo.cases.report.stepped import Stepped
+from benchmarks.zoo.cases.report.strange import (
     always_dropped,
     random_waves,
     silent_branches,
 )
-from benchmarks.zoo.cases.recipe import healthy
-from benchmarks.zoo.cases.rulers import Averaged
 
 schedules = keras.optimizers.schedules
 

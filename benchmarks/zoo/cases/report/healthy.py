@@ -11,8 +11,9 @@ import tensorflow as tf
 from benchmarks.zoo.cases import spoil
 from benchmarks.zoo.cases.case import Case, Program, table
 from benchmarks.zoo.cases.data import Data, Generator
-from benchmarks.zoo.cases.held_out import nets, sources
-from benchmarks.zoo.cases.held_out.plan import (
+from benchmarks.zoo.cases.recipe import healthy
+from benchmarks.zoo.cases.report import nets, sources
+from benchmarks.zoo.cases.report.plan import (
     BLURRED,
     FIGURES,
     LETTERS,
@@ -28,9 +29,8 @@ from benchmarks.zoo.cases.held_out.plan import (
     rmsprop,
     sgd,
 )
-from benchmarks.zoo.cases.held_out.stepped import Stepped
-from benchmarks.zoo.cases.held_out.steps import Jittered
-from benchmarks.zoo.cases.recipe import healthy
+from benchmarks.zoo.cases.report.stepped import Stepped
+from benchmarks.zoo.cases.report.steps import Jittered
 
 layers = keras.layers
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from benchmarks.zoo.cases.calibration.rulers import Random
 from benchmarks.zoo.cases.case import Case, Program, table
 from benchmarks.zoo.cases.data import rng
-from benchmarks.zoo.cases.held_out import nets
-from benchmarks.zoo.cases.held_out.plan import (
+from benchmarks.zoo.cases.recipe import faulty
+from benchmarks.zoo.cases.report import nets
+from benchmarks.zoo.cases.report.plan import (
     FIGURES,
     LETTERS,
     WARDROBE,
@@ -17,7 +19,7 @@ from benchmarks.zoo.cases.held_out.plan import (
     adam,
     sgd,
 )
-from benchmarks.zoo.cases.held_out.stepped import (
+from benchmarks.zoo.cases.report.stepped import (
     ByDataset,
     Copied,
     EvaluatedAsTrained,
@@ -26,8 +28,6 @@ from benchmarks.zoo.cases.held_out.stepped import (
     Stepped,
     SumOfMeans,
 )
-from benchmarks.zoo.cases.recipe import faulty
-from benchmarks.zoo.cases.rulers import Random
 
 
 class Jittered(keras.utils.PyDataset):

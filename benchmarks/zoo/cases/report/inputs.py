@@ -7,8 +7,9 @@ import numpy as np
 from benchmarks.zoo.cases import spoil
 from benchmarks.zoo.cases.case import Case, table
 from benchmarks.zoo.cases.data import Data, Generator
-from benchmarks.zoo.cases.held_out import nets, sources
-from benchmarks.zoo.cases.held_out.plan import (
+from benchmarks.zoo.cases.recipe import faulty
+from benchmarks.zoo.cases.report import nets, sources
+from benchmarks.zoo.cases.report.plan import (
     FIGURES,
     LETTERS,
     STRIPES,
@@ -18,7 +19,6 @@ from benchmarks.zoo.cases.held_out.plan import (
     WINES,
     sgd,
 )
-from benchmarks.zoo.cases.recipe import faulty
 
 
 def turned(seed: int, train: float, other: float) -> Data:

@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from benchmarks.zoo.cases.calibration.runs import seeded
+from benchmarks.zoo.cases.calibration.unusual import program
 from benchmarks.zoo.cases.case import Case, Program, Run, table
 from benchmarks.zoo.cases.data import digits, flowers, rng
 from benchmarks.zoo.cases.recipe import (
@@ -21,8 +23,6 @@ from benchmarks.zoo.cases.recipe import (
     compiled,
     healthy,
 )
-from benchmarks.zoo.cases.runs import seeded
-from benchmarks.zoo.cases.unusual import program
 from framework.config import Config
 
 layers = keras.layers

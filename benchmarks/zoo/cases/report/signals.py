@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from benchmarks.zoo.cases.case import Case, table
 from benchmarks.zoo.cases.data import Data
-from benchmarks.zoo.cases.held_out import nets
-from benchmarks.zoo.cases.held_out.plan import (
+from benchmarks.zoo.cases.recipe import faulty
+from benchmarks.zoo.cases.report import nets
+from benchmarks.zoo.cases.report.plan import (
     FIGURES,
     LETTERS,
     SPIRALS,
@@ -18,7 +19,6 @@ from benchmarks.zoo.cases.held_out.plan import (
     adam,
     sgd,
 )
-from benchmarks.zoo.cases.recipe import faulty
 
 initializers = keras.initializers
 

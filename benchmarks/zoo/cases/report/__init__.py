@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 from benchmarks.zoo.cases.case import Case
-from benchmarks.zoo.cases.held_out import (
+from benchmarks.zoo.cases.report import (
     healthy,
     inputs,
     labels,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from benchmarks.zoo.cases import spoil
 from benchmarks.zoo.cases.case import Case, table
-from benchmarks.zoo.cases.held_out import nets
-from benchmarks.zoo.cases.held_out.labels import rare
-from benchmarks.zoo.cases.held_out.plan import (
+from benchmarks.zoo.cases.recipe import faulty
+from benchmarks.zoo.cases.report import nets
+from benchmarks.zoo.cases.report.labels import rare
+from benchmarks.zoo.cases.report.plan import (
     FIGURES,
     LETTERS,
     SPIRALS,
@@ -16,8 +17,7 @@ from benchmarks.zoo.cases.held_out.plan import (
     adam,
     sgd,
 )
-from benchmarks.zoo.cases.held_out.signals import constant
-from benchmarks.zoo.cases.recipe import faulty
+from benchmarks.zoo.cases.report.signals import constant
 
 _RAW = "unnormalized_inputs|learning_rate_too_high|dead_units|exploding_gradients"
 _LOW = "learning_rate_too_low"

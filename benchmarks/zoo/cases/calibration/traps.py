@@ -5,6 +5,19 @@ from __future__ import annotations
 import keras
 
 from benchmarks.zoo.cases import spoil
+from benchmarks.zoo.cases.calibration.rulers import averaged
+from benchmarks.zoo.cases.calibration.steps import looped
+from benchmarks.zoo.cases.calibration.unusual import (
+    deep_tanh,
+    focal,
+    frozen_start,
+    overlapping,
+    parity,
+    sampled_dropout,
+    sigmoids_with_cross_entropy,
+    two_heads_alike,
+    zero_residuals,
+)
 from benchmarks.zoo.cases.case import Case, table
 from benchmarks.zoo.cases.data import Data, Generator
 from benchmarks.zoo.cases.recipe import (
@@ -15,19 +28,6 @@ from benchmarks.zoo.cases.recipe import (
     MLP,
     SGD,
     healthy,
-)
-from benchmarks.zoo.cases.rulers import averaged
-from benchmarks.zoo.cases.steps import looped
-from benchmarks.zoo.cases.unusual import (
-    deep_tanh,
-    focal,
-    frozen_start,
-    overlapping,
-    parity,
-    sampled_dropout,
-    sigmoids_with_cross_entropy,
-    two_heads_alike,
-    zero_residuals,
 )
 
 layers = keras.layers

@@ -8,9 +8,9 @@ from typing import Any
 
 import keras
 
+from benchmarks.zoo.cases.calibration.recipes import run
+from benchmarks.zoo.cases.calibration.runs import seeded
 from benchmarks.zoo.cases.case import Case, Run, table
-from benchmarks.zoo.cases.recipes import run
-from benchmarks.zoo.cases.runs import seeded
 from framework.config import Config
 
 _BASE = Config(dataset="digits", train_for="20ep", checkpoint_every="100%")
@@ -25,7 +25,7 @@ _SGD = dataclasses.replace(
     learning_rate=0.02,
     train_for="25ep",
 )
-_HERE = "benchmarks.zoo.cases.held_out.runs"
+_HERE = "benchmarks.zoo.cases.report.runs"
 
 
 def stacked(
