@@ -33,7 +33,7 @@ from benchmarks.faults.recomputed import (
 )
 from benchmarks.faults.report import Progress, Tally
 from benchmarks.faults.run_statistics import of_a_run
-from framework.diagnose.data import distribution_shift
+from framework.diagnose.measure import shift
 from framework.numerics import intervals, metrics
 from framework.numerics.metrics import Predictions
 
@@ -157,7 +157,7 @@ def _of_tests(generator: np.random.Generator) -> Pairs:
     scores, sides = generator.integers(0, 9, (2, 50)) / 1.0
     sides = (sides > 4).astype(int)
     sides[:2] = 0, 1
-    areas = distribution_shift._areas(scores[:, None], sides[:, None])
+    areas = shift._areas(scores[:, None], sides[:, None])
     return {
         "McNemar's p": (intervals.mcnemar(fixed, broken), mcnemar(fixed, broken)),
         "slope": (intervals.trend(distinct)[0], theil_sen(distinct)),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,7 @@ from benchmarks.zoo import other_tools, train
 from benchmarks.zoo.cases import CASES, Case, Program, Run
 from framework import diagnose as diagnose_lib
 from framework.diagnose.diagnosis import Diagnosis, diagnose
-from framework.diagnose.keras_program import KerasProgram
-from framework.diagnose.of_run import open_run
-from framework.diagnose.run_program import RunProgram
+from framework.diagnose.explain_run import open_run
 
 Line = dict[str, Any]
 
@@ -70,20 +67,30 @@ def mended(case: Case, seed: int) -> Line:
 
 
 def diagnosed(case: Case, seed: int) -> Line:
-    """Asks for the cause; the program is all that the diagnosis gets."""
-    with train.alone(seed), _spent() as spent:
+    """Diagnoses a case; the program is all that the diagnosis gets."""
+    with train.alone(seed):
         program = case.make(seed, True)
         if isinstance(program, Program):
-            epochs, found = program.epochs, _explained(program)
+            epochs, diagnosis = program.epochs, _explained(program)
         else:
-            epochs, found = _opened(program)
+            epochs, diagnosis = _opened(program)
     return {
-        "verdict": found.gate.verdict,
+        "verdict": diagnosis.plateau.verdict,
         "findings": [
-            {"cause": each.cause, "status": each.status, "message": each.message}
-            for each in found.findings
+            {
+                "cause": each.cause.name,
+                "status": each.status,
+                "message": each.message,
+                "cost": None if each.cost is None else each.cost.value,
+            }
+            for each in diagnosis.findings
         ],
-        "cost": sum(spent) / epochs,
+        "cost": sum(trial.epochs for trial in diagnosis.trials) / epochs,
+        "failures": [
+            f"{each.name}: {each.reason}"
+            for each in diagnosis.measured.unavailable
+            if each.is_failure
+        ],
     }
 
 
@@ -108,30 +115,8 @@ def _opened(program: Run) -> tuple[float, Diagnosis]:
     """Returns how many epochs a run has taken, and its diagnosis."""
     with tempfile.TemporaryDirectory() as folder:
         train.train(program, folder=Path(folder) / "run")
-        subject = open_run(str(Path(folder) / "run"))
-        return float(subject.settings["epochs"]), diagnose(subject)
-
-
-@contextlib.contextmanager
-def _spent() -> Iterator[list[float]]:
-    """Yields the epochs of all experiments that are made while it is entered."""
-    spent: list[float] = []
-    before = {kind: kind.experiment for kind in (KerasProgram, RunProgram)}
-
-    def counted(experiment: Callable[..., Any]) -> Callable[..., Any]:
-        def run(self, name, change, epochs, fresh):
-            spent.append(epochs)
-            return experiment(self, name, change, epochs, fresh)
-
-        return run
-
-    try:
-        for kind, experiment in before.items():
-            kind.experiment = counted(experiment)
-        yield spent
-    finally:
-        for kind, experiment in before.items():
-            kind.experiment = experiment
+        context = open_run(str(Path(folder) / "run"))
+        return float(context.settings.epochs), diagnose(context)
 
 
 def read(path: Path) -> dict[Job, Line]:

@@ -16,7 +16,7 @@ from typing import NoReturn
 from absl import flags
 
 from framework.config import command, experiment
-from framework.diagnose import stored
+from framework.diagnose.report import stored
 from framework.errors import UsageError
 from framework.system import paths
 
@@ -48,7 +48,7 @@ def diagnose(arguments: list[str]) -> int:
         print(text, end="")
         return 3 if is_confirmed else 0
     # Loads TensorFlow.
-    from framework.diagnose.record import conclude
+    from framework.diagnose.report.write import conclude
 
     if _EXPERIMENT.value:
         experiment.load(_EXPERIMENT.value)

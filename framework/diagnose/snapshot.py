@@ -71,7 +71,7 @@ def read(folder: Path) -> Snapshot:
     if checkpoint is None:
         raise UsageError(
             f"the run in {folder} has no weights, neither in checkpoints/ nor in "
-            f"best/: put them back, or train it again with --fresh"
+            f"best/: put them back, or train it again with --at_initialization"
         )
     rows = [row for row in history.rows if row["step"] <= checkpoint.step]
     by_step = predictions_lib.read_all(folder / "predictions")

@@ -28,7 +28,7 @@ class Workspace:
     @property
     def trials(self) -> Path:
         """The folder of the trials, each an ordinary run."""
-        return self.folder / "branches"
+        return self.folder / "trials"
 
 
 @contextlib.contextmanager

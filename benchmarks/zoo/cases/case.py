@@ -11,7 +11,7 @@ import numpy as np
 
 from framework.config import Config
 from framework.data.dataset import Split
-from framework.diagnose.finding import CAUSES
+from framework.diagnose.core.causes import CAUSES
 
 HALVES = ("calibration", "report")
 

@@ -1,0 +1,181 @@
+"""Trains and asks a compiled Keras model by its own steps, an epoch in one call."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from framework import compiled
+from framework.diagnose.programs import model_edits
+from framework.numerics import outputs as outputs_lib
+from framework.numerics.metrics import Predictions
+
+_BATCH = 256
+
+
+class KerasLoop:
+    """Does what `fit` does, without its waits.
+
+    Args:
+        model: Compiled, and called on a batch before. Its own `train_step` and
+            `test_step` are used, whatever they do.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+        self._train = compiled.function(self._train_steps)
+        self._test = compiled.function(self._test_steps)
+        self._outputs = compiled.function(self._call)
+
+    def train(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        order: np.ndarray,
+        batch_size: int,
+        eagerly: bool = False,
+    ) -> dict[str, float]:
+        """Trains on examples in an order; returns what the model reports.
+
+        Args:
+            x: [N, ...].
+            y: [N, ...].
+            order: int [M], which of them, in batches of `batch_size`.
+            batch_size: The last one may be smaller.
+            eagerly: Whether step by step, as it must be where variables are yet to be
+                made.
+        """
+        self.model.reset_metrics()
+        if eagerly:
+            return self._eagerly(True, x, y, order, batch_size)
+        return self._run(self._train, x, y, order, batch_size)
+
+    def test(self, x: np.ndarray, y: np.ndarray, batch_size: int) -> dict[str, float]:
+        """Evaluates as `evaluate` does; returns what the model reports."""
+        self.model.reset_metrics()
+        return self._run(self._test, x, y, np.arange(len(x)), batch_size)
+
+    def predict(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """Returns what the model says: float32 [N, U]; nothing in it changes."""
+        # Traced once, however many images there are in the last batch.
+        spec = tf.TensorSpec([None, *x.shape[1:]], _tensor(x[:1]).dtype)
+        call = functools.partial(self._call, training=training)
+        if not self.model.run_eagerly:
+            call = self._outputs.get_concrete_function(spec, training)
+        variables = self.model.non_trainable_variables if training else []
+        with model_edits.restoring(variables):
+            outputs = [
+                call(_tensor(x[start : start + _BATCH])).numpy()
+                for start in range(0, len(x), _BATCH)
+            ]
+        return np.concatenate(outputs).reshape(len(x), -1)
+
+    def predictions(self, x: np.ndarray, labels: np.ndarray) -> Predictions:
+        """Returns what the model says of labelled images.
+
+        Args:
+            x: [N, ...].
+            labels: int [N].
+        """
+        found = outputs_lib.log_probabilities(self.predict(x))
+        named = found.argmax(axis=1)
+        num_classes = found.shape[1]
+        inside = np.clip(labels, 0, num_classes - 1)
+        true = found[np.arange(len(found)), inside]
+        # Equal outputs rank by their index, as argmax has them.
+        earlier = np.arange(num_classes) < labels[:, None]
+        ahead = (found > true[:, None]) | ((found == true[:, None]) & earlier)
+        is_ranked = (inside == labels) & np.isfinite(found).all(axis=1)
+        return Predictions(
+            labels.astype(np.int32),
+            named.astype(np.int32),
+            np.where(is_ranked, ahead.sum(axis=1), num_classes).astype(np.int32),
+            np.exp(found.max(axis=1)).astype(np.float32),
+            -true.astype(np.float32),
+        )
+
+    def _run(
+        self,
+        steps: Callable[..., dict[str, tf.Tensor]],
+        x: np.ndarray,
+        y: np.ndarray,
+        order: np.ndarray,
+        batch_size: int,
+    ) -> dict[str, float]:
+        if self.model.run_eagerly:
+            return self._eagerly(steps is self._train, x, y, order, batch_size)
+        found = steps(
+            _tensor(x), _tensor(y), tf.constant(order), tf.constant(batch_size)
+        )
+        return _scalars(found)
+
+    def _eagerly(
+        self, training: bool, x: np.ndarray, y: np.ndarray, order: np.ndarray, size: int
+    ) -> dict[str, float]:
+        step = self.model.train_step if training else self.model.test_step
+        found = {}
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            found = step((_tensor(x[rows]), _tensor(y[rows])))
+        return _scalars(found)
+
+    def _train_steps(self, x, y, order, size):
+        plain = _is(self.model.train_step, keras.Model.train_step)
+        return self._steps(self.model.train_step, x, y, order, size, plain)
+
+    def _test_steps(self, x, y, order, size):
+        plain = _is(self.model.test_step, keras.Model.test_step)
+        return self._steps(self.model.test_step, x, y, order, size, plain)
+
+    def _steps(self, step, x, y, order, size, plain):
+        def one(start):
+            rows = order[start : start + size]
+            found = step((tf.gather(x, rows), tf.gather(y, rows)))
+            if plain:
+                return {}
+            return {name: tf.cast(each, tf.float32) for name, each in _flat(found)}
+
+        def is_left(start, _):
+            return start < tf.size(order)
+
+        def go_on(start, _):
+            return start + size, one(start)
+
+        # What a step of one's own reports is known once it was done.
+        begin = (0, {}) if plain else (size, one(tf.constant(0)))
+        _, found = tf.while_loop(is_left, go_on, begin, parallel_iterations=1)
+        return self.model.get_metrics_result() if plain else found
+
+    def _call(self, x, training):
+        return tf.cast(self.model(x, training=training), tf.float32)
+
+
+def _is(step: Callable[..., Any], method: Callable[..., Any]) -> bool:
+    """Returns whether a model's step is this method; it may be any function as well."""
+    return getattr(step, "__func__", None) is method
+
+
+def _tensor(values: np.ndarray) -> tf.Tensor:
+    """Returns a tensor of the type that `fit` would feed."""
+    if values.dtype == np.float64:
+        values = values.astype(np.float32)
+    return tf.constant(values)
+
+
+def _flat(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields what is reported by name; `compile`'s metrics come in a dict of theirs."""
+    for name, value in found.items():
+        if isinstance(value, dict):
+            yield from _flat(value)
+        else:
+            yield name, value
+
+
+def _scalars(found: dict[str, tf.Tensor]) -> dict[str, float]:
+    values = {name: np.asarray(value) for name, value in _flat(found)}
+    return {name: float(value) for name, value in values.items() if value.size == 1}
