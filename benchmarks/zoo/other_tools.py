@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.zoo.cases import Program
-from framework.diagnose import layers as layers_lib
+from framework.diagnose.programs import watch_layers as layers_lib
 from framework.diagnose.programs.model_edits import leaves
 
 Symptoms = list[str]

@@ -17,8 +17,8 @@ import tensorflow as tf
 from benchmarks.zoo import fit
 from benchmarks.zoo.cases import Program, Run
 from framework import data as data_lib
-from framework.diagnose import outputs
 from framework.launch.run import run as run_config
+from framework.numerics import outputs
 
 
 @dataclasses.dataclass(frozen=True)

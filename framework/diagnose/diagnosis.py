@@ -208,7 +208,8 @@ def _together(findings: list[Finding], trials: Trials) -> list[Finding]:
 
 
 def _sorted(findings: Sequence[Finding]) -> list[Finding]:
-    """Returns findings in the order of reading: the certain and expensive ones first."""
+    """Returns findings in the order of reading: the certain and expensive ones "
+    "first."""
     confirmed = {each.cause.name for each in findings if _is_confirmed(each)}
 
     def weight(finding: Finding) -> tuple[int, bool, bool, float]:

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from framework.diagnose.accuracy import measure
+
 from framework.numerics.intervals import difference, proportion
 
 

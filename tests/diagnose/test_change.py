@@ -3,10 +3,9 @@
 import dataclasses
 
 import pytest
+from framework.diagnose.change import Change
 from hypothesis import given
 from hypothesis import strategies as st
-
-from framework.diagnose.change import Change
 
 _FACTORS = ("learning_rate", "batch_size", "width")
 _POWERS = st.sampled_from([0.25, 0.5, 1.0, 2.0, 4.0])

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from framework.diagnose.copies import likeness
 
 from framework.data.drawn import drawn_flowers
-from framework.diagnose.copies import likeness
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import dataclasses
 import types
 
 import pytest
-
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.detector import Detector, Measures, NotMeasuredError, detect
 from framework.diagnose.finding import Finding, Remedy

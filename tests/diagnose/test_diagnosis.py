@@ -6,12 +6,12 @@ import types
 
 import numpy as np
 import pytest
-
-from framework.diagnose import data, diagnosis, process, ruler
 from framework.diagnose.detector import Detector
-from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.finding import Finding, Remedy
 from framework.diagnose.gate import gate
+
+from framework.diagnose import data, diagnosis, process, ruler
+from framework.diagnose.diagnosis import diagnose
 from framework.numerics.intervals import Estimate
 from framework.numerics.metrics import Predictions
 

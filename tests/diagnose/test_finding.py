@@ -3,8 +3,8 @@
 import json
 
 import pytest
-
 from framework.diagnose.finding import CAUSES, STATUSES, Evidence, Finding, Remedy
+
 from framework.numerics.intervals import Estimate
 
 

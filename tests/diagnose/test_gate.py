@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from framework.diagnose.gate import gate
+
 from framework.numerics.intervals import proportion
 from framework.numerics.metrics import Predictions
 

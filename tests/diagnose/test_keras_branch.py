@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from framework.diagnose.change import CannotChangeError, Change
+from framework.diagnose.source import Source
 
 from framework.data.dataset import Split
 from framework.diagnose import keras_branch
-from framework.diagnose.change import CannotChangeError, Change
-from framework.diagnose.source import Source
 
 L = keras.layers
 _N = 60

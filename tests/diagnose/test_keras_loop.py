@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from framework.diagnose.keras_loop import KerasLoop
 
 L = keras.layers

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from framework.data.dataset import Split
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.keras_program import KerasProgram
 from framework.diagnose.source import Source
+
+from framework.data.dataset import Split
 
 L = keras.layers
 _N = 60

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from framework.diagnose.layers import watched
 
 L = keras.layers

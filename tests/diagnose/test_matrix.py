@@ -1,9 +1,9 @@
 """Tests of framework/diagnose/matrix.py."""
 
 import pytest
+from framework.diagnose.detector import Measures
 
 from framework.diagnose import matrix
-from framework.diagnose.detector import Measures
 from framework.numerics.intervals import proportion
 
 

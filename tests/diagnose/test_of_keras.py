@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from framework.diagnose.of_keras import named
 
 from framework.diagnose import explain
-from framework.diagnose.of_keras import named
 from framework.errors import UsageError
 
 L = keras.layers

@@ -5,9 +5,9 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+from framework.diagnose.of_run import open_run
 
 from framework.config import Config
-from framework.diagnose.of_run import open_run
 from framework.errors import UsageError
 from framework.launch.run import run
 

@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-
-from framework.diagnose import matrix
 from framework.diagnose.detector import Measures
-from framework.diagnose.diagnosis import Diagnosis
 from framework.diagnose.finding import Evidence, Finding, Remedy
 from framework.diagnose.gate import gate
 from framework.diagnose.page import page
+
+from framework.diagnose import matrix
+from framework.diagnose.diagnosis import Diagnosis
 from framework.numerics.intervals import Estimate, proportion
 from framework.numerics.metrics import Predictions
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from framework.diagnose.pictures import Features, Scale, are_images, shrunk
 
 

@@ -1,7 +1,6 @@
 """Tests of framework/diagnose/probe.py, ridge.py and look.py."""
 
 import numpy as np
-
 from framework.diagnose.look import chosen, look
 from framework.diagnose.probe import Probe
 from framework.diagnose.ridge import Ridge, one_hot, smoother

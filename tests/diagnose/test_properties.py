@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-
-from framework.data.drawn import drawn_flowers
 from framework.diagnose.pictures import Scale
 from framework.diagnose.properties import NAMES, noise_level, properties
+
+from framework.data.drawn import drawn_flowers
 
 _BYTES = Scale(0.0, 255.0)
 

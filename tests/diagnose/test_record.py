@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from framework.diagnose.record import CONFIRMED, conclude
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from framework.config import Config
-from framework.diagnose.record import CONFIRMED, conclude
 from framework.launch.run import run
 
 

@@ -5,12 +5,12 @@ import types
 
 import numpy as np
 import pytest
-
-from framework.diagnose import repair
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.finding import Finding, Remedy
 from framework.diagnose.repair import FLOOR, SHARE, Repairs, is_gain
 from framework.diagnose.subject import Branch
+
+from framework.diagnose import repair
 from framework.numerics.intervals import Estimate
 
 _N = 1000

@@ -5,11 +5,11 @@ import json
 
 import numpy as np
 import pytest
+from framework.diagnose.change import CannotChangeError, Change
+from framework.diagnose.of_run import open_run
 
 from framework.config import Config
 from framework.data.dataset import Split
-from framework.diagnose.change import CannotChangeError, Change
-from framework.diagnose.of_run import open_run
 from framework.launch.run import run
 
 CONFIG = Config(

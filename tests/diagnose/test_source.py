@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from framework.diagnose.labels import classes
+from framework.diagnose.source import Source, like
 from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.diagnose import source as source_lib
-from framework.diagnose.labels import classes
-from framework.diagnose.source import Source, like
 from framework.errors import UsageError
 
 _N, _CLASSES = 50, 5

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from framework.diagnose.change import CannotChangeError, Change
 
 from framework.diagnose import surgery
-from framework.diagnose.change import CannotChangeError, Change
 
 L = keras.layers
 

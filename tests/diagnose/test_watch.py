@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from framework.diagnose.watch import recorded
 
 from framework.diagnose import Watch, explain
-from framework.diagnose.watch import recorded
 from framework.errors import RunError, UsageError
 
 

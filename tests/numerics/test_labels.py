@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from framework.diagnose import labels
+from framework.numerics import labels
 
 
 def test_classes_of_every_form():

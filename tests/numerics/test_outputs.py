@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from framework.diagnose import outputs
+from framework.numerics import outputs
 
 _SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 5))
 _OUTPUTS = arrays(

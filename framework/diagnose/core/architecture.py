@@ -68,8 +68,9 @@ class Architecture:
             trainable, by path.
 
     Example:
-        >>> layers = (LayerView("a", "Dense", "relu", 8), LayerView("b", "Dense", "", 3))
-        >>> Architecture(layers, ("Dense", "Dense"), 100, {}).narrowest_hidden
+        >>> hidden, last = LayerView("a", "Dense", "relu", 8), LayerView("b", "Dense")
+        >>> last = dataclasses.replace(last, units=3)
+        >>> Architecture((hidden, last), ("Dense", "Dense"), 100, {}).narrowest_hidden
         8
     """
 

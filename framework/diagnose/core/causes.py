@@ -1,7 +1,7 @@
 """The causes of a static validation accuracy: the one list of them.
 
-The order in which causes are examined within a stage, what excludes what, the list in the
-documentation and the enumeration in the JSON schema all come from here.
+The order in which causes are examined within a stage, what excludes what, the list in
+the documentation and the enumeration in the JSON schema all come from here.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Cause:
             lasts. Such causes are reported first.
         voids_training: Whether training cannot be judged while this lasts: then no
             cause of the stage "training" is examined.
-        explained_by: Names of causes that explain the same symptoms. Once one of them is
-            confirmed, this cause is not suspected.
+        explained_by: Names of causes that explain the same symptoms. Once one of them
+            is confirmed, this cause is not suspected.
         follows_from: Names of causes of which this one is a consequence. It is reported
             after them.
         yields_to_others: Whether it is taken back once another cause has been shown to

@@ -1,4 +1,4 @@
-"""All that a diagnosis knows of a program, its data, and the history of one training."""
+"""All that a diagnosis knows of a program, its data and one training."""
 
 from __future__ import annotations
 

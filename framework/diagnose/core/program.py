@@ -1,4 +1,4 @@
-"""What a diagnosis asks of a program: to predict, to be inspected, and to be trained."""
+"""What a diagnosis needs of a program: to predict, be inspected and train."""
 
 from __future__ import annotations
 

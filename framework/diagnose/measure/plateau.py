@@ -125,10 +125,12 @@ def _verdict(
     if plateau.p < _LEVEL and abs(plateau.intervention) > 1 / total:
         if plateau.change > 0:
             return "improving", (
-                f"it rose by {plateau.change:.1%} over the last {plateau.window} evaluations"
+                f"it rose by {plateau.change:.1%} over the last {plateau.window} "
+                "evaluations"
             )
         return "not_static", (
-            f"it fell by {-plateau.change:.1%} over the last {plateau.window} evaluations"
+            f"it fell by {-plateau.change:.1%} over the last {plateau.window} "
+            "evaluations"
         )
     if 1 - plateau.accuracy.value <= plateau.detectable:
         return "ceiling", (

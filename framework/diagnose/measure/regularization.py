@@ -1,4 +1,4 @@
-"""What keeps a model from memorizing, and whether accuracy has fallen since its best."""
+"""What keeps a model from memorizing, and the fall of accuracy since its best."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def train(
     Args:
         model: Compiled; its optimizer is not used, but another one like it.
         source: What it is trained on.
-        change: What is different.
+        intervention: What is different.
         epochs: For how long, in epochs of the source.
         continued: Whether with what the optimizer remembers.
         asked: Validation and training images, to be asked about in the end.

@@ -44,7 +44,7 @@ def changed(model: keras.Model, intervention: Intervention) -> Iterator[keras.Mo
 
     Args:
         model: To be changed.
-        change: What of it; fields that are not about layers are left to others.
+        intervention: What is different; fields not about layers are left to others.
 
     Yields:
         The model to train: the same one, or another one that shares its layers.

@@ -22,7 +22,7 @@ from benchmarks.zoo.cases import (
 )
 from benchmarks.zoo.cases.report import sources
 from benchmarks.zoo.train import Trained
-from framework.diagnose.finding import CAUSES
+from framework.diagnose.core.causes import CAUSES
 from framework.launch.run import run
 
 EXPERIMENTS = pathlib.Path(__file__).parents[2] / "experiments/static_accuracy"

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-
-from framework.data.dataset import Split
-from framework.diagnose import accuracy
 from framework.diagnose.data import DETECTORS
 from framework.diagnose.detector import Measures, detect
 from framework.diagnose.repair import Repairs
+
+from framework.data.dataset import Split
+from framework.diagnose import accuracy
 
 
 def findings(made):

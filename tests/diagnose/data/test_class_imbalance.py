@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-
-from framework.data.dataset import Split
 from framework.diagnose.data.class_imbalance import confirm, measure, rule
 from framework.diagnose.detector import Measures
 from framework.diagnose.repair import Repairs
+
+from framework.data.dataset import Split
 from framework.numerics.intervals import Estimate
 
 _KNOWN = {"labels/illegal": False}

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from framework.diagnose.data.distribution_shift import change, measure, rule
+from framework.diagnose.detector import Measures
 
 from framework import augment
 from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
 from framework.diagnose import accuracy
-from framework.diagnose.data.distribution_shift import change, measure, rule
-from framework.diagnose.detector import Measures
 from framework.numerics.intervals import Estimate, proportion
 
 _NONE = Estimate(0.0, 0.0, 0.0)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from framework.diagnose.data.homogeneous_training_data import change, measure, rule
+from framework.diagnose.detector import Measures
 
 from framework import augment
 from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
-from framework.diagnose.data.homogeneous_training_data import change, measure, rule
-from framework.diagnose.detector import Measures
 from framework.numerics.intervals import Estimate, proportion
 
 _KNOWN = {

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from framework.diagnose.data.illegal_labels import measure, rule
 from framework.diagnose.detector import Measures
 

@@ -4,12 +4,12 @@ import types
 
 import numpy as np
 import pytest
+from framework.diagnose.data.preprocessing_mismatch import measure, rule
+from framework.diagnose.detector import Measures
 
 from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
 from framework.diagnose import accuracy
-from framework.diagnose.data.preprocessing_mismatch import measure, rule
-from framework.diagnose.detector import Measures
 from framework.numerics.intervals import Estimate, proportion
 
 _SEEN = types.SimpleNamespace(z=50.0)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from framework.diagnose.data.shuffled_labels import measure, rule
+from framework.diagnose.detector import Measures
 
 from framework.data.dataset import Split
 from framework.diagnose import accuracy
-from framework.diagnose.data.shuffled_labels import measure, rule
-from framework.diagnose.detector import Measures
 
 
 @pytest.fixture(scope="module")

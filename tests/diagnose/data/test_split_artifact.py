@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-
-from framework.data.dataset import Split
 from framework.diagnose.data.split_artifact import measure, rule
 from framework.diagnose.detector import Measures
+
+from framework.data.dataset import Split
 
 _GENERATOR = np.random.Generator(np.random.PCG64(7))
 

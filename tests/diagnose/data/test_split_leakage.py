@@ -4,13 +4,13 @@ import types
 
 import numpy as np
 import pytest
+from framework.diagnose.data import split_leakage
+from framework.diagnose.data.split_leakage import measure, rule
+from framework.diagnose.detector import Measures
 
 from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
 from framework.data.fashion_mnist import fashion_mnist
-from framework.diagnose.data import split_leakage
-from framework.diagnose.data.split_leakage import measure, rule
-from framework.diagnose.detector import Measures
 from framework.numerics.intervals import Estimate, proportion
 
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-
-from framework.data.dataset import Split
 from framework.diagnose.change import Change
 from framework.diagnose.data.unnormalized_inputs import change, measure, rule
 from framework.diagnose.detector import Measures
+
+from framework.data.dataset import Split
 
 
 class InputLayer:

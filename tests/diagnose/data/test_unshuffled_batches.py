@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from framework.diagnose.change import Change
 from framework.diagnose.data.unshuffled_batches import change, measure, rule
 from framework.diagnose.detector import Measures, NotMeasuredError

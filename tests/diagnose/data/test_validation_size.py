@@ -1,9 +1,9 @@
 """Tests of framework/diagnose/data/validation_size.py."""
 
 import pytest
-
 from framework.diagnose.data.validation_size import rule
 from framework.diagnose.detector import Measures
+
 from framework.numerics.intervals import proportion
 
 

@@ -4,7 +4,6 @@ import types
 
 import numpy as np
 import pytest
-
 from framework.diagnose.change import CannotChangeError
 from framework.diagnose.data.without import train_without
 from framework.diagnose.repair import Repairs

@@ -5,12 +5,12 @@ import types
 import keras
 import numpy as np
 import pytest
-
 from framework.diagnose.change import CannotChangeError
 from framework.diagnose.detector import Measures
 from framework.diagnose.process import fit
 from framework.diagnose.process.fit import over_regularized, overfitting
 from framework.diagnose.repair import FLOOR
+
 from framework.numerics.intervals import Estimate, difference, proportion
 from framework.numerics.metrics import Predictions
 

@@ -4,7 +4,6 @@ import types
 
 import numpy as np
 import pytest
-
 from framework.diagnose.change import CannotChangeError
 from framework.diagnose.detector import Measures
 from framework.diagnose.process.length_or_capacity import (
@@ -13,6 +12,7 @@ from framework.diagnose.process.length_or_capacity import (
     try_more,
 )
 from framework.diagnose.repair import FLOOR
+
 from framework.numerics.intervals import (
     Estimate,
     difference,

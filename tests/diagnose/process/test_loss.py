@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from framework.diagnose.detector import Measures
 from framework.diagnose.process.loss import change, measure, rule
 

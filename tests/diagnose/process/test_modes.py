@@ -1,7 +1,6 @@
 """Tests of framework/diagnose/process/modes.py."""
 
 import numpy as np
-
 from framework.diagnose.change import CannotChangeError
 from framework.diagnose.detector import Measures
 from framework.diagnose.process import modes
@@ -9,6 +8,7 @@ from framework.diagnose.process.modes import (
     never_in_training_mode,
     train_eval_mismatch,
 )
+
 from framework.numerics.intervals import Estimate
 
 _NO_GAIN = Estimate(0.0, -0.02, 0.02)

@@ -4,7 +4,6 @@ import math
 import types
 
 import pytest
-
 from framework.diagnose.detector import Measures
 from framework.diagnose.process.rate import (
     batch_size_too_large,
@@ -18,6 +17,7 @@ from framework.diagnose.process.rate import (
     smaller_batch,
 )
 from framework.diagnose.subject import Step
+
 from framework.numerics.intervals import proportion
 
 _USUAL = {

@@ -5,7 +5,6 @@ import types
 import keras
 import numpy as np
 import pytest
-
 from framework.diagnose.detector import Measures
 from framework.diagnose.process import weights
 from framework.diagnose.process.weights import (
@@ -16,6 +15,7 @@ from framework.diagnose.process.weights import (
     measure,
     vanishing_gradients,
 )
+
 from framework.numerics.intervals import proportion
 
 _USUAL = {

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-
 from framework.diagnose.detector import Measures
 from framework.diagnose.ruler.repeatable import measure, random_validation
+
 from framework.numerics.intervals import Estimate
 
 _GAIN = Estimate(0.2, 0.1, 0.3)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from framework.diagnose.detector import Measures
 from framework.diagnose.ruler.reported import (
     evaluated_in_training_mode,
@@ -10,6 +9,7 @@ from framework.diagnose.ruler.reported import (
     metric_bug,
     stale_evaluation_weights,
 )
+
 from framework.numerics.intervals import proportion
 
 _REPORTED = {

@@ -5,8 +5,6 @@ import types
 import keras
 import numpy as np
 import pytest
-from keras.initializers import Constant
-
 from framework.diagnose.change import CannotChangeError, Change
 from framework.diagnose.detector import Measures
 from framework.diagnose.ruler.updates import (
@@ -19,6 +17,8 @@ from framework.diagnose.ruler.updates import (
     replica_scaling,
     wrong_variables,
 )
+from keras.initializers import Constant
+
 from framework.numerics.intervals import proportion
 
 _USUAL = {

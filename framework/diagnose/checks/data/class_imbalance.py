@@ -61,9 +61,9 @@ class ClassImbalance(Check):
         return Suspicion(
             message=(
                 f"the most frequent class has {classes.ratio:.3g} times as many "
-                f"training images as the rarest, and accuracy is {gap.value:.1%} higher "
-                f"where classes count as often as in training than where all count the "
-                f"same"
+                f"training images as the rarest, and accuracy is {gap.value:.1%} "
+                f"higher where classes count as often as in training than where all "
+                f"count the same"
             ),
             evidence=self._evidence(classes),
             advice=(

@@ -78,8 +78,8 @@ class DistributionShift(Check):
             is_certain=held_out is not None,
             message=(
                 f"validation images differ from training images in "
-                f"{', '.join(shift.descriptions)}; {loss.value:.1%} of accuracy is lost "
-                f"in between"
+                f"{', '.join(shift.descriptions)}; {loss.value:.1%} of accuracy is "
+                f"lost in between"
             ),
             evidence=self._evidence(shift, loss, where),
             advice=(

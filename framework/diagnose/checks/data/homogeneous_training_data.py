@@ -35,7 +35,8 @@ class HomogeneousTrainingData(Check):
         Nearest neighbours in the features of Coates, Lee & Ng (2011).
 
     Attributes:
-        uncovered: The lower bound of uncovered validation images; by chance a twentieth.
+        uncovered: The lower bound of uncovered validation images; by chance a
+            twentieth.
         repeated: The lower bound of repeated training images.
         mostly: The lower bound of both from where on they decide: most of the images.
         gap: The lower bound of the gap in accuracy for that.
@@ -78,8 +79,8 @@ class HomogeneousTrainingData(Check):
                     "validation images that training does not cover",
                     uncovered,
                     f"for certain above {self.uncovered}; decisive above {self.mostly}",
-                    f"further from training than {QUANTILE:.0%} of training images from "
-                    f"one another",
+                    f"further from training than {QUANTILE:.0%} of training images "
+                    f"from one another",
                 ),
                 Evidence(
                     "accuracy on training images less that on validation images",

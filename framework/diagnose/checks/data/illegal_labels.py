@@ -78,5 +78,5 @@ class IllegalLabels(Check):
                 "images, or cast?), and number the classes from 0 to K - 1"
             ),
             code=("classes, y_train = np.unique(y_train, return_inverse=True)",),
-            refute="np.unique of the labels that were passed: all are whole, 0 to K - 1",
+            refute="np.unique of the labels as passed: all are whole, 0 to K - 1",
         )

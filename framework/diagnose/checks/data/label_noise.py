@@ -89,8 +89,8 @@ class LabelNoise(Check):
                 Evidence(
                     "contradicted labels of easy images, more than in validation",
                     excess,
-                    f"for certain above {self.excess:.0%}, and those {self.trusted:.0%} "
-                    f"or fewer: decisive",
+                    f"for certain above {self.excess:.0%}, and those "
+                    f"{self.trusted:.0%} or fewer: decisive",
                     f"the same probe, which contradicts "
                     f"{agreement.validation.value:.1%} of easy validation labels",
                 ),

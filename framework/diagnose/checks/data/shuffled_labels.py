@@ -118,8 +118,8 @@ class ShuffledLabels(Check):
             ),
             advice=(
                 "keep each image and its label together: shuffle them by one "
-                "permutation, or as pairs of one tf.data.Dataset, and sort files before "
-                "listing labels"
+                "permutation, or as pairs of one tf.data.Dataset, and sort files "
+                "before listing labels"
             ),
             code=(
                 "order = np.random.default_rng(0).permutation(len(x_train))",
@@ -132,9 +132,9 @@ class ShuffledLabels(Check):
     def _unresolvable(self, accuracy: Accuracy, signal: LabelSignal) -> Suspicion:
         return Suspicion(
             message=(
-                "the labels carry no information about the images that a probe can see; "
-                "no remedy can help: in training as in validation, probes are right no "
-                "more often than on permuted labels, and so is the model "
+                "the labels carry no information about the images that a probe can "
+                "see; no remedy can help: in training as in validation, probes are "
+                "right no more often than on permuted labels, and so is the model "
                 f"({accuracy.validation.accuracy.value:.1%} of the validation images)"
             ),
             evidence=tuple(

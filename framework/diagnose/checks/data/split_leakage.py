@@ -116,8 +116,8 @@ class SplitLeakage(Check):
             Evidence(
                 "more than among training images",
                 excess,
-                f"{self.rate:.0%} or more, for certain above {self.certain:.1%}; or the "
-                f"same images, for certain above {self.many:.0%}",
+                f"{self.rate:.0%} or more, for certain above {self.certain:.1%}; or "
+                f"the same images, for certain above {self.many:.0%}",
                 "images of one source are as alike in either split",
             ),
             Evidence(

@@ -70,8 +70,8 @@ class UnshuffledBatches(Check):
                 ),
             ),
             advice=(
-                "shuffle all training images anew in each epoch: a buffer of tf.data as "
-                "large as the data set, or shuffle=True"
+                "shuffle all training images anew in each epoch: a buffer of tf.data "
+                "as large as the data set, or shuffle=True"
             ),
             intervention=Intervention(shuffle=True),
             refute="a run on shuffled images that ends no higher",

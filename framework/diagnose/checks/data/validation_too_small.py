@@ -64,8 +64,8 @@ class ValidationTooSmall(Check):
                 ),
             ),
             advice=(
-                "use more validation images, or score by k-fold cross-validation; until "
-                "then, read no meaning into differences below that size"
+                "use more validation images, or score by k-fold cross-validation; "
+                "until then, read no meaning into differences below that size"
             ),
             code=(
                 "from sklearn.model_selection import StratifiedKFold",

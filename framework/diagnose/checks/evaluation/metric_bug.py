@@ -63,8 +63,8 @@ class MetricBug(Check):
         return Suspicion(
             is_certain=True,
             message=(
-                f"the reported validation accuracy is {reported:.1%}, but {counted:.1%} "
-                f"of the predictions are right{why}"
+                f"the reported validation accuracy is {reported:.1%}, but "
+                f"{counted:.1%} of the predictions are right{why}"
             ),
             evidence=(
                 Evidence("reported accuracy", reported, "", "the last evaluation"),
@@ -82,12 +82,13 @@ class MetricBug(Check):
                 ),
             ),
             advice=(
-                "reset the metric at the start of each evaluation, and let it count the "
-                "examples whose highest output is the label's"
+                "reset the metric at the start of each evaluation, and let it count "
+                "the examples whose highest output is the label's"
             ),
             code=(
                 "metric.reset_state()  # at the start of each evaluation",
-                "metric.update_state(y_validation, model(x_validation, training=False))",
+                "outputs = model(x_validation, training=False)",
+                "metric.update_state(y_validation, outputs)",
             ),
             refute="the same count by other code that gives the reported number",
         )

@@ -45,8 +45,8 @@ class LearningRateFrozen(Check):
             is_certain=True,
             message=(
                 f"with a tenth of the learning rate a step moves the weights "
-                f"{slower:.2g} times as far: the rate that acts is not the optimizer's, "
-                f"so no schedule and no plateau reducer has any effect"
+                f"{slower:.2g} times as far: the rate that acts is not the "
+                f"optimizer's, so no schedule and no plateau reducer has any effect"
             ),
             evidence=(
                 Evidence(

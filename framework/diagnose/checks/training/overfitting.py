@@ -88,7 +88,8 @@ class Overfitting(Check):
                     "fall of validation accuracy since its best",
                     fall.fall,
                     f"3 % or more; p = {fall.p:.2g}, below {self.level}",
-                    "McNemar, times the number of evaluations of which that is the best",
+                    "McNemar, times the number of evaluations of which that is the "
+                    "best",
                 ),
             ),
             advice=advice,

@@ -59,8 +59,8 @@ class ReplicaScaling(Check):
             return None
         return Suspicion(
             message=(
-                f"each step uses {high:.3g} times the gradient of the mean loss: losses "
-                f"are divided by the wrong number, such as that of one replica"
+                f"each step uses {high:.3g} times the gradient of the mean loss: "
+                f"losses are divided by the wrong number, such as that of one replica"
             ),
             evidence=(
                 Evidence(

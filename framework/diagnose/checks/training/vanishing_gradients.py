@@ -58,8 +58,8 @@ class VanishingGradients(Check):
         return Suspicion(
             message=(
                 f"at the first step the first layer has a gradient of {norms[0]:.2g}, "
-                f"{ratio:.2g} times that of the last; {layers.saturating} hidden layers "
-                f"saturate, {layers.softmax} of them a softmax"
+                f"{ratio:.2g} times that of the last; {layers.saturating} hidden "
+                f"layers saturate, {layers.softmax} of them a softmax"
             ),
             evidence=(
                 Evidence(
