@@ -88,7 +88,7 @@ def _answer_help() -> None:
 def _diagnosed(config: Config) -> int:
     """Says why validation accuracy is static; returns the exit code."""
     # Nothing else needs what this imports.
-    from framework.diagnose.report.write import conclude
+    from framework.diagnose.conclude import conclude
 
     # This command has just run what the config names, on these data.
     return conclude(config.workdir, trust_run=True)

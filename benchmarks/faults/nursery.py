@@ -36,7 +36,7 @@ _GRACE = 60.0
 _PRELOADED = (
     "framework.main",
     "framework.launch.run",
-    "framework.diagnose.report.write",
+    "framework.diagnose.conclude",
     "PIL.Image",
     "scipy.stats",
 )

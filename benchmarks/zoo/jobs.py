@@ -14,8 +14,9 @@ from typing import Any
 from benchmarks.zoo import other_tools, train
 from benchmarks.zoo.cases import CASES, Case, Program, Run
 from framework import diagnose as diagnose_lib
-from framework.diagnose.diagnosis import Diagnosis, diagnose
+from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.explain_run import open_run
+from framework.diagnose.report.diagnosis import Diagnosis
 
 Line = dict[str, Any]
 

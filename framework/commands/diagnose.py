@@ -48,7 +48,7 @@ def diagnose(arguments: list[str]) -> int:
         print(text, end="")
         return 3 if is_confirmed else 0
     # Loads TensorFlow.
-    from framework.diagnose.report.write import conclude
+    from framework.diagnose.conclude import conclude
 
     if _EXPERIMENT.value:
         experiment.load(_EXPERIMENT.value)

@@ -11,11 +11,12 @@ from framework.diagnose.checks import CHECKS
 from framework.diagnose.core.check import Check, Phase, examine
 from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.core.finding import Evidence, Finding
-from framework.diagnose.core.measurement import Measurements, Unavailable
-from framework.diagnose.core.trials import TrialRecord, Trials
+from framework.diagnose.core.measurement import Unavailable
+from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy, CountedMetrics
 from framework.diagnose.measure.cross_evaluation import CrossEvaluation
 from framework.diagnose.measure.plateau import Plateau
+from framework.diagnose.report.diagnosis import Diagnosis
 
 # A curve at its ceiling needs no explanation.
 _EXPLAINED = ("static", "at_chance", "improving", "not_static")
@@ -26,35 +27,6 @@ _LEARNT = 0.9
 _STATUSES = ("confirmed", "suspected", "unresolvable", "falsified")
 
 Progress = Callable[[str], None]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Diagnosis:
-    """The result.
-
-    Attributes:
-        plateau: What can be said of the curve.
-        findings: The confirmed ones first, by what they cost; at most one a cause.
-        measured: All that was measured.
-        trials: The trials that were run, in order.
-        not_judged: Checks that lacked a measurement, by the cause: why.
-    """
-
-    plateau: Plateau
-    findings: tuple[Finding, ...]
-    measured: Measurements
-    trials: tuple[TrialRecord, ...]
-    not_judged: dict[str, Unavailable]
-
-    @property
-    def confirmed(self) -> tuple[Finding, ...]:
-        """The confirmed findings."""
-        return tuple(each for each in self.findings if each.status == "confirmed")
-
-    def __str__(self) -> str:
-        from framework.diagnose.report.text import page
-
-        return page(self)
 
 
 def diagnose(
@@ -208,8 +180,7 @@ def _together(findings: list[Finding], trials: Trials) -> list[Finding]:
 
 
 def _sorted(findings: Sequence[Finding]) -> list[Finding]:
-    """Returns findings in the order of reading: the certain and expensive ones "
-    "first."""
+    """Returns findings in the order of reading: certain and expensive first."""
     confirmed = {each.cause.name for each in findings if _is_confirmed(each)}
 
     def weight(finding: Finding) -> tuple[int, bool, bool, float]:

@@ -13,10 +13,11 @@ from framework.data.dataset import Split
 from framework.diagnose import recorder
 from framework.diagnose.core.context import DiagnosisContext, sample
 from framework.diagnose.core.settings import TrainingSettings
-from framework.diagnose.diagnosis import Diagnosis, diagnose
+from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.programs.keras_data import Source
 from framework.diagnose.programs.keras_program import KerasProgram
 from framework.diagnose.programs.metric_names import named
+from framework.diagnose.report.diagnosis import Diagnosis
 from framework.errors import UsageError
 from framework.numerics import labels as labels_lib
 from framework.numerics.metrics import Predictions

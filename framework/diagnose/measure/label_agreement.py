@@ -111,8 +111,7 @@ def _contradicted(train: Sample, validation: Sample) -> Estimate:
 
 
 def _by_class(scores: np.ndarray, against: np.ndarray) -> dict[int, Estimate]:
-    """Returns the fraction of contradicted labels of easy images, by predicted "
-    "class."""
+    """Returns the rate of contradicted easy labels, by predicted class."""
     classes, easy = scores.argmax(axis=1), _easy(scores, EASY_OF_CLASS)
     rates = {}
     for each in np.unique(classes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -73,10 +73,6 @@ class Plateau(Measurement):
         clean = context.get(Accuracy).train_clean.accuracy
         return assess(context.predictions, context.num_classes, clean)
 
-    def as_json(self) -> dict[str, Any]:
-        """Returns a JSON value."""
-        return dataclasses.asdict(self)
-
 
 def assess(
     predictions: Sequence[Predictions],
@@ -122,7 +118,7 @@ def _verdict(
         return "at_chance", f"validation accuracy, {shown}, is what guessing gives"
     if plateau.evaluations < 3:
         return "unresolvable", f"there are only {plateau.evaluations} evaluations"
-    if plateau.p < _LEVEL and abs(plateau.intervention) > 1 / total:
+    if plateau.p < _LEVEL and abs(plateau.change) > 1 / total:
         if plateau.change > 0:
             return "improving", (
                 f"it rose by {plateau.change:.1%} over the last {plateau.window} "

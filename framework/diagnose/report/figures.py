@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from framework.diagnose.diagnosis import Diagnosis
 from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.report.diagnosis import Diagnosis
 from framework.numerics.intervals import Estimate
 
 

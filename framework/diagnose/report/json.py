@@ -4,38 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from framework.diagnose.core.causes import CAUSES
-from framework.diagnose.core.finding import STATUSES
-from framework.diagnose.core.measurement import Unavailable
-from framework.diagnose.diagnosis import Diagnosis
+from framework.diagnose.core.finding import STATUSES, Finding
+from framework.diagnose.core.measurement import Measurements, Unavailable
+from framework.diagnose.core.trials import TrialRecord
 from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.report.reading import reading
 from framework.diagnose.report.stored import FORMAT
 from framework.numerics.intervals import Estimate
 
 
-def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
-    """Returns a JSON value; see `SCHEMA`."""
-    measured = diagnosis.measured
+def as_json(
+    plateau: Plateau,
+    findings: Sequence[Finding],
+    measured: Measurements,
+    trials: Sequence[TrialRecord],
+    not_judged: Mapping[str, Unavailable],
+) -> dict[str, Any]:
+    """Returns a JSON value of a diagnosis; see `SCHEMA`."""
     return {
         "format": FORMAT,
-        "verdict": diagnosis.plateau.verdict,
-        "plateau": _value(diagnosis.plateau),
-        "findings": [each.as_json() for each in diagnosis.findings],
+        "verdict": plateau.verdict,
+        "plateau": _value(plateau),
+        "findings": [each.as_json() for each in findings],
         "reading": reading(measured.get(Accuracy)),
         "measurements": {
             name: _value(each) for name, each in measured.reported.items()
         },
         "unavailable": [_unavailable(each) for each in measured.unavailable],
-        "not_judged": {
-            cause: _unavailable(each) for cause, each in diagnosis.not_judged.items()
-        },
-        "trials": [each.as_json() for each in diagnosis.trials],
+        "not_judged": {cause: _unavailable(each) for cause, each in not_judged.items()},
+        "trials": [each.as_json() for each in trials],
     }
 
 

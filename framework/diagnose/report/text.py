@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping, Sequence
 
 from framework.diagnose.core.finding import Evidence, Finding
-from framework.diagnose.diagnosis import Diagnosis
+from framework.diagnose.core.measurement import Unavailable
 from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.report.reading import reading
 
 _WIDTH = 88
 
 
-def page(diagnosis: Diagnosis) -> str:
+def page(
+    plateau: Plateau,
+    accuracy: Accuracy,
+    findings: Sequence[Finding],
+    not_judged: Mapping[str, Unavailable],
+) -> str:
     """Returns the text of a diagnosis: verdict, findings, and what was not measured."""
-    plateau = diagnosis.plateau
     sections = [
         _filled(f"verdict: {plateau.verdict.replace('_', ' ')}: {plateau.reason}"),
-        _filled(reading(diagnosis.measured.get(Accuracy))),
+        _filled(reading(accuracy)),
     ]
-    if not diagnosis.confirmed:
+    if not any(each.status == "confirmed" for each in findings):
         sections.append("No cause is confirmed.")
-    sections += [_finding(each) for each in diagnosis.findings]
-    if diagnosis.not_judged:
-        sections.append(_not_judged(diagnosis))
+    sections += [_finding(each) for each in findings]
+    if not_judged:
+        sections.append(_not_judged(not_judged))
     return "\n\n".join(sections) + "\n"
 
 
@@ -45,12 +51,10 @@ def _finding(finding: Finding) -> str:
     return "\n".join(lines)
 
 
-def _not_judged(diagnosis: Diagnosis) -> str:
+def _not_judged(not_judged: Mapping[str, Unavailable]) -> str:
     """Returns the causes that could not be judged, failures first."""
     lines = ["not judged:"]
-    items = sorted(
-        diagnosis.not_judged.items(), key=lambda item: not item[1].is_failure
-    )
+    items = sorted(not_judged.items(), key=lambda item: not item[1].is_failure)
     for cause, unavailable in items:
         kind = "failed" if unavailable.is_failure else "not applicable"
         reason = f"{unavailable.name} {kind}: {unavailable.reason}"

@@ -9,11 +9,10 @@ from pathlib import Path
 from tensorboard.plugins.text.summary_v2 import text_pb
 
 from framework.diagnose import snapshot, workspace
-from framework.diagnose.diagnosis import Diagnosis, diagnose
+from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.explain_run import open_run
 from framework.diagnose.report import figures
-from framework.diagnose.report.json import as_json
-from framework.diagnose.report.text import page
+from framework.diagnose.report.diagnosis import Diagnosis
 from framework.diagnose.snapshot import Snapshot
 from framework.report.events import Events
 from framework.system import atomic
@@ -59,7 +58,7 @@ def conclude(
             trust_run=trust_run,
         )
         diagnosis = diagnose(context, budget, progress)
-        print(as_text(diagnosis, run) if print_json else page(diagnosis), end="")
+        print(as_text(diagnosis, run) if print_json else str(diagnosis), end="")
         if place.problem:
             print(
                 f"{run.folder / 'diagnosis'} cannot be written to ({place.problem}): "
@@ -76,7 +75,7 @@ def as_text(diagnosis: Diagnosis, run: Snapshot) -> str:
     fields = {
         "run": dict(run.state),
         "weights": {"step": run.checkpoint.step, "are_best": run.is_best},
-        **as_json(diagnosis),
+        **diagnosis.as_json(),
     }
     return json.dumps(fields, indent=2, allow_nan=False) + "\n"
 
@@ -89,7 +88,7 @@ def record(diagnosis: Diagnosis, run: Snapshot, folder: Path) -> None:
         run: What was diagnosed.
         folder: Where to; it exists.
     """
-    text, png = page(diagnosis), figures.draw(diagnosis)
+    text, png = str(diagnosis), figures.draw(diagnosis)
     atomic.write_text(folder / "diagnosis.json", as_text(diagnosis, run))
     atomic.write_text(folder / "diagnosis.txt", text)
     atomic.write_bytes(folder / "diagnosis.png", png)
