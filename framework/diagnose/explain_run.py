@@ -70,7 +70,7 @@ def open_run(
         strategy="default",
         devices=0,
         jit=False,
-        at_initialization=False,
+        fresh=False,
         workdir=folder,
     )
     made = components.build(config, model, dataset, progress)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from framework.config import Config
-from framework.diagnose import stored
+from framework.diagnose.report import stored
 from framework.errors import UsageError
 from framework.launch import run_folder
 from framework.loop.checkpoint_files import Checkpoint, CheckpointFiles
@@ -71,7 +71,7 @@ def read(folder: Path) -> Snapshot:
     if checkpoint is None:
         raise UsageError(
             f"the run in {folder} has no weights, neither in checkpoints/ nor in "
-            f"best/: put them back, or train it again with --at_initialization"
+            f"best/: put them back, or train it again with --fresh"
         )
     rows = [row for row in history.rows if row["step"] <= checkpoint.step]
     by_step = predictions_lib.read_all(folder / "predictions")

@@ -5,10 +5,10 @@ import shutil
 
 import numpy as np
 import pytest
-from framework.diagnose.record import conclude
 
 from framework.config import Config
 from framework.diagnose import snapshot
+from framework.diagnose.conclude import conclude
 from framework.errors import UsageError
 from framework.launch.run import run
 

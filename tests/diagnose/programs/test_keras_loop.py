@@ -1,10 +1,11 @@
-"""Tests of framework/diagnose/keras_loop.py."""
+"""Tests of framework/diagnose/programs/keras_loop.py."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from framework.diagnose.keras_loop import KerasLoop
+
+from framework.diagnose.programs.keras_loop import KerasLoop
 
 L = keras.layers
 _N = 70
@@ -147,7 +148,7 @@ def test_metrics_are_of_one_epoch_each():
 def test_says_what_predict_says():
     model = compiled(plain)
     many = np.tile(X, (5, 1))
-    said = KerasLoop(model).ask(many)
+    said = KerasLoop(model).predict(many)
     assert (said.dtype, said.shape) == (np.float32, (350, 3))
     np.testing.assert_allclose(said, model.predict(many, verbose=0), rtol=1e-4)
 
@@ -156,13 +157,13 @@ def test_being_asked_in_training_mode_changes_nothing():
     model = compiled(plain)
     before = [variable.numpy() for variable in model.variables]
     loop = KerasLoop(model)
-    usual = loop.ask(X)
-    said = loop.ask(X, training=True)
+    usual = loop.predict(X)
+    said = loop.predict(X, training=True)
     assert not np.allclose(said, usual)
     for variable, value in zip(model.variables, before, strict=True):
         assert np.array_equal(variable.numpy(), value)
     # Not even what is drawn next.
-    assert np.array_equal(loop.ask(X, training=True), said)
+    assert np.array_equal(loop.predict(X, training=True), said)
 
 
 def test_a_model_that_must_be_eager_is_asked_eagerly():
@@ -173,23 +174,23 @@ def test_a_model_that_must_be_eager_is_asked_eagerly():
             return self.dense(x)
 
     model = compiled(Eager, eagerly=True)
-    assert KerasLoop(model).ask(X).shape == (_N, 3)
+    assert KerasLoop(model).predict(X).shape == (_N, 3)
 
 
 def test_outputs_of_more_axes_are_flat():
     model = keras.Sequential([keras.Input((6,)), L.Reshape((6, 1))])
-    assert KerasLoop(model).ask(X).shape == (_N, 6)
+    assert KerasLoop(model).predict(X).shape == (_N, 6)
 
 
 def test_predictions():
     model = compiled(plain)
     loop = KerasLoop(model)
     found = loop.predictions(X, Y)
-    logits = loop.ask(X).astype(np.float64)
+    logits = loop.predict(X).astype(np.float64)
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     true = chances[np.arange(_N), Y]
     assert np.array_equal(found.labels, Y)
-    assert np.array_equal(found.predicted, chances.argmax(axis=1))
+    assert np.array_equal(found.validation_predictions, chances.argmax(axis=1))
     assert np.array_equal(found.rank, (chances > true[:, None]).sum(axis=1))
     np.testing.assert_allclose(found.confidence, chances.max(axis=1), rtol=1e-5)
     np.testing.assert_allclose(found.losses, -np.log(true), rtol=1e-4)
@@ -199,7 +200,7 @@ def test_labels_that_no_output_stands_for_are_never_right():
     model = compiled(plain)
     found = KerasLoop(model).predictions(X[:4], np.array([-1, 3, 7, 3]))
     assert (found.rank == 3).all()
-    assert (found.predicted != found.labels).all()
+    assert (found.validation_predictions != found.labels).all()
 
 
 def test_outputs_that_are_not_finite_rank_nothing():
@@ -220,7 +221,7 @@ def test_one_output_is_of_two_classes():
     model = keras.Sequential([keras.Input((6,)), L.Dense(1, "sigmoid")])
     found = KerasLoop(model).predictions(X, Y % 2)
     share = model(X).numpy()[:, 0]
-    assert np.array_equal(found.predicted, share > 0.5)
+    assert np.array_equal(found.validation_predictions, share > 0.5)
     np.testing.assert_allclose(
         found.confidence, np.maximum(share, 1 - share), rtol=1e-5
     )

@@ -1,13 +1,13 @@
-"""Tests of framework/diagnose/of_run.py."""
+"""Tests of framework/diagnose/explain_run.py."""
 
 import dataclasses
 
 import keras
 import numpy as np
 import pytest
-from framework.diagnose.of_run import open_run
 
 from framework.config import Config
+from framework.diagnose.explain_run import open_run
 from framework.errors import UsageError
 from framework.launch.run import run
 
@@ -51,7 +51,7 @@ def test_rows_and_predictions_are_those_recorded(made):
     assert [row["epoch"] for row in made.rows] == [1.0, 2.0]
     assert len(made.predictions) == 2
     for row, found in zip(made.rows, made.predictions, strict=True):
-        right = found.predicted == found.labels
+        right = found.validation_predictions == found.labels
         assert right.mean() == pytest.approx(row["validation/accuracy"])
         assert found.losses.mean() == pytest.approx(row["validation/loss"], rel=1e-4)
         assert np.array_equal(found.rank > 0, ~right)
@@ -60,7 +60,9 @@ def test_rows_and_predictions_are_those_recorded(made):
 def test_what_is_evaluated_is_the_average_of_weights(made):
     assert np.array_equal(made.predicted("validation"), made.predictions[-1].predicted)
     images = made.validation.images
-    assert not np.allclose(made.program.ask_live(images), made.program.ask(images))
+    assert not np.allclose(
+        made.program.predict_live(images), made.program.predict(images)
+    )
 
 
 def test_settings_say_what_is_in_place(made):

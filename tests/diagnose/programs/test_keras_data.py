@@ -1,15 +1,15 @@
-"""Tests of framework/diagnose/source.py."""
+"""Tests of framework/diagnose/programs/keras_data.py."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from framework.diagnose.labels import classes
-from framework.diagnose.source import Source, like
+from framework.numerics.labels import classes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.diagnose import source as source_lib
+from framework.diagnose.programs import keras_data as source_lib
+from framework.diagnose.programs.keras_data import Source, like
 from framework.errors import UsageError
 
 _N, _CLASSES = 50, 5

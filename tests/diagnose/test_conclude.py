@@ -1,12 +1,12 @@
-"""Tests of framework/diagnose/record.py and figure.py."""
+"""Tests of framework/diagnose/conclude.py and figure.py."""
 
 import json
 
 import pytest
-from framework.diagnose.record import CONFIRMED, conclude
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from framework.config import Config
+from framework.diagnose.conclude import CONFIRMED, conclude
 from framework.launch.run import run
 
 

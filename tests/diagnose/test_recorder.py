@@ -1,11 +1,11 @@
-"""Tests of framework/diagnose/watch.py and metric_names.py."""
+"""Tests of framework/diagnose/recorder.py and metric_names.py."""
 
 import keras
 import numpy as np
 import pytest
-from framework.diagnose.watch import recorded
 
 from framework.diagnose import Watch, explain
+from framework.diagnose.recorder import recorded
 from framework.errors import RunError, UsageError
 
 

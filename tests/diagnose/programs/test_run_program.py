@@ -1,15 +1,16 @@
-"""Tests of framework/diagnose/run_program.py."""
+"""Tests of framework/diagnose/programs/run_program.py."""
 
 import dataclasses
 import json
 
 import numpy as np
 import pytest
-from framework.diagnose.change import CannotChangeError, Change
-from framework.diagnose.of_run import open_run
 
 from framework.config import Config
 from framework.data.dataset import Split
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.explain_run import open_run
 from framework.launch.run import run
 
 CONFIG = Config(
@@ -50,7 +51,10 @@ def contents(folder):
 
 
 def weights(program):
-    return {name: each.tobytes() for name, each in program.weights(fresh=False).items()}
+    return {
+        name: each.tobytes()
+        for name, each in program.weights(at_initialization=False).items()
+    }
 
 
 def test_says_what_was_recorded(made):
@@ -65,40 +69,46 @@ def test_says_what_was_recorded(made):
 
 def test_says_the_same_of_any_number_of_images(made, program):
     images = made.validation.images
-    whole = program.ask(images)
-    assert program.ask(images[:0]).shape == (0, 10)
-    np.testing.assert_allclose(program.ask(images[:3]), whole[:3], rtol=1e-4, atol=1e-5)
-    assert np.array_equal(program.ask(images), whole)
+    whole = program.predict(images)
+    assert program.predict(images[:0]).shape == (0, 10)
+    np.testing.assert_allclose(
+        program.predict(images[:3]), whole[:3], rtol=1e-4, atol=1e-5
+    )
+    assert np.array_equal(program.predict(images), whole)
 
 
 QUESTIONS = {
-    "training mode": lambda p, split: p.ask(split.images, training=True),
-    "live": lambda p, split: p.ask_live(split.images),
-    "steps": lambda p, split: p.steps(2, fresh=False),
-    "gradients": lambda p, split: p.gradients(split, fresh=False),
-    "activations": lambda p, split: p.activations(split.images, fresh=False),
-    "experiment": lambda p, split: p.experiment("asked", Change(), 0.2, fresh=True),
+    "training mode": lambda p, split: p.predict(split.images, training=True),
+    "live": lambda p, split: p.predict_live(split.images),
+    "steps": lambda p, split: p.steps(2, at_initialization=False),
+    "gradients": lambda p, split: p.gradients(split, at_initialization=False),
+    "activations": lambda p, split: p.activations(
+        split.images, at_initialization=False
+    ),
+    "experiment": lambda p, split: p.train(
+        "asked", Intervention(), 0.2, at_initialization=True
+    ),
 }
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_no_question_changes_anything(made, program, question):
-    before, said = weights(program), program.ask(made.validation.images)
+    before, said = weights(program), program.predict(made.validation.images)
     QUESTIONS[question](program, made.train.take(np.arange(20)))
     assert weights(program) == before
-    assert np.array_equal(program.ask(made.validation.images), said)
+    assert np.array_equal(program.predict(made.validation.images), said)
 
 
 def test_training_mode_draws_dropout(made, program):
     images = made.validation.images
-    said = program.ask(images, training=True)
-    assert not np.allclose(said, program.ask(images))
-    assert np.array_equal(said, program.ask(images, training=True))
+    said = program.predict(images, training=True)
+    assert not np.allclose(said, program.predict(images))
+    assert np.array_equal(said, program.predict(images, training=True))
 
 
 def test_without_batch_norm_there_is_nothing_to_take_anew(made, program):
-    with pytest.raises(CannotChangeError):
-        program.ask_reestimated(made.validation.images, made.train.images)
+    with pytest.raises(NotApplicableError):
+        program.predict_reestimated(made.validation.images, made.train.images)
 
 
 def test_inputs_are_those_of_the_network(made, program):
@@ -110,29 +120,36 @@ def test_inputs_are_those_of_the_network(made, program):
 def test_loss_and_gradients_are_those_of_training(made, program):
     labels = made.validation.labels
     losses = made.predictions[-1].losses
-    found = program.loss(labels, program.ask(made.validation.images))
+    found = program.loss(labels, program.predict(made.validation.images))
     assert found == pytest.approx(losses.mean(), rel=1e-3)
-    assert program.penalty(fresh=False) == 0
-    gradients = program.gradients(made.train.take(np.arange(64)), fresh=False)
-    assert set(gradients) == set(program.weights(fresh=False))
+    assert program.penalty(at_initialization=False) == 0
+    gradients = program.gradients(
+        made.train.take(np.arange(64)), at_initialization=False
+    )
+    assert set(gradients) == set(program.weights(at_initialization=False))
     assert all(np.isfinite(each).all() for each in gradients.values())
 
 
 def test_what_is_first_is_before_the_first_step(made, program):
-    first, last = (program.weights(fresh) for fresh in (True, False))
+    first, last = (
+        program.weights(at_initialization) for at_initialization in (True, False)
+    )
     assert list(first) == list(last)
     kernels = [name for name in first if name.endswith("kernel")]
     assert all(np.any(first[name] != last[name]) for name in kernels)
     seen = [
-        program.activations(made.train.images[:5], fresh) for fresh in (True, False)
+        program.activations(made.train.images[:5], at_initialization)
+        for at_initialization in (True, False)
     ]
     assert list(seen[0]) == list(seen[1])
-    said = program.ask(made.train.images[:5])
+    said = program.predict(made.train.images[:5])
     np.testing.assert_allclose(list(seen[1].values())[-1], said, rtol=1e-4, atol=1e-5)
 
 
 def test_steps_are_those_of_training(program):
-    first, further = (program.steps(3, fresh) for fresh in (True, False))
+    first, further = (
+        program.steps(3, at_initialization) for at_initialization in (True, False)
+    )
     assert first[0].before > further[0].before
     assert all(step.after < step.before for step in first)
     assert all(0 < step.ratio < 1 for step in (*first, *further))
@@ -140,10 +157,10 @@ def test_steps_are_those_of_training(program):
 
 def test_the_step_is_not_asked(made, program):
     split = made.train.take(np.arange(20))
-    with pytest.raises(CannotChangeError):
-        program.applied(split)
-    with pytest.raises(CannotChangeError):
-        program.moved(split, 0.1)
+    with pytest.raises(NotApplicableError):
+        program.update_vectors(split)
+    with pytest.raises(NotApplicableError):
+        program.update_norm(split, 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -151,12 +168,12 @@ def branches(folder, made):
     """Branches of the run, and what was in its folder before them."""
     before = contents(folder)
     changes = {
-        "anew": (Change(), 0.5, True),
-        "further": (Change(learning_rate=0.001), 0.5, False),
+        "anew": (Intervention(), 0.5, True),
+        "further": (Intervention(learning_rate_factor=0.001), 0.5, False),
         "changed": (
-            Change(
-                learning_rate=0.5,
-                batch_size=0.5,
+            Intervention(
+                learning_rate_factor=0.5,
+                batch_size_factor=0.5,
                 standardize=True,
                 augment="shift(.1)",
                 clip_norm=1.0,
@@ -169,8 +186,8 @@ def branches(folder, made):
         ),
     }
     found = {
-        name: made.program.experiment(name, change, epochs, fresh)
-        for name, (change, epochs, fresh) in changes.items()
+        name: made.program.train(name, intervention, epochs, at_initialization)
+        for name, (intervention, epochs, at_initialization) in changes.items()
     }
     return before, found
 
@@ -181,7 +198,7 @@ def test_the_runs_own_folder_is_left_alone(folder, branches):
 
 
 def branch_of(folder, name):
-    path = folder / "diagnosis" / "branches" / name
+    path = folder / "diagnosis" / "trials" / name
     config = json.loads((path / "config.json").read_text())
     rows = (path / "metrics.jsonl").read_text().splitlines()
     return config.get("config", config), [json.loads(row) for row in rows]
@@ -189,7 +206,7 @@ def branch_of(folder, name):
 
 def test_branches_are_runs_in_folders_of_their_own(folder, made, branches):
     _, found = branches
-    assert {path.name for path in (folder / "diagnosis" / "branches").iterdir()} >= {
+    assert {path.name for path in (folder / "diagnosis" / "trials").iterdir()} >= {
         *found
     }
     steps = made.settings["steps_per_epoch"]
@@ -197,7 +214,7 @@ def test_branches_are_runs_in_folders_of_their_own(folder, made, branches):
     assert rows[-1]["step"] == round(0.5 * steps)
     right = found["anew"].predicted == made.validation.labels
     assert right.mean() == pytest.approx(rows[-1]["validation/accuracy"])
-    assert len(found["anew"].clean) == len(made.train)
+    assert len(found["anew"].train_predictions) == len(made.train)
 
 
 def test_a_changed_branch_is_another_config(folder, branches):
@@ -226,7 +243,7 @@ def test_a_branch_that_goes_on_begins_where_the_run_has_ended(folder, made, bran
 
 def test_a_branch_of_the_same_name_takes_the_place_of_the_first(folder, program):
     for epochs in (0.5, 0.2):
-        program.experiment("twice", Change(), epochs, fresh=True)
+        program.train("twice", Intervention(), epochs, at_initialization=True)
     _, rows = branch_of(folder, "twice")
     assert rows[-1]["epoch"] == pytest.approx(0.2, abs=0.05)
 
@@ -234,14 +251,17 @@ def test_a_branch_of_the_same_name_takes_the_place_of_the_first(folder, program)
 def test_other_images_can_be_trained_on(made, program):
     zeros = made.train.take(np.flatnonzero(made.train.labels == 0))
     only = Split(zeros.images, zeros.labels)
-    found = program.experiment("only", Change(train=only), 1.0, fresh=True)
-    assert np.mean(found.predicted == 0) > 0.9
+    found = program.train("only", Intervention(train=only), 1.0, at_initialization=True)
+    assert np.mean(found.validation_predictions == 0) > 0.9
 
 
 @pytest.mark.parametrize(
-    "change",
-    [Change(shuffle=True), Change(plain_step=True), Change(norm_momentum=0.5)],
+    "intervention",
+    [
+        Intervention(shuffle=True),
+        Intervention(keras_step=True),
+    ],
 )
-def test_what_a_run_does_not_have_cannot_be_changed(program, change):
-    with pytest.raises(CannotChangeError):
-        program.experiment("cannot", change, 0.2, fresh=True)
+def test_what_a_run_does_not_have_cannot_be_changed(program, intervention):
+    with pytest.raises(NotApplicableError):
+        program.train("cannot", intervention, 0.2, at_initialization=True)

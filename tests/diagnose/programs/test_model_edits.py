@@ -1,11 +1,12 @@
-"""Tests of framework/diagnose/surgery.py."""
+"""Tests of framework/diagnose/model_edits.py."""
 
 import keras
 import numpy as np
 import pytest
-from framework.diagnose.change import CannotChangeError, Change
 
-from framework.diagnose import surgery
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.programs import model_edits
 
 L = keras.layers
 
@@ -35,10 +36,10 @@ IMAGES = np.random.default_rng(0).random((4, 8, 8, 1), np.float32)
 
 
 def settings(model):
-    """Returns all that a change may set, by layer."""
+    """Returns all that a intervention may set, by layer."""
     names = ("rate", "momentum", "activation", "negative_slope", "trainable")
     found = {}
-    for layer in surgery.leaves(model):
+    for layer in model_edits.leaves(model):
         found |= {
             (layer.name, name): getattr(layer, name)
             for name in (*names, "activity_regularizer")
@@ -50,10 +51,10 @@ def settings(model):
     return found
 
 
-def set_by(model, change):
-    """Returns what a change sets, once it is clear that it is undone."""
+def set_by(model, intervention):
+    """Returns what a intervention sets, once it is clear that it is undone."""
     before = settings(model)
-    with surgery.changed(model, change) as other:
+    with model_edits.changed(model, intervention) as other:
         assert other is model
         during = settings(model)
     assert settings(model) == before
@@ -61,40 +62,40 @@ def set_by(model, change):
 
 
 def test_no_change_changes_nothing(model):
-    assert set_by(model, Change()) == {}
+    assert set_by(model, Intervention()) == {}
     # These are of the training, not of the layers.
-    assert set_by(model, Change(learning_rate=0.1, clip_norm=1.0, shuffle=True)) == {}
+    assert (
+        set_by(
+            model, Intervention(learning_rate_factor=0.1, clip_norm=1.0, shuffle=True)
+        )
+        == {}
+    )
 
 
 def test_dropout(model):
-    assert set_by(model, Change(dropout=0.1)) == {("dropout", "rate"): 0.1}
-    assert set_by(model, Change(dropout=0.0)) == {("dropout", "rate"): 0.0}
-
-
-def test_norm_momentum(model):
-    found = set_by(model, Change(norm_momentum=0.9))
-    assert found == {("norm", "momentum"): 0.9}
+    assert set_by(model, Intervention(dropout=0.1)) == {("dropout", "rate"): 0.1}
+    assert set_by(model, Intervention(dropout=0.0)) == {("dropout", "rate"): 0.0}
 
 
 def test_activation_of_hidden_layers(model):
     leaky = keras.activations.leaky_relu
-    assert set_by(model, Change(activation="leaky_relu")) == {
+    assert set_by(model, Intervention(activation="leaky_relu")) == {
         ("conv", "activation"): leaky,
         ("tanh", "activation"): leaky,
         ("relu", "negative_slope"): 0.1,
     }
-    found = set_by(model, Change(activation="relu"))
+    found = set_by(model, Intervention(activation="relu"))
     # What is linear before a ReLU stays so, and the head stays what it is.
     assert found == {("tanh", "activation"): keras.activations.relu}
 
 
 def test_weight_decay_of_layers(model):
-    found = set_by(model, Change(weight_decay=0.0))
+    found = set_by(model, Intervention(weight_decay=0.0))
     assert found == {
         ("conv", "kernel"): None,
         ("dense", "activity_regularizer"): None,
     }
-    found = set_by(model, Change(weight_decay=0.01))
+    found = set_by(model, Intervention(weight_decay=0.01))
     assert found.pop(("dense", "activity_regularizer")) is None
     assert set(found) == {("conv", "kernel"), ("dense", "kernel"), ("head", "kernel")}
     assert [float(each.l2) for each in found.values()] == pytest.approx([0.01] * 3)
@@ -103,7 +104,7 @@ def test_weight_decay_of_layers(model):
 def test_penalties_are_gone_while_it_is_changed(model):
     model(IMAGES)
     before = sum(map(float, model.losses))
-    with surgery.changed(model, Change(weight_decay=0.0)):
+    with model_edits.changed(model, Intervention(weight_decay=0.0)):
         model(IMAGES)
         assert sum(map(float, model.losses)) == 0
     model(IMAGES)
@@ -114,10 +115,10 @@ def test_trainable(model):
     model.get_layer("conv").trainable = False
     model.get_layer("dense").trainable = False
     frozen = len(model.trainable_variables)
-    found = set_by(model, Change(trainable=True))
+    found = set_by(model, Intervention(unfreeze=True))
     assert found == {("conv", "trainable"): True, ("dense", "trainable"): True}
     assert len(model.trainable_variables) == frozen
-    with surgery.changed(model, Change(trainable=True)):
+    with model_edits.changed(model, Intervention(unfreeze=True)):
         assert len(model.trainable_variables) == frozen + 4
 
 
@@ -125,18 +126,18 @@ def test_what_is_frozen_within_others_is_frozen_again():
     inner = keras.Sequential([keras.Input((4,)), L.Dense(3), L.Dense(2)])
     inner.layers[0].trainable = False
     whole = keras.Sequential([keras.Input((4,)), inner, L.Dense(2)])
-    set_by(whole, Change(trainable=True))
+    set_by(whole, Intervention(unfreeze=True))
     whole.trainable = False
-    set_by(whole, Change(trainable=True))
+    set_by(whole, Intervention(unfreeze=True))
     assert not whole.trainable_variables
 
 
 def test_initialize_draws_kernels_and_nothing_else(model):
     for weight in model.weights:
         weight.assign(np.full(weight.shape, 0.5))
-    with surgery.changed(model, Change(initialize=True)):
+    with model_edits.changed(model, Intervention(reinitialize=True)):
         pass
-    kernels = [layer.kernel.numpy() for layer in surgery.with_weights(model)]
+    kernels = [layer.kernel.numpy() for layer in model_edits.with_weights(model)]
     fan_ins = 9, 144
     for kernel, fan_in in zip(kernels[:2], fan_ins, strict=True):
         assert kernel.std() == pytest.approx((2 / fan_in) ** 0.5, rel=0.3)
@@ -149,17 +150,17 @@ def test_initialize_draws_kernels_and_nothing_else(model):
 def test_units_of_a_layer_are_drawn_apart():
     one, other = network(), network()
     for each in (one, other):
-        surgery.initialize(each)
+        model_edits.initialize(each)
     kernel = one.get_layer("dense").kernel.numpy()
     assert len(np.unique(kernel)) == kernel.size
     # But always alike.
     assert np.array_equal(kernel, other.get_layer("dense").kernel.numpy())
-    surgery.initialize(other, seed=1)
+    model_edits.initialize(other, seed=1)
     assert not np.array_equal(kernel, other.get_layer("dense").kernel.numpy())
 
 
-def logits_of(model, change):
-    with surgery.changed(model, change) as other:
+def logits_of(model, intervention):
+    with model_edits.changed(model, intervention) as other:
         return np.asarray(other(IMAGES))
 
 
@@ -167,7 +168,7 @@ def logits_of(model, change):
 def test_consistent_loss_takes_the_squashing_away(head):
     model = network(head)
     said = np.asarray(model(IMAGES))
-    logits = logits_of(model, Change(consistent_loss=True))
+    logits = logits_of(model, Intervention(consistent_loss=True))
     squashed = np.asarray(keras.activations.get(head)(logits))
     np.testing.assert_allclose(squashed, said, rtol=1e-5)
     assert np.array_equal(np.asarray(model(IMAGES)), said)
@@ -181,7 +182,7 @@ def test_consistent_loss_takes_a_last_layer_away(last, sequential):
         model = keras.Sequential([inputs, L.Flatten(), dense, last])
     else:
         model = keras.Model(inputs, last(dense(L.Flatten()(inputs))))
-    logits = logits_of(model, Change(consistent_loss=True))
+    logits = logits_of(model, Intervention(consistent_loss=True))
     wanted = dense(IMAGES.reshape(4, -1))
     np.testing.assert_allclose(logits, wanted, rtol=1e-5, atol=1e-6)
 
@@ -205,34 +206,33 @@ def own(**changes):
 
 
 @pytest.mark.parametrize(
-    ("model", "change"),
+    ("model", "intervention"),
     [
-        (lambda: own(last=L.Softmax()), Change(consistent_loss=True)),
-        (own, Change(width=2.0)),
-        (own, Change(dropout=0.5)),
-        (own, Change(norm_momentum=0.9)),
+        (lambda: own(last=L.Softmax()), Intervention(consistent_loss=True)),
+        (own, Intervention(width_factor=2.0)),
+        (own, Intervention(dropout=0.5)),
     ],
 )
-def test_what_a_model_does_not_have_cannot_be_changed(model, change):
+def test_what_a_model_does_not_have_cannot_be_changed(model, intervention):
     model = model()
     before = settings(model)
-    with pytest.raises(CannotChangeError), surgery.changed(model, change):
+    with pytest.raises(NotApplicableError), model_edits.changed(model, intervention):
         pass
     assert settings(model) == before
 
 
 def test_to_have_no_dropout_is_no_error_where_there_is_none():
-    assert set_by(own(), Change(dropout=0.0)) == {}
+    assert set_by(own(), Intervention(dropout=0.0)) == {}
 
 
 def test_all_is_undone_where_one_change_is_impossible(model):
-    both = Change(dropout=0.1, norm_momentum=0.5, width=1.0)
+    both = Intervention(dropout=0.1, width_factor=1.0)
     before = settings(model)
-    with pytest.raises(ZeroDivisionError), surgery.changed(model, both):
+    with pytest.raises(ZeroDivisionError), model_edits.changed(model, both):
         raise ZeroDivisionError
     assert settings(model) == before
     plain = keras.Sequential([keras.Input((3,)), L.Dropout(0.5), L.Dense(2)])
-    with pytest.raises(CannotChangeError), surgery.changed(plain, both):
+    with pytest.raises(NotApplicableError), model_edits.changed(plain, both):
         pass
     assert plain.layers[0].rate == 0.5
 
@@ -245,25 +245,25 @@ def test_a_dropout_of_none_can_drop():
         L.Dropout(0.3, name="a"),
     ]
     model = keras.Sequential(layers)
-    found = set_by(model, Change(dropout=0.5))
+    found = set_by(model, Intervention(dropout=0.5))
     assert found == {("none", "rate"): 0.5, ("a", "rate"): 0.5}
-    with surgery.changed(model, Change(dropout=0.5)) as changed:
+    with model_edits.changed(model, Intervention(dropout=0.5)) as changed:
         said = changed(np.ones((4, 100), np.float32), training=True)
     assert np.mean(np.asarray(said) == 0) > 0.5
 
 
 def test_wider(model):
-    with surgery.changed(model, Change(width=4.0)) as wide:
-        shapes = [layer.kernel.shape for layer in surgery.with_weights(wide)]
+    with model_edits.changed(model, Intervention(width_factor=4.0)) as wide:
+        shapes = [layer.kernel.shape for layer in model_edits.with_weights(wide)]
     assert [shape[-1] for shape in shapes] == [16, 24, 10]
     assert model.get_layer("dense").units == 6
-    narrow = surgery.wider(model, 0.01)
+    narrow = model_edits.wider(model, 0.01)
     assert narrow.get_layer("conv").filters == narrow.get_layer("dense").units == 1
 
 
 def test_a_wider_one_can_be_changed_as_well(model):
-    change = Change(width=2.0, dropout=0.1, consistent_loss=True)
-    with surgery.changed(model, change) as wide:
+    intervention = Intervention(width_factor=2.0, dropout=0.1, consistent_loss=True)
+    with model_edits.changed(model, intervention) as wide:
         assert wide.get_layer("dropout").rate == 0.1
         assert wide.get_layer("head").activation is keras.activations.linear
     assert model.get_layer("dropout").rate == 0.5
@@ -274,22 +274,22 @@ def test_leaves_are_those_within_others():
         [keras.Input((4,)), L.Dense(3, name="a"), L.ReLU(name="b")]
     )
     whole = keras.Sequential([keras.Input((4,)), inner, L.Dense(2, name="c")])
-    assert [layer.name for layer in surgery.leaves(whole)] == ["a", "b", "c"]
-    assert [layer.name for layer in surgery.with_weights(whole)] == ["a", "c"]
+    assert [layer.name for layer in model_edits.leaves(whole)] == ["a", "b", "c"]
+    assert [layer.name for layer in model_edits.with_weights(whole)] == ["a", "c"]
 
 
 def test_batch_norms(model):
-    assert surgery.batch_norms(model) == [model.get_layer("norm")]
-    with pytest.raises(CannotChangeError, match="there is no batch norm"):
-        surgery.batch_norms(own())
+    assert model_edits.batch_norms(model) == [model.get_layer("norm")]
+    with pytest.raises(NotApplicableError, match="there is no batch norm"):
+        model_edits.batch_norms(own())
 
 
 def test_statistics_taken_anew_are_those_of_the_images():
     norm = L.BatchNormalization(momentum=0.999)
     model = keras.Sequential([keras.Input((3,)), norm])
     images = np.random.default_rng(0).normal(5, 2, (2000, 3)).astype(np.float32)
-    with surgery.reestimating([norm]):
-        for batch in surgery.batches(images):
+    with model_edits.reestimating([norm]):
+        for batch in model_edits.batches(images):
             model(batch, training=True)
     assert norm.momentum == 0.999
     np.testing.assert_allclose(norm.moving_mean, images.mean(axis=0), atol=0.2)
@@ -301,7 +301,7 @@ def test_statistics_taken_anew_are_those_of_the_images():
     [(10_000, 20, 128), (1000, 20, 50), (45, 20, 2), (7, 3, 2), (1, 0, 0)],
 )
 def test_batches_for_statistics(count, batches, size):
-    found = surgery.batches(np.zeros((count, 1)))
+    found = model_edits.batches(np.zeros((count, 1)))
     assert [len(each) for each in found] == [size] * batches
 
 
@@ -309,21 +309,21 @@ def test_a_model_of_one_layer_gets_another_one():
     model = keras.Sequential(
         [keras.Input((4, 2)), L.Rescaling(0.5), L.Flatten(), L.Dense(3), L.Softmax()]
     )
-    deep = surgery.wider(model, 4.0)
+    deep = model_edits.wider(model, 4.0)
     assert [type(layer).__name__ for layer in deep.layers] == [
         *("Rescaling", "Flatten", "Flatten", "Dense", "Dense", "Softmax")
     ]
     assert deep(np.ones((1, 4, 2))).shape == (1, 3)
     norm = keras.Sequential([keras.Input((4,)), L.BatchNormalization(), L.Dense(3)])
-    with pytest.raises(CannotChangeError, match="no hidden layer"):
-        surgery.wider(norm, 4.0)
+    with pytest.raises(NotApplicableError, match="no hidden layer"):
+        model_edits.wider(norm, 4.0)
 
 
 def test_where_all_is_trained_there_is_nothing_to_change(model):
     model.trainable = True
     with (
-        pytest.raises(CannotChangeError, match="all layers are trained already"),
-        surgery.changed(model, Change(trainable=True)),
+        pytest.raises(NotApplicableError, match="all layers are trained already"),
+        model_edits.changed(model, Intervention(unfreeze=True)),
     ):
         pass
 
@@ -340,4 +340,4 @@ def test_where_all_is_trained_there_is_nothing_to_change(model):
 )
 def test_ends_in_softmax(last, is_one):
     model = keras.Sequential([keras.Input((4,)), L.Dense(2, "softmax"), *last])
-    assert surgery.ends_in_softmax(model) is is_one
+    assert model_edits.architecture(model).ends_in_softmax is is_one

@@ -1,12 +1,12 @@
-"""Tests of framework/diagnose/of_keras.py: explain, from end to end."""
+"""Tests of framework/diagnose/explain_keras.py: explain, from end to end."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from framework.diagnose.of_keras import named
 
 from framework.diagnose import explain
+from framework.diagnose.explain_keras import named
 from framework.errors import UsageError
 
 L = keras.layers

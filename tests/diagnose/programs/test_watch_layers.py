@@ -1,10 +1,11 @@
-"""Tests of framework/diagnose/layers.py."""
+"""Tests of framework/diagnose/programs/watch_layers.py."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from framework.diagnose.layers import watched
+
+from framework.diagnose.programs.watch_layers import watched
 
 L = keras.layers
 VALUES = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)

@@ -1,17 +1,17 @@
-"""Tests of framework/diagnose/stored.py."""
+"""Tests of framework/diagnose/report/stored.py."""
 
 import json
 import os
 
 import pytest
 
-from framework.diagnose import stored
+from framework.diagnose.report import stored
 from framework.report.history import History
 
 WHOLE = {
-    "format": 1,
+    "format": 2,
     "verdict": "static",
-    "gate": {},
+    "plateau": {},
     "findings": [{"status": "falsified"}],
     "reading": "",
     "measurements": {},
@@ -78,7 +78,7 @@ def test_without_a_diagnosis_or_a_run_there_is_none(workdir, tmp_path, caplog):
             (json.dumps({**WHOLE, name: None}).encode(), f"it has no {name}")
             for name in WHOLE
         ),
-        (json.dumps({**WHOLE, "format": 2}).encode(), "its format is 2"),
+        (json.dumps({**WHOLE, "format": 1}).encode(), "its format is 1"),
         (json.dumps({**WHOLE, "findings": [3]}).encode(), "without status"),
         (
             json.dumps({**WHOLE, "findings": [{"status": []}]}).encode(),

@@ -1,14 +1,15 @@
-"""Tests of framework/diagnose/keras_program.py."""
+"""Tests of framework/diagnose/programs/keras_program.py."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from framework.diagnose.change import CannotChangeError, Change
-from framework.diagnose.keras_program import KerasProgram
-from framework.diagnose.source import Source
 
 from framework.data.dataset import Split
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.programs.keras_data import Source
+from framework.diagnose.programs.keras_program import KerasProgram
 
 L = keras.layers
 _N = 60
@@ -95,34 +96,36 @@ def program():
 
 
 QUESTIONS = {
-    "ask": lambda p: p.ask(X),
-    "ask in training mode": lambda p: p.ask(X, training=True),
-    "ask_live": lambda p: p.ask_live(X),
-    "ask_reestimated": lambda p: p.ask_reestimated(X, X),
+    "ask": lambda p: p.predict(X),
+    "ask in training mode": lambda p: p.predict(X, training=True),
+    "predict_live": lambda p: p.predict_live(X),
+    "predict_reestimated": lambda p: p.predict_reestimated(X, X),
     "inputs": lambda p: p.inputs(X),
     "loss": lambda p: p.loss(Y[:4], np.zeros((4, 3), np.float32)),
-    "penalty": lambda p: p.penalty(fresh=True),
-    "steps": lambda p: p.steps(2, fresh=False),
-    "first steps": lambda p: p.steps(2, fresh=True),
-    "applied": lambda p: p.applied(BATCH),
-    "moved": lambda p: p.moved(BATCH, 0.1),
-    "gradients": lambda p: p.gradients(BATCH, fresh=True),
-    "activations": lambda p: p.activations(X, fresh=True),
-    "weights": lambda p: p.weights(fresh=True),
-    "experiment": lambda p: p.experiment("a", Change(), 1.0, fresh=True),
-    "continued": lambda p: p.experiment("a", Change(dropout=0.1), 1.0, fresh=False),
-    "changed": lambda p: p.experiment(
+    "penalty": lambda p: p.penalty(at_initialization=True),
+    "steps": lambda p: p.steps(2, at_initialization=False),
+    "first steps": lambda p: p.steps(2, at_initialization=True),
+    "applied": lambda p: p.update_vectors(BATCH),
+    "moved": lambda p: p.update_norm(BATCH, 0.1),
+    "gradients": lambda p: p.gradients(BATCH, at_initialization=True),
+    "activations": lambda p: p.activations(X, at_initialization=True),
+    "weights": lambda p: p.weights(at_initialization=True),
+    "experiment": lambda p: p.train("a", Intervention(), 1.0, at_initialization=True),
+    "continued": lambda p: p.train(
+        "a", Intervention(dropout=0.1), 1.0, at_initialization=False
+    ),
+    "changed": lambda p: p.train(
         "a",
-        Change(
+        Intervention(
             activation="leaky_relu",
             weight_decay=0.1,
-            initialize=True,
+            reinitialize=True,
             consistent_loss=True,
-            width=2.0,
-            plain_step=True,
+            width_factor=2.0,
+            keras_step=True,
         ),
         1.0,
-        fresh=True,
+        at_initialization=True,
     ),
 }
 
@@ -156,13 +159,15 @@ class Broken:
         raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("fresh", [True, False])
-def test_an_experiment_that_fails_changes_nothing(program, monkeypatch, fresh):
+@pytest.mark.parametrize("at_initialization", [True, False])
+def test_an_experiment_that_fails_changes_nothing(
+    program, monkeypatch, at_initialization
+):
     before = everything(program.model)
-    change = Change(consistent_loss=True, dropout=0.1)
+    intervention = Intervention(consistent_loss=True, dropout=0.1)
     monkeypatch.setattr(program, "train_images", Broken())
     with pytest.raises(ZeroDivisionError):
-        program.experiment("a", change, 1.0, fresh)
+        program.train("a", intervention, 1.0, at_initialization)
     assert everything(program.model) == before
 
 
@@ -172,9 +177,9 @@ def test_nor_does_one_that_is_impossible():
     program = KerasProgram(compiled(keras.Sequential(layers)), Source((rows, Y), 20))
     program.validation_images = program.train_images = rows
     before = everything(program.model)
-    change = Change(norm_momentum=0.9, trainable=True, augment="rotate(10)")
-    with pytest.raises(CannotChangeError):
-        program.experiment("a", change, 1.0, fresh=True)
+    intervention = Intervention(unfreeze=True, augment="rotate(10)")
+    with pytest.raises(NotApplicableError):
+        program.train("a", intervention, 1.0, at_initialization=True)
     assert everything(program.model) == before
 
 
@@ -191,7 +196,9 @@ def test_to_look_at_a_model_leaves_it_untouched():
 def test_a_model_that_was_never_called_is_built():
     model = compiled(Own())
     program = made(model)
-    assert set(program.weights(fresh=True)) == {w.path for w in model.weights}
+    assert set(program.weights(at_initialization=True)) == {
+        w.path for w in model.weights
+    }
     assert int(model.optimizer.iterations) == int(model.other.iterations) == 0
     assert not any(np.any(v) for v in model.other.variables[2:])
 
@@ -227,13 +234,15 @@ def test_variables_that_keras_does_not_know_are_undone_as_well():
 
     model = compiled(Counting())
     program = made(model)
-    program.steps(2, fresh=False)
-    program.experiment("a", Change(), 1.0, fresh=False)
+    program.steps(2, at_initialization=False)
+    program.train("a", Intervention(), 1.0, at_initialization=False)
     assert [int(each) for each in (model.count, *model.counts)] == [0, 0, 0]
 
 
 def test_first_weights_are_those_before_training(program):
-    first, last = (program.weights(fresh) for fresh in (True, False))
+    first, last = (
+        program.weights(at_initialization) for at_initialization in (True, False)
+    )
     model = compiled()
     for weight, path in zip(model.weights, first, strict=True):
         assert np.array_equal(first[path], weight.numpy())
@@ -245,18 +254,18 @@ def test_first_weights_are_those_before_training(program):
 
 def test_asks_the_weights_after_the_last_step(program):
     wanted = program.model.predict(X, verbose=0)
-    np.testing.assert_allclose(program.ask(X), wanted, rtol=1e-4, atol=1e-6)
-    np.testing.assert_array_equal(program.ask_live(X), program.ask(X))
+    np.testing.assert_allclose(program.predict(X), wanted, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(program.predict_live(X), program.predict(X))
     assert program.inputs(X).dtype == np.float32
 
 
 def test_an_average_of_weights_is_evaluated_at_the_end():
     optimizer = keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.99)
     program = made(compiled(optimizer=optimizer), epochs=2)
-    live = program.ask(X)
+    live = program.predict(X)
     program.finish()
-    np.testing.assert_array_equal(program.ask_live(X), live)
-    assert not np.allclose(program.ask(X), live)
+    np.testing.assert_array_equal(program.predict_live(X), live)
+    assert not np.allclose(program.predict(X), live)
     # As fit does it.
     optimizer = keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.99)
     theirs = compiled(optimizer=optimizer)
@@ -268,18 +277,18 @@ def test_an_average_of_weights_is_evaluated_at_the_end():
 
 def test_statistics_are_taken_anew():
     program = made(epochs=3)
-    usual = program.ask(X)
+    usual = program.predict(X)
     norm = program.model.layers[2]
     norm.moving_mean.assign(norm.moving_mean + 100.0)
-    broken, again = program.ask(X), program.ask_reestimated(X, X)
+    broken, again = program.predict(X), program.predict_reestimated(X, X)
     assert np.mean(broken.argmax(axis=1) == Y) < 0.5
     assert np.mean(again.argmax(axis=1) == usual.argmax(axis=1)) > 0.9
-    np.testing.assert_array_equal(program.ask(X), broken)
+    np.testing.assert_array_equal(program.predict(X), broken)
 
 
 def test_without_batch_norm_there_is_nothing_to_take_anew():
-    with pytest.raises(CannotChangeError):
-        made(compiled(Own())).ask_reestimated(X, X)
+    with pytest.raises(NotApplicableError):
+        made(compiled(Own())).predict_reestimated(X, X)
 
 
 def test_loss_and_penalty_are_apart(program):
@@ -287,13 +296,15 @@ def test_loss_and_penalty_are_apart(program):
     assert program.loss(Y[:4], said) == pytest.approx(np.log(3), rel=1e-4)
     kernel = program.model.layers[1].kernel.numpy()
     wanted = 0.01 * np.sum(kernel.astype(np.float64) ** 2)
-    assert program.penalty(fresh=False) == pytest.approx(wanted, rel=1e-5)
-    assert program.penalty(fresh=True) != program.penalty(fresh=False)
+    assert program.penalty(at_initialization=False) == pytest.approx(wanted, rel=1e-5)
+    assert program.penalty(at_initialization=True) != program.penalty(
+        at_initialization=False
+    )
 
 
 def test_steps_are_those_of_the_training(program):
-    found = program.steps(3, fresh=True)
-    first = program.weights(fresh=True)
+    found = program.steps(3, at_initialization=True)
+    first = program.weights(at_initialization=True)
     model = compiled()
     model.fit(X[:20], Y[:20], batch_size=20, shuffle=False, verbose=0)
     before, after = (
@@ -307,16 +318,18 @@ def test_steps_are_those_of_the_training(program):
     # Dropout draws otherwise.
     assert found[0].ratio == pytest.approx(ratio, rel=0.5)
     assert found[0].before > found[0].after
-    assert len(program.steps(5, fresh=False)) == 5
+    assert len(program.steps(5, at_initialization=False)) == 5
 
 
 def test_gradients_are_those_of_the_loss():
     program = made(compiled(Own()))
-    found = program.gradients(BATCH, fresh=True)
+    found = program.gradients(BATCH, at_initialization=True)
     model = program.model
     assert set(found) == {weight.path for weight in model.trainable_weights}
-    features = program.activations(BATCH.images, fresh=True)[model.first.name]
-    logits = program.ask(BATCH.images)
+    features = program.activations(BATCH.images, at_initialization=True)[
+        model.first.name
+    ]
+    logits = program.predict(BATCH.images)
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     wanted = features.T @ (chances - np.eye(3)[BATCH.labels]) / len(BATCH)
     np.testing.assert_allclose(found[model.last.kernel.path], wanted, atol=1e-5)
@@ -330,7 +343,7 @@ def test_a_weight_that_nothing_depends_on_has_no_gradient():
 
     layers = [keras.Input((4, 4, 1)), L.Flatten(), L.Dense(5), Cut(), L.Dense(3)]
     model = keras.Sequential(layers)
-    found = made(compiled(model)).gradients(BATCH, fresh=True)
+    found = made(compiled(model)).gradients(BATCH, at_initialization=True)
     none = [path for path, gradient in found.items() if gradient is None]
     assert none == [weight.path for weight in model.weights[:2]]
 
@@ -344,8 +357,8 @@ def plain():
 
 def test_a_plain_step_applies_the_gradient():
     program = made(compiled(plain()))
-    gradients = program.gradients(BATCH, fresh=True)
-    for name, applied in program.applied(BATCH).items():
+    gradients = program.gradients(BATCH, at_initialization=True)
+    for name, applied in program.update_vectors(BATCH).items():
         np.testing.assert_allclose(applied, gradients[name], rtol=1e-3, atol=1e-5)
 
 
@@ -363,8 +376,8 @@ def test_what_a_step_of_ones_own_applies_is_seen():
 
     model.train_step = train_step
     program = made(model)
-    gradients = program.gradients(BATCH, fresh=True)
-    applied = list(program.applied(BATCH).values())
+    gradients = program.gradients(BATCH, at_initialization=True)
+    applied = list(program.update_vectors(BATCH).values())
     assert not applied[0].any()
     wanted = 4 * list(gradients.values())[2]
     np.testing.assert_allclose(applied[2], wanted, rtol=1e-3, atol=1e-5)
@@ -380,15 +393,15 @@ def test_what_a_step_of_ones_own_applies_is_seen():
 )
 def test_a_slower_rate_moves_less(optimizer):
     program = made(compiled(plain(), optimizer()))
-    ratio = program.moved(BATCH, 0.1) / program.moved(BATCH, 1.0)
+    ratio = program.update_norm(BATCH, 0.1) / program.update_norm(BATCH, 1.0)
     assert ratio == pytest.approx(0.1, rel=0.05)
 
 
 def test_a_schedule_cannot_be_moved():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
     program = made(compiled(plain(), keras.optimizers.SGD(schedule)))
-    with pytest.raises(CannotChangeError):
-        program.moved(BATCH, 0.1)
+    with pytest.raises(NotApplicableError):
+        program.update_norm(BATCH, 0.1)
 
 
 def test_a_rate_that_is_frozen_into_the_graph_moves_as_far():
@@ -405,26 +418,28 @@ def test_a_rate_that_is_frozen_into_the_graph_moves_as_far():
 
     model.train_step = train_step
     program = made(model)
-    assert program.moved(BATCH, 0.1) == pytest.approx(program.moved(BATCH, 1.0))
+    assert program.update_norm(BATCH, 0.1) == pytest.approx(
+        program.update_norm(BATCH, 1.0)
+    )
 
 
 def test_activations_are_of_layers_in_order(program):
-    seen = program.activations(X, fresh=True)
+    seen = program.activations(X, at_initialization=True)
     assert list(seen) == [layer.name for layer in program.model.layers]
     last = program.model.layers[-1].name
-    assert not np.allclose(seen[last], program.ask(X))
-    seen = program.activations(X, fresh=False)
-    np.testing.assert_allclose(seen[last], program.ask(X), rtol=1e-4, atol=1e-6)
+    assert not np.allclose(seen[last], program.predict(X))
+    seen = program.activations(X, at_initialization=False)
+    np.testing.assert_allclose(seen[last], program.predict(X), rtol=1e-4, atol=1e-6)
 
 
 def test_experiments_begin_anew_or_go_on():
     program = made(epochs=20)
-    reached = np.mean(program.ask(X).argmax(axis=1) == Y)
+    reached = np.mean(program.predict(X).argmax(axis=1) == Y)
     assert reached > 0.8
     # So short a training from the first weights reaches nothing.
-    tiny = Change(learning_rate=1e-6)
-    anew = program.experiment("a", tiny, 0.1, fresh=True)
-    further = program.experiment("a", tiny, 0.1, fresh=False)
-    assert np.mean(further.clean == Y) == pytest.approx(reached, abs=0.05)
-    assert np.mean(anew.clean == Y) < reached
+    tiny = Intervention(learning_rate_factor=1e-6)
+    anew = program.train("a", tiny, 0.1, at_initialization=True)
+    further = program.train("a", tiny, 0.1, at_initialization=False)
+    assert np.mean(further.train_predictions == Y) == pytest.approx(reached, abs=0.05)
+    assert np.mean(anew.train_predictions == Y) < reached
     assert (len(further.predicted), further.epochs) == (10, 0.1)

@@ -1,13 +1,14 @@
-"""Tests of framework/diagnose/keras_branch.py."""
+"""Tests of framework/diagnose/keras_training.py."""
 
 import keras
 import numpy as np
 import pytest
-from framework.diagnose.change import CannotChangeError, Change
-from framework.diagnose.source import Source
 
 from framework.data.dataset import Split
-from framework.diagnose import keras_branch
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.programs import keras_training
+from framework.diagnose.programs.keras_data import Source
 
 L = keras.layers
 _N = 60
@@ -37,20 +38,22 @@ def source(shuffle=False):
     return Source((X, Y), batch_size=20, shuffle=shuffle)
 
 
-def branch(model=None, change=None, epochs=1.0, continued=False, data=None):
+def branch(model=None, intervention=None, epochs=1.0, continued=False, data=None):
     model = model or network()
     data = data or source()
-    change = change or Change()
-    found = keras_branch.train(model, data, change, epochs, continued, (X[:10], X))
+    intervention = intervention or Intervention()
+    found = keras_training.train(
+        model, data, intervention, epochs, continued, (X[:10], X)
+    )
     return model, found
 
 
-def fed(change, epochs=1.0, data=None, y=Y):
+def fed(intervention, epochs=1.0, data=None, y=Y):
     """Returns what a branch is fed: images, labels, and how many in a batch."""
     data = data or Source((X, y), batch_size=20, shuffle=False)
     return [
         (x[order], given[order], size)
-        for x, given, order, size in keras_branch._epochs(data, change, epochs)
+        for x, given, order, size in keras_training._epochs(data, intervention, epochs)
     ]
 
 
@@ -61,8 +64,8 @@ def test_without_a_change_it_is_the_training_itself():
     for a, b in zip(ours.weights, theirs.weights, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
     said = theirs.predict(X, verbose=0).argmax(axis=1)
-    assert np.array_equal(found.clean, said)
-    assert np.array_equal(found.predicted, said[:10])
+    assert np.array_equal(found.train_predictions, said)
+    assert np.array_equal(found.validation_predictions, said[:10])
     assert found.epochs == 2.0
 
 
@@ -79,19 +82,19 @@ def test_without_a_change_it_is_the_training_itself():
     ],
 )
 def test_how_long_it_trains(epochs, batch_size, steps):
-    found = fed(Change(batch_size=batch_size), epochs)
+    found = fed(Intervention(batch_size_factor=batch_size), epochs)
     assert [(len(x), size) for x, _, size in found] == steps
 
 
 def test_orders_are_those_of_the_source():
     data = source(shuffle=True)
-    found = fed(Change(), 2.0, data)
+    found = fed(Intervention(), 2.0, data)
     for epoch, (_, labels, _) in enumerate(found):
         assert np.array_equal(labels, Y[data.order(epoch, _N)])
 
 
 def test_what_is_to_be_shuffled_is():
-    labels = [labels for _, labels, _ in fed(Change(shuffle=True), 2.0)]
+    labels = [labels for _, labels, _ in fed(Intervention(shuffle=True), 2.0)]
     assert not np.array_equal(labels[0], Y)
     assert not np.array_equal(labels[0], labels[1])
     assert np.array_equal(np.sort(labels[0]), np.sort(Y))
@@ -100,52 +103,52 @@ def test_what_is_to_be_shuffled_is():
 @pytest.mark.parametrize("form", [lambda y: y, lambda y: np.eye(3)[y]])
 def test_classes_are_balanced(form):
     rare = np.where(np.arange(_N) < 50, 0, 1 + np.arange(_N) % 2)
-    ((_, labels, _),) = fed(Change(balance=True), y=form(rare))
+    ((_, labels, _),) = fed(Intervention(balance=True), y=form(rare))
     counts = np.bincount(labels if labels.ndim == 1 else labels.argmax(axis=1))
     assert counts.min() > 10
 
 
 def test_other_images_are_trained_on_as_often():
     split = Split(X[:10], Y[:10])
-    found = fed(Change(train=split), 1.0)
+    found = fed(Intervention(train=split), 1.0)
     assert [(len(x), size) for x, _, size in found] == [(10, 20)] * 3
-    ((x, labels, _),) = fed(Change(train=split), 0.1, y=np.eye(3)[Y])
+    ((x, labels, _),) = fed(Intervention(train=split), 0.1, y=np.eye(3)[Y])
     assert np.array_equal(np.sort(labels.argmax(axis=1)), np.sort(Y[:10]))
     assert {image.tobytes() for image in x} == {image.tobytes() for image in X[:10]}
 
 
 def test_images_are_changed_at_random():
-    found = [x for x, _, _ in fed(Change(augment="rotate(90)"), 2.0)]
+    found = [x for x, _, _ in fed(Intervention(augment="rotate(90)"), 2.0)]
     assert not np.allclose(found[0], X)
     assert not np.allclose(found[0], found[1])
-    again = fed(Change(augment="rotate(90)"))[0][0]
+    again = fed(Intervention(augment="rotate(90)"))[0][0]
     assert np.array_equal(again, found[0])
-    assert np.array_equal(fed(Change(augment=""))[0][0], X)
+    assert np.array_equal(fed(Intervention(augment=""))[0][0], X)
 
 
 def test_what_is_no_image_cannot_be_changed_so():
     rows = Source((X.reshape(_N, -1), Y), shuffle=False)
-    with pytest.raises(CannotChangeError, match="no images"):
-        fed(Change(augment="flip"), data=rows)
+    with pytest.raises(NotApplicableError, match="no images"):
+        fed(Intervention(augment="flip"), data=rows)
 
 
 def test_inputs_are_standardized_by_those_of_the_source():
     images = np.concatenate([X + 100, 50 * X], axis=3)
     data = Source((images, Y), shuffle=False)
-    scaled = keras_branch._scale(data, Change(standardize=True))(images)
+    scaled = keras_training._scale(data, Intervention(standardize=True))(images)
     np.testing.assert_allclose(scaled.mean(axis=(0, 1, 2)), 0, atol=1e-4)
     np.testing.assert_allclose(scaled.std(axis=(0, 1, 2)), 1, rtol=1e-4)
     assert scaled.dtype == np.float32
-    assert keras_branch._scale(data, Change())(images) is images
+    assert keras_training._scale(data, Intervention())(images) is images
 
 
 def test_a_standardized_branch_is_asked_in_the_same_scale():
     small = Source((X / 1000, Y), batch_size=20, shuffle=False)
     model = network(keras.optimizers.SGD(0.1))
-    found = keras_branch.train(
-        model, small, Change(standardize=True), 20.0, False, (X / 1000, X / 1000)
+    found = keras_training.train(
+        model, small, Intervention(standardize=True), 20.0, False, (X / 1000, X / 1000)
     )
-    assert np.mean(found.predicted == Y) > 0.9
+    assert np.mean(found.validation_predictions == Y) > 0.9
 
 
 def test_it_continues_with_what_the_optimizer_remembers():
@@ -168,33 +171,37 @@ def test_the_optimizer_is_another_one_and_the_first_is_left_alone():
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "change", "wanted"),
+    ("optimizer", "intervention", "wanted"),
     [
-        ({}, Change(), {"learning_rate": 0.1, "momentum": 0.9}),
-        ({}, Change(learning_rate=0.1), {"learning_rate": pytest.approx(0.01)}),
-        ({}, Change(weight_decay=0.01), {"weight_decay": 0.01}),
-        ({"weight_decay": 0.1}, Change(), {"weight_decay": 0.1}),
+        ({}, Intervention(), {"learning_rate": 0.1, "momentum": 0.9}),
+        (
+            {},
+            Intervention(learning_rate_factor=0.1),
+            {"learning_rate": pytest.approx(0.01)},
+        ),
+        ({}, Intervention(weight_decay=0.01), {"weight_decay": 0.01}),
+        ({"weight_decay": 0.1}, Intervention(), {"weight_decay": 0.1}),
         # None would be none to all but AdamW, which refuses it.
-        ({"weight_decay": 0.1}, Change(weight_decay=0.0), {"weight_decay": 0.0}),
-        ({}, Change(clip_norm=1.0), {"global_clipnorm": 1.0}),
+        ({"weight_decay": 0.1}, Intervention(weight_decay=0.0), {"weight_decay": 0.0}),
+        ({}, Intervention(clip_norm=1.0), {"global_clipnorm": 1.0}),
         # Only one of them may be set.
         (
             {"clipnorm": 5.0},
-            Change(clip_norm=1.0),
+            Intervention(clip_norm=1.0),
             {"global_clipnorm": 1.0, "clipnorm": None},
         ),
         (
             {"clipvalue": 5.0},
-            Change(clip_norm=1.0),
+            Intervention(clip_norm=1.0),
             {"global_clipnorm": 1.0, "clipvalue": None},
         ),
         # So few steps are not averaged over.
-        ({"use_ema": True}, Change(), {"use_ema": False}),
+        ({"use_ema": True}, Intervention(), {"use_ema": False}),
     ],
 )
-def test_another_optimizer_is_like_the_first(optimizer, change, wanted):
+def test_another_optimizer_is_like_the_first(optimizer, intervention, wanted):
     first = keras.optimizers.SGD(0.1, momentum=0.9, **optimizer)
-    config = keras_branch._optimizer(first, change).get_config()
+    config = keras_training._optimizer(first, intervention).get_config()
     config["learning_rate"] = float(config["learning_rate"])
     found = {name: config[name] for name in wanted}
     assert found == pytest.approx(wanted)
@@ -203,7 +210,7 @@ def test_another_optimizer_is_like_the_first(optimizer, change, wanted):
 def test_a_schedule_is_scaled():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
     first = keras.optimizers.SGD(schedule)
-    other = keras_branch._optimizer(first, Change(learning_rate=0.1))
+    other = keras_training._optimizer(first, Intervention(learning_rate_factor=0.1))
     for step in (0, 10, 20):
         other.iterations.assign(step)
         assert float(other.learning_rate) == pytest.approx(float(schedule(step)) / 10)
@@ -212,7 +219,10 @@ def test_a_schedule_is_scaled():
 
 def test_a_changed_learning_rate_is_that_of_the_step():
     start = network().get_weights()
-    usual, slow = (branch(change=Change(learning_rate=f))[0] for f in (1.0, 0.01))
+    usual, slow = (
+        branch(intervention=Intervention(learning_rate_factor=f))[0]
+        for f in (1.0, 0.01)
+    )
 
     def distance(model):
         pairs = zip(model.get_weights(), start, strict=True)
@@ -234,8 +244,8 @@ def test_a_consistent_loss_learns_where_the_own_one_does_not(form, own):
     model.optimizer.build(model.trainable_variables)
     data = Source((X, form(Y)), batch_size=20, shuffle=False)
     kept = dict(vars(model))
-    _, found = branch(model, Change(consistent_loss=True), 20.0, data=data)
-    assert np.mean(found.clean == Y) > 0.9
+    _, found = branch(model, Intervention(consistent_loss=True), 20.0, data=data)
+    assert np.mean(found.train_predictions == Y) > 0.9
     for name in ("compute_loss", "train_step"):
         assert vars(model).get(name) is kept.get(name)
     assert model.layers[-1].activation is keras.activations.sigmoid
@@ -249,15 +259,15 @@ def test_one_output_has_a_consistent_loss_as_well():
         model(X[:1])
     model.compile(keras.optimizers.SGD(0.1), "mse")
     data = Source((X, Y // 2), batch_size=20, shuffle=False)
-    _, found = branch(model, Change(consistent_loss=True), 30.0, data=data)
-    assert np.mean(found.clean == Y // 2) > 0.9
+    _, found = branch(model, Intervention(consistent_loss=True), 30.0, data=data)
+    assert np.mean(found.train_predictions == Y // 2) > 0.9
 
 
 def test_penalties_of_layers_stay_in_a_consistent_loss():
     model = network()
     model.layers[1].kernel.regularizer = keras.regularizers.L2(10.0)
     start = np.abs(model.layers[1].kernel.numpy()).mean()
-    branch(model, Change(consistent_loss=True), 2.0)
+    branch(model, Intervention(consistent_loss=True), 2.0)
     assert np.abs(model.layers[1].kernel.numpy()).mean() < 0.5 * start
 
 
@@ -268,7 +278,7 @@ def test_a_plain_step_takes_the_place_of_the_programs_own():
     branch(model)
     assert all(map(np.array_equal, model.get_weights(), start))
     own = model.train_step
-    branch(model, Change(plain_step=True))
+    branch(model, Intervention(keras_step=True))
     assert not all(map(np.array_equal, model.get_weights(), start))
     assert model.train_step is own
 
@@ -276,8 +286,8 @@ def test_a_plain_step_takes_the_place_of_the_programs_own():
 def test_a_wider_model_is_trained_instead():
     model = network(keras.optimizers.SGD(0.1))
     start = model.get_weights()
-    _, found = branch(model, Change(width=4.0), 10.0)
-    assert np.mean(found.clean == Y) > 0.9
+    _, found = branch(model, Intervention(width_factor=4.0), 10.0)
+    assert np.mean(found.train_predictions == Y) > 0.9
     assert all(map(np.array_equal, model.get_weights(), start))
 
 
@@ -289,7 +299,7 @@ def test_frozen_weights_are_trained_by_a_change():
     start = model.layers[1].get_weights()
     branch(model)
     assert all(map(np.array_equal, model.layers[1].get_weights(), start))
-    branch(model, Change(trainable=True))
+    branch(model, Intervention(unfreeze=True))
     assert not np.array_equal(model.layers[1].get_weights()[0], start[0])
     assert not model.layers[1].trainable
 
@@ -297,7 +307,9 @@ def test_frozen_weights_are_trained_by_a_change():
 def test_a_schedule_gives_way_to_a_constant_rate():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.1)
     first = keras.optimizers.SGD(schedule)
-    other = keras_branch._optimizer(first, Change(constant_rate=0.1, learning_rate=0.5))
+    other = keras_training._optimizer(
+        first, Intervention(constant_learning_rate=0.1, learning_rate_factor=0.5)
+    )
     assert float(other.learning_rate) == pytest.approx(0.05)
 
 
@@ -306,10 +318,13 @@ def test_one_output_for_many_classes_has_no_consistent_loss():
     model.compile("sgd", "mse", jit_compile=False)
     data = source()
     data.outputs = 1
-    with pytest.raises(CannotChangeError, match="one output"):
-        branch(model, Change(consistent_loss=True), data=data)
+    with pytest.raises(NotApplicableError, match="one output"):
+        branch(model, Intervention(consistent_loss=True), data=data)
 
 
 def test_adamw_goes_on_without_decay():
     first = keras.optimizers.AdamW(1e-3, weight_decay=0.1)
-    assert keras_branch._optimizer(first, Change(weight_decay=0.0)).weight_decay == 0
+    assert (
+        keras_training._optimizer(first, Intervention(weight_decay=0.0)).weight_decay
+        == 0
+    )
