@@ -1,4 +1,4 @@
-"""What a finished or stopped run in its folder gives a diagnosis to look at."""
+"""Opens a run's folder for a diagnosis."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def open_run(
     allow_data_change: bool = False,
     trust_run: bool = False,
 ) -> DiagnosisContext:
-    """Returns what there is to diagnose in a run's folder, and changes nothing there.
+    """Returns the context of a run; changes nothing in its folder.
 
     Args:
         folder: The run's; the run may be under way.
-        model: What makes its model, where it was given in Python.
-        dataset: Its data, where they were.
+        model: Builds its model, if it was given in Python.
+        dataset: Its data, if they were given in Python.
         progress: Told now and then how many of how many images have been read.
-        snapshot: What the folder holds, if it has been read already.
-        trials: Where trainings with a remedy are put; RUN/diagnosis/trials if None.
+        snapshot: The content of the folder, if it has been read already.
+        trials: The folder of the trials; RUN/diagnosis/trials if None.
         allow_data_change: Whether the data may differ from those of the run.
         trust_run: Whether modules and servers that the run names may be used although
             somebody else has trained it.

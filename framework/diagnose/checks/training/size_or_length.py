@@ -87,7 +87,7 @@ def _compare(
         long, large = (trials.correct_of(results[name][0]) for name in names)
         if is_gain(paired_difference(large, long)):
             names.reverse()
-    gains = {}
+    gains: dict[str, Estimate] = {}
     for name in names:
         result, intervention = results[name]
         gains[name] = trials.gain(result)
