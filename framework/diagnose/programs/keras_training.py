@@ -227,6 +227,8 @@ def augmented(images: np.ndarray, text: str, epoch: int) -> np.ndarray:
     if images.ndim != 4:
         raise NotApplicableError("these are no images")
     policy = augment.build(text, of_bytes=images.dtype == np.uint8)
+    if policy is None:
+        return images
     zero = tf.constant(0, tf.int64)
     draws = Draws(_SEED, tf.constant(epoch, tf.int64), zero, len(images))
     result: np.ndarray = policy(tf.constant(images), draws, len(images)).numpy()
