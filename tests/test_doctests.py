@@ -1,0 +1,26 @@
+"""Runs the examples in docstrings of public families and of the Python API."""
+
+import doctest
+import importlib
+
+import pytest
+
+MODULES = (
+    "framework.schedules",
+    "framework.schedules.algebra",
+    "framework.schedules.cycles",
+    "framework.schedules.expressions",
+    "framework.schedules.greedy",
+    "framework.schedules.learning_rate",
+    "framework.schedules.plateau",
+    "framework.schedules.range_test",
+    "framework.schedules.shapes",
+    "framework.schedules.tables",
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_give_their_numbers(name):
+    failed, attempted = doctest.testmod(importlib.import_module(name))
+    assert attempted
+    assert not failed
