@@ -6,6 +6,16 @@ import importlib
 import pytest
 
 MODULES = (
+    "framework.augment",
+    "framework.augment.augmix",
+    "framework.augment.choice",
+    "framework.augment.color",
+    "framework.augment.erase",
+    "framework.augment.filters",
+    "framework.augment.geometry",
+    "framework.augment.mix",
+    "framework.augment.normalize",
+    "framework.augment.resample",
     "framework.schedules",
     "framework.schedules.algebra",
     "framework.schedules.cycles",

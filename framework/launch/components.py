@@ -289,7 +289,7 @@ def _objective(
     split = examples.of_train.split
     policy = augment.build(config.augment, of_bytes=split.images.dtype == np.uint8)
     shares = strategy.num_replicas_in_sync * config.accumulate
-    if policy and policy.mixes and config.batch_size % (2 * shares):
+    if policy and policy.has_mix and config.batch_size % (2 * shares):
         raise UsageError(
             f"batch_size must be a multiple of {2 * shares} where images are mixed in "
             f"pairs, not {config.batch_size}"

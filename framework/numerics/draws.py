@@ -67,7 +67,7 @@ class Draws:
         return tf.cast(high, tf.float32) * 2.0**-24
 
 
-def at_least(low: float, **values: float) -> None:
+def check_at_least(low: float, **values: float) -> None:
     """Refuses values, given by name, that are below `low`.
 
     Raises:
@@ -78,7 +78,7 @@ def at_least(low: float, **values: float) -> None:
             raise UsageError(f"{name} must be at least {low}, not {value}")
 
 
-def rising(**pairs: Sequence[float]) -> None:
+def check_ranges(**pairs: Sequence[float]) -> None:
     """Refuses what are not two numbers, above 0, of which the second is no smaller.
 
     Raises:
@@ -91,7 +91,7 @@ def rising(**pairs: Sequence[float]) -> None:
             )
 
 
-def limits(by: float | Sequence[float]) -> tuple[float, float]:
+def factor_range(by: float | Sequence[float]) -> tuple[float, float]:
     """Returns the least and the largest factor: 1 - by and 1 + by, or the two given.
 
     Raises:
@@ -104,13 +104,13 @@ def limits(by: float | Sequence[float]) -> tuple[float, float]:
     return by[0], by[1]
 
 
-def between(u: tf.Tensor, by: float | Sequence[float]) -> tf.Tensor:
-    """Returns uniform draws within `limits(by)`, of uniform ones in [0, 1)."""
-    low, high = limits(by)
+def random_factors(u: tf.Tensor, by: float | Sequence[float]) -> tf.Tensor:
+    """Returns uniform draws within `factor_range(by)`, of uniform ones in [0, 1)."""
+    low, high = factor_range(by)
     return low + u * (high - low)
 
 
-def by_quantiles(u: tf.Tensor, quantiles: Sequence[float] | np.ndarray) -> tf.Tensor:
+def from_quantiles(u: tf.Tensor, quantiles: Sequence[float] | np.ndarray) -> tf.Tensor:
     """Returns draws from any distribution, of uniform ones in [0, 1).
 
     It is interpolated between its quantiles. Of a root or a logarithm the last bit can
@@ -129,7 +129,7 @@ def by_quantiles(u: tf.Tensor, quantiles: Sequence[float] | np.ndarray) -> tf.Te
     return low + (high - low) * (place - cell)
 
 
-def rectangle(
+def random_rectangle(
     u: tf.Tensor, v: tf.Tensor, area: Sequence[float], ratio: Sequence[float]
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns random sides of rectangles, x and y.
@@ -140,9 +140,9 @@ def rectangle(
         area: The least and the largest product of the sides; uniform.
         ratio: The least and the largest x / y; uniform in its logarithm.
     """
-    side = by_quantiles(u, np.sqrt(np.linspace(*area, num=1025)))
+    side = from_quantiles(u, np.sqrt(np.linspace(*area, num=1025)))
     stretch = np.sqrt(np.geomspace(*ratio, num=1025))
-    return side * by_quantiles(v, stretch), side * by_quantiles(v, 1.0 / stretch)
+    return side * from_quantiles(v, stretch), side * from_quantiles(v, 1.0 / stretch)
 
 
 _CURRENT: contextvars.ContextVar[Draws] = contextvars.ContextVar("draws")

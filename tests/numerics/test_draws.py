@@ -5,7 +5,16 @@ import pytest
 import tensorflow as tf
 
 from framework.errors import UsageError
-from framework.numerics.draws import Draws, current_draws, use_draws
+from framework.numerics.draws import (
+    Draws,
+    check_at_least,
+    check_ranges,
+    current_draws,
+    from_quantiles,
+    random_factors,
+    random_rectangle,
+    use_draws,
+)
 
 
 def draws(seed=7, step=3, start=0, rows=6):
@@ -29,8 +38,8 @@ def words(number, count):
 def test_the_reference_gives_the_published_answers():
     # From kat_vectors of the authors' Random123.
     counter = (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344)
-    found = philox(counter, (0xA4093822, 0x299F31D0))
-    assert found == [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1]
+    actual = philox(counter, (0xA4093822, 0x299F31D0))
+    assert actual == [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1]
 
 
 def test_the_first_bits_are_the_published_answer():
@@ -47,7 +56,7 @@ def test_the_first_bits_are_the_published_answer():
 def test_bits_are_those_of_philox(seed, step, start):
     # crc32 of "123456789" is a known check value.
     key = words(seed << 32 | 0xCBF43926, 2)
-    found = draws(seed, step, start, rows=2).bits("123456789", 7)
+    actual = draws(seed, step, start, rows=2).bits("123456789", 7)
     # Seven columns take two groups of four words, of which one is left over.
     for row in range(2):
         first = (start + row) * 2
@@ -56,7 +65,7 @@ def test_bits_are_those_of_philox(seed, step, start):
             for group in (first, first + 1)
             for word in philox(words(group, 2) + words(step, 2), key)
         ]
-        np.testing.assert_array_equal(found[row], expected[:7])
+        np.testing.assert_array_equal(actual[row], expected[:7])
 
 
 def test_bits_never_change():
@@ -143,39 +152,39 @@ def test_use_ends_with_an_error():
 
 
 def test_at_least_names_what_is_too_small():
-    draws.at_least(0, x=0, y=1.5)
+    check_at_least(0, x=0, y=1.5)
     with pytest.raises(UsageError, match=r"y must be at least 0, not -0\.1"):
-        draws.at_least(0, x=0, y=-0.1)
+        check_at_least(0, x=0, y=-0.1)
 
 
 @pytest.mark.parametrize("pair", [(), (1,), (1, 2, 3), (0, 1), (-1, 1), (0.8, 0.2)])
 def test_rising_names_what_is_not(pair):
-    draws.rising(scale=(0.2, 0.8), ratio=[1, 1])
+    check_ranges(scale=(0.2, 0.8), ratio=[1, 1])
     with pytest.raises(UsageError, match="ratio must be two numbers above 0"):
-        draws.rising(scale=(0.2, 0.8), ratio=pair)
+        check_ranges(scale=(0.2, 0.8), ratio=pair)
 
 
 @pytest.mark.parametrize(
     ("by", "expected"), [(0.2, [0.8, 1.0, 1.2]), ((0.5, 3.0), [0.5, 1.75, 3.0])]
 )
 def test_between(by, expected):
-    found = draws.between(tf.constant([0.0, 0.5, 1.0]), by)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    actual = random_factors(tf.constant([0.0, 0.5, 1.0]), by)
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
 def test_by_quantiles_is_exact_at_them_and_linear_between():
     quantiles = [0.0, 1.0, 4.0, 9.0, 16.0]
-    found = draws.by_quantiles(tf.constant([[0.0, 0.25], [0.375, 0.75]]), quantiles)
-    np.testing.assert_allclose(found, [[0.0, 1.0], [2.5, 9.0]])
+    actual = from_quantiles(tf.constant([[0.0, 0.25], [0.375, 0.75]]), quantiles)
+    np.testing.assert_allclose(actual, [[0.0, 1.0], [2.5, 9.0]])
 
 
 def test_by_quantiles_of_the_largest_draw():
     largest = tf.constant([1 - 2.0**-24])
-    assert draws.by_quantiles(largest, np.linspace(0, 1, 1025)) < 1
+    assert from_quantiles(largest, np.linspace(0, 1, 1025)) < 1
 
 
 def test_rectangles_have_area_and_ratio():
     u, v = tf.linspace(0.0, 0.999, 50), tf.linspace(0.999, 0.0, 50)
-    x, y = draws.rectangle(u, v, (0.1, 0.4), (0.5, 2.0))
+    x, y = random_rectangle(u, v, (0.1, 0.4), (0.5, 2.0))
     np.testing.assert_allclose(x * y, 0.1 + 0.3 * u, rtol=1e-5)
     np.testing.assert_allclose(np.log2(x / y), 2 * v - 1, atol=1e-4)
