@@ -292,8 +292,8 @@ def _facts(config: Config, made: Parts, resumption: Resumption) -> dict[str, str
         "runs on": f"{replicas} device(s), {config.precision}",
         "folder": config.workdir,
     }
-    notes = [*dataset.notes, *models.remarks(made.state.model, replicas)]
-    notes += [precision.remark(config.precision), resumption.notice()]
+    notes = [*dataset.notes, *models.notices(made.state.model, replicas)]
+    notes += [precision.notice(config.precision), resumption.notice()]
     notes = [note for note in notes if note]
     if notes:
         facts["note"] = "; ".join(notes)
