@@ -38,6 +38,10 @@ MODULES = (
     "framework.schedules.range_test",
     "framework.schedules.shapes",
     "framework.schedules.tables",
+    "framework.system.json_text",
+    "framework.system.network",
+    "framework.system.printable",
+    "framework.system.waiting",
 )
 
 

@@ -78,8 +78,8 @@ def _check(
         )
     if None in images.shape[1:]:
         raise ValueError(
-            f"height, width and channels must be known when a graph is made, but are "
-            f"{images.shape}; give the tensor its shape by tf.ensure_shape"
+            f"height, width and channels must be known at tracing, but the shape is "
+            f"{images.shape}; set the static shape with tf.ensure_shape"
         )
     for value, known in (
         (fill, FILLS),

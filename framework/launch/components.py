@@ -151,7 +151,7 @@ def build(
     """
     given = {"model": model, "dataset": dataset}
     check(config, [name for name, value in given.items() if value is not None])
-    wait_for = waiting.seconds(config.wait_for)
+    wait_for = waiting.parse_seconds(config.wait_for)
     trusted = config.i_trust_this_network
     servers = None
     if config.input == "service":

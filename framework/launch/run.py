@@ -116,7 +116,11 @@ def run(
     screen = console.console()
     screen.quiet = quiet
     several = config.strategy == "multi_worker"
-    with compiled.collectable(), stop_lib.caught() as stop, told_if_lost(several):
+    with (
+        compiled.collectable_graphs(),
+        stop_lib.caught() as stop,
+        told_if_lost(several),
+    ):
         made = components.build(config, model, dataset, console.reading(screen))
         stop.listen()
         workers = Workers(made.strategy)
