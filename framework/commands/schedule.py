@@ -51,9 +51,9 @@ def show(arguments: list[str]) -> None:
     values = preview.rates(schedule, _RATE.value, clock)
     if _PNG.value:
         png = Path(paths.expand(_PNG.value, "--png"))
-        atomic.write_bytes(png, preview.figure(values, arguments[0]))
+        atomic.write_bytes(png, preview.to_png(values, arguments[0]))
     if _CSV.value:
-        print(preview.csv(values), end="")
+        print(preview.to_csv(values), end="")
     else:
         print(preview.plot(values))
         print(preview.summary(values))
@@ -65,7 +65,7 @@ def _replay(schedule: schedules.Schedule, clock: schedules.Clock) -> None:
     if not monitors:
         raise UsageError("this schedule has no part that reacts to metrics")
     path = paths.expand(_REPLAY.value, "--replay")
-    values = replay.read(path, monitors, clock.steps_per_epoch)
+    values = replay.read_metrics(path, monitors, clock.steps_per_epoch)
     found = replay.replay(schedule, _RATE.value, clock, values)
     if _CSV.value:
         print("step,value,scale,learning_rate")

@@ -23,7 +23,7 @@ from framework.config import Config
 from framework.errors import RunError
 from framework.launch import components, invariance
 from framework.launch.components import Parts
-from framework.numerics.draws import Draws, use
+from framework.numerics.draws import Draws, use_draws
 
 _TOLERANCE = flags.DEFINE_float(
     "tolerance", 1e-5, "The largest difference allowed, relative to a tensor's largest."
@@ -115,7 +115,7 @@ def _outputs(made: Parts, images: np.ndarray) -> list[tuple[object, np.ndarray]]
         place = _replica()
         zero = tf.constant(0, tf.int64)
         start = tf.constant(place * size, tf.int64)
-        with use(Draws(0, zero, start, size)):
+        with use_draws(Draws(0, zero, start, size)):
             mine = images[place * size : (place + 1) * size]
             model(made.objective.normalize(mine), training=True)
 

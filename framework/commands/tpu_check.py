@@ -96,7 +96,7 @@ def steps(
 
     size, accumulate = made.objective.batch_size, made.loop.feed.parts
     policy = made.objective.augment
-    shares = chips * accumulate * (2 if policy and policy.mixes else 1)
+    shares = chips * accumulate * (2 if policy and policy.has_mix else 1)
     if size % shares:
         raise UsageError(
             f"batch_size must be a multiple of {shares} on {chips} chips, not {size}"

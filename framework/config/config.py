@@ -304,7 +304,7 @@ class Config:
         )
         self._require("workdir", bool(self.workdir), "the path of a folder")
         object.__setattr__(self, "workdir", paths.expand(self.workdir, "--workdir"))
-        waiting.seconds(self.wait_for)
+        waiting.parse_seconds(self.wait_for)
 
     def numbers(self) -> dict[str, Any]:
         """Returns the fields on which the run's numbers depend, with their values."""
@@ -334,7 +334,7 @@ class Config:
             isinstance(value, bool) and field.type != "bool"
         ):
             raise UsageError(f"{field.name} must be of type {field.type}: {value!r}")
-        if isinstance(value, str) and printable.control(value):
+        if isinstance(value, str) and printable.control_character(value):
             # A newline would make a flag of its own in flags.txt.
             raise UsageError(f"{field.name} must be one line of text, not {value!r}")
         choices = field.metadata["choices"]

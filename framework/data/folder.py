@@ -200,7 +200,7 @@ class Files:
         # Its thread would make the end wait, up to some seconds.
         options.autotune.enabled = False
         # The decoders complain of bad files in words of their own, which name none.
-        with quiet.held_back():
+        with quiet.suppressed_stderr():
             images = iter(dataset.with_options(options))
             for _ in self.paths:
                 # In a fixed order, an error stands in its image's place, and the next

@@ -33,7 +33,7 @@ class Servers:
             UsageError: An address is none, or beyond this machine.
         """
         addresses = tuple(each.strip() for each in text.split(","))
-        hosts = [network.split(address)[0] for address in addresses]
+        hosts = [network.split_address(address)[0] for address in addresses]
         network.check_trusted(hosts, trusted, "--service")
         return cls(addresses, wait_for)
 
@@ -50,8 +50,8 @@ class Servers:
         Raises:
             WorkerLostError: They do not within `wait_for`.
         """
-        waiting.until_nobody(self.missing, self.wait_for, silent=0.0)
+        waiting.until_available(self.missing, self.wait_for, silent=0.0)
 
     def waiting(self) -> contextlib.AbstractContextManager[None]:
         """Watches over a call that reads from them: it waits while one is down."""
-        return waiting.spoken(self.missing, self.wait_for)
+        return waiting.watchdog(self.missing, self.wait_for)

@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> None:
     for port in ports:
         if not network.is_free(port):
             raise RunError(f"port {port} cannot be used: another process listens on it")
-    network.tell_exposure(*ports)
+    network.warn_about_open_ports(*ports)
     port, reader_port = ports
     try:
         dispatcher = service.DispatchServer(service.DispatcherConfig(port=port))

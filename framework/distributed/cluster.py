@@ -39,7 +39,7 @@ class Cluster:
     @property
     def port(self) -> int:
         """The port on which this process listens."""
-        return network.split(self.addresses[self.index])[1]
+        return network.split_address(self.addresses[self.index])[1]
 
     def others(self) -> str:
         """Returns for which other members this one waits.
@@ -54,7 +54,7 @@ class Cluster:
 
     def waiting(self) -> contextlib.AbstractContextManager[None]:
         """Watches over a call that waits for the other members."""
-        return waiting.spoken(self.others, self.wait_for)
+        return waiting.watchdog(self.others, self.wait_for)
 
     def _named(self, addresses: list[str]) -> str:
         chief = self.addresses[0]
@@ -94,7 +94,7 @@ def resolve(kind: str, wait_for: float, trusted: bool = False) -> Cluster:
     addresses = tuple(each for name in jobs for each in spec.job_tasks(name))
     if None in addresses or len(set(addresses)) < len(addresses):
         raise UsageError(f"{source} must give each worker an address of its own")
-    hosts = [network.split(address)[0] for address in addresses]
+    hosts = [network.split_address(address)[0] for address in addresses]
     network.check_trusted(hosts, trusted, source)
     index = addresses.index(spec.task_address(job, task))
     return Cluster(addresses, index, wait_for, _resolver(spec, job, task))
@@ -172,7 +172,7 @@ def _kubernetes(wait_for: float) -> Found:
         {"worker": [f"job-name={job}"]}, override_client=client.CoreV1Api()
     )
     spec = _pods(resolver, job, int(count), wait_for)
-    hosts = [network.split(address)[0] for address in spec.job_tasks("worker")]
+    hosts = [network.split_address(address)[0] for address in spec.job_tasks("worker")]
     if len(hosts) != int(count) or hosts.count(host) != 1:
         raise UsageError(
             f"there must be {count} pods of {job}, each on a machine of its own, this "
@@ -198,5 +198,5 @@ def _pods(
         running = specs[-1].num_tasks("worker")
         return "" if running >= count else f"the pods of {job} ({running} of {count})"
 
-    waiting.until_nobody(missing, wait_for)
+    waiting.until_available(missing, wait_for)
     return specs[-1]

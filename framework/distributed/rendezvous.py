@@ -31,18 +31,18 @@ def meet(addresses: Sequence[str], index: int, limit: float) -> None:
     Raises:
         WorkerLostError: The limit is reached.
     """
-    port = network.split(addresses[index])[1]
+    port = network.split_address(addresses[index])[1]
 
     def busy() -> str:
         taken = f"port {port}, on which another process still listens"
         return "" if network.is_free(port) else taken
 
-    waiting.until_nobody(busy, limit)
+    waiting.until_available(busy, limit)
     if len(addresses) == 1:
         return
     party = Worker(addresses[0], index) if index else Chief(addresses)
     with contextlib.closing(party):
-        waiting.until_nobody(party.missing, limit)
+        waiting.until_available(party.missing, limit)
 
 
 class Chief:
@@ -57,7 +57,7 @@ class Chief:
         self._workers: dict[int, socket.socket] = {}
         both = socket.has_dualstack_ipv6()
         self._server = socket.create_server(
-            ("", network.split(addresses[0])[1]),
+            ("", network.split_address(addresses[0])[1]),
             family=socket.AF_INET6 if both else socket.AF_INET,
             backlog=len(addresses) + 16,
             dualstack_ipv6=both,
@@ -147,7 +147,9 @@ class Worker:
     def _greet(self) -> bool:
         """Connects; returns whether anybody listens."""
         try:
-            connection = socket.create_connection(network.split(self._chief), _TIMEOUT)
+            connection = socket.create_connection(
+                network.split_address(self._chief), _TIMEOUT
+            )
             self._connection = connection
             connection.sendall(_GREETING + b"%d\n" % self._index)
             connection.setblocking(False)

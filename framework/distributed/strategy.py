@@ -86,7 +86,7 @@ def _multi_worker(members: cluster_lib.Cluster, devices: int) -> tf.distribute.S
         implementation=implementation.AUTO if gpus else implementation.RING
     )
 
-    network.tell_exposure(members.port)
+    network.warn_about_open_ports(members.port)
     rendezvous.meet(members.addresses, members.index, members.wait_for)
     _limit_registration(members)
     try:

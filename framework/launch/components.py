@@ -151,7 +151,7 @@ def build(
     """
     given = {"model": model, "dataset": dataset}
     check(config, [name for name, value in given.items() if value is not None])
-    wait_for = waiting.seconds(config.wait_for)
+    wait_for = waiting.parse_seconds(config.wait_for)
     trusted = config.i_trust_this_network
     servers = None
     if config.input == "service":
@@ -215,7 +215,7 @@ def _check_batch_size(config: Config, images: int, replicas: int) -> None:
 def _check_metrics(config: Config, state: TrainState, examples: Examples) -> None:
     """Refuses to watch what is not measured."""
     names = metric_names(examples.dataset.class_names, has_dev=len(examples.dev) > 0)
-    state.learning_rate.check(names)
+    state.learning_rate.check_monitors(names)
     if config.monitor not in names:
         raise UsageError(
             f"monitor must be a metric of an evaluation, not {config.monitor!r}; there "
@@ -289,7 +289,7 @@ def _objective(
     split = examples.of_train.split
     policy = augment.build(config.augment, of_bytes=split.images.dtype == np.uint8)
     shares = strategy.num_replicas_in_sync * config.accumulate
-    if policy and policy.mixes and config.batch_size % (2 * shares):
+    if policy and policy.has_mix and config.batch_size % (2 * shares):
         raise UsageError(
             f"batch_size must be a multiple of {2 * shares} where images are mixed in "
             f"pairs, not {config.batch_size}"

@@ -83,7 +83,7 @@ def _member(flag: str, name: str) -> str:
     member = FAMILIES[flag][name]
     function = member
     if flag == "schedule" and not isinstance(member, type):
-        function = schedules.as_written(member)
+        function = schedules.with_spec_signature(member)
     parameters = list(inspect.signature(function).parameters.values())
     if flag == "model":
         # The image shape and the number of classes, which the data set gives.

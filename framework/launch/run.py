@@ -116,7 +116,11 @@ def run(
     screen = console.console()
     screen.quiet = quiet
     several = config.strategy == "multi_worker"
-    with compiled.collectable(), stop_lib.caught() as stop, told_if_lost(several):
+    with (
+        compiled.collectable_graphs(),
+        stop_lib.caught() as stop,
+        told_if_lost(several),
+    ):
         made = components.build(config, model, dataset, console.reading(screen))
         stop.listen()
         workers = Workers(made.strategy)
@@ -292,8 +296,8 @@ def _facts(config: Config, made: Parts, resumption: Resumption) -> dict[str, str
         "runs on": f"{replicas} device(s), {config.precision}",
         "folder": config.workdir,
     }
-    notes = [*dataset.notes, *models.remarks(made.state.model, replicas)]
-    notes += [precision.remark(config.precision), resumption.notice()]
+    notes = [*dataset.notes, *models.notices(made.state.model, replicas)]
+    notes += [precision.notice(config.precision), resumption.notice()]
     notes = [note for note in notes if note]
     if notes:
         facts["note"] = "; ".join(notes)

@@ -35,7 +35,9 @@ def folder(config: Config, workers: Workers) -> Iterator[Path]:
         # Until the chief has moved an old run aside.
         workers.agreed(0)
         copy = Path(tempfile.mkdtemp(prefix="worker-"))
-        waiting.clean_up(functools.partial(shutil.rmtree, copy, ignore_errors=True))
+        waiting.register_cleanup(
+            functools.partial(shutil.rmtree, copy, ignore_errors=True)
+        )
         _copy_state(Path(config.workdir), copy)
         _check_same_state(copy, workers)
         yield copy

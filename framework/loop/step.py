@@ -74,7 +74,7 @@ class Objective:
         images, own = rows.images, None
         if self.augment:
             images = self.augment(images, rows.draws, self.batch_size)
-            if self.augment.mixes:
+            if self.augment.has_mix:
                 images, own = self.augment.mix(images, rows.draws, rows.weights > 0)
         return images, own
 

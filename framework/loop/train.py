@@ -60,7 +60,10 @@ def train(
             if not loop.is_finite():
                 _go_back(state, plan, checkpoints, step, stop)
             if plan.logs(step):
-                rates = {"learning_rate": state.rate(), **state.learning_rate.state()}
+                rates = {
+                    "learning_rate": state.rate(),
+                    **state.learning_rate.log_values(),
+                }
                 found = {**loop.take_window(), **norms, **state.noise.estimate()}
                 report.logged(step, {**found, **rates, **_skipped(state, step)})
         if plan.evaluates(step):

@@ -51,7 +51,10 @@ def test_setting_the_variables_sets_all_there_is(build, normalized):
         second.state.variables()[name].assign(variable.numpy())
     for parts in (first, second):
         parts.loop(2, 1)
-    assert first.state.learning_rate.state() == second.state.learning_rate.state()
+    assert (
+        first.state.learning_rate.log_values()
+        == second.state.learning_rate.log_values()
+    )
     for name, variable in first.state.variables().items():
         value = second.state.variables()[name].numpy()
         np.testing.assert_array_equal(value, variable.numpy(), err_msg=name)
