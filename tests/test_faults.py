@@ -370,7 +370,7 @@ def test_a_file_that_goes_bad_in_the_middle_of_an_epoch(
         return probe(self, step)
 
     monkeypatch.setattr(TrainLoop, "probe", spoil)
-    with pytest.raises(RunError, match=r"07\.jpg is (not a whole|no longer)"):
+    with pytest.raises(RunError, match=r"07\.jpg (is not a complete|no longer exists)"):
         run(config)
     monkeypatch.undo()
     bad.write_bytes(whole)

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from framework.config import spec
-from framework.data.dataset import Split
+from framework.data.dataset import LabelledImages, evenly_spaced
 from framework.errors import UsageError
 from framework.numerics.variables import state_variable
 
@@ -219,7 +219,7 @@ def parse(text: str) -> list[tuple[str, Scaling]]:
     return [(call.name, _scaling(call)) for call in spec.parts(text)]
 
 
-def build(text: str, train: Split, rows: np.ndarray) -> Normalizer:
+def build(text: str, train: LabelledImages, rows: np.ndarray) -> Normalizer:
     """Returns the scaling of a spec, fitted to the training images.
 
     Args:
@@ -232,7 +232,7 @@ def build(text: str, train: Split, rows: np.ndarray) -> Normalizer:
     Raises:
         UsageError: The spec is wrong, or does not fit the images.
     """
-    of_bytes = train.images.dtype == np.uint8
+    of_bytes = train.dtype == np.uint8
     scalings = [
         scaling
         for name, scaling in parse(text)
@@ -240,13 +240,11 @@ def build(text: str, train: Split, rows: np.ndarray) -> Normalizer:
     ]
     if all(type(scaling).fit is Scaling.fit for scaling in scalings):
         return Normalizer(scalings, [{} for _ in scalings])
-    if not isinstance(train.images, np.ndarray):
-        train = train.take(_spaced(rows, _SAMPLE)).in_memory(lambda done, total: None)
-        rows = np.arange(len(train))
+    split, rows = train.sample(rows, _SAMPLE)
     known: list[dict[str, np.ndarray]] = []
     for scaling in scalings:
         before = list(zip(scalings, known, strict=False))
-        known.append(scaling.fit(_chunks(train.images, rows, before)))
+        known.append(scaling.fit(_chunks(split.images, rows, before)))
     return Normalizer(scalings, known)
 
 
@@ -257,13 +255,6 @@ def _scaling(call: spec.Call) -> Scaling:
     return scaling
 
 
-def _spaced(rows: np.ndarray, most: int) -> np.ndarray:
-    """Returns rows, or `most` of them, evenly spaced, if there are more."""
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
-
-
 def _chunks(
     images: np.ndarray,
     rows: np.ndarray,
@@ -272,7 +263,7 @@ def _chunks(
     """Returns what gives images as the parts before leave them."""
 
     def chunks(most: int = len(rows)) -> Iterator[np.ndarray]:
-        chosen = _spaced(rows, most)
+        chosen = evenly_spaced(rows, most)
         for start in range(0, len(chosen), _CHUNK):
             chunk = tf.cast(images[chosen[start : start + _CHUNK]], tf.float32)
             for scaling, known in before:

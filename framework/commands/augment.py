@@ -40,7 +40,7 @@ def show(arguments: list[str]) -> None:
         experiment.load(_EXPERIMENT.value)
     augment.build(arguments[0])
     split = data.build(_DATASET.value).train
-    policy = augment.build(arguments[0], split.images.dtype == np.uint8)
+    policy = augment.build(arguments[0], split.dtype == np.uint8)
     rows = preview.samples(policy, split, _SEED.value)
     png = Path(paths.expand(_PNG.value, "--png"))
     atomic.write_bytes(png, figures.samples(rows))

@@ -94,14 +94,14 @@ def steps(
     """
     from framework.commands.tpu_chip import Chip
 
-    size, accumulate = made.objective.batch_size, made.loop.feed.parts
+    size, accumulate = made.objective.batch_size, made.loop.feed.micro_batches
     policy = made.objective.augment
     shares = chips * accumulate * (2 if policy and policy.mixes else 1)
     if size % shares:
         raise UsageError(
             f"batch_size must be a multiple of {shares} on {chips} chips, not {size}"
         )
-    validation = made.examples.of_validation
+    validation = made.examples.validation_batches
     evaluator = Evaluator(made.state, made.objective, validation, size)
 
     def train(rows, step, real, place):

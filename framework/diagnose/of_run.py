@@ -94,7 +94,7 @@ def _of_parts(
     return Subject(
         class_names=tuple(dataset.class_names),
         train=train,
-        dev=sample(dataset.train, examples.dev),
+        dev=sample(dataset.train, examples.train_dev),
         validation=validation,
         labels={
             "train": dataset.train.labels[examples.train],

@@ -129,7 +129,7 @@ class RunProgram(Program):
         weights = made.state.weights
         first = 0 if fresh else self._step
         for step in range(first, first + count):
-            batch = made.examples.dataset.train.take(made.loop.feed.rows(step))
+            batch = made.examples.dataset.train.take(made.loop.feed.indices(step))
             batch = batch.in_memory(lambda done, total: None)
             old = [weight.numpy() for weight in weights]
             loss = self._batch_loss(made, batch)

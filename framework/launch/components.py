@@ -73,7 +73,7 @@ class Parts:
         scaling = self.objective.normalize.variables
         statistics = {name: value.numpy() for name, value in scaling.items()}
         return record.describe(
-            self.examples.dataset, self.examples.dev, statistics, drawn
+            self.examples.dataset, self.examples.train_dev, statistics, drawn
         )
 
     def variables(self) -> dict[str, tf.Variable]:
@@ -88,15 +88,15 @@ class Parts:
         size = max(self.objective.batch_size, _EVALUATION_BATCH)
         size = -(-size // replicas) * replicas
         state, objective = self.state, self.objective
-        of_train = Evaluator(state, objective, examples.of_train, size)
-        of_validation = Evaluator(state, objective, examples.of_validation, size)
+        of_train = Evaluator(state, objective, examples.train_batches, size)
+        of_validation = Evaluator(state, objective, examples.validation_batches, size)
         everything = np.arange(len(examples.dataset.validation))
         asked = {
-            "train_clean": functools.partial(of_train, examples.clean),
-            "train_dev": functools.partial(of_train, examples.dev),
+            "train_clean": functools.partial(of_train, examples.train_clean),
+            "train_dev": functools.partial(of_train, examples.train_dev),
             "validation": functools.partial(of_validation, everything),
         }
-        if not len(examples.dev):
+        if not len(examples.train_dev):
             del asked["train_dev"]
         return Evaluations(asked, examples.dataset.class_names)
 
@@ -176,7 +176,7 @@ def build(
     )
     _check_batch_size(config, len(examples.train), strategy.num_replicas_in_sync)
     feed = Feed(
-        examples.of_train,
+        examples.train_batches,
         examples.train,
         config.batch_size,
         config.seed,
@@ -214,7 +214,9 @@ def _check_batch_size(config: Config, images: int, replicas: int) -> None:
 
 def _check_metrics(config: Config, state: TrainState, examples: Examples) -> None:
     """Refuses to watch what is not measured."""
-    names = metric_names(examples.dataset.class_names, has_dev=len(examples.dev) > 0)
+    names = metric_names(
+        examples.dataset.class_names, has_dev=len(examples.train_dev) > 0
+    )
     state.learning_rate.check(names)
     if config.monitor not in names:
         raise UsageError(
@@ -286,8 +288,8 @@ def _objective(
     examples: Examples,
     strategy: tf.distribute.Strategy,
 ) -> Objective:
-    split = examples.of_train.split
-    policy = augment.build(config.augment, of_bytes=split.images.dtype == np.uint8)
+    split = examples.train_batches.split
+    policy = augment.build(config.augment, of_bytes=split.dtype == np.uint8)
     shares = strategy.num_replicas_in_sync * config.accumulate
     if policy and policy.mixes and config.batch_size % (2 * shares):
         raise UsageError(

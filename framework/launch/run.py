@@ -173,7 +173,7 @@ def _run(
         ) from None
     except SystemExit as problem:
         # A part of the user's own has ended the process, as if all were done.
-        raise RunError(reference.told(problem)) from problem
+        raise RunError(reference.summary(problem)) from problem
     except tf.errors.OpError as problem:
         if workers.count > 1 and is_loss(problem):
             raise
@@ -216,7 +216,7 @@ def _written(
     config: Config, made: Parts, folder: Path, timing: Timing, lines: console.Console
 ) -> list[Report]:
     """Returns the reports that write to the run's folder."""
-    split = made.examples.of_train.split
+    split = made.examples.train_batches.split
     samples = preview.samples(made.objective.augment, split, config.seed)
     names = made.examples.dataset.class_names
     board = TensorBoard(folder, config.numbers(), names, timing, samples)
@@ -283,7 +283,7 @@ def _facts(config: Config, made: Parts, resumption: Resumption) -> dict[str, str
         "data": f"{config.dataset}, {'x'.join(map(str, dataset.image_shape))}",
         "train": console.counts(train, dataset.class_names),
         "validation": console.counts(validation, dataset.class_names),
-        "held out": f"{len(examples.dev):,} of the training images",
+        "held out": f"{len(examples.train_dev):,} of the training images",
         "model": f"{config.model}, {made.state.model.count_params():,} parameters",
         "optimizer": f"{config.optimizer}, learning rate {config.learning_rate:g} x "
         f"{config.schedule}",

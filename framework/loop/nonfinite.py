@@ -91,7 +91,7 @@ def explain(
                 f"{problem} (done again from the last checkpoint, they were)"
             )
         _replay(step, state, loop, history, checkpoints, monitor)
-    rows = loop.feed.rows(step)
+    rows = loop.feed.indices(step)
     split = loop.feed.batches.split.take(rows).in_memory(lambda done, total: None)
     path = workdir / f"nonfinite-step-{step + 1:08d}.npz"
     arrays = {"images": split.images, "labels": split.labels, "indices": rows}
@@ -109,7 +109,7 @@ def _find_in_batch(
 ) -> tuple[str, np.ndarray]:
     """Returns what in a step is not finite first, and of which rows: bool [B]."""
     guilty = np.zeros(len(batch), bool)
-    size = len(batch) // loop.feed.parts
+    size = len(batch) // loop.feed.micro_batches
     for start in range(0, len(batch), size):
         mine = slice(start, start + size)
         part = _part(loop, step, batch, mine)

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from framework import compiled
-from framework.data.batches import Batches, Handle, Share, padded
+from framework.data.batches import Batches, BatchShare, EpochBatches, padded
 from framework.data.feed import Feed
 from framework.distributed.workers import Workers
 from framework.loop import step as step_lib
@@ -121,7 +121,7 @@ class TrainLoop:
         return tf.constant(step, tf.int64), tf.constant(index, tf.int32)
 
     def _steps(
-        self, handle: Handle, step: tf.Tensor, index: tf.Tensor, count: tf.Tensor
+        self, handle: EpochBatches, step: tf.Tensor, index: tf.Tensor, count: tf.Tensor
     ) -> None:
         def body(i: tf.Tensor) -> tf.Tensor:
             self._one(handle, step + tf.cast(i, tf.int64), index + i, probe=False)
@@ -130,12 +130,12 @@ class TrainLoop:
         tf.while_loop(lambda i: i < count, body, [0], parallel_iterations=1)
 
     def _probed_step(
-        self, handle: Handle, step: tf.Tensor, index: tf.Tensor
+        self, handle: EpochBatches, step: tf.Tensor, index: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         return self._one(handle, step, index, probe=True)
 
     def _one(
-        self, handle: Handle, step: tf.Tensor, index: tf.Tensor, probe: bool
+        self, handle: EpochBatches, step: tf.Tensor, index: tf.Tensor, probe: bool
     ) -> dict[str, tf.Tensor]:
         """Does one step; returns its measurements."""
         strategy = self._batches.strategy
@@ -169,7 +169,7 @@ class TrainLoop:
         return measured
 
     def on_replica(
-        self, share: Share, step: tf.Tensor, real: tf.Tensor, probe: bool = False
+        self, share: BatchShare, step: tf.Tensor, real: tf.Tensor, probe: bool = False
     ) -> tuple[step_lib.Sums, dict[str, tf.Tensor]]:
         """Does one replica's part of a step, in its context; see `step.train_step`.
 
@@ -185,11 +185,11 @@ class TrainLoop:
         )
 
     def _parts(
-        self, share: Share, step: tf.Tensor, real: tf.Tensor
+        self, share: BatchShare, step: tf.Tensor, real: tf.Tensor
     ) -> list[step_lib.Rows]:
         """Returns this replica's rows of a batch, part by part."""
         context = tf.distribute.get_replica_context()
-        replicas, parts = context.num_replicas_in_sync, self.feed.parts
+        replicas, parts = context.num_replicas_in_sync, self.feed.micro_batches
         size = self.objective.batch_size // (parts * replicas)
         images, labels = self._batches.local(share, parts * size)
         rows = []
@@ -284,7 +284,7 @@ class Evaluator:
         return -(-total // (steps * replicas)) * replicas
 
     def _steps(
-        self, handle: Handle, start: tf.Tensor, count: tf.Tensor, size: int
+        self, handle: EpochBatches, start: tf.Tensor, count: tf.Tensor, size: int
     ) -> dict[str, tf.Tensor]:
         types = {"confidence": tf.float32, "losses": tf.float32}
         arrays = tuple(
@@ -306,7 +306,9 @@ class Evaluator:
             name: array.stack() for name, array in zip(_FIELDS, arrays, strict=True)
         }
 
-    def _one(self, handle: Handle, index: tf.Tensor, size: int) -> dict[str, tf.Tensor]:
+    def _one(
+        self, handle: EpochBatches, index: tf.Tensor, size: int
+    ) -> dict[str, tf.Tensor]:
         """Returns what is said of one batch, in its order."""
         strategy = self._batches.strategy
         share_size = size // strategy.num_replicas_in_sync
@@ -317,7 +319,7 @@ class Evaluator:
         found = strategy.run(replica_step, (self._batches.take(handle, index),))
         return {name: self._together(value) for name, value in found.items()}
 
-    def on_replica(self, share: Share, size: int) -> dict[str, tf.Tensor]:
+    def on_replica(self, share: BatchShare, size: int) -> dict[str, tf.Tensor]:
         """Does one replica's part of a batch, in its context; see `step.eval_step`.
 
         Args:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from framework.data import batches as batches_lib
 from framework.data.batches import MemoryBatches, StreamBatches, fits_memory, padded
-from framework.data.dataset import Split
+from framework.data.dataset import LazySplit, Split
 
 
 class Computed:
@@ -77,7 +77,7 @@ def test_opened_from_the_middle(kind, first, strategy):
 def test_images_that_are_read_one_by_one(strategy):
     rows = np.array([[3, 1, 4, 1], [5, 9, 2, 6]], np.int32)
     labels = np.arange(20, dtype=np.int32) * 10
-    found = gathered(StreamBatches(Split(Computed(20), labels), strategy), rows)
+    found = gathered(StreamBatches(LazySplit(Computed(20), labels), strategy), rows)
     np.testing.assert_array_equal(found[:, 0], rows)
 
 
@@ -112,6 +112,6 @@ def test_padding_begins_anew(count, batch_size, expected):
 def test_memory_is_for_what_fits(monkeypatch):
     # Of float32: 20 images of 24 bytes.
     monkeypatch.setattr(batches_lib, "MEMORY_LIMIT", 480)
-    assert fits_memory(Split(Computed(20), np.zeros(20)))
-    assert not fits_memory(Split(Computed(21), np.zeros(21)))
+    assert fits_memory(LazySplit(Computed(20), np.zeros(20)))
+    assert not fits_memory(LazySplit(Computed(21), np.zeros(21)))
     assert fits_memory(split(80))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.data.dataset import Dataset, Split, stratified_split
+from framework.data.dataset import Dataset, LazySplit, Split, stratified_split
 from framework.errors import RunError
 
 
@@ -41,6 +41,17 @@ def split(count=4, dtype=np.uint8, shape=(2, 3, 1), labels=None):
     if labels is None:
         labels = np.arange(count) % 2
     return Split(images, np.asarray(labels, np.int32))
+
+
+def in_memory(split):
+    return split
+
+
+def lazy(split):
+    return LazySplit(Lazy(split.images), split.labels)
+
+
+KINDS = [in_memory, lazy]
 
 
 def dataset(**changes):
@@ -87,11 +98,11 @@ def test_tells_its_shape_and_classes():
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-@pytest.mark.parametrize("wrap", [np.asarray, Lazy])
-def test_accepts_both_types_as_arrays_and_on_demand(dtype, wrap):
+@pytest.mark.parametrize("kind", KINDS)
+def test_accepts_both_types_as_arrays_and_on_demand(dtype, kind):
     train = split(4, dtype)
     made = dataset(
-        train=Split(wrap(train.images), train.labels),
+        train=kind(train),
         validation=split(2, dtype),
     )
     assert made.image_shape == (2, 3, 1)
@@ -125,10 +136,10 @@ def test_refuses_splits_of_two_sizes():
         dataset(validation=split(shape=(2, 3, 3)))
 
 
-@pytest.mark.parametrize("wrap", [np.asarray, Lazy])
-def test_take_keeps_images_and_labels_together(wrap):
+@pytest.mark.parametrize("kind", KINDS)
+def test_take_keeps_images_and_labels_together(kind):
     whole = split(5)
-    part = Split(wrap(whole.images), whole.labels).take(np.array([3, 0]))
+    part = kind(whole).take(np.array([3, 0]))
     images = part.in_memory(lambda done, total: None).images
     np.testing.assert_array_equal(images, whole.images[[3, 0]])
     np.testing.assert_array_equal(part.labels, [1, 0])
@@ -137,7 +148,7 @@ def test_take_keeps_images_and_labels_together(wrap):
 def test_in_memory_loads_once_and_tells_how_far_it_is():
     told = []
     array = split(5)
-    on_demand = Split(Lazy(array.images), array.labels)
+    on_demand = lazy(array)
     loaded = on_demand.in_memory(lambda *progress: told.append(progress))
     assert told == [(5, 5)]
     assert loaded.images is array.images

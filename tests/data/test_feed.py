@@ -44,7 +44,7 @@ def labels(feed, steps):
     result = []
     for step in steps:
         found = take(feed.at(step), tf.constant(step % feed.per_epoch))
-        by_replica = np.stack(found).reshape(replicas, feed.parts, -1)
+        by_replica = np.stack(found).reshape(replicas, feed.micro_batches, -1)
         result.append(by_replica.transpose(1, 0, 2).ravel())
     return np.array(result)
 
@@ -85,6 +85,6 @@ def test_the_examples_of_a_step_can_be_asked_for_and_gone_back_to(kind, strategy
     some = feed(kind, strategy)
     found = labels(some, range(5))
     for step, batch in enumerate(found):
-        assert sorted(some.rows(step)) == sorted(batch)
+        assert sorted(some.indices(step)) == sorted(batch)
     some.reset()
     np.testing.assert_array_equal(labels(some, range(1, 5)), found[1:])

@@ -12,7 +12,7 @@ from framework.config import Config
 from framework.data.batches import StreamBatches
 from framework.data.dataset import Split
 from framework.data.servers import Servers
-from framework.distributed.strategy import build
+from framework.distributed.strategy import build_strategy
 from framework.errors import WorkerLostError
 from framework.launch.run import run
 from framework.loop.steps import TrainLoop
@@ -51,7 +51,9 @@ def test_servers_read_in_the_same_order(servers, count, first):
     images = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
     split = Split(images, np.arange(40) % 4)
     rows = np.random.default_rng(0).permutation(40).reshape(10, 4)
-    batches = StreamBatches(split, build("default"), Servers(tuple(servers[:count])))
+    batches = StreamBatches(
+        split, build_strategy("default"), Servers(tuple(servers[:count]))
+    )
     handle = batches.open(rows, first=first)
     for index in range(first, 10):
         found, labels = batches.local(batches.take(handle, index), 4)
@@ -67,7 +69,7 @@ def test_a_port_that_is_taken_is_one_line(servers):
         text=True,
     )
     assert found.returncode == 1
-    assert f"error: port {port} cannot be used" in found.stderr
+    assert f"error: port {port} is in use" in found.stderr
 
 
 def test_a_host_beyond_this_machine_needs_trust():
@@ -83,7 +85,7 @@ def test_a_host_beyond_this_machine_needs_trust():
 
 def test_a_run_without_a_server_ends(tmp_path):
     alone = config(tmp_path, "service", [f"localhost:{network.free_port()}"])
-    with pytest.raises(WorkerLostError, match=r"waited .* where nobody listens"):
+    with pytest.raises(WorkerLostError, match=r"waited .* where no server listens"):
         run(dataclasses.replace(alone, wait_for="0.1s"))
 
 

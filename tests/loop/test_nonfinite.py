@@ -95,7 +95,7 @@ def test_a_skipped_step_changes_nothing(build, normalized, replicas, jit, reques
     options = {"model": normalized, "optimizer": "adam", "jit": jit}
     update = Update(ema_decay=0.9, skip=True)
     parts = build(strategy, **options, update=update, batches=poisoned)
-    (step,) = (step for step in range(2) if BAD in parts.feed.rows(step))
+    (step,) = (step for step in range(2) if BAD in parts.feed.indices(step))
     for other in range(step):
         parts.loop(other, 1)
     before = values(parts)

@@ -1,0 +1,24 @@
+"""Runs the examples in the docstrings of the public families and functions."""
+
+import doctest
+import importlib
+
+import pytest
+
+MODULES = (
+    "framework.data",
+    "framework.data.arrays",
+    "framework.data.batches",
+    "framework.data.dataset",
+    "framework.data.drawn",
+    "framework.data.order",
+    "framework.data.servers",
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_show_their_results(name):
+    module = importlib.import_module(name)
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
