@@ -6,6 +6,12 @@ import importlib
 import pytest
 
 MODULES = (
+    "framework.config.config",
+    "framework.config.durations",
+    "framework.config.flags",
+    "framework.config.grammar",
+    "framework.config.guesses",
+    "framework.config.spec",
     "framework.data",
     "framework.data.arrays",
     "framework.data.batches",
@@ -13,6 +19,12 @@ MODULES = (
     "framework.data.drawn",
     "framework.data.order",
     "framework.data.servers",
+    "framework.launch.invariance",
+    "framework.loop.checkpoint_files",
+    "framework.loop.evaluate",
+    "framework.loop.plan",
+    "framework.report.console",
+    "framework.report.static",
 )
 
 

@@ -345,6 +345,10 @@ def evenly_spaced(indices: np.ndarray, limit: int) -> np.ndarray:
 
     >>> evenly_spaced(np.arange(100), 3)
     array([ 0, 49, 99])
+
+    Args:
+        indices: int [N].
+        limit: The maximum number of indices.
     """
     if len(indices) <= limit:
         return indices

@@ -22,7 +22,7 @@ from framework.diagnose.subject import Branch, Program, Step, ratio
 from framework.errors import RunError
 from framework.launch import components, run_folder
 from framework.launch import run as run_lib
-from framework.launch.components import ModelFunction, Parts
+from framework.launch.components import Components, ModelFunction
 from framework.loop import checkpoint_files
 from framework.numerics.draws import Draws, use_draws
 from framework.system import archive
@@ -46,7 +46,7 @@ class RunProgram(Program):
     def __init__(
         self,
         config: Config,
-        made: Parts,
+        made: Components,
         trials: Path,
         step: int,
         model: ModelFunction | None,
@@ -140,7 +140,7 @@ class RunProgram(Program):
             variable.assign(value)
         return found
 
-    def _batch_loss(self, made: Parts, batch: Split) -> float:
+    def _batch_loss(self, made: Components, batch: Split) -> float:
         said = made.state.model(made.objective.normalize(batch.images), training=False)
         return self.loss(batch.labels, tf.cast(said, tf.float32).numpy())
 
@@ -297,17 +297,17 @@ class RunProgram(Program):
             dataset, train=train, validation=self._validation, notes=()
         )
 
-    def _parts(self, fresh: bool) -> Parts:
+    def _parts(self, fresh: bool) -> Components:
         return self._fresh if fresh else self._made
 
     @functools.cached_property
-    def _fresh(self) -> Parts:
+    def _fresh(self) -> Components:
         """The run before its first step."""
         dataset = self._made.examples.dataset
         return components.build(self._config, self._function, dataset, lambda *_: None)
 
     @contextlib.contextmanager
-    def _unchanged(self, made: Parts) -> Iterator[None]:
+    def _unchanged(self, made: Components) -> Iterator[None]:
         variables = [each.value for each in made.state.model.non_trainable_variables]
         before = [variable.numpy() for variable in variables]
         try:

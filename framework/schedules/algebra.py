@@ -124,7 +124,7 @@ class Part(Schedule):
                 raise
             except (ArithmeticError, ValueError) as problem:
                 # Parameters that it divides by, takes the logarithm of, or the like.
-                raise UsageError(f"{name}: {reference.told(problem)}") from problem
+                raise UsageError(f"{name}: {reference.summary(problem)}") from problem
             return _number(value, self.function)
 
         return curve

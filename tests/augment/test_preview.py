@@ -62,7 +62,7 @@ def test_the_command_draws_a_grid(tmp_path):
     path = tmp_path / "a.png"
     found = command("rotate(20) + flip", "--dataset=digits", f"--png={path}")
     assert found.returncode == 0, found.stderr
-    assert found.stdout == f"{path}: 4 images, each with 8 draws of it\n"
+    assert found.stdout == f"{path}: 4 images, each with 8 augmentations\n"
     width, height = image.open(io.BytesIO(path.read_bytes())).size
     assert 2 < width / height < 2.5
 

@@ -61,7 +61,7 @@ def test_has_a_version(whyflat):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["tran"], "unknown verb 'tran'; did you mean `whyflat train`?"),
         (["lr_rang"], "unknown verb 'lr-rang'; did you mean `whyflat lr-range`?"),
@@ -70,11 +70,11 @@ def test_has_a_version(whyflat):
         (["--seed=3"], "the verb comes first, as in `whyflat train --seed=3`"),
     ],
 )
-def test_a_misspelt_verb_is_one_line_and_exit_code_2(whyflat, arguments, said):
+def test_a_misspelt_verb_is_one_line_and_exit_code_2(whyflat, arguments, message):
     done = whyflat(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -12,7 +12,7 @@ import pytest
 from framework.config import experiment
 from framework.errors import UsageError
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -186,7 +186,7 @@ def test_a_recorded_experiment_is_loaded_but_not_given(squares):
 
 @pytest.mark.parametrize("entry", [{"file": "/none/a.py"}, {"module": "nowhere.a"}])
 def test_a_recorded_experiment_that_is_gone(entry):
-    with pytest.raises(UsageError, match=r"give the file .* as --experiment=FILE.py"):
+    with pytest.raises(UsageError, match=r"pass the file .* as --experiment=FILE.py"):
         experiment.load_recorded(entry)
 
 

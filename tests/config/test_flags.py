@@ -151,8 +151,8 @@ def test_a_flagfile_gives_any_value_back(tmp_path_factory, text, number, seed):
         clip_norm=number,
         seed=seed,
     )
-    found = read_back(config, tmp_path_factory.getbasetemp() / "flags.txt")
-    assert found == config_of_one_call(config)
+    actual = read_back(config, tmp_path_factory.getbasetemp() / "flags.txt")
+    assert actual == config_of_one_call(config)
 
 
 def test_a_flag_after_a_flagfile_wins(tmp_path):

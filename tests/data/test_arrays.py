@@ -224,8 +224,8 @@ def test_refuses_a_single_array(tmp_path):
 
 def test_class_names_that_are_not_utf8(saved):
     names = np.array([b"\xff", b"l\xc3\xb6we", b"c\x1b"])
-    made = arrays(saved(class_names=names))
-    assert made.class_names == ("\\xff", "löwe", "c\\x1b")
+    built = arrays(saved(class_names=names))
+    assert built.class_names == ("\\xff", "löwe", "c\\x1b")
 
 
 def test_a_path_from_the_home_folder(saved, monkeypatch):

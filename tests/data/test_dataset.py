@@ -77,10 +77,10 @@ def not_finite(value):
     ],
 )
 def test_names_are_printable_and_still_differ(names, shown):
-    made = dataset(class_names=names, notes=("left out: \x07",))
-    assert made.class_names == shown
-    assert made.notes == ("left out: \\x07",)
-    ",".join((*made.class_names, *made.notes)).encode()
+    built = dataset(class_names=names, notes=("left out: \x07",))
+    assert built.class_names == shown
+    assert built.notes == ("left out: \\x07",)
+    ",".join((*built.class_names, *built.notes)).encode()
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 1), (2, 0, 1), (2, 3, 0)])
@@ -90,22 +90,22 @@ def test_refuses_images_without_pixels(shape):
 
 
 def test_tells_its_shape_and_classes():
-    made = dataset(notes=("one file left out",))
-    assert made.image_shape == (2, 3, 1)
-    assert made.num_classes == 2
-    assert made.notes == ("one file left out",)
-    assert (len(made.train), len(made.validation)) == (4, 2)
+    built = dataset(notes=("one file left out",))
+    assert built.image_shape == (2, 3, 1)
+    assert built.num_classes == 2
+    assert built.notes == ("one file left out",)
+    assert (len(built.train), len(built.validation)) == (4, 2)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("kind", KINDS)
 def test_accepts_both_types_as_arrays_and_on_demand(dtype, kind):
     train = split(4, dtype)
-    made = dataset(
+    built = dataset(
         train=kind(train),
         validation=split(2, dtype),
     )
-    assert made.image_shape == (2, 3, 1)
+    assert built.image_shape == (2, 3, 1)
 
 
 @pytest.mark.parametrize(
@@ -146,14 +146,14 @@ def test_take_keeps_images_and_labels_together(kind):
 
 
 def test_in_memory_loads_once_and_tells_how_far_it_is():
-    told = []
+    messages = []
     array = split(5)
     on_demand = lazy(array)
-    loaded = on_demand.in_memory(lambda *progress: told.append(progress))
-    assert told == [(5, 5)]
+    loaded = on_demand.in_memory(lambda *progress: messages.append(progress))
+    assert messages == [(5, 5)]
     assert loaded.images is array.images
-    assert loaded.in_memory(lambda *progress: told.append(progress)) is loaded
-    assert len(told) == 1
+    assert loaded.in_memory(lambda *progress: messages.append(progress)) is loaded
+    assert len(messages) == 1
 
 
 LABELS = st.lists(st.integers(0, 6), min_size=1, max_size=80).map(np.array)

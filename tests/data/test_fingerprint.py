@@ -27,9 +27,9 @@ def digest(split):
 
 
 def test_a_copy_elsewhere_has_the_same_fingerprint(tmp_path):
-    found = fingerprint.describe(files(tmp_path / "one"), 2)
-    assert found == fingerprint.describe(files(tmp_path / "two"), 2)
-    assert (found["images"], found["per_class"], found["covers"]) == (
+    actual = fingerprint.describe(files(tmp_path / "one"), 2)
+    assert actual == fingerprint.describe(files(tmp_path / "two"), 2)
+    assert (actual["images"], actual["per_class"], actual["covers"]) == (
         3,
         [1, 2],
         "content",

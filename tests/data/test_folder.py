@@ -317,10 +317,10 @@ def test_element_is_made_of_plain_ops(tmp_path):
 
 def test_load_tells_how_far_it_is(tmp_path):
     (tmp_path / "image.png").write_bytes(encoded(photograph(), "PNG"))
-    told = []
+    messages = []
     files = Files((str(tmp_path / "image.png"),) * 230, (4, 4))
-    files.load(lambda *progress: told.append(progress))
-    assert told == [(100, 230), (200, 230), (230, 230)]
+    files.load(lambda *progress: messages.append(progress))
+    assert messages == [(100, 230), (200, 230), (230, 230)]
 
 
 def test_take_keeps_the_given_order(tmp_path):

@@ -51,8 +51,8 @@ def opened(folder):
 
 def test_it_comes_back_from_its_file(tmp_path):
     record.write(tmp_path, described(arrays()))
-    found = record.read(tmp_path)
-    assert found.difference(described(arrays())) == []
+    actual = record.read(tmp_path)
+    assert actual.difference(described(arrays())) == []
     fields = json.loads((tmp_path / "data.json").read_text())
     assert fields["splits"]["train"]["images"] == 12
     assert fields["splits"]["train"]["per_class"] == [4, 4, 4]

@@ -56,31 +56,31 @@ def test_servers_read_in_the_same_order(servers, count, first):
     )
     handle = batches.open(rows, first=first)
     for index in range(first, 10):
-        found, labels = batches.local(batches.take(handle, index), 4)
-        np.testing.assert_array_equal(found[:, 0, 0, 0], rows[index])
+        actual, labels = batches.local(batches.take(handle, index), 4)
+        np.testing.assert_array_equal(actual[:, 0, 0, 0], rows[index])
         np.testing.assert_array_equal(labels, rows[index] % 4)
 
 
 def test_a_port_that_is_taken_is_one_line(servers):
     port = servers[0].rpartition(":")[2]
-    found = subprocess.run(
+    actual = subprocess.run(
         [sys.executable, "-m", "framework.data.service", f"--port={port}"],
         capture_output=True,
         text=True,
     )
-    assert found.returncode == 1
-    assert f"error: port {port} is in use" in found.stderr
+    assert actual.returncode == 1
+    assert f"error: port {port} is in use" in actual.stderr
 
 
 def test_a_host_beyond_this_machine_needs_trust():
-    found = subprocess.run(
+    actual = subprocess.run(
         [sys.executable, "-m", "framework.data.service", "--host=reader1"],
         capture_output=True,
         text=True,
     )
-    assert found.returncode == 2
-    assert "error: --host names 'reader1'" in found.stderr
-    assert "--i_trust_this_network" in found.stderr
+    assert actual.returncode == 2
+    assert "error: --host names 'reader1'" in actual.stderr
+    assert "--i_trust_this_network" in actual.stderr
 
 
 def test_a_run_without_a_server_ends(tmp_path):
@@ -128,7 +128,7 @@ def test_a_server_that_dies_and_comes_back(from_memory, tmp_path, monkeypatch):
             started.append(serve(address.rpartition(":")[2])[0])
         return probe(self, step)
 
-    monkeypatch.setattr(TrainLoop, "probe", probed)
+    monkeypatch.setattr(TrainLoop, "measured_step", probed)
     for _ in range(2):
         # It ends and is called again, unless it has read ahead all that it needs.
         with contextlib.suppress(WorkerLostError):

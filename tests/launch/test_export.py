@@ -35,8 +35,8 @@ def model(bias):
 
 
 def probabilities(folder):
-    found = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    return found(tf.constant(IMAGES))["probabilities"].numpy()
+    actual = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    return actual(tf.constant(IMAGES))["probabilities"].numpy()
 
 
 def expected(some):

@@ -82,8 +82,8 @@ def contents(folder):
     ],
 )
 def test_what_may_be_resumed(folder, epochs, step, changes, is_over, difference):
-    found = checked(folder(epochs), step, **changes)
-    assert found == Resumption(step, is_over, difference)
+    actual = checked(folder(epochs), step, **changes)
+    assert actual == Resumption(step, is_over, difference)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_what_may_be_resumed(folder, epochs, step, changes, is_over, difference)
             4,
             40,
             {"batch_size": 64, "allow_config_change": True},
-            "is finished, at step 40: with these changes there is nothing to train",
+            "is finished at step 40, also with these changes",
         ),
     ],
 )
@@ -119,8 +119,8 @@ def test_what_is_refused(folder, epochs, step, changes, message):
 def test_a_run_that_was_stopped_early_can_be_continued(folder):
     run = folder(3, dataclasses.replace(CONFIG, early_stopping=2))
     assert checked(run, 30, early_stopping=2).is_over
-    found = checked(run, 30, early_stopping=5, allow_config_change=True)
-    assert not found.is_over
+    actual = checked(run, 30, early_stopping=5, allow_config_change=True)
+    assert not actual.is_over
 
 
 @pytest.mark.parametrize("changes", [{}, {"batch_size": 64}])

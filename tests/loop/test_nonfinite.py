@@ -13,7 +13,7 @@ from framework.data.dataset import Dataset, Split
 from framework.errors import RunError, Stopped
 from framework.launch.run import run
 from framework.loop.nonfinite import find
-from framework.loop.step import Rows, Update
+from framework.loop.step import MicroBatch, Update
 from framework.loop.steps import TrainLoop
 from framework.numerics.draws import Draws
 
@@ -27,7 +27,7 @@ def rows(parts, count=8, value=0.0):
         images[2] = value
     draws = Draws(0, tf.constant(0, tf.int64), tf.constant(0, tf.int64), count)
     labels = tf.constant(parts.split.labels[:count])
-    return Rows(tf.constant(images), labels, tf.fill([count], 1 / count), draws)
+    return MicroBatch(tf.constant(images), labels, tf.fill([count], 1 / count), draws)
 
 
 class Root(keras.layers.Layer):
@@ -48,13 +48,13 @@ def test_names_the_layer_the_operation_and_the_examples(build):
     parts = build(model="mlp(units=(4, 4))")
     layers = parts.state.model.layers
     layer = next(each for each in layers if isinstance(each, keras.layers.Dense))
-    found = find(parts.state, parts.objective, rows(parts))
-    assert not found.what
+    actual = find(parts.state, parts.objective, rows(parts))
+    assert not actual.what
     layer.kernel.assign(tf.fill(layer.kernel.shape, np.float32(1e35)))
-    found = find(parts.state, parts.objective, rows(parts, value=1e8))
-    assert found.what.startswith(f"what comes out of layer {layer.name} (Dense)")
-    assert found.what.endswith("(operation MatMul)")
-    assert list(np.flatnonzero(found.examples)) == [2]
+    actual = find(parts.state, parts.objective, rows(parts, value=1e8))
+    assert actual.what.startswith(f"the output of layer {layer.name} (Dense)")
+    assert actual.what.endswith("(operation MatMul)")
+    assert list(np.flatnonzero(actual.examples)) == [2]
     # Afterwards the layers are as they were.
     assert "call" not in vars(layer)
 
@@ -63,16 +63,16 @@ def test_names_the_layer_the_operation_and_the_examples(build):
 @pytest.mark.parametrize("value", [np.inf, np.nan])
 def test_names_the_example_that_was_bad_from_the_start(build, value, augmentation):
     parts = build(augmentation=augmentation)
-    found = find(parts.state, parts.objective, rows(parts, value=value))
-    assert found.what.startswith("the images of the data set")
-    assert list(np.flatnonzero(found.examples)) == [2]
+    actual = find(parts.state, parts.objective, rows(parts, value=value))
+    assert actual.what.startswith("the images of the data set")
+    assert list(np.flatnonzero(actual.examples)) == [2]
 
 
 def test_names_the_gradient_where_the_loss_is_finite(build):
     parts = build(model=rooted)
-    found = find(parts.state, parts.objective, rows(parts))
-    assert found.what.startswith("the gradient by first/")
-    assert "(operation " in found.what
+    actual = find(parts.state, parts.objective, rows(parts))
+    assert actual.what.startswith("the gradient of first/")
+    assert "(operation " in actual.what
 
 
 def poisoned(split, strategy):
@@ -186,7 +186,7 @@ def test_a_run_that_stops_says_where_it_began(tmp_path, huge):
 
 
 def test_a_run_whose_update_was_too_large_says_so(tmp_path, huge):
-    with pytest.raises(RunError, match=r"in step 5 .*: the weights, which the optim"):
+    with pytest.raises(RunError, match=r"in step 5 .*: the weights after the optim"):
         go(
             tmp_path,
             dataclasses.replace(huge, train=huge.validation),

@@ -31,17 +31,17 @@ def plan(**changes):
     ],
 )
 def test_events(changes, expected):
-    found, step = [], 0
+    actual, step = [], 0
     while step < plan(**changes).total_steps:
         step = plan(**changes).next_event(step)
-        found.append(step)
-    assert found[: len(expected)] == list(expected)
-    assert found[-1] == plan(**changes).total_steps
+        actual.append(step)
+    assert actual[: len(expected)] == list(expected)
+    assert actual[-1] == plan(**changes).total_steps
 
 
 def test_is_event_where_something_is_due_or_an_epoch_ends():
-    found = [step for step in range(1, 48) if plan().is_event(step)]
-    assert found == [5, 8, 10, 15, 16, 20, 24, 25, 30, 32, 35, 40, 45, 47]
+    actual = [step for step in range(1, 48) if plan().is_event(step)]
+    assert actual == [5, 8, 10, 15, 16, 20, 24, 25, 30, 32, 35, 40, 45, 47]
 
 
 def test_what_is_due():
@@ -57,11 +57,9 @@ def test_what_is_due():
 
 def test_an_evaluation_always_logs_but_measures_no_step():
     assert plan(log_every=7).logs(10)
-    assert not plan(log_every=7).probes(10)
-    assert [step for step in range(1, 48) if plan(log_every=15).probes(step)] == [
-        *(15, 30, 45),
-        47,
-    ]
+    assert not plan(log_every=7).measures(10)
+    measured = [step for step in range(1, 48) if plan(log_every=15).measures(step)]
+    assert measured == [15, 30, 45, 47]
 
 
 @pytest.fixture

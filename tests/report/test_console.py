@@ -199,7 +199,7 @@ def test_the_summary_of_nothing(clock, tmp_path):
 
 def test_reading_tells_now_and_then(clock):
     screen = Screen()
-    tell = console.reading(screen.rich)
+    tell = console.reading_progress(screen.rich)
     for done in (0, 10, 60, 70, 120):
         tell(done, 1200)
         clock[0] += 3
@@ -215,7 +215,7 @@ def test_reading_tells_now_and_then(clock):
         (["cat", "dog"], "5 images (cat 4, dog 1)"),
         # One that does not occur.
         (["cat", "dog", "cow"], "5 images (cat 4, dog 1, cow 0)"),
-        ([f"{i}" for i in range(13)], "5 images of 13 classes, 0 to 4 a class"),
+        ([f"{i}" for i in range(13)], "5 images of 13 classes, 0 to 4 per class"),
     ],
 )
 def test_counts(names, expected):

@@ -76,7 +76,7 @@ def test_any_number_is_read_back(tmp_path_factory, values):
 )
 def test_cut_back(path, step, left):
     history = filled(path, "a", [1.0, 2.0, 3.0])
-    history.cut_back(step)
+    history.truncate(step)
     assert steps(history) == left
     assert steps(History(path)) == left
     history.append(100, {"a": 4.0})
@@ -90,7 +90,7 @@ def test_half_a_last_line_is_left_out(path, lost):
     history = History(path)
     # Of the last row just the end of its line may be missing.
     assert steps(history) == ([10, 20, 30] if lost == 1 else [10, 20])
-    history.cut_back(20)
+    history.truncate(20)
     history.append(30, {"a": 3.5})
     assert [row["a"] for row in History(path).rows] == [1.0, 2.0, 3.5]
 
@@ -112,8 +112,8 @@ def test_what_a_crash_left_behind_is_left_out(path):
         (b'{"step": true}', "its step is not an integer"),
         (b'{"step": -20}', "its step is not an integer"),
         (b'{"step": 20.0}', "its step is not an integer"),
-        (b'{"step": 10}', "step 10 is not after the last one"),
-        (b'{"step": 5}', "step 5 is not after the last one"),
+        (b'{"step": 10}', "step 10 does not increase"),
+        (b'{"step": 5}', "step 5 does not increase"),
         (b'{"step": 20, "a": "0.5"}', "its 'a' is not a number"),
         (b'{"step": 20, "a": [0.5]}', "its 'a' is not a number"),
         (b'{"step": 20, "a": null}', "its 'a' is not a number"),
@@ -126,11 +126,11 @@ def test_what_a_crash_left_behind_is_left_out(path):
 def test_a_damaged_line_is_told_by_its_place(path, line, why, rest):
     content = b'{"step": 10}\n' + line + rest
     path.write_bytes(content)
-    with pytest.raises(RunError, match=why) as told:
+    with pytest.raises(RunError, match=why) as messages:
         History(path)
-    assert str(told.value).startswith(f"{path}, line 2 is damaged (")
-    assert "--fresh" in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(messages.value).startswith(f"{path}, line 2 is damaged (")
+    assert "--fresh" in str(messages.value)
+    assert "\n" not in str(messages.value)
     assert path.read_bytes() == content
 
 
@@ -182,8 +182,8 @@ def test_a_full_disk_leaves_the_file_as_it_was(path, before, monkeypatch):
 )
 def test_best(path, name, values, best):
     history = filled(path, name, values)
-    found = history.best(name)
-    assert (found and found["step"]) == best
+    actual = history.best(name)
+    assert (actual and actual["step"]) == best
     assert history.ranked(name)[:1] == ([best] if best else [])
 
 

@@ -149,8 +149,8 @@ def test_a_resumed_run_has_no_zigzag(tmp_path, saved):
     resumed.started(saved)
     advance(resumed, saved, 60, accuracy=0.9)
     resumed.finished(60)
-    found = curve(tmp_path / "validation", "accuracy")
-    assert found == [(s, 0.1 if s <= saved else 0.9) for s in range(10, 61, 10)]
+    actual = curve(tmp_path / "validation", "accuracy")
+    assert actual == [(s, 0.1 if s <= saved else 0.9) for s in range(10, 61, 10)]
     steps = [step for step, _ in curve(tmp_path / "train", "batch_loss")]
     assert steps == list(range(5, 61, 5))
     for writer in (killed._train, killed._validation):
@@ -161,17 +161,17 @@ def test_the_config_is_told_once(finished):
     resumed = board(finished)
     resumed.started(30)
     resumed.finished(30)
-    found = [
+    actual = [
         value
         for event in events(finished / "train")
         for value in event.summary.value
         if value.tag.startswith("config")
     ]
-    assert len(found) == 1
-    text = tensor_util.make_ndarray(found[0].tensor).item().decode()
+    assert len(actual) == 1
+    text = tensor_util.make_ndarray(actual[0].tensor).item().decode()
     assert "| learning_rate | `0.1` |" in text
     assert text.startswith("| field | value |\n|---|---|\n")
-    assert found[0].metadata.plugin_data.plugin_name == "text"
+    assert actual[0].metadata.plugin_data.plugin_name == "text"
 
 
 def test_the_hparams_tab_has_the_config(finished):
