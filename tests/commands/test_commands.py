@@ -22,7 +22,7 @@ FAST = ["schedule", "augment", "diagnose", "train"]
 
 @pytest.fixture
 def whyflat(tmp_path):
-    """Runs the script from an empty folder, which is not on Python's path."""
+    """Runs the script in an empty folder, which is not on the import path."""
     script, folder = tmp_path / "bin" / "whyflat", tmp_path / "folder"
     script.parent.mkdir()
     folder.mkdir()

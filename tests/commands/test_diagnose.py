@@ -17,8 +17,8 @@ CONFIG = Config(model="mlp(units=(32,))", batch_size=64, train_for="8ep")
 
 @pytest.fixture
 def diagnosed(capsys):
-    """Diagnoses as the command does: returns its code, and what it printed."""
-    # Its flags are known once it is imported.
+    """Runs the command; returns its exit code and output."""
+    # Importing the command defines its flags.
     from framework.commands.diagnose import main
 
     def diagnosed(*arguments):
@@ -44,7 +44,7 @@ def test_a_confirmed_cause_is_code_3(diagnosed, tmp_path):
     last = History(folder / "metrics.jsonl").rows[-1]
     counted = actual["measurements"]["counted/top5_accuracy"]
     assert counted == last["validation/top5_accuracy"] < 1
-    # What was found is printed again at once.
+    # The stored diagnosis is printed again at once.
     assert diagnosed(f"--workdir={folder}", "--json") == (3, out, "")
 
 

@@ -43,7 +43,7 @@ def test_whole_steps_become_one_program(augment, precision):
 def test_chips_sum_gradients_and_statistics_of_batch_norm():
     text = as_text("training step", made(), chips=4)
     assert "replica_groups = dense<[[0, 1, 2, 3]]>" in text
-    # Each sees its own quarter.
+    # Each chip has its own quarter.
     assert f"tensor<{cases.BATCH // 4 // 2}x8x8x3xf32>" in text
 
 

@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def left(main, monkeypatch, *arguments):
-    """Returns the exit code."""
+    """Runs a command; returns its exit code."""
     monkeypatch.setattr(sys, "argv", ["program", *arguments])
     with flagsaver.flagsaver(), pytest.raises(SystemExit) as stop:
         command.run(main)
@@ -72,7 +72,7 @@ def test_a_problem_is_one_line(problem, code, message, monkeypatch, capsys):
     ],
 )
 def test_what_is_nobodys_own(problem, message):
-    # It has been raised nowhere: so no file of the user's own is in its traceback.
+    # The exception was not raised, so its traceback has no file of the user's own.
     code, text = command.exit_code(problem, "runs/a")
     assert code == 1
     assert text.startswith(f"error: {message}")
@@ -135,7 +135,7 @@ def test_a_flagfile_that_cannot_be_read(
 
 
 def program(body, shell="{}", **options):
-    """Runs a program, as a shell would, whose main has this body."""
+    """Runs a program in a shell; its `main` has the given body."""
     lines = "\n".join(f"    {line}" for line in body.splitlines())
     code = "import sys, os, signal\nfrom framework.config import command\n"
     code += f"def main(arguments):\n{lines}\ncommand.run(main)\n"

@@ -100,7 +100,7 @@ STRINGS = [field.name for field in dataclasses.fields(Config) if field.type == "
 @pytest.mark.parametrize("text", ["x\n--fresh", "x\r--fresh", "x\x1b[31m", "x\0"])
 @pytest.mark.parametrize("field", STRINGS)
 def test_text_is_one_line(field, text):
-    # It would become a flag of its own in flags.txt.
+    # It would become another flag in flags.txt.
     with pytest.raises(UsageError, match=f"^{field} must be one line of text, not 'x"):
         Config(**{field: text})
 

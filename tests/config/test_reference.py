@@ -19,7 +19,7 @@ def net(units=3):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """Writes modules into the current folder, which this test alone imports."""
+    """Writes modules into the current folder; only this test imports them."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)

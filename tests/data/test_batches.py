@@ -10,7 +10,7 @@ from framework.data.dataset import LazySplit, Split
 
 
 class Computed:
-    """Images that are made when they are asked for: each pixel is the index."""
+    """Images computed on demand: each pixel is the index."""
 
     dtype = np.dtype(np.float32)
 
@@ -35,7 +35,7 @@ def strategy(request):
 
 
 def gathered(batches, rows, parts=1, first=0):
-    """Returns what a compiled loop gets: the first pixels [batches, parts, -1]."""
+    """Returns the first pixels in a compiled loop, [batches, micro_batches, -1]."""
     strategy = batches.strategy
     replicas = strategy.num_replicas_in_sync
     size = rows.shape[1] // replicas
@@ -98,7 +98,7 @@ def test_images_keep_their_type_and_labels_become_int32(kind, strategy):
         (4, 2, [[5, 6], [7, 8]]),
         (5, 3, [[5, 6, 7], [8, 9, 5]]),
         (1, 2, [[5, 5]]),
-        # A batch of more than there are goes round more than once.
+        # A batch larger than the split repeats it more than once.
         (2, 5, [[5, 6, 5, 6, 5]]),
         (0, 3, np.zeros((0, 3))),
     ],

@@ -13,7 +13,7 @@ from framework.errors import RunError
 
 @dataclasses.dataclass(frozen=True)
 class Lazy:
-    """Images that are read when asked for."""
+    """Images that are read on demand."""
 
     array: np.ndarray
 
@@ -71,7 +71,7 @@ def not_finite(value):
         (("a", "löwe"), ("a", "löwe")),
         (("a\x1b[31m", "b\n"), ("a\\x1b[31m", "b\\n")),
         (("\udcff", "\udcfe"), ("\\udcff", "\\udcfe")),
-        # As many as before, whatever they are.
+        # As many different names as before.
         (("a\x1b", "a\\x1b"), ("a\\x1b", "a\\\\x1b")),
         ((0, 1), ("0", "1")),
     ],

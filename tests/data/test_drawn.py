@@ -11,7 +11,7 @@ from framework.data import drawn, flower
 from framework.data.drawn import drawn_flowers
 from framework.errors import UsageError
 
-# What leaves the flowers alone, so that one knob can be looked at.
+# Disables all variation but the argument under test.
 STILL = {
     "light": 0.0,
     "temperature": 0.0,

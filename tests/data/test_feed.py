@@ -24,13 +24,13 @@ def strategy(request):
 
 
 def feed(kind, strategy, size=10, batch_size=4, seed=0, parts=1):
-    # Not the first ones, so that a mistaken index shows.
+    # Not the first examples, so that a wrong index shows.
     rows = np.arange(20, 20 + size)
     return Feed(kind(split(), strategy), rows, batch_size, seed, parts)
 
 
 def labels(feed, steps):
-    """Returns the examples of some steps, in order: [steps, 4]."""
+    """Returns the examples of steps in order, [steps, 4]."""
     batches = feed.batches
     strategy = batches.strategy
     replicas = strategy.num_replicas_in_sync

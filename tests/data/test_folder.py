@@ -16,7 +16,7 @@ UNREADABLE = b"\xff\xd8\xff this is no image"
 
 
 def photograph(seed=0, size=(12, 9)):
-    """Returns something smooth, which survives JPEG compression."""
+    """Returns a smooth image, which survives JPEG compression."""
     generator = np.random.Generator(np.random.PCG64(seed))
     coarse = generator.integers(0, 256, (3, 3, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
@@ -29,7 +29,7 @@ def encoded(image, kind):
 
 
 def write(root, counts, kind="JPEG", suffix=".jpg"):
-    """Writes so many images into each of the folders."""
+    """Writes a number of images into each folder."""
     for name, count in counts.items():
         (root / name).mkdir(parents=True)
         for index in range(count):
@@ -39,7 +39,7 @@ def write(root, counts, kind="JPEG", suffix=".jpg"):
 
 
 def ignore(done, total):
-    """Wants no progress."""
+    """Ignores progress."""
 
 
 def names_of(split, root):
@@ -86,7 +86,7 @@ def test_takes_a_division_that_is_there(tmp_path, held_out):
         "b/001.jpg",
     ]
     assert dataset.validation.labels.tolist() == [0, 1, 1]
-    # That a test set is validated on must not go unnoticed.
+    # The user must notice that a test set is used for validation.
     assert len(dataset.notes) == (held_out != "validation")
 
 
@@ -120,7 +120,7 @@ def test_ignores_other_files_and_counts_them(tmp_path):
 def test_takes_these_names_of_files(tmp_path, suffix):
     write(tmp_path, {"a": 3, "b": 3}, "PNG", suffix)
     dataset = folder(str(tmp_path), size=4, validation=0.4)
-    # What a file holds counts, not what it is called.
+    # The content of a file counts, not its name.
     assert dataset.train.in_memory(ignore).images.shape == (4, 4, 4, 3)
 
 
@@ -302,7 +302,7 @@ def test_making_smaller_averages(tmp_path):
 
 
 def test_element_is_made_of_plain_ops(tmp_path):
-    """A function of this process could not be called by another."""
+    """The graph must not call Python functions of this process."""
     write(tmp_path, {"a": 2})
     paths = tuple(str(path) for path in sorted((tmp_path / "a").iterdir()))
     files = Files(paths, (4, 4))

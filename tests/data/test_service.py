@@ -20,7 +20,7 @@ from framework.system import network
 
 
 def serve(port=0):
-    """Returns a server's process and its address, once it serves."""
+    """Starts a server; returns its process and address once it serves."""
     process = subprocess.Popen(
         [sys.executable, "-m", "framework.data.service", f"--port={port}"],
         stdout=subprocess.PIPE,
@@ -38,7 +38,7 @@ def kill(process):
 
 @pytest.fixture(scope="module")
 def servers():
-    """Returns the addresses of two."""
+    """Returns the addresses of two servers."""
     started = [serve() for _ in range(2)]
     yield [address for _, address in started]
     for process, _ in started:
@@ -124,13 +124,13 @@ def test_a_server_that_dies_and_comes_back(from_memory, tmp_path, monkeypatch):
     def probed(self, step):
         if step == 13 and not started:
             kill(process)
-            # At once, to the same port.
+            # Immediately, on the same port.
             started.append(serve(address.rpartition(":")[2])[0])
         return probe(self, step)
 
     monkeypatch.setattr(TrainLoop, "measured_step", probed)
     for _ in range(2):
-        # It ends and is called again, unless it has read ahead all that it needs.
+        # The run ends and is rerun, unless it has prefetched everything it needs.
         with contextlib.suppress(WorkerLostError):
             run(config(tmp_path, "service", [address]))
             break

@@ -116,7 +116,7 @@ def test_a_wait_names_who_is_missing(monkeypatch):
 
 
 class Resolver:
-    """A job whose pods start one after the other."""
+    """A job whose pods start one after another."""
 
     def __init__(self, pods):
         self.pods, self.calls = pods, 0

@@ -61,7 +61,7 @@ def test_sums_over_replicas(mirrored):
 def test_divides_the_cpu_into_as_many_as_are_asked_for():
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("takes GPUs where there are any")
-    # It can be done just once in a process.
+    # It can be done only once per process.
     code = (
         "from framework.distributed import strategy\n"
         "print(strategy.build_strategy('mirrored', 3).num_replicas_in_sync)\n"

@@ -22,7 +22,7 @@ def test_alone_one_agrees_with_oneself(workers):
 
 
 def test_numbers_are_gathered_exactly(workers):
-    # As it is done between processes: each replica gives its own.
+    # As between processes: each replica gives its own number.
     actual = workers._gather(tf.constant(2.0**53 - 1, tf.float64))
     assert actual.numpy().tolist() == [2.0**53 - 1] * 2
 
@@ -50,7 +50,7 @@ def test_what_is_no_loss_stays_what_it_is(several, problem):
         ("UnavailableError", "Socket closed", True),
         ("ResourceExhaustedError", "memory", False),
         ("InvalidArgumentError", "shapes differ", False),
-        # As TensorFlow says it if a chief has restarted before it was missed.
+        # TensorFlow's message if a chief restarts before its loss was detected.
         (
             "InvalidArgumentError",
             "Task with task_name=/job:worker/replica:0/task:1 must be registered "

@@ -20,7 +20,7 @@ IMAGES = np.arange(8, dtype=np.float32).reshape(2, 4)
 
 
 class Halved:
-    """Stands for a Normalizer."""
+    """A fake Normalizer."""
 
     variables = ()
 
@@ -49,7 +49,7 @@ def names(folder):
 
 @pytest.fixture(scope="module")
 def earlier(tmp_path_factory):
-    """A model, and where it was exported to."""
+    """A model and the folder of its export."""
     folder, some = tmp_path_factory.mktemp("earlier") / "model", model(1.0)
     export_model(some, Halved(), folder)
     return some, folder
@@ -63,7 +63,7 @@ def place(earlier, tmp_path):
 
 
 def no_exchange(monkeypatch):
-    """Makes a system that cannot exchange two folders in one step."""
+    """Simulates a system that cannot exchange two folders atomically."""
 
     class Plain:
         def __init__(self, *args, **kwargs):
@@ -136,7 +136,7 @@ def test_what_is_killed_leaves_the_earlier_model(place, earlier, owner, name, at
     done = subprocess.run([sys.executable, "-c", KILLED, *arguments], cwd=root)
     assert done.returncode == -signal.SIGKILL
     np.testing.assert_array_equal(probabilities(place), expected(earlier[0]))
-    # What it left is deleted by the next one, but nothing else is.
+    # The next export deletes its remains, but nothing else.
     mine = [".model.mine.tmp", ".model.12345678", ".other.12345678.tmp"]
     for each in mine:
         (place.parent / each).mkdir()

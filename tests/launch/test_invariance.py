@@ -1,4 +1,4 @@
-"""Tests that a run gives the same numbers on any devices; and of invariance.py."""
+"""Tests of framework/launch/invariance.py, and of agreement between devices."""
 
 import pathlib
 
@@ -35,7 +35,7 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def alone():
-    """Returns what has become of a case on one device; trained once only."""
+    """Returns the variables of a case on one device, trained only once."""
     actual = {}
 
     def train(name):

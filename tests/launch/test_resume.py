@@ -63,7 +63,7 @@ def contents(folder):
         # The numbers do not depend on these.
         (2, 20, {"steps_per_call": 3, "devices": 2, "strategy": "mirrored"}, False, {}),
         (4, 40, {"keep_checkpoints": 1}, True, {}),
-        # A finished run is extended without further ado.
+        # A finished run may be extended.
         (4, 40, {"train_for": "8ep"}, False, {"train_for": ("4ep", "8ep")}),
         (
             2,
@@ -90,9 +90,9 @@ def test_what_may_be_resumed(folder, epochs, step, changes, is_over, difference)
     ("epochs", "step", "changes", "message"),
     [
         (2, 20, {"batch_size": 64, "augment": "flip"}, "of another configuration"),
-        # Killed before its first checkpoint: a run all the same.
+        # Killed before its first checkpoint: still a run.
         (0, None, {"batch_size": 64}, "of another configuration"),
-        # A run under way is not extended: its schedule would change on the way.
+        # An unfinished run may not be extended: its schedule would change.
         (2, 20, {"train_for": "8ep"}, "of another configuration"),
         (4, 40, {"train_for": "2ep"}, "is finished, at step 40: with these changes"),
         (

@@ -410,7 +410,7 @@ def test_a_change_that_trains_nothing_leaves_a_finished_run_alone(tmp_path, chan
 def test_mixed_and_erased_images_are_learnt_from(tmp_path):
     result = run(small(tmp_path, train_for="12ep", **MIXED))
     row = result.history.rows[-1]
-    # What is trained on is harder than what is asked.
+    # Training images are harder than validation images.
     assert row["validation/accuracy"] > 0.6
     assert row["train/accuracy"] < row["train_clean/accuracy"]
 

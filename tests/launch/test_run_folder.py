@@ -19,14 +19,14 @@ def config(tmp_path):
 
 
 def prepared(config):
-    """Returns the folder of a run that begins."""
+    """Returns the folder of a new run."""
     with run_folder.opened(config) as folder:
         run_folder.write_config(folder, config)
     return folder
 
 
 def trained(config):
-    """Makes a folder in which a run has written its first checkpoint."""
+    """Creates the folder of a run with its first checkpoint."""
     folder = prepared(config)
     (folder / "checkpoints" / "step-00000010.npz").write_bytes(b"weights")
     return folder

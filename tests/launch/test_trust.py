@@ -17,7 +17,7 @@ ENTRY = {"file": "/home/ann/squares.py"}
 
 @pytest.fixture(autouse=True)
 def state(tmp_path, monkeypatch):
-    """A home for the ledger."""
+    """A home folder for the ledger."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(experiment, "origin", lambda: {})
     return tmp_path / "state"
@@ -73,7 +73,7 @@ def test_ones_own_run_is_trusted(run, state, config, entry, monkeypatch):
     ledger = state / "whyflat" / "trusted"
     assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
     assert len(ledger.read_text().splitlines()) == 1
-    # By another way to the same folder as well.
+    # Also by another path to the same folder.
     (run.parent / "link").symlink_to(run)
     trust.check(run.parent / "link", config, entry, False)
 

@@ -31,7 +31,7 @@ def checkpoints(tmp_path):
 
 
 class Waiting(Checkpoints):
-    """Checkpoints that are on the disk when a call comes back."""
+    """Checkpoints that are written when a call returns."""
 
     def save(self, step, ranked=()):
         super().save(step, ranked)
@@ -84,7 +84,7 @@ def test_with_nothing_saved_a_run_begins(checkpoints):
 
 def test_keeps_the_latest(checkpoints, tmp_path):
     some = checkpoints(variables(), keep=2)
-    # Numbers that do not sort as text without their zeros.
+    # Steps whose text would sort wrongly without leading zeros.
     for step in (9, 80, 100, 1000):
         some.save(step)
     assert saved(tmp_path) == ["step-00000100.npz", "step-00001000.npz"]
@@ -172,7 +172,7 @@ def test_a_checkpoint_of_another_model_is_refused(checkpoints, name, value, mess
     actual = variables() | {name: tf.Variable(value)}
     with pytest.raises(RunError, match=f"of another model or optimizer: .*{message}"):
         checkpoints(actual).restore()
-    # None of it was taken.
+    # No variable was changed.
     assert actual["totals/examples"].numpy() == 0
 
 
@@ -261,7 +261,7 @@ def test_a_best_is_not_let_go_before_the_next_checkpoint(checkpoints, tmp_path):
 
 @pytest.fixture
 def slow_disk(monkeypatch):
-    """Lets nothing come to the disk until it is told to."""
+    """Blocks writing until the test permits it."""
     go, order, write = threading.Event(), [], archive.write
 
     def late(path, step, values):
@@ -282,7 +282,7 @@ def test_training_goes_on_while_a_checkpoint_is_written(
     some = checkpoints(number, kind=Checkpoints)
     some.save_best(10, [10])
     some.save(10, [10])
-    # What is saved is as it was then, and comes to the disk in its order.
+    # Values are those at the time of the call, and are written in order.
     number["totals/examples"].assign(2)
     some.raise_failure()
     assert not saved(tmp_path)
@@ -300,7 +300,7 @@ def test_one_step_is_written_at_a_time(checkpoints, tmp_path, slow_disk):
     some.save(10)
     second = threading.Thread(target=some.save, args=(20,))
     second.start()
-    # It waits for the first.
+    # The second save waits for the first.
     assert second.is_alive()
     go.set()
     second.join()

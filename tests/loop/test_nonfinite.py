@@ -1,4 +1,4 @@
-"""Tests of framework/loop/nonfinite.py, and of what a step does about such numbers."""
+"""Tests of framework/loop/nonfinite.py, and of steps with such numbers."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ BAD = 13
 
 
 def rows(parts, count=8, value=0.0):
-    """Returns some rows, the third with an image of one value."""
+    """Returns examples; all pixels of the third image have the given value."""
     images = parts.split.images[:count].astype(np.float32)
     if value:
         images[2] = value
@@ -55,7 +55,7 @@ def test_names_the_layer_the_operation_and_the_examples(build):
     assert actual.what.startswith(f"the output of layer {layer.name} (Dense)")
     assert actual.what.endswith("(operation MatMul)")
     assert list(np.flatnonzero(actual.examples)) == [2]
-    # Afterwards the layers are as they were.
+    # The layers are restored afterwards.
     assert "call" not in vars(layer)
 
 
@@ -76,7 +76,7 @@ def test_names_the_gradient_where_the_loss_is_finite(build):
 
 
 def poisoned(split, strategy):
-    """Returns batches of a split of which one image is infinite."""
+    """Returns batches of a split with an infinite image."""
     images = split.images.astype(np.float32)
     images[BAD] = np.inf
     return MemoryBatches(Split(images, split.labels), strategy)
@@ -102,7 +102,7 @@ def test_a_skipped_step_changes_nothing(build, normalized, replicas, jit, reques
     parts.loop(step, 1)
     after = values(parts)
     changed = {name for name in after if not np.array_equal(after[name], before[name])}
-    # The rate is set before each step, and after it is the same.
+    # The learning rate is set before each step.
     assert changed <= {"nonfinite/skipped", "nonfinite/in_a_row", "optimizer/1"}
     assert after["nonfinite/skipped"] == after["nonfinite/in_a_row"] == 1
     assert parts.loop.is_finite()
@@ -154,7 +154,7 @@ SMALL = Config(
 
 @pytest.fixture
 def huge():
-    """A data set of which one training image is too bright by far, and which one."""
+    """A data set with a training image that is far too bright."""
     generator = np.random.default_rng(0)
     labels = np.arange(64, dtype=np.int32) % 2
     images = generator.normal(labels[:, None, None, None], 0.5, (64, 4, 4, 1))

@@ -11,7 +11,7 @@ from framework.numerics.draws import Draws
 
 
 def rows_of(parts, start=0, size=8, real=8):
-    """Returns some rows of the first batch, of which the first `real` count."""
+    """Returns examples of the first batch; those after the first `real` are padding."""
     images = tf.constant(parts.split.images[start : start + size])
     labels = tf.constant(parts.split.labels[start : start + size])
     weights = tf.cast(start + tf.range(size) < real, tf.float32) / real
@@ -20,7 +20,7 @@ def rows_of(parts, start=0, size=8, real=8):
 
 
 def keras_gradients(parts, loss, real=8):
-    """Returns the gradient of a Keras loss, which means over the batch."""
+    """Returns the gradient of a Keras loss, a mean over the batch."""
     images = parts.objective.normalize(parts.split.images[:real])
     with tf.GradientTape() as tape:
         logits = parts.state.model(images, training=True)
@@ -58,7 +58,7 @@ def test_the_gradient_is_that_of_keras_on_the_rows_that_count(build, real, smoot
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("augmentation", ["mixup(.7)", "cutmix", "mixup + cutmix"])
 def test_labels_are_mixed_as_images_are(build, augmentation, smoothing):
-    """The gradient is that of Keras on soft labels, weighed image by image."""
+    """The gradient is that of Keras on soft labels with weights per image."""
     parts = build(augmentation=augmentation, label_smoothing=smoothing)
     rows = rows_of(parts)
     actual, _ = parts.objective.gradients(rows, parts.state.weights, 1.0)
@@ -152,7 +152,7 @@ def test_accumulation_is_the_same_as_none(build):
 
 
 def fake(gradients):
-    """Returns what takes the place of `Objective.gradients`."""
+    """Returns a substitute for `Objective.gradients`."""
 
     def gradients_of(rows, weights, scale):
         actual = [scale * gradient for gradient in gradients(weights)]
@@ -162,7 +162,7 @@ def fake(gradients):
 
 
 def one_step(parts, strategy, gradients, step=0, probe=False):
-    """Does a step on each replica; returns what each has measured."""
+    """Does a step on each replica; returns the statistics of each."""
 
     labels = tf.zeros([3], tf.int32)
     rows = MicroBatch(images=None, labels=labels, example_weights=None, draws=None)
@@ -185,7 +185,7 @@ def replica():
 
 def test_clips_what_all_replicas_have_found_together(build, mirrored):
     def gradients(weights):
-        # Of norm 1 alone, but in directions of their own: 3 and 4 along two weights.
+        # Norms 3 and 4 along two different weights.
         shares = [3.0 * (1.0 - replica()), 4.0 * replica()]
         first = tf.stack([*shares, *[0.0] * (weights[0].shape[0] - 2)])
         first = tf.stack([first] + [0 * first] * (weights[0].shape[1] - 1), axis=1)
@@ -309,7 +309,7 @@ def test_a_probe_measures_the_step_before_it_is_clipped(build, loss_scale):
 
 
 def asked(logits, labels):
-    """Returns what `eval_step` says of a model that gives these logits."""
+    """Returns the outputs of `eval_step` for a model with these logits."""
     logits = np.array(logits, np.float32)
     model = keras.Sequential(
         [keras.Input((1, 1, logits.shape[1])), keras.layers.Flatten()]
@@ -326,12 +326,12 @@ def asked(logits, labels):
         ([3, 1, 2], 0, 0, 0),
         ([3, 1, 2], 1, 0, 2),
         ([3, 1, 2], 2, 0, 1),
-        # Of equals the first is predicted, and the others rank behind it.
+        # Ties: the first class is predicted, and the others rank behind it.
         ([1, 1, 1], 0, 0, 0),
         ([1, 1, 1], 1, 0, 1),
         ([1, 1, 1], 2, 0, 2),
         ([1, 2, 2], 2, 1, 1),
-        # A model that says nothing is never right.
+        # A model with NaN logits is never correct.
         ([np.nan, 1, 2], 2, None, 3),
         ([np.nan] * 3, 0, None, 3),
         ([np.inf, 1, 2], 0, None, 3),

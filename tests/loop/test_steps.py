@@ -9,7 +9,7 @@ from framework.data.batches import MemoryBatches, StreamBatches
 from framework.loop.plan import Pace
 from framework.loop.step import Update
 
-# Twenty examples in batches of eight: three an epoch, the last of four.
+# Twenty examples in batches of eight: three per epoch, the last of four.
 EPOCH = 3
 
 
@@ -22,7 +22,7 @@ RICH = {
 
 
 def trained(parts, steps, per_call=1):
-    """Trains for some steps; returns all that has come of it, by name."""
+    """Trains for some steps; returns the variables by name."""
     step = 0
     while step < steps:
         count = min(per_call, steps - step, EPOCH - step % EPOCH)
@@ -42,7 +42,7 @@ def assert_same(actual, expected, **tolerance):
 
 @pytest.fixture(scope="module")
 def shared():
-    """What several tests compare with, computed once."""
+    """The reference of several tests, computed once."""
     return {}
 
 
@@ -54,7 +54,7 @@ def expected(shared, build):
 
 def test_sums_do_not_stop_at_two_to_the_31(build):
     parts, count = build(**RICH), 2**31 - 10
-    # A loss of half a nat, and all but a few are right.
+    # A loss of half a nat, and nearly all are correct.
     before = {"examples": count, "correct": count - 2**20, "loss": count / 2}
     for name, value in before.items():
         parts.state.totals[name].assign(value)
@@ -83,7 +83,7 @@ def test_a_probed_step_is_a_step_as_any_other(build, shared):
     parts = build(**RICH)
     norms = [parts.loop.measured_step(step) for step in range(7)]
     actual = {name: v.numpy() for name, v in parts.state.variables().items()}
-    # But for what it measures.
+    # Apart from its statistics.
     wanted = expected(shared, build)
     noise = {name: actual[name] for name in wanted if name.startswith("noise/")}
     assert_same(actual, wanted | noise)
@@ -142,7 +142,7 @@ def test_two_replicas_train_as_one(build, mirrored, options, request):
         options = options | {"model": request.getfixturevalue(options["model"])}
     one, two = build(**options), build(mirrored, **options)
     actual = trained(two, 5, 100)
-    # Of the relative size of a tensor: single numbers may be close to 0. Not with Adam
+    # Relative to the size of a tensor: single numbers may be close to 0. Not with Adam
     # and its like, which divide such numbers by their own size.
     for name, value in trained(one, 5, 100).items():
         size = max(np.abs(value).max(initial=0), 1e-3)
@@ -160,7 +160,7 @@ def test_the_seed_decides_what_is_drawn(build, shared):
 
 
 def test_the_rate_follows_the_schedule_within_a_call(build):
-    # With a rate of 0 from the second step on, three steps are as good as one.
+    # With a rate of 0 from the second step on, three steps equal one.
     one, three = (build(schedule="step(every=1, gamma=0)") for _ in range(2))
     one.loop(0, 1)
     assert one.state.rate() == pytest.approx(0.1)
@@ -174,7 +174,7 @@ def test_windows_and_totals_are_means_over_what_was_trained_on(
     build, replicas, request
 ):
     strategy = request.getfixturevalue("mirrored") if replicas == 2 else None
-    # With no rate, the model stays as it is: the sums are those of an evaluation.
+    # With a rate of 0 the model is constant: the sums are those of an evaluation.
     parts = build(strategy, rate=0.0)
     actual = parts.evaluator(np.arange(20))
     truth = {"accuracy": np.mean(actual.rank == 0), "loss": np.mean(actual.losses)}
@@ -186,7 +186,7 @@ def test_windows_and_totals_are_means_over_what_was_trained_on(
     assert batch == 8
     parts.loop(4, 2)
     parts.loop.take_window()
-    # Of both epochs.
+    # Over both epochs.
     assert parts.state.totals["examples"].numpy() == 40
     assert parts.loop.take_totals() == pytest.approx(truth, rel=1e-5)
     assert np.isnan(list(parts.loop.take_totals().values())).all()
@@ -229,7 +229,7 @@ def test_an_evaluation_can_be_broken_off_and_leaves_no_trace(build, kind):
         parts.evaluator(np.arange(20), check)
     after = {name: v.numpy() for name, v in parts.state.variables().items()}
     assert_same(after, before)
-    # In one call or in several, the same is found.
+    # One call and several calls give the same predictions.
     actual = parts.evaluator(np.arange(20), lambda: calls.append(1)).losses
     np.testing.assert_array_equal(actual, expected)
     assert len(calls) > 4
@@ -247,7 +247,7 @@ def test_evaluates_the_average_of_the_weights_and_puts_them_back(build):
         np.testing.assert_array_equal(weight.numpy(), value)
     for value, average in zip(averages, parts.state.ema, strict=True):
         np.testing.assert_array_equal(average.numpy(), value)
-    # Without an average, a model of just these weights says the same.
+    # A model with these weights and no average gives the same predictions.
     plain = build()
     for weight, value in zip(plain.state.weights, averages, strict=True):
         weight.assign(value)

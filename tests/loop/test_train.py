@@ -38,7 +38,7 @@ class Number:
 
 
 class Fakes:
-    """All that `train` is given, writing down in one list what it is asked."""
+    """Fakes of all arguments of `train`; records calls in one list."""
 
     def __init__(self, folder, restored=0, bad=(), rights=(), pending=False):
         self.events = []
@@ -208,7 +208,7 @@ def test_each_step_is_done_once_and_none_over_the_end_of_an_epoch(tmp_path):
     done = [step + index for step, count in ran for index in range(count)]
     assert done == list(range(50))
     assert all(step // 7 == (step + count - 1) // 7 for step, count in ran)
-    # All of it is told, as it goes on.
+    # All calls are reported in order.
     messages = [event[1] for event in fakes.events if event[0] == "advanced"]
     assert messages == sorted(set(messages))
     assert messages[-1] == 50
@@ -252,7 +252,7 @@ def test_numbers_that_are_not_finite_end_the_run(tmp_path):
     fakes = Fakes(tmp_path, bad=[2])
     with pytest.raises(NonFiniteError, match="not finite after step 2; try"):
         fakes.train()
-    # Nothing of it is kept.
+    # No result of it is saved.
     assert not [e for e in fakes.events if e[0] in ("saved", "saved best", "logged")]
     assert not len(fakes.history)
 
@@ -263,7 +263,7 @@ def test_goes_back_to_the_last_checkpoint_so_often(tmp_path):
         fakes.train(total_steps=16, rollbacks=2)
     backs = [event[1] for event in fakes.events if event[0] == "went back"]
     assert backs == [4, 8]
-    # Of step 12, good weights are saved.
+    # The checkpoint of step 12 has good weights.
     assert ("saved", 12) in fakes.events
 
 
@@ -330,7 +330,7 @@ def test_a_rerun_evaluation_whose_process_was_killed_is_rerun_once_more(tmp_path
     fakes = Fakes(tmp_path)
     fakes.train()
     rows = list(fakes.history.rows)
-    # The row of step 4 is there, but the checkpoint was saved before its evaluation.
+    # The history has step 4, but its checkpoint precedes the evaluation.
     again = Fakes(tmp_path, restored=4, pending=True)
     events = again.train()
     assert events[:3] == [("started", 4), ("asked",), ("evaluated", 4)]

@@ -9,7 +9,7 @@ from framework.report import figures
 
 
 def pixels(png):
-    """Returns a picture as float [height, width, channels], from 0 to 1."""
+    """Returns an image as float [height, width, channels], from 0 to 1."""
     image = pytest.importorskip("matplotlib.image")
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
     actual = image.imread(io.BytesIO(png), format="png")
@@ -56,7 +56,7 @@ def test_samples_of_any_images(dtype, channels, high):
     generator = np.random.default_rng(0)
     rows = [generator.uniform(0, high, (4, 8, 6, channels)).astype(dtype)] * 3
     height, width, _ = pixels(figures.samples(rows)).shape
-    # Whole pixels of the images, made larger.
+    # Enlarged by an integer factor.
     assert (height % (3 * 8), width % (4 * 6)) == (0, 0)
     assert width / height == (4 * 6) / (3 * 8)
 

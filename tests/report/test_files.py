@@ -24,7 +24,7 @@ def predictions(seed=0):
 
 
 class Clock:
-    """What the run's clock says."""
+    """A timing with fixed values."""
 
     training, total, images_per_second = 0.0, 0.0, 0.0
 
@@ -81,7 +81,7 @@ def test_what_the_clock_says_is_a_line_of_its_own(tmp_path):
     ("torn", "warning"),
     [
         (b"", ""),
-        # What a killed process leaves is nothing to warn of.
+        # An incomplete line of a killed process is no reason for a warning.
         (b'{"step": 2', ""),
         (b"{}\n", "1 damaged line(s) left out (line 4: its step"),
         (b"null\n", "line 4: it is not a JSON object"),

@@ -21,7 +21,7 @@ def path(tmp_path):
 
 
 def filled(path, name, values):
-    """Returns a history of a metric after 10, 20, ... steps; None leaves it out."""
+    """Returns a history of a metric after 10, 20, ... steps; None omits it."""
     history = History(path)
     for index, value in enumerate(values, start=1):
         history.append(10 * index, {} if value is None else {name: value})
@@ -88,7 +88,7 @@ def test_half_a_last_line_is_left_out(path, lost):
     filled(path, "a", [1.0, 2.0, 3.0])
     path.write_bytes(path.read_bytes()[:-lost])
     history = History(path)
-    # Of the last row just the end of its line may be missing.
+    # Of the last row, only the line end may be missing.
     assert steps(history) == ([10, 20, 30] if lost == 1 else [10, 20])
     history.truncate(20)
     history.append(30, {"a": 3.5})
@@ -164,18 +164,18 @@ def test_a_full_disk_leaves_the_file_as_it_was(path, before, monkeypatch):
         ("validation/loss", [0.5, 0.7, 0.6], 10),
         ("validation/ece", [0.5, 0.3, 0.6], 20),
         ("validation/top1_error", [0.5, 0.3, 0.6], 20),
-        # Of equals the first.
+        # Ties: the first.
         ("validation/accuracy", [0.5, 0.7, 0.7], 20),
         ("validation/loss", [0.5, 0.5], 10),
-        # What is no number, or is missing, is never the best.
+        # NaN and missing values are never the best.
         ("validation/accuracy", [NAN, 0.5, NAN, 0.4], 20),
         ("validation/accuracy", [INF, 0.5], 20),
         ("validation/loss", [-INF, NAN, 0.5], 30),
         ("validation/loss", [None, 3.0], 20),
         ("validation/accuracy", [NAN, None, INF], None),
-        # A metric below 0.
+        # A negative metric.
         ("validation/margin", [-3.0, -1.0, -2.0], 20),
-        # How well a class is found is never the better the less it is.
+        # The recall of a class named like a loss is maximized all the same.
         ("validation/recall/floss", [0.2, 0.9], 20),
         ("validation/precision/error", [0.2, 0.9], 20),
     ],

@@ -32,7 +32,7 @@ def test_what_is_written_is_read(tmp_path):
 
 
 def earlier(path):
-    """Writes a file as it was before ranks and checksums were kept."""
+    """Writes a file in the format without ranks and checksums."""
     np.savez(path, **{name: GOOD[name] for name in GOOD if name != "rank"})
     return path
 

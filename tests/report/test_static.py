@@ -11,11 +11,11 @@ FLAT = [0.3, 0.6, 0.7, 0.704, 0.7, 0.699, 0.703, 0.7, 0.702]
     ("curve", "total", "static"),
     [
         (FLAT, 1000, True),
-        # What is still rising, what has just begun, and what is as good as it gets.
+        # Curves that still rise, are too short, or are at their ceiling.
         ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75], 1000, False),
         (FLAT[:5], 1000, False),
         ([0.5, 0.9, 0.97, 0.98, 0.982, 0.979, 0.981, 0.98, 0.98], 360, False),
-        # A step of a schedule has just lifted it.
+        # A step of the schedule has just raised the accuracy.
         ([0.5, 0.6, 0.7, 0.7, 0.7, 0.7, 0.8, 0.8, 0.8], 5000, False),
     ],
 )

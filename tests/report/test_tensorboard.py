@@ -40,7 +40,7 @@ def row(step, accuracy):
 
 
 class Clock:
-    """What is told of the speed."""
+    """A timing with a fixed speed."""
 
     images_per_second = 321.0
 
@@ -58,13 +58,13 @@ def advance(report, start, stop, accuracy=0.5):
 
 
 def events(folder):
-    """Returns all that is in the files, as written, in the order of the files."""
+    """Returns all events as written, in the order of the files."""
     paths = sorted(folder.iterdir())
     return [event for path in paths for event in EventFileLoader(str(path)).Load()]
 
 
 def shown(folder):
-    """Returns what TensorBoard shows: per tag, the steps and their values."""
+    """Returns the steps and values that TensorBoard shows, by tag."""
     accumulator = EventAccumulator(str(folder), size_guidance={"tensors": 0})
     accumulator.Reload()
     return {
@@ -119,7 +119,7 @@ def test_curves_are_over_steps_where_they_belong(finished):
 @pytest.mark.parametrize(
     ("step", "expected"),
     [
-        # All that an earlier process wrote is forgotten, or all after what was saved.
+        # All earlier events are discarded, or all after the checkpoint.
         (0, 0),
         (20, 21),
     ],
@@ -142,7 +142,7 @@ def test_a_resumed_run_has_no_zigzag(tmp_path, saved):
     killed = board(tmp_path)
     killed.started(0)
     advance(killed, 0, 40, accuracy=0.1)
-    # It wrote on after its last checkpoint, and never came to its end.
+    # The process wrote after its last checkpoint, and was killed.
     for writer in (killed._train, killed._validation):
         writer.flush()
     resumed = board(tmp_path)
