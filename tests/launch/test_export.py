@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -110,7 +111,7 @@ def test_what_fails_leaves_the_earlier_model(place, earlier, monkeypatch, call):
 
 KILLED = """
 import os, signal, sys
-from tests import test_export as lib
+from tests.launch import test_export as lib
 
 owner, name, place, folder = sys.argv[1:]
 owner = {"os": os, "tf": lib.tf.saved_model, "lib": lib.export_lib}[owner]
@@ -132,7 +133,7 @@ lib.export_model(lib.model(2.0), lib.Halved(), folder)
 )
 def test_what_is_killed_leaves_the_earlier_model(place, earlier, owner, name, at):
     arguments = [owner, name, str(at), str(place)]
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    root = pathlib.Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", KILLED, *arguments], cwd=root)
     assert done.returncode == -signal.SIGKILL
     np.testing.assert_array_equal(probabilities(place), expected(earlier[0]))
