@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from framework.config import spec
-from framework.data.dataset import Split
+from framework.data.dataset import LabelledImages, evenly_spaced
 from framework.errors import UsageError
 from framework.numerics.variables import state_variable
 
@@ -263,7 +263,7 @@ def parse(text: str) -> list[tuple[str, Scaling]]:
     return [(call.name, _build_scaling(call)) for call in spec.parts(text)]
 
 
-def build(text: str, train: Split, rows: np.ndarray) -> Normalizer:
+def build(text: str, train: LabelledImages, rows: np.ndarray) -> Normalizer:
     """Builds the normalization of a spec and fits it to the training images.
 
     Args:
@@ -276,7 +276,7 @@ def build(text: str, train: Split, rows: np.ndarray) -> Normalizer:
     Raises:
         UsageError: The spec is wrong, or does not fit the images.
     """
-    is_uint8 = train.images.dtype == np.uint8
+    is_uint8 = train.dtype == np.uint8
     scalings = [
         scaling
         for name, scaling in parse(text)
@@ -284,12 +284,8 @@ def build(text: str, train: Split, rows: np.ndarray) -> Normalizer:
     ]
     if all(type(scaling).fit is Scaling.fit for scaling in scalings):
         return Normalizer(scalings, [{} for _ in scalings])
-    if not isinstance(train.images, np.ndarray):
-        sample = train.take(_evenly_spaced(rows, _SAMPLE))
-        train = sample.in_memory(lambda done, total: None)
-        rows = np.arange(len(train))
-    images = train.images
-    assert isinstance(images, np.ndarray)
+    split, rows = train.sample(rows, _SAMPLE)
+    images = split.images
     statistics: list[Statistics] = []
     for scaling in scalings:
         fitted = list(zip(scalings, statistics, strict=False))
@@ -304,20 +300,13 @@ def _build_scaling(call: spec.Call) -> Scaling:
     return scaling
 
 
-def _evenly_spaced(rows: np.ndarray, limit: int) -> np.ndarray:
-    """Returns at most `limit` of the rows, evenly spaced."""
-    if len(rows) <= limit:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, limit).astype(np.int64)]
-
-
 def _make_chunks(
     images: np.ndarray, rows: np.ndarray, fitted: list[tuple[Scaling, Statistics]]
 ) -> Chunks:
     """Returns an iterator over images after the steps that are already fitted."""
 
     def chunks(limit: int = len(rows)) -> Iterator[np.ndarray]:
-        indices = _evenly_spaced(rows, limit)
+        indices = evenly_spaced(rows, limit)
         for start in range(0, len(indices), _CHUNK):
             chunk = tf.cast(images[indices[start : start + _CHUNK]], tf.float32)
             for scaling, statistics in fitted:

@@ -6,14 +6,16 @@ import numpy as np
 import tensorflow as tf
 
 from framework.augment.policy import Policy
-from framework.data.dataset import Split
+from framework.data.dataset import LabelledImages
 from framework.numerics.draws import Draws
 
 _IMAGES = 4
 _DRAWS = 8
 
 
-def samples(policy: Policy | None, split: Split, seed: int) -> list[np.ndarray]:
+def samples(
+    policy: Policy | None, split: LabelledImages, seed: int
+) -> list[np.ndarray]:
     """Returns four images, each followed by eight augmented versions.
 
     Args:

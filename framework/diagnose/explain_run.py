@@ -18,7 +18,7 @@ from framework.diagnose.programs.run_program import RunProgram
 from framework.diagnose.snapshot import Snapshot
 from framework.errors import UsageError
 from framework.launch import components, trust
-from framework.launch.components import ModelFunction, Parts
+from framework.launch.components import Components, ModelFunction
 from framework.loop import checkpoint_files
 from framework.report.history import Row
 
@@ -82,7 +82,7 @@ def open_run(
     return _of_parts(dataclasses.replace(snapshot, config=config), made, trials, model)
 
 
-def _check_data(made: Parts, config: Config, folder: Path) -> None:
+def _check_data(made: Components, config: Config, folder: Path) -> None:
     before = data_record.read(folder)
     if before:
         now = made.data_record(components.drawn_by(config))
@@ -90,7 +90,7 @@ def _check_data(made: Parts, config: Config, folder: Path) -> None:
 
 
 def _of_parts(
-    snapshot: Snapshot, made: Parts, trials: Path, model: ModelFunction | None
+    snapshot: Snapshot, made: Components, trials: Path, model: ModelFunction | None
 ) -> DiagnosisContext:
     examples, dataset = made.examples, made.examples.dataset
     train = sample(dataset.train, examples.train)
@@ -99,7 +99,7 @@ def _of_parts(
     return DiagnosisContext(
         class_names=tuple(dataset.class_names),
         train=train,
-        dev=sample(dataset.train, examples.dev),
+        dev=sample(dataset.train, examples.train_dev),
         validation=validation,
         labels={
             "train": dataset.train.labels[examples.train],
@@ -113,7 +113,9 @@ def _of_parts(
     )
 
 
-def _settings(config: Config, made: Parts, rows: Sequence[Row]) -> TrainingSettings:
+def _settings(
+    config: Config, made: Components, rows: Sequence[Row]
+) -> TrainingSettings:
     optimizer = spec.single(config.optimizer)
     rates = [row["learning_rate"] for row in rows if "learning_rate" in row]
     return TrainingSettings(

@@ -87,7 +87,8 @@ def check(
         raise
     except BaseException as problem:
         raise UsageError(
-            f"the model cannot take images of {image_shape}: {reference.told(problem)}"
+            f"the model cannot take images of {image_shape}: "
+            f"{reference.summary(problem)}"
         ) from problem
     if not hasattr(output, "shape"):
         raise UsageError(f"the model must return a tensor, not {_type_name(output)}")

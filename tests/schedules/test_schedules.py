@@ -245,7 +245,7 @@ def test_plateau_takes_its_arguments_by_position():
         ),
         ("warmup(soon)", "soon)", "must be a number, a string, a tuple or a length"),
         ("cosine + warmup('soon')", "warmup('soon')", "warmup: a length is steps"),
-        ("warmup(.5)", "warmup(.5)", "a number of steps must be whole, not 0.5"),
+        ("warmup(.5)", "warmup(.5)", "a number of steps must be an integer, not 0.5"),
         ("warmup(-5)", "warmup(-5)", "warmup: a length is steps"),
         ("warmup(5%, begin=1)", "warmup(5%, begin=1)", "argument 'begin'.*start=0.0"),
         ("cosine(5%, end='a')", "cosine(5%, end='a')", "end must be float, not 'a'"),

@@ -29,7 +29,7 @@ from framework.diagnose.programs import model_edits, watch_layers
 from framework.errors import RunError
 from framework.launch import components, run_folder
 from framework.launch import run as run_lib
-from framework.launch.components import ModelFunction, Parts
+from framework.launch.components import Components, ModelFunction
 from framework.loop import checkpoint_files
 from framework.numerics.draws import Draws, use_draws
 from framework.system import archive
@@ -53,7 +53,7 @@ class RunProgram(Program):
     def __init__(
         self,
         config: Config,
-        made: Parts,
+        made: Components,
         trials: Path,
         step: int,
         model: ModelFunction | None,
@@ -142,7 +142,7 @@ class RunProgram(Program):
         first = 0 if at_initialization else self._step
         with model_edits.restoring(list(made.variables().values())):
             for step in range(first, first + count):
-                batch = made.examples.dataset.train.take(made.loop.feed.rows(step))
+                batch = made.examples.dataset.train.take(made.loop.feed.indices(step))
                 batch = batch.in_memory(lambda done, total: None)
                 old = [weight.numpy() for weight in weights]
                 loss = self._batch_loss(made, batch)
@@ -153,7 +153,7 @@ class RunProgram(Program):
                 records.append(StepRecord(loss, after, length))
         return records
 
-    def _batch_loss(self, made: Parts, batch: Split) -> float:
+    def _batch_loss(self, made: Components, batch: Split) -> float:
         inputs = made.objective.normalize(batch.images)
         logits = made.state.model(inputs, training=False)
         return self.loss(batch.labels, tf.cast(logits, tf.float32).numpy())
@@ -306,17 +306,17 @@ class RunProgram(Program):
             dataset, train=train, validation=self._validation, notes=()
         )
 
-    def _parts(self, at_initialization: bool) -> Parts:
+    def _parts(self, at_initialization: bool) -> Components:
         return self._fresh if at_initialization else self._made
 
     @functools.cached_property
-    def _fresh(self) -> Parts:
+    def _fresh(self) -> Components:
         """The run before its first step."""
         dataset = self._made.examples.dataset
         return components.build(self._config, self._function, dataset, lambda *_: None)
 
     @contextlib.contextmanager
-    def _unchanged(self, made: Parts) -> Iterator[None]:
+    def _unchanged(self, made: Components) -> Iterator[None]:
         variables = [each.value for each in made.state.model.non_trainable_variables]
         with model_edits.restoring(variables):
             yield
