@@ -1,16 +1,16 @@
-"""Tests of framework/diagnose/accuracy.py."""
+"""Tests of framework/diagnose/measure/accuracy.py."""
 
 import numpy as np
 import pytest
-from framework.diagnose.accuracy import measure
 
+from framework.diagnose.measure.accuracy import Accuracy, CountedMetrics
 from framework.numerics.intervals import difference, proportion
 
 
-def says(made, outputs):
-    """Has a model say the same of any images, by their number."""
-    made.program.ask = lambda images, training=False: outputs(len(images), training)
-    return made
+def with_outputs(case, outputs):
+    """Makes a context's program return the same for all images, by their number."""
+    case.program.predict = lambda images, training=False: outputs(len(images), training)
+    return case
 
 
 def always(first):
@@ -20,66 +20,80 @@ def always(first):
     )
 
 
-def test_counts(subject, scans):
+def test_counts(context, scans):
     train, validation = (
         split.take(np.arange(100)) for split in (scans.train, scans.validation)
     )
-    found = measure(says(subject(train, validation), always(2.0)))
+    accuracy = with_outputs(context(train, validation), always(2.0)).get(Accuracy)
     zeros = int(np.sum(validation.labels == 0))
-    assert found["classes"] == 10
-    assert found["validation/images"] == 100
-    assert found["validation/accuracy"] == proportion(zeros, 100)
-    assert found["validation/largest_share"] == 1.0
-    share = np.bincount(validation.labels).max() / 100
-    assert found["validation/majority"] == pytest.approx(share)
+    assert accuracy.classes == 10
+    assert accuracy.validation.images == 100
+    assert accuracy.validation.accuracy == proportion(zeros, 100)
+    assert accuracy.validation.modal_fraction == 1.0
+    majority = np.bincount(validation.labels).max() / 100
+    assert accuracy.validation.majority == pytest.approx(majority)
     rest = np.log(np.exp(2) + 9)
-    assert found["validation/loss"] == pytest.approx(rest - 2 * zeros / 100)
-    assert found["gap/clean_validation"] == difference(
-        found["clean/accuracy"], found["validation/accuracy"]
+    assert accuracy.validation.loss == pytest.approx(rest - 2 * zeros / 100)
+    assert accuracy.gap == difference(
+        accuracy.train_clean.accuracy, accuracy.validation.accuracy
     )
 
 
-def test_images_held_out_are_measured_where_there_are_any(subject, scans):
+def test_images_held_out_are_measured_where_there_are_any(context, scans):
     rows = np.arange(200)
-    made = subject(scans.train.take(rows), scans.validation)
-    assert "dev/accuracy" not in measure(made)
-    made = subject(
-        scans.train.take(rows), scans.validation, dev=scans.train.take(rows + 200)
-    )
-    found = measure(made)
-    assert found["dev/images"] == 200
-    assert found["gap/clean_dev"].value > 0
-    assert found["gap/dev_validation"].value == pytest.approx(
-        found["dev/accuracy"].value - found["validation/accuracy"].value
+    accuracy = context(scans.train.take(rows), scans.validation).get(Accuracy)
+    assert accuracy.train_dev is None
+    assert accuracy.gap_to_dev is None
+    assert accuracy.gap_from_dev is None
+    dev = scans.train.take(rows + 200)
+    accuracy = context(scans.train.take(rows), scans.validation, dev=dev).get(Accuracy)
+    assert accuracy.train_dev.images == 200
+    assert accuracy.gap_to_dev.value > 0
+    assert accuracy.gap_from_dev.value == pytest.approx(
+        accuracy.train_dev.accuracy.value - accuracy.validation.accuracy.value
     )
 
 
-def test_training_mode_is_a_mode_of_its_own(subject, scans):
+def test_training_mode_is_measured_by_itself(context, scans):
     train = scans.train.take(np.arange(100))
 
     def outputs(count, training):
-        found = always(0.0)(count, training)
-        found[:, 3 if training else 5] = 1.0
-        return found
+        values = always(0.0)(count, training)
+        values[:, 3 if training else 5] = 1.0
+        return values
 
-    found = measure(says(subject(train, scans.validation), outputs))
-    assert found["training_mode/accuracy"].value == np.mean(train.labels == 3)
-    assert found["clean/accuracy"].value == np.mean(train.labels == 5)
+    case = with_outputs(context(train, scans.validation), outputs)
+    accuracy = case.get(Accuracy)
+    assert accuracy.training_mode.value == np.mean(train.labels == 3)
+    assert accuracy.train_clean.accuracy.value == np.mean(train.labels == 5)
 
 
-def test_labels_without_an_output_are_wrong_and_have_no_loss(subject, scans):
-    made = subject(scans.train, scans.validation)
+def test_labels_without_an_output_are_wrong_and_have_no_loss(context, scans):
+    case = context(scans.train, scans.validation)
     two = np.array([2.0, 0.0], np.float32)
-    says(made, lambda count, training: np.tile(two, (count, 1)))
-    found = measure(made)
-    known = made.validation.labels[made.validation.labels < 2]
-    loss = np.log1p(np.exp(2)) - 2 * np.mean(known == 0)
-    assert found["validation/loss"] == pytest.approx(loss)
-    assert found["validation/accuracy"].value == np.mean(made.validation.labels == 0)
+    with_outputs(case, lambda count, training: np.tile(two, (count, 1)))
+    accuracy = case.get(Accuracy)
+    labels = case.validation.labels
+    loss = np.log1p(np.exp(2)) - 2 * np.mean(labels[labels < 2] == 0)
+    assert accuracy.validation.loss == pytest.approx(loss)
+    assert accuracy.validation.accuracy.value == np.mean(labels == 0)
 
 
-def test_a_model_that_has_diverged_is_measured_as_well(subject, scans):
-    made = says(subject(scans.train, scans.validation), always(np.nan))
-    found = measure(made)
-    assert np.isnan(found["clean/loss"])
-    assert found["clean/largest_share"] == 1.0
+def test_a_model_that_has_diverged_is_measured_as_well(context, scans):
+    case = with_outputs(context(scans.train, scans.validation), always(np.nan))
+    accuracy = case.get(Accuracy)
+    assert np.isnan(accuracy.train_clean.loss)
+    assert accuracy.train_clean.modal_fraction == 1.0
+
+
+def test_chance_is_that_of_the_majority_or_of_guessing(context, scans):
+    even = context(scans.train, scans.validation).get(Accuracy)
+    assert even.chance == even.validation.majority > 0.1
+    zeros = scans.validation.take(np.flatnonzero(scans.validation.labels == 0))
+    assert context(scans.train, zeros).get(Accuracy).chance == 1.0
+
+
+def test_metrics_are_counted_by_their_names(context, scans):
+    case = context(scans.train, scans.validation)
+    values = case.get(CountedMetrics).values
+    assert values["accuracy"] == pytest.approx(case.correct("validation").mean())

@@ -1,8 +1,9 @@
-"""Tests of framework/diagnose/pictures.py."""
+"""Tests of framework/diagnose/measure/features.py."""
 
 import numpy as np
 import pytest
-from framework.diagnose.pictures import Features, Scale, are_images, shrunk
+
+from framework.diagnose.measure.features import Features, Scale, are_images, shrunk
 
 
 def test_scale_of_bytes_is_fixed_and_of_floats_as_used():
@@ -27,10 +28,10 @@ def test_shrunk_takes_means_of_squares():
 def test_features_of_all_kinds_of_inputs(shape, images):
     values = np.random.default_rng(0).random((50, *shape[1:]))
     assert are_images(values) == images
-    found = Features(values)(values)
-    assert found.shape[0] == 50
-    assert np.abs(found.mean(axis=0)).max() < 1e-3
-    assert np.isfinite(found).all()
+    features = Features(values)(values)
+    assert features.shape[0] == 50
+    assert np.abs(features.mean(axis=0)).max() < 1e-3
+    assert np.isfinite(features).all()
     assert len(Features(values)(values[:0])) == 0
 
 

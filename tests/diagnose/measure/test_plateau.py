@@ -1,30 +1,31 @@
-"""Tests of framework/diagnose/gate.py."""
+"""Tests of framework/diagnose/measure/plateau.py."""
 
 import numpy as np
 import pytest
-from framework.diagnose.gate import gate
 
+from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.plateau import Plateau, assess
 from framework.numerics.intervals import proportion
 from framework.numerics.metrics import Predictions
 
 
 def evaluations(accuracies, total=1000, classes=10, labels=None, seed=0):
-    """Returns predictions that are right so often, at random for each evaluation."""
+    """Returns predictions of those accuracies, with other errors each time."""
     generator = np.random.default_rng(seed)
     if labels is None:
         labels = np.arange(total) % classes
     # The same images are easy in each evaluation, but for a few.
     ease = generator.uniform(size=total)
-    found = []
+    results = []
     for accuracy in accuracies:
         noise = generator.normal(0, 0.03, total)
         order = np.argsort(ease + noise)
-        right = np.zeros(total, bool)
-        right[order[: round(accuracy * total)]] = True
-        predicted = np.where(right, labels, (labels + 1) % classes)
+        is_right = np.zeros(total, bool)
+        is_right[order[: round(accuracy * total)]] = True
+        predicted = np.where(is_right, labels, (labels + 1) % classes)
         zeros = np.zeros(total, np.float32)
-        found.append(Predictions(labels, predicted, zeros, zeros, zeros))
-    return found
+        results.append(Predictions(labels, predicted, zeros, zeros, zeros))
+    return results
 
 
 RISING = [0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8]
@@ -51,16 +52,16 @@ FLAT = [0.3, 0.6, 0.7, 0.704, 0.7, 0.699, 0.703, 0.7, 0.702]
     ],
 )
 def test_verdicts(curve, total, clean, verdict):
-    found = gate(evaluations(curve, total), 10, proportion(*clean))
-    assert found.verdict == verdict, found.reason
+    plateau = assess(evaluations(curve, total), 10, proportion(*clean))
+    assert plateau.verdict == verdict, plateau.reason
 
 
-def test_naming_one_class_is_chance_however_frequent_it_is():
+def test_predicting_one_class_is_chance_however_frequent_it_is():
     labels = (np.arange(1000) % 10 == 0).astype(int)
     always = np.zeros(1000, int)
     zeros = np.zeros(1000, np.float32)
-    found = [Predictions(labels, always, zeros, zeros, zeros)] * 6
-    assert gate(found, 2).verdict == "at_chance"
+    predictions = [Predictions(labels, always, zeros, zeros, zeros)] * 6
+    assert assess(predictions, 2).verdict == "at_chance"
 
 
 def test_knowing_a_rare_class_is_not_chance():
@@ -69,19 +70,19 @@ def test_knowing_a_rare_class_is_not_chance():
     predicted = labels.copy()
     predicted[1:9] = 1
     zeros = np.zeros(200, np.float32)
-    found = [Predictions(labels, predicted, zeros, zeros, zeros)] * 6
-    assert gate(found, 2).verdict != "at_chance"
+    predictions = [Predictions(labels, predicted, zeros, zeros, zeros)] * 6
+    assert assess(predictions, 2).verdict != "at_chance"
 
 
-def test_weights_that_do_not_move_change_no_mind():
+def test_fixed_weights_change_no_prediction():
     same = evaluations([0.7]) * 6
-    found = gate(same, 10, proportion(990, 1000))
-    assert (found.verdict, found.churn) == ("static", 0.0)
+    plateau = assess(same, 10, proportion(990, 1000))
+    assert (plateau.verdict, plateau.churn) == ("static", 0.0)
 
 
 def test_the_reason_has_the_numbers():
-    found = gate(evaluations(FLAT, 63), 10, proportion(50, 63))
-    assert found.reason.startswith("cannot tell: 63 images resolve +-11")
+    plateau = assess(evaluations(FLAT, 63), 10, proportion(50, 63))
+    assert plateau.reason.startswith("cannot tell: 63 images resolve +-11")
 
 
 def test_noise_alone_is_seldom_an_improvement():
@@ -90,6 +91,13 @@ def test_noise_alone_is_seldom_an_improvement():
     for seed in range(200):
         generator = np.random.default_rng(seed)
         curve = 0.7 + generator.normal(0, 0.01, 30)
-        found = gate(evaluations(curve, 1000, seed=seed), 10, proportion(990, 1000))
-        moving += found.verdict != "static"
+        plateau = assess(evaluations(curve, 1000, seed=seed), 10, proportion(990, 1000))
+        moving += plateau.verdict != "static"
     assert moving <= 15
+
+
+def test_measures_the_evaluations_of_a_context(context, scans):
+    predictions = tuple(evaluations(FLAT))
+    case = context(scans.train, scans.validation, predictions=predictions)
+    clean = case.get(Accuracy).train_clean.accuracy
+    assert case.get(Plateau) == assess(predictions, case.num_classes, clean)

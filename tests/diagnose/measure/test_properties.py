@@ -1,11 +1,11 @@
-"""Tests of framework/diagnose/properties.py."""
+"""Tests of framework/diagnose/measure/properties.py."""
 
 import numpy as np
 import pytest
-from framework.diagnose.pictures import Scale
-from framework.diagnose.properties import NAMES, noise_level, properties
 
 from framework.data.drawn import drawn_flowers
+from framework.diagnose.measure.features import Scale
+from framework.diagnose.measure.properties import NAMES, noise_level, properties
 
 _BYTES = Scale(0.0, 255.0)
 
@@ -15,30 +15,30 @@ def images():
     return drawn_flowers(train=60, validation=1, size=32).train.images
 
 
-def moved(images, other):
-    """Returns what another version of images differs in, and by how much."""
+def changes(images, other):
+    """Returns by how many deviations each property of another version differs."""
     first, second = (properties(each, _BYTES) for each in (images, other))
     return {
         name: np.mean(second[name] - first[name]) / first[name].std() for name in NAMES
     }
 
 
-def largest(found):
-    return max(found, key=lambda name: abs(found[name]))
+def largest(differences):
+    return max(differences, key=lambda name: abs(differences[name]))
 
 
 def test_light_is_told_from_all_else(images):
-    found = moved(images, images // 2)
-    assert largest(found) == "brightness"
-    assert found["brightness"] < -1
+    differences = changes(images, images // 2)
+    assert largest(differences) == "brightness"
+    assert differences["brightness"] < -1
 
 
 def test_warmth_and_noise(images):
     warm = (images * [1.0, 0.8, 0.6]).astype(np.uint8)
-    assert largest(moved(images, warm)) in ("colour temperature", "saturation")
+    assert largest(changes(images, warm)) in ("colour temperature", "saturation")
     draws = np.random.default_rng(0).normal(0, 30, images.shape)
     noisy = np.clip(images + draws, 0, 255).astype(np.uint8)
-    assert largest(moved(images, noisy)) == "noise"
+    assert largest(changes(images, noisy)) == "noise"
     assert noise_level(noisy, _BYTES) == pytest.approx(30, rel=0.15)
 
 
@@ -47,15 +47,15 @@ def test_position_and_angle_of_what_stands_out():
     images[0, 14:18, 4:28] = 200
     images[1, 4:28, 14:18] = 200
     images[2, 14:18, 20:28] = 200
-    found = properties(images, _BYTES)
-    assert found["tilt"][0] > 0.9
-    assert found["tilt"][1] < -0.9
-    assert found["horizontal position"] == pytest.approx([0, 0, 0.26], abs=0.02)
-    assert found["size"][2] < found["size"][0]
+    values = properties(images, _BYTES)
+    assert values["tilt"][0] > 0.9
+    assert values["tilt"][1] < -0.9
+    assert values["horizontal position"] == pytest.approx([0, 0, 0.26], abs=0.02)
+    assert values["size"][2] < values["size"][0]
 
 
 def test_gray_blank_and_tiny_images():
     for shape in ((2, 8, 8, 1), (2, 8, 8), (2, 4, 4, 3), (2, 200, 100, 3)):
-        found = properties(np.zeros(shape, np.uint8), _BYTES)
-        assert set(found) == set(NAMES)
-        assert all(np.isfinite(each).all() for each in found.values())
+        values = properties(np.zeros(shape, np.uint8), _BYTES)
+        assert set(values) == set(NAMES)
+        assert all(np.isfinite(each).all() for each in values.values())

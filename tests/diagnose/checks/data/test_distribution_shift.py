@@ -1,27 +1,51 @@
-"""Tests of framework/diagnose/data/distribution_shift.py."""
+"""Tests of framework/diagnose/checks/data/distribution_shift.py."""
+
+import dataclasses
 
 import numpy as np
 import pytest
-from framework.diagnose.data.distribution_shift import change, measure, rule
-from framework.diagnose.detector import Measures
 
 from framework import augment
-from framework.data.dataset import Split
+from framework.config import Config
 from framework.data.drawn import drawn_flowers
-from framework.diagnose import accuracy
+from framework.diagnose.checks.data.distribution_shift import DistributionShift
+from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.diversity import Diversity
+from framework.diagnose.measure.shift import ProbeLoss, Shift
 from framework.numerics.intervals import Estimate, proportion
 
-_NONE = Estimate(0.0, 0.0, 0.0)
-_KNOWN = {"labels/illegal": False, "mismatch/gain": _NONE, "settings": {}}
+_SHIFT = Shift(
+    auc=0.8,
+    p=0.005,
+    named={"brightness": 0.75},
+    descriptions=("brightness (varies 2.6 times as much)",),
+    augment="brightness((0.3, 2.3))",
+)
+_LOSS = ProbeLoss(Estimate(0.2, 0.15, 0.25))
+_DIVERSE = Diversity(proportion(0, 100), proportion(0, 100))
 
 
 @pytest.fixture(scope="module")
-def measured(subject):
-    def measured(train, validation, dev=None):
-        made = subject(train, validation, dev)
-        return Measures(_KNOWN | accuracy.measure(made) | measure(made))
+def found(examined, context, preprocessing):
+    """Returns the finding for splits that are prepared alike, and diverse."""
 
-    return measured
+    def run(train, validation, dev=None):
+        case = context(train, validation, dev)
+        return examined(DistributionShift(), case, preprocessing(), _DIVERSE)
+
+    return run
+
+
+@pytest.fixture
+def decided(judged, validity, accuracy, preprocessing):
+    """Returns the finding for measurements, some of them replaced."""
+
+    def run(*others, **settings):
+        known = validity(), accuracy(), preprocessing(), _DIVERSE, _SHIFT, _LOSS
+        # Of one kind the last one counts.
+        return judged(DistributionShift(), *known, *others, **settings)
+
+    return run
 
 
 def flowers(**knobs):
@@ -29,7 +53,7 @@ def flowers(**knobs):
 
 
 @pytest.mark.parametrize(
-    ("knobs", "named", "remedy"),
+    ("knobs", "name", "remedy"),
     [
         ({"light": 0.1, "validation_light": 1.5}, "brightness", "brightness"),
         ({"noise": 2.0, "validation_noise": 30.0}, "noise", "noise"),
@@ -38,86 +62,79 @@ def flowers(**knobs):
         ({"temperature": 0.1, "validation_temperature": 1.0}, "colour", "saturation"),
     ],
 )
-def test_names_what_differs_and_augments_by_it(measured, knobs, named, remedy):
+def test_names_what_differs_and_augments_by_it(found, knobs, name, remedy):
     data = flowers(**knobs)
-    made = measured(data.train, data.validation)
-    finding = rule(made)
-    assert finding.cause == "distribution_shift"
-    assert f"differ from training images in {named}" in finding.message.replace(
-        "horizontal ", ""
-    ).replace("vertical ", "")
-    assert finding.remedy.flags[0].startswith(f"--augment={remedy}(")
-    assert augment.build(change(made).augment) is not None
+    finding = found(data.train, data.validation)
+    assert finding.cause.name == "distribution_shift"
+    message = finding.message.replace("horizontal ", "").replace("vertical ", "")
+    assert f"differ from training images in {name}" in message
+    spec = finding.remedy.intervention.augment
+    assert spec.startswith(f"{remedy}(")
+    assert augment.build(spec) is not None
 
 
-def test_images_held_out_decide_where_there_are_any(measured):
+def test_images_held_out_decide_where_there_are_any(context, examined, preprocessing):
     data = flowers(light=0.1, validation_light=1.5)
     train, dev = data.train.take(np.arange(350)), data.train.take(np.arange(350, 500))
-    made = measured(train, data.validation, dev)
-    finding = rule(made)
+    case = context(train, data.validation, dev)
+    finding = examined(DistributionShift(), case, preprocessing(), _DIVERSE)
     assert finding.status == "confirmed"
-    assert finding.cost == made["gap/dev_validation"]
+    assert finding.cost == case.get(Accuracy).gap_from_dev
 
 
-def test_silent_on_healthy_splits(measured, scans):
+def test_silent_on_healthy_splits(found, scans):
     data = flowers()
-    assert rule(measured(data.train, data.validation)) is None
-    assert rule(measured(scans.train, scans.validation)) is None
+    assert found(data.train, data.validation) is None
+    assert found(scans.train, scans.validation) is None
     # Classes in other shares are no other images.
     data = flowers(imbalance=20)
-    assert rule(measured(data.train, data.validation)) is None
-
-
-def test_flat_features_and_few_images_say_nothing(subject, scans):
-    flat = [
-        Split(each.images.reshape(len(each), -1), each.labels)
-        for each in (scans.train, scans.validation)
-    ]
-    assert measure(subject(*flat)) == {}
-    assert measure(subject(scans.train, scans.validation.take(np.arange(20)))) == {}
-
-
-def judged(**changes):
-    made = Measures(
-        _KNOWN
-        | {
-            "shift/auc": 0.8,
-            "shift/p": 0.005,
-            "shift/named": {"brightness": 0.75},
-            "shift/words": ["brightness (varies 2.6 times as much)"],
-            "shift/augment": "brightness((0.3, 2.3))",
-            "shift/probe_loss": Estimate(0.2, 0.15, 0.25),
-        }
-        | changes
-    )
-    return rule(made)
+    assert found(data.train, data.validation) is None
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "other",
     [
-        {"shift/auc": 0.59},
-        {"shift/p": 0.02},
-        {"shift/probe_loss": Estimate(0.05, 0.02, 0.08)},
-        # It differs, and nothing is lost.
-        {"gap/dev_validation": Estimate(0.01, -0.02, 0.04)},
-        {"mismatch/gain": Estimate(0.5, 0.4, 0.6)},
-        {"diversity/repeated": proportion(90, 100)},
-        {"labels/illegal": True},
+        dataclasses.replace(_SHIFT, auc=0.59),
+        dataclasses.replace(_SHIFT, p=0.02),
+        dataclasses.replace(_SHIFT, named={}),
+        ProbeLoss(Estimate(0.05, 0.02, 0.08)),
+        Diversity(proportion(0, 100), proportion(90, 100)),
     ],
 )
-def test_near_misses(changes):
-    assert judged() is not None
-    assert judged(**changes) is None
+def test_near_misses(decided, other):
+    assert decided() is not None
+    assert decided(other) is None
 
 
-def test_what_is_in_place_stays():
-    finding = judged(settings={"augment": "flip"})
-    assert finding.remedy.flags == ("--augment=flip + brightness((0.3, 2.3))",)
+def test_silent_where_nothing_is_lost(decided, accuracy):
+    held_out = accuracy(gap_from_dev=Estimate(0.01, -0.02, 0.04))
+    assert decided(held_out) is None
 
 
-def test_the_evidence():
-    finding = judged()
+def test_silent_where_one_transform_mends_accuracy(decided, preprocessing):
+    assert decided(preprocessing(Estimate(0.5, 0.4, 0.6))) is None
+
+
+def test_silent_on_illegal_labels(decided, validity):
+    assert decided(validity(outside=1)) is None
+
+
+def test_fires_without_a_measurement_of_diversity(
+    judged, validity, accuracy, preprocessing
+):
+    known = validity(), accuracy(), preprocessing(), _SHIFT, _LOSS
+    assert judged(DistributionShift(), *known).status == "suspected"
+
+
+def test_the_augmentation_in_place_stays(decided):
+    config = Config(augment="flip")
+    finding = decided(augment="flip", config=config)
+    assert finding.remedy.intervention.augment == "flip + brightness((0.3, 2.3))"
+    assert finding.remedy.flags == ("'--augment=flip + brightness((0.3, 2.3))'",)
+
+
+def test_evidence_and_message(decided):
+    finding = decided()
     assert finding.message == (
         "validation images differ from training images in brightness (varies 2.6 times "
         "as much); 20.0% of accuracy is lost in between"
@@ -127,3 +144,4 @@ def test_the_evidence():
     assert area.threshold == "0.6 or more, p = 0.005 below 0.01"
     assert alone.name == "the same by brightness alone"
     assert loss.threshold == "for certain above 0.03"
+    assert finding.cost == _LOSS.loss

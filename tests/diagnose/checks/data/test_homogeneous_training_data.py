@@ -1,28 +1,43 @@
-"""Tests of framework/diagnose/data/homogeneous_training_data.py."""
+"""Tests of framework/diagnose/checks/data/homogeneous_training_data.py."""
 
 import numpy as np
 import pytest
-from framework.diagnose.data.homogeneous_training_data import change, measure, rule
-from framework.diagnose.detector import Measures
 
 from framework import augment
 from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
+from framework.diagnose.checks.data.homogeneous_training_data import (
+    HomogeneousTrainingData,
+)
+from framework.diagnose.measure.diversity import Diversity
 from framework.numerics.intervals import Estimate, proportion
-
-_KNOWN = {
-    "mismatch/gain": Estimate(0.0, 0.0, 0.0),
-    "gap/clean_validation": Estimate(0.3, 0.2, 0.4),
-    "settings": {},
-}
 
 
 @pytest.fixture(scope="module")
-def found(subject):
-    def found(train, validation):
-        return rule(Measures(_KNOWN | measure(subject(train, validation))))
+def found(examined, context, preprocessing, accuracy):
+    """Returns the finding for two splits, with a gap in accuracy."""
 
-    return found
+    def run(train, validation):
+        known = preprocessing(), accuracy(gap=Estimate(0.3, 0.2, 0.4))
+        return examined(HomogeneousTrainingData(), context(train, validation), *known)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def decided(judged, preprocessing, accuracy):
+    """Returns the finding for so many of 500 images, and a gap of at least so much."""
+
+    def run(uncovered, repeated, gap=0.2, gain=Estimate(0.0, 0.0, 0.0), **settings):
+        return judged(
+            HomogeneousTrainingData(),
+            Diversity(proportion(uncovered, 500), proportion(repeated, 500)),
+            preprocessing(gain),
+            accuracy(gap=Estimate(gap + 0.1, gap, gap + 0.2)),
+            **settings,
+        )
+
+    return run
 
 
 def copies(split, count):
@@ -39,16 +54,14 @@ def flowers():
     return drawn_flowers(train=400, validation=300, size=32)
 
 
-def test_fires_on_copies_of_a_few(found, flowers, scans):
+def test_copies_of_a_few_are_confirmed(found, flowers, scans):
     for data in (flowers, scans):
         finding = found(copies(data.train, 20), data.validation)
-        assert (finding.cause, finding.status) == (
-            "homogeneous_training_data",
-            "confirmed",
-        )
+        assert finding.cause.name == "homogeneous_training_data"
+        assert finding.status == "confirmed"
 
 
-def test_silent_on_healthy_ones_however_few(found, flowers, scans):
+def test_silent_on_healthy_images_however_few(found, flowers, scans):
     for data in (flowers, scans):
         assert found(data.train, data.validation) is None
         assert found(data.train.take(np.arange(60)), data.validation) is None
@@ -63,31 +76,23 @@ def test_another_light_or_camera_is_a_shift(found):
         assert found(data.train, data.validation) is None
 
 
-def test_what_would_mend_it():
-    made = Measures({"settings": {"augment": "flip"}})
-    assert change(made).augment.startswith("flip + rotate(15)")
-    assert augment.build(change(made).augment) is not None
-
-
-def judged(uncovered, repeated, gap=0.2):
-    return rule(
-        Measures(
-            _KNOWN
-            | {
-                "gap/clean_validation": Estimate(gap + 0.1, gap, gap + 0.2),
-                "diversity/uncovered": proportion(uncovered, 500),
-                "diversity/repeated": proportion(repeated, 500),
-            }
-        )
-    )
+def test_the_remedy_augments_on_top_of_what_is_in_place(decided):
+    intervention = decided(400, 400, augment="flip").remedy.intervention
+    assert set(intervention.differences()) == {"augment"}
+    assert intervention.augment.startswith("flip + rotate(15)")
+    assert augment.build(intervention.augment) is not None
 
 
 @pytest.mark.parametrize(
     ("uncovered", "repeated", "fires"),
     [(400, 400, True), (400, 90, False), (75, 400, False)],
 )
-def test_both_must_hold(uncovered, repeated, fires):
-    assert (judged(uncovered, repeated) is not None) == fires
+def test_both_must_hold(decided, uncovered, repeated, fires):
+    assert (decided(uncovered, repeated) is not None) == fires
+
+
+def test_silent_where_one_transform_mends_accuracy(decided):
+    assert decided(400, 400, gain=Estimate(0.2, 0.1, 0.3)) is None
 
 
 @pytest.mark.parametrize(
@@ -100,12 +105,12 @@ def test_both_must_hold(uncovered, repeated, fires):
         (400, 400, 0.05, "suspected"),
     ],
 )
-def test_only_much_of_both_is_decisive(uncovered, repeated, gap, status):
-    assert judged(uncovered, repeated, gap).status == status
+def test_only_much_of_both_is_decisive(decided, uncovered, repeated, gap, status):
+    assert decided(uncovered, repeated, gap).status == status
 
 
-def test_the_evidence():
-    finding = judged(400, 250)
+def test_evidence_and_message(decided):
+    finding = decided(400, 250)
     assert finding.message == (
         "50.0% of the training images nearly repeat another one, and 80.0% of the "
         "validation images are unlike all of them"

@@ -1,32 +1,31 @@
-"""Tests of framework/diagnose/data/preprocessing_mismatch.py."""
-
-import types
+"""Tests of framework/diagnose/checks/data/preprocessing_mismatch.py."""
 
 import numpy as np
 import pytest
-from framework.diagnose.data.preprocessing_mismatch import measure, rule
-from framework.diagnose.detector import Measures
 
 from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
-from framework.diagnose import accuracy
+from framework.diagnose.checks.data.preprocessing_mismatch import PreprocessingMismatch
+from framework.diagnose.measure.labels import SplitComposition
+from framework.diagnose.measure.preprocessing import MAPPED_LABELS
 from framework.numerics.intervals import Estimate, proportion
 
-_SEEN = types.SimpleNamespace(z=50.0)
-_KNOWN = {
-    "probe/train": _SEEN,
-    "probe/validation": _SEEN,
-    "split/unseen_classes": "",
-}
+
+def composition(unseen_classes=""):
+    """Returns splits that hold the same classes, but for those."""
+    return SplitComposition(proportion(0, 300), unseen_classes, "", 0.0, 1.0, 0.0)
 
 
 @pytest.fixture(scope="module")
-def found(subject):
-    def found(train, validation):
-        made = subject(train, validation)
-        return rule(Measures(_KNOWN | accuracy.measure(made) | measure(made)))
+def found(examined, context, label_signal):
+    """Returns the finding for two splits whose labels fit their images."""
 
-    return found
+    def run(train, validation):
+        case = context(train, validation)
+        known = label_signal(), composition()
+        return examined(PreprocessingMismatch(), case, *known)
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +49,16 @@ def floats(split, scaling=lambda images: images / 255):
         (lambda images: 255 - images, "they are inverted"),
     ],
 )
-def test_fires_on_images_prepared_otherwise(found, scans, change, message):
+def test_images_prepared_otherwise_are_confirmed(found, scans, change, message):
     other = Split(change(scans.validation.images), scans.validation.labels)
     finding = found(scans.train, other)
-    assert (finding.cause, finding.status) == ("preprocessing_mismatch", "confirmed")
+    assert finding.cause.name == "preprocessing_mismatch"
+    assert finding.status == "confirmed"
     assert message in finding.message
     assert finding.cost.low > 0.05
 
 
-def test_fires_on_channels_in_another_order(found, flowers):
+def test_names_channels_in_another_order(found, flowers):
     other = Split(flowers.validation.images[..., ::-1], flowers.validation.labels)
     assert "channels are reversed" in found(flowers.train, other).message
 
@@ -72,17 +72,17 @@ def test_fires_on_channels_in_another_order(found, flowers):
         (lambda x: (x - 77) / 96, lambda x: x, "once they are"),
     ],
 )
-def test_fires_on_another_scale(
-    subject, learnt_by_heart, scans, first, second, message
+def test_another_scale_is_confirmed(
+    examined, context, memorizing, scans, first, second, message
 ):
     train, validation = floats(scans.train, first), floats(scans.validation, second)
-    made = learnt_by_heart(subject(train, validation))
-    finding = rule(Measures(accuracy.measure(made) | measure(made)))
+    case = memorizing(context(train, validation))
+    finding = examined(PreprocessingMismatch(), case)
     assert finding.status == "confirmed"
     assert message in finding.message
 
 
-def test_fires_on_class_numbers_in_another_order(found, scans):
+def test_names_class_numbers_in_another_order(found, scans):
     order = np.random.default_rng(0).permutation(10).astype(np.int32)
     other = Split(scans.validation.images, order[scans.validation.labels])
     finding = found(scans.train, other)
@@ -90,29 +90,27 @@ def test_fires_on_class_numbers_in_another_order(found, scans):
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("signals", "unseen", "fires"),
     [
-        {"probe/train": types.SimpleNamespace(z=1.0)},
-        {"probe/validation": types.SimpleNamespace(z=1.0)},
-        {"split/unseen_classes": "9"},
+        ({}, "", True),
+        ({"train": 1.0}, "", False),
+        ({"validation": 1.0}, "", False),
+        ({}, "9", False),
     ],
 )
-def test_no_mapping_mends_labels_that_do_not_fit_or_are_unseen(change):
-    made = Measures(
-        _KNOWN
-        | {
-            "mismatch/ratio": 1.0,
-            "mismatch/transform": "their class numbers are mapped to others",
-            "mismatch/gain": Estimate(0.3, 0.2, 0.4),
-            "clean/accuracy": proportion(900, 1000),
-            "validation/accuracy": proportion(100, 1000),
-        }
+def test_no_mapping_mends_labels_that_do_not_fit_or_are_unseen(
+    judged, accuracy, label_signal, preprocessing, signals, unseen, fires
+):
+    known = (
+        preprocessing(Estimate(0.3, 0.2, 0.4), MAPPED_LABELS),
+        accuracy(900, 100),
+        label_signal(**signals),
+        composition(unseen),
     )
-    assert rule(made) is not None
-    assert rule(Measures(made | change)) is None
+    assert (judged(PreprocessingMismatch(), *known) is not None) == fires
 
 
-def test_silent_on_what_is_well(found, scans, flowers):
+def test_silent_on_healthy_splits(found, scans, flowers):
     assert found(scans.train, scans.validation) is None
     assert found(scans.train, scans.validation.take(np.arange(25))) is None
     assert found(flowers.train, flowers.validation) is None
@@ -132,32 +130,28 @@ def test_silent_on_another_light_and_on_noise(found, scans):
     assert found(scans.train, Split(scans.validation.images, labels)) is None
 
 
-def judged(ratio, gain, clean, right):
-    return rule(
-        Measures(
-            {
-                "mismatch/ratio": ratio,
-                "mismatch/transform": "they are mirrored",
-                "mismatch/gain": gain,
-                "clean/accuracy": proportion(clean, 1000),
-                "validation/accuracy": proportion(right, 1000),
-            }
-        )
-    )
+@pytest.fixture
+def decided(judged, accuracy, preprocessing):
+    """Returns the finding for a ratio of scales, a gain and accuracies."""
+
+    def run(ratio, gain=Estimate(0.0, 0.0, 0.0), clean=900, validation=700):
+        known = preprocessing(gain, "they are mirrored", ratio)
+        return judged(PreprocessingMismatch(), known, accuracy(clean, validation))
+
+    return run
 
 
-def test_thresholds():
-    none = Estimate(0.0, 0.0, 0.0)
-    assert judged(1.0, Estimate(0.1, 0.06, 0.14), 900, 700).status == "confirmed"
-    assert judged(1.0, Estimate(0.1, 0.04, 0.16), 900, 700) is None
-    assert judged(9.0, none, 900, 700) is None
-    assert judged(255.0, none, 900, 700).status == "confirmed"
+def test_thresholds(decided):
+    assert decided(1.0, Estimate(0.1, 0.06, 0.14)).status == "confirmed"
+    assert decided(1.0, Estimate(0.1, 0.04, 0.16)) is None
+    assert decided(9.0) is None
+    assert decided(255.0).status == "confirmed"
     # Nothing was learnt, so that nothing can be lost.
-    assert judged(255.0, none, 100, 100).status == "suspected"
+    assert decided(255.0, clean=100, validation=100).status == "suspected"
 
 
-def test_the_evidence():
-    finding = judged(1.0, Estimate(0.25, 0.2, 0.3), 900, 700)
+def test_evidence_and_message(decided):
+    finding = decided(1.0, Estimate(0.25, 0.2, 0.3))
     assert finding.message == (
         "the model is right about 25.0% more of the validation images once they are "
         "mirrored: the splits are prepared differently"
@@ -165,8 +159,10 @@ def test_the_evidence():
     gain, ratio = finding.evidence
     assert gain.threshold == "for certain above 0.05"
     assert ratio.value == 1.0
-    finding = judged(254.0, Estimate(0.0, 0.0, 0.0), 900, 700)
+    assert finding.cost == Estimate(0.25, 0.2, 0.3)
+    finding = decided(254.0)
     assert finding.message == (
-        "the values of validation images spread 254 times as far as those of training "
+        "the standard deviation of validation images is 254 times that of training "
         "images: one of the splits was scaled and the other was not"
     )
+    assert finding.cost is None

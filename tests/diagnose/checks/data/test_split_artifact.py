@@ -1,40 +1,40 @@
-"""Tests of framework/diagnose/data/split_artifact.py."""
+"""Tests of framework/diagnose/checks/data/split_artifact.py."""
 
 import numpy as np
 import pytest
-from framework.diagnose.data.split_artifact import measure, rule
-from framework.diagnose.detector import Measures
 
 from framework.data.dataset import Split
+from framework.diagnose.checks.data.split_artifact import SplitArtifact
+from framework.diagnose.measure.labels import SplitComposition
+from framework.numerics.intervals import proportion
 
 _GENERATOR = np.random.Generator(np.random.PCG64(7))
 
 
 @pytest.fixture
-def found(subject):
+def found(examined, context):
     """Returns the finding for the labels of two splits."""
 
-    def found(train, validation):
+    def run(train, validation):
         splits = [
             Split(np.zeros((len(each), 4), np.float32), np.asarray(each, np.int32))
             for each in (train, validation)
         ]
-        made = Measures({"labels/illegal": False} | measure(subject(*splits)))
-        return rule(made)
+        return examined(SplitArtifact(), context(*splits))
 
-    return found
-
-
-def drawn(count, shares):
-    return _GENERATOR.choice(len(shares), count, p=np.array(shares) / sum(shares))
+    return run
 
 
-def test_fires_where_the_last_of_sorted_images_were_taken(found):
-    labels = np.sort(drawn(1000, [1] * 10))
+def draw(count, weights):
+    return _GENERATOR.choice(len(weights), count, p=np.array(weights) / sum(weights))
+
+
+def test_confirmed_where_the_last_of_sorted_images_were_taken(found):
+    labels = np.sort(draw(1000, [1] * 10))
     finding = found(labels[:800], labels[800:])
-    assert (finding.cause, finding.status) == ("split_artifact", "confirmed")
+    assert (finding.cause.name, finding.status) == ("split_artifact", "confirmed")
     # Within the last class.
-    labels = np.sort(drawn(1000, [1] * 3))
+    labels = np.sort(draw(1000, [1] * 3))
     finding = found(labels[:900], labels[900:])
     assert finding.message == (
         "validation has no image of class0, class1, which training has; images are "
@@ -43,30 +43,30 @@ def test_fires_where_the_last_of_sorted_images_were_taken(found):
     assert finding.cost is None
 
 
-def test_fires_where_training_has_next_to_nothing_of_a_class(found):
-    train = np.concatenate([drawn(1000, [1, 1]), [2]])
-    assert found(train, drawn(300, [1, 1, 1])).cause == "split_artifact"
+def test_confirmed_where_training_has_next_to_nothing_of_a_class(found):
+    train = np.concatenate([draw(1000, [1, 1]), [2]])
+    assert found(train, draw(300, [1, 1, 1])).cause.name == "split_artifact"
 
 
 @pytest.mark.parametrize(
     ("train", "validation"),
     [
         # The same distribution, even or not, and sorted or not.
-        (drawn(1000, [1] * 10), drawn(200, [1] * 10)),
-        (drawn(1000, [50, 10, 5, 1]), drawn(200, [50, 10, 5, 1])),
-        (np.sort(drawn(1000, [1] * 10)), np.sort(drawn(200, [1] * 10))),
+        (draw(1000, [1] * 10), draw(200, [1] * 10)),
+        (draw(1000, [50, 10, 5, 1]), draw(200, [50, 10, 5, 1])),
+        (np.sort(draw(1000, [1] * 10)), np.sort(draw(200, [1] * 10))),
         # So few images that chance leaves classes out.
-        (drawn(200, [1] * 100), drawn(50, [1] * 100)),
-        (drawn(60, [1] * 10), drawn(20, [1] * 10)),
+        (draw(200, [1] * 100), draw(50, [1] * 100)),
+        (draw(60, [1] * 10), draw(20, [1] * 10)),
         # Uneven training, even validation: nothing is absent.
-        (drawn(1000, [20, 9, 4, 2, 1]), drawn(250, [1] * 5)),
+        (draw(1000, [20, 9, 4, 2, 1]), draw(250, [1] * 5)),
     ],
 )
-def test_silent(found, train, validation):
+def test_silent_where_no_class_is_absent(found, train, validation):
     assert found(train, validation) is None
 
 
-def test_the_evidence(found):
+def test_evidence_and_message(found):
     finding = found(np.arange(800) // 100, np.arange(700, 1000) // 100)
     assert finding.message == (
         "66.7% of the validation images are of classes that training never shows: "
@@ -82,6 +82,8 @@ def test_the_evidence(found):
     assert order.value > 2
 
 
-def test_illegal_labels_say_nothing(subject, scans):
-    made = Measures({"labels/illegal": True})
-    assert rule(made | measure(subject(scans.train, scans.validation))) is None
+@pytest.mark.parametrize(("outside", "fires"), [(0, True), (1, False)])
+def test_silent_on_illegal_labels(judged, validity, outside, fires):
+    splits = SplitComposition(proportion(200, 300), "8, 9", "", 0.8, 1e-9, 0.0)
+    finding = judged(SplitArtifact(), validity(outside), splits)
+    assert (finding is not None) == fires

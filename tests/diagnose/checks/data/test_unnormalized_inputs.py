@@ -1,37 +1,23 @@
-"""Tests of framework/diagnose/data/unnormalized_inputs.py."""
+"""Tests of framework/diagnose/checks/data/unnormalized_inputs.py."""
 
 import numpy as np
 import pytest
-from framework.diagnose.change import Change
-from framework.diagnose.data.unnormalized_inputs import change, measure, rule
-from framework.diagnose.detector import Measures
 
 from framework.data.dataset import Split
-
-
-class InputLayer:
-    pass
-
-
-class Dense:
-    pass
-
-
-class BatchNormalization:
-    pass
+from framework.diagnose.checks.data.unnormalized_inputs import UnnormalizedInputs
 
 
 @pytest.fixture
-def found(subject, scans):
-    """Returns the finding for the scaling of the inputs, and layers."""
+def found(examined, context, scans):
+    """Returns the finding for the scaling of the inputs, and kinds of layers."""
 
-    def found(scaling, layers=(), images=scans.train.images):
-        made = subject(Split(images, scans.train.labels), scans.validation)
-        made.program.inputs = lambda images: scaling(images.astype(np.float64))
-        made.program.layers = layers
-        return rule(Measures(measure(made)))
+    def run(scaling, layers=(), images=scans.train.images):
+        case = context(Split(images, scans.train.labels), scans.validation)
+        case.program.inputs = lambda images: scaling(images.astype(np.float64))
+        case.program.outermost = layers
+        return examined(UnnormalizedInputs(), case)
 
-    return found
+    return run
 
 
 @pytest.mark.parametrize(
@@ -42,12 +28,11 @@ def found(subject, scans):
         lambda images: images / 255 + 100,
     ],
 )
-def test_fires(found, scaling):
+def test_unusual_inputs_are_suspected(found, scaling):
     finding = found(scaling)
-    assert (finding.cause, finding.status) == ("unnormalized_inputs", "suspected")
-    layers = (InputLayer(), Dense(), BatchNormalization())
-    assert found(scaling, layers) is not None
-    assert found(scaling, (InputLayer(), BatchNormalization(), Dense())) is None
+    assert (finding.cause.name, finding.status) == ("unnormalized_inputs", "suspected")
+    assert found(scaling, ("InputLayer", "Dense", "BatchNormalization")) is not None
+    assert found(scaling, ("InputLayer", "BatchNormalization", "Dense")) is None
 
 
 @pytest.mark.parametrize(
@@ -60,30 +45,23 @@ def test_fires(found, scaling):
         lambda images: (images - images.mean()) / images.std(),
     ],
 )
-def test_silent(found, scaling):
+def test_silent_on_usual_inputs(found, scaling):
     assert found(scaling) is None
 
 
-def test_flat_features_count_one_by_one(found, scans):
+def test_features_of_rows_count_one_by_one(found, scans):
     flat = scans.train.images.reshape(len(scans.train), -1)
     # Black corners of scaled images vary little, or not at all.
     assert found(lambda images: images / 255, images=flat) is None
     assert found(lambda images: images, images=flat) is not None
 
 
-def test_constant_inputs_say_nothing(subject, scans):
-    assert measure(subject(scans.train, scans.validation))
-    made = subject(scans.train, scans.validation)
-    made.program.inputs = lambda images: np.zeros((5, 8, 8, 1))
-    assert measure(made) == {}
+def test_the_remedy_standardizes(found):
+    remedy = found(lambda images: images).remedy
+    assert remedy.intervention.differences() == {"standardize": True}
 
 
-def test_what_would_mend_it():
-    made = change(Measures()).differences()
-    assert made == Change(standardize=True).differences()
-
-
-def test_the_evidence(found):
+def test_evidence_and_message(found):
     finding = found(lambda images: images)
     assert finding.message == (
         "the network sees inputs of standard deviation 96.1, at most 96.1, and a mean "

@@ -1,26 +1,30 @@
-"""Tests of framework/diagnose/data/unshuffled_batches.py."""
+"""Tests of framework/diagnose/checks/data/unshuffled_batches.py."""
 
 import numpy as np
 import pytest
-from framework.diagnose.change import Change
-from framework.diagnose.data.unshuffled_batches import change, measure, rule
-from framework.diagnose.detector import Measures, NotMeasuredError
+
+from framework.diagnose.checks.data.unshuffled_batches import UnshuffledBatches
+from framework.diagnose.core.measurement import Unavailable
 
 
 @pytest.fixture
-def measured(subject, scans):
-    """Returns what is measured of labels fed in some order."""
+def found(examined, context, scans):
+    """Returns the finding for labels that are fed in some order."""
 
-    def measured(fed, batch_size=32):
-        made = subject(scans.train, scans.validation, fed=fed)
-        made.settings["batch_size"] = batch_size
-        return Measures({"labels/illegal": False} | measure(made))
+    def run(labels, batch_size=32):
+        case = context(
+            scans.train,
+            scans.validation,
+            first_epoch_labels=labels,
+            settings={"batch_size": batch_size},
+        )
+        return examined(UnshuffledBatches(), case)
 
-    return measured
+    return run
 
 
 def shuffled(labels, width):
-    """Returns labels as a buffer of so many would give them."""
+    """Returns labels in the order of a shuffle buffer of that size."""
     places = np.arange(len(labels)) + np.random.default_rng(1).uniform(
         0, width, len(labels)
     )
@@ -28,30 +32,35 @@ def shuffled(labels, width):
 
 
 @pytest.mark.parametrize("width", [0, 100])
-def test_fires_on_sorted_labels(measured, scans, width):
-    finding = rule(measured(shuffled(np.sort(scans.train.labels), width)))
-    assert (finding.cause, finding.status) == ("unshuffled_batches", "suspected")
+def test_sorted_labels_are_suspected(found, scans, width):
+    finding = found(shuffled(np.sort(scans.train.labels), width))
+    assert (finding.cause.name, finding.status) == ("unshuffled_batches", "suspected")
 
 
-def test_silent_on_shuffled_and_on_balanced_batches(measured, scans):
-    assert rule(measured(scans.train.labels)) is None
-    assert rule(measured(np.arange(1000) % 10)) is None
+def test_silent_on_shuffled_and_on_balanced_batches(found, scans):
+    assert found(scans.train.labels) is None
+    assert found(np.arange(1000) % 10) is None
     # A buffer as large as the data set.
-    assert rule(measured(shuffled(np.sort(scans.train.labels), 5000))) is None
+    assert found(shuffled(np.sort(scans.train.labels), 5000)) is None
 
 
-def test_says_nothing_of_one_batch_or_of_an_order_that_is_not_known(measured, scans):
-    for made in (measured(None), measured(scans.train.labels, 5000)):
-        with pytest.raises(NotMeasuredError):
-            rule(made)
+def test_unavailable_for_one_batch_or_an_unknown_order(found, scans):
+    unknown, one_batch = found(None), found(scans.train.labels, 5000)
+    assert unknown == Unavailable(
+        "BatchOrder", "batches are shuffled by construction", is_failure=False
+    )
+    assert one_batch == Unavailable(
+        "BatchOrder", "there is one batch, or a batch has one image", is_failure=False
+    )
 
 
-def test_what_would_mend_it(measured, scans):
-    assert change(measured(None)).differences() == Change(shuffle=True).differences()
+def test_the_remedy_shuffles(found, scans):
+    remedy = found(np.sort(scans.train.labels)).remedy
+    assert remedy.intervention.differences() == {"shuffle": True}
 
 
-def test_the_evidence(measured):
-    finding = rule(measured(np.arange(1000) // 100, 20))
+def test_evidence_and_message(found):
+    finding = found(np.arange(1000) // 100, 20)
     assert finding.message == (
         "a batch holds 1.0 classes' worth of labels on average, and shuffled ones "
         "would hold 7.7: images are fed in an order"
