@@ -12,6 +12,8 @@ from framework.diagnose.checks.data.homogeneous_training_data import (
 from framework.diagnose.measure.diversity import Diversity
 from framework.numerics.intervals import Estimate, proportion
 
+_NO_GAIN = Estimate(0.0, 0.0, 0.0)
+
 
 @pytest.fixture(scope="module")
 def found(examined, context, preprocessing, accuracy):
@@ -28,7 +30,7 @@ def found(examined, context, preprocessing, accuracy):
 def decided(judged, preprocessing, accuracy):
     """Returns the finding for so many of 500 images, and a gap of at least so much."""
 
-    def run(uncovered, repeated, gap=0.2, gain=Estimate(0.0, 0.0, 0.0), **settings):
+    def run(uncovered, repeated, gap=0.2, gain=_NO_GAIN, **settings):
         return judged(
             HomogeneousTrainingData(),
             Diversity(proportion(uncovered, 500), proportion(repeated, 500)),

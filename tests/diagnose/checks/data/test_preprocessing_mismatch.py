@@ -10,6 +10,8 @@ from framework.diagnose.measure.labels import SplitComposition
 from framework.diagnose.measure.preprocessing import MAPPED_LABELS
 from framework.numerics.intervals import Estimate, proportion
 
+_NO_GAIN = Estimate(0.0, 0.0, 0.0)
+
 
 def composition(unseen_classes=""):
     """Returns splits that hold the same classes, but for those."""
@@ -134,7 +136,7 @@ def test_silent_on_another_light_and_on_noise(found, scans):
 def decided(judged, accuracy, preprocessing):
     """Returns the finding for a ratio of scales, a gain and accuracies."""
 
-    def run(ratio, gain=Estimate(0.0, 0.0, 0.0), clean=900, validation=700):
+    def run(ratio, gain=_NO_GAIN, clean=900, validation=700):
         known = preprocessing(gain, "they are mirrored", ratio)
         return judged(PreprocessingMismatch(), known, accuracy(clean, validation))
 

@@ -61,8 +61,6 @@ def test_none_without_a_program_images_or_budget(case, context, scans, flags):
     assert train_without(GivenTrials(case), "label_noise", flags) is None
     every = np.ones_like(flags)
     assert train_without(GivenTrials(case, 9, 9), "split_leakage", every) is None
-    long = context(
-        scans.train, scans.validation, settings={"steps_per_epoch": 10**6}
-    )
+    long = context(scans.train, scans.validation, settings={"steps_per_epoch": 10**6})
     poor = GivenTrials(long, 9, 9, budget=0.1)
     assert train_without(poor, "split_leakage", flags) is None

@@ -19,9 +19,7 @@ def found(judged, accuracy, split_accuracy):
     return run
 
 
-@pytest.mark.parametrize(
-    ("correct", "total"), [(7, 19), (32, 63), (86, 171), (38, 39)]
-)
+@pytest.mark.parametrize(("correct", "total"), [(7, 19), (32, 63), (86, 171), (38, 39)])
 def test_confirmed_where_fifteen_points_stay_unseen(found, correct, total):
     finding = found(correct, total)
     assert (finding.cause.name, finding.status) == ("validation_too_small", "confirmed")
