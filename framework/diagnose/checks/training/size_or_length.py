@@ -59,6 +59,12 @@ def decide(
     return trials.share(SizeOrLength, lambda: _compare(measured, trials, suspected))
 
 
+def has_decided(trials: Trials, name: str) -> bool:
+    """Returns whether a trial of "size" or "length" has been run."""
+    both = trials.shared(SizeOrLength)
+    return both is not None and name in both.gains
+
+
 def larger(capacity: Capacity) -> Intervention:
     """Returns an intervention with more units."""
     is_narrow = capacity.narrowest < NARROW
