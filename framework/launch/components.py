@@ -217,7 +217,7 @@ def _check_metrics(config: Config, state: TrainState, examples: Examples) -> Non
     names = metric_names(
         examples.dataset.class_names, has_dev=len(examples.train_dev) > 0
     )
-    state.learning_rate.check(names)
+    state.learning_rate.check_monitors(names)
     if config.monitor not in names:
         raise UsageError(
             f"monitor must be a metric of an evaluation, not {config.monitor!r}; known "

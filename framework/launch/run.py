@@ -118,7 +118,7 @@ def run(
     screen.quiet = quiet
     has_others = config.strategy == "multi_worker"
     with (
-        compiled.collectable(),
+        compiled.collectable_graphs(),
         stop_lib.handle_signals() as stop,
         translate_loss(has_others),
     ):
@@ -313,8 +313,8 @@ def _facts(config: Config, built: Components, resumption: Resumption) -> dict[st
     }
     notices = [
         *dataset.notes,
-        *models.remarks(built.state.model, replicas),
-        precision.remark(config.precision),
+        *models.notices(built.state.model, replicas),
+        precision.notice(config.precision),
         resumption.notice(),
     ]
     if any(notices):

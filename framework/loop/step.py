@@ -100,7 +100,7 @@ class Objective:
         images, own = batch.images, None
         if self.augment:
             images = self.augment(images, batch.draws, self.batch_size)
-            if self.augment.mixes:
+            if self.augment.has_mix:
                 images, own = self.augment.mix(images, batch.draws, batch.is_example)
         return images, own
 

@@ -65,7 +65,7 @@ def train(
                     **statistics,
                     **state.noise.estimate(),
                     "learning_rate": state.rate(),
-                    **state.learning_rate.state(),
+                    **state.learning_rate.log_values(),
                     **_skipped_steps(state, step),
                 }
                 report.logged(step, logged)

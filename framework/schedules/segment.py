@@ -66,7 +66,7 @@ class Segment(Schedule):
             except (ArithmeticError, ValueError) as problem:
                 # Such as a parameter of 0 that the function divides by.
                 name = _name_of(self.function)
-                raise UsageError(f"{name}: {reference.told(problem)}") from problem
+                raise UsageError(f"{name}: {reference.summary(problem)}") from problem
             return _as_scalar(value, self.function)
 
         return curve

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from framework.data.dataset import Split
+from framework.data.dataset import LabelledImages, Split
 from framework.diagnose.core.measurement import Measurements, MeasurementT
 from framework.diagnose.core.program import Program
 from framework.diagnose.core.settings import TrainingSettings
@@ -97,7 +97,7 @@ class DiagnosisContext:
         return correct
 
 
-def sample(split: Split, indices: np.ndarray, seed: int = 0) -> Split:
+def sample(split: LabelledImages, indices: np.ndarray, seed: int = 0) -> Split:
     """Returns at most 5,000 examples of a split, in memory, in their order.
 
     Args:
