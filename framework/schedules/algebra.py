@@ -106,7 +106,7 @@ class Controller(Schedule):
         """Updates the state with a metric (float32 scalar), in graph operations."""
 
     @abc.abstractmethod
-    def log_values(self, state: State) -> dict[str, float]:
+    def record(self, state: State) -> dict[str, float]:
         """Returns the values of the state that are logged, by name."""
 
     def length(self, clock: Clock) -> int | None:

@@ -23,7 +23,7 @@ class Greedy(Controller):
     >>> state = greedy.new_state()
     >>> for loss in (1.0, 2.0, 2.0):
     ...     greedy.observe(state, tf.constant(loss))
-    >>> greedy.log_values(state)
+    >>> greedy.record(state)
     {'scale': 0.5, 'bad': 0.0, 'good': 0.0}
 
     Attributes:
@@ -76,6 +76,6 @@ class Greedy(Controller):
         state["bad"].assign(tf.where(is_lowered, 0, bad))
         state["good"].assign(tf.where(is_raised, 0, good))
 
-    def log_values(self, state: State) -> dict[str, float]:
+    def record(self, state: State) -> dict[str, float]:
         """See base class."""
         return {name: float(state[name].numpy()) for name in ("scale", "bad", "good")}

@@ -123,7 +123,7 @@ class LearningRate:
         return {
             f"schedule/{index}/{name}" if several else f"schedule/{name}": value
             for index, (controller, state) in enumerate(self._controllers)
-            for name, value in controller.log_values(state).items()
+            for name, value in controller.record(state).items()
         }
 
 

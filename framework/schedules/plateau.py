@@ -142,7 +142,7 @@ class Plateau(Controller):
         state["sum"].assign(tf.where(is_full, 0.0, partial_sum))
         state["count"].assign(tf.where(is_full, 0, count))
 
-    def log_values(self, state: State) -> dict[str, float]:
+    def record(self, state: State) -> dict[str, float]:
         """See base class."""
         return {
             "scale": float(state["scale"].numpy()),
