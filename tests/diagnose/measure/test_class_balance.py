@@ -43,6 +43,7 @@ def test_classes_count_the_same_in_a_balanced_mean():
 
 
 def test_unavailable_for_one_class(context):
-    case = context(rows([20]), rows([5, 5]))
+    train = Split(np.ones((20, 2), np.float32), np.zeros(20, np.int32))
+    case = context(train, rows([5, 5]))
     with pytest.raises(UnavailableError, match="fewer than 2 classes"):
         case.get(ClassBalance)

@@ -29,7 +29,7 @@ def test_all_combinations_are_measured(context, scans):
 
 
 def test_another_light_is_undone_by_the_other_preprocessing(context, scans):
-    dark = Split(scans.validation.images // 2, scans.validation.labels)
+    dark = Split(scans.validation.images // 8, scans.validation.labels)
     measured = context(scans.train, dark).get(CrossEvaluation)
     own = measured.accuracy("validation")
     other = measured.accuracy("validation", "other")

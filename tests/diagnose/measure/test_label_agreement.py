@@ -34,7 +34,7 @@ def test_wrong_labels_are_contradicted_and_flagged(context, scans):
 def test_right_labels_are_not(context, scans):
     case = context(scans.train, scans.validation)
     assert case.get(LabelAgreement).easy.value < 0.02
-    assert case.get(FlaggedLabels).fraction.value < 0.05
+    assert case.get(FlaggedLabels).fraction.value < 0.1
 
 
 def test_one_class_is_never_flagged():

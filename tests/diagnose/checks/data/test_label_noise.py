@@ -113,6 +113,7 @@ def test_thresholds(
     measured, undecided, validity, label_signal, monkeypatch, known, outside, status
 ):
     monkeypatch.setattr(label_noise, "train_without", lambda *arguments: None)
+    monkeypatch.setattr(label_noise, "flagged", lambda features, labels: labels > 0)
     rows = Split(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.int32) % 2)
     trials = undecided(types.SimpleNamespace(train=rows))
     seen = measured(known, _FLAGGED, validity(outside), label_signal())
@@ -151,6 +152,7 @@ def test_a_trial_decides(
     monkeypatch, measured, undecided, validity, label_signal, gain, status
 ):
     monkeypatch.setattr(label_noise, "train_without", lambda *arguments: gain)
+    monkeypatch.setattr(label_noise, "flagged", lambda features, labels: labels > 0)
     rows = Split(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.int32) % 2)
     known = measured(agreement(), _FLAGGED, validity(), label_signal())
     trials = undecided(types.SimpleNamespace(train=rows))
