@@ -179,10 +179,11 @@ def built(has_dropout=True, is_traced=True):
             layers.ReLU(),
             layers.Flatten(),
             layers.Dense(5, "tanh", kernel_regularizer="l2"),
-            *([layers.Dropout(0.5)] if has_dropout else []),
-            layers.Dense(4, "softmax"),
         ]
     )
+    if has_dropout:
+        model.add(layers.Dropout(0.5))
+    model.add(layers.Dense(4, "softmax"))
     model.layers[1].trainable = False
     model.compile(
         keras.optimizers.Adam(0.01, weight_decay=0.1, clipnorm=5.0),
