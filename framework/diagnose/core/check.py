@@ -152,9 +152,7 @@ def _decided(
     return dataclasses.replace(decision, cost=decision.cost or suspicion.cost)
 
 
-def _remedy(
-    suspicion: Suspicion, decision: Decision, measured: Measurements
-) -> Remedy:
+def _remedy(suspicion: Suspicion, decision: Decision, measured: Measurements) -> Remedy:
     # What was tried is what is printed.
     intervention = decision.intervention or suspicion.intervention
     settings = measured.settings

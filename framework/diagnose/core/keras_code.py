@@ -1,10 +1,10 @@
 """Interventions as lines of Python for a program that trains with Keras.
 
 The lines can be pasted between `model.compile` and `model.fit`. They use the names
-`keras`, `np`, `model`, `x_train`, `y_train` and `x_validation`. Labels are class numbers
-of shape [N]. Whatever changes a model compiles it again, with an optimizer of the same
-kind: Keras traces a training step once only, and an optimizer knows the weights that it
-was built for and no others.
+`keras`, `np`, `model`, `x_train`, `y_train` and `x_validation`; labels are class
+numbers of shape [N]. Whatever changes a model compiles it again, with an optimizer of
+the same kind: Keras traces a training step once only, and an optimizer knows only the
+weights that it was built for.
 """
 
 from __future__ import annotations
@@ -149,7 +149,11 @@ def _width(factor: float, settings: TrainingSettings) -> Lines:
 def _dropout(rate: float, settings: TrainingSettings) -> Lines:
     del settings
     own = "[layer for layer in model.layers if 'Dropout' in type(layer).__name__]"
-    edits = (f"dropouts = {own}", "for layer in dropouts:", f"    layer.rate = {rate:g}")
+    edits = (
+        f"dropouts = {own}",
+        "for layer in dropouts:",
+        f"    layer.rate = {rate:g}",
+    )
     if not rate:
         return edits
     return (

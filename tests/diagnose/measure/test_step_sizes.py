@@ -10,7 +10,9 @@ from framework.diagnose.measure.step_sizes import StepSizes
 
 
 def sizes(records, rows=({"train/loss": 1.0, "step": 320},)):
-    program = types.SimpleNamespace(step_records=lambda count, at_initialization: records)
+    program = types.SimpleNamespace(
+        step_records=lambda count, at_initialization: records
+    )
     settings = types.SimpleNamespace(highest_rate=0.5)
     made = types.SimpleNamespace(program=program, rows=rows, settings=settings)
     return StepSizes.measure(made)

@@ -114,9 +114,7 @@ def test_a_step_that_fails_leaves_the_gradients(made):
     assert [each.is_failure for each in measured.unavailable] == [True]
 
 
-@pytest.mark.parametrize(
-    ("bias", "untrained"), [(0.0, ("dense/kernel",)), (0.1, ())]
-)
+@pytest.mark.parametrize(("bias", "untrained"), [(0.0, ("dense/kernel",)), (0.1, ())])
 def test_what_was_never_trained_and_gets_no_gradient(made, bias, untrained):
     layers = keras.layers
     first = layers.Dense(8, "relu", name="dense", bias_initializer=Constant(bias))

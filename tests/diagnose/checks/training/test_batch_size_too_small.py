@@ -7,7 +7,13 @@ from framework.diagnose.checks.training.batch_size_too_small import BatchSizeToo
 
 @pytest.mark.parametrize(
     ("size", "clean", "is_suspected"),
-    [(32, 700, False), (1, 700, True), (7, 700, True), (8, 700, False), (1, 990, False)],
+    [
+        (32, 700, False),
+        (1, 700, True),
+        (7, 700, True),
+        (8, 700, False),
+        (1, 990, False),
+    ],
 )
 def test_batches_of_single_images(measured, accuracy, size, clean, is_suspected):
     made = measured(accuracy(clean), batch_size=size)

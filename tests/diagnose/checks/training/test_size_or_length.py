@@ -18,7 +18,7 @@ _SIZE = ("insufficient_capacity", {"width_factor": 4.0})
 
 
 class Trials:
-    """Half of 1,000 images are correct; as many as given with a longer or larger run."""
+    """Half of 1,000 images are correct; others with a longer or a larger run."""
 
     minimum_gain = MINIMUM_GAIN
 
