@@ -41,9 +41,7 @@ def broken(folder: pathlib.Path) -> list[str]:
     ]
 
 
-def _resolves(
-    path: pathlib.Path, link: str, pages: dict[pathlib.Path, _Page]
-) -> bool:
+def _resolves(path: pathlib.Path, link: str, pages: dict[pathlib.Path, _Page]) -> bool:
     url = urllib.parse.urlsplit(link)
     if url.scheme or url.netloc:
         return True

@@ -76,7 +76,8 @@ def _figure(flat: Any, mended: Any, finding: dict[str, Any], flags: list[str]) -
     low, high = finding["cost_interval"]
     cause = (
         f"{finding['cause']} ({finding['status']})\n"
-        f"costs {finding['cost_points']:.1f} points of accuracy ({low:.1f} to {high:.1f})"
+        f"costs {finding['cost_points']:.1f} points of accuracy "
+        f"({low:.1f} to {high:.1f})"
     )
     axes.text(6.5, 22, cause, color=_RED, ha="center", va="bottom", fontsize=11)
     axes.set(xlabel="epoch", ylabel="validation accuracy, %", ylim=(0, 102))

@@ -47,7 +47,9 @@ def commands():
                 lines += block[3].replace("\\\n", " ").splitlines()
         lines += re.findall(r"`(whyflat [^`]*)`", text)
     found = [re.search(r"(?:^|[\s/(])(whyflat [\w-].*)", line) for line in lines]
-    calls = {re.split(r"\s#|;|&&", match[1])[0].strip(" )&") for match in found if match}
+    calls = {
+        re.split(r"\s#|;|&&", match[1])[0].strip(" )&") for match in found if match
+    }
     return sorted(calls)
 
 

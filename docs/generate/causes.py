@@ -23,7 +23,8 @@ def page() -> str:
 
 def _overview() -> str:
     return "\n".join(
-        f"| [`{cause.name}`](#{cause.name}) | {cause.stage} | {escaped(cause.summary)} |"
+        f"| [`{cause.name}`](#{cause.name}) | {cause.stage} "
+        f"| {escaped(cause.summary)} |"
         for cause in CAUSES.values()
     )
 
@@ -65,7 +66,8 @@ def _check(check: Check) -> list[str]:
     blocks.append("\n".join(lines))
     meanings = items(documented.get("Attributes", ""))
     rows = [
-        f"| `{field.name}` | `{field.default}` | {escaped(meanings.get(field.name, ''))} |"
+        f"| `{field.name}` | `{field.default}` "
+        f"| {escaped(meanings.get(field.name, ''))} |"
         for field in dataclasses.fields(check)
     ]
     if rows:
