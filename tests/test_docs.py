@@ -28,7 +28,7 @@ _OTHER_FLAGS = {"help", "flagfile", "experiment", "traceback"}
 
 
 def blocks(language):
-    """Returns the code blocks of a language: the page's name, its place and the text."""
+    """Returns the code blocks of a language, with the place of each."""
     return [
         pytest.param(match[3], id=f"{page.relative_to(ROOT)}:{match.start()}")
         for page in PAGES
