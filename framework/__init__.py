@@ -4,4 +4,4 @@ from framework import lazy
 
 __version__ = "0.2.0"
 
-lazy.put_off("tensorflow", "keras")
+lazy.defer_imports("tensorflow", "keras")

@@ -137,7 +137,7 @@ def test_killed_at_a_moment(tmp_path, process, moment, place):
             signal.SIGTERM,
             1,
             75,
-            "stopped by SIGTERM; the same command goes on where it was",
+            "stopped by SIGTERM; rerun the same command to resume",
         ),
         (
             signal.SIGINT,
@@ -171,8 +171,8 @@ def interrupt(monkeypatch, owner, name, place):
 @pytest.mark.parametrize(
     ("owner", "name", "place"),
     [
-        (TrainLoop, "_one", 1),
-        (TrainLoop, "probe", 4),
+        (TrainLoop, "_step", 1),
+        (TrainLoop, "measured_step", 4),
         (Evaluator, "__call__", 2),
         (Evaluator, "__call__", 9),
         (archive, "write", 3),
@@ -215,7 +215,7 @@ def test_goes_on_with_another_number_of_devices(
     tmp_path, unbroken, monkeypatch, first, then
 ):
     config = small(tmp_path, strategy="mirrored", devices=first)
-    interrupt(monkeypatch, TrainLoop, "probe", 4)
+    interrupt(monkeypatch, TrainLoop, "measured_step", 4)
     with pytest.raises(Stopped):
         run(config)
     monkeypatch.undo()
@@ -256,7 +256,7 @@ def test_a_stop_that_could_not_be_saved_is_a_failure(tmp_path, monkeypatch):
     def refused(path, step, values):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    interrupt(monkeypatch, TrainLoop, "probe", 1)
+    interrupt(monkeypatch, TrainLoop, "measured_step", 1)
     monkeypatch.setattr(archive, "write", refused)
     with pytest.raises(OSError, match="No space left"):
         run(small(tmp_path))
@@ -369,8 +369,8 @@ def test_a_file_that_goes_bad_in_the_middle_of_an_epoch(
                 bad.write_bytes(whole[:100])
         return probe(self, step)
 
-    monkeypatch.setattr(TrainLoop, "probe", spoil)
-    with pytest.raises(RunError, match=r"07\.jpg is (not a whole|no longer)"):
+    monkeypatch.setattr(TrainLoop, "measured_step", spoil)
+    with pytest.raises(RunError, match=r"07\.jpg (is not a complete|no longer exists)"):
         run(config)
     monkeypatch.undo()
     bad.write_bytes(whole)

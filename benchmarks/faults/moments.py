@@ -28,16 +28,16 @@ from framework.report.tensorboard import TensorBoard
 # What is about to be done at a moment, and what its moments are called.
 MOMENTS = (
     # These run while TensorFlow traces a step, the others each time.
-    (TrainLoop, "_one", "compile"),
-    (Evaluator, "_one", "compile evaluation"),
+    (TrainLoop, "_step", "compile"),
+    (Evaluator, "_step", "compile evaluation"),
     (TrainLoop, "__call__", "train"),
-    (TrainLoop, "probe", "probe"),
+    (TrainLoop, "measured_step", "probe"),
     (MemoryBatches, "open", "epoch"),
     (History, "append", "record"),
     (TensorBoard, "logged", "log"),
     (TensorBoard, "evaluated", "draw"),
     (Checkpoints, "save", "save"),
-    (Checkpoints, "rewind", "rewind"),
+    (Checkpoints, "restore_best", "rewind"),
     # One for each array of a checkpoint, in the middle of its file.
     (np.lib.format, "write_array_header_1_0", "write"),
     (os, "fsync", "sync"),

@@ -42,14 +42,14 @@ def contestants(images: np.ndarray) -> dict[str, Callable[[int], object]]:
     def ours(step: tf.Tensor) -> tf.Tensor:
         draws = Draws(0, step, tf.constant(0, tf.int64), count)
         found = policy(tensor, draws, count)
-        if policy.mixes:
+        if policy.has_mix:
             found, _ = policy.mix(found, draws, tf.fill([count], True))
         return found
 
     def bare(step: tf.Tensor) -> tf.Tensor:
         """Returns what TensorFlow's own kernel makes of matrices that are there."""
         angle = tf.cast(step, tf.float32) * 1e-3 + tf.zeros(count)
-        matrices = geometry.centred(geometry.rotation(angle), size, size)
+        matrices = geometry.with_corner_origin(geometry.rotation(angle), size, size)
         flat = tf.concat([tf.reshape(matrices, [count, 6]), tf.zeros([count, 2])], 1)
         return tf.raw_ops.ImageProjectiveTransformV3(
             images=tf.cast(tensor, tf.float32),

@@ -29,7 +29,7 @@ def contestants() -> dict[str, Callable[[], object]]:
 
     made = components.build(CONFIG, None, None, lambda *_: None)
     policy, count = made.objective.augment, CONFIG.batch_size
-    images = tf.constant(made.examples.of_train.split.images[:count])
+    images = tf.constant(made.examples.train_batches.split.images[:count])
     start = tf.constant(0, tf.int64)
 
     def body(step: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

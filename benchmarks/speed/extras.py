@@ -108,7 +108,7 @@ def _things(
     return {
         "steps": lambda epoch: made.loop(epoch * per_epoch, per_epoch),
         "step": lambda epoch: made.loop(epoch * per_epoch, 1),
-        "measured step": lambda epoch: made.loop.probe(epoch * per_epoch),
+        "measured step": lambda epoch: made.loop.measured_step(epoch * per_epoch),
         "evaluating training images": lambda epoch: evaluations._asked["train_clean"](
             lambda: None
         ),

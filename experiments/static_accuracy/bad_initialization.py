@@ -1,4 +1,4 @@
-"""All weights begin at the same value, and so all units stay the same.
+"""All weights are initialized to the same value, so that all units stay identical.
 
     python -m experiments.static_accuracy.bad_initialization
 

@@ -1,4 +1,4 @@
-"""One step an epoch: all images in one batch, at the rate of a small one.
+"""One step per epoch: all images in one batch, at the learning rate of a small batch.
 
     python -m experiments.static_accuracy.batch_size_too_large
 

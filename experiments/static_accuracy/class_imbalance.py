@@ -1,4 +1,4 @@
-"""Of the last species there are a hundred times fewer images than of the first.
+"""The last species has a hundred times fewer training images than the first.
 
     python -m experiments.static_accuracy.class_imbalance
 

@@ -1,4 +1,4 @@
-"""Validation images come from a camera that blurs, and has noise.
+"""Validation images have more blur and noise than training images.
 
     python -m experiments.static_accuracy.distribution_shift
 

@@ -1,4 +1,4 @@
-"""The convolutions are frozen, though they were never trained.
+"""The convolutions are frozen at their random initial weights.
 
     python -m experiments.static_accuracy.frozen_weights
 

@@ -1,4 +1,4 @@
-"""Two units in the only hidden layer.
+"""The only hidden layer has two units.
 
     python -m experiments.static_accuracy.insufficient_capacity
 

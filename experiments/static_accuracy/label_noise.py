@@ -1,4 +1,4 @@
-"""Two fifths of the training labels are wrong: the network learns them by heart.
+"""40 % of the training labels are wrong, and the network memorizes them.
 
     python -m experiments.static_accuracy.label_noise
 

@@ -1,4 +1,4 @@
-"""Adam at a five-hundredth of the usual learning rate.
+"""Adam at 1/500 of the usual learning rate.
 
     python -m experiments.static_accuracy.learning_rate_too_low
 

@@ -1,4 +1,4 @@
-"""Nine tenths of the dense layer are dropped, and half of each image is erased.
+"""Dropout of 90 % in the dense layer, and a large part of each image is erased.
 
     python -m experiments.static_accuracy.over_regularized
 

@@ -1,4 +1,4 @@
-"""Sixty images to train on, and nothing against learning them by heart.
+"""Sixty training images, without augmentation or other regularization.
 
     python -m experiments.static_accuracy.overfitting
 

@@ -1,4 +1,4 @@
-"""Three fifths of the validation images show what training images show.
+"""60 % of the validation images are near-duplicates of training images.
 
     python -m experiments.static_accuracy.split_leakage
 

@@ -1,4 +1,4 @@
-"""Two epochs of a training that needs twenty.
+"""Training ends after two epochs, but needs twenty.
 
     python -m experiments.static_accuracy.stopped_too_early
 

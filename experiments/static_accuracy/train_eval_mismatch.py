@@ -1,4 +1,4 @@
-"""Batch norm's moving statistics move so slowly that they never arrive.
+"""Batch norm's moving statistics are updated too slowly to converge.
 
     python -m experiments.static_accuracy.train_eval_mismatch
 

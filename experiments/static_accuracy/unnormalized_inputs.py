@@ -1,4 +1,4 @@
-"""Pixels from 0 to 255 go into the network as they are.
+"""Pixels from 0 to 255 are not normalized.
 
     python -m experiments.static_accuracy.unnormalized_inputs
 

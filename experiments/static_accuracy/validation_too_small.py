@@ -1,4 +1,4 @@
-"""Sixteen images to validate on.
+"""The validation split has sixteen images.
 
     python -m experiments.static_accuracy.validation_too_small
 

@@ -1,4 +1,4 @@
-"""What defines a run: its fields, its flags, and the grammar of specs."""
+"""Configuration of a run: fields, flags and the grammar of specs."""
 
 from framework.config.config import Config
 

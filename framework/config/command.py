@@ -1,9 +1,9 @@
-"""What all commands share: flags, and the way from an exception to an exit code.
+"""Shared by all commands: common flags, and exit codes of exceptions.
 
-Exit codes: 0; 1 it failed; 2 what was asked for cannot be done; 3 a diagnosis has
-confirmed a cause; 75 the same command goes on (EX_TEMPFAIL of sysexits.h, on which a
-queue can restart it); 130 Ctrl-C; 141 nobody reads the output any more (128 + SIGPIPE,
-as a shell shows it for other programs).
+Exit codes: 0 success; 1 failure; 2 wrong usage; 3 a diagnosis has confirmed a cause; 75
+interrupted, and the same command resumes (EX_TEMPFAIL of sysexits.h, on which a queue
+can restart it); 130 Ctrl-C; 141 the reader of the output has gone (128 + SIGPIPE, as a
+shell shows it for other programs).
 """
 
 from __future__ import annotations
@@ -24,40 +24,42 @@ from framework.config import reference, usage
 from framework.errors import RunError, Stopped, UsageError, WorkerLostError
 from framework.system.printable import printable
 
-_AGAIN = 75
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_RESUMABLE = 75
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _TRACEBACK = flags.DEFINE_bool(
-    "traceback", False, "Show where in the program an error comes from."
+    "traceback", False, "Print the Python traceback of an error instead of one line."
 )
 
 
 def define_experiment() -> flags.FlagHolder:
-    """Defines --experiment, of commands that build specs; see framework/experiment."""
+    """Defines --experiment, for commands that build specs."""
     return flags.DEFINE_string(
         "experiment",
         "",
-        "A Python file whose data sets, models and the like specs can name.",
+        "Python file that defines your own data sets, models and the like for specs to "
+        "name, such as mine.py.",
     )
 
 
 def run(
     main: Callable[[list[str]], int | None], argv: Sequence[str] | None = None
 ) -> NoReturn:
-    """Reads the command line, does what it says, and exits.
+    """Parses the command line, runs a command, and exits.
 
-    The exit code is what `main` returns (None is 0), or that of `boundary`.
+    The exit code is that returned by `main` (None is 0), or that of `boundary`.
 
     Args:
-        main: Gets what is left of the command line once flags are read. `--help`
-            prints the docstring of its module.
-        argv: The command line, the program first; by default the process's own.
+        main: The command; takes the arguments that are not flags. `--help` prints the
+            docstring of its module.
+        argv: The command line with the program's name; by default the process's own.
     """
     argv = sys.argv if argv is None else argv
+    code: int | None = 0
     with boundary(), stopped_by(signal.SIGTERM):
         if usage.requested(argv):
-            print(usage.text(inspect.getmodule(main).__doc__, flags.FLAGS))
-            code = 0
+            module = inspect.getmodule(main)
+            print(usage.text(module.__doc__ if module else None, flags.FLAGS))
         else:
             code = main(usage.parse(argv, flags.FLAGS)[1:])
     sys.exit(code or 0)
@@ -65,45 +67,45 @@ def run(
 
 @contextlib.contextmanager
 def boundary(folder: str = "", interrupted: str = "interrupted") -> Iterator[None]:
-    """Turns what a command raises into one line on stderr and an exit code.
+    """Turns an exception into one line on stderr and an exit code.
 
-    What is no error of ours is told with the file and line of the user's own code, if
-    it comes from there. The flag --traceback shows all.
+    An exception of the user's own code is shown with its file and line. The flag
+    --traceback shows the whole traceback.
 
     Args:
-        folder: What is full when a disk is, if the system does not say.
-        interrupted: What is said of Ctrl-C.
+        folder: The folder to name when the disk is full and the system names none.
+        interrupted: The message for Ctrl-C.
 
     Raises:
-        SystemExit: The block has raised; the code is that of the module's docstring.
+        SystemExit: The block has raised; the module's docstring lists the exit codes.
     """
-    _escape(sys.stdout)
+    _escape_unprintable(sys.stdout)
     try:
         yield
         if sys.stdout:
             sys.stdout.flush()
-    except SystemExit as left:
-        # Rich leaves in this way when nobody reads.
-        if isinstance(left.__context__, BrokenPipeError):
-            _leave(141, "", left)
+    except SystemExit as exit_:
+        # Rich exits in this way when the reader of the output has gone.
+        if isinstance(exit_.__context__, BrokenPipeError):
+            _exit(141, "", exit_)
         raise
     except BaseException as problem:
-        code, text = exit_of(problem, folder, interrupted)
-        _leave(code, text, problem)
+        code, text = exit_code(problem, folder, interrupted)
+        _exit(code, text, problem)
 
 
-def exit_of(
+def exit_code(
     problem: BaseException, folder: str = "", interrupted: str = "interrupted"
 ) -> tuple[int, str]:
-    """Returns the exit code of an exception, and what is said of it.
+    """Returns the exit code and the message of an exception.
 
     Args:
         problem: The exception.
-        folder: What is full when a disk is, if the system does not say.
-        interrupted: What is said of Ctrl-C.
+        folder: The folder to name when the disk is full and the system names none.
+        interrupted: The message for Ctrl-C.
     """
     if isinstance(problem, Stopped):
-        return _AGAIN, str(problem)
+        return _RESUMABLE, str(problem)
     if isinstance(problem, KeyboardInterrupt):
         return 130, f"error: {interrupted}"
     if isinstance(problem, BrokenPipeError):
@@ -111,18 +113,18 @@ def exit_of(
     if isinstance(problem, (UsageError, flags.Error)):
         return 2, f"error: {problem}"
     if isinstance(problem, WorkerLostError):
-        return _AGAIN, f"error: {problem}"
+        return _RESUMABLE, f"error: {problem}"
     if isinstance(problem, RunError):
         return 1, f"error: {problem}"
-    where = reference.place(problem)
-    return 1, f"error: {where}: {reference.reason(problem)}" if where else (
-        f"error: {_foreign(problem, folder)}"
-    )
+    location = reference.user_location(problem)
+    if location:
+        return 1, f"error: {location}: {reference.reason(problem)}"
+    return 1, f"error: {_system_message(problem, folder)}"
 
 
 @contextlib.contextmanager
 def stopped_by(*signals: int) -> Iterator[None]:
-    """Has a signal raise `Stopped`, in this process but not in those it forks."""
+    """Makes signals raise `Stopped`, in this process but not in those it forks."""
     owner = os.getpid()
 
     def receive(number: int, frame: object) -> None:
@@ -131,7 +133,7 @@ def stopped_by(*signals: int) -> Iterator[None]:
             os.kill(os.getpid(), number)
             return
         name = signal.Signals(number).name
-        raise Stopped(f"stopped by {name}; the same command can be started again")
+        raise Stopped(f"stopped by {name}; rerun the same command")
 
     before = {number: signal.signal(number, receive) for number in signals}
     try:
@@ -141,13 +143,13 @@ def stopped_by(*signals: int) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _foreign(problem: BaseException, folder: str) -> str:
-    """Returns what is said of an exception that is not ours, nor of the user's code."""
+def _system_message(problem: BaseException, folder: str) -> str:
+    """Returns the message of an exception of the system, a library or this program."""
     if isinstance(problem, OSError) and problem.strerror:
-        what = f"{problem.strerror}: {problem.filename or folder or 'a file'}"
-        if problem.errno in _FULL:
-            what += "; make room, and the same command goes on from the last checkpoint"
-        return what
+        message = f"{problem.strerror}: {problem.filename or folder or 'a file'}"
+        if problem.errno in _DISK_FULL:
+            message += "; free some space, then rerun the same command to resume"
+        return message
     if isinstance(problem, MemoryError) or _is_tensorflow(problem, "Exhausted"):
         return f"there is not enough memory: {reference.reason(problem)}"
     if isinstance(problem, OSError) or _is_tensorflow(problem):
@@ -155,20 +157,20 @@ def _foreign(problem: BaseException, folder: str) -> str:
     last = traceback.extract_tb(problem.__traceback__)[-1:]
     place = f" at {last[0].filename}:{last[0].lineno}" if last else ""
     return (
-        f"internal error: {reference.reason(problem)}{place}; please report it, with "
-        f"what --traceback shows"
+        f"internal error: {reference.reason(problem)}{place}; please report it with "
+        f"the output of --traceback"
     )
 
 
 def _is_tensorflow(problem: BaseException, name: str = "") -> bool:
-    """Returns whether it is a tf.errors.OpError; nothing is imported to know it."""
+    """Returns whether an exception is a tf.errors.OpError, without importing it."""
     names = [f"{kind.__module__}.{kind.__name__}" for kind in type(problem).__mro__]
     is_op_error = "tensorflow.python.framework.errors_impl.OpError" in names
     return is_op_error and name in type(problem).__name__
 
 
-def _leave(code: int, text: str, problem: BaseException) -> NoReturn:
-    # Nobody may be reading any more.
+def _exit(code: int, text: str, problem: BaseException) -> NoReturn:
+    # The reader of the output may have gone.
     with contextlib.suppress(OSError, ValueError):
         if sys.stderr and _wants_traceback():
             lines = "".join(traceback.format_exception(problem))
@@ -180,20 +182,20 @@ def _leave(code: int, text: str, problem: BaseException) -> NoReturn:
 
 
 def _drop_output() -> None:
-    """Writes what is left to print, or drops it, so that Python's end is quiet."""
+    """Flushes or drops buffered output, so that Python exits without a warning."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream:
                 stream.flush()
         except (OSError, ValueError):
             with contextlib.suppress(OSError, ValueError):
-                nothing = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nothing, stream.fileno())
-                os.close(nothing)
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, stream.fileno())
+                os.close(null)
 
 
-def _escape(stream: object) -> None:
-    """Has characters that an output cannot show escaped, instead of failing."""
+def _escape_unprintable(stream: object) -> None:
+    """Makes a stream escape characters that it cannot encode, instead of failing."""
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="backslashreplace")
 

@@ -1,4 +1,4 @@
-"""A user's own experiment file: how a run was made, and how to load it once more."""
+"""A user's own experiment file: records how a run was started, and loads it again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import machinery
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from absl import flags, logging
 
@@ -21,23 +21,23 @@ from framework.errors import UsageError
 from framework.system import atomic, json_text, paths
 from framework.system.json_text import InvalidJsonError
 
-# The folder that this package is in; the experiments that come with it are there, too.
-_HOME = Path(__file__).resolve().parent.parent
+# The folder of this package and of the experiments that come with it.
+_HOME = Path(__file__).resolve().parents[2]
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
-# By real path: a file is loaded once.
+# Modules by real path: a file is loaded once.
 _loaded: dict[str, ModuleType] = {}
-# The file of --experiment.
+# The real paths of --experiment.
 _given: list[str] = []
 
 
 def origin() -> dict[str, str]:
-    """Returns how this process was started, as environment.json has it.
+    """Returns how this process was started, for environment.json.
 
     Returns:
         {"module": "experiments.train"} for `python -m experiments.train`, {"file":
-        "/home/ann/squares.py"} for `python squares.py` and for --experiment; nothing
-        for a notebook, or what an installed package has started.
+        "/home/ann/squares.py"} for `python squares.py` and for --experiment, {} for a
+        notebook or a program of an installed package.
     """
     if _given:
         return {"file": _given[-1]}
@@ -55,21 +55,21 @@ def origin() -> dict[str, str]:
 
 
 def own(entry: Mapping[str, str]) -> dict[str, str]:
-    """Returns an `origin` if it is the user's; {} if it comes with this package."""
+    """Returns an `origin` if it is the user's, {} if it comes with this package."""
     return {} if _is_ours(entry.get("module", "")) else dict(entry)
 
 
 def of_arguments(arguments: Sequence[str]) -> ModuleType | None:
-    """Loads the file of --experiment, before the other flags are known.
+    """Loads the file of --experiment, before the other flags are parsed.
 
     Args:
-        arguments: The program's name and what follows it.
+        arguments: The program's name and its arguments.
 
     Returns:
         Its module; None if there is no such flag.
 
     Raises:
-        UsageError: It cannot be loaded.
+        UsageError: The file cannot be loaded.
     """
     values = flags.FlagValues()
     flags.DEFINE_string("experiment", "", "", flag_values=values)
@@ -78,21 +78,21 @@ def of_arguments(arguments: Sequence[str]) -> ModuleType | None:
         with contextlib.redirect_stderr(io.StringIO()):
             values(list(arguments), known_only=True)
     except (flags.Error, ValueError):
-        # What is wrong is said when all flags are parsed.
+        # The error is reported when all flags are parsed.
         return None
     return load(values.experiment) if values.experiment else None
 
 
 def load(path: str) -> ModuleType:
-    """Runs a file as a module, so that what it registers can be named in specs.
+    """Runs a file as a module, so that specs can name what it registers.
 
-    Its `if __name__ == "__main__"` is false. What it imports may lie beside it.
+    Its `if __name__ == "__main__"` is false. It can import modules beside it.
 
     Args:
-        path: Of a Python file.
+        path: Path of a Python file.
 
     Raises:
-        UsageError: There is no such file, or it fails; its line is named.
+        UsageError: There is no such file, or it fails; the message names its line.
     """
     path = os.path.realpath(paths.expand(path, "--experiment"))
     module = _load(path)
@@ -101,14 +101,14 @@ def load(path: str) -> ModuleType:
 
 
 def is_given() -> bool:
-    """Returns whether this process has been given an --experiment."""
+    """Returns whether this process was started with --experiment."""
     return bool(_given)
 
 
 def recorded(workdir: Path) -> dict[str, str]:
-    """Returns the user's own experiment that a run was made by.
+    """Returns the user's own experiment that a run was started by; imports nothing.
 
-    Nothing is imported. An experiment that comes with this package counts as none.
+    An experiment that comes with this package counts as none.
 
     Args:
         workdir: The run's folder.
@@ -119,23 +119,25 @@ def recorded(workdir: Path) -> dict[str, str]:
     """
     path = workdir / "environment.json"
     try:
-        entry = json_text.parse_object(atomic.read_bytes(path)).get("experiment", {})
+        content = json_text.parse_object(atomic.read_bytes(path))
     except FileNotFoundError:
         return {}
     except (OSError, InvalidJsonError) as problem:
         logging.warning("%s cannot be read: %s", path, reference.reason(problem))
         return {}
-    if not _is_entry(entry):
-        logging.warning("%s: the entry 'experiment' is damaged: %.100r", path, entry)
+    entry = _parse_entry(content.get("experiment", {}))
+    if entry is None:
+        damaged = content["experiment"]
+        logging.warning("%s: the entry 'experiment' is damaged: %.100r", path, damaged)
         return {}
     return own(entry)
 
 
 def load_recorded(entry: Mapping[str, str]) -> None:
-    """Loads what `recorded` has returned; see `trust.check` first.
+    """Loads an experiment of `recorded`; call `trust.check` first.
 
     Raises:
-        UsageError: It cannot be loaded; --experiment is named as the way out.
+        UsageError: It cannot be loaded; the message suggests --experiment.
     """
     try:
         if "file" in entry:
@@ -146,44 +148,51 @@ def load_recorded(entry: Mapping[str, str]) -> None:
                 reference.call(importlib.import_module, name, entry["module"])
     except UsageError as problem:
         raise UsageError(
-            f"{problem}; give the file that the run was made by as --experiment=FILE.py"
+            f"{problem}; pass the file that started the run as --experiment=FILE.py"
         ) from problem
 
 
 def _load(path: str) -> ModuleType:
-    """Runs the file at a real path, unless it is the program or has been run."""
+    """Runs the file at a real path, unless it is the program or has been loaded."""
     main, file = sys.modules.get("__main__"), Path(path)
-    if os.path.realpath(getattr(main, "__file__", None) or "") == path:
+    if main and os.path.realpath(getattr(main, "__file__", None) or "") == path:
         return main
     if path not in _loaded:
         if file.suffix != ".py" or not file.is_file():
             raise UsageError(f"--experiment must be a Python file, not {path!r}")
-        spec = importlib.util.spec_from_file_location(f"experiment_{file.stem}", file)
+        name = f"experiment_{file.stem}"
+        loader = machinery.SourceFileLoader(name, path)
+        spec = importlib.util.spec_from_file_location(name, file, loader=loader)
+        assert spec is not None, "a file with a loader has a spec"
         module = importlib.util.module_from_spec(spec)
-        # Classes look up the module that they were made in.
-        sys.modules[spec.name] = module
+        # Classes look up the module that they were defined in.
+        sys.modules[name] = module
         folder = str(file.parent)
         with reference.during(path), reference.current_folder_first(folder):
-            reference.call(spec.loader.exec_module, "--experiment", module)
+            reference.call(loader.exec_module, "--experiment", module)
         _loaded[path] = module
     return _loaded[path]
 
 
-def _is_entry(entry: Any) -> bool:
-    if entry == {}:
-        return True
-    if not isinstance(entry, dict) or len(entry) != 1:
-        return False
+def _parse_entry(entry: object) -> dict[str, str] | None:
+    """Returns an entry of environment.json as `origin` writes it; None if damaged."""
+    if not isinstance(entry, dict):
+        return None
+    if not entry:
+        return {}
+    if len(entry) != 1:
+        return None
     (kind, value), *_ = entry.items()
     if not isinstance(value, str):
-        return False
+        return None
     if kind == "module":
-        return bool(_MODULE.fullmatch(value))
-    return kind == "file" and os.path.isabs(value) and value.isprintable()
+        return {kind: value} if _MODULE.fullmatch(value) else None
+    is_path = kind == "file" and os.path.isabs(value) and value.isprintable()
+    return {kind: value} if is_path else None
 
 
 def _is_ours(module: str) -> bool:
-    """Returns whether a module comes with this package, by its name alone."""
+    """Returns whether a module comes with this package, judged by its name."""
     top = module.partition(".")[0]
     if top not in ("framework", "experiments"):
         return False

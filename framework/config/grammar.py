@@ -1,8 +1,8 @@
 """The grammar of specs: `name(arg=literal, ...)`, joined by `+` and `*`.
 
 Calls are joined by `+` (then) and `*` (product). Arguments are literals, or lengths
-with a unit: `10ep`, `5%`. A name is that of a member of the family, or `module:name`
-for a function or class of the user's own. Python's own parser reads it; nothing is ever
+with a unit: `10ep`, `5%`. A name is a member of the family, or `module:name` for a
+user's own function or class. Python's `ast` module parses specs; nothing is ever
 evaluated or imported.
 """
 
@@ -17,8 +17,8 @@ from typing import Any
 
 from framework.errors import UsageError
 
-# A quoted string, which stays as it is; a length with its unit; what would begin a
-# comment; or the colon of a reference.
+# A quoted string; a length with its unit; the start of a comment; or the colon of a
+# reference.
 _TOKEN = re.compile(
     r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
     r"""|((?<![\w.])(?:\d+\.?\d*|\.\d+)(?:ep\b|%))"""
@@ -26,11 +26,11 @@ _TOKEN = re.compile(
     r"""|((?<=\w):(?=[^\W\d]))"""
 )
 _REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
-# More than anyone types: beyond it Python's own limits are near, and its messages.
-_LONGEST = 10_000
-_MOST_PARTS = 100
-_DEEPEST = 50
-_LARGEST = 2**63
+# Limits of a spec, well below those of Python's parser.
+_MAX_CHARACTERS = 10_000
+_MAX_CALLS = 100
+_MAX_DEPTH = 50
+_MAX_INTEGER = 2**63
 _LITERALS = (bool, int, float, str, type(None), tuple, list, dict)
 _OPERATORS = {ast.Add: "+", ast.Mult: "*"}
 
@@ -40,11 +40,11 @@ class Call:
     """One `name(...)` of a spec.
 
     Attributes:
-        name: What is called: that of a member, or module:name.
-        args: The values given by position.
-        kwargs: The values given by name.
-        text: The whole spec that it stands in.
-        column: Where in `text` it begins, from 0.
+        name: The name of a member, or module:name.
+        args: The positional arguments.
+        kwargs: The keyword arguments.
+        text: The whole spec.
+        column: The 0-based column of `text` at which the call begins.
     """
 
     name: str
@@ -60,8 +60,8 @@ class Join:
 
     Attributes:
         operator: "+" or "*".
-        left: What stands before it.
-        right: What stands after it.
+        left: The part before the operator.
+        right: The part after the operator.
     """
 
     operator: str
@@ -70,24 +70,42 @@ class Join:
 
 
 def parse(text: str) -> Call | Join:
-    """Returns the tree of calls that a spec describes.
+    """Parses a spec into a tree of calls.
+
+    >>> parse("warmup(5%) + cosine").operator
+    '+'
+    >>> parse("warmup(5%)").args
+    ('5%',)
 
     Raises:
-        UsageError: It does not follow the grammar; the place is marked by a caret.
+        UsageError: The text does not follow the grammar; a caret marks the place.
     """
     return _Parser(text).parse()
 
 
 def error(text: str, column: int, message: str) -> UsageError:
-    """Returns an error that marks a place of a spec by a caret."""
+    """Returns an error that marks a column of a spec with a caret.
+
+    Args:
+        text: The spec.
+        column: The 0-based column.
+        message: What is wrong.
+    """
     return UsageError(f"{message}\n    {text}\n    {' ' * column}^")
 
 
 class _Parser:
-    """Reads one spec."""
+    """Parses one spec.
+
+    Lengths are quoted before Python parses the text, which shifts columns.
+
+    Args:
+        text: The spec.
+    """
 
     def __init__(self, text: str):
         self.text = text
+        # The ends of quoted lengths, and the number of characters that quoting added.
         self._ends: list[int] = []
         self._shifts: list[int] = []
 
@@ -95,12 +113,13 @@ class _Parser:
         """Returns the tree of calls."""
         if "\n" in self.text or "\r" in self.text:
             raise UsageError(f"a spec must be a single line, not {self.text!r}")
-        if len(self.text) > _LONGEST:
+        if len(self.text) > _MAX_CHARACTERS:
             raise UsageError(
-                f"a spec has at most {_LONGEST:,} characters, not {len(self.text):,}"
+                f"a spec has at most {_MAX_CHARACTERS:,} characters, not "
+                f"{len(self.text):,}"
             )
-        source = _TOKEN.sub(self._quote_length, self.text)
-        # Leading blanks would be an indentation to Python.
+        source = _TOKEN.sub(self._to_python, self.text)
+        # Leading spaces would be indentation to Python.
         self._margin = len(source) - len(source.lstrip())
         self._source = source.strip()
         try:
@@ -116,27 +135,24 @@ class _Parser:
             raise error(self.text, 0, f"cannot be read: {problem}") from None
 
     def _check_size(self, tree: ast.expr) -> None:
-        """Refuses more parts than a spec can have, or nested too deeply."""
+        """Raises UsageError if a spec has too many parts or too much nesting."""
         joins = sum(isinstance(node, ast.BinOp) for node in ast.walk(tree))
-        if joins >= _MOST_PARTS:
-            message = f"a spec has at most {_MOST_PARTS} parts, not {joins + 1}"
+        if joins >= _MAX_CALLS:
+            message = f"a spec has at most {_MAX_CALLS} parts, not {joins + 1}"
             raise error(self.text, 0, message)
-        # A sum of many is not nested for its writer, only for Python.
-        pending = [(tree, 0)]
+        # A long sum is nested for Python, but not for its writer.
+        pending: list[tuple[ast.AST, int]] = [(tree, 0)]
         while pending:
             node, depth = pending.pop()
-            if depth > _DEEPEST:
-                raise error(self.text, 0, f"is nested more than {_DEEPEST} deep")
+            if depth > _MAX_DEPTH:
+                raise error(self.text, 0, f"is nested more than {_MAX_DEPTH} deep")
             depth += not isinstance(node, ast.BinOp)
             pending += [(child, depth) for child in ast.iter_child_nodes(node)]
 
-    def _quote_length(self, match: re.Match[str]) -> str:
-        """Makes a string of a length with its unit, which Python could not read.
-
-        And a dot, which it can, of the colon of a reference.
-        """
+    def _to_python(self, match: re.Match[str]) -> str:
+        """Rewrites a token as Python: quotes a length, makes a colon a dot."""
         if match[3]:
-            raise error(self.text, match.start(), "'#' has no place in a spec")
+            raise error(self.text, match.start(), "a spec cannot have a comment, '#'")
         if match[1]:
             return match[1]
         if match[4]:
@@ -148,12 +164,12 @@ class _Parser:
         return quoted
 
     def _column(self, column: int) -> int:
-        """Returns where in the user's text a column of the quoted text is."""
+        """Converts a column of the rewritten text to one of the user's text."""
         column += self._margin
         return column - sum(self._shifts[: bisect.bisect_left(self._ends, column)])
 
     def _place(self, node: ast.expr | ast.keyword) -> int:
-        """Returns where in the user's text a node begins."""
+        """Returns the column of the user's text at which a node begins."""
         # Python counts bytes here.
         before = self._source.encode()[: node.col_offset]
         return self._column(len(before.decode()))
@@ -169,10 +185,10 @@ class _Parser:
 
     def _call(self, node: ast.Call) -> Call:
         args = tuple(self._literal(value) for value in node.args)
-        kwargs = {}
+        kwargs: dict[str, Any] = {}
         for keyword in node.keywords:
             if keyword.arg is None:
-                raise self._error(keyword.value, "'**' has no place in a spec")
+                raise self._error(keyword.value, "a spec cannot have '**'")
             if keyword.arg in kwargs:
                 raise self._error(keyword, f"{keyword.arg} is given twice")
             kwargs[keyword.arg] = self._literal(keyword.value)
@@ -183,7 +199,7 @@ class _Parser:
         if isinstance(node, ast.Name):
             return node.id
         if isinstance(node, ast.Attribute):
-            # Which of its dots was a colon, only the user's own text tells.
+            # Only the user's own text shows which of the dots was a colon.
             start = self._place(node)
             source = self._source.encode()[node.col_offset : node.end_col_offset]
             name = self.text[start : start + len(source.decode())]
@@ -192,7 +208,7 @@ class _Parser:
             if re.fullmatch(r"[\w.]+", name):
                 module, _, member = name.rpartition(".")
                 raise self._error(
-                    node, f"a member of your own is module:name, as {module}:{member}"
+                    node, f"write your own member as module:name, as {module}:{member}"
                 )
         raise self._error(node, "expected a name(...)")
 
@@ -201,7 +217,7 @@ class _Parser:
             value = ast.literal_eval(node)
         except (ValueError, TypeError):
             value = ...
-        problem = _unfit(value)
+        problem = _argument_error(value)
         if problem:
             raise self._error(node, problem)
         return value
@@ -210,16 +226,16 @@ class _Parser:
         return error(self.text, self._place(node), message)
 
 
-def _unfit(value: Any) -> str:
+def _argument_error(value: Any) -> str:
     """Returns why a value cannot be an argument; "" if it can."""
     if not isinstance(value, _LITERALS):
         return "an argument must be a number, a string, a tuple or a length"
-    if isinstance(value, int) and abs(value) > _LARGEST:
-        return "a whole number must fit into 64 bits"
+    if isinstance(value, int) and abs(value) > _MAX_INTEGER:
+        return "an integer must fit into 64 bits"
     if isinstance(value, float) and not math.isfinite(value):
         return f"a number must be finite, not {value}"
     if isinstance(value, dict):
         value = [*value.keys(), *value.values()]
     if isinstance(value, (tuple, list)):
-        return next(filter(None, map(_unfit, value)), "")
+        return next(filter(None, map(_argument_error, value)), "")
     return ""

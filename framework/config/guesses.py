@@ -1,4 +1,4 @@
-"""Answers to flags that other programs have and this one calls otherwise."""
+"""Suggestions for flag names of other programs that have another name here."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ _OUTPUT = (
 _RESUME = "resume resume_from continue checkpoint ckpt restore resume_from_checkpoint"
 _DEVICES = "gpus gpu num_gpus n_gpus ngpus num_devices n_devices"
 
-# From what people type, names divided by blanks, to the answer. {value} stands for the
-# value that they gave.
+# Suggestion by flag names, separated by spaces. {value} stands for the given value.
 GUESSES: dict[str, str] = {
     "lr rate learn_rate base_lr initial_lr init_lr alpha eta max_lr": (
         "the learning rate is --learning_rate={value}"
@@ -47,12 +46,12 @@ GUESSES: dict[str, str] = {
     ),
     _DEVICES: "several GPUs are --strategy=mirrored --devices={value}",
     "distributed ddp distribution_strategy": (
-        "how devices share the work is --strategy=mirrored or multi_worker"
+        "the distribution strategy is --strategy=mirrored or multi_worker"
     ),
     _OUTPUT: "the folder of a run is --workdir={value}",
     _RESUME: "the same command, with the same --workdir, resumes a run",
     "overwrite force restart clean from_scratch": (
-        "--fresh moves the earlier run aside and starts anew"
+        "--fresh moves the earlier run aside and starts a new one"
     ),
     "arch network net architecture backbone model_name": (
         "the network is --model={value}"
@@ -71,23 +70,22 @@ GUESSES: dict[str, str] = {
         "augmentation is --augment, as in --augment='flip + mixup(.2)'"
     ),
     "normalization preprocessing rescale": (
-        "scaling of pixels is --normalize; --normalize=help lists the ways"
+        "normalization of pixels is --normalize; --normalize=help lists its members"
     ),
     "amp mixed_precision fp16 bf16 half dtype": (
         "it is --precision=bfloat16, or --precision=float16"
     ),
     "grad_clip clip clip_grad max_grad_norm gradient_clip_val clipnorm max_norm": (
-        "the largest norm of the gradient is --clip_norm={value}"
+        "the maximum norm of the gradient is --clip_norm={value}"
     ),
     "accum grad_accum accum_steps accumulate_grad_batches "
     "gradient_accumulation_steps": (
-        "micro-batches per batch, which --batch_size counts as one, are "
-        "--accumulate={value}"
+        "micro-batches per batch of --batch_size images are --accumulate={value}"
     ),
     "smoothing ls": "it is --label_smoothing={value}",
     "ema_decay model_ema": "the decay of averaged weights is --ema={value}",
     "patience early_stop early_stopping_patience": (
-        "evaluations without a better one are --early_stopping={value}"
+        "evaluations without improvement are --early_stopping={value}"
     ),
     "random_seed manual_seed random_state": "it is --seed={value}",
     "eval_every val_every eval_freq eval_interval val_interval eval_steps "
@@ -101,7 +99,7 @@ GUESSES: dict[str, str] = {
         "a GPU is used where TensorFlow sees one; several are --strategy=mirrored"
     ),
     "num_workers workers j prefetch": (
-        "where images are while training is --input=auto, memory, stream or service"
+        "images are read as --input=auto, memory, stream or service says"
     ),
     "shuffle": "each epoch is shuffled, by --seed={value}",
     "pretrained weights init": (
@@ -122,12 +120,18 @@ _FLAG_WITH_VALUE = re.compile(r"--(\w+)=(?:'([^']*)'|(\S+))")
 
 
 def answer(name: str, value: str, known: Collection[str]) -> str:
-    """Returns the error for an unknown flag, or an empty text if there is no answer.
+    """Returns the error for an unknown flag, with a suggestion.
+
+    >>> answer("lr", "0.1", ["learning_rate"])
+    'there is no --lr; the learning rate is --learning_rate=0.1'
 
     Args:
-        name: The flag as it was typed, without dashes in front.
-        value: What was given to it; empty if nothing was.
-        known: The flags that there are. Answers with other ones are withheld.
+        name: The flag as typed, without leading dashes.
+        value: Its value; empty if none was given.
+        known: The existing flags. Suggestions of other flags are left out.
+
+    Returns:
+        An empty text if there is no suggestion.
     """
     underscored = name.replace("-", "_").lower()
     if underscored != name and underscored in known:
@@ -148,11 +152,14 @@ def answer(name: str, value: str, known: Collection[str]) -> str:
 
 
 def path(text: str, known: Collection[str]) -> str:
-    """Returns the error for a `--dataset` that is a path, or an empty text.
+    """Returns the error for a `--dataset` that is a path.
 
     Args:
         text: The value of the flag.
         known: The names of data sets.
+
+    Returns:
+        An empty text if the value is not a path.
     """
     if "(" in text or text.strip() in known:
         return ""
@@ -165,6 +172,6 @@ def path(text: str, known: Collection[str]) -> str:
 
 
 def reader(path: str) -> str:
-    """Returns the data set that reads a path, quoted for a shell."""
+    """Returns the spec of a data set that reads a path, quoted for a shell."""
     name = "arrays" if path.endswith(".npz") else "folder"
     return shlex.quote(f"{name}({json.dumps(path, ensure_ascii=False)})")

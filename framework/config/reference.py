@@ -1,4 +1,4 @@
-"""The user's own code: loads what `module:name` names, and says where it failed."""
+"""The user's own code: imports `module:name`, and locates its errors."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from typing import Any
 
 from framework.errors import RunError, UsageError
 
-_FRAMEWORK = Path(__file__).resolve().parent
-_LONGEST = 300
-# Keras begins with this line, and says only in the next what is wrong.
+_FRAMEWORK = Path(__file__).resolve().parent.parent
+_MAX_REASON = 300
+# Keras begins with this line; the next line has the reason.
 _PREAMBLE = re.compile(r"Exception encountered when calling .*\(\)\.?")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-# How TensorFlow names places in its graphs, and its operations.
+# TensorFlow's notation of graph nodes and operations.
 _GRAPH = re.compile(r"\s*(\{\{[^}]*\}\}|\[\[\{\{.*?\]\]|\[Op:\w+\])(,? ?name:)?\s*")
 
+# The user's modules that are being imported.
 _loading: list[str] = []
 
 
@@ -34,11 +35,11 @@ def load(name: str) -> Any:
     Modules in the current folder come before installed ones, as with `python -m`.
 
     Args:
-        name: As "package.module:member".
+        name: The name, as "package.module:member".
 
     Raises:
-        UsageError: The module does not exist or fails at import, or has no such
-            member. The user's file and line are named.
+        UsageError: The module does not exist, fails at import or has no such member;
+            the message names the user's file and line.
     """
     module_name, _, member = name.partition(":")
     with during(name), current_folder_first():
@@ -48,28 +49,29 @@ def load(name: str) -> Any:
             raise
         except ModuleNotFoundError as problem:
             if not _is_part(problem.name, module_name):
-                raise UsageError(f"{name}: {told(problem)}") from problem
+                raise UsageError(f"{name}: {summary(problem)}") from problem
             raise UsageError(
                 f"{name}: there is no module {problem.name!r} in {os.getcwd()} or "
                 f"among the installed packages"
             ) from None
         except BaseException as problem:
-            raise UsageError(f"{name}: {told(problem)}") from problem
+            raise UsageError(f"{name}: {summary(problem)}") from problem
     return _member(module, member, name)
 
 
 def call(function: Callable[..., Any], name: str, *args: Any, **kwargs: Any) -> Any:
-    """Calls a function of the user's own.
+    """Calls a user's own function.
 
     Args:
         function: The function.
-        name: What it is called in messages.
-        *args: Its arguments.
-        **kwargs: Its arguments by name.
+        name: Its name in messages.
+        *args: Its positional arguments.
+        **kwargs: Its keyword arguments.
 
     Raises:
-        UsageError: It raises anything; the user's file and line are named.
-        RunError: It raises one, for instance because data are damaged.
+        UsageError: It raises any other exception; the message names the user's file
+            and line.
+        RunError: It raises RunError, for example because data are damaged.
     """
     try:
         return function(*args, **kwargs)
@@ -78,28 +80,33 @@ def call(function: Callable[..., Any], name: str, *args: Any, **kwargs: Any) -> 
     except UsageError as problem:
         raise UsageError(f"{name}: {problem}") from problem
     except BaseException as problem:
-        raise UsageError(f"{name}: {told(problem)}") from problem
+        raise UsageError(f"{name}: {summary(problem)}") from problem
 
 
-def told(problem: BaseException) -> str:
-    """Returns a foreign exception in one line, with the user's file and line if any."""
-    where = place(problem)
-    return f"{where}: {reason(problem)}" if where else reason(problem)
+def summary(problem: BaseException) -> str:
+    """Returns an exception in one line, with the user's file and line if any."""
+    location = user_location(problem)
+    return f"{location}: {reason(problem)}" if location else reason(problem)
 
 
-def place(problem: BaseException | None) -> str:
-    """Returns the innermost "file:line" of the user's own code; "" if there is none.
+def user_location(problem: BaseException | None) -> str:
+    """Returns the innermost "file:line" of the user's own code in a traceback.
 
-    That is all code but this package, the standard library and installed packages.
+    The user's own code is all code but this package, the standard library and installed
+    packages.
+
+    Returns:
+        An empty text if the traceback has no such line.
     """
     seen: set[int] = set()
     while problem is not None and id(problem) not in seen:
         seen.add(id(problem))
-        if isinstance(problem, SyntaxError) and is_own(problem.filename or ""):
-            return f"{_shown(problem.filename)}:{problem.lineno}"
+        file = problem.filename if isinstance(problem, SyntaxError) else None
+        if isinstance(problem, SyntaxError) and file and is_own(file):
+            return f"{_relative(file)}:{problem.lineno}"
         for frame in reversed(traceback.extract_tb(problem.__traceback__)):
             if is_own(frame.filename):
-                return f"{_shown(frame.filename)}:{frame.lineno}"
+                return f"{_relative(frame.filename)}:{frame.lineno}"
         hidden = None if problem.__suppress_context__ else problem.__context__
         problem = problem.__cause__ or hidden
     return ""
@@ -113,7 +120,7 @@ def reason(problem: BaseException) -> str:
     try:
         text = str(problem)
         if isinstance(problem, KeyError) and "\\n" in text:
-            # Keras has put a text in the place of the key, of which this is the repr.
+            # Keras raises KeyError with a text for a key, which `str` shows quoted.
             text = str(problem.args[0])
     except Exception:
         return name
@@ -122,8 +129,8 @@ def reason(problem: BaseException) -> str:
     lines = [line.strip() for line in _ANSI.sub("", text).splitlines()]
     lines = [line for line in lines if line and not _PREAMBLE.fullmatch(line)]
     first = _GRAPH.sub(" ", lines[0]).strip() if lines else ""
-    if len(first) > _LONGEST:
-        first = f"{first[:_LONGEST]}..."
+    if len(first) > _MAX_REASON:
+        first = f"{first[:_MAX_REASON]}..."
     return f"{name}: {first}" if first else name
 
 
@@ -139,7 +146,7 @@ def is_own(filename: str) -> bool:
 
 @contextlib.contextmanager
 def during(name: str) -> Iterator[None]:
-    """Marks that a module of the user's own is being imported."""
+    """Marks that a user's own module is being imported."""
     _loading.append(name)
     try:
         yield
@@ -148,10 +155,10 @@ def during(name: str) -> Iterator[None]:
 
 
 def refuse_to_run_while_loading() -> None:
-    """Refuses to train from within a module that is only to be imported.
+    """Checks that no module that is being imported starts a run.
 
     Raises:
-        UsageError: A module that is being imported runs an experiment.
+        UsageError: A module that is being imported starts a run.
     """
     if _loading:
         raise UsageError(
@@ -162,9 +169,9 @@ def refuse_to_run_while_loading() -> None:
 
 @contextlib.contextmanager
 def current_folder_first(folder: str | None = None) -> Iterator[None]:
-    """Imports from the current folder, or another, before all others.
+    """Puts the current folder, or another one, first on the import path.
 
-    Afterwards the folder stays on the path as the last, for imports within functions.
+    Afterwards the folder is the last one on the path, for imports within functions.
     """
     folder = folder or os.getcwd()
     sys.path.insert(0, folder)
@@ -184,23 +191,23 @@ def _member(module: Any, member: str, name: str) -> Any:
     except AttributeError:
         pass
     except Exception as problem:
-        raise UsageError(f"{name}: {told(problem)}") from problem
+        raise UsageError(f"{name}: {summary(problem)}") from problem
     near = difflib.get_close_matches(member, vars(module), n=3, cutoff=0.5)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
     file = getattr(module, "__file__", None)
-    where = f" ({_shown(file)})" if file else ""
+    where = f" ({_relative(file)})" if file else ""
     raise UsageError(
         f"{name}: module {module.__name__!r}{where} has no {member!r}{hint}"
     )
 
 
 def _is_part(missing: str | None, module: str) -> bool:
-    """Returns whether a missing module is the one asked for, or a package of it."""
+    """Returns whether a missing module is the given one, or a package of it."""
     return missing is not None and f"{module}.".startswith(f"{missing}.")
 
 
-def _shown(path: str) -> str:
-    """Returns a path from the current folder if it is in there."""
+def _relative(path: str) -> str:
+    """Returns a path relative to the current folder if it is inside that folder."""
     whole = Path(os.path.realpath(path))
     try:
         return str(whole.relative_to(os.path.realpath(os.getcwd())))

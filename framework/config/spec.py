@@ -1,8 +1,8 @@
-"""What the specs of all families share: names are looked up, arguments checked.
+"""Specs of all families: looks up names, and checks arguments.
 
 A spec is `name(arg=literal, ...)`, joined by `+` and `*`; see
-`framework.config.grammar`. A name is that of a member of the family, or `module:name`
-for a function or class of the user's own, which is imported when it is looked up.
+`framework.config.grammar`. A name is a member of the family, or `module:name` for a
+user's own function or class, which is imported when it is looked up.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
     "written",
 ]
 
-# What a literal may be for a hint. A length is a number or, with a unit, a string.
+# Types of literals by type hint. A length is a number or, with a unit, a string.
 _TYPES = {
     "bool": (bool,),
     "int": (int,),
@@ -45,15 +45,22 @@ _TYPES = {
     "Duration": (int, float, str),
 }
 _COLLECTION = re.compile(r"(?:Sequence|tuple|list)\[(.*)\]")
-# Not one within brackets.
+# A bar outside of brackets.
 _OUTER_BAR = re.compile(r"\|(?![^\[]*\])")
 
 
 def parts(text: str, operator: str = "+") -> list[Call]:
-    """Returns the calls of a spec that knows one operator only; none if it is empty.
+    """Returns the calls of a spec that are joined by a single operator.
+
+    >>> [call.name for call in parts("flip + rotate(20)")]
+    ['flip', 'rotate']
+
+    Args:
+        text: The spec; an empty one has no calls.
+        operator: "+" or "*".
 
     Raises:
-        UsageError: It does not follow the grammar, or has another operator.
+        UsageError: The text does not follow the grammar, or has another operator.
     """
 
     def flatten(node: Call | Join) -> list[Call]:
@@ -67,10 +74,13 @@ def parts(text: str, operator: str = "+") -> list[Call]:
 
 
 def single(text: str) -> Call:
-    """Returns the call of a spec that is just one.
+    """Returns the call of a spec that has a single one.
+
+    >>> single("sgd(momentum=.9)").kwargs
+    {'momentum': 0.9}
 
     Raises:
-        UsageError: It does not follow the grammar, or is not one call.
+        UsageError: The text does not follow the grammar, or has several calls.
     """
     node = parse(text)
     if isinstance(node, Join):
@@ -79,30 +89,41 @@ def single(text: str) -> Call:
 
 
 def written(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-    """Returns the spec of a call: what `single` would read as such."""
+    """Formats a call as a spec; the inverse of `single`.
+
+    >>> written("sgd", (0.1,), {"nesterov": True})
+    'sgd(0.1, nesterov=True)'
+
+    Args:
+        name: The name of the member.
+        args: The positional arguments.
+        kwargs: The keyword arguments.
+    """
     shown = [repr(value) for value in args]
     shown += [f"{key}={value!r}" for key, value in kwargs.items()]
     return f"{name}({', '.join(shown)})"
 
 
 def references(text: str) -> list[str]:
-    """Returns each module:name in a spec, sorted; nothing is imported.
+    """Returns each module:name in a spec, sorted; imports nothing.
+
+    >>> references("warmup(5%) + mine.schedules:sine(3)")
+    ['mine.schedules:sine']
 
     Raises:
-        UsageError: It does not follow the grammar.
-
-    Example:
-        >>> references("warmup(5%) + mine.schedules:sine(3)")
-        ['mine.schedules:sine']
+        UsageError: The text does not follow the grammar.
     """
     return sorted({call.name for call in calls(text) if ":" in call.name})
 
 
 def calls(text: str) -> list[Call]:
-    """Returns all calls of a spec in their order; none if it is empty.
+    """Returns all calls of a spec in order; [] if it is empty.
+
+    >>> [call.name for call in calls("(warmup(5%) + cosine) * plateau('loss')")]
+    ['warmup', 'cosine', 'plateau']
 
     Raises:
-        UsageError: It does not follow the grammar.
+        UsageError: The text does not follow the grammar.
     """
 
     def flatten(node: Call | Join) -> list[Call]:
@@ -114,18 +135,21 @@ def calls(text: str) -> list[Call]:
 
 
 def look_up(call: Call, table: Mapping[str, Any], family: str) -> Any:
-    """Returns what the name of a call stands for in the table of its family.
+    """Returns the member of a family that a call names; imports module:name.
 
-    A name with a colon is imported.
+    Args:
+        call: The call.
+        table: The family's members by name.
+        family: The family's name in messages.
 
     Raises:
-        UsageError: No such name, and the nearest known ones are offered; or the
-            user's own module fails, or its member cannot be called.
+        UsageError: There is no such member (the message suggests similar names), or
+            the user's own module fails, or its member cannot be called.
     """
     if call.name in table:
         return table[call.name]
     if ":" in call.name:
-        return _loaded(call, family)
+        return _load(call, family)
     near = difflib.get_close_matches(call.name, table, n=3, cutoff=0.5)
     known = "did you mean" if near else "known are"
     names = ", ".join(near or sorted(table))
@@ -137,15 +161,18 @@ def look_up(call: Call, table: Mapping[str, Any], family: str) -> Any:
 def arguments(
     call: Call, function: Callable[..., Any], given: int = 0
 ) -> dict[str, Any]:
-    """Returns the arguments of a call by their names in `function`.
+    """Binds the arguments of a call to the parameters of a function.
 
     Args:
         call: The call.
-        function: What it stands for, a function or a class.
-        given: How many of the first parameters are not the user's to set.
+        function: The function or class to be called.
+        given: The number of leading parameters that the caller provides.
+
+    Returns:
+        The arguments by parameter name.
 
     Raises:
-        UsageError: They do not fit the parameters, which are then listed.
+        UsageError: The arguments do not fit the parameters, which the message lists.
     """
     free = _parameters(call, function)[given:]
     bare = [parameter.replace(annotation=parameter.empty) for parameter in free]
@@ -163,7 +190,12 @@ def arguments(
 
 
 def build(call: Call, table: Mapping[str, Any], family: str) -> Any:
-    """Returns what a call makes: `table[name](*args, **kwargs)`.
+    """Builds the member of a family that a call describes.
+
+    Args:
+        call: The call.
+        table: The family's members by name.
+        family: The family's name in messages.
 
     Raises:
         UsageError: The name is unknown, or the arguments are wrong.
@@ -185,22 +217,26 @@ def build(call: Call, table: Mapping[str, Any], family: str) -> Any:
 
 
 def require(call: Call, condition: bool, what: str) -> None:
-    """Refuses a member that does not have its family's interface.
+    """Checks that a member has the interface of its family.
 
     Args:
-        call: The call that names it.
-        condition: Whether it has.
-        what: What it must be.
+        call: The call that names the member.
+        condition: Whether it has the interface.
+        what: The description of the interface: "NAME must be {what}".
 
     Raises:
-        UsageError: It has not.
+        UsageError: The condition is false.
     """
     if not condition:
         raise error(call.text, call.column, f"{call.name} must be {what}")
 
 
 def takes(function: Callable[..., Any], count: int) -> bool:
-    """Returns whether a function can be called with so many positional arguments."""
+    """Returns whether a function has at least `count` positional parameters.
+
+    >>> takes(pow, 2)
+    True
+    """
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -210,8 +246,8 @@ def takes(function: Callable[..., Any], count: int) -> bool:
     return len(named) >= count
 
 
-def _loaded(call: Call, family: str) -> Any:
-    """Returns a member of the user's own."""
+def _load(call: Call, family: str) -> Any:
+    """Imports a user's own member."""
     try:
         member = reference.load(call.name)
     except UsageError as problem:
@@ -230,12 +266,12 @@ def _parameters(call: Call, function: Callable[..., Any]) -> list[inspect.Parame
 
 
 def _check_type(parameter: inspect.Parameter, value: Any) -> None:
-    """Refuses a value that is not of the type a parameter is hinted with.
+    """Checks a value against the type hint of a parameter.
 
-    Hints are read as text: evaluating them would import what they name.
+    Hints are compared as text, because evaluating them would import their types.
 
     Raises:
-        TypeError: It is of another type.
+        TypeError: The value has another type.
     """
     hint = parameter.annotation
     if hint is parameter.empty:
@@ -247,7 +283,7 @@ def _check_type(parameter: inspect.Parameter, value: Any) -> None:
 
 
 def _fits(value: Any, hint: str) -> bool:
-    """Returns whether a value is of a hinted type; of an unknown one all are."""
+    """Returns whether a value fits a type hint; any value fits an unknown hint."""
     if isinstance(value, float) and not math.isfinite(value):
         return False
     if hint in _TYPES:

@@ -1,4 +1,4 @@
-"""Reads flags, and writes what `--help` prints: flags in sections."""
+"""Parses flags, and formats the text of `--help`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ from framework.config import guesses
 from framework.errors import UsageError
 
 HELP_FLAGS = ("--help", "-help", "-h", "-?", "--helpshort", "--helpfull")
+# Descriptions start at this column, and end at most at the second.
 _COLUMN = 26
-_WIDEST = 100
+_MAX_WIDTH = 100
 
 
 def requested(argv: Sequence[str]) -> bool:
-    """Returns whether a command line asks for help: the program and its arguments."""
+    """Returns whether a command line asks for help.
+
+    Args:
+        argv: The program's name and its arguments.
+    """
     arguments = list(argv[1:])
     if "--" in arguments:
         arguments = arguments[: arguments.index("--")]
@@ -28,16 +33,23 @@ def requested(argv: Sequence[str]) -> bool:
 
 
 def parse(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
-    """Reads a command line into flags; returns the program and what is not a flag.
+    """Parses a command line into flags.
+
+    Args:
+        argv: The program's name and its arguments.
+        values: The flags to set.
+
+    Returns:
+        The program's name and the arguments that are not flags.
 
     Raises:
         UsageError: An unknown flag, a value of the wrong type, or a flagfile that
             cannot be read or contains itself.
     """
-    notes = io.StringIO()
+    warnings = io.StringIO()
     try:
-        with contextlib.redirect_stderr(notes):
-            rest = values(list(argv))
+        with contextlib.redirect_stderr(warnings):
+            positional: list[str] = values(list(argv))
     except flags.UnrecognizedFlagError as problem:
         name = problem.flagname
         text = guesses.answer(name, _given(name, argv), list(values))
@@ -46,15 +58,15 @@ def parse(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
         raise UsageError(f"a flagfile is not UTF-8: {problem}") from None
     except (flags.Error, ValueError) as problem:
         raise UsageError(str(problem)) from None
-    if "circular flagfile" in notes.getvalue():
-        # absl only warns, and leaves out what comes after.
-        file = notes.getvalue().rpartition(":")[2].strip()
+    if "circular flagfile" in warnings.getvalue():
+        # absl only warns, and ignores the rest of the file.
+        file = warnings.getvalue().rpartition(":")[2].strip()
         raise UsageError(f"a flagfile contains itself: {file}")
-    return rest
+    return positional
 
 
 def _given(name: str, argv: Sequence[str]) -> str:
-    """Returns the value that a command line gives to an unknown flag, if any."""
+    """Returns the value of an unknown flag in a command line; "" if it has none."""
     for argument, following in zip(argv, [*argv[1:], "-"], strict=True):
         flag, equals, value = argument.lstrip("-").partition("=")
         if argument.startswith("-") and flag == name:
@@ -68,18 +80,18 @@ def text(
     sections: Mapping[str, Iterable[str]] | None = None,
     notes: Mapping[str, str] | None = None,
 ) -> str:
-    """Returns the help of a command.
+    """Returns the text of a command's `--help`.
 
     Args:
-        about: Its description, a docstring.
-        values: Its flags. Those that absl defines for itself are left out.
-        sections: By heading, names of flags. All others come first, under a heading of
-            their own.
-        notes: By name of a flag, a further line, such as what it can name.
+        about: The command's description, a docstring.
+        values: Its flags; those of absl itself are left out.
+        sections: Names of flags by heading. All other flags come first, under their own
+            heading.
+        notes: Additional lines by flag, such as the members of its family.
     """
     sections = {name: list(names) for name, names in (sections or {}).items()}
-    listed = {name for names in sections.values() for name in names}
-    own = [name for name in _defined(values) if name not in listed]
+    in_sections = {name for names in sections.values() for name in names}
+    own = [name for name in _defined(values) if name not in in_sections]
     if own:
         sections = {"flags of this command": own, **sections}
     lines = [inspect.cleandoc(about or "").strip()]
@@ -87,13 +99,13 @@ def text(
         lines += ["", f"{heading}:"]
         for name in names:
             lines.append(_entry(values[name], (notes or {}).get(name, "")))
-    lines += ["", "--flagfile=FILE reads flags from a file, one a line."]
+    lines += ["", "--flagfile=FILE reads flags from a file, one per line."]
     return "\n".join(lines).lstrip()
 
 
 def _defined(values: flags.FlagValues) -> list[str]:
-    """Returns the names of flags other than absl's own, in order of definition."""
-    names = []
+    """Returns the names of all flags but absl's own, in order of definition."""
+    names: list[str] = []
     for module, defined in values.flags_by_module_dict().items():
         if not module.startswith("absl"):
             names += [flag.name for flag in defined]
@@ -101,7 +113,7 @@ def _defined(values: flags.FlagValues) -> list[str]:
 
 
 def _entry(flag: flags.Flag, note: str) -> str:
-    """Returns the lines of one flag: name, value, description, default and note."""
+    """Formats a flag: name, value, description, default and note."""
     description = flag.help
     if isinstance(flag, flags.EnumFlag):
         # absl repeats the values here.
@@ -119,7 +131,7 @@ def _wrapped(description: str) -> list[str]:
     column = " " * _COLUMN
     return textwrap.wrap(
         description,
-        max(min(shutil.get_terminal_size().columns, _WIDEST), _COLUMN + 30),
+        max(min(shutil.get_terminal_size().columns, _MAX_WIDTH), _COLUMN + 30),
         initial_indent=column,
         subsequent_indent=column,
         break_on_hyphens=False,

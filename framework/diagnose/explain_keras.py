@@ -1,4 +1,4 @@
-"""Says of any compiled Keras model why its validation accuracy is static."""
+"""Diagnoses any compiled Keras model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from framework.numerics import labels as labels_lib
 from framework.numerics.metrics import Predictions
 from framework.report.history import Row
 
-# How many steps of a schedule are looked at.
+# Steps at which a schedule is evaluated.
 _RATES = 50
 
 
@@ -40,24 +40,24 @@ def explain(
     budget: float = 1.0,
     progress: Callable[[str], None] = lambda name: None,
 ) -> Diagnosis:
-    """Trains a model as `fit` would, and returns what is wrong with it, if anything is.
+    """Trains a model as `fit` would, and diagnoses it.
 
     The model is given back as it was. One that has been trained already is trained on,
     unless its training was watched.
 
     Args:
         model: Compiled; whatever `train_step` or loss of its own it has is used.
-        train: What `fit` is given: (x, y), a batched tf.data.Dataset, a
+        train: Data as for `fit`: (x, y), a batched tf.data.Dataset, a
             keras.utils.PyDataset, or a generator of batches.
-        validation: What `fit` is given as `validation_data`, of the same kinds.
-        epochs: As of `fit`, and so are the next three.
+        validation: The `validation_data` of `fit`, of the same kinds.
+        epochs: As in `fit`, like the next three.
         batch_size: Of arrays.
         shuffle: Of arrays, anew in each epoch.
-        steps_per_epoch: Of what has no end by itself.
+        steps_per_epoch: Batches of an epoch, for data without an end.
         watched: The folder of a `Watch` that has recorded how this model was trained:
             then it is not trained anew.
-        budget: How much experiments may train, in units of this training.
-        progress: Told what is being done.
+        budget: How much trials may train, in units of this training.
+        progress: Called with a line about what is being done.
 
     Raises:
         UsageError: The model is not compiled, or the data are none.
@@ -85,7 +85,7 @@ def _train(
     epochs: int,
     progress: Callable[[str], None],
 ) -> tuple[list[Row], list[Predictions]]:
-    """Returns what was reported after each epoch, and what was really said."""
+    """Trains; returns the reported metrics and the predictions of each epoch."""
     rows, predictions = [], []
     per_epoch = -(-len(source.arrays[0]) // source.batch_size)
     for epoch in range(epochs):
@@ -113,7 +113,7 @@ def _train(
 def _watched(
     program: KerasProgram, held_out: Source, folder: str
 ) -> tuple[list[Row], list[Predictions]]:
-    """Returns the same of a training that was recorded."""
+    """Returns the metrics and predictions of a recorded training."""
     rows, predictions, first = recorder.recorded(folder)
     program.begin_with(first)
     if not predictions:
@@ -186,7 +186,7 @@ def _settings(
 
 
 def _highest_rate(optimizer: keras.optimizers.Optimizer, steps: int) -> float:
-    """Returns the highest learning rate of so many steps."""
+    """Returns the highest learning rate within a number of steps."""
     schedule = optimizer._learning_rate
     if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         return float(optimizer.learning_rate)

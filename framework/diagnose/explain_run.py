@@ -1,4 +1,4 @@
-"""What a finished or stopped run in its folder gives a diagnosis to look at."""
+"""Opens a run's folder for a diagnosis."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from framework.diagnose.programs.run_program import RunProgram
 from framework.diagnose.snapshot import Snapshot
 from framework.errors import UsageError
 from framework.launch import components, trust
-from framework.launch.components import ModelFunction, Parts
+from framework.launch.components import Components, ModelFunction
 from framework.loop import checkpoint_files
 from framework.report.history import Row
 
@@ -34,15 +34,15 @@ def open_run(
     allow_data_change: bool = False,
     trust_run: bool = False,
 ) -> DiagnosisContext:
-    """Returns what there is to diagnose in a run's folder, and changes nothing there.
+    """Returns the context of a run; changes nothing in its folder.
 
     Args:
         folder: The run's; the run may be under way.
-        model: What makes its model, where it was given in Python.
-        dataset: Its data, where they were.
+        model: Builds its model, if it was given in Python.
+        dataset: Its data, if they were given in Python.
         progress: Told now and then how many of how many images have been read.
-        snapshot: What the folder holds, if it has been read already.
-        trials: Where trainings with a remedy are put; RUN/diagnosis/trials if None.
+        snapshot: The content of the folder, if it has been read already.
+        trials: The folder of the trials; RUN/diagnosis/trials if None.
         allow_data_change: Whether the data may differ from those of the run.
         trust_run: Whether modules and servers that the run names may be used although
             somebody else has trained it.
@@ -82,7 +82,7 @@ def open_run(
     return _of_parts(dataclasses.replace(snapshot, config=config), made, trials, model)
 
 
-def _check_data(made: Parts, config: Config, folder: Path) -> None:
+def _check_data(made: Components, config: Config, folder: Path) -> None:
     before = data_record.read(folder)
     if before:
         now = made.data_record(components.drawn_by(config))
@@ -90,7 +90,7 @@ def _check_data(made: Parts, config: Config, folder: Path) -> None:
 
 
 def _of_parts(
-    snapshot: Snapshot, made: Parts, trials: Path, model: ModelFunction | None
+    snapshot: Snapshot, made: Components, trials: Path, model: ModelFunction | None
 ) -> DiagnosisContext:
     examples, dataset = made.examples, made.examples.dataset
     train = sample(dataset.train, examples.train)
@@ -99,7 +99,7 @@ def _of_parts(
     return DiagnosisContext(
         class_names=tuple(dataset.class_names),
         train=train,
-        dev=sample(dataset.train, examples.dev),
+        dev=sample(dataset.train, examples.train_dev),
         validation=validation,
         labels={
             "train": dataset.train.labels[examples.train],
@@ -113,7 +113,9 @@ def _of_parts(
     )
 
 
-def _settings(config: Config, made: Parts, rows: Sequence[Row]) -> TrainingSettings:
+def _settings(
+    config: Config, made: Components, rows: Sequence[Row]
+) -> TrainingSettings:
     optimizer = spec.single(config.optimizer)
     rates = [row["learning_rate"] for row in rows if "learning_rate" in row]
     return TrainingSettings(

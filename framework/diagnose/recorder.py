@@ -1,7 +1,8 @@
-"""Records, while a person's own `fit` runs, what a diagnosis needs afterwards."""
+"""Records a `fit` of the user's own for a later diagnosis."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,9 @@ class Watch(keras.callbacks.Callback):
 
     Args:
         workdir: Where to write: metrics.jsonl, the weights before the first step, and,
-            of each evaluation, what every validation image was taken for.
-        validation: What `fit` gets as `validation_data`, which Keras does not hand to
-            callbacks; without it nothing can be said of single images.
+            the predicted class of each validation image at each evaluation.
+        validation: The `validation_data` of `fit`, which Keras does not pass to
+            callbacks; without it, single images cannot be compared.
 
     Raises:
         UsageError: The folder holds another recording.
@@ -44,7 +45,7 @@ class Watch(keras.callbacks.Callback):
             self._validation = Source(validation, shuffle=False)
         self._steps = 0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Keeps the weights before the first step."""
         (self._folder / "predictions").mkdir(parents=True, exist_ok=True)
         self._history = History(self._folder / "metrics.jsonl")
@@ -54,12 +55,14 @@ class Watch(keras.callbacks.Callback):
         }
         archive.write(self._folder / _INITIAL, 0, weights)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(
+        self, batch: int, logs: Mapping[str, Any] | None = None
+    ) -> None:
         """Counts steps."""
         self._steps += 1
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Writes down what is reported, and what is really said."""
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Records the reported metrics and the predictions."""
         logs = {name: float(value) for name, value in (logs or {}).items()}
         tested = {k[4:]: v for k, v in logs.items() if k.startswith("val_")}
         trained = {k: v for k, v in logs.items() if not k.startswith("val_")}
@@ -74,14 +77,14 @@ class Watch(keras.callbacks.Callback):
         if self._validation is None:
             return
         x, y = self._validation.epoch()
-        found = KerasLoop(self.model).predictions(x, labels_lib.classes(y))
-        predictions.write(self._folder / "predictions", self._steps, found)
+        evaluation = KerasLoop(self.model).predictions(x, labels_lib.classes(y))
+        predictions.write(self._folder / "predictions", self._steps, evaluation)
 
 
 def recorded(
     workdir: str | Path,
 ) -> tuple[list[Row], list[Predictions], list[np.ndarray]]:
-    """Returns what `Watch` has written: metrics, predictions, and the first weights.
+    """Reads a recording of `Watch`: metrics, predictions and initial weights.
 
     Raises:
         UsageError: There is no recording.
@@ -91,6 +94,10 @@ def recorded(
     rows = History(folder / "metrics.jsonl").rows
     if not rows or not (folder / _INITIAL).exists():
         raise UsageError(f"{workdir} holds no recording of framework.diagnose.Watch")
-    found = list(predictions.read_all(folder / "predictions").values())
+    evaluations = list(predictions.read_all(folder / "predictions").values())
     values = archive.read(folder / _INITIAL, plain=True)
-    return rows, found, [value for name, value in values.items() if name != "step"]
+    return (
+        rows,
+        evaluations,
+        [value for name, value in values.items() if name != "step"],
+    )

@@ -1,4 +1,4 @@
-"""What a run's folder holds at one moment; reading it changes nothing there."""
+"""The state of a run's folder at one moment; reading changes nothing there."""
 
 from __future__ import annotations
 

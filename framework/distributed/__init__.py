@@ -1,1 +1,1 @@
-"""Devices and machines that train together."""
+"""Distribution strategies over several devices and machines."""

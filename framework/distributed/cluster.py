@@ -1,4 +1,4 @@
-"""The processes of a run on several machines, and which of them this one is."""
+"""Cluster resolvers: the processes of a run on several machines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 import dataclasses
 import json
 import os
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
@@ -22,51 +23,55 @@ _KUBERNETES = ("JOB_NAME", "HOST_IP", "WORKERS")
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """The processes of a run, each a member of the cluster.
+    """The cluster of a run; each of its processes is a member.
 
     Attributes:
         addresses: HOST:PORT of each member; the first is the chief.
-        index: Which of them this process is.
-        wait_for: Seconds after which a wait for another member is over.
-        resolver: What a strategy takes.
+        index: Index of this process.
+        wait_for: The maximum number of seconds to wait for another member.
+        resolver: The cluster resolver for a strategy.
     """
 
     addresses: tuple[str, ...]
     index: int
     wait_for: float = dataclasses.field(compare=False)
-    resolver: Any = dataclasses.field(compare=False, repr=False)
+    resolver: tf.distribute.cluster_resolver.ClusterResolver = dataclasses.field(
+        compare=False, repr=False
+    )
 
     @property
     def port(self) -> int:
-        """The port on which this process listens."""
-        return network.split(self.addresses[self.index])[1]
+        """The port that this process listens on."""
+        return network.split_address(self.addresses[self.index])[1]
 
     def others(self) -> str:
-        """Returns for which other members this one waits.
+        """Returns the members that this one waits for, as text for a message.
 
-        Those that do not listen; or all, for one of them must be busy.
+        These are the members that do not listen. If all listen, one of them is busy.
         """
-        others = [each for each in self.addresses if each != self.addresses[self.index]]
+        own = self.addresses[self.index]
+        others = [address for address in self.addresses if address != own]
         missing = network.unreachable(others)
         if missing:
-            return f"{self._named(missing)}, where nobody listens"
-        return f"{self._named(others)}, running but not at the same point yet"
+            return f"{self._describe(missing)}, where no process listens"
+        return f"{self._describe(others)}, running but not at the same point yet"
 
     def waiting(self) -> contextlib.AbstractContextManager[None]:
-        """Watches over a call that waits for the other members."""
-        return waiting.spoken(self.others, self.wait_for)
+        """Guards a call that waits for the other members."""
+        return waiting.watchdog(self.others, self.wait_for)
 
-    def _named(self, addresses: list[str]) -> str:
+    def _describe(self, addresses: Sequence[str]) -> str:
         chief = self.addresses[0]
-        named = [f"the chief {chief}"] if chief in addresses else []
-        workers = [each for each in addresses if each != chief]
+        phrases = [f"the chief {chief}"] if chief in addresses else []
+        workers = [address for address in addresses if address != chief]
         if workers:
-            named.append(f"worker{'s' * (len(workers) > 1)} {', '.join(workers)}")
-        return " and ".join(named)
+            plural = "s" if len(workers) > 1 else ""
+            phrases.append(f"worker{plural} {', '.join(workers)}")
+        return " and ".join(phrases)
 
 
 def of(strategy: tf.distribute.Strategy) -> Cluster | None:
-    """Returns the cluster over which a strategy was built, if there is one."""
+    """Returns the cluster that a strategy was built for, if there is one."""
     resolver = getattr(strategy, "cluster_resolver", None)
     return getattr(resolver, "members", None)
 
@@ -75,12 +80,13 @@ def resolve(kind: str, wait_for: float, trusted: bool = False) -> Cluster:
     """Returns the cluster that this process is part of.
 
     Args:
-        kind: Who knows: "env" (the variable TF_CONFIG), "slurm", or "kubernetes".
-        wait_for: Seconds after which a wait for others is over.
-        trusted: Whether addresses beyond this machine are allowed.
+        kind: The source: "env" (the variable TF_CONFIG), "slurm" or "kubernetes".
+        wait_for: The maximum number of seconds to wait for other processes.
+        trusted: Whether addresses of other machines are allowed.
 
     Raises:
-        UsageError: They do not; or an address is beyond this machine, or none.
+        UsageError: The source does not describe a cluster, or an address is invalid or
+            of another machine.
         WorkerLostError: Not all pods of a Kubernetes job run within `wait_for`.
     """
     if kind == "kubernetes":
@@ -91,10 +97,10 @@ def resolve(kind: str, wait_for: float, trusted: bool = False) -> Cluster:
         raise UsageError(f"this process must be a worker of the cluster, not {job!r}")
     source = {"env": "TF_CONFIG", "slurm": "Slurm", "kubernetes": "Kubernetes"}[kind]
     jobs = [name for name in ("chief", "worker") if name in spec.jobs]
-    addresses = tuple(each for name in jobs for each in spec.job_tasks(name))
+    addresses = tuple(address for name in jobs for address in spec.job_tasks(name))
     if None in addresses or len(set(addresses)) < len(addresses):
         raise UsageError(f"{source} must give each worker an address of its own")
-    hosts = [network.split(address)[0] for address in addresses]
+    hosts = [network.split_address(address)[0] for address in addresses]
     network.check_trusted(hosts, trusted, source)
     index = addresses.index(spec.task_address(job, task))
     return Cluster(addresses, index, wait_for, _resolver(spec, job, task))
@@ -104,7 +110,7 @@ def _resolver(
     spec: tf.train.ClusterSpec, job: str, task: int
 ) -> tf.distribute.cluster_resolver.ClusterResolver:
     gpus = len(tf.config.list_physical_devices("GPU"))
-    # TensorFlow's resolvers ask nvidia-smi for GPUs, and fail where there is none.
+    # TensorFlow's own resolvers run nvidia-smi, and fail where it is not installed.
     return tf.distribute.cluster_resolver.SimpleClusterResolver(
         spec,
         task_type=job,
@@ -114,10 +120,11 @@ def _resolver(
     )
 
 
-Found = tuple["tf.train.ClusterSpec", str | None, int | None]
+# The cluster's specification, and this process's job and index in it.
+Membership: TypeAlias = "tuple[tf.train.ClusterSpec, str | None, int | None]"
 
 
-def _env() -> Found:
+def _env() -> Membership:
     text = os.environ.get("TF_CONFIG", "")
     try:
         task = json.loads(text)["task"]
@@ -126,17 +133,17 @@ def _env() -> Found:
         spec.task_address(name, index)
     except (ValueError, KeyError, TypeError) as problem:
         raise UsageError(
-            f"TF_CONFIG must be set to something like '{_EXAMPLE}', with an index of "
-            f"its own for each process, not {text!r} ({problem})"
+            f"TF_CONFIG must be set to something like '{_EXAMPLE}', with another "
+            f"index for each process, not {text!r} ({problem})"
         ) from None
     return spec, name, index
 
 
-def _slurm() -> Found:
+def _slurm() -> Membership:
     try:
         tasks = int(os.environ["SLURM_STEP_NUM_TASKS"])
         resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
-            # Slurm hands out GPUs itself; as many as tasks gives each task an address.
+            # Slurm assigns GPUs itself. One per task gives each task an address.
             gpus_per_node=tasks,
             gpus_per_task=1,
             auto_set_gpu=False,
@@ -144,22 +151,26 @@ def _slurm() -> Found:
         spec = resolver.cluster_spec()
     except (KeyError, RuntimeError, ValueError) as problem:
         raise UsageError(
-            f"--cluster=slurm must be started by srun, one task a machine or a GPU: "
-            f"{problem}"
+            f"--cluster=slurm must be started by srun, with one task per machine or "
+            f"GPU: {problem}"
         ) from None
     return spec, *resolver.get_task_info()
 
 
-def _kubernetes(wait_for: float) -> Found:
+def _kubernetes(wait_for: float) -> Membership:
     missing = [name for name in _KUBERNETES if name not in os.environ]
     if missing:
         raise UsageError(
             f"--cluster=kubernetes needs the environment variables JOB_NAME (of the "
-            f"job), HOST_IP (status.hostIP of the pod) and WORKERS (how many pods); "
+            f"job), HOST_IP (status.hostIP of the pod) and WORKERS (number of pods); "
             f"there is no {missing[0]}"
         )
     try:
-        from kubernetes import client, config
+        # An optional package, perhaps not installed where types are checked.
+        from kubernetes import (  # type: ignore[import-not-found,unused-ignore]
+            client,
+            config,
+        )
     except ImportError:
         raise UsageError(
             "--cluster=kubernetes needs the package kubernetes: pip install kubernetes"
@@ -172,11 +183,11 @@ def _kubernetes(wait_for: float) -> Found:
         {"worker": [f"job-name={job}"]}, override_client=client.CoreV1Api()
     )
     spec = _pods(resolver, job, int(count), wait_for)
-    hosts = [network.split(address)[0] for address in spec.job_tasks("worker")]
+    hosts = [network.split_address(address)[0] for address in spec.job_tasks("worker")]
     if len(hosts) != int(count) or hosts.count(host) != 1:
         raise UsageError(
-            f"there must be {count} pods of {job}, each on a machine of its own, this "
-            f"one on {host}; there are some on {', '.join(hosts)}"
+            f"there must be {count} pods of {job} on as many machines, this one on "
+            f"{host}; there are pods on {', '.join(hosts)}"
         )
     return spec, "worker", hosts.index(host)
 
@@ -187,7 +198,7 @@ def _pods(
     count: int,
     wait_for: float,
 ) -> tf.train.ClusterSpec:
-    """Returns the addresses of a job's pods, once all of them run."""
+    """Waits for a job's pods to run; returns their addresses."""
     specs: list[tf.train.ClusterSpec] = []
 
     def missing() -> str:
@@ -198,5 +209,5 @@ def _pods(
         running = specs[-1].num_tasks("worker")
         return "" if running >= count else f"the pods of {job} ({running} of {count})"
 
-    waiting.until_nobody(missing, wait_for)
+    waiting.until_available(missing, wait_for)
     return specs[-1]

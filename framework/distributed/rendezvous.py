@@ -1,9 +1,9 @@
-"""Lets the processes of a run meet before TensorFlow connects them.
+"""Rendezvous of the processes of a run before TensorFlow connects them.
 
-TensorFlow's own connecting cannot be watched or interrupted: it holds Python's lock.
-And a chief that has been restarted would meet workers of the attempt before, which is
-an error in them and an endless wait in itself. So each worker first greets the chief at
-the port that TensorFlow is going to use; when all have, the chief sends all on.
+TensorFlow's own connection cannot be watched or interrupted, because it holds Python's
+lock. And a restarted chief could meet workers of the previous attempt, which fail then
+and leave the chief waiting for ever. So each worker first greets the chief at the port
+that TensorFlow is going to use. When all have, the chief tells them to continue.
 """
 
 from __future__ import annotations
@@ -16,40 +16,40 @@ from framework.system import network, waiting
 
 _GREETING = b"whyflat worker "
 _GO = b"whyflat go\n"
-# Seconds for a connection, and for its first bytes.
+# Timeout in seconds of a connection, and of its first bytes.
 _TIMEOUT = 1.0
 
 
 def meet(addresses: Sequence[str], index: int, limit: float) -> None:
-    """Returns when all processes have called it.
+    """Blocks until all processes have called this function.
 
     Args:
-        addresses: HOST:PORT of each; the first is the chief's.
-        index: Which of them this process is.
-        limit: Seconds to wait at most.
+        addresses: HOST:PORT of each process; the first is the chief.
+        index: Index of this process.
+        limit: The maximum number of seconds to wait.
 
     Raises:
         WorkerLostError: The limit is reached.
     """
-    port = network.split(addresses[index])[1]
+    port = network.split_address(addresses[index])[1]
 
-    def busy() -> str:
-        taken = f"port {port}, on which another process still listens"
-        return "" if network.is_free(port) else taken
+    def occupied_port() -> str:
+        message = f"port {port}, on which another process still listens"
+        return "" if network.is_free(port) else message
 
-    waiting.until_nobody(busy, limit)
+    waiting.until_available(occupied_port, limit)
     if len(addresses) == 1:
         return
-    party = Worker(addresses[0], index) if index else Chief(addresses)
-    with contextlib.closing(party):
-        waiting.until_nobody(party.missing, limit)
+    member = Worker(addresses[0], index) if index else Chief(addresses)
+    with contextlib.closing(member):
+        waiting.until_available(member.missing, limit)
 
 
 class Chief:
-    """Listens until all workers have greeted.
+    """The chief's side: listens until all workers have greeted.
 
     Args:
-        addresses: HOST:PORT of each process; the first is its own.
+        addresses: HOST:PORT of each process; the first is the chief.
     """
 
     def __init__(self, addresses: Sequence[str]):
@@ -57,7 +57,7 @@ class Chief:
         self._workers: dict[int, socket.socket] = {}
         both = socket.has_dualstack_ipv6()
         self._server = socket.create_server(
-            ("", network.split(addresses[0])[1]),
+            ("", network.split_address(addresses[0])[1]),
             family=socket.AF_INET6 if both else socket.AF_INET,
             backlog=len(addresses) + 16,
             dualstack_ipv6=both,
@@ -65,10 +65,13 @@ class Chief:
         self._server.setblocking(False)
 
     def missing(self) -> str:
-        """Returns the workers that have not greeted; sends all on if there are none."""
+        """Returns the workers that have not greeted, as text for a message.
+
+        If there are none, tells all workers to continue and returns "".
+        """
         with contextlib.suppress(BlockingIOError):
             while True:
-                self._greeted(self._server.accept()[0])
+                self._handle(self._server.accept()[0])
         for index, worker in list(self._workers.items()):
             if _received(worker) is not None:
                 worker.close()
@@ -79,23 +82,24 @@ class Chief:
             if index and index not in self._workers
         ]
         if absent:
-            return f"worker{'s' * (len(absent) > 1)} {', '.join(absent)}"
+            plural = "s" if len(absent) > 1 else ""
+            return f"worker{plural} {', '.join(absent)}"
         for worker in self._workers.values():
-            # One that dies now is found lost by TensorFlow.
+            # TensorFlow detects the loss of a worker that dies now.
             with contextlib.suppress(OSError):
                 worker.sendall(_GO)
         return ""
 
     def close(self) -> None:
-        """Frees the port."""
-        for each in (*self._workers.values(), self._server):
-            each.close()
+        """Closes all connections and frees the port."""
+        for connection in (*self._workers.values(), self._server):
+            connection.close()
 
-    def _greeted(self, connection: socket.socket) -> None:
-        """Keeps a connection if it is a worker's.
+    def _handle(self, connection: socket.socket) -> None:
+        """Keeps a connection if it is a worker's greeting, else closes it.
 
-        Others are probes, or TensorFlow in a worker of the attempt before, which so
-        learns that its chief is lost.
+        Other connections are port probes, or TensorFlow in a worker of the previous
+        attempt. Closing them tells that worker that its chief is lost.
         """
         connection.settimeout(_TIMEOUT)
         try:
@@ -103,8 +107,8 @@ class Chief:
         except OSError:
             first = b""
         number = first.removeprefix(_GREETING).removesuffix(b"\n")
-        known = first.startswith(_GREETING) and number.isdigit()
-        if not known or not 0 < int(number) < len(self._addresses):
+        is_greeting = first.startswith(_GREETING) and number.isdigit()
+        if not is_greeting or not 0 < int(number) < len(self._addresses):
             connection.close()
             return
         connection.setblocking(False)
@@ -115,11 +119,11 @@ class Chief:
 
 
 class Worker:
-    """Greets the chief until it answers.
+    """A worker's side: greets the chief until it answers.
 
     Args:
-        chief: HOST:PORT of it.
-        index: Which of the processes this one is.
+        chief: HOST:PORT of the chief.
+        index: Index of this process.
     """
 
     def __init__(self, chief: str, index: int):
@@ -127,10 +131,11 @@ class Worker:
         self._connection: socket.socket | None = None
 
     def missing(self) -> str:
-        """Returns for whom this worker waits, "" if the chief has sent all on."""
-        if not self._connection and not self._greet():
-            return f"the chief {self._chief}, where nobody listens"
-        answer = _received(self._connection)
+        """Returns what this worker waits for; "" once the chief has answered."""
+        connection = self._connection or self._greet()
+        if connection is None:
+            return f"the chief {self._chief}, where no process listens"
+        answer = _received(connection)
         if answer is None:
             return f"other workers, as the chief {self._chief} does"
         self.close()
@@ -139,25 +144,27 @@ class Worker:
         return f"the chief {self._chief}, which runs an earlier attempt or has ended"
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Closes the connection."""
         if self._connection:
             self._connection.close()
         self._connection = None
 
-    def _greet(self) -> bool:
-        """Connects; returns whether anybody listens."""
+    def _greet(self) -> socket.socket | None:
+        """Connects and greets; returns the connection, None if no process listens."""
         try:
-            connection = socket.create_connection(network.split(self._chief), _TIMEOUT)
+            connection = socket.create_connection(
+                network.split_address(self._chief), _TIMEOUT
+            )
             self._connection = connection
             connection.sendall(_GREETING + b"%d\n" % self._index)
             connection.setblocking(False)
         except OSError:
             self.close()
-        return self._connection is not None
+        return self._connection
 
 
 def _received(connection: socket.socket) -> bytes | None:
-    """Returns what has come, b"" if the other side has closed, None if nothing has."""
+    """Returns received bytes: b"" if the peer has closed, None if there are none."""
     try:
         return connection.recv(64)
     except BlockingIOError:

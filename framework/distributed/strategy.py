@@ -1,4 +1,4 @@
-"""Which devices share the work."""
+"""Builds the distribution strategy of a run."""
 
 from __future__ import annotations
 
@@ -23,54 +23,52 @@ def build_strategy(
     wait_for: float = 600.0,
     trusted: bool = False,
 ) -> tf.distribute.Strategy:
-    """Returns the strategy of a kind.
+    """Builds a distribution strategy.
 
     Args:
-        kind: "default" for one device that TensorFlow chooses, "one_device" for the
-            first, "mirrored" for several of this machine, "multi_worker" for all of
-            several machines, "tpu" for those of a TPU.
-        devices: How many to use with "mirrored", or of each machine with
-            "multi_worker"; 0 for all. If there is no GPU and fewer CPUs, the CPU is
-            divided into so many logical devices, which can be done only before
-            TensorFlow first computes.
-        cluster: Who knows the other machines; see
-            `framework.distributed.cluster.resolve`.
-        tpu: The name of a TPU; empty for that of this machine.
-        wait_for: Seconds after which a wait for other machines is over.
-        trusted: Whether machines beyond this one are allowed.
+        kind: "default" for a device chosen by TensorFlow, "one_device" for the first
+            device, "mirrored" for several devices of this machine, "multi_worker" for
+            several machines, "tpu" for the cores of a TPU.
+        devices: The number of devices of "mirrored", or per machine of "multi_worker";
+            0 for all. Without a GPU, the CPU is divided into that number of logical
+            devices, which works only before TensorFlow first computes.
+        cluster: The cluster resolver; see `framework.distributed.cluster.resolve`.
+        tpu: The name of a TPU; empty for the local one.
+        wait_for: The maximum number of seconds to wait for other machines.
+        trusted: Whether other machines are allowed.
 
     Raises:
-        UsageError: There are not so many devices, or no such cluster or TPU.
-        RunError: This machine's part of a cluster cannot be started.
+        UsageError: There are too few devices, or no such cluster or TPU.
+        RunError: The strategy over several machines cannot be built.
         OpError: The connection to other machines failed.
     """
     if kind == "default":
         return tf.distribute.get_strategy()
     if kind == "one_device":
-        return tf.distribute.OneDeviceStrategy(_names(1)[0])
+        return tf.distribute.OneDeviceStrategy(_device_names(1)[0])
     if kind == "multi_worker":
-        # Heeded if TensorFlow has not been loaded: a lost worker makes it write pages.
+        # Effective if TensorFlow is not loaded yet. It logs pages for a lost worker.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         members = cluster_lib.resolve(cluster, wait_for, trusted)
         strategy = _multi_worker(members, devices)
-        # Of an equal one, if the strategy is of an earlier call.
+        # The strategy may be cached from an earlier call with an equal cluster.
         strategy.cluster_resolver.members = members
         return strategy
     if kind == "tpu":
         return _tpu(tpu)
-    # Collectives of two strategies in one process get in each other's way; a reduction
-    # to one device has none, and gives the same sums.
+    # Collectives of two strategies in one process interfere with each other. A
+    # reduction to one device uses none, and gives the same sums.
     reduction = (
         None
         if tf.config.list_physical_devices("GPU")
         else tf.distribute.ReductionToOneDevice()
     )
-    return tf.distribute.MirroredStrategy(_names(devices), reduction)
+    return tf.distribute.MirroredStrategy(_device_names(devices), reduction)
 
 
 @functools.cache
 def _multi_worker(members: cluster_lib.Cluster, devices: int) -> tf.distribute.Strategy:
-    """Returns the strategy over all machines; there can be one in a process."""
+    """Builds the strategy over all machines; a process can have only one."""
     gpus = tf.config.list_physical_devices("GPU")
     if devices > max(len(gpus), 1):
         raise UsageError(
@@ -80,30 +78,30 @@ def _multi_worker(members: cluster_lib.Cluster, devices: int) -> tf.distribute.S
     if gpus:
         tf.config.set_visible_devices(gpus[: devices or None], "GPU")
     implementation = tf.distribute.experimental.CommunicationImplementation
-    # No timeout: for each sum TensorFlow would start a thread that sleeps so long, till
-    # there can be no more. Workers are found dead by their heartbeat, after seconds.
+    # No timeout: TensorFlow would start a thread for each reduction that sleeps as
+    # long, until no more threads can start. Lost workers are detected by heartbeats.
     options = tf.distribute.experimental.CommunicationOptions(
         implementation=implementation.AUTO if gpus else implementation.RING
     )
 
-    network.tell_exposure(members.port)
+    network.warn_about_open_ports(members.port)
     rendezvous.meet(members.addresses, members.index, members.wait_for)
     _limit_registration(members)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(members.resolver, options)
     except RuntimeError as problem:
         raise RunError(
-            f"the strategy over several machines must be the first that TensorFlow is "
-            f"asked for: {problem}"
+            f"the strategy over several machines must be built before TensorFlow is "
+            f"used otherwise: {problem}"
         ) from None
 
 
 def _limit_registration(members: cluster_lib.Cluster) -> None:
-    """Has the constructor of the strategy wait no longer than `wait_for`.
+    """Limits the wait of the strategy's constructor to `wait_for` seconds.
 
-    It waits only for processes that end after all have met, but then for an hour, and
-    silently: it holds Python's lock. Nothing public sets this; where TensorFlow's
-    internals are other than expected, they are left alone.
+    The constructor waits for processes that end after the rendezvous, by default for an
+    hour, silently and holding Python's lock. There is no public setting. If
+    TensorFlow's internals have changed, nothing is done.
     """
     with contextlib.suppress(ImportError, AttributeError, TypeError):
         from tensorflow.python.distribute import multi_worker_util
@@ -124,7 +122,7 @@ def _limit_registration(members: cluster_lib.Cluster) -> None:
 
 @functools.cache
 def _tpu(name: str) -> tf.distribute.Strategy:
-    """Returns the strategy over a TPU's cores; there can be one in a process."""
+    """Builds the strategy over a TPU's cores; a process can have only one."""
     try:
         importlib.metadata.version("tensorflow-tpu")
     except importlib.metadata.PackageNotFoundError:
@@ -143,24 +141,26 @@ def _tpu(name: str) -> tf.distribute.Strategy:
     return tf.distribute.TPUStrategy(resolver)
 
 
-def _names(count: int) -> list[str]:
-    """Returns the names of so many devices, GPUs if there are any."""
+def _device_names(count: int) -> list[str]:
+    """Returns the names of `count` devices (0 for all): GPUs if there are any."""
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     if kind == "CPU" and count > 1:
         _divide_cpu(count)
     names = [device.name for device in tf.config.list_logical_devices(kind)]
     if count > len(names):
-        raise UsageError(f"devices must be at most {len(names)} here, not {count}")
+        raise UsageError(
+            f"devices must be at most {len(names)} on this machine, not {count}"
+        )
     return names[: count or None]
 
 
 def _divide_cpu(count: int) -> None:
-    """Makes logical devices of the CPU, unless it is too late for that."""
+    """Divides the CPU into logical devices, unless TensorFlow uses it already."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     if tf.config.get_logical_device_configuration(cpu):
         return
-    parts = [tf.config.LogicalDeviceConfiguration()] * count
+    logical = [tf.config.LogicalDeviceConfiguration()] * count
     try:
-        tf.config.set_logical_device_configuration(cpu, parts)
+        tf.config.set_logical_device_configuration(cpu, logical)
     except RuntimeError:
         return

@@ -1,4 +1,4 @@
-"""The processes that train together, one on each machine, and what they agree on."""
+"""Reductions over the worker processes of a run, and detection of lost workers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from framework import compiled
 from framework.distributed import cluster
 from framework.errors import WorkerLostError
 
-# What TensorFlow raises in those that are left when a process is lost.
+# Error codes of TensorFlow in the remaining processes when a process is lost.
 _LOST = ("UNAVAILABLE", "ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL")
-# And under other codes, where it has been restarted before it was found lost.
+# Messages under other codes, if the process restarted before its loss was detected.
 _RESTARTED = (
     "must be registered before sending heartbeat",
     "heartbeat request from",
@@ -27,16 +27,16 @@ _RESTARTED = (
 
 
 class Workers:
-    """The processes of a run.
+    """The worker processes of a run.
 
-    All train and evaluate alike, and come to the same numbers. Only the chief writes.
+    All compute the same numbers. Only worker 0, the chief, logs and writes.
 
     Args:
-        strategy: Whose processes.
+        strategy: The strategy over these processes.
 
     Attributes:
-        index: Which of them this one is, from 0.
-        count: How many there are.
+        index: The 0-based index of this process.
+        count: The number of processes.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy):
@@ -45,66 +45,68 @@ class Workers:
         self._cluster = cluster.of(strategy)
         if self._cluster:
             self.index, self.count = self._cluster.index, len(self._cluster.addresses)
-        self._gather = compiled.function(self._gathered)
+        self._gather = compiled.function(self._gather_on_replicas)
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process is the one that writes."""
+        """Whether this is the process that logs and writes."""
         return self.index == 0
 
-    def gathered(self, number: float) -> list[float]:
-        """Returns the numbers of all processes, in their order; all must call it.
+    def all_gather(self, number: float) -> list[float]:
+        """Returns the numbers of all processes, in order; all must call it.
 
         Args:
-            number: This one's; whole numbers up to 2**53 are exact.
+            number: The number of this process; integers up to 2**53 are exact.
         """
-        if self.count == 1:
+        if self._cluster is None or self.count == 1:
             return [number]
         with self._cluster.waiting():
-            found = self._gather(tf.constant(number, tf.float64)).numpy().tolist()
-        # Each device of a process has given the same number.
-        return found[:: len(found) // self.count]
+            numbers = self._gather(tf.constant(number, tf.float64)).numpy().tolist()
+        # All devices of a process give the same number.
+        return numbers[:: len(numbers) // self.count]
 
-    def agreed(self, number: int) -> int:
-        """Returns the smallest number of any process; all must call it."""
-        return int(min(self.gathered(number)))
+    def all_reduce_min(self, number: int) -> int:
+        """Returns the minimum over all processes; all must call it."""
+        return int(min(self.all_gather(number)))
 
-    def _gathered(self, number: tf.Tensor) -> tf.Tensor:
-        def replica(number):
+    def _gather_on_replicas(self, number: tf.Tensor) -> tf.Tensor:
+        def replica_function(number: tf.Tensor) -> tf.Tensor:
             context = tf.distribute.get_replica_context()
-            place = context.replica_id_in_sync_group
             own = tf.one_hot(
-                place, context.num_replicas_in_sync, number, dtype=tf.float64
+                context.replica_id_in_sync_group,
+                context.num_replicas_in_sync,
+                number,
+                dtype=tf.float64,
             )
             return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
 
-        found = self._strategy.run(replica, (number,))
-        return self._strategy.experimental_local_results(found)[0]
+        numbers = self._strategy.run(replica_function, (number,))
+        return self._strategy.experimental_local_results(numbers)[0]
 
 
 def is_loss(problem: tf.errors.OpError) -> bool:
-    """Returns whether an error is what is raised when another process is lost."""
+    """Returns whether an error means that another process was lost."""
     if problem.error_code in [getattr(tf.errors, name) for name in _LOST]:
         return True
     return any(text in str(problem.message) for text in _RESTARTED)
 
 
 @contextlib.contextmanager
-def told_if_lost(several: bool) -> Iterator[None]:
-    """Says in one line that another process of the run was lost.
+def translate_loss(has_others: bool) -> Iterator[None]:
+    """Translates TensorFlow's errors for a lost process into WorkerLostError.
 
     Args:
-        several: Whether there is another at all.
+        has_others: Whether the run has other processes.
 
     Raises:
-        WorkerLostError: One was.
+        WorkerLostError: Another process was lost.
     """
     try:
         yield
     except tf.errors.OpError as problem:
-        if not several or not is_loss(problem):
+        if not has_others or not is_loss(problem):
             raise
         raise WorkerLostError(
-            "another worker was lost, or could not be reached; start all workers again "
-            "with the same command, and they go on from the last checkpoint"
+            "another worker was lost or cannot be reached; rerun the same command on "
+            "all workers to resume from the last checkpoint"
         ) from None

@@ -1,1 +1,1 @@
-"""From a config to a run: its components, its folder, and how it is resumed."""
+"""Launches runs: builds components from a config, manages the folder, resumes."""

@@ -1,7 +1,6 @@
-"""Makes all parts of a run from its config: the one place where they meet.
+"""Builds all components of a run from its config.
 
-Nothing below reads a config: each value is taken out here once, and handed to the part
-that it belongs to.
+Nothing below reads a config: each value is read here once and passed to its component.
 """
 
 from __future__ import annotations
@@ -38,23 +37,23 @@ from framework.system import waiting
 
 ModelFunction = Callable[[tuple[int, int, int], int], "keras.Model"]
 
-# At least so many images are evaluated at once: there are no gradients to hold.
+# The minimum batch size of evaluations, which need no memory for gradients.
 _EVALUATION_BATCH = 256
-# As often does `on_nonfinite="rollback"` go back before it gives up.
+# The maximum number of returns to a checkpoint with --on_nonfinite=rollback.
 _ROLLBACKS = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Parts:
-    """All that a run consists of, ready to train.
+class Components:
+    """All components of a run, ready to train.
 
     Attributes:
-        strategy: Which devices share the work.
-        examples: What to learn from and what to be tested on.
-        plan: When what happens.
-        state: What training changes.
-        objective: What it makes small.
-        loop: Does so many steps.
+        strategy: The distribution strategy.
+        examples: The examples of training and evaluation.
+        plan: The event schedule.
+        state: The training state.
+        objective: The training objective.
+        loop: The compiled training loop.
     """
 
     strategy: tf.distribute.Strategy
@@ -65,7 +64,7 @@ class Parts:
     loop: TrainLoop
 
     def data_record(self, drawn: dict[str, Any]) -> DataRecord:
-        """Returns what the data are, before a checkpoint's statistics are restored.
+        """Describes the data; call it before a checkpoint's statistics are restored.
 
         Args:
             drawn: From `drawn_by`.
@@ -73,7 +72,7 @@ class Parts:
         scaling = self.objective.normalize.variables
         statistics = {name: value.numpy() for name, value in scaling.items()}
         return record.describe(
-            self.examples.dataset, self.examples.dev, statistics, drawn
+            self.examples.dataset, self.examples.train_dev, statistics, drawn
         )
 
     def variables(self) -> dict[str, tf.Variable]:
@@ -83,35 +82,35 @@ class Parts:
         return {**self.state.variables(), **statistics}
 
     def evaluations(self) -> Evaluations:
-        """Returns what to ask the model."""
+        """Builds the evaluations of the model."""
         examples, replicas = self.examples, self.strategy.num_replicas_in_sync
         size = max(self.objective.batch_size, _EVALUATION_BATCH)
         size = -(-size // replicas) * replicas
         state, objective = self.state, self.objective
-        of_train = Evaluator(state, objective, examples.of_train, size)
-        of_validation = Evaluator(state, objective, examples.of_validation, size)
-        everything = np.arange(len(examples.dataset.validation))
-        asked = {
-            "train_clean": functools.partial(of_train, examples.clean),
-            "train_dev": functools.partial(of_train, examples.dev),
-            "validation": functools.partial(of_validation, everything),
+        train = Evaluator(state, objective, examples.train_batches, size)
+        validation = Evaluator(state, objective, examples.validation_batches, size)
+        all_validation = np.arange(len(examples.dataset.validation))
+        evaluators = {
+            "train_clean": functools.partial(train, examples.train_clean),
+            "train_dev": functools.partial(train, examples.train_dev),
+            "validation": functools.partial(validation, all_validation),
         }
-        if not len(examples.dev):
-            del asked["train_dev"]
-        return Evaluations(asked, examples.dataset.class_names)
+        if not len(examples.train_dev):
+            del evaluators["train_dev"]
+        return Evaluations(evaluators, examples.dataset.class_names)
 
 
 def check(config: Config, given: Collection[str] = ()) -> None:
-    """Refuses what can be seen to be wrong without loading TensorFlow or data.
+    """Validates a config as far as possible without loading TensorFlow or data.
 
     Args:
-        config: What defines the run.
-        given: What is not made from it, but given in Python.
+        config: The configuration.
+        given: The fields to skip, because their components are given in Python.
 
     Raises:
-        UsageError: A spec names something unknown, or gives it wrong arguments.
+        UsageError: A spec names something unknown, or has wrong arguments.
     """
-    checks = {
+    checks: dict[str, Callable[[str], object]] = {
         "dataset": data.check,
         "augment": augment.build,
         "normalize": normalize.parse,
@@ -119,11 +118,11 @@ def check(config: Config, given: Collection[str] = ()) -> None:
         "optimizer": optimizers.build,
         "schedule": schedules.build,
     }
-    for name, checked in checks.items():
+    for name, check_spec in checks.items():
         if name in given:
             continue
         try:
-            checked(getattr(config, name))
+            check_spec(getattr(config, name))
         except UsageError as problem:
             raise UsageError(f"--{name}: {problem}") from None
     if config.input == "service":
@@ -135,23 +134,23 @@ def build(
     model: ModelFunction | keras.Model | None,
     dataset: Dataset | None,
     progress: Progress,
-) -> Parts:
-    """Returns the parts of a run.
+) -> Components:
+    """Builds the components of a run.
 
     Args:
-        config: What defines the run.
-        model: Instead of the config's: a model, or what makes one of the shape of an
-            image and the number of classes.
-        dataset: Instead of the config's.
-        progress: Told now and then how many of how many images have been read.
+        config: The configuration.
+        model: Replaces that of the config: a model, or a function of an image's shape
+            and the number of classes that builds one.
+        dataset: Replaces that of the config.
+        progress: Called with the numbers of images loaded and to load.
 
     Raises:
-        UsageError: The config cannot be done.
-        RunError: The data are bad.
+        UsageError: The config is wrong.
+        RunError: The data cannot be used.
     """
     given = {"model": model, "dataset": dataset}
     check(config, [name for name, value in given.items() if value is not None])
-    wait_for = waiting.seconds(config.wait_for)
+    wait_for = waiting.parse_seconds(config.wait_for)
     trusted = config.i_trust_this_network
     servers = None
     if config.input == "service":
@@ -176,7 +175,7 @@ def build(
     )
     _check_batch_size(config, len(examples.train), strategy.num_replicas_in_sync)
     feed = Feed(
-        examples.of_train,
+        examples.train_batches,
         examples.train,
         config.batch_size,
         config.seed,
@@ -188,37 +187,40 @@ def build(
     objective = _objective(config, state.model, examples, strategy)
     update = Update(config.clip_norm, config.ema, config.on_nonfinite == "skip")
     loop = TrainLoop(state, objective, update, feed, config.seed, config.jit)
-    return Parts(strategy, examples, plan, state, objective, loop)
+    return Components(strategy, examples, plan, state, objective, loop)
 
 
 def drawn_by(config: Config) -> dict[str, Any]:
-    """Returns the fields that decide which images are trained on."""
+    """Returns the fields that determine which images are trained on."""
     return {name: getattr(config, name) for name in ("dataset", "train_dev", "seed")}
 
 
 def _check_batch_size(config: Config, images: int, replicas: int) -> None:
-    size, shares = config.batch_size, replicas * config.accumulate
+    """Raises UsageError if a batch is too large or cannot be divided."""
+    size, divisor = config.batch_size, replicas * config.accumulate
     if size > images:
         raise UsageError(
             f"batch_size must be at most the number of training images, {images:,}, "
             f"not {size:,}"
         )
-    if size % shares:
+    if size % divisor:
         raise UsageError(
-            f"batch_size must be a multiple of {shares} ({replicas} devices times "
-            f"{config.accumulate} parts), not {size}"
+            f"batch_size must be a multiple of {divisor} ({replicas} devices times "
+            f"--accumulate={config.accumulate}), not {size}"
         )
     if config.jit and replicas > 1:
         raise UsageError("jit works on one device only; leave out --jit or --devices")
 
 
 def _check_metrics(config: Config, state: TrainState, examples: Examples) -> None:
-    """Refuses to watch what is not measured."""
-    names = metric_names(examples.dataset.class_names, has_dev=len(examples.dev) > 0)
+    """Raises UsageError if --monitor or the schedule names an unknown metric."""
+    names = metric_names(
+        examples.dataset.class_names, has_dev=len(examples.train_dev) > 0
+    )
     state.learning_rate.check(names)
     if config.monitor not in names:
         raise UsageError(
-            f"monitor must be a metric of an evaluation, not {config.monitor!r}; there "
+            f"monitor must be a metric of an evaluation, not {config.monitor!r}; known "
             f"are {', '.join(names)}"
         )
 
@@ -251,33 +253,42 @@ def _state(
     dataset: Dataset,
     model: ModelFunction | keras.Model | None,
 ) -> TrainState:
-    """Returns everything that training changes, made where the strategy wants it."""
-    elsewhere = strategy.num_replicas_in_sync > 1 or config.precision != "float32"
-    if isinstance(model, keras.Model) and elsewhere:
+    """Builds the training state inside the strategy's scope."""
+    needs_function = strategy.num_replicas_in_sync > 1 or config.precision != "float32"
+    if isinstance(model, keras.Model) and needs_function:
         raise UsageError(
-            "a model that is made already is of one device and of its own precision; "
-            "for several devices, or --precision, give a function that makes it"
+            "a built model is bound to one device and one precision; for several "
+            "devices or --precision, pass a function that builds it"
         )
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
         clock = schedules.Clock(plan.total_steps, plan.steps_per_epoch)
         schedule = schedules.build(config.schedule)
         learning_rate = schedules.LearningRate(config.learning_rate, schedule, clock)
-        if not isinstance(model, keras.Model):
-            function = model or models.build(config.model)
-            if not callable(function):
-                raise UsageError(
-                    f"model must be a keras.Model or a function, not {model!r}"
-                )
-            with precision.policy(config.precision):
-                model = function(dataset.image_shape, dataset.num_classes)
-        models.check(model, dataset.image_shape, dataset.num_classes)
+        network = _network(config, dataset, model)
         optimizer = optimizers.build(config.optimizer)()
-        optimizers.prepare(optimizer, model.trainable_variables)
+        optimizers.prepare(optimizer, network.trainable_variables)
         loss_scale = None
         if config.precision == "float16":
             loss_scale = precision.LossScale()
-        return TrainState(model, optimizer, learning_rate, config.ema > 0, loss_scale)
+        return TrainState(network, optimizer, learning_rate, config.ema > 0, loss_scale)
+
+
+def _network(
+    config: Config, dataset: Dataset, model: ModelFunction | keras.Model | None
+) -> keras.Model:
+    """Returns the given model, or builds one; checks that it fits the data set."""
+    network = model
+    if not isinstance(model, keras.Model):
+        function = model or models.build(config.model)
+        if not callable(function):
+            raise UsageError(
+                f"model must be a keras.Model or a function, not {model!r}"
+            )
+        with precision.policy(config.precision):
+            network = function(dataset.image_shape, dataset.num_classes)
+    models.check(network, dataset.image_shape, dataset.num_classes)
+    return network
 
 
 def _objective(
@@ -286,13 +297,14 @@ def _objective(
     examples: Examples,
     strategy: tf.distribute.Strategy,
 ) -> Objective:
-    split = examples.of_train.split
-    policy = augment.build(config.augment, of_bytes=split.images.dtype == np.uint8)
-    shares = strategy.num_replicas_in_sync * config.accumulate
-    if policy and policy.mixes and config.batch_size % (2 * shares):
+    """Builds the objective; fits the normalization to the training images."""
+    split = examples.train_batches.split
+    policy = augment.build(config.augment, of_bytes=split.dtype == np.uint8)
+    divisor = 2 * strategy.num_replicas_in_sync * config.accumulate
+    if policy and policy.has_mix and config.batch_size % divisor:
         raise UsageError(
-            f"batch_size must be a multiple of {2 * shares} where images are mixed in "
-            f"pairs, not {config.batch_size}"
+            f"batch_size must be a multiple of {divisor} where --augment mixes images "
+            f"in pairs, not {config.batch_size}"
         )
     with strategy.scope():
         scaling = normalize.build(config.normalize, split, examples.train)

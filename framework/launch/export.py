@@ -1,4 +1,4 @@
-"""Exports a trained model as a SavedModel: whole, or not at all."""
+"""Exports a trained model as a SavedModel, atomically."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ from framework.errors import UsageError
 from framework.system import atomic
 
 _GRAPH = "saved_model.pb"
-# What TensorFlow writes. A folder with anything else in it is somebody's.
-_PARTS = {_GRAPH, "fingerprint.pb", "variables", "assets", "assets.extra"}
-# From Linux's fcntl.h and fs.h: paths are relative to the working folder; swap them.
-_HERE, _RENAME_EXCHANGE = -100, 2
+# The contents of a SavedModel. A folder with anything else in it is not overwritten.
+_ENTRIES = {_GRAPH, "fingerprint.pb", "variables", "assets", "assets.extra"}
+# From Linux's fcntl.h and fs.h: paths are relative to the current folder; swap them.
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 def export_model(model: keras.Model, normalize: Normalizer, folder: str | Path) -> None:
-    """Writes a SavedModel that takes images as they are in the data set.
+    """Writes a SavedModel that takes images as in the data set.
 
     Its default signature maps "images", [N, height, width, C], to "probabilities",
     float32 [N, K].
 
-    It is written beside `folder`, and takes its place once it is complete. A SavedModel
-    that is there stays until then. What a killed export left is deleted.
+    The model is written beside `folder`, and replaces an existing SavedModel once it is
+    complete. Remains of killed exports are deleted.
 
     Args:
-        model: From normalised images to logits.
-        normalize: Scaling of pixels.
-        folder: Where to; made with its parents.
+        model: Maps normalized images to logits.
+        normalize: Normalization of pixels.
+        folder: The folder to write; created with its parents.
 
     Raises:
-        UsageError: The folder is there, and is no SavedModel.
-        OSError: It cannot be written.
+        UsageError: The folder exists and is not a SavedModel.
+        OSError: The folder cannot be written.
     """
     if "://" in str(folder):
-        raise UsageError(f"cannot export to {folder}: give a folder of this machine")
+        raise UsageError(f"cannot export to {folder}: give a local folder")
     folder = Path(os.path.abspath(folder))
     _check_is_free(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _delete_leftovers(folder)
     with _temporary(folder) as complete:
         _save(model, normalize, complete)
-        # It takes a while, in which somebody may have put something there.
+        # Another process may have created the folder meanwhile.
         _check_is_free(folder)
         if folder.exists():
             _exchange(complete, folder)
@@ -77,14 +77,14 @@ def _save(model: keras.Model, normalize: Normalizer, folder: Path) -> None:
 
 
 def _check_is_free(folder: Path) -> None:
-    """Refuses a place where there is anything but a SavedModel or an empty folder."""
+    """Raises UsageError unless the path is free, an empty folder or a SavedModel."""
     if not os.path.lexists(folder):
         return
     if folder.is_symlink() or not folder.is_dir():
         raise UsageError(f"cannot export to {folder}: it is not a folder")
     names = {path.name for path in folder.iterdir()}
-    if names and (_GRAPH not in names or names - _PARTS):
-        other = min(names - _PARTS, default=min(names))
+    if names and (_GRAPH not in names or names - _ENTRIES):
+        other = min(names - _ENTRIES, default=min(names))
         raise UsageError(
             f"cannot export to {folder}: it is not a SavedModel (there is {other!r}); "
             f"give another folder, or move it aside"
@@ -93,9 +93,9 @@ def _check_is_free(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _temporary(folder: Path) -> Iterator[Path]:
-    """Makes an empty folder beside `folder`, and deletes what is in its place then.
+    """Creates an empty folder beside `folder`; deletes whatever is there afterwards.
 
-    It is locked as long as this process lives, so that another export lets it be.
+    It is locked as long as this process lives, so that no other export deletes it.
     """
     path = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}{atomic.SUFFIX}")
     path.mkdir()
@@ -107,14 +107,14 @@ def _temporary(folder: Path) -> Iterator[Path]:
 
 
 def _exchange(first: Path, second: Path) -> None:
-    """Exchanges two folders: in one step, where the system can do that."""
+    """Exchanges two folders, atomically where the system supports it."""
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except AttributeError:
         pass
     else:
         paths = os.fsencode(first), os.fsencode(second)
-        if renameat2(_HERE, paths[0], _HERE, paths[1], _RENAME_EXCHANGE) == 0:
+        if renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0:
             return
     with _temporary(second) as between:
         os.rename(second, between)
@@ -127,7 +127,7 @@ def _locked(folder: Path) -> Iterator[None]:
     """Holds the lock of a folder.
 
     Raises:
-        BlockingIOError: Another process does.
+        BlockingIOError: Another process holds it.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
@@ -138,18 +138,18 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _delete_leftovers(folder: Path) -> None:
-    """Deletes the temporary folders of exports to the same place that were killed."""
+    """Deletes the temporary folders of killed exports to the same folder."""
     for path in folder.parent.iterdir():
         token = path.name.removeprefix(f".{folder.name}.").removesuffix(atomic.SUFFIX)
         if path.name != f".{folder.name}.{token}{atomic.SUFFIX}" or len(token) != 8:
             continue
-        # A folder that is no longer there, a link, or another process's own.
+        # The folder may have vanished, be a link, or be locked by another process.
         with contextlib.suppress(OSError), _locked(path):
             shutil.rmtree(path)
 
 
 def _sync(path: Path) -> None:
-    """Brings a file or a folder's list of files to the disk."""
+    """Flushes a file, or the list of a folder's files, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

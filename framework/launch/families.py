@@ -1,4 +1,4 @@
-"""The families that spec flags name, for `--help` and for `--model=help`."""
+"""The families of components that specs name: text for `--help` and `--model=help`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from framework.config import guesses, spec
 from framework.errors import UsageError
 from framework.optim import optimizers
 
-# By the flag whose spec names their members.
+# Families by the flag whose spec names their members.
 FAMILIES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "dataset": data.DATASETS,
     "augment": augment.AUGMENTATIONS,
@@ -27,7 +27,7 @@ _REQUEST = re.compile(rf"\s*{_HELP}\s*(?:\(|$)")
 
 
 def notes() -> dict[str, str]:
-    """Returns, by flag, a line that lists what its spec can name."""
+    """Returns a line for `--help` by flag that lists the members of its family."""
     return {
         flag: f"One of {', '.join(family)}. --{flag}={_HELP} describes them."
         for flag, family in FAMILIES.items()
@@ -35,12 +35,15 @@ def notes() -> dict[str, str]:
 
 
 def answer(flag: str, text: str) -> str:
-    """Returns the help that a spec asks for, or an empty text if it asks for none.
+    """Returns the help that a spec requests.
 
     Args:
         flag: A key of `FAMILIES`.
-        text: A spec. 'help' asks for a line on each member, and 'help("cosine")' for
-            the arguments and the whole docstring of one.
+        text: A spec. 'help' requests a line for each member, and 'help("cosine")' the
+            arguments and the docstring of one.
+
+    Returns:
+        An empty text if the spec requests no help.
 
     Raises:
         UsageError: The family has no such member, or a path was given for a data set.
@@ -60,7 +63,7 @@ def answer(flag: str, text: str) -> str:
 
 
 def _members(flag: str) -> str:
-    """Returns a line for each member of a family."""
+    """Formats a line for each member of a family."""
     family = FAMILIES[flag]
     width = max(map(len, family))
     lines = []
@@ -73,21 +76,21 @@ def _members(flag: str) -> str:
             f"--{flag} can name:",
             *lines,
             "or module:name(...), a member of your own.",
-            f"""--{flag}='{_HELP}("{example}")' describes the arguments of one.""",
+            f"""--{flag}='{_HELP}("{example}")' describes the arguments of a member.""",
         ]
     )
 
 
 def _member(flag: str, name: str) -> str:
-    """Returns how one member is written, and its docstring."""
+    """Formats the signature and the docstring of a member."""
     member = FAMILIES[flag][name]
     function = member
     if flag == "schedule" and not isinstance(member, type):
-        function = schedules.as_written(member)
+        function = schedules.with_spec_signature(member)
     parameters = list(inspect.signature(function).parameters.values())
     if flag == "model":
-        # The image shape and the number of classes, which the data set gives.
+        # Not the image shape and the number of classes, which the data set determines.
         parameters = parameters[2:]
-    bare = [each.replace(annotation=each.empty) for each in parameters]
-    described = inspect.getdoc(member) or ""
-    return f"{name}{inspect.Signature(bare)}\n\n{described}".rstrip()
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in parameters]
+    description = inspect.getdoc(member) or ""
+    return f"{name}{inspect.Signature(bare)}\n\n{description}".rstrip()

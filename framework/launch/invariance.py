@@ -1,4 +1,4 @@
-"""Whether a run gives the same numbers on other devices."""
+"""Measures how far the numbers of a run agree between devices."""
 
 from __future__ import annotations
 
@@ -6,55 +6,58 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from framework.launch.components import Parts
+from framework.launch.components import Components
 
-# What training is for; the other variables follow from these.
+# The variables to compare; all others follow from these.
 _WEIGHTS = ("model/", "ema/")
 
 
-def train(made: Parts, steps_per_call: int = 100) -> dict[str, np.ndarray]:
-    """Trains from the first step to the last, and leaves nothing on disk.
+def train(built: Components, steps_per_call: int = 100) -> dict[str, np.ndarray]:
+    """Trains from the first step to the last, without writing to the disk.
 
-    The schedule is told of evaluations as in any run; there is no early stopping.
+    The schedule observes evaluations as in any run; there is no early stopping.
 
     Args:
-        made: A new run.
-        steps_per_call: The most steps in one call of the compiled loop.
+        built: The components of a new run.
+        steps_per_call: The maximum number of steps per call of the compiled loop.
 
     Returns:
-        All that training has changed, by name.
+        The variables of the training state by name.
     """
-    step, plan = 0, made.plan
+    step, plan = 0, built.plan
     while step < plan.total_steps:
         count = min(plan.next_event(step) - step, steps_per_call)
-        made.loop(step, count)
+        built.loop(step, count)
         step += count
         if plan.evaluates(step):
-            evaluations = made.evaluations()
-            found = evaluations.summaries(evaluations(lambda: None))
-            made.state.learning_rate.observe(step, found)
-    variables = made.state.variables()
+            evaluations = built.evaluations()
+            metrics = evaluations.summaries(evaluations(lambda: None))
+            built.state.learning_rate.observe(step, metrics)
+    variables = built.state.variables()
     return {name: variable.numpy() for name, variable in variables.items()}
 
 
 def difference(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> float:
-    """Returns how much the weights of two runs differ.
+    """Returns the relative difference between the weights of two runs.
+
+    >>> difference({"model/0": np.float32([1, 2])}, {"model/0": np.float32([1, 1])})
+    0.5
 
     Args:
-        one: As `train` returns it.
-        other: Of the same model.
+        one: The variables of a run, from `train`.
+        other: The variables of another run of the same model.
 
     Returns:
-        The largest difference within a tensor, relative to its largest number, of all
-        weights and their averages, batch-norm statistics among them; infinite if one
-        of them is not finite.
+        The maximum over all weights, their moving averages and batch-norm statistics of
+        the largest difference within a tensor, divided by its largest absolute value;
+        infinity if a number is not finite.
     """
-    found = 0.0
+    maximum = 0.0
     for name, value in one.items():
         if not name.startswith(_WEIGHTS) or not value.size:
             continue
         if not (np.isfinite(value).all() and np.isfinite(other[name]).all()):
             return float("inf")
-        largest = max(float(np.abs(value).max()), np.finfo(np.float32).tiny)
-        found = max(found, float(np.abs(value - other[name]).max()) / largest)
-    return found
+        largest = max(float(np.abs(value).max()), float(np.finfo(np.float32).tiny))
+        maximum = max(maximum, float(np.abs(value - other[name]).max()) / largest)
+    return maximum

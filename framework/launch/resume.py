@@ -1,4 +1,4 @@
-"""Decides whether a run may be resumed, and records each change that it has seen."""
+"""Decides whether a run may be resumed, and records changes of its config and data."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ _WAYS_OUT = "use another --workdir, or --fresh to move it aside"
 
 @dataclasses.dataclass(frozen=True)
 class Resumption:
-    """How a run starts in its folder.
+    """How a run starts or resumes in its folder.
 
     Attributes:
-        step: The step of the checkpoint that it resumes from; None for a new run.
-        is_over: Whether there is nothing left to train.
-        difference: The fields of the config that differ from those of the run so far,
-            with the old and the new value.
-        data: How the data differ, in a line each.
+        step: The step of the checkpoint to resume from; None for a new run.
+        is_over: Whether the run is finished.
+        difference: The old and new values of changed fields of the config, by name.
+        data: The differences of the data, a line each.
     """
 
     step: int | None
@@ -39,7 +38,7 @@ class Resumption:
     data: Sequence[str] = ()
 
     def notice(self) -> str:
-        """Returns what the user should know of changes; empty if there are none."""
+        """Returns a notice of the changes; "" if there are none."""
         changes = [
             f"--{name}: {old!r} -> {new!r}"
             for name, (old, new) in self.difference.items()
@@ -53,20 +52,20 @@ class Resumption:
 def check(
     folder: Path, config: Config, plan: Plan, history: History, step: int | None
 ) -> Resumption:
-    """Refuses a run that cannot be resumed, or only with other numbers.
+    """Checks that a run can be resumed with the same numbers.
 
     A finished run may be extended by a longer `train_for`.
 
     Args:
-        folder: The run's.
-        config: What is asked for now.
-        plan: The same, in optimizer steps.
+        folder: The run's folder.
+        config: The current configuration.
+        plan: The current event schedule.
         history: The evaluations so far.
         step: The step of the latest checkpoint; None if there is none.
 
     Raises:
-        UsageError: The folder holds a run of another configuration, results without a
-            checkpoint, or a finished run that the changes would not train on.
+        UsageError: The folder has a run of another configuration, results without a
+            checkpoint, or a finished run that the changes would not continue.
     """
     if not (folder / "config.json").exists():
         return Resumption(None)
@@ -74,8 +73,8 @@ def check(
     difference = before.difference(config)
     if step is None and run_folder.has_results(folder):
         raise UsageError(
-            f"workdir {folder} holds results, but no checkpoint to resume from; put "
-            f"checkpoints/ back, {_WAYS_OUT}"
+            f"workdir {folder} has results, but no checkpoint to resume from; restore "
+            f"checkpoints/, {_WAYS_OUT}"
         )
     is_over = step is not None and plan.is_over(step, history)
     if difference:
@@ -84,14 +83,14 @@ def check(
         )
         if not (config.allow_config_change or extends):
             raise UsageError(
-                f"workdir {folder} holds a run of another configuration; {_WAYS_OUT}, "
-                f"or --allow_config_change\n{_listed(difference)}"
+                f"workdir {folder} has a run of another configuration; {_WAYS_OUT}, or "
+                f"--allow_config_change\n{_list_changes(difference)}"
             )
         if is_over:
             raise UsageError(
-                f"the run in {folder} is finished, at step {step:,}: with these "
-                f"changes there is nothing to train; give a longer --train_for, or "
-                f"{_WAYS_OUT}\n{_listed(difference)}"
+                f"the run in {folder} is finished at step {step:,}, also with these "
+                f"changes; give a longer --train_for, or {_WAYS_OUT}\n"
+                f"{_list_changes(difference)}"
             )
     return Resumption(step, is_over, difference)
 
@@ -99,16 +98,16 @@ def check(
 def check_data(
     folder: Path, config: Config, now: DataRecord, resumption: Resumption
 ) -> Resumption:
-    """Refuses data that are not those of the run so far, unless they may change.
+    """Checks that the data are those of the run so far, unless they may change.
 
     Args:
-        folder: The run's.
-        config: What is asked for now.
-        now: What the data are.
+        folder: The run's folder.
+        config: The current configuration.
+        now: The record of the current data.
         resumption: From `check`.
 
     Returns:
-        The resumption, with what is different about the data.
+        The resumption, with the differences of the data.
 
     Raises:
         UsageError: The data differ, or data.json is damaged.
@@ -122,31 +121,31 @@ def check_data(
 
 
 def record(folder: Path, resumption: Resumption) -> None:
-    """Adds the changes to changes.jsonl; call it before config.json is written.
+    """Appends the changes to changes.jsonl; call it before config.json is written.
 
     Args:
-        folder: The run's, whose lock this process holds.
-        resumption: From `check`.
+        folder: The run's folder, which this process must have locked.
+        resumption: From `check_data`.
     """
     if not resumption.notice():
         return
-    old, new = (
-        {name: pair[place] for name, pair in resumption.difference.items()}
-        for place in (0, 1)
-    )
-    change = {"step": resumption.step or 0, "old": old, "new": new}
+    change: dict[str, Any] = {
+        "step": resumption.step or 0,
+        "old": {name: old for name, (old, _) in resumption.difference.items()},
+        "new": {name: new for name, (_, new) in resumption.difference.items()},
+    }
     if resumption.data:
         change["data"] = list(resumption.data)
     line = json.dumps(change)
     path = folder / "changes.jsonl"
-    # A process that was killed before it wrote config.json has recorded it already.
+    # A process killed before it wrote config.json may have recorded the change.
     recorded = atomic.read_bytes(path).splitlines() if path.exists() else []
     if recorded[-1:] != [line.encode()]:
         atomic.append_line(path, line)
 
 
 def _was_over(before: Config, plan: Plan, history: History, step: int | None) -> bool:
-    """Returns whether the run as it was configured before is finished."""
+    """Returns whether the run was finished with its previous configuration."""
     if step is None:
         return False
     total = Duration.parse(before.train_for).steps(plan.steps_per_epoch)
@@ -158,7 +157,7 @@ def _was_over(before: Config, plan: Plan, history: History, step: int | None) ->
     ).is_over(step, history)
 
 
-def _listed(difference: Mapping[str, tuple[Any, Any]]) -> str:
+def _list_changes(difference: Mapping[str, tuple[Any, Any]]) -> str:
     return "\n".join(
         f"    --{name}: {old!r} -> {new!r}" for name, (old, new) in difference.items()
     )

@@ -1,4 +1,4 @@
-"""Runs what a config says, from its data to its folder."""
+"""Runs a config: builds its components, trains, and reports into its folder."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from rich.console import Console as Screen
 
 from framework import compiled, models
 from framework.augment import preview
@@ -16,10 +17,10 @@ from framework.config import Config, reference
 from framework.data import record as data_record
 from framework.data.dataset import Dataset
 from framework.data.record import DataRecord
-from framework.distributed.workers import Workers, is_loss, told_if_lost
+from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
 from framework.launch import components, resume, run_folder, trust, worker_folders
-from framework.launch.components import ModelFunction, Parts
+from framework.launch.components import Components, ModelFunction
 from framework.launch.export import export_model
 from framework.launch.resume import Resumption
 from framework.loop import nonfinite
@@ -30,25 +31,23 @@ from framework.loop.stop import Stop
 from framework.loop.train import train
 from framework.optim import precision
 from framework.report import Report, Reports, console
-from framework.report.console import Screen
 from framework.report.files import Files
 from framework.report.history import History
-from framework.report.static import StaticNote
+from framework.report.static import StaticNotice
 from framework.report.tensorboard import TensorBoard
 from framework.report.timing import Timing
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Result:
-    """What a run leaves behind in memory.
+    """The result of a run.
 
     Attributes:
         history: The metrics of each evaluation.
-        model: From normalised images to logits; its weights are those after the last
-            step, whichever step was the best.
-        normalize: Scaling of pixels, which the model does not contain.
-        checkpoints: Of the run.
-        monitor: The metric that says which evaluation is the best.
+        model: Maps normalized images to logits; has the weights after the last step.
+        normalize: Normalization of pixels, which the model does not include.
+        checkpoints: The checkpoints of the run.
+        monitor: The metric that determines the best evaluation.
     """
 
     history: History
@@ -58,35 +57,37 @@ class Result:
     monitor: str
 
     def use_best(self) -> Result:
-        """Gives the model the weights of the best evaluation, and returns itself."""
-        self.checkpoints.rewind(("model/",), self.history.ranked(self.monitor))
+        """Sets the model's weights to those of the best evaluation; returns itself."""
+        self.checkpoints.restore_best(("model/",), self.history.ranked(self.monitor))
         return self
 
     def predict(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
-        """Returns the probabilities of each class: float32 [N, K].
+        """Returns the probabilities of each class, float32 [N, K].
 
         Args:
-            images: [N, height, width, C], as they are in the data set.
-            batch_size: How many to look at in one go.
+            images: [N, height, width, C], as in the data set.
+            batch_size: Images per call of the model.
         """
-        found = [
+        probabilities = [
             tf.nn.softmax(
                 self.model(self.normalize(images[start : start + batch_size]))
             )
             for start in range(0, len(images), batch_size)
         ]
-        return np.concatenate(found)
+        return np.concatenate(probabilities)
 
     def export(self, folder: str | Path) -> None:
-        """Writes a SavedModel that takes images as they are in the data set.
+        """Writes a SavedModel that takes images as in the data set.
 
         Its default signature maps "images", [N, height, width, C], to "probabilities",
-        float32 [N, K]. It is read by `tf.saved_model.load` and by TensorFlow Serving,
-        and needs nothing of this program. A SavedModel that is there is replaced once
-        the new one is complete.
+        float32 [N, K]. `tf.saved_model.load` and TensorFlow Serving can read it without
+        this program. An existing SavedModel is replaced once the new one is complete.
+
+        Args:
+            folder: The folder to write.
 
         Raises:
-            UsageError: The folder is there, and is no SavedModel.
+            UsageError: The folder exists and is not a SavedModel.
         """
         export_model(self.model, self.normalize, folder)
 
@@ -97,64 +98,70 @@ def run(
     dataset: Dataset | None = None,
     quiet: bool = False,
 ) -> Result:
-    """Trains as a config says, or goes on where a run in its folder has stopped.
+    """Trains a model, or resumes the run in the config's folder.
 
     Args:
-        config: What defines the run.
-        model: Instead of the config's: a model, or what makes one of the shape of an
-            image and the number of classes.
-        dataset: Instead of the config's.
-        quiet: Whether to say nothing on the console.
+        config: The configuration.
+        model: Replaces that of the config: a model, or a function of an image's shape
+            and the number of classes that builds one.
+        dataset: Replaces that of the config.
+        quiet: Whether to print nothing on the console.
 
     Raises:
-        UsageError: The config cannot be done.
-        RunError: It could be, but something failed.
-        WorkerLostError: Another process was lost; the same call goes on.
-        Stopped: A signal asked to stop, and what it takes to go on is saved.
+        UsageError: The config is wrong, or does not fit the run in its folder.
+        RunError: Data, disk or numbers are bad.
+        WorkerLostError: Another process was lost; the same call resumes.
+        Stopped: A signal requested to stop; the same call resumes.
     """
     reference.refuse_to_run_while_loading()
     screen = console.console()
     screen.quiet = quiet
-    several = config.strategy == "multi_worker"
-    with compiled.collectable(), stop_lib.caught() as stop, told_if_lost(several):
-        made = components.build(config, model, dataset, console.reading(screen))
-        stop.listen()
-        workers = Workers(made.strategy)
-        # The chief speaks for all.
+    has_others = config.strategy == "multi_worker"
+    with (
+        compiled.collectable(),
+        stop_lib.handle_signals() as stop,
+        translate_loss(has_others),
+    ):
+        progress = console.reading_progress(screen)
+        built = components.build(config, model, dataset, progress)
+        # TensorFlow may have replaced a signal handler.
+        stop.install()
+        workers = Workers(built.strategy)
+        # Only worker 0 logs.
         screen.quiet |= not workers.is_chief
-        config = _named(config, made, model is not None, dataset is not None)
+        config = _describe_given(config, built, model is not None, dataset is not None)
         with worker_folders.folder(config, workers) as folder:
-            return _run(config, made, folder, screen, workers, stop)
+            return _run(config, built, folder, screen, workers, stop)
 
 
 def _run(
     config: Config,
-    made: Parts,
+    built: Components,
     folder: Path,
     screen: Screen,
     workers: Workers,
     stop: Stop,
 ) -> Result:
-    """Trains in a folder that no other process is using."""
-    plan, dataset = made.plan, made.examples.dataset
-    history, checkpoints, resumption = _opened(config, made, folder, workers.is_chief)
+    """Trains in a folder that no other process uses."""
+    plan, dataset = built.plan, built.examples.dataset
+    history, checkpoints, resumption = _open(config, built, folder, workers.is_chief)
     timing = Timing(plan.total_steps, config.batch_size)
     lines = console.Console(
         plan.total_steps, plan.steps_per_epoch, config.monitor, timing, screen
     )
-    lines.banner(_facts(config, made, resumption))
-    # The clock comes first, for the others read it.
-    reports = [timing, lines]
+    lines.banner(_facts(config, built, resumption))
+    # The timing comes first, because the others read it.
+    reports: list[Report] = [timing, lines]
     if workers.is_chief:
-        reports += _written(config, made, folder, timing, lines)
+        reports += _file_reports(config, built, folder, timing, lines)
     report = Reports(reports)
-    # From here on there is something to save before one stops.
-    stop.wait(workers.agreed)
+    # From here on there is a state to save before stopping.
+    stop.defer(workers.all_reduce_min)
     try:
         train(
-            made.state,
-            made.loop,
-            made.evaluations(),
+            built.state,
+            built.loop,
+            built.evaluations(),
             plan,
             history,
             checkpoints,
@@ -164,30 +171,30 @@ def _run(
     except NonFiniteError as problem:
         raise nonfinite.explain(
             problem,
-            made.state,
-            made.loop,
+            built.state,
+            built.loop,
             history,
             checkpoints,
             config.monitor,
             folder,
         ) from None
     except SystemExit as problem:
-        # A part of the user's own has ended the process, as if all were done.
-        raise RunError(reference.told(problem)) from problem
+        # The user's own code has called sys.exit.
+        raise RunError(reference.summary(problem)) from problem
     except tf.errors.OpError as problem:
         if workers.count > 1 and is_loss(problem):
             raise
         _raise_known_cause(problem, config, dataset)
         raise
     finally:
-        # Before the folder may be another's.
+        # Before another process can lock the folder.
         checkpoints.close()
         report.stopped()
     lines.summary(history, config.workdir)
     return Result(
         history,
-        made.state.model,
-        made.objective.normalize,
+        built.state.model,
+        built.objective.normalize,
         checkpoints,
         config.monitor,
     )
@@ -196,65 +203,77 @@ def _run(
 def _raise_known_cause(
     problem: tf.errors.OpError, config: Config, dataset: Dataset
 ) -> None:
-    """Raises what an error of TensorFlow comes from, if it can be found out.
+    """Raises a more specific error for an error of TensorFlow, if there is one.
 
     Raises:
-        RunError: An image file that cannot be read, which TensorFlow does not name.
+        RunError: An image file cannot be read; TensorFlow's error does not name it.
         WorkerLostError: A server of images was restarted.
     """
     for split in (dataset.train, dataset.validation):
         split.check()
     if config.input == "service" and isinstance(problem, tf.errors.NotFoundError):
-        # One that is started anew does not know what it was asked for.
+        # A restarted server does not know the data sets of before.
         raise WorkerLostError(
-            f"a server of --service={config.service} was lost and has come back; the "
-            f"same command resumes from the last checkpoint"
+            f"a server of --service={config.service} was restarted; rerun the same "
+            f"command to resume from the last checkpoint"
         ) from None
 
 
-def _written(
-    config: Config, made: Parts, folder: Path, timing: Timing, lines: console.Console
+def _file_reports(
+    config: Config,
+    built: Components,
+    folder: Path,
+    timing: Timing,
+    lines: console.Console,
 ) -> list[Report]:
     """Returns the reports that write to the run's folder."""
-    split = made.examples.of_train.split
-    samples = preview.samples(made.objective.augment, split, config.seed)
-    names = made.examples.dataset.class_names
+    split = built.examples.train_batches.split
+    samples = preview.samples(built.objective.augment, split, config.seed)
+    names = built.examples.dataset.class_names
     board = TensorBoard(folder, config.numbers(), names, timing, samples)
-    note = StaticNote(folder, lines.note, board.text)
-    return [Files(folder, timing), board, note]
+    notice = StaticNotice(folder, lines.notice, board.text)
+    return [Files(folder, timing), board, notice]
 
 
-def _named(config: Config, made: Parts, model: bool, dataset: bool) -> Config:
-    """Returns a config that says so where a model or data set was given in Python."""
-    named = {}
-    if model:
-        count = made.state.model.count_params()
-        named["model"] = f"given(parameters={count})"
-    if dataset:
-        data = made.examples.dataset
+def _describe_given(
+    config: Config, built: Components, has_model: bool, has_dataset: bool
+) -> Config:
+    """Describes a model or data set that was given in Python in the config.
+
+    Args:
+        config: The configuration.
+        built: The components.
+        has_model: Whether the model was given.
+        has_dataset: Whether the data set was given.
+    """
+    if has_model:
+        count = built.state.model.count_params()
+        config = dataclasses.replace(config, model=f"given(parameters={count})")
+    if has_dataset:
+        data = built.examples.dataset
         sizes = f"train={len(data.train)}, validation={len(data.validation)}"
-        named["dataset"] = f"given({data.name!r}, {sizes})"
-    return dataclasses.replace(config, **named)
+        config = dataclasses.replace(config, dataset=f"given({data.name!r}, {sizes})")
+    return config
 
 
-def _opened(
-    config: Config, made: Parts, folder: Path, is_chief: bool
+def _open(
+    config: Config, built: Components, folder: Path, is_chief: bool
 ) -> tuple[History, Checkpoints, Resumption]:
-    """Returns what the run adds to in its folder, once that is known to be allowed."""
+    """Opens the history and the checkpoints, after checking that the run may resume."""
     history = History(folder / "metrics.jsonl")
     checkpoints = Checkpoints(
         folder / "checkpoints",
         folder / "best",
-        made.variables(),
+        built.variables(),
         config.keep_checkpoints,
         config.keep_best,
     )
     step = checkpoints.check()
     if not is_chief:
-        # What the chief refuses ends the other workers as well.
+        # If the chief refuses to resume, the other workers end as well.
         return history, checkpoints, Resumption(step)
-    resumption = resume.check(folder, config, made.plan, history, step)
-    data = made.data_record(components.drawn_by(config))
+    resumption = resume.check(folder, config, built.plan, history, step)
+    data = built.data_record(components.drawn_by(config))
     resumption = resume.check_data(folder, config, data, resumption)
     if not resumption.is_over:
         _write_record(folder, config, data, resumption)
@@ -264,7 +283,7 @@ def _opened(
 def _write_record(
     folder: Path, config: Config, data: DataRecord, resumption: Resumption
 ) -> None:
-    """Writes what defines the run, now that it is certain that it will be trained."""
+    """Writes the files that define the run, once it is certain that it will train."""
     resume.record(folder, resumption)
     data_record.write(folder, data)
     run_folder.write_config(folder, config)
@@ -273,28 +292,31 @@ def _write_record(
     trust.remember(folder, config)
 
 
-def _facts(config: Config, made: Parts, resumption: Resumption) -> dict[str, str]:
-    """Returns what the banner says."""
-    examples, plan, dataset = made.examples, made.plan, made.examples.dataset
-    replicas = made.strategy.num_replicas_in_sync
+def _facts(config: Config, built: Components, resumption: Resumption) -> dict[str, str]:
+    """Returns the lines of the banner by heading."""
+    examples, plan, dataset = built.examples, built.plan, built.examples.dataset
+    replicas = built.strategy.num_replicas_in_sync
     train = dataset.train.labels[examples.train]
     validation = dataset.validation.labels
     facts = {
         "data": f"{config.dataset}, {'x'.join(map(str, dataset.image_shape))}",
         "train": console.counts(train, dataset.class_names),
         "validation": console.counts(validation, dataset.class_names),
-        "held out": f"{len(examples.dev):,} of the training images",
-        "model": f"{config.model}, {made.state.model.count_params():,} parameters",
+        "held out": f"{len(examples.train_dev):,} of the training images",
+        "model": f"{config.model}, {built.state.model.count_params():,} parameters",
         "optimizer": f"{config.optimizer}, learning rate {config.learning_rate:g} x "
         f"{config.schedule}",
-        "length": f"{plan.total_steps:,} steps, {plan.steps_per_epoch:,} an epoch, "
+        "length": f"{plan.total_steps:,} steps, {plan.steps_per_epoch:,} per epoch, "
         f"{config.batch_size} images each",
         "runs on": f"{replicas} device(s), {config.precision}",
         "folder": config.workdir,
     }
-    notes = [*dataset.notes, *models.remarks(made.state.model, replicas)]
-    notes += [precision.remark(config.precision), resumption.notice()]
-    notes = [note for note in notes if note]
-    if notes:
-        facts["note"] = "; ".join(notes)
+    notices = [
+        *dataset.notes,
+        *models.remarks(built.state.model, replicas),
+        precision.remark(config.precision),
+        resumption.notice(),
+    ]
+    if any(notices):
+        facts["note"] = "; ".join(filter(None, notices))
     return facts

@@ -1,4 +1,4 @@
-"""A run's folder: who may write in it, and what defines the run that it holds."""
+"""A run's folder: its lock, its configuration and its environment."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from framework.config import Config, experiment, flags
 from framework.errors import RunError, UsageError
 from framework.system import atomic, json_text
 
 FOLDERS = ("train", "validation", "predictions", "checkpoints", "best")
-# What training leaves behind; without a checkpoint it cannot be added to.
+# Results of training; a run cannot resume from them without a checkpoint.
 _RESULTS = (
     "metrics.jsonl",
     "timing.jsonl",
@@ -28,30 +29,30 @@ _RESULTS = (
     "best/*.npz",
     "checkpoints/*.npz",
 )
-# Whose versions a run's numbers can depend on.
+# Packages whose versions the numbers of a run can depend on.
 _PACKAGES = ("whyflat", "tensorflow", "keras", "numpy", "tensorboard", "absl-py")
 
 
 @contextlib.contextmanager
 def opened(config: Config) -> Iterator[Path]:
-    """Makes the run's folder and holds its lock; nobody else writes in it meanwhile.
+    """Creates the run's folder, and locks it against other processes.
 
     Args:
-        config: Of the run. With `fresh`, what is in the folder is moved aside; nothing
-            is deleted.
+        config: The configuration. With `fresh`, an existing folder is moved aside;
+            nothing is deleted.
 
     Yields:
         The folder.
 
     Raises:
-        UsageError: The folder holds something else than a run, or is in use.
-        RunError: Nothing can be written there.
+        UsageError: The folder is not that of a run, or is in use.
+        RunError: The folder cannot be written to.
     """
     workdir = Path(config.workdir)
     try:
         if config.fresh and workdir.exists():
             with locked(workdir):
-                workdir.rename(_aside(workdir))
+                workdir.rename(_unused_name(workdir))
         workdir.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise _not_writable(workdir, problem) from None
@@ -61,7 +62,7 @@ def opened(config: Config) -> Iterator[Path]:
         try:
             for name in FOLDERS:
                 (workdir / name).mkdir(exist_ok=True)
-            _delete_unfinished(workdir)
+            _delete_incomplete(workdir)
         except OSError as problem:
             raise _not_writable(workdir, problem) from None
         yield workdir
@@ -69,12 +70,12 @@ def opened(config: Config) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def locked(workdir: Path) -> Iterator[None]:
-    """Keeps other processes from running in the same folder.
+    """Locks a folder against other processes.
 
     The lock is on the folder itself, and is released however the process ends.
 
     Raises:
-        UsageError: Another process holds it.
+        UsageError: Another process holds the lock.
     """
     folder = os.open(workdir, os.O_RDONLY)
     try:
@@ -82,28 +83,38 @@ def locked(workdir: Path) -> Iterator[None]:
         yield
     except BlockingIOError:
         raise UsageError(
-            f"another process is running in workdir {workdir}; give another --workdir"
+            f"another process is running in workdir {workdir}; use another --workdir"
         ) from None
     finally:
         os.close(folder)
 
 
 def has_results(workdir: Path) -> bool:
-    """Returns whether training has left anything in a folder."""
+    """Returns whether a folder has results of training."""
     return any(
         path.stat().st_size for pattern in _RESULTS for path in workdir.glob(pattern)
     )
 
 
 def write_config(workdir: Path, config: Config) -> None:
-    """Writes what defines the run, as config.json and as a flagfile."""
+    """Writes the configuration as config.json and as a flagfile, flags.txt.
+
+    Args:
+        workdir: The run's folder.
+        config: The configuration.
+    """
     fields = dataclasses.asdict(config)
     atomic.write_text(workdir / "config.json", json.dumps(fields, indent=2) + "\n")
     atomic.write_text(workdir / "flags.txt", flags.flagfile(config))
 
 
 def write_environment(workdir: Path, devices: list[str]) -> None:
-    """Writes what the run ran on, and by which command."""
+    """Writes environment.json: command, machine, devices and versions.
+
+    Args:
+        workdir: The run's folder.
+        devices: Names of the logical devices.
+    """
     environment = {
         "command": flags.command(sys.argv),
         "experiment": experiment.origin(),
@@ -120,17 +131,17 @@ def write_environment(workdir: Path, devices: list[str]) -> None:
 
 
 def read_config(workdir: Path) -> Config:
-    """Returns the configuration of the run in a folder.
+    """Reads the configuration of the run in a folder.
 
-    Fields that the file lacks, as one of an older version does, have their defaults.
+    Fields that the file lacks, because an older version wrote it, have their defaults.
 
     Raises:
-        UsageError: There is none, it cannot be read, or it has fields that this
-            version does not know: without them it would be another run.
+        UsageError: There is no configuration, it cannot be read, or it has fields that
+            this version does not know.
     """
     path = workdir / "config.json"
     try:
-        fields = json_text.parse_object(atomic.read_bytes(path))
+        fields: dict[str, Any] = json_text.parse_object(atomic.read_bytes(path))
         known = {field.name for field in dataclasses.fields(Config)}
         unknown = sorted(fields.keys() - known)
         if not unknown:
@@ -144,27 +155,27 @@ def read_config(workdir: Path) -> Config:
 
 
 def _check_is_run(workdir: Path) -> None:
-    """Refuses a folder that holds something else, or a run without its config."""
+    """Raises UsageError if a folder has other files, or a run without its config."""
     if (workdir / "config.json").exists():
         return
     if has_results(workdir):
         raise UsageError(
-            f"workdir {workdir} holds results of a run, but no config.json; put it "
-            f"back, use another --workdir, or --fresh to move the folder aside"
+            f"workdir {workdir} has results of a run, but no config.json; restore it, "
+            f"use another --workdir, or --fresh to move the folder aside"
         )
-    # A run that was killed in its first moment leaves folders, or half a file.
-    left = [path for path in workdir.iterdir() if path.suffix != atomic.SUFFIX]
-    if any(path.name not in FOLDERS for path in left):
+    # A run that was killed at its start leaves folders, or an incomplete file.
+    complete = [path for path in workdir.iterdir() if path.suffix != atomic.SUFFIX]
+    if any(path.name not in FOLDERS for path in complete):
         raise UsageError(
-            f"workdir {workdir} is not empty, and not a run of this program; give "
+            f"workdir {workdir} is not empty, and not a run of this program; use "
             f"another --workdir, or move it aside with --fresh"
         )
 
 
 def _check_links(workdir: Path) -> None:
-    """Refuses folders that somebody else has led out of the run's.
+    """Raises UsageError if a folder of the run is a link of another user.
 
-    Old checkpoints are deleted in them. A link of one's own may lead to a larger disk.
+    Old checkpoints are deleted there. The user's own link may lead to a larger disk.
     """
     for name in FOLDERS:
         path = workdir / name
@@ -175,8 +186,8 @@ def _check_links(workdir: Path) -> None:
             )
 
 
-def _delete_unfinished(workdir: Path) -> None:
-    """Deletes what a killed process was writing; needs the lock."""
+def _delete_incomplete(workdir: Path) -> None:
+    """Deletes incomplete files of a killed process; needs the lock."""
     for folder in (workdir, *(workdir / name for name in FOLDERS)):
         for path in folder.glob(f"*{atomic.SUFFIX}"):
             path.unlink()
@@ -186,11 +197,11 @@ def _not_writable(workdir: Path, problem: OSError) -> RunError:
     return RunError(f"workdir {workdir} cannot be written to: {problem.strerror}")
 
 
-def _aside(workdir: Path) -> Path:
-    """Returns a name for an old run that is not taken."""
+def _unused_name(workdir: Path) -> Path:
+    """Returns an unused path to move an old run to."""
     if not workdir.name:
         raise UsageError(
-            f"workdir {workdir} cannot be moved aside; give a named folder"
+            f"workdir {workdir} cannot be moved aside; use a folder with a name"
         )
     number = 1
     while (path := workdir.with_name(f"{workdir.name}.old-{number}")).exists():
@@ -206,11 +217,11 @@ def _version(package: str) -> str | None:
 
 
 def _git_revision() -> str | None:
-    """Returns the revision of this code, marked if it has been changed since."""
+    """Returns the git revision of this code, with a mark if the code has changes."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
     folder = Path(__file__).parent
     try:
-        found = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        process = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     except OSError:
         return None
-    return found.stdout.strip() or None
+    return process.stdout.strip() or None

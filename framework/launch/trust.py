@@ -1,7 +1,7 @@
-"""Which runs may be diagnosed without asking: those that this user has trained here.
+"""Decides which runs may be diagnosed: by default those that this user has trained.
 
-To diagnose a run, the modules that its config names are imported, and the servers that
-it names are spoken to. In a folder of somebody else these are somebody else's choice.
+A diagnosis imports the modules and contacts the servers that the run's config names. In
+another user's folder, these are another user's choice.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _SPECS = ("dataset", "augment", "normalize", "model", "optimizer", "schedule")
 def load(
     workdir: Path, config: Config, trust_run: bool, given: Collection[str] = ()
 ) -> None:
-    """Loads the experiment file that a run was made by, if it may be.
+    """Loads the experiment file that started a run, if that is allowed.
 
-    Where the user has given --experiment, that is the one.
+    A file given by --experiment replaces it.
 
     Args:
         workdir: The folder of the run.
         config: Its configuration.
-        trust_run: Whether the user has said that what it names may be executed.
-        given: The fields of the config that are given in Python instead.
+        trust_run: Whether the user has passed --trust_run.
+        given: The fields of the config whose components are given in Python.
 
     Raises:
-        UsageError: It may not (see `check`), or cannot be loaded.
+        UsageError: It is not allowed (see `check`), or the file cannot be loaded.
     """
     entry = experiment.recorded(workdir)
     if experiment.is_given():
@@ -52,62 +52,66 @@ def check(
     trust_run: bool,
     given: Collection[str] = (),
 ) -> None:
-    """Refuses to execute or contact what the run of somebody else names.
+    """Checks that code and servers named by a run may be used.
 
     Args:
         workdir: The folder of the run.
         config: Its configuration.
-        entry: The experiment that it was made by; see `experiment.recorded`.
-        trust_run: Whether the user has said that it may.
-        given: The fields of the config that are given in Python instead; and
-            "experiment".
+        entry: The experiment that started it; see `experiment.recorded`.
+        trust_run: Whether the user has passed --trust_run.
+        given: The fields of the config whose components are given in Python, and
+            "experiment" if that is given.
 
     Raises:
-        UsageError: It would, and this user has not trained this run on this machine.
+        UsageError: The run names code or servers, and this user has not trained it on
+            this machine.
     """
-    wanted = names(config, entry, given)
-    if not wanted or trust_run or is_trusted(workdir, names(config, entry)):
+    required = actions(config, entry, given)
+    if not required or trust_run or is_trusted(workdir, actions(config, entry)):
         return
     raise UsageError(
-        f"the run in {workdir} was not made by you on this machine, and this command "
-        f"would {', '.join(wanted)}; if you trust it, add --trust_run"
+        f"the run in {workdir} was not trained by you on this machine, and this "
+        f"command would {', '.join(required)}; if you trust it, add --trust_run"
     )
 
 
-def names(
+def actions(
     config: Config, entry: Mapping[str, str], given: Collection[str] = ()
 ) -> list[str]:
-    """Returns what a run would have executed or contacted, sorted, a phrase each.
+    """Returns the code to execute and the servers to contact for a run.
 
     Args:
-        config: Of the run.
-        entry: The experiment that it was made by; see `experiment.recorded`.
-        given: The fields of the config that are given in Python instead; and
-            "experiment".
+        config: The configuration of the run.
+        entry: The experiment that started it; see `experiment.recorded`.
+        given: The fields of the config whose components are given in Python, and
+            "experiment" if that is given.
+
+    Returns:
+        Phrases such as "import mine", sorted.
     """
-    found = {
+    phrases = {
         f"import {name}"
         for field in _SPECS
         if field not in given
         for name in spec.references(getattr(config, field))
     }
     if "dataset" not in given and config.input == "service":
-        found.add(f"connect to {config.service}")
+        phrases.add(f"connect to {config.service}")
     if "experiment" not in given:
-        found |= {f"execute {name}" for name in entry.values()}
-    return sorted(found)
+        phrases |= {f"execute {name}" for name in entry.values()}
+    return sorted(phrases)
 
 
 def remember(workdir: Path, config: Config) -> None:
-    """Notes that this user trains this run; where there is no home, nothing.
+    """Records that this user trains this run, if the user has a home folder.
 
     Args:
         workdir: The folder of the run.
         config: Its configuration.
     """
-    wanted = names(config, experiment.own(experiment.origin()))
-    path, digest = _ledger(), _digest(workdir, wanted)
-    if not wanted or path is None or digest in _digests(path):
+    required = actions(config, experiment.own(experiment.origin()))
+    path, digest = _ledger(), _digest(workdir, required)
+    if not required or path is None or digest in _digests(path):
         return
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -115,19 +119,19 @@ def remember(workdir: Path, config: Config) -> None:
         atomic.append_line(path, digest)
 
 
-def is_trusted(workdir: Path, names: Sequence[str]) -> bool:
-    """Returns whether this user has trained this run, with just these `names`."""
+def is_trusted(workdir: Path, required: Sequence[str]) -> bool:
+    """Returns whether this user has trained this run with exactly these `actions`."""
     path = _ledger()
-    return path is not None and _digest(workdir, names) in _digests(path)
+    return path is not None and _digest(workdir, required) in _digests(path)
 
 
-def _digest(workdir: Path, names: Sequence[str]) -> str:
-    text = json.dumps([os.path.realpath(workdir), *sorted(names)])
+def _digest(workdir: Path, required: Sequence[str]) -> str:
+    text = json.dumps([os.path.realpath(workdir), *sorted(required)])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _ledger() -> Path | None:
-    """Returns ~/.local/state/whyflat/trusted, by the XDG base directories."""
+    """Returns ~/.local/state/whyflat/trusted, according to XDG base directories."""
     state = os.environ.get("XDG_STATE_HOME", "")
     if not os.path.isabs(state):
         state = os.path.expanduser("~/.local/state")
@@ -135,7 +139,7 @@ def _ledger() -> Path | None:
 
 
 def _digests(path: Path) -> set[str]:
-    """Returns the lines of a ledger that only this user can have written."""
+    """Returns the lines of a ledger; none if other users can write to it."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(file, encoding="ascii", errors="replace") as stream:

@@ -1,4 +1,4 @@
-"""Gives each worker of a run a folder that it can write to."""
+"""Folders of the workers of a run."""
 
 from __future__ import annotations
 
@@ -16,32 +16,41 @@ from framework.errors import RunError
 from framework.launch import run_folder
 from framework.system import waiting
 
-# Of the run's folder, what a run goes on from.
+# The parts of a run's folder that a run resumes from.
 _STATE = ("checkpoints", "best", "metrics.jsonl")
 
 
 @contextlib.contextmanager
 def folder(config: Config, workers: Workers) -> Iterator[Path]:
-    """Gives a folder that no other process is using.
+    """Opens a folder that no other process uses.
 
-    The chief gets the run's. The others get a copy of what it goes on from, do in it
-    the same as the chief, and throw it away: so they know at each step what it knows.
+    The chief uses the run's folder. Each other worker uses a temporary copy of what the
+    run resumes from, so that its state is always that of the chief.
+
+    Args:
+        config: The configuration of the run.
+        workers: The worker processes.
+
+    Yields:
+        The folder.
 
     Raises:
-        UsageError: The folder holds a run of another configuration, or something else.
-        RunError: Nothing can be written there, or not all workers see it.
+        UsageError: The folder is not that of a run.
+        RunError: The folder cannot be written to, or not all workers see it.
     """
     if not workers.is_chief:
-        # Until the chief has moved an old run aside.
-        workers.agreed(0)
+        # Waits until the chief has moved an old run aside.
+        workers.all_reduce_min(0)
         copy = Path(tempfile.mkdtemp(prefix="worker-"))
-        waiting.clean_up(functools.partial(shutil.rmtree, copy, ignore_errors=True))
+        waiting.register_cleanup(
+            functools.partial(shutil.rmtree, copy, ignore_errors=True)
+        )
         _copy_state(Path(config.workdir), copy)
         _check_same_state(copy, workers)
         yield copy
         return
     with run_folder.opened(config) as own:
-        workers.agreed(0)
+        workers.all_reduce_min(0)
         _check_same_state(own, workers)
         yield own
 
@@ -55,15 +64,15 @@ def _copy_state(run: Path, copy: Path) -> None:
 
 
 def _check_same_state(own: Path, workers: Workers) -> None:
-    """Refuses a folder that not all workers see.
+    """Checks that all workers see the same files.
 
     Raises:
-        RunError: They do not see the same files.
+        RunError: They see different files.
     """
     files = [path for name in _STATE for path in sorted((own / name).glob("*"))]
     names = ",".join(f"{path.name} {path.stat().st_size}" for path in files)
-    if len(set(workers.gathered(zlib.crc32(names.encode())))) > 1:
+    if len(set(workers.all_gather(zlib.crc32(names.encode())))) > 1:
         raise RunError(
-            "the workers see different files in --workdir; give a folder on a file "
+            "the workers see different files in --workdir; use a folder on a file "
             "system that all machines share"
         )

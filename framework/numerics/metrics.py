@@ -1,4 +1,4 @@
-"""What an evaluation says, computed from what was predicted for each example."""
+"""Metrics of an evaluation, computed from the predictions of its examples."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _CALIBRATION_BINS = 15
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a model says of each example of a split, in the split's order.
+    """The predictions of a model for each example of a split, in the split's order.
 
     Attributes:
         labels: int32 [N], the true classes.
-        predicted: int32 [N], the classes of the highest logit (the first of equals).
-        rank: int32 [N], how many classes come before the true one; 0 is correct, and K
-            stands for logits that are not finite. None if it is not known.
-        confidence: float32 [N], the probability given to the predicted class.
+        predicted: int32 [N], the classes with the highest logit; the first of ties.
+        rank: int32 [N], the number of classes ranked above the true one; 0 is correct,
+            and K stands for logits that are not finite. None if unknown.
+        confidence: float32 [N], the probability of the predicted class.
         losses: float32 [N], cross-entropy in nats.
     """
 
@@ -35,23 +35,23 @@ class Predictions:
 
 
 def summarize(predictions: Predictions, class_names: Sequence[str]) -> dict[str, float]:
-    """Returns the metrics of an evaluation.
+    """Computes the metrics of an evaluation.
 
     Args:
-        predictions: Of every example once.
-        class_names: What the classes are called.
+        predictions: The predictions of every example once.
+        class_names: The names of the classes.
 
     Returns:
-        accuracy, loss, top5_accuracy (with more than five classes, and known ranks),
+        accuracy, loss, top5_accuracy (with more than five classes and known ranks),
         balanced_accuracy (mean recall of the classes that occur), macro_f1 (over the
         classes that occur or are predicted), ece (expected calibration error),
         recall/<class> and precision/<class> (NaN where undefined).
     """
     matrix = confusion(predictions, len(class_names))
-    right = np.diag(matrix)
-    recall = _ratio(right, matrix.sum(axis=1))
-    precision = _ratio(right, matrix.sum(axis=0))
-    f1 = _ratio(2 * right, matrix.sum(axis=1) + matrix.sum(axis=0))
+    true_positives = np.diag(matrix)
+    recall = _ratio(true_positives, matrix.sum(axis=1))
+    precision = _ratio(true_positives, matrix.sum(axis=0))
+    f1 = _ratio(2 * true_positives, matrix.sum(axis=1) + matrix.sum(axis=0))
     correct = predictions.predicted == predictions.labels
     result = {
         "accuracy": float(np.mean(correct)),
@@ -69,20 +69,27 @@ def summarize(predictions: Predictions, class_names: Sequence[str]) -> dict[str,
 
 
 def direction(name: str) -> float:
-    """Returns 1 if more of a metric is better, -1 if less is, by its name."""
-    # What comes third is a class, as in validation/recall/floss.
+    """Returns 1 if more of a metric is better, -1 if less is better, by its name.
+
+    >>> direction("validation/loss"), direction("validation/accuracy")
+    (-1.0, 1.0)
+    """
+    # The third part is a class, as in validation/recall/floss.
     metric = name.split("/")[:2][-1]
     return -1.0 if metric.endswith(("loss", "ece", "error")) else 1.0
 
 
 def confusion(predictions: Predictions, num_classes: int) -> np.ndarray:
-    """Returns int64 [K, K]: how often the class of a row was taken for the column's."""
+    """Returns the confusion matrix, int64 [K, K]: rows are true classes."""
     cells = predictions.labels.astype(np.int64) * num_classes + predictions.predicted
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, -1)
 
 
 def calibration_error(correct: np.ndarray, confidence: np.ndarray) -> float:
-    """Returns the mean gap of confidence and accuracy over 15 bins (Guo et al., 2017).
+    """Returns the expected calibration error over 15 bins (Guo et al., 2017).
+
+    >>> calibration_error(np.array([True, False]), np.array([0.75, 0.75]))
+    0.25
 
     Args:
         correct: bool [N].
@@ -97,6 +104,7 @@ def calibration_error(correct: np.ndarray, confidence: np.ndarray) -> float:
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Returns the quotients, NaN where the denominator is 0."""
-    defined = denominator > 0
-    return np.where(defined, numerator / np.where(defined, denominator, 1), np.nan)
+    """Divides elementwise; NaN where the denominator is 0."""
+    is_defined = denominator > 0
+    divisor = np.where(is_defined, denominator, 1)
+    return np.where(is_defined, numerator / divisor, np.nan)

@@ -1,17 +1,16 @@
-"""Variables that are no weights: counters, statistics, states of controllers."""
+"""Variables other than weights: counters, statistics, states of controllers."""
 
 from __future__ import annotations
 
-from typing import Any
-
+import numpy.typing as npt
 import tensorflow as tf
 
 
-def state_variable(value: Any, dtype: str | tf.DType) -> tf.Variable:
-    """Returns a variable that every replica sets to the same value.
+def state_variable(value: npt.ArrayLike, dtype: str | tf.DType) -> tf.Variable:
+    """Creates a variable that every replica sets to the same value.
 
-    With the aggregation that it has by default, TensorFlow lets copies drift apart.
-    Make it inside the strategy's scope.
+    With TensorFlow's default aggregation, copies could diverge. Create it inside the
+    strategy's scope.
     """
     return tf.Variable(
         value,

@@ -1,4 +1,4 @@
-"""What a network computes in, and how float16 is kept from underflowing."""
+"""Mixed precision: Keras dtype policies, and loss scaling for float16."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _POLICIES = {
     "float16": "mixed_float16",
 }
 
-# As Keras's LossScaleOptimizer: begin high, halve on overflow, double long after one.
+# As Keras's LossScaleOptimizer: halve on overflow, double after many finite steps.
 _INITIAL_SCALE = 2.0**15
 _GROWTH_STEPS = 2000
 
 
-# Of processors that multiply bfloat16 by instructions of their own.
+# CPU flags of instructions that multiply bfloat16.
 _INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 
 
-def remark(precision: str, processor: str = "/proc/cpuinfo") -> str:
-    """Returns what a user of float32 should know of his processor; perhaps nothing.
+def notice(precision: str, processor: str = "/proc/cpuinfo") -> str:
+    """Returns a notice if the processor would be faster in bfloat16; "" otherwise.
 
     Args:
-        precision: What the network computes in.
-        processor: Where Linux says what the processor can do.
+        precision: The precision of the run.
+        processor: The file that lists the processor's flags.
     """
     if precision != "float32" or tf.config.list_physical_devices("GPU"):
         return ""
@@ -39,20 +39,23 @@ def remark(precision: str, processor: str = "/proc/cpuinfo") -> str:
         words = pathlib.Path(processor).read_text().split()
     except OSError:
         return ""
-    found = [name for name in _INSTRUCTIONS if name in words]
-    if not found:
+    available = [name for name in _INSTRUCTIONS if name in words]
+    if not available:
         return ""
     return (
-        f"this processor has {found[0]}: --precision=bfloat16 makes convolutions and "
-        f"matrix products several times as fast"
+        f"this processor has {available[0]}: --precision=bfloat16 makes convolutions "
+        f"and matrix products several times as fast"
     )
 
 
 @contextlib.contextmanager
 def policy(precision: str) -> Iterator[None]:
-    """Makes layers built within compute in float32, bfloat16 or float16.
+    """Sets Keras's dtype policy for layers that are created inside the block.
 
-    Their variables are float32 in all three.
+    Their variables are float32 in every precision.
+
+    Args:
+        precision: "float32", "bfloat16" or "float16".
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(_POLICIES[precision])
@@ -63,32 +66,36 @@ def policy(precision: str) -> Iterator[None]:
 
 
 class LossScale:
-    """A factor by which the loss is multiplied, so that small gradients are not 0.
+    """Dynamic loss scaling, so that small float16 gradients do not underflow.
 
-    Make it inside the strategy's scope.
+    Create it inside the strategy's scope.
 
     Attributes:
-        scale: float32 variable, the factor.
-        good: int32 variable, the steps since it last changed.
+        scale: float32 variable, the factor of the loss.
+        good_steps: int32 variable, the steps since the factor last changed.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.scale = state_variable(_INITIAL_SCALE, tf.float32)
-        self.good = state_variable(0, tf.int32)
+        self.good_steps = state_variable(0, tf.int32)
 
     @property
     def variables(self) -> dict[str, tf.Variable]:
-        """What a restart needs, by name."""
-        return {"scale": self.scale, "good": self.good}
+        """The state, to be saved in checkpoints, by name."""
+        return {"scale": self.scale, "good": self.good_steps}
 
     def unscale(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """Returns the gradients of the loss itself."""
+        """Divides gradients of the scaled loss by the factor."""
         return [gradient / self.scale for gradient in gradients]
 
-    def update(self, finite: tf.Tensor) -> None:
-        """Adapts the factor to whether the last gradients were all finite (bool)."""
-        grow = finite & (self.good + 1 >= _GROWTH_STEPS)
-        factor = tf.where(finite, tf.where(grow, 2.0, 1.0), 0.5)
-        good = tf.where(finite & ~grow, self.good + 1, 0)
+    def update(self, is_finite: tf.Tensor) -> None:
+        """Adapts the factor.
+
+        Args:
+            is_finite: bool scalar, whether all gradients of the last step were finite.
+        """
+        is_growing = is_finite & (self.good_steps + 1 >= _GROWTH_STEPS)
+        factor = tf.where(is_finite, tf.where(is_growing, 2.0, 1.0), 0.5)
+        good_steps = tf.where(is_finite & ~is_growing, self.good_steps + 1, 0)
         self.scale.assign(tf.maximum(self.scale * factor, 1.0))
-        self.good.assign(good)
+        self.good_steps.assign(good_steps)

@@ -1,4 +1,4 @@
-"""Measurements of a training step that are made only now and then."""
+"""Statistics of training steps: norms, and the gradient noise scale."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from framework.numerics.variables import state_variable
 
-# Of the averages over measured steps: the last twenty or so count.
+# Decay of the moving averages over measured steps: about the last twenty count.
 _DECAY = 0.95
 _MOMENTS = ("weight", "weight2", "s", "g", "ss", "gg", "sg")
 
@@ -19,18 +19,22 @@ def norms(
     before: Sequence[tf.Tensor],
     after: Sequence[tf.Tensor],
 ) -> dict[str, tf.Tensor]:
-    """Returns the size of a step: float32 scalars, Euclidean norms over all weights.
+    """Returns Euclidean norms over all weights, as float32 scalars by metric name.
+
+    >>> step = norms([tf.constant([3.0, 4.0])], [tf.zeros([2])], [tf.ones([2])])
+    >>> {name: round(float(value), 3) for name, value in step.items()}
+    {'gradient_norm': 5.0, 'weight_norm': 1.414, 'update_norm': 1.414}
 
     Args:
-        gradients: Of the loss, over all replicas, before clipping.
+        gradients: The gradients of the loss over all replicas, before clipping.
         before: The weights before the update.
-        after: The weights after it.
+        after: The weights after the update.
     """
-    moved = [new - old for new, old in zip(after, before, strict=True)]
+    updates = [new - old for new, old in zip(after, before, strict=True)]
     return {
         "gradient_norm": tf.linalg.global_norm(gradients),
         "weight_norm": tf.linalg.global_norm(after),
-        "update_norm": tf.linalg.global_norm(moved),
+        "update_norm": tf.linalg.global_norm(updates),
     }
 
 
@@ -40,43 +44,49 @@ def squared_norm(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def noise(
-    part_square: tf.Tensor, square: tf.Tensor, groups: int, batch_size: int
+    group_square: tf.Tensor, square: tf.Tensor, groups: int, batch_size: int
 ) -> dict[str, tf.Tensor]:
-    """Returns what the gradient noise scale is the quotient of, for one step.
+    """Estimates numerator and denominator of the gradient noise scale for one step.
 
-    Estimates without bias of McCandlish et al. (2018), appendix A.1, from a batch that
-    is also seen as `groups` smaller ones.
+    The unbiased estimates of McCandlish et al. (2018), appendix A.1, from a batch that
+    is divided into groups.
 
     Args:
-        part_square: Mean over the groups of the squared norm of a group's own gradient.
+        group_square: Mean over the groups of the squared norm of the group's gradient.
         square: Squared norm of the gradient of the whole batch.
-        groups: How many groups of equal size; at least 2.
-        batch_size: Examples of the batch.
+        groups: The number of groups of equal size; at least 2.
+        batch_size: Examples in the batch.
 
     Returns:
         "noise_trace", the trace of the covariance of one example's gradient, and
         "gradient_square", the squared norm of the true gradient; both can be negative.
     """
     return {
-        "noise_trace": batch_size * (part_square - square) / (groups - 1),
-        "gradient_square": (groups * square - part_square) / (groups - 1),
+        "noise_trace": batch_size * (group_square - square) / (groups - 1),
+        "gradient_square": (groups * square - group_square) / (groups - 1),
     }
 
 
 class NoiseScale:
-    """The gradient noise scale: up to which batch size more examples still help.
+    """The gradient noise scale: the batch size beyond which returns diminish.
 
-    Averages numerator and denominator apart over the measured steps, the later ones
-    with more weight, for the quotient of single steps means nothing. Make it inside the
+    Keeps separate moving averages of numerator and denominator over measured steps,
+    because the quotient of a single step is meaningless. Create it inside the
     strategy's scope.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.variables = {name: state_variable(0.0, tf.float32) for name in _MOMENTS}
 
-    def add(self, trace: tf.Tensor, square: tf.Tensor, counts: tf.Tensor) -> None:
-        """Takes in a step's `noise`, if it counts (bool): its batch was a full one."""
-        counts &= tf.math.is_finite(trace) & tf.math.is_finite(square)
+    def add(self, trace: tf.Tensor, square: tf.Tensor, is_full: tf.Tensor) -> None:
+        """Adds the estimates of one step.
+
+        Args:
+            trace: "noise_trace" of `noise`.
+            square: "gradient_square" of `noise`.
+            is_full: bool scalar; a step whose batch was not full is ignored.
+        """
+        is_counted = is_full & (tf.math.is_finite(trace) & tf.math.is_finite(square))
         values = {
             "weight": tf.ones([]),
             "weight2": tf.ones([]),
@@ -89,13 +99,13 @@ class NoiseScale:
         for name, value in values.items():
             variable = self.variables[name]
             decay = _DECAY**2 if name == "weight2" else _DECAY
-            variable.assign(tf.where(counts, decay * variable + value, variable))
+            variable.assign(tf.where(is_counted, decay * variable + value, variable))
 
     def estimate(self) -> dict[str, float]:
-        """Returns the noise scale in examples, with its interval of 95 %.
+        """Returns the noise scale in examples, with its 95 % interval.
 
-        Nothing until the gradient stands out from the noise. The interval is by the
-        delta method.
+        Empty until the gradient is significantly larger than the noise. The interval is
+        computed by the delta method.
         """
         moments = {
             name: float(variable.numpy()) for name, variable in self.variables.items()

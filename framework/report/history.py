@@ -1,4 +1,4 @@
-"""The record of a run: one row of metrics for each evaluation."""
+"""The history of a run: a row of metrics for each evaluation."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ Row = dict[str, float]
 
 
 class History:
-    """The metrics of all evaluations, in order; kept in a file, one JSON line each.
+    """The metrics of all evaluations in order, stored in a file of JSON lines.
 
     Args:
-        path: The file; what is in it is read.
+        path: The file; its rows are read if it exists.
+
+    Attributes:
+        rows: A dictionary of metrics for each evaluation, with an integer "step".
 
     Raises:
         RunError: A line of the file is damaged.
@@ -34,41 +37,47 @@ class History:
         return len(self.rows)
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """Returns a metric over all evaluations: float64 [evaluations]."""
+        """Returns a metric of all evaluations, float64 [n]; NaN where it is missing."""
         return np.array([row.get(name, np.nan) for row in self.rows], np.float64)
 
     @property
     def last_step(self) -> int | None:
-        """After how many steps the last evaluation was; None before the first."""
-        return self.rows[-1]["step"] if self.rows else None
+        """The step of the last evaluation; None before the first."""
+        return _step(self.rows[-1]) if self.rows else None
 
     def append(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Adds an evaluation, to the file as well."""
+        """Adds an evaluation, also to the file.
+
+        Args:
+            step: Optimizer steps so far; greater than that of the last evaluation.
+            metrics: Metrics by name.
+        """
         row = {"step": step, **metrics}
         atomic.append_line(self._path, json.dumps(row))
         self.rows.append(row)
 
-    def cut_back(self, step: int) -> None:
-        """Forgets evaluations after a step, from which the run goes on."""
+    def truncate(self, step: int) -> None:
+        """Removes the evaluations after a step, also from the file."""
         self.rows = [row for row in self.rows if row["step"] <= step]
         atomic.write_text(
             self._path, "".join(json.dumps(row) + "\n" for row in self.rows)
         )
 
     def best(self, name: str) -> Row | None:
-        """Returns the row in which a metric is best, the first of equals; None if none.
+        """Returns the first row with the best value of a metric; None if there is none.
 
-        Of losses and errors the lowest is best, of all else the highest.
+        The lowest loss or error is best, and the highest value of other metrics.
         """
         return next(iter(self._ranked(name)), None)
 
     def ranked(self, name: str, until: int | None = None) -> list[int]:
-        """Returns the steps of the evaluations, that of the best first.
+        """Returns the steps of the evaluations, the best first.
 
-        Those in which the metric is not finite are left out, and so are those after
-        the step `until`.
+        Args:
+            name: The metric; evaluations where it is not finite are left out.
+            until: The last step to include; None for all.
         """
-        steps = [row["step"] for row in self._ranked(name)]
+        steps = [_step(row) for row in self._ranked(name)]
         return [step for step in steps if until is None or step <= until]
 
     def _ranked(self, name: str) -> list[Row]:
@@ -76,11 +85,15 @@ class History:
         return sorted(rows, key=lambda row: -direction(name) * row[name])
 
 
+def _step(row: Row) -> int:
+    return int(row["step"])
+
+
 def _read(path: Path) -> list[Row]:
-    """Returns the rows of a file, but for a last line that a crash left unfinished.
+    """Reads the rows of a file; ignores an incomplete last line of a killed process.
 
     Raises:
-        RunError: Another line is not a row, or the file cannot be read.
+        RunError: Another line is damaged, or the file cannot be read.
     """
     try:
         content = atomic.read_bytes(path)
@@ -93,7 +106,7 @@ def _read(path: Path) -> list[Row]:
         try:
             row = json_text.parse_record(line)
             if rows and row["step"] <= rows[-1]["step"]:
-                raise InvalidJsonError(f"step {row['step']} is not after the last one")
+                raise InvalidJsonError(f"step {row['step']} does not increase")
         except InvalidJsonError as problem:
             if not is_complete:
                 break

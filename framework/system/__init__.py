@@ -1,1 +1,1 @@
-"""Files, paths, the terminal, the network, and waiting for other processes."""
+"""Files, paths, terminal text, network addresses, and waiting for processes."""

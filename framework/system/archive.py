@@ -1,8 +1,7 @@
-"""Arrays in one checksummed file: checkpoints, predictions and other statistics.
+"""Checksummed .npz files: checkpoints, predictions and statistics.
 
-The file is an .npz file, which numpy reads anywhere. Its last bytes, a comment to the
-zip format, are the SHA-256 of all bytes before them, and are verified before anything
-else in the file is looked at.
+NumPy can read them. The last bytes, a comment in the zip format, are the SHA-256 of all
+bytes before them, which is verified before the rest of the file is parsed.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import re
 import zipfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -25,39 +24,39 @@ Values = dict[str, np.ndarray]
 
 
 class DamagedError(RunError):
-    """A file of arrays is missing, cannot be read, or is not as it was written."""
+    """A file of arrays is missing, unreadable or corrupt."""
 
 
 _DIGEST = re.compile(rb"sha256:[0-9a-f]{64}")
 _DIGEST_SIZE = 7 + 64
-# Earlier files have a checksum of zip's tables only: zip's own cover the arrays.
+# Earlier versions have a checksum of the zip tables; zip's own CRCs cover the arrays.
 _OLD_CHECKSUM = re.compile(rb"crc32:[0-9a-f]{8}")
 _OLD_CHECKSUM_SIZE = 6 + 8
-# The end of a zip file without a comment: a signature, and 18 bytes more.
+# The end record of a zip file without a comment: a signature and 18 bytes.
 _END, _END_SIZE = b"PK\5\6", 22
 _LOCAL, _LOCAL_SIZE = b"PK\3\4", 30
-# A date that zip can express: the clock may stand before 1980.
+# The earliest date in the zip format; the clock may be set to an earlier one.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _STEP_NAME = re.compile(r"step-(\d+)\.npz", re.ASCII)
-# Booleans, integers and floats; longer ones TensorFlow does not know.
+# Booleans, integers and floats of up to 8 bytes, which TensorFlow supports.
 _KINDS, _LONGEST = "biuf", 8
 
 
 def write(path: Path, step: int, values: Values) -> None:
-    """Writes arrays to a file that is complete as soon as it is there.
+    """Writes arrays to a file atomically.
 
-    The same arrays give the same bytes.
+    Equal arrays give equal bytes.
 
     Args:
-        path: The file; an older one is replaced.
-        step: After how many optimizer steps the values are what they are; from 0 up.
-        values: Arrays of booleans or numbers by name; "step" is taken. The type
-            bfloat16, which numpy does not know, is written as float32.
+        path: The file; an existing one is replaced.
+        step: The number of completed optimizer steps; not negative.
+        values: Arrays of booleans or numbers by name; "step" is reserved. bfloat16,
+            which NumPy lacks, is written as float32.
 
     Raises:
-        OSError: It cannot be written.
-        ValueError: It could not be read back: an array has another type, or `step` is
-            not that of the file's name.
+        OSError: The file cannot be written.
+        ValueError: It could not be read again: an array has another dtype, or `step`
+            differs from the file's name.
 
     Example:
         >>> write(Path("step-00000010.npz"), 10, {"a": np.zeros(3)})
@@ -68,7 +67,7 @@ def write(path: Path, step: int, values: Values) -> None:
     _check_step(path.name, values)
     with atomic.replacing(path) as file:
         _write_arrays(file, values)
-        # The zip format's last two bytes say how long a comment follows.
+        # The last two bytes of a zip file are the length of the comment.
         file.seek(-2, io.SEEK_END)
         file.write(_DIGEST_SIZE.to_bytes(2, "little"))
         file.seek(0)
@@ -79,36 +78,35 @@ def write(path: Path, step: int, values: Values) -> None:
 
 
 def read(path: Path, plain: bool = False) -> Values:
-    """Returns the arrays of a file by name, with its "step".
+    """Reads the arrays of a file by name, including "step".
 
-    They are read-only, and share one piece of memory.
+    They are read-only and share memory.
 
     Args:
-        path: The file. If its name is of the form step-00000010.npz, its "step" must
-            be the same.
-        plain: Whether a file without a checksum, as `np.savez` writes it, will do as
-            well; it need have no "step".
+        path: The file. If its name has the form step-00000010.npz, "step" must match.
+        plain: Whether to accept a file without a checksum, as `np.savez` writes it,
+            which needs no "step".
 
     Raises:
-        DamagedError: It is not there, or not as it was written.
+        DamagedError: The file is missing, unreadable or corrupt.
     """
     try:
         return _parse(path.name, atomic.read_bytes(path), plain)
-    # Foreign bytes make zip, numpy and Python's parser raise almost anything.
+    # On arbitrary bytes zip, NumPy and Python's parser raise almost any exception.
     except Exception as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise DamagedError(f"{path} cannot be read: {reason}") from None
 
 
-def _write_arrays(file: BinaryIO, values: Values) -> None:
-    """Writes what `np.savez` would, which copies each array once more."""
+def _write_arrays(file: IO[bytes], values: Values) -> None:
+    """Writes the same as `np.savez`, which would copy each array once more."""
     with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
         for name, value in values.items():
             if value.dtype.name == "bfloat16":
                 value = value.astype(np.float32)
             if not _is_plain(value.dtype):
                 raise ValueError(f"{name} has dtype {value.dtype}, not a plain number")
-            # It makes a row of what has no dimension.
+            # `ascontiguousarray` turns scalars into arrays of shape [1].
             array = np.ascontiguousarray(value).reshape(value.shape)
             entry = zipfile.ZipInfo(f"{name}.npy", _DATE)
             with archive.open(entry, "w", force_zip64=True) as member:
@@ -118,7 +116,7 @@ def _write_arrays(file: BinaryIO, values: Values) -> None:
 
 
 def _parse(file_name: str, content: bytes, plain: bool) -> Values:
-    """Returns the arrays of a file's content, once its checksum has been verified."""
+    """Verifies the checksum of a file's content and parses its arrays."""
     comment = _verify(content, plain)
     values = {}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -127,7 +125,7 @@ def _parse(file_name: str, content: bytes, plain: bool) -> Values:
         for entry in archive.infolist():
             name = entry.filename.removesuffix(".npy")
             if name == entry.filename or name in values:
-                raise ValueError(f"its member {entry.filename!r} should not be there")
+                raise ValueError(f"its member {entry.filename!r} is unexpected")
             values[name] = _array(_member(content, entry))
     if not plain or "step" in values:
         _check_step(file_name, values)
@@ -135,7 +133,7 @@ def _parse(file_name: str, content: bytes, plain: bool) -> Values:
 
 
 def _verify(content: bytes, plain: bool) -> bytes:
-    """Compares the checksum at the end of a file's content; returns the zip comment."""
+    """Verifies the checksum at the end of a file's content; returns the zip comment."""
     digest = content[-_DIGEST_SIZE:]
     if _DIGEST.fullmatch(digest):
         body = memoryview(content)[:-_DIGEST_SIZE]
@@ -153,7 +151,7 @@ def _verify(content: bytes, plain: bool) -> bytes:
 
 
 def _old_checksum(content: bytes) -> bytes:
-    """Returns the checksum of an earlier file's tables: local headers and directory."""
+    """Returns an earlier version's checksum, of local headers and directory."""
     view = memoryview(content)[:-_OLD_CHECKSUM_SIZE]
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries, tables = archive.infolist(), archive.start_dir
@@ -176,7 +174,7 @@ def _data_start(content: bytes, entry: zipfile.ZipInfo) -> int:
 
 
 def _member(content: bytes, entry: zipfile.ZipInfo) -> memoryview:
-    """Returns the bytes of a member, by zip's own checksum those that were written."""
+    """Returns the bytes of a member after verifying its CRC."""
     start = _data_start(content, entry)
     data = memoryview(content)[start : start + entry.file_size]
     if (
@@ -189,22 +187,22 @@ def _member(content: bytes, entry: zipfile.ZipInfo) -> memoryview:
 
 
 def _array(data: memoryview) -> np.ndarray:
-    """Returns the array of an .npy file that has no byte too few or too many."""
-    # No header that numpy accepts is longer.
+    """Parses an .npy file; raises ValueError unless its length is exact."""
+    # NumPy accepts no longer headers.
     head = io.BytesIO(data[:65_536])
     version = np.lib.format.read_magic(head)
     if version != (1, 0):
-        raise ValueError(f"its format {version} is not known")
-    shape, by_columns, dtype = np.lib.format.read_array_header_1_0(head)
+        raise ValueError(f"its format {version} is unknown")
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(head)
     if not _is_plain(dtype):
         raise ValueError(f"its dtype {dtype} is not a plain number")
-    if any(type(side) is not int or side < 0 for side in shape):
+    if any(type(size) is not int or size < 0 for size in shape):
         raise ValueError(f"its shape {shape} is not possible")
     body = data[head.tell() :]
     if math.prod(shape) * dtype.itemsize != len(body):
         raise ValueError(f"it has {len(body)} bytes, which is not shape {shape}")
     array = np.frombuffer(body, dtype)
-    return array.reshape(shape, order="F" if by_columns else "C")
+    return array.reshape(shape, order="F" if is_fortran else "C")
 
 
 def _is_plain(dtype: np.dtype) -> bool:
@@ -212,10 +210,10 @@ def _is_plain(dtype: np.dtype) -> bool:
 
 
 def _check_step(file_name: str, values: Values) -> None:
-    """Refuses a "step" that is none, or another than in the file's name."""
+    """Checks that "step" is valid and matches the file's name."""
     step = values.get("step")
     if step is None or step.dtype != np.int64 or step.shape or step < 0:
-        raise ValueError("it has no step, an integer from 0 up")
+        raise ValueError("it has no step, a non-negative integer")
     named = _STEP_NAME.fullmatch(file_name)
     if named and int(named[1]) != step:
-        raise ValueError(f"it is of step {step}, which is not what its name says")
+        raise ValueError(f"it is of step {step}, which contradicts its name")

@@ -1,7 +1,7 @@
-"""Reads and writes whole files: none is seen half written, none blocks or is a link.
+"""Atomic file writes, and reads that cannot block.
 
-What somebody has put in the place of a file, a pipe, a device or a symbolic link to
-another file, is neither waited for nor written through.
+If somebody has replaced a file by a pipe, a device or a symbolic link, reading does not
+block on it, and writing does not follow it.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-# Ends the name of every file that is still being written. What a killed process has
-# left is deleted by whoever holds the lock of the folder.
+# Suffix of files that are being written. Those of a killed process are deleted by the
+# process that holds the folder's lock.
 SUFFIX = ".tmp"
 
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a regular file to read it; a symbolic link to one is followed.
+    """Opens a regular file for reading; follows a symbolic link to one.
 
     Raises:
         OSError: It cannot be read, or it is a folder, a pipe or a device, which could
-            be waited for without end.
+            block.
     """
-    # A pipe without a writer would block already when it is opened.
+    # Opening a pipe without a writer would block.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
@@ -41,7 +41,7 @@ def reading(path: Path) -> Iterator[IO[bytes]]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Returns the content of a regular file; see `reading`.
+    """Reads a regular file; see `reading`.
 
     Raises:
         OSError: It cannot be read.
@@ -52,10 +52,10 @@ def read_bytes(path: Path) -> bytes:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a new file that takes the place of `path` when the block ends.
+    """Opens a new file that replaces `path` atomically at the end of the block.
 
-    It is written beside `path`, under a name nobody can predict. A symbolic link at
-    `path` is replaced, not followed. If the block raises, `path` stays as it was.
+    It is written in the same folder, with an unpredictable name. A symbolic link at
+    `path` is replaced, not followed. If the block raises, `path` is unchanged.
 
     Args:
         path: The file to write.
@@ -64,8 +64,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         A binary file, open for reading and writing.
 
     Raises:
-        OSError: The disk is full, the folder cannot be written to, or the like; or
-            `path` is a folder or a device.
+        OSError: It cannot be written, for instance because the disk is full; or `path`
+            is a folder or a device.
 
     Example:
         >>> with replacing(Path("a.txt")) as file:
@@ -85,13 +85,13 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _is_replaceable(path: Path) -> bool:
-    """Returns whether a path is a file or a link: root could replace /dev/null."""
+    """Returns whether a path is a file or a link; root could replace /dev/null."""
     mode = os.lstat(path).st_mode
     return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file, all of it or nothing; see `replacing`.
+    """Writes a file atomically; see `replacing`.
 
     Raises:
         OSError: It cannot be written.
@@ -101,7 +101,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a UTF-8 file, all of it or nothing; see `replacing`.
+    """Writes a UTF-8 file atomically; see `replacing`.
 
     Raises:
         OSError: It cannot be written.
@@ -110,14 +110,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Adds a line to a UTF-8 file, all of it or nothing, and brings it to the disk.
+    """Appends a line to a UTF-8 file atomically, and flushes it to disk.
 
     Args:
-        path: The file; made if it is not there. A symbolic link is refused.
-        line: Without its newline.
+        path: The file; created if it does not exist. A symbolic link is refused.
+        line: The line without its newline.
 
     Raises:
-        OSError: It cannot be written; the file is then as before.
+        OSError: It cannot be written; the file is then unchanged.
     """
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
     with open(os.open(path, flags, 0o666), "ab") as file:
@@ -127,6 +127,6 @@ def append_line(path: Path, line: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         except OSError:
-            # A full disk takes half a line: better none.
+            # A full disk may have accepted a part of the line.
             os.truncate(file.fileno(), end)
             raise

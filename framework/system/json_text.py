@@ -1,4 +1,4 @@
-"""Parses JSON that somebody else may have damaged: one exception, whatever is wrong."""
+"""Parses untrusted JSON; every error is an `InvalidJsonError`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from collections.abc import Iterator
 
 
 class InvalidJsonError(ValueError):
-    """A text is not JSON, or not the JSON that was expected; the message says why."""
+    """A text is not JSON, or not of the expected structure."""
 
 
 def parse(content: bytes) -> object:
-    """Returns the value of a JSON text.
+    """Parses a JSON text.
 
     Args:
-        content: UTF-8. NaN and Infinity are read as Python writes them.
+        content: UTF-8. NaN and Infinity are accepted, as Python writes them.
 
     Raises:
-        InvalidJsonError: It is not UTF-8, not JSON, too deep, or a number is too long.
+        InvalidJsonError: It is not UTF-8, not JSON, nested too deeply, or a number is
+            too long.
 
     Example:
         >>> parse(b'{"step": 10}')
@@ -34,10 +35,13 @@ def parse(content: bytes) -> object:
 
 
 def parse_object(content: bytes) -> dict[str, object]:
-    """Returns the members of a JSON object.
+    """Parses a JSON object.
+
+    >>> parse_object(b'{"step": 10}')
+    {'step': 10}
 
     Raises:
-        InvalidJsonError: See `parse`; or it is another value than an object.
+        InvalidJsonError: See `parse`; or the value is not an object.
     """
     value = parse(content)
     if not isinstance(value, dict):
@@ -46,27 +50,29 @@ def parse_object(content: bytes) -> dict[str, object]:
 
 
 def parse_record(content: bytes) -> dict[str, float]:
-    """Returns a record of numbers by name, of which "step" is an integer from 0 up.
+    """Parses a record of numbers by name, with a non-negative integer "step".
 
     Raises:
-        InvalidJsonError: See `parse_object`; or its members are others.
+        InvalidJsonError: See `parse_object`; or a member is not a number.
     """
     record = parse_object(content)
     step = record.get("step")
     if type(step) is not int or not 0 <= step < 2**63:
-        raise InvalidJsonError("its step is not an integer from 0 up")
+        raise InvalidJsonError("its step is not a non-negative integer")
+    numbers: dict[str, float] = {}
     for name, value in record.items():
         # In Python a bool is an int, and an int can be too long for a float.
-        is_count = type(value) is int and abs(value) < 2**63
-        if type(value) is not float and not is_count:
+        if type(value) is float or (type(value) is int and abs(value) < 2**63):
+            numbers[name] = value
+        else:
             raise InvalidJsonError(f"its {name!r} is not a number")
-    return record
+    return numbers
 
 
 def lines(content: bytes) -> Iterator[tuple[int, bytes, bool]]:
-    """Yields the lines of a text: number from 1, content, whether its newline is there.
+    """Yields the lines of a text: 1-based number, content, whether it has a newline.
 
-    Only the last one can lack its newline: whoever wrote it may have been killed.
+    Only the last line can lack a newline, if its writer was killed.
     """
     *complete, last = content.split(b"\n")
     for number, line in enumerate(complete, start=1):

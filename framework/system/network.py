@@ -1,4 +1,4 @@
-"""Network addresses of other processes: syntax, trust, and who listens there.
+"""Network addresses of other processes: parsing, trust, and open ports.
 
 TensorFlow's servers listen on all network interfaces, without authentication or
 encryption, and cannot be bound to one address; see SECURITY.md.
@@ -14,12 +14,15 @@ from concurrent import futures
 
 from framework.errors import UsageError
 
-# Seconds for one address to accept a connection.
+# Timeout in seconds of a connection to one address.
 _TIMEOUT = 1.0
 
 
-def split(address: str) -> tuple[str, int]:
-    """Returns host and port of "HOST:PORT"; an IPv6 host stands in brackets.
+def split_address(address: str) -> tuple[str, int]:
+    """Splits "HOST:PORT" into host and port; an IPv6 host is in brackets.
+
+    >>> split_address("[::1]:5050")
+    ('::1', 5050)
 
     Raises:
         UsageError: It has another form, or the port is not from 1 to 65535.
@@ -34,9 +37,9 @@ def split(address: str) -> tuple[str, int]:
 
 
 def is_loopback(host: str) -> bool:
-    """Returns whether a host's name or number is this machine's to itself.
+    """Returns whether a host name or IP address is a loopback address.
 
-    Names are not resolved: whoever answers for them could say anything.
+    Names are not resolved, because the resolver is not trusted.
     """
     if host.lower() == "localhost":
         return True
@@ -47,55 +50,55 @@ def is_loopback(host: str) -> bool:
 
 
 def check_trusted(hosts: Iterable[str], trusted: bool, source: str) -> None:
-    """Refuses hosts beyond this machine, unless the user trusts the network.
+    """Refuses hosts other than this machine, unless the user trusts the network.
 
     Args:
-        hosts: Names or numbers.
-        trusted: Whether the user does.
-        source: Where they come from, for the message.
+        hosts: Host names or IP addresses.
+        trusted: Whether the user trusts the network.
+        source: The flag or variable that names them, for messages.
 
     Raises:
-        UsageError: One is beyond this machine.
+        UsageError: A host is not this machine's loopback address.
     """
     for host in hosts:
         if not trusted and not is_loopback(host):
             raise UsageError(
                 f"{source} names {host!r}, which is not this machine's loopback "
-                f"address: TensorFlow's servers have no authentication, and who "
-                f"reaches their ports can read and write files as you; if all who can "
-                f"are trusted, give --i_trust_this_network (see SECURITY.md)"
+                f"address: TensorFlow's servers have no authentication, and anybody "
+                f"who reaches their ports can read and write files as you; if you "
+                f"trust the network, give --i_trust_this_network (see SECURITY.md)"
             )
 
 
 def unreachable(addresses: Sequence[str]) -> list[str]:
-    """Returns those of some "HOST:PORT" at which nobody accepts a connection."""
+    """Returns the addresses, as "HOST:PORT", that do not accept a connection."""
     if not addresses:
         return []
     with futures.ThreadPoolExecutor(min(len(addresses), 32)) as pool:
         listening = list(pool.map(_is_listening, addresses))
     return [
         address
-        for address, answers in zip(addresses, listening, strict=True)
-        if not answers
+        for address, is_listening in zip(addresses, listening, strict=True)
+        if not is_listening
     ]
 
 
 def _is_listening(address: str) -> bool:
     try:
-        with socket.create_connection(split(address), _TIMEOUT):
+        with socket.create_connection(split_address(address), _TIMEOUT):
             return True
-    # UnicodeError: a name that cannot be one, such as one with an empty label.
+    # UnicodeError: an invalid name, such as one with an empty label.
     except (OSError, UnicodeError):
         return False
 
 
 def is_free(port: int) -> bool:
-    """Returns whether nobody listens on a port of this machine.
+    """Returns whether no process listens on a port of this machine.
 
-    A server of TensorFlow would share it without a word. Port 0 is any that is free.
+    TensorFlow's servers would silently share a port in use. Port 0 is always free.
     """
     with socket.socket() as probe:
-        # Connections left over from a server that was killed are no server.
+        # Ignores remaining connections of a server that was killed.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("", port))
@@ -105,25 +108,26 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Returns a port on which nobody listens."""
+    """Returns a port on which no process listens."""
     with socket.socket() as probe:
         probe.bind(("", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
-def tell_exposure(*ports: int) -> None:
-    """Prints on stderr that ports are open to others, unless this machine has none.
+def warn_about_open_ports(*ports: int) -> None:
+    """Prints on stderr that ports are open to the network, if there is a network.
 
     Args:
-        *ports: On which TensorFlow listens, or is going to.
+        *ports: The ports on which TensorFlow listens or will listen.
     """
     if all(name == "lo" for _, name in socket.if_nameindex()):
         return
     plural, are, them = ("", "is", "it") if len(ports) == 1 else ("s", "are", "them")
     print(
-        f"note: port{plural} {', '.join(map(str, ports))} {are} open on all network "
-        f"interfaces, without authentication: who reaches {them} can read and write "
-        f"files as this user; SECURITY.md says how to close them",
+        f"notice: port{plural} {', '.join(map(str, ports))} {are} open on all network "
+        f"interfaces, without authentication: anybody who reaches {them} can read and "
+        f"write files as this user; SECURITY.md says how to close them",
         file=sys.stderr,
         flush=True,
     )

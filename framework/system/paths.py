@@ -1,29 +1,29 @@
-"""Paths that users give: in flags, and as arguments of a data set."""
+"""Expansion and validation of paths given by users."""
 
 from __future__ import annotations
 
 import os
 
 from framework.errors import UsageError
-from framework.system.printable import control
+from framework.system.printable import control_character
 
 
 def expand(path: str, name: str) -> str:
-    """Returns a path with the home folder in the place of `~` or `~user`.
+    """Expands `~` and `~user` at the beginning of a path.
 
     Args:
-        path: As the user gives it.
+        path: The path as given by the user.
         name: The flag or argument, for messages.
 
     Raises:
-        UsageError: Its user does not exist, or it has control characters.
+        UsageError: The user does not exist, or the path has control characters.
 
     Example:
         >>> expand("runs/~a", "--workdir")
         'runs/~a'
     """
     path = os.fspath(path)
-    if control(path):
+    if control_character(path):
         raise UsageError(f"{name} must have no control characters: {path!r}")
     expanded = os.path.expanduser(path)
     if path.startswith("~") and expanded == path:

@@ -1,22 +1,23 @@
-"""Text that a terminal can show: what would steer the terminal is escaped."""
+"""Escapes control characters in text for the terminal."""
 
 from __future__ import annotations
 
 import unicodedata
 
-# Control characters, formatting such as the direction of writing, halves of
-# characters, private and unassigned ones, ends of lines.
+# Unicode categories: control, format (such as writing direction), surrogate, private
+# use, unassigned, line and paragraph separators.
 _ESCAPED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-# Persian, Hindi and emojis need these two formatting characters.
+_CONTROL = {"Cc", "Zl", "Zp"}
+# Persian, Hindi and emojis need these two format characters.
 _JOINERS = "\u200c\u200d"
 
 
 def printable(text: str, keep: str = "") -> str:
-    r"""Returns a text with control characters as backslash escapes.
+    r"""Replaces control characters by backslash escapes.
 
     Args:
-        text: Any text, also of bytes that are not UTF-8 (surrogate escapes).
-        keep: Control characters that stay, such as newlines of our own.
+        text: Any text, also with surrogate escapes for bytes that are not UTF-8.
+        keep: Control characters to leave unchanged, such as newlines.
 
     Example:
         >>> printable("red \x1b[31m")
@@ -32,10 +33,9 @@ def printable(text: str, keep: str = "") -> str:
     )
 
 
-def control(text: str) -> str:
-    """Returns the first control character or end of a line in a text; "" if none."""
-    found = (c for c in text if unicodedata.category(c) in ("Cc", "Zl", "Zp"))
-    return next(found, "")
+def control_character(text: str) -> str:
+    """Returns the first control character or line separator in a text; "" if none."""
+    return next((c for c in text if unicodedata.category(c) in _CONTROL), "")
 
 
 def _is_escaped(character: str) -> bool:

@@ -1,4 +1,4 @@
-"""Holds back what C++ code writes to stderr, which no log setting of its own stops."""
+"""Suppresses what C++ code writes to stderr regardless of log settings."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def held_back() -> Iterator[None]:
-    """Drops what is written to the file descriptor of stderr; shows it on failure."""
-    with tempfile.TemporaryFile() as held:
+def suppressed_stderr() -> Iterator[None]:
+    """Suppresses output to the file descriptor of stderr; shows it after an error."""
+    with tempfile.TemporaryFile() as buffer:
         stderr = os.dup(2)
-        os.dup2(held.fileno(), 2)
+        os.dup2(buffer.fileno(), 2)
         try:
             yield
         except Exception:
-            held.seek(0)
-            os.write(stderr, held.read())
+            buffer.seek(0)
+            os.write(stderr, buffer.read())
             raise
         finally:
             os.dup2(stderr, 2)

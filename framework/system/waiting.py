@@ -1,8 +1,8 @@
-"""Waits for other processes: never silent, never for ever.
+"""Waits for other processes, with progress lines and a timeout.
 
-Each wait prints every ten seconds for whom it waits and how long, and ends after
---wait_for. A wait inside TensorFlow cannot be interrupted, so that it ends the process;
-checkpoints are atomic, and nothing is lost that the last one has.
+Each wait prints every ten seconds what it waits for and how long, and ends after
+--wait_for. A wait inside TensorFlow cannot be interrupted, so that a timeout ends the
+process; checkpoints are atomic, so that the last one remains valid.
 """
 
 from __future__ import annotations
@@ -19,21 +19,24 @@ from typing import NoReturn
 
 from framework.errors import UsageError, WorkerLostError
 
-# Of sysexits.h, EX_TEMPFAIL: the same command, later.
-_TRY_AGAIN = 75
-# Seconds between two lines; and at least between two calls of `missing`.
+# EX_TEMPFAIL of sysexits.h: rerun the command later.
+_EXIT_RETRY = 75
+# Seconds between progress lines, and minimum seconds between calls of `missing`.
 _EVERY = 10.0
 _POLL = 0.2
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
-# Returns for whom there is a wait, or "" if there is none at the moment.
+# Names the processes to wait for; "" if all are available.
 Missing = Callable[[], str]
 
 _cleanups: list[Callable[[], None]] = []
 
 
-def seconds(text: str) -> float:
-    """Returns the seconds of "30s", "10m" or "2h".
+def parse_seconds(text: str) -> float:
+    """Parses a duration such as "30s", "10m" or "2h" into seconds.
+
+    >>> parse_seconds("10m")
+    600.0
 
     Raises:
         UsageError: It has another form, or is 0.
@@ -48,13 +51,16 @@ def seconds(text: str) -> float:
 
 
 class Wait:
-    """One wait for other processes.
+    """The state of a wait for other processes.
 
     Args:
-        missing: For whom; the wait begins anew whenever this is nobody.
-        limit: Seconds after which it is over.
+        missing: Names the missing processes; the wait restarts whenever it returns "".
+        limit: Timeout in seconds.
         now: Seconds of a monotonic clock.
-        silent: Seconds before the first line.
+        silent: Seconds before the first progress line.
+
+    Attributes:
+        awaited: The missing processes at the last check.
     """
 
     def __init__(
@@ -62,12 +68,12 @@ class Wait:
     ):
         self._missing, self._limit, self._silent = missing, limit, silent
         self._start, self._line_due = now, now + silent
-        self.whom = ""
+        self.awaited = ""
 
     def is_over(self, now: float) -> bool:
-        """Prints a line if one is due; returns whether the limit is reached."""
-        self.whom = self._missing()
-        if not self.whom:
+        """Prints progress if it is due; returns whether the limit is reached."""
+        self.awaited = self._missing()
+        if not self.awaited:
             self._start, self._line_due = now, now + self._silent
             return False
         if now - self._start >= self._limit:
@@ -75,7 +81,7 @@ class Wait:
         if now >= self._line_due:
             self._line_due = now + _EVERY
             print(
-                f"waiting for {self.whom}: {_text(now - self._start)} of at most "
+                f"waiting for {self.awaited}: {_text(now - self._start)} of at most "
                 f"{_text(self._limit)} (--wait_for)",
                 file=sys.stderr,
                 flush=True,
@@ -83,34 +89,34 @@ class Wait:
         return False
 
     def pause(self, now: float) -> float:
-        """Returns the seconds until `is_over` has to be called again."""
+        """Returns the seconds until the next call of `is_over`."""
         due = min(self._line_due, self._start + self._limit)
         return max(due - now, _POLL)
 
     @property
     def failure(self) -> str:
-        """The line that says why the wait has ended."""
+        """The error message of a timeout."""
         return (
-            f"waited {_text(self._limit)} (--wait_for) for {self.whom}; the same "
+            f"waited {_text(self._limit)} (--wait_for) for {self.awaited}; the same "
             f"command resumes from the last checkpoint once they can be reached"
         )
 
 
-def until_nobody(
+def until_available(
     missing: Missing,
     limit: float,
     silent: float = _EVERY,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Waits until nobody is missing.
+    """Polls until no process is missing.
 
     Args:
-        missing: For whom to wait.
-        limit: Seconds.
-        silent: Seconds before the first line; 0.0 where a wait is not expected.
-        clock: Returns seconds.
-        sleep: Lets seconds pass.
+        missing: Names the missing processes.
+        limit: Timeout in seconds.
+        silent: Seconds before the first progress line; 0.0 if no wait is expected.
+        clock: Returns the time in seconds.
+        sleep: Sleeps for seconds.
 
     Raises:
         WorkerLostError: The limit is reached.
@@ -119,20 +125,20 @@ def until_nobody(
     while True:
         if wait.is_over(clock()):
             raise WorkerLostError(wait.failure)
-        if not wait.whom:
+        if not wait.awaited:
             return
         sleep(_POLL)
 
 
 @contextlib.contextmanager
-def spoken(missing: Missing, limit: float) -> Iterator[None]:
-    """Watches over a call that waits inside TensorFlow.
+def watchdog(missing: Missing, limit: float) -> Iterator[None]:
+    """Watches a block that waits inside TensorFlow.
 
-    A thread prints for whom it waits. At the limit it ends the process, exit code 75.
+    A thread prints what it waits for. At the limit it ends the process, exit code 75.
 
     Args:
-        missing: For whom the call waits; called by the thread.
-        limit: Seconds.
+        missing: Names the missing processes; called by the thread.
+        limit: Timeout in seconds.
     """
     done = threading.Event()
     wait = Wait(missing, limit, time.monotonic())
@@ -140,7 +146,7 @@ def spoken(missing: Missing, limit: float) -> Iterator[None]:
     def watch() -> None:
         while not done.wait(wait.pause(time.monotonic())):
             if wait.is_over(time.monotonic()) and not done.is_set():
-                leave(wait.failure)
+                exit_for_retry(wait.failure)
 
     thread = threading.Thread(target=watch, daemon=True, name="waiting")
     thread.start()
@@ -151,21 +157,21 @@ def spoken(missing: Missing, limit: float) -> Iterator[None]:
         thread.join()
 
 
-def clean_up(function: Callable[[], None]) -> None:
-    """Has a function called at the end of the process, also of one that waits."""
+def register_cleanup(function: Callable[[], None]) -> None:
+    """Registers a function to be called at exit, also by `exit_for_retry`."""
     atexit.register(function)
     _cleanups.append(function)
 
 
-def leave(problem: str) -> NoReturn:
-    """Ends the process with exit code 75 and one line, whatever its threads do."""
+def exit_for_retry(problem: str) -> NoReturn:
+    """Prints an error and ends the process with exit code 75, despite its threads."""
     for function in _cleanups:
         with contextlib.suppress(Exception):
             function()
-    # A progress bar has hidden the cursor.
+    # A progress bar may have hidden the cursor.
     show = "\x1b[?25h" if sys.stderr.isatty() else ""
     os.write(2, f"{show}error: {problem}\n".encode())
-    os._exit(_TRY_AGAIN)
+    os._exit(_EXIT_RETRY)
 
 
 def _text(duration: float) -> str:

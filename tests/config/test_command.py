@@ -14,11 +14,11 @@ from absl.testing import flagsaver
 from framework.config import command
 from framework.errors import RunError, Stopped, UsageError, WorkerLostError
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def left(main, monkeypatch, *arguments):
-    """Returns the exit code."""
+    """Runs a command; returns its exit code."""
     monkeypatch.setattr(sys, "argv", ["program", *arguments])
     with flagsaver.flagsaver(), pytest.raises(SystemExit) as stop:
         command.run(main)
@@ -31,11 +31,11 @@ def test_gets_what_is_no_flag(monkeypatch):
     assert seen == ["a", "b"]
 
 
-FULL = "No space left on device: /x; make room, and the same command goes on from the"
+FULL = "No space left on device: /x; free some space, then rerun the same command to"
 
 
 @pytest.mark.parametrize(
-    ("problem", "code", "said"),
+    ("problem", "code", "message"),
     [
         (UsageError("wrong"), 2, "error: wrong\n"),
         (flags.Error("wrong"), 2, "error: wrong\n"),
@@ -44,48 +44,50 @@ FULL = "No space left on device: /x; make room, and the same command goes on fro
         (Stopped("stopped by SIGTERM"), 75, "stopped by SIGTERM\n"),
         (KeyboardInterrupt(), 130, "error: interrupted\n"),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 141, ""),
-        (OSError("no disk"), 1, "error: tests/test_command.py:"),
-        (ValueError("no"), 1, "error: tests/test_command.py:"),
+        (OSError("no disk"), 1, "error: tests/config/test_command.py:"),
+        (ValueError("no"), 1, "error: tests/config/test_command.py:"),
         (UsageError("a\x1b[31m\n    b\r"), 2, "error: a\\x1b[31m\n    b\\r\n"),
         (RunError("\udcff"), 1, "error: \\udcff\n"),
     ],
 )
-def test_a_problem_is_one_line(problem, code, said, monkeypatch, capsys):
+def test_a_problem_is_one_line(problem, code, message, monkeypatch, capsys):
     def main(arguments):
         raise problem
 
     assert left(main, monkeypatch) == code
     error = capsys.readouterr().err
-    assert error.startswith(said)
-    assert bool(said) == bool(error)
+    assert error.startswith(message)
+    assert bool(message) == bool(error)
     assert "Traceback" not in error
 
 
 @pytest.mark.parametrize(
-    ("problem", "said"),
+    ("problem", "message"),
     [
         (OSError(errno.ENOSPC, "No space left on device", "/x"), FULL),
         (OSError(errno.EACCES, "Permission denied"), "Permission denied: runs/a"),
         (OSError("no disk"), "OSError: no disk"),
         (MemoryError(), "there is not enough memory: MemoryError"),
-        (KeyError("x"), "internal error: KeyError: 'x'; please report it, with what"),
+        (KeyError("x"), "internal error: KeyError: 'x'; please report it with"),
     ],
 )
-def test_what_is_nobodys_own(problem, said):
-    # It has been raised nowhere: so no file of the user's own is in its traceback.
-    code, text = command.exit_of(problem, "runs/a")
+def test_what_is_nobodys_own(problem, message):
+    # The exception was not raised, so its traceback has no file of the user's own.
+    code, text = command.exit_code(problem, "runs/a")
     assert code == 1
-    assert text.startswith(f"error: {said}")
+    assert text.startswith(f"error: {message}")
 
 
 def test_tensorflow_says_it_in_one_line():
     import tensorflow as tf
 
     text = "{{function_node __wrapped__X}} /a; Permission denied\n\t [[{{node X}}]] [Op"
-    code, said = command.exit_of(tf.errors.PermissionDeniedError(None, None, text))
-    assert (code, said) == (1, "error: PermissionDeniedError: /a; Permission denied")
-    code, said = command.exit_of(tf.errors.ResourceExhaustedError(None, None, "OOM"))
-    assert said.startswith("error: there is not enough memory")
+    code, message = command.exit_code(tf.errors.PermissionDeniedError(None, None, text))
+    assert (code, message) == (1, "error: PermissionDeniedError: /a; Permission denied")
+    code, message = command.exit_code(
+        tf.errors.ResourceExhaustedError(None, None, "OOM")
+    )
+    assert message.startswith("error: there is not enough memory")
 
 
 def test_traceback_shows_all(monkeypatch, capsys):
@@ -106,7 +108,7 @@ def test_a_misspelt_flag_is_one_line(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"--x=\xff\n", "a flagfile is not UTF-8: "),
         (b"--flagfile={0}\n", "a flagfile contains itself: {0}"),
@@ -117,7 +119,9 @@ def test_a_misspelt_flag_is_one_line(monkeypatch, capsys):
         (None, "Unable to open flagfile: "),
     ],
 )
-def test_a_flagfile_that_cannot_be_read(tmp_path, monkeypatch, capsys, content, said):
+def test_a_flagfile_that_cannot_be_read(
+    tmp_path, monkeypatch, capsys, content, message
+):
     path = tmp_path / "flags.txt"
     if content is not None:
         for place, name in enumerate((path, tmp_path)):
@@ -125,15 +129,15 @@ def test_a_flagfile_that_cannot_be_read(tmp_path, monkeypatch, capsys, content, 
         path.write_bytes(content)
     assert left(print, monkeypatch, f"--flagfile={path}") == 2
     captured = capsys.readouterr()
-    assert said.format(path, tmp_path) in captured.err
+    assert message.format(path, tmp_path) in captured.err
     assert captured.err.count("\n") == 1
     assert not captured.out
 
 
 def program(body, shell="{}", **options):
-    """Runs a program, as a shell would, whose main has this body."""
+    """Runs a program in a shell; its `main` has the given body."""
     lines = "\n".join(f"    {line}" for line in body.splitlines())
-    code = "import sys, os, signal\nfrom framework import command\n"
+    code = "import sys, os, signal\nfrom framework.config import command\n"
     code += f"def main(arguments):\n{lines}\ncommand.run(main)\n"
     python = f'{sys.executable} -c "$CODE"'
     return subprocess.run(
@@ -146,7 +150,7 @@ def program(body, shell="{}", **options):
 
 
 @pytest.mark.parametrize(
-    ("body", "shell", "code", "out", "said"),
+    ("body", "shell", "code", "out", "message"),
     [
         ("print('x\\n' * 10**6)", "{} | head -1", 141, "x\n", ""),
         ("print('x\\n' * 10**6)\nreturn 3", "{} | true", 141, "", ""),
@@ -160,7 +164,7 @@ def program(body, shell="{}", **options):
             "{}",
             75,
             "",
-            "stopped by SIGTERM; the same command can be started again\n",
+            "stopped by SIGTERM; rerun the same command\n",
         ),
         ("os.kill(os.getpid(), signal.SIGINT)", "{}", 130, "", "error: interrupted\n"),
         (
@@ -174,9 +178,9 @@ def program(body, shell="{}", **options):
         ("import rich.console; rich.console.Console().print('x')", "{} >&-", 0, "", ""),
     ],
 )
-def test_how_a_process_ends(body, shell, code, out, said):
+def test_how_a_process_ends(body, shell, code, out, message):
     done = program(body, shell)
     assert (done.returncode, done.stdout) == (code, out), done.stderr
-    assert done.stderr.startswith(said)
-    assert bool(said) == bool(done.stderr)
+    assert done.stderr.startswith(message)
+    assert bool(message) == bool(done.stderr)
     assert done.stderr.count("\n") <= 1

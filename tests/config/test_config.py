@@ -33,8 +33,8 @@ def test_the_defaults_are_a_config():
         ("batch_size", 0, "at least 1"),
         ("batch_size", -32, "at least 1"),
         ("accumulate", 0, "at least 1"),
-        ("accumulate", 5, "a divisor of the batch size, 32"),
-        ("accumulate", 64, "a divisor of the batch size, 32"),
+        ("accumulate", 5, "a divisor of --batch_size=32"),
+        ("accumulate", 64, "a divisor of --batch_size=32"),
         ("keep_checkpoints", 0, "at least 1"),
         ("clip_norm", -1.0, "0 or more"),
         ("early_stopping", -1, "0 or more"),
@@ -100,7 +100,7 @@ STRINGS = [field.name for field in dataclasses.fields(Config) if field.type == "
 @pytest.mark.parametrize("text", ["x\n--fresh", "x\r--fresh", "x\x1b[31m", "x\0"])
 @pytest.mark.parametrize("field", STRINGS)
 def test_text_is_one_line(field, text):
-    # It would become a flag of its own in flags.txt.
+    # It would become another flag in flags.txt.
     with pytest.raises(UsageError, match=f"^{field} must be one line of text, not 'x"):
         Config(**{field: text})
 

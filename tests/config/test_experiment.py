@@ -12,7 +12,7 @@ import pytest
 from framework.config import experiment
 from framework.errors import UsageError
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def _nothing_loaded(monkeypatch, tmp_path):
 
 
 def main(monkeypatch, file, name=None, parent=""):
-    """Makes it look as if a program had been started."""
+    """Simulates how a program was started."""
     spec = types.SimpleNamespace(name=name, parent=parent) if name else None
     module = types.SimpleNamespace(__file__=file, __spec__=spec)
     monkeypatch.setitem(sys.modules, "__main__", module)
@@ -186,7 +186,7 @@ def test_a_recorded_experiment_is_loaded_but_not_given(squares):
 
 @pytest.mark.parametrize("entry", [{"file": "/none/a.py"}, {"module": "nowhere.a"}])
 def test_a_recorded_experiment_that_is_gone(entry):
-    with pytest.raises(UsageError, match=r"give the file .* as --experiment=FILE.py"):
+    with pytest.raises(UsageError, match=r"pass the file .* as --experiment=FILE.py"):
         experiment.load_recorded(entry)
 
 
@@ -237,7 +237,7 @@ if __name__ == "__main__":
 
 
 def test_a_run_of_ones_own_experiment_can_be_diagnosed(tmp_path):
-    """By who has trained it; by others only if they trust it, or have the file."""
+    """By its owner; by others only if they trust it or have the file."""
     for folder in ("own", "other", "state", "nothing"):
         (tmp_path / folder).mkdir()
     (tmp_path / "own" / "squares.py").write_text(OWN)
@@ -268,7 +268,7 @@ def test_a_run_of_ones_own_experiment_can_be_diagnosed(tmp_path):
     assert "Traceback" not in foreign.stderr
     for allowed in ("--trust_run", f"--experiment={tmp_path}/own/squares.py"):
         assert started(*diagnose, allowed, state="nothing").returncode in (0, 3)
-    # The file's CONFIG is what flags are by default: so this is the same run.
+    # The file's CONFIG gives the defaults of the flags, so this is the same run.
     again = ("-m", "experiments.train", "--experiment=squares.py")
     done = started(*again, folder="own")
     assert done.returncode == 0, done.stderr

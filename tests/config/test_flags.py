@@ -19,7 +19,7 @@ FIELDS = dataclasses.fields(Config)
 
 
 def parsed(*arguments, defaults=None):
-    """Returns the config that a command line stands for."""
+    """Parses a command line into a config."""
     values = absl_flags.FlagValues()
     flags.define(defaults or Config(), values)
     flags.parse(["program", *arguments], values)
@@ -120,7 +120,7 @@ def read_back(config, path):
 
 
 def config_of_one_call(config):
-    """Returns a config with what a flagfile leaves out as `read_back` has it."""
+    """Returns a config with the flags that a flagfile leaves out as in `read_back`."""
     return dataclasses.replace(config, **dict.fromkeys(OF_ONE_CALL, True))
 
 
@@ -128,10 +128,10 @@ def test_a_flagfile_gives_every_field_back(tmp_path):
     config = Config(**{field.name: changed(field) for field in FIELDS})
     path = tmp_path / "flags.txt"
     path.write_text(flags.flagfile(config))
-    # These are of one call: another one must not move the run aside.
+    # Flags of a single call: a rerun must not move the run aside.
     lasting = dataclasses.replace(config, **dict.fromkeys(OF_ONE_CALL, False))
     assert parsed(f"--flagfile={path}") == lasting
-    # Also where the defaults are others, as in another experiment.
+    # Also with other defaults, as in another experiment.
     assert read_back(Config(), path) == config_of_one_call(Config())
 
 
@@ -151,8 +151,8 @@ def test_a_flagfile_gives_any_value_back(tmp_path_factory, text, number, seed):
         clip_norm=number,
         seed=seed,
     )
-    found = read_back(config, tmp_path_factory.getbasetemp() / "flags.txt")
-    assert found == config_of_one_call(config)
+    actual = read_back(config, tmp_path_factory.getbasetemp() / "flags.txt")
+    assert actual == config_of_one_call(config)
 
 
 def test_a_flag_after_a_flagfile_wins(tmp_path):

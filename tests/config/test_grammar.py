@@ -12,7 +12,7 @@ from framework.errors import UsageError
 
 
 def shape(node):
-    """Returns a tree without its places, as one writes it."""
+    """Formats a tree as a spec, without its columns."""
     if isinstance(node, Join):
         return (shape(node.left), node.operator, shape(node.right))
     return (
@@ -45,12 +45,12 @@ def caret(problem):
         ("warmup(3.ep)", ("warmup", ("3.ep",), {})),
         ("warmup('5%')", ("warmup", ("5%",), {})),
         ("step(5%, every=10ep)", ("step", ("5%",), {"every": "10ep"})),
-        # Within a string a length is only text.
+        # Within a string, a length is text.
         ("folder('top 5% of 10ep')", ("folder", ("top 5% of 10ep",), {})),
         ('folder("it\'s 5%")', ("folder", ("it's 5%",), {})),
         (r"folder('it\'s 5%')", ("folder", ("it's 5%",), {})),
         ('f("5%", 5%, \'"5%"\')', ("f", ("5%", "5%", '"5%"'), {})),
-        # A name may end in what looks like a length.
+        # A name may end like a length.
         ("keep5ep", "keep5ep"),
         ("a + b", ("a", "+", "b")),
         ("a + b * c", ("a", "+", ("b", "*", "c"))),
@@ -94,7 +94,7 @@ def test_parse(text, expected):
         ("rotate(20;)", ";)"),
         ("rotate(5%;)", ";)"),
         ("flip rotate", "rotate"),
-        # Lengths are quoted before Python reads them, which must not move the caret.
+        # Quoting lengths for Python must not move the caret.
         ("warmup(5%) + step(x)", "x)"),
         ("warmup(5%, x)", "x)"),
         ("warmup(5%) + step(10ep, every=.5ep) + cosine(7%, end=x)", "x)"),
@@ -107,7 +107,7 @@ def test_parse(text, expected):
         ("  a('löwe 5%', 5%, 'ä', x)", "x)"),
         ("a('löwe', 5%;)", ";)"),
         ("löwe(x)", "x)"),
-        # A colon becomes a dot before Python reads it, which moves nothing either.
+        # Replacing the colon for Python must not move it either.
         ("a:b(5%) + c:d(x)", "x)"),
         ("a(1) + b:c:d(2)", "b:c:d(2)"),
         ("a(1) + b.c(2)", "b.c(2)"),
@@ -204,7 +204,7 @@ def test_nothing_is_evaluated(text, monkeypatch):
         grammar.parse(text)
 
 
-# Letters out of which something that is nearly a spec comes often.
+# Characters that often give something close to a spec.
 FRAGMENTS = st.lists(
     st.sampled_from(
         [*"(),=+*'\"\\ a1ä[]{}:;-#\n", "5%", "10ep", ".5", "True", "f'", "b'"]
@@ -231,7 +231,7 @@ VALUES = st.recursive(
     st.integers(-(2**63), 2**63)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.booleans()
-    # No ends of lines, nor what UTF-8 cannot hold.
+    # No line ends, and no characters that UTF-8 cannot encode.
     | st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=8),
     lambda values: st.lists(values, max_size=3).map(tuple),
     max_leaves=5,

@@ -32,7 +32,7 @@ def test_a_shell_reads_the_value_as_it_was_given(text):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("lr", ".1", "the learning rate is --learning_rate=.1"),
         ("LR", "", "the learning rate is --learning_rate=..."),
@@ -50,10 +50,10 @@ def test_a_shell_reads_the_value_as_it_was_given(text):
         ("train-for", "", "did you mean --train_for?"),
     ],
 )
-def test_a_guess_is_answered_with_its_value(name, value, said):
-    found = guesses.answer(name, value, FLAGS)
-    assert found.startswith(f"there is no --{name}; ")
-    assert found.endswith(said)
+def test_a_guess_is_answered_with_its_value(name, value, message):
+    actual = guesses.answer(name, value, FLAGS)
+    assert actual.startswith(f"there is no --{name}; ")
+    assert actual.endswith(message)
 
 
 def test_no_answer_names_a_flag_that_a_command_lacks():
@@ -63,7 +63,7 @@ def test_no_answer_names_a_flag_that_a_command_lacks():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("/path/to/photos", """--dataset='folder("/path/to/photos")'"""),
         ("photos/", """--dataset='folder("photos/")'"""),
@@ -76,10 +76,10 @@ def test_no_answer_names_a_flag_that_a_command_lacks():
         ("my_module:flowers", ""),
     ],
 )
-def test_a_path_is_no_dataset(text, said, tmp_path, monkeypatch):
+def test_a_path_is_no_dataset(text, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("photos", "digits"):
         (tmp_path / name).mkdir()
-    found = guesses.path(text, ("digits", "folder"))
-    assert found.endswith(said)
-    assert bool(found) == bool(said)
+    actual = guesses.path(text, ("digits", "folder"))
+    assert actual.endswith(message)
+    assert bool(actual) == bool(message)

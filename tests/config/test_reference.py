@@ -19,7 +19,7 @@ def net(units=3):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """Writes modules into the current folder, which this test alone imports."""
+    """Writes modules into the current folder; only this test imports them."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
@@ -115,7 +115,7 @@ def test_what_is_no_fault_of_the_function_gets_through(problem):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "messages"),
     [
         (
             "Exception encountered when calling Dense.call().\n\n\x1b[1mBad.\x1b[0m\n",
@@ -129,14 +129,13 @@ def test_what_is_no_fault_of_the_function_gets_through(problem):
         ("\n\n", "ValueError"),
     ],
 )
-def test_reason(text, told):
-    assert reference.reason(ValueError(text)) == told
+def test_reason(text, messages):
+    assert reference.reason(ValueError(text)) == messages
 
 
 def test_a_module_that_runs_when_it_is_imported(here):
-    here(
-        mine="from framework import reference\nreference.refuse_to_run_while_loading()"
-    )
+    code = "from framework.config import reference\n"
+    here(mine=code + "reference.refuse_to_run_while_loading()")
     with pytest.raises(UsageError, match="starts a run when it is imported; put that"):
         reference.load("mine:net")
     reference.refuse_to_run_while_loading()

@@ -28,8 +28,8 @@ def configure(monkeypatch, machines, name, index):
 )
 def test_each_process_has_a_place(machines, name, index, place, monkeypatch):
     configure(monkeypatch, machines, name, index)
-    found = cluster.resolve("env", 1.0, trusted=True)
-    assert (found.index, len(found.addresses)) == place
+    actual = cluster.resolve("env", 1.0, trusted=True)
+    assert (actual.index, len(actual.addresses)) == place
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_slurm_tells_who_is_who(monkeypatch):
         "SLURM_LOCALID": "0",
     }.items():
         monkeypatch.setenv(name, value)
-    found = cluster.resolve("slurm", 1.0, trusted=True)
-    assert (found.index, len(found.addresses)) == (1, 2)
+    actual = cluster.resolve("slurm", 1.0, trusted=True)
+    assert (actual.index, len(actual.addresses)) == (1, 2)
     with pytest.raises(UsageError, match=r"Slurm names 'n1'.*--i_trust_this_network"):
         cluster.resolve("slurm", 1.0)
 
@@ -104,19 +104,19 @@ def test_workers_beyond_this_machine_need_trust(workers, expected, monkeypatch):
 
 def test_a_wait_names_who_is_missing(monkeypatch):
     addresses = ("localhost:1", "localhost:2", "localhost:3")
-    found = cluster.Cluster(addresses, 1, 1.0, None)
-    assert found.port == 2
+    actual = cluster.Cluster(addresses, 1, 1.0, None)
+    assert actual.port == 2
     monkeypatch.setattr(network, "unreachable", lambda some: some)
-    expected = "the chief localhost:1 and worker localhost:3, where nobody listens"
-    assert found.others() == expected
+    expected = "the chief localhost:1 and worker localhost:3, where no process listens"
+    assert actual.others() == expected
     monkeypatch.setattr(network, "unreachable", lambda some: some[1:])
-    assert found.others() == "worker localhost:3, where nobody listens"
+    assert actual.others() == "worker localhost:3, where no process listens"
     monkeypatch.setattr(network, "unreachable", lambda some: [])
-    assert "running but not at the same point" in found.others()
+    assert "running but not at the same point" in actual.others()
 
 
 class Resolver:
-    """A job whose pods start one after the other."""
+    """A job whose pods start one after another."""
 
     def __init__(self, pods):
         self.pods, self.calls = pods, 0

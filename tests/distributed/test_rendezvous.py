@@ -25,9 +25,9 @@ def chief(addresses):
 
 @pytest.fixture
 def workers(addresses):
-    made = [Worker(addresses[0], index) for index in (1, 2)]
-    yield made
-    for each in made:
+    built = [Worker(addresses[0], index) for index in (1, 2)]
+    yield built
+    for each in built:
         each.close()
 
 
@@ -62,7 +62,7 @@ def test_a_worker_that_is_started_again_takes_its_place(chief, workers, addresse
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message",
     [
         b"",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -72,9 +72,9 @@ def test_a_worker_that_is_started_again_takes_its_place(chief, workers, addresse
         b"whyflat worker \xb2\n",
     ],
 )
-def test_strangers_are_sent_away(said, addresses, chief):
-    with socket.create_connection(network.split(addresses[0])) as stranger:
-        stranger.sendall(said)
+def test_strangers_are_sent_away(message, addresses, chief):
+    with socket.create_connection(network.split_address(addresses[0])) as stranger:
+        stranger.sendall(message)
         stranger.shutdown(socket.SHUT_WR)
         assert chief.missing() == f"workers {addresses[1]}, {addresses[2]}"
         stranger.settimeout(5.0)
@@ -83,14 +83,16 @@ def test_strangers_are_sent_away(said, addresses, chief):
 
 
 def test_a_chief_of_an_earlier_attempt_is_not_joined(workers, addresses):
-    assert "where nobody listens" in workers[0].missing()
-    with socket.create_server(("localhost", network.split(addresses[0])[1])) as server:
+    assert "where no process listens" in workers[0].missing()
+    with socket.create_server(
+        ("localhost", network.split_address(addresses[0])[1])
+    ) as server:
         assert "other workers" in workers[0].missing()
         # As TensorFlow's server does: the settings of HTTP/2.
         with server.accept()[0] as connection:
             connection.sendall(b"\x00\x00\x00\x04\x00\x00\x00\x00\x00")
             assert "runs an earlier attempt" in workers[0].missing()
-    assert "where nobody listens" in workers[0].missing()
+    assert "where no process listens" in workers[0].missing()
 
 
 def test_processes_meet(addresses):
@@ -105,7 +107,7 @@ def test_processes_meet(addresses):
         thread.join(60.0)
         assert not thread.is_alive()
     # The ports are free for TensorFlow.
-    assert all(network.is_free(network.split(each)[1]) for each in addresses)
+    assert all(network.is_free(network.split_address(each)[1]) for each in addresses)
     rendezvous.meet(addresses[:1], 0, 60.0)
 
 
@@ -118,7 +120,7 @@ def test_a_wait_ends(index, addresses, monkeypatch):
 
 def test_a_port_that_is_taken_is_waited_for(addresses):
     with (
-        socket.create_server(("", network.split(addresses[1])[1])),
+        socket.create_server(("", network.split_address(addresses[1])[1])),
         pytest.raises(WorkerLostError, match="another process still listens"),
     ):
         rendezvous.meet(addresses, 1, 0.01)

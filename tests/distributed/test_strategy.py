@@ -38,7 +38,7 @@ def test_mirrored_uses_so_many_devices(devices, expected):
 def test_refuses_more_devices_than_there_are():
     there = len(tf.config.list_logical_devices("GPU")) or 2
     with pytest.raises(
-        UsageError, match=f"devices must be at most {there} here, not 99"
+        UsageError, match=f"devices must be at most {there} on this machine, not 99"
     ):
         build_strategy("mirrored", 99)
 
@@ -61,20 +61,20 @@ def test_sums_over_replicas(mirrored):
 def test_divides_the_cpu_into_as_many_as_are_asked_for():
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("takes GPUs where there are any")
-    # It can be done just once in a process.
+    # It can be done only once per process.
     code = (
-        "from framework import distribute\n"
-        "print(distribute.build('mirrored', 3).num_replicas_in_sync)\n"
+        "from framework.distributed import strategy\n"
+        "print(strategy.build_strategy('mirrored', 3).num_replicas_in_sync)\n"
     )
-    root = pathlib.Path(__file__).parents[1]
-    found = subprocess.run(
+    root = pathlib.Path(__file__).parents[2]
+    actual = subprocess.run(
         [sys.executable, "-c", code],
         cwd=root,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert found.stdout.split() == ["3"]
+    assert actual.stdout.split() == ["3"]
 
 
 def test_without_a_tpu_there_is_one_clear_line():

@@ -6,7 +6,7 @@ Of several processes: tests/test_several.py.
 import pytest
 import tensorflow as tf
 
-from framework.distributed.workers import Workers, is_loss, told_if_lost
+from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import WorkerLostError
 
 
@@ -17,21 +17,21 @@ def workers(mirrored):
 
 def test_alone_one_agrees_with_oneself(workers):
     assert (workers.count, workers.index, workers.is_chief) == (1, 0, True)
-    assert workers.agreed(7) == 7
-    assert workers.gathered(2.0**52) == [2.0**52]
+    assert workers.all_reduce_min(7) == 7
+    assert workers.all_gather(2.0**52) == [2.0**52]
 
 
 def test_numbers_are_gathered_exactly(workers):
-    # As it is done between processes: each replica gives its own.
-    found = workers._gather(tf.constant(2.0**53 - 1, tf.float64))
-    assert found.numpy().tolist() == [2.0**53 - 1] * 2
+    # As between processes: each replica gives its own number.
+    actual = workers._gather(tf.constant(2.0**53 - 1, tf.float64))
+    assert actual.numpy().tolist() == [2.0**53 - 1] * 2
 
 
 LOST = tf.errors.UnavailableError(None, None, "Socket closed")
 
 
 def test_a_lost_worker_is_one_line():
-    with pytest.raises(WorkerLostError, match="was lost"), told_if_lost(True):
+    with pytest.raises(WorkerLostError, match="was lost"), translate_loss(True):
         raise LOST
 
 
@@ -40,7 +40,7 @@ def test_a_lost_worker_is_one_line():
     [(False, LOST), (True, tf.errors.InvalidArgumentError(None, None, "shape"))],
 )
 def test_what_is_no_loss_stays_what_it_is(several, problem):
-    with pytest.raises(type(problem)), told_if_lost(several):
+    with pytest.raises(type(problem)), translate_loss(several):
         raise problem
 
 
@@ -50,7 +50,7 @@ def test_what_is_no_loss_stays_what_it_is(several, problem):
         ("UnavailableError", "Socket closed", True),
         ("ResourceExhaustedError", "memory", False),
         ("InvalidArgumentError", "shapes differ", False),
-        # As TensorFlow says it if a chief has restarted before it was missed.
+        # TensorFlow's message if a chief restarts before its loss was detected.
         (
             "InvalidArgumentError",
             "Task with task_name=/job:worker/replica:0/task:1 must be registered "

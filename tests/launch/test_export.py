@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -20,7 +21,7 @@ IMAGES = np.arange(8, dtype=np.float32).reshape(2, 4)
 
 
 class Halved:
-    """Stands for a Normalizer."""
+    """A fake Normalizer."""
 
     variables = ()
 
@@ -35,8 +36,8 @@ def model(bias):
 
 
 def probabilities(folder):
-    found = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    return found(tf.constant(IMAGES))["probabilities"].numpy()
+    actual = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    return actual(tf.constant(IMAGES))["probabilities"].numpy()
 
 
 def expected(some):
@@ -49,7 +50,7 @@ def names(folder):
 
 @pytest.fixture(scope="module")
 def earlier(tmp_path_factory):
-    """A model, and where it was exported to."""
+    """A model and the folder of its export."""
     folder, some = tmp_path_factory.mktemp("earlier") / "model", model(1.0)
     export_model(some, Halved(), folder)
     return some, folder
@@ -63,7 +64,7 @@ def place(earlier, tmp_path):
 
 
 def no_exchange(monkeypatch):
-    """Makes a system that cannot exchange two folders in one step."""
+    """Simulates a system that cannot exchange two folders atomically."""
 
     class Plain:
         def __init__(self, *args, **kwargs):
@@ -110,7 +111,7 @@ def test_what_fails_leaves_the_earlier_model(place, earlier, monkeypatch, call):
 
 KILLED = """
 import os, signal, sys
-from tests import test_export as lib
+from tests.launch import test_export as lib
 
 owner, name, place, folder = sys.argv[1:]
 owner = {"os": os, "tf": lib.tf.saved_model, "lib": lib.export_lib}[owner]
@@ -132,11 +133,11 @@ lib.export_model(lib.model(2.0), lib.Halved(), folder)
 )
 def test_what_is_killed_leaves_the_earlier_model(place, earlier, owner, name, at):
     arguments = [owner, name, str(at), str(place)]
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    root = pathlib.Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", KILLED, *arguments], cwd=root)
     assert done.returncode == -signal.SIGKILL
     np.testing.assert_array_equal(probabilities(place), expected(earlier[0]))
-    # What it left is deleted by the next one, but nothing else is.
+    # The next export deletes its remains, but nothing else.
     mine = [".model.mine.tmp", ".model.12345678", ".other.12345678.tmp"]
     for each in mine:
         (place.parent / each).mkdir()

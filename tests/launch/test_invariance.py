@@ -1,4 +1,4 @@
-"""Tests that a run gives the same numbers on any devices; and of invariance.py."""
+"""Tests of framework/launch/invariance.py, and of agreement between devices."""
 
 import pathlib
 
@@ -35,13 +35,13 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def alone():
-    """Returns what has become of a case on one device; trained once only."""
-    found = {}
+    """Returns the variables of a case on one device, trained only once."""
+    actual = {}
 
     def train(name):
-        if name not in found:
-            found[name] = cases.train(name)
-        return found[name]
+        if name not in actual:
+            actual[name] = cases.train(name)
+        return actual[name]
 
     return train
 
@@ -54,8 +54,8 @@ def test_two_devices_train_as_one(name, alone):
 
 @pytest.mark.slow
 def test_four_devices_train_as_one(alone, tmp_path):
-    (found,) = in_other_processes(tmp_path, list(cases.CASES), "mirrored", 4, [{}])
-    worst = {name: difference(alone(name), found[name]) for name in cases.CASES}
+    (actual,) = in_other_processes(tmp_path, list(cases.CASES), "mirrored", 4, [{}])
+    worst = {name: difference(alone(name), actual[name]) for name in cases.CASES}
     assert all(worst[name] <= TOLERANCES[name] for name in worst), worst
 
 
@@ -75,8 +75,8 @@ def test_two_processes_train_as_one(names, alone, tmp_path):
 
 
 def test_an_overflow_on_one_replica_lowers_the_scale_on_all(alone):
-    found = alone("float16, overflow")
-    assert found["loss_scale/scale"] < 2.0**15
+    actual = alone("float16, overflow")
+    assert actual["loss_scale/scale"] < 2.0**15
 
 
 @pytest.mark.parametrize("count", [1, 7])

@@ -63,7 +63,7 @@ def contents(folder):
         # The numbers do not depend on these.
         (2, 20, {"steps_per_call": 3, "devices": 2, "strategy": "mirrored"}, False, {}),
         (4, 40, {"keep_checkpoints": 1}, True, {}),
-        # A finished run is extended without further ado.
+        # A finished run may be extended.
         (4, 40, {"train_for": "8ep"}, False, {"train_for": ("4ep", "8ep")}),
         (
             2,
@@ -82,24 +82,29 @@ def contents(folder):
     ],
 )
 def test_what_may_be_resumed(folder, epochs, step, changes, is_over, difference):
-    found = checked(folder(epochs), step, **changes)
-    assert found == Resumption(step, is_over, difference)
+    actual = checked(folder(epochs), step, **changes)
+    assert actual == Resumption(step, is_over, difference)
 
 
 @pytest.mark.parametrize(
     ("epochs", "step", "changes", "message"),
     [
         (2, 20, {"batch_size": 64, "augment": "flip"}, "of another configuration"),
-        # Killed before its first checkpoint: a run all the same.
+        # Killed before its first checkpoint: still a run.
         (0, None, {"batch_size": 64}, "of another configuration"),
-        # A run under way is not extended: its schedule would change on the way.
+        # An unfinished run may not be extended: its schedule would change.
         (2, 20, {"train_for": "8ep"}, "of another configuration"),
-        (4, 40, {"train_for": "2ep"}, "is finished, at step 40: with these changes"),
+        (
+            4,
+            40,
+            {"train_for": "2ep"},
+            "is finished at step 40, also with these changes",
+        ),
         (
             4,
             40,
             {"batch_size": 64, "allow_config_change": True},
-            "is finished, at step 40: with these changes there is nothing to train",
+            "is finished at step 40, also with these changes",
         ),
     ],
 )
@@ -119,8 +124,8 @@ def test_what_is_refused(folder, epochs, step, changes, message):
 def test_a_run_that_was_stopped_early_can_be_continued(folder):
     run = folder(3, dataclasses.replace(CONFIG, early_stopping=2))
     assert checked(run, 30, early_stopping=2).is_over
-    found = checked(run, 30, early_stopping=5, allow_config_change=True)
-    assert not found.is_over
+    actual = checked(run, 30, early_stopping=5, allow_config_change=True)
+    assert not actual.is_over
 
 
 @pytest.mark.parametrize("changes", [{}, {"batch_size": 64}])

@@ -269,7 +269,7 @@ def test_goes_back_to_the_best_weights_at_a_cut(tmp_path):
 
 
 def test_the_result_predicts_and_has_its_best_weights(tmp_path):
-    dataset = run_lib.parts.data.build("digits")
+    dataset = run_lib.components.data.build("digits")
     result = run(small(tmp_path, train_for="2ep"), dataset=dataset)
     images, labels = dataset.validation.images, dataset.validation.labels
     for used, row in (
@@ -283,13 +283,13 @@ def test_the_result_predicts_and_has_its_best_weights(tmp_path):
 
 
 def test_data_given_in_python_is_recorded_and_not_mixed_up(tmp_path):
-    dataset = run_lib.parts.data.build("digits")
+    dataset = run_lib.components.data.build("digits")
     config = small(tmp_path, train_for="1ep")
     run(config, dataset=dataset)
     assert "given('digits'" in text(config, "config.json")
     longer = dataclasses.replace(config, train_for="2ep", allow_config_change=True)
     assert len(run(longer, dataset=dataset).history) == 2
-    with pytest.raises(UsageError, match="holds a run of another configuration"):
+    with pytest.raises(UsageError, match="has a run of another configuration"):
         run(config)
 
 
@@ -362,7 +362,7 @@ MIXED = {
 
 
 def test_goes_on_with_the_statistics_that_it_began_with(tmp_path):
-    dataset = run_lib.parts.data.build("digits")
+    dataset = run_lib.components.data.build("digits")
     config = small(tmp_path, train_for="1ep", **MIXED)
     before = run(config, dataset=dataset).normalize
     dark = dataclasses.replace(
@@ -410,7 +410,7 @@ def test_a_change_that_trains_nothing_leaves_a_finished_run_alone(tmp_path, chan
 def test_mixed_and_erased_images_are_learnt_from(tmp_path):
     result = run(small(tmp_path, train_for="12ep", **MIXED))
     row = result.history.rows[-1]
-    # What is trained on is harder than what is asked.
+    # Training images are harder than validation images.
     assert row["validation/accuracy"] > 0.6
     assert row["train/accuracy"] < row["train_clean/accuracy"]
 
@@ -428,7 +428,7 @@ def test_floats_have_no_negative(tmp_path):
 
 
 def test_what_is_exported_needs_nothing_of_this_program(tmp_path):
-    dataset = run_lib.parts.data.build("digits")
+    dataset = run_lib.components.data.build("digits")
     config = small(tmp_path / "run", train_for="1ep", normalize="unit + standard")
     result = run(config, dataset=dataset)
     result.export(tmp_path / "exported")
@@ -442,5 +442,5 @@ def test_what_is_exported_needs_nothing_of_this_program(tmp_path):
     )
     command = [sys.executable, "-c", program]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    found = np.load(tmp_path / "found.npy")
-    np.testing.assert_allclose(found, result.predict(images), atol=1e-6)
+    actual = np.load(tmp_path / "found.npy")
+    np.testing.assert_allclose(actual, result.predict(images), atol=1e-6)

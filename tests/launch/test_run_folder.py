@@ -19,14 +19,14 @@ def config(tmp_path):
 
 
 def prepared(config):
-    """Returns the folder of a run that begins."""
+    """Returns the folder of a new run."""
     with run_folder.opened(config) as folder:
         run_folder.write_config(folder, config)
     return folder
 
 
 def trained(config):
-    """Makes a folder in which a run has written its first checkpoint."""
+    """Creates the folder of a run with its first checkpoint."""
     folder = prepared(config)
     (folder / "checkpoints" / "step-00000010.npz").write_bytes(b"weights")
     return folder
@@ -178,23 +178,23 @@ def test_environment_json(config, monkeypatch):
     folder = prepared(config)
     monkeypatch.setattr(sys, "argv", ["train.py", "--augment=a + b"])
     run_folder.write_environment(folder, ["/device:CPU:0", "/device:CPU:1"])
-    found = json.loads((folder / "environment.json").read_text())
-    assert found["command"] == "train.py '--augment=a + b'"
-    assert found["devices"] == ["/device:CPU:0", "/device:CPU:1"]
-    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert found["packages"]["numpy"] == np.__version__
-    assert {"tensorflow", "keras", "whyflat"} <= found["packages"].keys()
-    assert found["cpus"] >= 1
-    assert found["started"][:2] == "20"
-    assert found["git_revision"] is None or len(found["git_revision"]) >= 40
+    actual = json.loads((folder / "environment.json").read_text())
+    assert actual["command"] == "train.py '--augment=a + b'"
+    assert actual["devices"] == ["/device:CPU:0", "/device:CPU:1"]
+    assert actual["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert actual["packages"]["numpy"] == np.__version__
+    assert {"tensorflow", "keras", "whyflat"} <= actual["packages"].keys()
+    assert actual["cpus"] >= 1
+    assert actual["started"][:2] == "20"
+    assert actual["git_revision"] is None or len(actual["git_revision"]) >= 40
 
 
 def test_without_git_there_is_no_revision(config, monkeypatch):
     monkeypatch.setenv("PATH", "")
     folder = prepared(config)
     run_folder.write_environment(folder, [])
-    found = json.loads((folder / "environment.json").read_text())
-    assert found["git_revision"] is None
+    actual = json.loads((folder / "environment.json").read_text())
+    assert actual["git_revision"] is None
 
 
 def test_a_run_that_died_at_once_can_be_started_again(config):
@@ -221,7 +221,7 @@ def test_results_without_a_config_are_refused(config, name):
     (folder / "flags.txt").unlink()
     (folder / name).write_bytes(b"results")
     before = contents(folder)
-    with pytest.raises(UsageError, match=r"no config\.json; put it back"):
+    with pytest.raises(UsageError, match=r"no config\.json; restore it"):
         prepared(config)
     assert contents(folder) == before
 

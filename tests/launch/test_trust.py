@@ -17,7 +17,7 @@ ENTRY = {"file": "/home/ann/squares.py"}
 
 @pytest.fixture(autouse=True)
 def state(tmp_path, monkeypatch):
-    """A home for the ledger."""
+    """A home folder for the ledger."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(experiment, "origin", lambda: {})
     return tmp_path / "state"
@@ -44,7 +44,7 @@ def run(tmp_path):
     ],
 )
 def test_names(config, entry, given, names):
-    assert trust.names(config, entry, given) == names
+    assert trust.actions(config, entry, given) == names
 
 
 def test_what_executes_nothing_needs_no_trust(run, state):
@@ -59,7 +59,7 @@ def test_what_executes_nothing_needs_no_trust(run, state):
 def test_a_foreign_run_is_refused_in_one_line(run, config, entry):
     with pytest.raises(UsageError, match="if you trust it, add --trust_run") as caught:
         trust.check(run, config, entry, False)
-    assert ", ".join(trust.names(config, entry)) in str(caught.value)
+    assert ", ".join(trust.actions(config, entry)) in str(caught.value)
     assert "\n" not in str(caught.value)
     trust.check(run, config, entry, True)
 
@@ -73,7 +73,7 @@ def test_ones_own_run_is_trusted(run, state, config, entry, monkeypatch):
     ledger = state / "whyflat" / "trusted"
     assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
     assert len(ledger.read_text().splitlines()) == 1
-    # By another way to the same folder as well.
+    # Also by another path to the same folder.
     (run.parent / "link").symlink_to(run)
     trust.check(run.parent / "link", config, entry, False)
 
@@ -110,7 +110,7 @@ def test_a_ledger_that_others_may_have_written_counts_for_nothing(run, state, fa
 def test_where_there_is_no_home_nothing_is_noted(run, state, monkeypatch):
     state.write_text("a file, not a folder")
     trust.remember(run, OWN)
-    assert not trust.is_trusted(run, trust.names(OWN, {}))
+    assert not trust.is_trusted(run, trust.actions(OWN, {}))
     monkeypatch.setenv("XDG_STATE_HOME", "relative")
     monkeypatch.setenv("HOME", "/proc/nothing")
     trust.remember(run, OWN)

@@ -1,4 +1,4 @@
-"""A small run's parts, put together as `framework.launch.run` does."""
+"""The components of a small run, built as in `framework.launch`."""
 
 import types
 
@@ -92,7 +92,7 @@ def _normalized(image_shape, num_classes):
 
 @pytest.fixture
 def normalized():
-    """Makes a small model with batch norm, to be given to `build`."""
+    """Builds a small model with batch norm, for `build`."""
     return _normalized
 
 
@@ -104,11 +104,11 @@ def _regularized(image_shape, num_classes):
 
 @pytest.fixture
 def regularized():
-    """Makes a linear model of which a hundredth of the squares is a loss of its own."""
+    """Builds a linear model with a regularization loss: 0.01 times its squares."""
     return _regularized
 
 
 @pytest.fixture
 def build():
-    """Makes the parts of a run of 8 images of 8x8 a step, with three classes."""
+    """Builds a run with steps of 8 images of 8x8 pixels and three classes."""
     return _build

@@ -38,13 +38,13 @@ class Number:
 
 
 class Fakes:
-    """All that `train` is given, writing down in one list what it is asked."""
+    """Fakes of all arguments of `train`; records calls in one list."""
 
     def __init__(self, folder, restored=0, bad=(), rights=(), pending=False):
         self.events = []
         self.totals = {"examples": Number(int(pending))}
         self.stop = Stop()
-        self.stop.wait()
+        self.stop.defer()
         self.signals = set()
         self.bad = set(bad)
         self.nonfinite = {name: Number() for name in ("in_a_row", "skipped")}
@@ -61,8 +61,8 @@ class Fakes:
     def train(self, **changes):
         intervals = {"log_every": 2, "evaluate_every": 4, "checkpoint_every": 4}
         plan = Plan(**({"total_steps": 8, "steps_per_epoch": 4} | intervals | changes))
-        asked = {"train_clean": lambda check: predictions(), "validation": self.ask}
-        evaluations = Evaluations(asked, NAMES)
+        calls = {"train_clean": lambda check: predictions(), "validation": self.ask}
+        evaluations = Evaluations(calls, NAMES)
         train(self, self, evaluations, plan, self.history, self, self, self.stop)
         return [event for event in self.events if event[0] not in ("ran", "advanced")]
 
@@ -72,10 +72,10 @@ class Fakes:
         for done in range(step + 1, step + count + 1):
             self.signal(done)
 
-    def agreed(self, count):
+    def common_count(self, count):
         return count
 
-    def probe(self, step):
+    def measured_step(self, step):
         self(step, 1)
         return {"gradient_norm": 1.0}
 
@@ -137,11 +137,11 @@ class Fakes:
     def wait(self):
         self.events.append(("waited",))
 
-    def go_back(self):
+    def roll_back(self):
         self.events.append(("went back", self.last_saved))
         return self.last_saved
 
-    def rewind(self, prefixes, ranked):
+    def restore_best(self, prefixes, ranked):
         assert ranked
         assert not any("window/loss".startswith(prefix) for prefix in prefixes)
         self.events.append(("rewound",))
@@ -208,10 +208,10 @@ def test_each_step_is_done_once_and_none_over_the_end_of_an_epoch(tmp_path):
     done = [step + index for step, count in ran for index in range(count)]
     assert done == list(range(50))
     assert all(step // 7 == (step + count - 1) // 7 for step, count in ran)
-    # All of it is told, as it goes on.
-    told = [event[1] for event in fakes.events if event[0] == "advanced"]
-    assert told == sorted(set(told))
-    assert told[-1] == 50
+    # All calls are reported in order.
+    messages = [event[1] for event in fakes.events if event[0] == "advanced"]
+    assert messages == sorted(set(messages))
+    assert messages[-1] == 50
 
 
 @pytest.mark.parametrize("most", [1, 3])
@@ -250,9 +250,9 @@ def test_a_line_of_the_log_has_norms_and_rates(tmp_path):
 
 def test_numbers_that_are_not_finite_end_the_run(tmp_path):
     fakes = Fakes(tmp_path, bad=[2])
-    with pytest.raises(NonFiniteError, match="no longer finite after step 2; try"):
+    with pytest.raises(NonFiniteError, match="not finite after step 2; try"):
         fakes.train()
-    # Nothing of it is kept.
+    # No result of it is saved.
     assert not [e for e in fakes.events if e[0] in ("saved", "saved best", "logged")]
     assert not len(fakes.history)
 
@@ -263,7 +263,7 @@ def test_goes_back_to_the_last_checkpoint_so_often(tmp_path):
         fakes.train(total_steps=16, rollbacks=2)
     backs = [event[1] for event in fakes.events if event[0] == "went back"]
     assert backs == [4, 8]
-    # Of step 12, good weights are saved.
+    # The checkpoint of step 12 has good weights.
     assert ("saved", 12) in fakes.events
 
 
@@ -280,7 +280,7 @@ def test_goes_back_only_where_an_unbroken_run_would(tmp_path):
 def test_a_signal_saves_and_leaves_after_the_call(tmp_path, at):
     fakes = Fakes(tmp_path)
     fakes.signals = {at}
-    with pytest.raises(Stopped, match="stopped by SIGTERM; the same command goes on"):
+    with pytest.raises(Stopped, match="stopped by SIGTERM; rerun the same command"):
         fakes.train(steps_per_call=1)
     assert fakes.events[-2:] == [("saved", at), ("waited",)]
     # An evaluation takes too long.
@@ -330,7 +330,7 @@ def test_a_rerun_evaluation_whose_process_was_killed_is_rerun_once_more(tmp_path
     fakes = Fakes(tmp_path)
     fakes.train()
     rows = list(fakes.history.rows)
-    # The row of step 4 is there, but the checkpoint was saved before its evaluation.
+    # The history has step 4, but its checkpoint precedes the evaluation.
     again = Fakes(tmp_path, restored=4, pending=True)
     events = again.train()
     assert events[:3] == [("started", 4), ("asked",), ("evaluated", 4)]

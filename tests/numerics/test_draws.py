@@ -5,7 +5,16 @@ import pytest
 import tensorflow as tf
 
 from framework.errors import UsageError
-from framework.numerics.draws import Draws, current_draws, use_draws
+from framework.numerics.draws import (
+    Draws,
+    check_at_least,
+    check_ranges,
+    current_draws,
+    from_quantiles,
+    random_factors,
+    random_rectangle,
+    use_draws,
+)
 
 
 def draws(seed=7, step=3, start=0, rows=6):
@@ -26,15 +35,15 @@ def words(number, count):
     return [number >> 32 * index & 0xFFFFFFFF for index in range(count)]
 
 
-def test_the_reference_gives_the_published_answers():
+def test_the_reference_matches_the_published_vectors():
     # From kat_vectors of the authors' Random123.
     counter = (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344)
-    found = philox(counter, (0xA4093822, 0x299F31D0))
-    assert found == [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1]
+    actual = philox(counter, (0xA4093822, 0x299F31D0))
+    assert actual == [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1]
 
 
-def test_the_first_bits_are_the_published_answer():
-    # The empty name's checksum is 0: key 0 and counter 0 of kat_vectors.
+def test_the_first_bits_match_the_published_vector():
+    # The checksum of the empty name is 0: key 0 and counter 0 in kat_vectors.
     bits = draws(seed=0, step=0, rows=1).bits("", 4)
     expected = [[0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]]
     np.testing.assert_array_equal(bits, expected)
@@ -44,10 +53,10 @@ def test_the_first_bits_are_the_published_answer():
     ("seed", "step", "start"),
     [(0, 0, 0), (1, 2, 3), (2**32 - 1, 2**40 + 1, 2**34 + 5)],
 )
-def test_bits_are_those_of_philox(seed, step, start):
+def test_bits_match_philox(seed, step, start):
     # crc32 of "123456789" is a known check value.
     key = words(seed << 32 | 0xCBF43926, 2)
-    found = draws(seed, step, start, rows=2).bits("123456789", 7)
+    actual = draws(seed, step, start, rows=2).bits("123456789", 7)
     # Seven columns take two groups of four words, of which one is left over.
     for row in range(2):
         first = (start + row) * 2
@@ -56,7 +65,7 @@ def test_bits_are_those_of_philox(seed, step, start):
             for group in (first, first + 1)
             for word in philox(words(group, 2) + words(step, 2), key)
         ]
-        np.testing.assert_array_equal(found[row], expected[:7])
+        np.testing.assert_array_equal(actual[row], expected[:7])
 
 
 def test_bits_never_change():
@@ -81,7 +90,7 @@ def test_eager_graph_and_xla_agree(jit):
 
 
 @pytest.mark.parametrize("columns", [1, 4, 6])
-def test_some_rows_draw_what_they_draw_among_all(columns):
+def test_some_rows_match_those_of_the_whole_batch(columns):
     whole = draws(rows=8).uniform("a", columns)
     for start, rows in ((0, 4), (4, 4), (3, 2), (7, 1)):
         part = draws(start=start, rows=rows).uniform("a", columns)
@@ -98,7 +107,7 @@ def test_some_rows_draw_what_they_draw_among_all(columns):
     ],
     ids=["stream", "step", "seed", "rows"],
 )
-def test_anything_else_draws_anew(other):
+def test_any_other_key_gives_other_bits(other):
     assert not np.isin(other(), draws().bits("a", 4)).any()
 
 
@@ -108,19 +117,19 @@ def test_uniform_is_uniform():
     assert u.min() >= 0
     assert u.max() < 1
     np.testing.assert_array_equal(u * 2**24, np.floor(u * 2**24))
-    # Of 100,000 draws: five standard errors of mean and variance.
+    # Five standard errors of mean and variance of 100,000 numbers.
     assert u.mean() == pytest.approx(1 / 2, abs=5 * (1 / 12 / 1e5) ** 0.5)
     assert u.var() == pytest.approx(1 / 12, abs=5 * (1 / 180 / 1e5) ** 0.5)
-    shares = np.histogram(u, bins=10, range=(0, 1))[0] / u.size
-    np.testing.assert_allclose(shares, 0.1, atol=5 * (0.09 / 1e5) ** 0.5)
-    # Neither columns nor rows know of each other.
+    fractions = np.histogram(u, bins=10, range=(0, 1))[0] / u.size
+    np.testing.assert_allclose(fractions, 0.1, atol=5 * (0.09 / 1e5) ** 0.5)
+    # Columns and rows are uncorrelated.
     noise = 5 / np.sqrt(len(u))
     correlations = np.corrcoef(u.T) - np.eye(10)
     assert np.abs(correlations).max() < noise
     assert abs(np.corrcoef(u[1:, 0], u[:-1, 0])[0, 1]) < noise
 
 
-def test_current_is_the_innermost_in_use():
+def test_current_draws_are_the_innermost():
     outer, inner = draws(), draws(step=9)
     with use_draws(outer):
         with use_draws(inner):
@@ -128,54 +137,54 @@ def test_current_is_the_innermost_in_use():
         assert current_draws() is outer
 
 
-def test_current_outside_a_step_says_what_to_do():
+def test_current_draws_outside_a_step_is_an_error():
     with pytest.raises(
         RuntimeError, match=r"within framework.numerics.draws.use_draws\(Draws"
     ):
         current_draws()
 
 
-def test_use_ends_with_an_error():
+def test_use_draws_ends_after_an_error():
     with pytest.raises(KeyError), use_draws(draws()):
         raise KeyError
     with pytest.raises(RuntimeError):
         current_draws()
 
 
-def test_at_least_names_what_is_too_small():
-    draws.at_least(0, x=0, y=1.5)
+def test_check_at_least_names_the_value():
+    check_at_least(0, x=0, y=1.5)
     with pytest.raises(UsageError, match=r"y must be at least 0, not -0\.1"):
-        draws.at_least(0, x=0, y=-0.1)
+        check_at_least(0, x=0, y=-0.1)
 
 
 @pytest.mark.parametrize("pair", [(), (1,), (1, 2, 3), (0, 1), (-1, 1), (0.8, 0.2)])
-def test_rising_names_what_is_not(pair):
-    draws.rising(scale=(0.2, 0.8), ratio=[1, 1])
+def test_check_ranges_names_the_range(pair):
+    check_ranges(scale=(0.2, 0.8), ratio=[1, 1])
     with pytest.raises(UsageError, match="ratio must be two numbers above 0"):
-        draws.rising(scale=(0.2, 0.8), ratio=pair)
+        check_ranges(scale=(0.2, 0.8), ratio=pair)
 
 
 @pytest.mark.parametrize(
     ("by", "expected"), [(0.2, [0.8, 1.0, 1.2]), ((0.5, 3.0), [0.5, 1.75, 3.0])]
 )
-def test_between(by, expected):
-    found = draws.between(tf.constant([0.0, 0.5, 1.0]), by)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+def test_random_factors(by, expected):
+    actual = random_factors(tf.constant([0.0, 0.5, 1.0]), by)
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
-def test_by_quantiles_is_exact_at_them_and_linear_between():
+def test_from_quantiles_interpolates_linearly():
     quantiles = [0.0, 1.0, 4.0, 9.0, 16.0]
-    found = draws.by_quantiles(tf.constant([[0.0, 0.25], [0.375, 0.75]]), quantiles)
-    np.testing.assert_allclose(found, [[0.0, 1.0], [2.5, 9.0]])
+    actual = from_quantiles(tf.constant([[0.0, 0.25], [0.375, 0.75]]), quantiles)
+    np.testing.assert_allclose(actual, [[0.0, 1.0], [2.5, 9.0]])
 
 
-def test_by_quantiles_of_the_largest_draw():
+def test_from_quantiles_of_the_largest_number():
     largest = tf.constant([1 - 2.0**-24])
-    assert draws.by_quantiles(largest, np.linspace(0, 1, 1025)) < 1
+    assert from_quantiles(largest, np.linspace(0, 1, 1025)) < 1
 
 
-def test_rectangles_have_area_and_ratio():
+def test_random_rectangles_have_area_and_ratio():
     u, v = tf.linspace(0.0, 0.999, 50), tf.linspace(0.999, 0.0, 50)
-    x, y = draws.rectangle(u, v, (0.1, 0.4), (0.5, 2.0))
+    x, y = random_rectangle(u, v, (0.1, 0.4), (0.5, 2.0))
     np.testing.assert_allclose(x * y, 0.1 + 0.3 * u, rtol=1e-5)
     np.testing.assert_allclose(np.log2(x / y), 2 * v - 1, atol=1e-4)

@@ -25,14 +25,14 @@ from framework.numerics.intervals import (
         (1, 29, 0.0061, 0.1718),
     ],
 )
-def test_proportion_as_published(count, total, low, high):
-    found = proportion(count, total)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
+def test_proportion_matches_published_intervals(count, total, low, high):
+    actual = proportion(count, total)
+    assert (actual.low, actual.high) == pytest.approx((low, high), abs=1e-4)
 
 
-def test_a_share_of_nothing_is_anything():
-    found = proportion(0, 0)
-    assert (found.low, found.high) == (0.0, 1.0)
+def test_proportion_of_no_trials_is_0_to_1():
+    actual = proportion(0, 0)
+    assert (actual.low, actual.high) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_a_share_of_nothing_is_anything():
         ((10, 10), (0, 20), 0.6791, 1.0),
     ],
 )
-def test_difference_as_published(first, second, low, high):
-    found = difference(proportion(*first), proportion(*second))
-    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
+def test_difference_matches_published_intervals(first, second, low, high):
+    actual = difference(proportion(*first), proportion(*second))
+    assert (actual.low, actual.high) == pytest.approx((low, high), abs=1e-4)
 
 
 def test_paired_difference_covers_the_truth():
@@ -58,16 +58,16 @@ def test_paired_difference_covers_the_truth():
         first = hard < 0.8
         second = (hard < 0.7) ^ (generator.uniform(size=80) < 0.05)
         truth = 0.8 - (0.7 * 0.95 + 0.3 * 0.05)
-        found = paired_difference(first, second)
-        hits += found.low <= truth <= found.high
+        actual = paired_difference(first, second)
+        hits += actual.low <= truth <= actual.high
     assert 0.93 < hits / 2000 < 0.99
 
 
-def test_total_agreement_is_not_total_certainty():
+def test_identical_inputs_have_a_nonempty_interval():
     same = np.ones(50, bool)
-    found = paired_difference(same, same)
-    assert found.value == 0
-    assert found.low < 0 < found.high
+    actual = paired_difference(same, same)
+    assert actual.value == 0
+    assert actual.low < 0 < actual.high
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_trend(values, slope, p):
 
 
 @pytest.mark.parametrize(
-    ("share", "total", "points"),
+    ("value", "total", "points"),
     [(0.5, 63, 24.9), (0.5, 500, 8.9), (0.9, 500, 5.3), (0.9, 10_000, 1.2)],
 )
-def test_detectable(share, total, points):
-    assert 100 * detectable(share, total) == pytest.approx(points, abs=0.06)
+def test_detectable(value, total, points):
+    assert 100 * detectable(value, total) == pytest.approx(points, abs=0.06)
 
 
 def test_an_estimate_shows_its_interval():

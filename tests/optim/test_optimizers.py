@@ -10,7 +10,7 @@ from framework.optim import optimizers
 
 SHAPES = [(3, 4), (4,), (4, 2), (2,)]
 
-# Each member beside Keras's own, with the same meaning.
+# Each member and the equivalent Keras optimizer.
 PAIRS = [
     ("sgd", lambda: keras.optimizers.SGD()),
     ("sgd(momentum=.9)", lambda: keras.optimizers.SGD(momentum=0.9)),
@@ -55,8 +55,8 @@ def gradients(step):
     return [tf.constant(generator.normal(size=shape), tf.float32) for shape in SHAPES]
 
 
-def ours(text, strategy=None):
-    """Returns the weights after five steps of a member, in compiled code."""
+def weights_of_member(text, strategy=None):
+    """Returns the weights after five compiled steps of a member."""
     strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
         variables = weights()
@@ -64,17 +64,17 @@ def ours(text, strategy=None):
         optimizers.prepare(optimizer, variables)
 
     @tf.function(autograph=False)
-    def update(given, rate):
+    def update(summed, rate):
         optimizers.set_learning_rate(optimizer, rate)
-        strategy.run(lambda: optimizer.apply(given, variables))
+        strategy.run(lambda: optimizer.apply(summed, variables))
 
     for step in range(5):
         update(gradients(step), tf.constant(0.05 / (step + 1)))
     return variables
 
 
-def theirs(make):
-    """Returns the weights after five steps of an optimizer as it comes."""
+def weights_of_keras(make):
+    """Returns the weights after five steps of an unmodified Keras optimizer."""
     variables, optimizer = weights(), make()
     if optimizer.weight_decay:
         optimizer.exclude_from_weight_decay(
@@ -88,8 +88,8 @@ def theirs(make):
 
 
 @pytest.mark.parametrize(("text", "make"), PAIRS, ids=[text for text, _ in PAIRS])
-def test_is_the_optimizer_of_keras(text, make):
-    for a, b in zip(ours(text), theirs(make), strict=True):
+def test_matches_keras(text, make):
+    for a, b in zip(weights_of_member(text), weights_of_keras(make), strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6)
 
 
@@ -99,15 +99,16 @@ def test_every_member_is_compared():
 
 
 @pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
-def test_two_replicas_update_as_one(name, mirrored):
-    # With gradients that are already summed: Keras must not sum them again.
-    for one, two in zip(ours(name), ours(name, mirrored), strict=True):
+def test_two_replicas_match_one(name, mirrored):
+    # The gradients are already summed; Keras must not sum them again.
+    single, replicated = weights_of_member(name), weights_of_member(name, mirrored)
+    for one, two in zip(single, replicated, strict=True):
         for local in mirrored.experimental_local_results(two.value):
             np.testing.assert_allclose(local, one.numpy(), rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", sorted(set(optimizers.OPTIMIZERS)))
-def test_weight_decay_leaves_out_biases(name):
+def test_weight_decay_excludes_biases(name):
     variables = weights()
     before = [variable.numpy() for variable in variables]
     optimizer = optimizers.build(f"{name}(weight_decay=.1)")()
@@ -115,12 +116,12 @@ def test_weight_decay_leaves_out_biases(name):
     optimizers.set_learning_rate(optimizer, tf.constant(0.5))
     optimizer.apply([tf.zeros(shape) for shape in SHAPES], variables)
     for old, variable in zip(before, variables, strict=True):
-        # Decoupled: a share of the weight itself, rate times decay.
+        # Decoupled: the weight itself times learning rate and decay.
         factor = 1 - 0.5 * 0.1 if old.ndim > 1 else 1
         np.testing.assert_allclose(variable.numpy(), factor * old, rtol=1e-5, atol=1e-6)
 
 
-def test_the_rate_acts_inside_a_compiled_loop():
+def test_the_learning_rate_applies_inside_a_compiled_loop():
     variable = keras.Variable([10.0])
     optimizer = optimizers.build("sgd")()
     optimizers.prepare(optimizer, [variable])
@@ -139,7 +140,7 @@ def test_the_rate_acts_inside_a_compiled_loop():
     assert float(optimizer.learning_rate.numpy()) == 0.25
 
 
-def test_without_the_place_where_keras_sums_it_is_refused():
+def test_refuses_a_keras_without_the_reduction_hook():
     optimizer = optimizers.build("sgd")()
     optimizer._all_reduce_sum_gradients = None
     with pytest.raises(RuntimeError, match="reduces gradients in another place"):

@@ -10,7 +10,7 @@ from framework.optim.precision import LossScale, policy
 
 
 @pytest.mark.parametrize(
-    ("text", "used", "offered"),
+    ("text", "used", "instruction"),
     [
         ("flags\t\t: fpu avx512_bf16 amx_bf16 avx", "float32", "amx_bf16"),
         ("flags\t\t: fpu avx512_bf16 avx", "float32", "avx512_bf16"),
@@ -18,16 +18,16 @@ from framework.optim.precision import LossScale, policy
         ("flags\t\t: fpu avx2", "float32", ""),
     ],
 )
-def test_offers_bfloat16_where_the_processor_has_it(tmp_path, text, used, offered):
+def test_suggests_bfloat16_if_the_processor_has_it(tmp_path, text, used, instruction):
     path = tmp_path / "cpuinfo"
     path.write_text(text)
-    found = precision.remark(used, str(path))
-    assert ("--precision=bfloat16" in found) == bool(offered)
-    assert offered in found
+    actual = precision.notice(used, str(path))
+    assert ("--precision=bfloat16" in actual) == bool(instruction)
+    assert instruction in actual
 
 
-def test_offers_nothing_where_the_processor_is_not_known(tmp_path):
-    assert precision.remark("float32", str(tmp_path / "none")) == ""
+def test_suggests_nothing_for_an_unknown_processor(tmp_path):
+    assert precision.notice("float32", str(tmp_path / "none")) == ""
 
 
 def series(loss_scale, finite):
@@ -46,9 +46,9 @@ def series(loss_scale, finite):
         # Three good steps in a row double it.
         ([True] * 7, [8.0, 8.0, 16.0, 16.0, 16.0, 32.0, 32.0]),
         ([False], [4.0]),
-        # A bad one starts the count again.
+        # A bad one resets the count.
         ([True, True, False, True, True, True], [8.0, 8.0, 4.0, 4.0, 4.0, 8.0]),
-        # It never goes below 1: there is nothing left to gain.
+        # It is never below 1.
         ([False] * 5, [4.0, 2.0, 1.0, 1.0, 1.0]),
     ],
 )
@@ -58,7 +58,7 @@ def test_the_factor_follows_the_gradients(monkeypatch, finite, expected):
     assert series(LossScale(), finite) == expected
 
 
-def test_a_restart_goes_on_counting(monkeypatch):
+def test_the_count_is_restored(monkeypatch):
     monkeypatch.setattr(precision, "_GROWTH_STEPS", 3)
     first, second = LossScale(), LossScale()
     start = series(first, [False, True, True])[-1]
@@ -67,12 +67,12 @@ def test_a_restart_goes_on_counting(monkeypatch):
     assert series(second, [True]) == [2 * start]
 
 
-def test_unscaling_takes_the_factor_off():
+def test_unscale_divides_by_the_factor():
     loss_scale = LossScale()
     gradients = [tf.constant([3.0, -2.0]) * loss_scale.scale, loss_scale.scale * 1.0]
-    found = loss_scale.unscale(gradients)
-    np.testing.assert_array_equal(found[0], [3.0, -2.0])
-    assert found[1] == 1.0
+    actual = loss_scale.unscale(gradients)
+    np.testing.assert_array_equal(actual[0], [3.0, -2.0])
+    assert actual[1] == 1.0
 
 
 def test_replicas_agree_on_the_factor(mirrored):
@@ -85,12 +85,12 @@ def test_replicas_agree_on_the_factor(mirrored):
 
     before = float(loss_scale.scale.numpy())
     update()
-    locals_ = mirrored.experimental_local_results(loss_scale.scale)
-    assert [float(value.numpy()) for value in locals_] == [before / 2] * 2
+    scales = mirrored.experimental_local_results(loss_scale.scale)
+    assert [float(value.numpy()) for value in scales] == [before / 2] * 2
 
 
 @pytest.mark.parametrize("name", ["float32", "bfloat16", "float16"])
-def test_layers_compute_in_what_was_asked_for(name):
+def test_layers_compute_in_the_precision(name):
     before = keras.config.dtype_policy().name
     with policy(name):
         layer = keras.layers.Dense(2)
@@ -99,7 +99,7 @@ def test_layers_compute_in_what_was_asked_for(name):
     assert layer.kernel.dtype == "float32"
 
 
-def test_the_policy_is_put_back_after_an_error():
+def test_the_policy_is_restored_after_an_error():
     before = keras.config.dtype_policy().name
     with pytest.raises(KeyError), policy("bfloat16"):
         raise KeyError

@@ -21,7 +21,7 @@ def path(tmp_path):
 
 
 def filled(path, name, values):
-    """Returns a history of a metric after 10, 20, ... steps; None leaves it out."""
+    """Returns a history of a metric after 10, 20, ... steps; None omits it."""
     history = History(path)
     for index, value in enumerate(values, start=1):
         history.append(10 * index, {} if value is None else {name: value})
@@ -76,7 +76,7 @@ def test_any_number_is_read_back(tmp_path_factory, values):
 )
 def test_cut_back(path, step, left):
     history = filled(path, "a", [1.0, 2.0, 3.0])
-    history.cut_back(step)
+    history.truncate(step)
     assert steps(history) == left
     assert steps(History(path)) == left
     history.append(100, {"a": 4.0})
@@ -88,9 +88,9 @@ def test_half_a_last_line_is_left_out(path, lost):
     filled(path, "a", [1.0, 2.0, 3.0])
     path.write_bytes(path.read_bytes()[:-lost])
     history = History(path)
-    # Of the last row just the end of its line may be missing.
+    # Of the last row, only the line end may be missing.
     assert steps(history) == ([10, 20, 30] if lost == 1 else [10, 20])
-    history.cut_back(20)
+    history.truncate(20)
     history.append(30, {"a": 3.5})
     assert [row["a"] for row in History(path).rows] == [1.0, 2.0, 3.5]
 
@@ -112,8 +112,8 @@ def test_what_a_crash_left_behind_is_left_out(path):
         (b'{"step": true}', "its step is not an integer"),
         (b'{"step": -20}', "its step is not an integer"),
         (b'{"step": 20.0}', "its step is not an integer"),
-        (b'{"step": 10}', "step 10 is not after the last one"),
-        (b'{"step": 5}', "step 5 is not after the last one"),
+        (b'{"step": 10}', "step 10 does not increase"),
+        (b'{"step": 5}', "step 5 does not increase"),
         (b'{"step": 20, "a": "0.5"}', "its 'a' is not a number"),
         (b'{"step": 20, "a": [0.5]}', "its 'a' is not a number"),
         (b'{"step": 20, "a": null}', "its 'a' is not a number"),
@@ -126,11 +126,11 @@ def test_what_a_crash_left_behind_is_left_out(path):
 def test_a_damaged_line_is_told_by_its_place(path, line, why, rest):
     content = b'{"step": 10}\n' + line + rest
     path.write_bytes(content)
-    with pytest.raises(RunError, match=why) as told:
+    with pytest.raises(RunError, match=why) as messages:
         History(path)
-    assert str(told.value).startswith(f"{path}, line 2 is damaged (")
-    assert "--fresh" in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(messages.value).startswith(f"{path}, line 2 is damaged (")
+    assert "--fresh" in str(messages.value)
+    assert "\n" not in str(messages.value)
     assert path.read_bytes() == content
 
 
@@ -164,26 +164,26 @@ def test_a_full_disk_leaves_the_file_as_it_was(path, before, monkeypatch):
         ("validation/loss", [0.5, 0.7, 0.6], 10),
         ("validation/ece", [0.5, 0.3, 0.6], 20),
         ("validation/top1_error", [0.5, 0.3, 0.6], 20),
-        # Of equals the first.
+        # Ties: the first.
         ("validation/accuracy", [0.5, 0.7, 0.7], 20),
         ("validation/loss", [0.5, 0.5], 10),
-        # What is no number, or is missing, is never the best.
+        # NaN and missing values are never the best.
         ("validation/accuracy", [NAN, 0.5, NAN, 0.4], 20),
         ("validation/accuracy", [INF, 0.5], 20),
         ("validation/loss", [-INF, NAN, 0.5], 30),
         ("validation/loss", [None, 3.0], 20),
         ("validation/accuracy", [NAN, None, INF], None),
-        # A metric below 0.
+        # A negative metric.
         ("validation/margin", [-3.0, -1.0, -2.0], 20),
-        # How well a class is found is never the better the less it is.
+        # The recall of a class named like a loss is maximized all the same.
         ("validation/recall/floss", [0.2, 0.9], 20),
         ("validation/precision/error", [0.2, 0.9], 20),
     ],
 )
 def test_best(path, name, values, best):
     history = filled(path, name, values)
-    found = history.best(name)
-    assert (found and found["step"]) == best
+    actual = history.best(name)
+    assert (actual and actual["step"]) == best
     assert history.ranked(name)[:1] == ([best] if best else [])
 
 

@@ -29,33 +29,31 @@ def path(tmp_path):
     return path
 
 
-def assert_values(found, expected=VALUES):
-    assert set(found) == {*expected, "step"}
+def assert_values(actual, expected=VALUES):
+    assert set(actual) == {*expected, "step"}
     for name, value in expected.items():
-        np.testing.assert_array_equal(found[name], value)
-        assert found[name].dtype == value.dtype
-        assert found[name].shape == value.shape
+        np.testing.assert_array_equal(actual[name], value)
+        assert actual[name].dtype == value.dtype
+        assert actual[name].shape == value.shape
 
 
-def assert_refused_or_right(path, plain=False):
-    """Reads a damaged file; returns whether it was refused, as it must be if wrong."""
+def is_refused(path, plain=False):
+    """Reads a damaged file; returns whether it was refused, and else checks values."""
     try:
-        found = archive.read(path, plain)
+        actual = archive.read(path, plain)
     except DamagedError:
         return True
-    assert_values(found)
+    assert_values(actual)
     return False
 
 
-def test_what_is_written_is_read_by_numpy_too(path):
-    for found in (archive.read(path), np.load(path)):
-        assert_values(dict(found))
-        assert found["step"] == 7
+def test_numpy_reads_the_same_values(path):
+    for actual in (archive.read(path), np.load(path)):
+        assert_values(dict(actual))
+        assert actual["step"] == 7
 
 
-def test_the_same_values_are_the_same_bytes_whatever_the_clock(
-    path, tmp_path, monkeypatch
-):
+def test_equal_values_give_equal_bytes_at_any_time(path, tmp_path, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 0.0)
     monkeypatch.setattr(time, "localtime", lambda *args: time.gmtime(0))
     again = tmp_path / "again.npz"
@@ -70,7 +68,7 @@ def test_every_flipped_bit_is_refused(path):
             altered = bytearray(data)
             altered[place] ^= 1 << bit
             path.write_bytes(altered)
-            assert assert_refused_or_right(path), (place, bit)
+            assert is_refused(path), (place, bit)
 
 
 def test_random_damage_is_refused(path):
@@ -81,14 +79,15 @@ def test_random_damage_is_refused(path):
             altered[place] ^= draws.integers(1, 256)
         path.write_bytes(altered)
         if altered != data:
-            assert assert_refused_or_right(path)
+            assert is_refused(path)
 
 
-def test_every_length_but_its_own_is_refused(path):
+def test_every_other_length_is_refused(path):
     data = path.read_bytes()
-    for wrong in [*(data[:size] for size in range(len(data))), data + b"\0", 2 * data]:
+    truncated = [data[:size] for size in range(len(data))]
+    for wrong in [*truncated, data + b"\0", 2 * data]:
         path.write_bytes(wrong)
-        assert assert_refused_or_right(path)
+        assert is_refused(path)
 
 
 def plain(values):
@@ -98,8 +97,8 @@ def plain(values):
     return stream.getvalue()
 
 
-def earlier(step, values):
-    """Returns the content of a file with a checksum of its tables only."""
+def with_old_checksum(step, values):
+    """Returns the content of an earlier version, with a checksum of its tables."""
     content = bytearray(plain({"step": np.int64(step), **values}))
     content[-2:] = (14).to_bytes(2, "little")
     with zipfile.ZipFile(io.BytesIO(content + b" " * 14)) as file:
@@ -113,18 +112,18 @@ def earlier(step, values):
     return bytes(content) + f"crc32:{checksum:08x}".encode()
 
 
-def test_an_earlier_file_is_read_and_its_damage_found_out(path):
-    data = earlier(7, VALUES)
+def test_reads_earlier_versions_and_detects_damage(path):
+    data = with_old_checksum(7, VALUES)
     path.write_bytes(data)
     assert_values(archive.read(path))
     for place in range(len(data)):
         altered = bytearray(data)
         altered[place] ^= 1 << place % 8
         path.write_bytes(altered)
-        assert assert_refused_or_right(path), place
+        assert is_refused(path), place
 
 
-def test_a_file_without_checksum_is_read_only_if_that_will_do(path):
+def test_a_file_without_checksum_is_read_only_if_plain(path):
     data = plain({"step": np.int64(7), **VALUES})
     path.write_bytes(data)
     assert_values(archive.read(path, plain=True))
@@ -134,22 +133,22 @@ def test_a_file_without_checksum_is_read_only_if_that_will_do(path):
         altered = bytearray(data)
         altered[place] ^= 1 << place % 8
         path.write_bytes(altered)
-        # Zip's tables have fields that say nothing, such as dates; and their names.
+        # Zip's tables have unused fields, such as dates, and names.
         try:
-            found = archive.read(path, plain=True)
+            actual = archive.read(path, plain=True)
         except DamagedError:
             continue
-        for name in found.keys() & VALUES.keys():
-            np.testing.assert_array_equal(found[name], VALUES[name])
+        for name in actual.keys() & VALUES.keys():
+            np.testing.assert_array_equal(actual[name], VALUES[name])
 
 
-def test_a_plain_file_need_have_no_step(path):
+def test_a_plain_file_needs_no_step(path):
     path.write_bytes(plain(VALUES))
     assert set(archive.read(path, plain=True)) == set(VALUES)
 
 
 def signed(members):
-    """Returns the content of a whole file with any bytes as its members."""
+    """Returns the content of a valid file with arbitrary members."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as file:
         for name, content in members.items():
@@ -160,7 +159,7 @@ def signed(members):
 
 
 def npy(value, header=None):
-    """Returns the content of an .npy file, perhaps with another header."""
+    """Returns the content of an .npy file, with an optional header."""
     stream = io.BytesIO()
     if header is None:
         np.lib.format.write_array(stream, np.asarray(value), (1, 0))
@@ -204,7 +203,7 @@ PAIR = np.zeros(2, np.float32)
         ({"a.npy": npy(np.array([1], "M8[s]"))}, "not a plain number"),
         ({"a.npy": b"\x93NUMPY\2\0"}, "format"),
         ({"a.npy": b""}, "cannot be read"),
-        ({"a.txt": b"a"}, "'a.txt' should not be there"),
+        ({"a.txt": b"a"}, "'a.txt' is unexpected"),
         ({"step.npy": npy(np.int64(8))}, "it is of step 8"),
         ({"step.npy": npy(np.int64(-7))}, "it has no step"),
         ({"step.npy": npy(np.int32(7))}, "it has no step"),
@@ -213,13 +212,13 @@ PAIR = np.zeros(2, np.float32)
         ({"step.npy": npy("7")}, "not a plain number"),
     ],
 )
-def test_a_whole_file_with_foreign_content_is_refused(path, members, why):
+def test_a_valid_file_with_invalid_members_is_refused(path, members, why):
     path.write_bytes(signed({"step.npy": npy(np.int64(7)), **members}))
     with pytest.raises(DamagedError, match=why):
         archive.read(path)
 
 
-def test_a_whole_file_without_a_step_is_refused(path):
+def test_a_valid_file_without_a_step_is_refused(path):
     path.write_bytes(signed({"a.npy": npy(PAIR)}))
     with pytest.raises(DamagedError, match="it has no step"):
         archive.read(path)
@@ -246,7 +245,7 @@ def test_the_order_of_a_plain_array_is_kept(path):
         (8, {}, "it is of step 8"),
     ],
 )
-def test_what_could_not_be_read_is_not_written(path, step, values, why):
+def test_values_that_could_not_be_read_are_not_written(path, step, values, why):
     before = path.read_bytes()
     with pytest.raises(ValueError, match=why):
         archive.write(path, step, values)
@@ -255,7 +254,7 @@ def test_what_could_not_be_read_is_not_written(path, step, values, why):
 
 
 @pytest.mark.parametrize("kind", ["nothing", "folder", "unreadable"])
-def test_what_is_no_file_is_told(tmp_path, kind):
+def test_missing_and_unreadable_files_are_reported(tmp_path, kind):
     path = tmp_path / "step-00000001.npz"
     if kind == "folder":
         path.mkdir()
@@ -266,9 +265,9 @@ def test_what_is_no_file_is_told(tmp_path, kind):
 
 
 def test_a_planted_link_is_replaced(tmp_path):
-    mine, path = tmp_path / "mine.txt", tmp_path / "step-00000007.npz"
-    mine.write_text("mine")
-    path.symlink_to(mine)
+    target, path = tmp_path / "target.txt", tmp_path / "step-00000007.npz"
+    target.write_text("content")
+    path.symlink_to(target)
     archive.write(path, 7, VALUES)
-    assert mine.read_text() == "mine"
+    assert target.read_text() == "content"
     assert_values(archive.read(path))

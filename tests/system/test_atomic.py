@@ -21,7 +21,7 @@ def test_write_text_replaces_a_file(tmp_path):
     assert names(tmp_path) == ["a.json"]
 
 
-def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_an_error_leaves_only_the_old_file(tmp_path):
     path = tmp_path / "a.json"
     atomic.write_bytes(path, b"old")
 
@@ -37,7 +37,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe"])
-def test_what_is_no_file_is_not_replaced(tmp_path, kind):
+def test_only_regular_files_are_replaced(tmp_path, kind):
     path = tmp_path / "a.json"
     if kind == "folder":
         path.mkdir()
@@ -80,7 +80,7 @@ def test_append_line_adds_lines(tmp_path):
     assert path.read_text(encoding="utf-8") == '{}\n{"ü": 1}\n'
 
 
-def test_half_a_line_is_taken_back(tmp_path, monkeypatch):
+def test_a_partial_line_is_removed(tmp_path, monkeypatch):
     path = tmp_path / "a.jsonl"
     atomic.append_line(path, "whole")
 
@@ -94,7 +94,7 @@ def test_half_a_line_is_taken_back(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "link to a pipe"])
-def test_what_is_no_file_is_neither_read_nor_waited_for(tmp_path, kind):
+def test_only_regular_files_are_read(tmp_path, kind):
     path = tmp_path / "config.json"
     if kind == "folder":
         path.mkdir()

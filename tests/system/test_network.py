@@ -16,16 +16,16 @@ from framework.system import network
         ("a.b.c:65535", ("a.b.c", 65535)),
     ],
 )
-def test_host_and_port(address, expected):
-    assert network.split(address) == expected
+def test_splits_an_address(address, expected):
+    assert network.split_address(address) == expected
 
 
 @pytest.mark.parametrize(
     "address", ["", "localhost", ":5050", "a:", "a:0", "a:65536", "a:x", "a:-1", "a:²"]
 )
-def test_what_is_no_address_is_one_line(address):
+def test_refuses_other_forms(address):
     with pytest.raises(UsageError, match="address"):
-        network.split(address)
+        network.split_address(address)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_is_no_address_is_one_line(address):
         ("", False),
     ],
 )
-def test_which_hosts_are_beyond_this_machine(host, expected):
+def test_only_loopback_hosts_are_trusted(host, expected):
     assert network.is_loopback(host) == expected
     network.check_trusted([host], True, "--host")
     if not expected:
@@ -61,7 +61,7 @@ def listener():
         yield server.getsockname()[1]
 
 
-def test_who_listens(listener):
+def test_finds_listening_ports(listener):
     free = network.free_port()
     addresses = [f"127.0.0.1:{listener}", f"127.0.0.1:{free}", "no..name:1"]
     assert network.unreachable(addresses) == addresses[1:]
@@ -74,14 +74,14 @@ def test_who_listens(listener):
     ("interfaces", "ports", "expected"),
     [
         (["lo"], [1], ""),
-        (["lo", "eth0"], [1], "note: port 1 is open on all"),
-        (["lo", "eth0"], [1, 2], "note: ports 1, 2 are open on all"),
+        (["lo", "eth0"], [1], "notice: port 1 is open on all"),
+        (["lo", "eth0"], [1, 2], "notice: ports 1, 2 are open on all"),
     ],
 )
-def test_open_ports_are_told(interfaces, ports, expected, monkeypatch, capsys):
+def test_warns_about_open_ports(interfaces, ports, expected, monkeypatch, capsys):
     named = list(enumerate(interfaces))
     monkeypatch.setattr(socket, "if_nameindex", lambda: named)
-    network.tell_exposure(*ports)
-    said = capsys.readouterr().err
-    assert said.startswith(expected)
-    assert len(said.splitlines()) == bool(expected)
+    network.warn_about_open_ports(*ports)
+    printed = capsys.readouterr().err
+    assert printed.startswith(expected)
+    assert len(printed.splitlines()) == bool(expected)

@@ -13,7 +13,7 @@ def test_the_home_folder_is_expanded(monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["", "a/~b", "./~nosuchuser", "/tmp/löwe"])
-def test_other_paths_stay(path):
+def test_other_paths_are_unchanged(path):
     assert expand(path, "--workdir") == path
 
 

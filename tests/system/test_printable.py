@@ -2,7 +2,7 @@
 
 import pytest
 
-from framework.system.printable import control, printable
+from framework.system.printable import control_character, printable
 
 
 @pytest.mark.parametrize(
@@ -25,13 +25,13 @@ def test_printable(text, shown):
     shown.encode()
 
 
-def test_newlines_of_our_own_can_stay():
+def test_newlines_can_be_kept():
     assert printable("a\nb\x1b", keep="\n") == "a\nb\\x1b"
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [("one line", ""), ("x\n--fresh", "\n"), ("\0", "\0"), ("a\u2028", "\u2028")],
 )
-def test_control(text, found):
-    assert control(text) == found
+def test_control_character(text, expected):
+    assert control_character(text) == expected

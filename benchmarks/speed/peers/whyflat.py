@@ -77,7 +77,7 @@ def _time(meter: meter_lib.Meter) -> None:
     from framework.launch import components
     from framework.report.timing import Timing
 
-    evaluations, advanced = components.Parts.evaluations, Timing.advanced
+    evaluations, advanced = components.Components.evaluations, Timing.advanced
 
     def timed_evaluations(self):
         made = evaluations(self)
@@ -96,7 +96,7 @@ def _time(meter: meter_lib.Meter) -> None:
         meter.stepped()
         advanced(self, step, seconds)
 
-    components.Parts.evaluations = timed_evaluations
+    components.Components.evaluations = timed_evaluations
     Timing.advanced = timed_advanced
 
 

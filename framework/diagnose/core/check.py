@@ -130,7 +130,7 @@ def examine(
         status=decision.status,
         message=suspicion.message,
         evidence=(*suspicion.evidence, *decision.evidence),
-        remedy=_remedy(suspicion, measured),
+        remedy=_remedy(suspicion, decision, measured),
         refute=suspicion.refute,
         cost=decision.cost,
     )
@@ -152,8 +152,12 @@ def _decided(
     return dataclasses.replace(decision, cost=decision.cost or suspicion.cost)
 
 
-def _remedy(suspicion: Suspicion, measured: Measurements) -> Remedy:
-    intervention, settings = suspicion.intervention, measured.settings
+def _remedy(
+    suspicion: Suspicion, decision: Decision, measured: Measurements
+) -> Remedy:
+    # What was tried is what is printed.
+    intervention = decision.intervention or suspicion.intervention
+    settings = measured.settings
     flags: tuple[str, ...] = ()
     code = suspicion.code
     if intervention is not None:

@@ -103,12 +103,14 @@ class Intervention:
         if self.shuffle or self.keras_step:
             raise NotApplicableError("this framework shuffles, by a step of its own")
         rate = self.constant_learning_rate or config.learning_rate
+        rate *= self.learning_rate_factor
         size = max(round(config.batch_size * self.batch_size_factor), 1)
         fields: dict[str, Any] = {
             "batch_size": -(-size // config.accumulate) * config.accumulate,
-            # Eight digits are all that float32 has, and print well.
-            "learning_rate": float(f"{rate * self.learning_rate_factor:.8g}"),
         }
+        if rate != config.learning_rate:
+            # Eight digits are all that float32 has, and print well.
+            fields["learning_rate"] = float(f"{rate:.8g}")
         if self.constant_learning_rate:
             fields["schedule"] = "constant"
         if self.standardize:
@@ -140,8 +142,8 @@ class Intervention:
     def code(self, settings: TrainingSettings) -> tuple[str, ...]:
         """Returns lines of Python that do the same to a Keras program.
 
-        Names: `model`, `x_train`, `y_train`, `x_validation`; where an example has
-        several outputs of one call, they stand in one line.
+        They use the names `keras`, `np`, `model`, `x_train`, `y_train` and
+        `x_validation`.
         """
         from framework.diagnose.core import keras_code
 

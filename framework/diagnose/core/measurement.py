@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 if TYPE_CHECKING:
-    from framework.diagnose.core.context import DiagnosisContext, TrainingSettings
+    from framework.diagnose.core.context import DiagnosisContext
+    from framework.diagnose.core.settings import TrainingSettings
 
 
 class NotApplicableError(Exception):

@@ -73,11 +73,13 @@ class Decision:
         status: "confirmed", "falsified", or "suspected" if nothing was decided.
         cost: How much accuracy the cause costs; None if that is not known.
         evidence: What the trial has shown.
+        intervention: What was tried; None for that of the suspicion.
     """
 
     status: str
     cost: Estimate | None = None
     evidence: tuple[Evidence, ...] = ()
+    intervention: Intervention | None = None
 
 
 class Trials:
@@ -178,9 +180,9 @@ class Trials:
         assert isinstance(result, kind)
         return result
 
-    def has_shared(self, kind: type) -> bool:
-        """Returns whether a shared result has been made."""
-        return kind in self._shared
+    def shared(self, kind: type[ResultT]) -> ResultT | None:
+        """Returns a shared result; None before it is made."""
+        return self._shared.get(kind)
 
     @property
     def has_accepted(self) -> bool:

@@ -1,4 +1,4 @@
-"""What labels say about images: small classifiers against the same labels, permuted."""
+"""Small classifiers of labels, against the same labels permuted."""
 
 from __future__ import annotations
 
@@ -60,21 +60,27 @@ class Probe:
         columns = np.stack(
             [labels, *(generator.permutation(labels) for _ in range(count))], axis=1
         )
-        found = []
+        signals = []
         for name, probe in self._probes.items():
             right = self._right(probe, columns, classes)
             share = right.mean(axis=0)
             spread = max(share[1:].std(), 0.5 / len(labels))
             z = float((share[0] - share[1:].mean()) / spread)
             accuracy = proportion(int(right[:, 0].sum()), len(labels))
-            found.append(Signal(accuracy, float(share[1:].mean()), z, name))
-        return max(found, key=lambda each: each.z)
+            signals.append(Signal(accuracy, float(share[1:].mean()), z, name))
+        return max(signals, key=lambda each: each.z)
 
-    def _right(self, probe, columns: np.ndarray, classes: int) -> np.ndarray:
+    def _right(
+        self,
+        probe: Callable[[np.ndarray], np.ndarray],
+        columns: np.ndarray,
+        classes: int,
+    ) -> np.ndarray:
         """Returns which labels are predicted, by column: bool [N, columns]."""
         targets = one_hot(columns, classes).reshape(len(columns), -1)
         scores = probe(targets).reshape(len(columns), -1, classes)
-        return scores.argmax(axis=2) == columns
+        correct: np.ndarray = scores.argmax(axis=2) == columns
+        return correct
 
     def _nearest(self) -> Callable[[np.ndarray], np.ndarray]:
         similar = self._features @ self._features.T
@@ -85,6 +91,10 @@ class Probe:
         near = np.argpartition(distances, count - 1, axis=1)[:, :count]
 
         def votes(targets: np.ndarray) -> np.ndarray:
-            return sum(targets[near[:, index]] for index in range(count))
+            total: np.ndarray = sum(
+                (targets[near[:, index]] for index in range(1, count)),
+                targets[near[:, 0]],
+            )
+            return total
 
         return votes

@@ -1,4 +1,4 @@
-"""What was passed to `fit`, as arrays, epoch by epoch."""
+"""The data given to `fit`, as arrays, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Source:
             Sequence), or a generator of batches.
         batch_size: Of arrays; the others have their own.
         shuffle: Whether arrays are shuffled in each epoch.
-        steps: How many batches an epoch takes of what has no end by itself.
+        steps: Batches of an epoch, for data without an end.
 
     Attributes:
         arrays: Examples and labels of a first pass, as they were given.
@@ -91,7 +91,7 @@ def like(y: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Returns labels in the form of others.
 
     Args:
-        y: What they should look like: [N], [N, 1] or one-hot [N, K].
+        y: The form: [N], [N, 1] or one-hot [N, K].
         labels: int [M].
     """
     if y.ndim > 1 and y.shape[-1] > 1:

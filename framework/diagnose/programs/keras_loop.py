@@ -1,4 +1,4 @@
-"""Trains and asks a compiled Keras model by its own steps, an epoch in one call."""
+"""Trains and evaluates a compiled Keras model by its own steps, an epoch a call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BATCH = 256
 
 
 class KerasLoop:
-    """Does what `fit` does, without its waits.
+    """Trains and evaluates as `fit` does, without its waits.
 
     Args:
         model: Compiled, and called on a batch before. Its own `train_step` and
@@ -40,7 +40,7 @@ class KerasLoop:
         batch_size: int,
         eagerly: bool = False,
     ) -> dict[str, float]:
-        """Trains on examples in an order; returns what the model reports.
+        """Trains on examples in an order; returns the reported metrics.
 
         Args:
             x: [N, ...].
@@ -56,12 +56,12 @@ class KerasLoop:
         return self._run(self._train, x, y, order, batch_size)
 
     def test(self, x: np.ndarray, y: np.ndarray, batch_size: int) -> dict[str, float]:
-        """Evaluates as `evaluate` does; returns what the model reports."""
+        """Evaluates as `evaluate` does; returns the reported metrics."""
         self.model.reset_metrics()
         return self._run(self._test, x, y, np.arange(len(x)), batch_size)
 
     def predict(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        """Returns what the model says: float32 [N, U]; nothing in it changes."""
+        """Returns the outputs of the model: float32 [N, U]; nothing in it changes."""
         # Traced once, however many images there are in the last batch.
         spec = tf.TensorSpec([None, *x.shape[1:]], _tensor(x[:1]).dtype)
         call = functools.partial(self._call, training=training)
@@ -76,26 +76,26 @@ class KerasLoop:
         return np.concatenate(outputs).reshape(len(x), -1)
 
     def predictions(self, x: np.ndarray, labels: np.ndarray) -> Predictions:
-        """Returns what the model says of labelled images.
+        """Returns the predictions of labelled images.
 
         Args:
             x: [N, ...].
             labels: int [N].
         """
-        found = outputs_lib.log_probabilities(self.predict(x))
-        named = found.argmax(axis=1)
-        num_classes = found.shape[1]
+        logs = outputs_lib.log_probabilities(self.predict(x))
+        predicted = logs.argmax(axis=1)
+        num_classes = logs.shape[1]
         inside = np.clip(labels, 0, num_classes - 1)
-        true = found[np.arange(len(found)), inside]
+        true = logs[np.arange(len(logs)), inside]
         # Equal outputs rank by their index, as argmax has them.
         earlier = np.arange(num_classes) < labels[:, None]
-        ahead = (found > true[:, None]) | ((found == true[:, None]) & earlier)
-        is_ranked = (inside == labels) & np.isfinite(found).all(axis=1)
+        ahead = (logs > true[:, None]) | ((logs == true[:, None]) & earlier)
+        is_ranked = (inside == labels) & np.isfinite(logs).all(axis=1)
         return Predictions(
             labels.astype(np.int32),
-            named.astype(np.int32),
+            predicted.astype(np.int32),
             np.where(is_ranked, ahead.sum(axis=1), num_classes).astype(np.int32),
-            np.exp(found.max(axis=1)).astype(np.float32),
+            np.exp(logs.max(axis=1)).astype(np.float32),
             -true.astype(np.float32),
         )
 
@@ -109,50 +109,90 @@ class KerasLoop:
     ) -> dict[str, float]:
         if self.model.run_eagerly:
             return self._eagerly(steps is self._train, x, y, order, batch_size)
-        found = steps(
+        metrics = steps(
             _tensor(x), _tensor(y), tf.constant(order), tf.constant(batch_size)
         )
-        return _scalars(found)
+        return _scalars(metrics)
 
     def _eagerly(
         self, training: bool, x: np.ndarray, y: np.ndarray, order: np.ndarray, size: int
     ) -> dict[str, float]:
         step = self.model.train_step if training else self.model.test_step
-        found = {}
+        metrics: Mapping[str, Any] = {}
         for start in range(0, len(order), size):
             rows = order[start : start + size]
-            found = step((_tensor(x[rows]), _tensor(y[rows])))
-        return _scalars(found)
+            metrics = step((_tensor(x[rows]), _tensor(y[rows])))
+        return _scalars(metrics)
 
-    def _train_steps(self, x, y, order, size):
-        plain = _is(self.model.train_step, keras.Model.train_step)
-        return self._steps(self.model.train_step, x, y, order, size, plain)
+    def _train_steps(
+        self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, size: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        step = self.model.train_step
+        is_plain = _is(step, keras.Model.train_step)
+        return self._steps(
+            step, _batches(x, y, order, size), tf.size(order), size, is_plain
+        )
 
-    def _test_steps(self, x, y, order, size):
-        plain = _is(self.model.test_step, keras.Model.test_step)
-        return self._steps(self.model.test_step, x, y, order, size, plain)
+    def _test_steps(
+        self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, size: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        step = self.model.test_step
+        is_plain = _is(step, keras.Model.test_step)
+        return self._steps(
+            step, _batches(x, y, order, size), tf.size(order), size, is_plain
+        )
 
-    def _steps(self, step, x, y, order, size, plain):
-        def one(start):
-            rows = order[start : start + size]
-            found = step((tf.gather(x, rows), tf.gather(y, rows)))
-            if plain:
+    def _steps(
+        self,
+        step: Callable[..., Any],
+        batches: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+        count: tf.Tensor,
+        size: tf.Tensor,
+        is_plain: bool,
+    ) -> dict[str, tf.Tensor]:
+        """Runs steps over batches of `size` of `count` examples.
+
+        Args:
+            step: Of the model.
+            batches: Returns the batch that begins at a position.
+            count: The number of examples.
+            size: Of a batch.
+            is_plain: Whether the step is Keras's own, whose metrics the model keeps.
+        """
+
+        def run(start: tf.Tensor) -> dict[str, tf.Tensor]:
+            metrics = step(batches(start))
+            if is_plain:
                 return {}
-            return {name: tf.cast(each, tf.float32) for name, each in _flat(found)}
+            return {name: tf.cast(each, tf.float32) for name, each in _flat(metrics)}
 
-        def is_left(start, _):
-            return start < tf.size(order)
+        def has_more(start: tf.Tensor, _: dict[str, tf.Tensor]) -> tf.Tensor:
+            return start < count
 
-        def go_on(start, _):
-            return start + size, one(start)
+        def advance(
+            start: tf.Tensor, _: dict[str, tf.Tensor]
+        ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+            return start + size, run(start)
 
-        # What a step of one's own reports is known once it was done.
-        begin = (0, {}) if plain else (size, one(tf.constant(0)))
-        _, found = tf.while_loop(is_left, go_on, begin, parallel_iterations=1)
-        return self.model.get_metrics_result() if plain else found
+        # The metrics of a custom step are known once it was run.
+        begin = (0, {}) if is_plain else (size, run(tf.constant(0)))
+        _, metrics = tf.while_loop(has_more, advance, begin, parallel_iterations=1)
+        return self.model.get_metrics_result() if is_plain else metrics
 
-    def _call(self, x, training):
+    def _call(self, x: tf.Tensor, training: bool) -> tf.Tensor:
         return tf.cast(self.model(x, training=training), tf.float32)
+
+
+def _batches(
+    x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, size: tf.Tensor
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Returns a function that gathers the batch that begins at a position."""
+
+    def batch(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        rows = order[start : start + size]
+        return tf.gather(x, rows), tf.gather(y, rows)
+
+    return batch
 
 
 def _is(step: Callable[..., Any], method: Callable[..., Any]) -> bool:
@@ -167,15 +207,15 @@ def _tensor(values: np.ndarray) -> tf.Tensor:
     return tf.constant(values)
 
 
-def _flat(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yields what is reported by name; `compile`'s metrics come in a dict of theirs."""
-    for name, value in found.items():
+def _flat(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields metrics by name; those of `compile` come in a nested dict."""
+    for name, value in metrics.items():
         if isinstance(value, dict):
             yield from _flat(value)
         else:
             yield name, value
 
 
-def _scalars(found: dict[str, tf.Tensor]) -> dict[str, float]:
-    values = {name: np.asarray(value) for name, value in _flat(found)}
+def _scalars(metrics: Mapping[str, Any]) -> dict[str, float]:
+    values = {name: np.asarray(value) for name, value in _flat(metrics)}
     return {name: float(value) for name, value in values.items() if value.size == 1}

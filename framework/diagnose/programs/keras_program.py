@@ -13,8 +13,14 @@ import tensorflow as tf
 
 from framework.data.dataset import Split
 from framework.diagnose.core.architecture import Architecture
+from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
-from framework.diagnose.core.program import Program, StepRecord, relative_length
+from framework.diagnose.core.program import (
+    Program,
+    StepRecord,
+    TrialResult,
+    relative_length,
+)
 from framework.diagnose.programs import keras_training, model_edits, watch_layers
 from framework.diagnose.programs.keras_data import Source
 from framework.diagnose.programs.keras_loop import KerasLoop
@@ -26,7 +32,7 @@ class KerasProgram(Program):
 
     Args:
         model: Compiled.
-        source: What it is trained on.
+        source: The training data.
     """
 
     def __init__(self, model: keras.Model, source: Source):
@@ -47,12 +53,12 @@ class KerasProgram(Program):
 
     @property
     def loop(self) -> KerasLoop:
-        """What trains and asks the model as it is."""
+        """Trains and calls the model as it is."""
         return self._loop
 
     @contextlib.contextmanager
     def as_before(self) -> Iterator[None]:
-        """Undoes whatever changes the model or its optimizer while it is entered."""
+        """Restores the model and its optimizer on leaving."""
         variables = self._state()
         before = _values(variables)
         trainable = [
@@ -68,16 +74,16 @@ class KerasProgram(Program):
             self._model.optimizer = optimizer
             _assign(variables, before)
 
-    def predict(self, images, training=False):
+    def predict(self, images: np.ndarray, training: bool = False) -> np.ndarray:
         """See base class."""
         with _accepting():
             return self._loop.predict(images, training)
 
-    def inputs(self, images):
+    def inputs(self, images: np.ndarray) -> np.ndarray:
         """See base class."""
         return np.asarray(images, np.float32)
 
-    def predict_live(self, images):
+    def predict_live(self, images: np.ndarray) -> np.ndarray:
         """See base class."""
         with self.as_before():
             if self.live is not None:
@@ -96,7 +102,7 @@ class KerasProgram(Program):
     live: list[np.ndarray] | None = None
 
     def begin_with(self, weights: list[np.ndarray]) -> None:
-        """Has experiments begin with other weights than those it was made with.
+        """Sets the weights that trials begin with.
 
         Args:
             weights: Those before the first step, in the model's order.
@@ -106,7 +112,7 @@ class KerasProgram(Program):
         """
         shapes = [tuple(weight.shape) for weight in self._model.weights]
         if shapes != [value.shape for value in weights]:
-            raise UsageError("what was watched is not the training of this model")
+            raise UsageError("the recording is of another model")
         optimizer = self._model.optimizer
         with self.as_before():
             _assign(self._model.weights, weights)
@@ -116,28 +122,30 @@ class KerasProgram(Program):
             self.initial = _values(self._state())
 
     def finish(self) -> None:
-        """Does what `fit` does after the last step: an average takes its place."""
+        """Ends training as `fit` does: an average of the weights takes over."""
         weights = self._model.trainable_variables
         if self._model.optimizer.use_ema:
             self.live = _values(weights)
             self._model.optimizer.finalize_variable_values(weights)
 
-    def predict_reestimated(self, images, train):
+    def predict_reestimated(
+        self, images: np.ndarray, train_images: np.ndarray
+    ) -> np.ndarray:
         """See base class."""
         norms = model_edits.batch_norms(self._model)
         with self.as_before(), model_edits.reestimating(norms):
-            for batch in model_edits.batches(train):
+            for batch in model_edits.batches(train_images):
                 self._model(_as_fed(batch), training=True)
             return self.predict(images)
 
-    def penalty(self, at_initialization):
+    def penalty(self, at_initialization: bool) -> float:
         """See base class."""
         with self._weights(at_initialization):
             return float(sum(float(loss) for loss in self._model.losses))
 
-    def step_records(self, count, at_initialization):
+    def step_records(self, count: int, at_initialization: bool) -> list[StepRecord]:
         """See base class."""
-        found, size = [], self._source.batch_size
+        records, size = [], self._source.batch_size
         x, y = self._source.fed
         order = self._source.order(0, len(x))
         with self._weights(at_initialization):
@@ -150,43 +158,42 @@ class KerasProgram(Program):
                 before = self._batch_loss(*batch)
                 self._loop.train(*batch, np.arange(len(rows)), size)
                 new = _values(self._model.trainable_variables)
-                found.append(
+                records.append(
                     StepRecord(
                         before, self._batch_loss(*batch), relative_length(old, new)
                     )
                 )
-        return found
+        return records
 
     def _batch_loss(self, x: np.ndarray, y: np.ndarray) -> float:
-        said = tf.constant(self.predict(x))
-        return float(self._loss(self._model, None, _as_fed(y), said))
+        outputs = tf.constant(self.predict(x))
+        return self._loss(_as_fed(y), outputs)
 
-    def loss(self, labels, outputs):
+    def loss(self, labels: np.ndarray, outputs: np.ndarray) -> float:
         """See base class."""
         y = tf.constant(self._source.like(labels))
-        said = tf.constant(outputs.astype(np.float32))
-        return float(self._loss(self._model, None, y, said)) - self.penalty(False)
+        loss = self._loss(y, tf.constant(outputs.astype(np.float32)))
+        return loss - self.penalty(at_initialization=False)
 
-    def gradients(self, split, at_initialization):
+    def gradients(
+        self, split: Split, at_initialization: bool
+    ) -> dict[str, np.ndarray | None]:
         """See base class."""
         x, y = self._batch(split)
         with self._weights(at_initialization), tf.GradientTape() as tape:
-            loss = self._loss(self._model, x, y, self._model(x, training=True))
+            outputs = self._model(x, training=True)
+            loss = self._model.compute_loss(x=x, y=y, y_pred=outputs)
         weights = self._model.trainable_variables
-        found = tape.gradient(loss, [weight.value for weight in weights])
+        gradients = tape.gradient(loss, [weight.value for weight in weights])
         return {
             weight.path: None
             if gradient is None
             else tf.convert_to_tensor(gradient).numpy()
-            for weight, gradient in zip(weights, found, strict=True)
+            for weight, gradient in zip(weights, gradients, strict=True)
         }
 
     def update_vectors(self, split: Split) -> dict[str, np.ndarray]:
-        """Returns by which gradient a step of the program really moves each weight.
-
-        Args:
-            split: The batch of that step.
-        """
+        """See base class."""
         x, y = self._batch(split)
         with self.as_before():
             _assign(self._state(), self.initial)
@@ -202,23 +209,15 @@ class KerasProgram(Program):
             name: old - new for name, old, new in zip(names, before, after, strict=True)
         }
 
-    def update_norm(self, split: Split, factor: float) -> float:
-        """Returns how far a step goes at another learning rate, as a Euclidean norm.
-
-        Args:
-            split: The batch of that step.
-            factor: What to multiply the learning rate by.
-
-        Raises:
-            NotApplicableError: The rate follows a schedule.
-        """
+    def update_norm(self, split: Split, rate_factor: float) -> float:
+        """See base class."""
         x, y = self._batch(split)
         optimizer = self._model.optimizer
         if not isinstance(optimizer._learning_rate, keras.Variable):
             raise NotApplicableError("the learning rate follows a schedule")
         # From the first step: a momentum would hide what the rate does.
         with self._weights(at_initialization=True):
-            optimizer.learning_rate.assign(optimizer.learning_rate * factor)
+            optimizer.learning_rate.assign(optimizer.learning_rate * rate_factor)
             before = _values(self._model.trainable_variables)
             count = optimizer.gradient_accumulation_steps or 1
             order = np.tile(np.arange(len(x)), count)
@@ -230,11 +229,13 @@ class KerasProgram(Program):
             )
         )
 
-    def depends_on(self, images, names):
+    def depends_on(self, images: np.ndarray, names: Sequence[str]) -> list[str]:
         """See base class."""
         return model_edits.dependent_kernels(self._model, self.predict, images, names)
 
-    def activations(self, images, at_initialization):
+    def activations(
+        self, images: np.ndarray, at_initialization: bool
+    ) -> dict[str, np.ndarray]:
         """See base class."""
         with (
             self._weights(at_initialization),
@@ -243,12 +244,18 @@ class KerasProgram(Program):
             self._model(tf.constant(images), training=False)
         return seen
 
-    def weights(self, at_initialization):
+    def weights(self, at_initialization: bool) -> dict[str, np.ndarray]:
         """See base class."""
         with self._weights(at_initialization):
             return {weight.path: weight.numpy() for weight in self._model.weights}
 
-    def train(self, name, intervention, epochs, at_initialization):
+    def train(
+        self,
+        name: str,
+        intervention: Intervention,
+        epochs: float,
+        at_initialization: bool,
+    ) -> TrialResult:
         """See base class."""
         del name
         with self._weights(at_initialization), _accepting():
@@ -258,15 +265,15 @@ class KerasProgram(Program):
                 intervention,
                 epochs,
                 continued=not at_initialization,
-                asked=(self.validation_images, self.train_images),
+                images=(self.validation_images, self.train_images),
             )
 
-    # Set by what makes the subject, for branches to be asked about.
+    # Set together with the context; trials predict them at their end.
     validation_images: np.ndarray
     train_images: np.ndarray
 
     def _build(self) -> None:
-        """Has Keras make all variables, by a step that is undone."""
+        """Makes Keras create all variables, by a step that is undone."""
         x, y = self._source.fed
         batch = x[: self._source.batch_size], y[: self._source.batch_size]
         self._model(_as_fed(batch[0][:2]))
@@ -280,14 +287,14 @@ class KerasProgram(Program):
         for variable, value in before:
             variable.assign(value)
         for optimizer in unbuilt:
-            # What it has made within the step begins anew.
+            # Its variables were made within the step, and begin anew.
             anew = type(optimizer).from_config(optimizer.get_config())
             anew.build(optimizer._trainable_variables)
             _assign(optimizer.variables, _values(anew.variables))
         self._model.reset_metrics()
 
     def _owned(self, kind: type) -> list[Any]:
-        """Returns what of a kind the model has as attributes, or in lists."""
+        """Returns the attributes of the model of a kind, also those in lists."""
         values = [
             each if isinstance(each, (list, tuple)) else [each]
             for each in (self._model.optimizer, *vars(self._model).values())
@@ -302,10 +309,10 @@ class KerasProgram(Program):
 
     def _state(self) -> list[keras.Variable | tf.Variable]:
         """Returns whatever a step can intervention."""
-        found = [*self._model.variables, *self._owned(tf.Variable)]
+        variables = [*self._model.variables, *self._owned(tf.Variable)]
         for optimizer in self._optimizers():
-            found += optimizer.variables
-        return list({id(each): each for each in found}.values())
+            variables += optimizer.variables
+        return list({id(each): each for each in variables}.values())
 
     @contextlib.contextmanager
     def _weights(self, at_initialization: bool) -> Iterator[None]:
@@ -318,14 +325,13 @@ class KerasProgram(Program):
         y = self._source.like(split.labels)
         return _as_fed(split.images), _as_fed(y)
 
-    @staticmethod
-    def _loss(model, x, y, said):
-        return model.compute_loss(x=x, y=y, y_pred=said)
+    def _loss(self, y: tf.Tensor, outputs: tf.Tensor) -> float:
+        return float(self._model.compute_loss(x=None, y=y, y_pred=outputs))
 
 
 @contextlib.contextmanager
 def _accepting() -> Iterator[None]:
-    """Says of inputs that an embedding has no row for that they cannot be changed so.
+    """Translates the error of inputs that an embedding has no row for.
 
     Raises:
         NotApplicableError: The model does not take them.

@@ -1,11 +1,11 @@
-"""Trains a Keras model under changes, for a while."""
+"""Trains a Keras model with an intervention."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -32,20 +32,20 @@ def train(
     intervention: Intervention,
     epochs: float,
     continued: bool,
-    asked: Sequence[np.ndarray],
+    images: tuple[np.ndarray, np.ndarray],
 ) -> TrialResult:
-    """Trains a model from the state in which it is, and leaves it trained.
+    """Trains a model from its present state, and leaves it trained.
 
     Args:
-        model: Compiled; its optimizer is not used, but another one like it.
-        source: What it is trained on.
+        model: Compiled; a copy of its optimizer is used.
+        source: The training data.
         intervention: What is different.
-        epochs: For how long, in epochs of the source.
-        continued: Whether with what the optimizer remembers.
-        asked: Validation and training images, to be asked about in the end.
+        epochs: The length, in epochs of the source.
+        continued: Whether with the moments of the optimizer.
+        images: Validation and training images, which are predicted at the end.
 
     Raises:
-        NotApplicableError: There is nothing to change so.
+        NotApplicableError: The model has nothing to change so.
     """
     classes = labels_lib.classes(source.fed[1])
     if intervention.consistent_loss and source.outputs == 1 and classes.max() > 1:
@@ -60,8 +60,10 @@ def train(
         loop, scale = KerasLoop(other), _scale(source, intervention)
         for x, y, order, size in _epochs(source, intervention, epochs):
             loop.train(scale(x), y, order, size)
-        predicted = [outputs.predicted(loop.predict(scale(images))) for images in asked]
-    return TrialResult(*predicted, epochs)
+        validation, train = (
+            outputs.predicted(loop.predict(scale(each))) for each in images
+        )
+    return TrialResult(validation, train, epochs)
 
 
 def _epochs(
@@ -98,7 +100,7 @@ def _order(
 
 
 def _scale(source: Source, intervention: Intervention) -> Scale:
-    """Returns what standardizes images, if that is to be changed."""
+    """Returns a function that standardizes images, if that is wanted."""
     if not intervention.standardize:
         return lambda images: images
     images = source.arrays[0].astype(np.float32)
@@ -133,8 +135,15 @@ def _compiled(
                 own[name] = value
 
 
-def _cross_entropy(model, x=None, y=None, y_pred=None, *_, **__):
-    """Returns mean cross-entropy of logits, and the penalties of layers."""
+def _cross_entropy(
+    model: keras.Model,
+    x: tf.Tensor = None,
+    y: tf.Tensor = None,
+    y_pred: tf.Tensor = None,
+    *_: object,
+    **__: object,
+) -> tf.Tensor:
+    """Returns the mean cross-entropy of logits, plus the penalties of layers."""
     if y.shape.rank > 1 and y.shape[-1] > 1:
         labels = tf.argmax(y, axis=-1)
     else:
@@ -169,14 +178,16 @@ def _optimizer(
 class _Scaled(keras.optimizers.schedules.LearningRateSchedule):
     """A multiple of another schedule."""
 
-    def __init__(self, schedule, factor: float):
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, factor: float
+    ):
         self._schedule, self._factor = schedule, factor
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         return self._factor * self._schedule(step)
 
-    def get_config(self):
-        """Returns what it takes to make it again."""
+    def get_config(self) -> dict[str, object]:
+        """See base class."""
         return {"schedule": self._schedule, "factor": self._factor}
 
 
@@ -216,6 +227,8 @@ def augmented(images: np.ndarray, text: str, epoch: int) -> np.ndarray:
     if images.ndim != 4:
         raise NotApplicableError("these are no images")
     policy = augment.build(text, of_bytes=images.dtype == np.uint8)
+    if policy is None:
+        return images
     zero = tf.constant(0, tf.int64)
     draws = Draws(_SEED, tf.constant(epoch, tf.int64), zero, len(images))
     result: np.ndarray = policy(tf.constant(images), draws, len(images)).numpy()

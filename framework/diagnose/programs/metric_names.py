@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-# What a metric of plain accuracy is called; of the five best it is something else.
+# Names of plain accuracy; top-k accuracy is another metric.
 _ACCURACY = re.compile(r"(acc|(\w+_)?accuracy)(?<!top_k_categorical_accuracy)")
 
 
 def named(split: str, reported: Mapping[str, float]) -> dict[str, float]:
     """Returns metrics by the names that they have everywhere here."""
-    found = {f"{split}/{name}": value for name, value in reported.items()}
+    renamed = {f"{split}/{name}": value for name, value in reported.items()}
     accuracies = [name for name in reported if _ACCURACY.fullmatch(name)]
     if accuracies:
-        found[f"{split}/accuracy"] = reported[accuracies[0]]
-    return found
+        renamed[f"{split}/accuracy"] = reported[accuracies[0]]
+    return renamed

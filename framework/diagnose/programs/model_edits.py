@@ -1,4 +1,4 @@
-"""Changes a Keras model in place, as an experiment wants it, and undoes it."""
+"""The only module that edits a Keras model; every edit is undone."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from framework.diagnose.core.measurement import NotApplicableError
 
 # Units of a layer for a model that has none.
 _HIDDEN = 64
-# Moving statistics are gathered anew from so many batches; what they were before
-# counts .7 ** 20 = .0008 then.
+# Moving statistics are taken anew from this many batches; earlier values count
+# .7 ** 20 = .0008 then.
 _NORM_BATCHES, _NORM_BATCH, _SHORT_MEMORY = 20, 128, 0.7
 
 
 def leaves(model: keras.layers.Layer) -> list[keras.layers.Layer]:
     """Returns the layers of a model that are made of no others, in order."""
-    found: dict[int, keras.layers.Layer] = {}
+    unique: dict[int, keras.layers.Layer] = {}
     for layer in model._layers:
         inner = leaves(layer) if list(layer._layers) else [layer]
-        found |= {id(each): each for each in inner}
+        unique |= {id(each): each for each in inner}
     kinds = keras.layers.InputLayer
-    return [layer for layer in found.values() if not isinstance(layer, kinds)]
+    return [layer for layer in unique.values() if not isinstance(layer, kinds)]
 
 
 def with_weights(model: keras.Model) -> list[keras.layers.Layer]:
@@ -37,10 +37,10 @@ def with_weights(model: keras.Model) -> list[keras.layers.Layer]:
 
 @contextlib.contextmanager
 def changed(model: keras.Model, intervention: Intervention) -> Iterator[keras.Model]:
-    """Gives a model other layers' settings for as long as it is entered.
+    """Applies an intervention to the layers of a model, and undoes it on leaving.
 
-    Weights that are drawn anew stay so; what traced functions know of it is not
-    changed.
+    Weights that are drawn anew stay so. Functions that were traced before keep the old
+    settings.
 
     Args:
         model: To be changed.
@@ -165,19 +165,19 @@ def batch_norms(model: keras.Model) -> list[keras.layers.Layer]:
     Raises:
         NotApplicableError: There are none.
     """
-    found = [
+    norms = [
         layer
         for layer in leaves(model)
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
-    if not found:
+    if not norms:
         raise NotApplicableError("there is no batch norm")
-    return found
+    return norms
 
 
 @contextlib.contextmanager
 def reestimating(norms: list[keras.layers.Layer]) -> Iterator[None]:
-    """Has moving statistics forget what they were, for as long as it is entered."""
+    """Shortens the memory of moving statistics until it is left."""
     before = [layer.momentum for layer in norms]
     for layer in norms:
         layer.momentum = _SHORT_MEMORY
@@ -189,10 +189,10 @@ def reestimating(norms: list[keras.layers.Layer]) -> Iterator[None]:
 
 
 def batches(images: np.ndarray) -> list[np.ndarray]:
-    """Returns images in so many batches that statistics are those of them alone."""
+    """Returns images in enough batches to replace moving statistics."""
     size = max(min(_NORM_BATCH, len(images) // _NORM_BATCHES), 2)
-    found = [images[start : start + size] for start in range(0, len(images), size)]
-    return [batch for batch in found if len(batch) == size][:_NORM_BATCHES]
+    whole = [images[start : start + size] for start in range(0, len(images), size)]
+    return [batch for batch in whole if len(batch) == size][:_NORM_BATCHES]
 
 
 def randomizing(model: keras.Model) -> list[keras.layers.Layer]:
@@ -214,14 +214,14 @@ def initialize(model: keras.Model, seed: int = 0) -> None:
     for place, layer in enumerate(layers):
         last = place == len(layers) - 1
         kind = keras.initializers.GlorotUniform if last else keras.initializers.HeNormal
-        kernel = _kernel(layer)
+        kernel = layer.kernel
         kernel.assign(kind(seed=seed + place)(tuple(kernel.shape), dtype="float32"))
         if getattr(layer, "bias", None) is not None:
             layer.bias.assign(np.zeros(layer.bias.shape, np.float32))
 
 
 def wider(model: keras.Model, factor: float) -> keras.Model:
-    """Returns a model like it whose hidden layers have so many times the units.
+    """Returns a copy of a model with a multiple of the hidden units and filters.
 
     Raises:
         NotApplicableError: Keras cannot copy it.
@@ -294,8 +294,8 @@ def _set_rates(model: keras.Model, rate: float, put: Callable[..., None]) -> Non
         if isinstance(layer, keras.layers.Dropout) and not hasattr(
             layer, "seed_generator"
         ):
-            # One that was made to drop nothing cannot draw; Keras lets no built layer
-            # get what it could draw from.
+            # A layer with rate 0 has no seed generator, and Keras adds none to a built
+            # layer.
             vars(layer)["seed_generator"] = keras.random.SeedGenerator(0)
 
 
@@ -331,7 +331,7 @@ def _set_penalties(
 
 
 def _to_logits(model: keras.Model, put: Callable[..., None]) -> keras.Model:
-    """Takes away what squashes the outputs, if that can be seen."""
+    """Removes the last activation, so that outputs are logits."""
     last = leaves(model)[-1]
     squashes = getattr(last, "activation", None)
     if isinstance(last, keras.layers.Softmax):

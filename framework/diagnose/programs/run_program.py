@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -29,7 +29,7 @@ from framework.diagnose.programs import model_edits, watch_layers
 from framework.errors import RunError
 from framework.launch import components, run_folder
 from framework.launch import run as run_lib
-from framework.launch.components import ModelFunction, Parts
+from framework.launch.components import Components, ModelFunction
 from framework.loop import checkpoint_files
 from framework.numerics.draws import Draws, use_draws
 from framework.system import archive
@@ -42,18 +42,18 @@ class RunProgram(Program):
 
     Args:
         config: Of the run.
-        made: Its parts, in the state after the last step.
-        trials: The folder where trainings with a remedy are put.
-        step: How many steps it has trained.
-        model: What makes the model, where it is not the config's.
-        train: Images that are trained on; what branches are asked about in the end.
-        validation: Images to validate on, to the same end.
+        made: Its components, in the state after the last step.
+        trials: The folder of the trials.
+        step: The number of steps that it has trained.
+        model: Builds the model, if it is not the config's.
+        train: Images that are trained on, for trials to predict at their end.
+        validation: The validation images, for the same.
     """
 
     def __init__(
         self,
         config: Config,
-        made: Parts,
+        made: Components,
         trials: Path,
         step: int,
         model: ModelFunction | None,
@@ -75,35 +75,35 @@ class RunProgram(Program):
         return model_edits.architecture(self.model)
 
     @functools.cached_property
-    def _asked(self) -> Callable[[tf.Tensor, bool], tf.Tensor]:
+    def _compiled_logits(self) -> Callable[[tf.Tensor, bool], tf.Tensor]:
         return compiled.function(self._logits)
 
     def _logits(self, images: tf.Tensor, training: bool) -> tf.Tensor:
         with use_draws(self._draws(images.shape[0])):
             scaled = self._made.objective.normalize(images)
-            found = self.model(scaled, training=training)
-        return tf.cast(found, tf.float32)
+            logits = self.model(scaled, training=training)
+        return tf.cast(logits, tf.float32)
 
     def _draws(self, rows: int) -> Draws:
         zero = tf.constant(0, tf.int64)
         return Draws(self._config.seed, zero, zero, rows)
 
-    def predict(self, images, training=False):
+    def predict(self, images: np.ndarray, training: bool = False) -> np.ndarray:
         """See base class."""
-        found = []
+        outputs = []
         with self._unchanged(self._made), self._evaluated():
             for start in range(0, len(images), _BATCH):
                 batch = images[start : start + _BATCH]
                 # Of one size, so that it is traced once.
                 padded = np.resize(batch, (_BATCH, *batch.shape[1:]))
-                said = self._asked(tf.constant(padded), training)
-                found.append(said[: len(batch)].numpy())
+                logits = self._compiled_logits(tf.constant(padded), training)
+                outputs.append(logits[: len(batch)].numpy())
         shape = (0, self._made.examples.dataset.num_classes)
-        return np.concatenate([np.zeros(shape, np.float32), *found])
+        return np.concatenate([np.zeros(shape, np.float32), *outputs])
 
     @contextlib.contextmanager
     def _evaluated(self) -> Iterator[None]:
-        """Puts the average of the weights, if there is one, in their place."""
+        """Swaps in the average of the weights, if there is one."""
         self._made.state.swap_ema()
         try:
             yield
@@ -111,36 +111,38 @@ class RunProgram(Program):
             self._made.state.swap_ema()
 
     def predict_live(self, images: np.ndarray) -> np.ndarray:
-        """Returns what the model says with the weights that are trained."""
+        """See base class."""
         with self._evaluated():
             return self.predict(images)
 
-    def inputs(self, images):
+    def inputs(self, images: np.ndarray) -> np.ndarray:
         """See base class."""
         return self._made.objective.normalize(images).numpy()
 
-    def predict_reestimated(self, images, train):
+    def predict_reestimated(
+        self, images: np.ndarray, train_images: np.ndarray
+    ) -> np.ndarray:
         """See base class."""
         norms = model_edits.batch_norms(self.model)
         with self._unchanged(self._made), model_edits.reestimating(norms):
-            for batch in model_edits.batches(train):
+            for batch in model_edits.batches(train_images):
                 with use_draws(self._draws(len(batch))):
                     self.model(self._made.objective.normalize(batch), training=True)
             return self.predict(images)
 
-    def penalty(self, at_initialization):
+    def penalty(self, at_initialization: bool) -> float:
         """See base class."""
         losses = self._parts(at_initialization).state.model.losses
         return float(sum(float(loss) for loss in losses))
 
-    def step_records(self, count, at_initialization):
+    def step_records(self, count: int, at_initialization: bool) -> list[StepRecord]:
         """See base class."""
         made, records = self._parts(at_initialization), []
         weights = made.state.weights
         first = 0 if at_initialization else self._step
         with model_edits.restoring(list(made.variables().values())):
             for step in range(first, first + count):
-                batch = made.examples.dataset.train.take(made.loop.feed.rows(step))
+                batch = made.examples.dataset.train.take(made.loop.feed.indices(step))
                 batch = batch.in_memory(lambda done, total: None)
                 old = [weight.numpy() for weight in weights]
                 loss = self._batch_loss(made, batch)
@@ -151,56 +153,62 @@ class RunProgram(Program):
                 records.append(StepRecord(loss, after, length))
         return records
 
-    def _batch_loss(self, made: Parts, batch: Split) -> float:
-        said = made.state.model(made.objective.normalize(batch.images), training=False)
-        return self.loss(batch.labels, tf.cast(said, tf.float32).numpy())
+    def _batch_loss(self, made: Components, batch: Split) -> float:
+        inputs = made.objective.normalize(batch.images)
+        logits = made.state.model(inputs, training=False)
+        return self.loss(batch.labels, tf.cast(logits, tf.float32).numpy())
 
-    def loss(self, labels, outputs):
+    def loss(self, labels: np.ndarray, outputs: np.ndarray) -> float:
         """See base class."""
         logits = tf.constant(outputs.astype(np.float32))
-        found = self._made.objective.losses(tf.constant(labels, tf.int32), logits)
-        return float(tf.reduce_mean(found))
+        losses = self._made.objective.losses(tf.constant(labels, tf.int32), logits)
+        return float(tf.reduce_mean(losses))
 
-    def gradients(self, split, at_initialization):
+    def gradients(
+        self, split: Split, at_initialization: bool
+    ) -> dict[str, np.ndarray | None]:
         """See base class."""
         made = self._parts(at_initialization)
         weights = made.state.model.trainable_variables
         with self._unchanged(made), tf.GradientTape() as tape:
-            said = made.objective.logits(
+            logits = made.objective.logits(
                 tf.constant(split.images), self._draws(len(split))
             )
             labels = tf.constant(split.labels, tf.int32)
-            loss = tf.reduce_mean(made.objective.losses(labels, said))
-        found = tape.gradient(loss, [weight.value for weight in weights])
+            loss = tf.reduce_mean(made.objective.losses(labels, logits))
+        gradients = tape.gradient(loss, [weight.value for weight in weights])
         # Keras numbers layers on in a process: names are those of the run's own model.
         names = [weight.path for weight in self.model.trainable_variables]
         return {
             name: None if gradient is None else np.asarray(gradient)
-            for name, gradient in zip(names, found, strict=True)
+            for name, gradient in zip(names, gradients, strict=True)
         }
 
-    def update_vectors(self, split):
+    def update_vectors(self, split: Split) -> dict[str, np.ndarray]:
         """See base class."""
         raise NotApplicableError("the step is this framework's own")
 
-    def update_norm(self, split, factor):
+    def update_norm(self, split: Split, rate_factor: float) -> float:
         """See base class."""
         raise NotApplicableError("the learning rate is set by this framework")
 
-    def depends_on(self, images, names):
+    def depends_on(self, images: np.ndarray, names: Sequence[str]) -> list[str]:
         """See base class."""
         return model_edits.dependent_kernels(self.model, self.predict, images, names)
 
-    def activations(self, images, at_initialization):
+    def activations(
+        self, images: np.ndarray, at_initialization: bool
+    ) -> dict[str, np.ndarray]:
         """See base class."""
         made = self._parts(at_initialization)
         with watch_layers.watched(made.state.model) as seen:
             made.state.model(made.objective.normalize(images), training=False)
-        theirs, own = map(model_edits.leaves, (made.state.model, self.model))
-        names = {a.name: b.name for a, b in zip(theirs, own, strict=True)}
+        copies = model_edits.leaves(made.state.model)
+        own = model_edits.leaves(self.model)
+        names = {a.name: b.name for a, b in zip(copies, own, strict=True)}
         return {names[name]: values for name, values in seen.items()}
 
-    def weights(self, at_initialization):
+    def weights(self, at_initialization: bool) -> dict[str, np.ndarray]:
         """See base class."""
         names = [weight.path for weight in self.model.weights]
         weights = self._parts(at_initialization).state.model.weights
@@ -208,7 +216,13 @@ class RunProgram(Program):
             name: weight.numpy() for name, weight in zip(names, weights, strict=True)
         }
 
-    def train(self, name, intervention, epochs, at_initialization):
+    def train(
+        self,
+        name: str,
+        intervention: Intervention,
+        epochs: float,
+        at_initialization: bool,
+    ) -> TrialResult:
         """See base class."""
         folder = self._trials / name
         shutil.rmtree(folder, ignore_errors=True)
@@ -223,22 +237,21 @@ class RunProgram(Program):
                 model = made(shape, classes)
                 return stack.enter_context(model_edits.changed(model, intervention))
 
-            splits = self._validation, self._train
             try:
                 result = run_lib.run(
                     config, function, self._dataset(intervention), quiet=True
                 )
             except RunError:
                 # It has diverged, and is right about nothing.
-                predicted = [np.full(len(split), -1) for split in splits]
+                validation = np.full(len(self._validation), -1)
+                train = np.full(len(self._train), -1)
             else:
-                predicted = [
-                    result.predict(split.images).argmax(axis=1) for split in splits
-                ]
-        return TrialResult(*predicted, epochs)
+                validation = result.predict(self._validation.images).argmax(axis=1)
+                train = result.predict(self._train.images).argmax(axis=1)
+        return TrialResult(validation, train, epochs)
 
     def _changed(self, intervention: Intervention, steps: int, folder: Path) -> Config:
-        """Returns the config of a branch that begins anew."""
+        """Returns the config of a trial from the first step."""
         config, changed = self._config, intervention.apply(self._config)
         length = max(round(steps * config.batch_size / changed.batch_size), 1)
         return dataclasses.replace(
@@ -260,11 +273,11 @@ class RunProgram(Program):
     def _continued(
         self, config: Config, intervention: Intervention, steps: int, folder: Path
     ) -> Config:
-        """Returns the same for one that goes on from the last checkpoint."""
+        """Returns the config of a trial that resumes from the last step."""
         rate = self._made.state.rate()
         if rate <= 0:
             raise NotApplicableError("the learning rate is 0 at the last step")
-        # An ordinary run, stopped at this step, which is resumed with a intervention.
+        # An ordinary run, stopped at this step, which is resumed with changes.
         (folder / "checkpoints").mkdir(parents=True)
         run_folder.write_config(
             folder, dataclasses.replace(config, workdir=str(folder))
@@ -293,24 +306,24 @@ class RunProgram(Program):
             dataset, train=train, validation=self._validation, notes=()
         )
 
-    def _parts(self, at_initialization: bool) -> Parts:
+    def _parts(self, at_initialization: bool) -> Components:
         return self._fresh if at_initialization else self._made
 
     @functools.cached_property
-    def _fresh(self) -> Parts:
+    def _fresh(self) -> Components:
         """The run before its first step."""
         dataset = self._made.examples.dataset
         return components.build(self._config, self._function, dataset, lambda *_: None)
 
     @contextlib.contextmanager
-    def _unchanged(self, made: Parts) -> Iterator[None]:
+    def _unchanged(self, made: Components) -> Iterator[None]:
         variables = [each.value for each in made.state.model.non_trainable_variables]
         with model_edits.restoring(variables):
             yield
 
 
 def _balanced(labels: np.ndarray) -> np.ndarray:
-    """Returns rows so that all classes are equally frequent, as many as there are."""
+    """Returns as many indices, so that all classes are equally frequent."""
     generator = np.random.Generator(np.random.PCG64(0))
     classes = np.unique(labels)
     share = -(-len(labels) // len(classes))

@@ -1,9 +1,10 @@
-"""What each layer of a model returns, whichever way the model is made."""
+"""Outputs of the layers of any Keras model."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from framework.diagnose.programs.model_edits import leaves
 
 @contextlib.contextmanager
 def watched(model: keras.Model) -> Iterator[dict[str, np.ndarray]]:
-    """Keeps what the innermost layers return while the model is called eagerly.
+    """Records the outputs of the innermost layers while the model is called eagerly.
 
     Yields:
         By the name of the layer, float32 [rows, ...] of its last call; in the order of
@@ -31,10 +32,10 @@ def watched(model: keras.Model) -> Iterator[dict[str, np.ndarray]]:
             vars(layer).pop("call", None)
 
 
-def _kept(layer: keras.layers.Layer, seen: dict[str, np.ndarray]):
+def _kept(layer: keras.layers.Layer, seen: dict[str, np.ndarray]) -> Callable[..., Any]:
     call = layer.call
 
-    def keep(*args, **kwargs):
+    def keep(*args: Any, **kwargs: Any) -> Any:
         result = call(*args, **kwargs)
         if tf.is_tensor(result):
             seen[layer.name] = tf.cast(result, tf.float32).numpy()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import logging
 
@@ -13,7 +14,7 @@ from framework.system.json_text import InvalidJsonError
 
 # Of diagnosis.json; 1 had other measurements.
 FORMAT = 2
-_MEMBERS = {
+_MEMBERS: dict[str, type] = {
     "format": int,
     "verdict": str,
     "plateau": dict,
@@ -30,16 +31,16 @@ def path_of(workdir: Path) -> Path:
 
 
 def run_state(rows: Sequence[Row]) -> dict[str, int]:
-    """Returns what a diagnosis says of the run that it is of, as "run".
+    """Returns the state of a run that a diagnosis records under "run".
 
     Args:
         rows: Those of metrics.jsonl.
     """
-    return {"step": rows[-1]["step"] if rows else 0, "evaluations": len(rows)}
+    return {"step": int(rows[-1]["step"]) if rows else 0, "evaluations": len(rows)}
 
 
 def read_current(workdir: Path) -> tuple[str, bool] | None:
-    """Returns the text of diagnosis.json if the run has not gone on since.
+    """Returns the text of diagnosis.json if the run has not been resumed since.
 
     Returns:
         The text, and whether a cause is confirmed; None if there is no diagnosis, if it
@@ -67,7 +68,7 @@ def read_current(workdir: Path) -> tuple[str, bool] | None:
     return content.decode(), "confirmed" in statuses
 
 
-def _statuses(diagnosis: dict[str, object]) -> list[str]:
+def _statuses(diagnosis: Mapping[str, Any]) -> list[str]:
     """Returns the status of each finding.
 
     Raises:
@@ -78,10 +79,10 @@ def _statuses(diagnosis: dict[str, object]) -> list[str]:
             raise InvalidJsonError(f"it has no {name}")
     if diagnosis["format"] != FORMAT:
         raise InvalidJsonError(f"its format is {diagnosis['format']}")
-    statuses = [
-        each.get("status") if isinstance(each, dict) else None
-        for each in diagnosis["findings"]
-    ]
-    if not all(isinstance(status, str) for status in statuses):
-        raise InvalidJsonError("it has a finding without status")
+    statuses = []
+    for each in diagnosis["findings"]:
+        status = each.get("status") if isinstance(each, dict) else None
+        if not isinstance(status, str):
+            raise InvalidJsonError("it has a finding without status")
+        statuses.append(status)
     return statuses

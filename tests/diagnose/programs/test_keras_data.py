@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from framework.numerics.labels import classes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.diagnose.programs import keras_data as source_lib
 from framework.diagnose.programs.keras_data import Source, like
 from framework.errors import UsageError
+from framework.numerics.labels import classes
 
 _N, _CLASSES = 50, 5
 X = np.random.default_rng(0).random((_N, 4), np.float32)

@@ -48,7 +48,7 @@ def test_a_diagnosis_of_another_evaluation_is_not_current(workdir, change, caplo
     write(workdir)
     history = History(workdir / "metrics.jsonl")
     if change != "more":
-        history.cut_back(10)
+        history.truncate(10)
     if change != "fewer":
         history.append(30, {"validation/accuracy": 0.5})
     # It was written later, by the clock.

@@ -29,8 +29,10 @@ def are_reported(metrics: ReportedMetrics) -> bool:
 def are_in_training_mode(measured: Measurements, metrics: ReportedMetrics) -> bool:
     """Returns whether the reported accuracy is that of training mode."""
     evaluation = measured.find(CrossEvaluation)
-    training = evaluation and evaluation.accuracy("validation", mode="training")
-    if training is None or metrics.accuracy is None:
+    if evaluation is None or metrics.accuracy is None:
+        return False
+    training = evaluation.accuracy("validation", mode="training")
+    if training is None:
         return False
     return training.low <= metrics.accuracy <= training.high
 

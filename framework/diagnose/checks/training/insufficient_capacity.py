@@ -6,7 +6,7 @@ import dataclasses
 from typing import ClassVar
 
 from framework.diagnose.checks.training import size_or_length
-from framework.diagnose.checks.training.size_or_length import NARROW, SizeOrLength
+from framework.diagnose.checks.training.size_or_length import NARROW
 from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
@@ -89,4 +89,4 @@ class InsufficientCapacity(Check):
 
     def has_decided(self, trials: Trials) -> bool:
         """See base class."""
-        return trials.has_shared(SizeOrLength)
+        return size_or_length.has_decided(trials, "size")

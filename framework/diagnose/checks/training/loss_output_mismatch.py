@@ -81,6 +81,7 @@ class LossOutputMismatch(Check):
                 "the mean of SparseCategoricalCrossentropy(from_logits=True)"
             ),
             intervention=Intervention(consistent_loss=True),
+            code=_more_outputs(outputs.classes) if too_few else (),
             refute="training with consistent cross-entropy, and reaching no more",
         )
 
@@ -139,3 +140,12 @@ class LossOutputMismatch(Check):
                 "a mean has 1",
             ),
         )
+
+
+def _more_outputs(classes: int) -> tuple[str, ...]:
+    return (
+        f"outputs = keras.layers.Dense({classes})(model.layers[-1].input)",
+        "model = keras.Model(model.inputs, outputs)",
+        "optimizer = type(optimizer).from_config(config)",
+        "model.compile(optimizer, loss, metrics=['accuracy'])",
+    )

@@ -101,9 +101,14 @@ class Overfitting(Check):
         self, suspicion: Suspicion, measured: Measurements, trials: Trials
     ) -> Decision:
         """See base class."""
-        gain, minimum = self._gain(suspicion, measured, trials)
-        if gain is None:
-            return Decision("suspected")
+        fall = measured.get(AccuracyFall)
+        if self._has_fallen(fall):
+            gain, minimum, tried = fall.fall, MINIMUM_GAIN, suspicion.intervention
+        else:
+            result = self._trial(suspicion, trials)
+            if result is None:
+                return Decision("suspected")
+            gain, minimum, tried = result
         shown = Evidence(
             "gain in validation accuracy once regularized",
             gain,
@@ -117,23 +122,20 @@ class Overfitting(Check):
         is_wide = gap.low > self.wide and memorized
         if status == "falsified" and is_wide and not self._is_other(measured):
             status, cost = "confirmed", gap
-        return Decision(status, cost, (shown,))
+        return Decision(status, cost, (shown,), tried)
 
-    def _gain(
-        self, suspicion: Suspicion, measured: Measurements, trials: Trials
-    ) -> tuple[Estimate | None, float]:
-        """Returns the gain of regularizers, and the least one that counts."""
-        fall = measured.get(AccuracyFall)
-        if self._has_fallen(fall):
-            return fall.fall, MINIMUM_GAIN
+    def _trial(
+        self, suspicion: Suspicion, trials: Trials
+    ) -> tuple[Estimate, float, Intervention] | None:
+        """Returns the gain of regularizers, the least that counts, and which ones."""
         # What has been accepted so far may have closed the gap.
         if trials.gap <= self.gap:
-            return None, MINIMUM_GAIN
+            return None
         # What is kept from memorizing takes longer: as long as can be paid for.
         length = next((each for each in (3.0, 2.0, 1.0) if trials.can_afford(each)), 0)
         intervention = suspicion.intervention
         if not length or intervention is None:
-            return None, MINIMUM_GAIN
+            return None
         try:
             result = trials.train(self.cause_name, intervention, lengths=length)
         except NotApplicableError:
@@ -144,12 +146,12 @@ class Overfitting(Check):
             try:
                 result = trials.train(self.cause_name, intervention, lengths=length)
             except NotApplicableError:
-                return None, MINIMUM_GAIN
+                return None
         gain = trials.gain(result)
         minimum = min(trials.minimum_gain, self.enough)
         if is_gain(gain, minimum):
             trials.accept(result, intervention)
-        return gain, minimum
+        return gain, minimum, intervention
 
     def _has_fallen(self, fall: AccuracyFall) -> bool:
         # The best of many evaluations is better than the last by chance as well.

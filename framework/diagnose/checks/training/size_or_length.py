@@ -59,6 +59,12 @@ def decide(
     return trials.share(SizeOrLength, lambda: _compare(measured, trials, suspected))
 
 
+def has_decided(trials: Trials, name: str) -> bool:
+    """Returns whether a trial of "size" or "length" has been run."""
+    both = trials.shared(SizeOrLength)
+    return both is not None and name in both.gains
+
+
 def larger(capacity: Capacity) -> Intervention:
     """Returns an intervention with more units."""
     is_narrow = capacity.narrowest < NARROW
@@ -87,7 +93,7 @@ def _compare(
         long, large = (trials.correct_of(results[name][0]) for name in names)
         if is_gain(paired_difference(large, long)):
             names.reverse()
-    gains = {}
+    gains: dict[str, Estimate] = {}
     for name in names:
         result, intervention = results[name]
         gains[name] = trials.gain(result)

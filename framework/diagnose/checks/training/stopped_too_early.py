@@ -9,7 +9,6 @@ from framework.diagnose.checks.training import size_or_length
 from framework.diagnose.checks.training.insufficient_capacity import (
     InsufficientCapacity,
 )
-from framework.diagnose.checks.training.size_or_length import SizeOrLength
 from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
@@ -76,7 +75,7 @@ class StoppedTooEarly(Check):
 
     def has_decided(self, trials: Trials) -> bool:
         """See base class."""
-        return trials.has_shared(SizeOrLength)
+        return size_or_length.has_decided(trials, "length")
 
 
 def _is_small(measured: Measurements) -> bool:
