@@ -51,11 +51,13 @@ def items(text: str) -> dict[str, str]:
 def paragraphs(text: str) -> str:
     """Returns plain text as Markdown, one line a paragraph.
 
-    Indented paragraphs become code.
+    Examples and indented paragraphs become code.
     """
     blocks = []
     for block in re.split(r"\n\s*\n", text):
-        if block.startswith("    "):
+        if block.startswith(">>>"):
+            blocks.append("```pycon\n" + block.strip() + "\n```")
+        elif block.startswith("    "):
             blocks.append("```text\n" + inspect.cleandoc(block) + "\n```")
         elif block.strip():
             blocks.append(escaped(" ".join(block.split())))

@@ -43,14 +43,16 @@ def _entry(flag: str, name: str, member: Callable[..., Any]) -> str:
         for argument, text in described.items()
         if argument in signature.parameters
     ]
-    return "\n\n".join([*blocks, *(["\n".join(lines)] if lines else [])])
+    if lines:
+        blocks.append("\n".join(lines))
+    return "\n\n".join([*blocks, paragraphs(documented.get("Example", ""))]).rstrip()
 
 
 def _signature(flag: str, member: Callable[..., Any]) -> inspect.Signature:
     """Returns the signature as it is written in a spec."""
     function = member
     if flag == "schedule" and not isinstance(member, type):
-        function = schedules.as_written(member)
+        function = schedules.with_spec_signature(member)
     parameters = list(inspect.signature(function).parameters.values())
     if flag == "model":
         # The image shape and the number of classes come from the data set.
