@@ -46,7 +46,7 @@ def commands():
             if block[2] == "sh":
                 lines += block[3].replace("\\\n", " ").splitlines()
         lines += re.findall(r"`(whyflat [^`]*)`", text)
-    found = [re.search(r"(?:^|[\s/(])(whyflat [\w-].*)", line) for line in lines]
+    found = [re.match(r"\s*(?:.*/|until )?(whyflat [\w-].*)", line) for line in lines]
     calls = {
         re.split(r"\s#|;|&&", match[1])[0].strip(" )&") for match in found if match
     }
@@ -139,7 +139,7 @@ def test_specs_parse(flag, spec):
     from framework.augment import normalize
     from framework.config import spec as spec_lib
 
-    if spec.startswith("help("):
+    if spec.startswith("help(") or "..." in spec:
         return
     build = {
         "schedule": schedules.build,
