@@ -33,6 +33,8 @@ class _Page(html.parser.HTMLParser):
 def broken(folder: pathlib.Path) -> list[str]:
     """Returns the broken links of all pages in a folder, with their pages."""
     pages = {path.resolve(): _Page(path) for path in sorted(folder.rglob("*.html"))}
+    if not pages:
+        return [f"{folder} holds no pages"]
     return [
         f"{path.relative_to(folder.resolve())}: {link}"
         for path, page in pages.items()
