@@ -57,7 +57,7 @@ def test_lists_its_verbs(whyflat, arguments):
 
 def test_has_a_version(whyflat):
     done = whyflat("--version")
-    assert (done.returncode, done.stdout) == (0, "whyflat 0.1.0\n")
+    assert (done.returncode, done.stdout) == (0, "whyflat 0.2.0\n")
 
 
 @pytest.mark.parametrize(
