@@ -274,8 +274,10 @@ def _write_record(
 ) -> None:
     """Writes what defines the run, now that it is certain that it will be trained."""
     resume.record(folder, resumption)
-    data_record.write(folder, data)
+    # What is killed in between has a config.json: without one, the folder would be
+    # taken for somebody else's.
     workdir.write_config(folder, config)
+    data_record.write(folder, data)
     devices = [device.name for device in tf.config.list_logical_devices()]
     workdir.write_environment(folder, devices)
     trust.remember(folder, config)

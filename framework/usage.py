@@ -34,6 +34,9 @@ def parse(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
         UsageError: An unknown flag, a value of the wrong type, or a flagfile that
             cannot be read or contains itself.
     """
+    if {"--flagfile=", "-flagfile="} & set(argv[1:]):
+        # absl passes over it without a word.
+        raise UsageError("--flagfile= names no file")
     notes = io.StringIO()
     try:
         with contextlib.redirect_stderr(notes):

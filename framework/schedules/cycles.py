@@ -78,14 +78,18 @@ def one_cycle(
     Args:
         t: Updates so far.
         T: How many it takes.
-        pct_start: Share of T that the rise takes.
+        pct_start: Share of T that the rise takes, from 0 to 1; to 0.5 in three phases.
         div: The peak over the start.
         final_div: The start over the end.
         shape: "cos" or "linear" between the knots.
         three_phase: Whether it first falls back to 1/div, as fast as it rose.
         torch: Whether knots are one update earlier, where PyTorch has them: the last
             update is then at the end. Else they are where optax has them.
+
+    Raises:
+        UsageError: `pct_start` is out of range.
     """
+    _check_fraction("pct_start", pct_start, 0.5 if three_phase else 1.0)
     early = 1.0 if torch else 0.0
     up = pct_start * T - early if torch else tf.floor(pct_start * T)
     low, last = 1.0 / div, 1.0 / div / final_div
@@ -100,6 +104,7 @@ def flat_cos(
     t: tf.Tensor, T: tf.Tensor, pct_start: float = 0.75, end: float = 1e-5
 ) -> tf.Tensor:
     """Stays at 1, then falls to `end` along half a cosine (fastai's fit_flat_cos)."""
+    _check_fraction("pct_start", pct_start)
     p = progress(t - pct_start * T, (1.0 - pct_start) * T)
     return end + (1.0 - end) * 0.5 * (1.0 + tf.cos(math.pi * p))
 
@@ -137,3 +142,9 @@ def cyclic(
     if mode not in scales:
         raise UsageError(f"mode must be one of {', '.join(scales)}, not {mode!r}")
     return 1.0 + (max - 1.0) * height * scales[mode]()
+
+
+def _check_fraction(name: str, value: float, most: float = 1.0) -> None:
+    """Raises UsageError if a share of the run is out of range."""
+    if not 0 <= value <= most:
+        raise UsageError(f"{name} must be from 0 to {most:g}, not {value}")

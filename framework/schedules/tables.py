@@ -50,7 +50,11 @@ def piecewise(
         scales: Instead of `values`: what it is multiplied by at each boundary.
         right: Whether the update at a boundary has the old value still, as in Keras;
             else it has the new one, as in torch and optax.
+
+    Raises:
+        UsageError: The arguments do not fit one another, or boundaries fall.
     """
+    _check_rising(boundaries)
     if bool(values) == bool(scales):
         raise UsageError("give either values or scales")
     if scales:
@@ -81,7 +85,11 @@ def interpolate(
         factors: The values.
         scales: Instead of `factors`: each value over the one before, as in optax.
         shape: "linear" or "cos" in between.
+
+    Raises:
+        UsageError: The arguments do not fit one another, or boundaries fall.
     """
+    _check_rising(boundaries)
     if bool(factors) == bool(scales):
         raise UsageError("give either factors or scales")
     values = np.cumprod(scales) if scales else factors
@@ -114,6 +122,13 @@ def interpolated(
         between = values[index - 1] * (1.0 - p) + values[index] * p
         result = tf.where(t >= left, between, result)
     return result
+
+
+def _check_rising(boundaries: Sequence[float]) -> None:
+    """Raises UsageError if a boundary is before the one that it follows."""
+    if list(boundaries) != sorted(boundaries):
+        shown = ", ".join(f"{each:g}" for each in boundaries)
+        raise UsageError(f"boundaries must rise, in steps they are {shown}")
 
 
 def _passed(
