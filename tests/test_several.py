@@ -60,7 +60,7 @@ def metrics(workdir):
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("several") / "run"
-    return folder, ends(both(folder, "--train_for=40ep"))
+    return folder, ends(both(folder, "--train_for=20ep"))
 
 
 def test_the_chief_speaks_for_all(unbroken):
@@ -68,7 +68,7 @@ def test_the_chief_speaks_for_all(unbroken):
     assert (chief[0], other[0]) == (0, 0), chief[2] + other[2]
     assert "best validation/accuracy" in chief[1]
     assert other[1] == ""
-    assert len(metrics(folder).splitlines()) == 40
+    assert len(metrics(folder).splitlines()) == 20
 
 
 def reached(process, text):
@@ -79,10 +79,12 @@ def reached(process, text):
     raise AssertionError(f"it never said {text!r}: {process.stderr.read()}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_one_that_is_stopped_or_lost_ends_all_and_all_go_on(number, unbroken, tmp_path):
     folder = tmp_path / "run"
-    chief, other = both(folder, "--train_for=40ep")
+    chief, other = both(folder, "--train_for=20ep")
     reached(chief, "epoch       2")
     other.send_signal(number)
     (code, _, said), (other_code, _, _) = ends([chief, other])
@@ -93,7 +95,7 @@ def test_one_that_is_stopped_or_lost_ends_all_and_all_go_on(number, unbroken, tm
     else:
         assert other_code == -signal.SIGKILL
         assert "another worker was lost" in said.splitlines()[-1]
-    again = ends(both(folder, "--train_for=40ep"))
+    again = ends(both(folder, "--train_for=20ep"))
     assert [each[0] for each in again] == [0, 0]
     assert metrics(folder) == metrics(unbroken[0])
 
@@ -102,7 +104,7 @@ def repeated(workdir, ports, index, running):
     """Starts a worker until it is done, as the README does; returns its codes."""
     codes = []
     while not codes or codes[-1] in (75, -signal.SIGKILL):
-        running[index] = start(workdir, index, ports, "--train_for=40ep")
+        running[index] = start(workdir, index, ports, "--train_for=20ep")
         running[index].communicate()
         codes.append(running[index].returncode)
     return codes

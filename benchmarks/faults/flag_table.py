@@ -158,7 +158,7 @@ MAY_BE_RIGHT: Mapping[str, Sequence[str]] = {
     "model": ("mlp(units=())", "cnn(filters=())", "mlp(units=[3])", "resnet(depth=8)"),
 }
 LINES: Sequence[Sequence[str]] = (
-    ("stray",), ("",), ("--",), ("--", "x"), ("-",), ("--=",), ("---",), ("--\n",),
+    ("stray",), ("",), ("--", "x"), ("-",), ("--=",), ("---",), ("--\n",),
     ("--no_such_flag",), ("--no_such_flag=1",), ("--nosuch\x1b[2J=1",), ("--\udcff",),
     ("--seed",), ("--learning_rat=1",), ("--lr=1",), ("--epochs=5",), ("--modle=cnn",),
     ("--flagfile=",), ("--flagfile=nowhere",), ("--flagfile=.",), ("--flagfile=~x/y",),

@@ -32,6 +32,8 @@ def table() -> list[Input]:
         for value in values:
             found.append(with_flag(flag, value, ANY))
     found += [Input(f"arguments {each!r}", (*SMALL, *each)) for each in LINES]
+    # Flags may end so, as those of any program.
+    found.append(Input("arguments ('--',)", (*SMALL, "--"), ANY))
     for name, content in FLAGFILES.items():
         found.append(
             Input(

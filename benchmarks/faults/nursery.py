@@ -221,6 +221,8 @@ def _wait(child: int, limit: float, stop: int) -> int | None:
 def _be_the_command(request: dict) -> None:
     """Turns this fork into a command; does not return."""
     os.setsid()
+    # A shell that started the fuzzer in the background has it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     code = 70
     try:
         for number, path in enumerate(request["files"], start=1):

@@ -153,7 +153,9 @@ def with_flag(flag: str, value: str, codes: frozenset[int]) -> Input:
     """Returns a command with one flag more."""
     arguments = (*SMALL, f"--{flag}={value}")
     free = ("here/run",)
-    if flag == "workdir" and not value.startswith("~"):
+    if flag == "workdir" and value == "~/run":
+        free = ("run",)
+    elif flag == "workdir" and not value.startswith("~"):
         # Wherever that is.
         free = ("here", "x")
     return Input(f"--{flag}={value!r}", arguments, codes, free=free)

@@ -46,6 +46,9 @@ def parse(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
         UsageError: An unknown flag, a value of the wrong type, or a flagfile that
             cannot be read or contains itself.
     """
+    if {"--flagfile=", "-flagfile="} & set(argv[1:]):
+        # absl ignores it silently.
+        raise UsageError("--flagfile= names no file")
     warnings = io.StringIO()
     try:
         with contextlib.redirect_stderr(warnings):

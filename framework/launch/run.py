@@ -285,8 +285,10 @@ def _write_record(
 ) -> None:
     """Writes the files that define the run, once it is certain that it will train."""
     resume.record(folder, resumption)
-    data_record.write(folder, data)
+    # First, since a folder without it would be taken for somebody else's if this
+    # process were killed now.
     run_folder.write_config(folder, config)
+    data_record.write(folder, data)
     devices = [device.name for device in tf.config.list_logical_devices()]
     run_folder.write_environment(folder, devices)
     trust.remember(folder, config)

@@ -85,14 +85,19 @@ def one_cycle(
     Args:
         t: Steps since the schedule began.
         T: Its length in steps.
-        pct_start: Fraction of T that the rise takes.
+        pct_start: Fraction of T that the rise takes, from 0 to 1; to 0.5 with three
+            phases.
         div: Ratio of the peak to the start.
         final_div: Ratio of the start to the end.
         shape: "cos" or "linear" between the knots.
         three_phase: Whether to fall back to 1/div first, as fast as it rose.
         torch: Whether to place the knots one step earlier, as PyTorch does, so that
             the last step has the final value; otherwise they are placed as in optax.
+
+    Raises:
+        UsageError: `pct_start` is out of range.
     """
+    _check_fraction("pct_start", pct_start, 0.5 if three_phase else 1.0)
     offset = 1.0 if torch else 0.0
     up = pct_start * T - offset if torch else tf.floor(pct_start * T)
     low, last = 1.0 / div, 1.0 / div / final_div
@@ -111,6 +116,7 @@ def flat_cos(
     >>> [round(float(flat_cos(t, 8.0)), 3) for t in (0.0, 6.0, 7.0, 8.0)]
     [1.0, 1.0, 0.5, 0.0]
     """
+    _check_fraction("pct_start", pct_start)
     p = progress(t - pct_start * T, (1.0 - pct_start) * T)
     return end + (1.0 - end) * 0.5 * (1.0 + tf.cos(math.pi * p))
 
@@ -152,3 +158,9 @@ def cyclic(
     if mode not in scales:
         raise UsageError(f"mode must be one of {', '.join(scales)}, not {mode!r}")
     return 1.0 + (max - 1.0) * height * scales[mode]()
+
+
+def _check_fraction(name: str, value: float, most: float = 1.0) -> None:
+    """Raises UsageError if a share of the run is out of range."""
+    if not 0 <= value <= most:
+        raise UsageError(f"{name} must be from 0 to {most:g}, not {value}")

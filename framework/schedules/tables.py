@@ -61,7 +61,11 @@ def piecewise(
         scales: Instead of `values`: the factor at each boundary.
         right: Whether the step at a boundary has the old value, as in Keras, or the
             new one, as in PyTorch and optax.
+
+    Raises:
+        UsageError: The arguments do not match, or boundaries decrease.
     """
+    _check_rising(boundaries)
     if bool(values) == bool(scales):
         raise UsageError("give either values or scales")
     levels = np.cumprod([1.0, *scales]) if scales else values
@@ -94,7 +98,11 @@ def interpolate(
         factors: The values at the boundaries.
         scales: Instead of `factors`: ratios of consecutive values, as in optax.
         shape: "linear" or "cos" interpolation.
+
+    Raises:
+        UsageError: The arguments do not match, or boundaries decrease.
     """
+    _check_rising(boundaries)
     if bool(factors) == bool(scales):
         raise UsageError("give either factors or scales")
     values = np.cumprod(scales) if scales else factors
@@ -127,6 +135,14 @@ def interpolate_knots(
         between = values[index - 1] * (1.0 - p) + values[index] * p
         result = tf.where(t >= left, between, result)
     return result
+
+
+def _check_rising(boundaries: Sequence[Duration]) -> None:
+    """Raises UsageError if boundaries, in steps, are not in increasing order."""
+    steps = [float(boundary) for boundary in boundaries]
+    if steps != sorted(steps):
+        shown = ", ".join(f"{step:g}" for step in steps)
+        raise UsageError(f"boundaries must rise, in steps they are {shown}")
 
 
 def _boundaries_passed(

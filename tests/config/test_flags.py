@@ -63,6 +63,7 @@ def test_flags_change_the_config():
         ("--learning_rate=nan", "learning_rate must be a finite number, not nan"),
         ("--batch_size=0", "batch_size must be at least 1, not 0"),
         ("--flagfile=/nowhere/flags.txt", "nowhere"),
+        ("--flagfile=", "--flagfile= names no file"),
     ],
 )
 def test_refuses(argument, message):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from framework.config import Config
+from framework.data import record as data_record
 from framework.data.dataset import Dataset, Split
 from framework.errors import RunError, UsageError
 from framework.launch import run as run_lib
@@ -291,6 +292,34 @@ def test_data_given_in_python_is_recorded_and_not_mixed_up(tmp_path):
     assert len(run(longer, dataset=dataset).history) == 2
     with pytest.raises(UsageError, match="has a run of another configuration"):
         run(config)
+
+
+class Killed(BaseException):
+    """Ends a run where it is, as SIGKILL does."""
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (run_folder, "write_config"),
+        (data_record, "write"),
+        (run_folder, "write_environment"),
+        (trust, "remember"),
+        (Checkpoints, "save"),
+    ],
+)
+def test_whatever_is_killed_in_its_first_moments_starts_again(
+    tmp_path, monkeypatch, owner, name
+):
+    def killed(*arguments, **options):
+        raise Killed
+
+    config = small(tmp_path, train_for="1ep")
+    monkeypatch.setattr(owner, name, killed)
+    with pytest.raises(Killed):
+        run(config)
+    monkeypatch.undo()
+    assert run(config).history.rows[-1]["epoch"] == 1
 
 
 def test_a_failed_resume_changes_nothing(tmp_path):

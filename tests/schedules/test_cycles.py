@@ -78,3 +78,18 @@ def test_cyclic_with_unequal_rise_and_fall():
 def test_refuses_an_unknown_mode():
     with pytest.raises(UsageError, match="mode must be one of triangular"):
         curve(cycles.cyclic, 1, 1, up=2, mode="square")
+
+
+@pytest.mark.parametrize(
+    ("shape", "parameters", "most"),
+    [
+        (cycles.one_cycle, {"pct_start": 2.0}, "1"),
+        (cycles.one_cycle, {"pct_start": -0.1}, "1"),
+        (cycles.one_cycle, {"pct_start": 0.6, "three_phase": True}, "0.5"),
+        (cycles.one_cycle, {"pct_start": float("nan")}, "1"),
+        (cycles.flat_cos, {"pct_start": 1.5}, "1"),
+    ],
+)
+def test_a_share_of_the_run_is_from_0_to_1(shape, parameters, most):
+    with pytest.raises(UsageError, match=f"pct_start must be from 0 to {most}, not"):
+        shape(tf.constant(1.0), tf.constant(10.0), **parameters)

@@ -86,6 +86,8 @@ def test_interpolate_goes_through_its_values(shape):
     ("shape", "parameters"),
     [
         (tables.piecewise, {"boundaries": (1,)}),
+        (tables.piecewise, {"boundaries": (5, 1), "values": (1.0, 2.0, 3.0)}),
+        (tables.interpolate, {"boundaries": (5, 1), "factors": (1.0, 2.0)}),
         (tables.piecewise, {"boundaries": (1,), "values": (1.0,)}),
         (tables.piecewise, {"boundaries": (1,), "values": (1.0,), "scales": (1.0,)}),
         (tables.interpolate, {"boundaries": (1,)}),
