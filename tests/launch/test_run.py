@@ -14,6 +14,7 @@ from framework.data import record as data_record
 from framework.data.dataset import Dataset, Split
 from framework.errors import RunError, UsageError
 from framework.launch import run as run_lib
+from framework.launch import run_folder, trust
 from framework.launch.run import run
 from framework.loop.checkpoint import Checkpoints
 
