@@ -139,7 +139,7 @@ def interpolate_knots(
 
 def _check_rising(boundaries: Sequence[Duration]) -> None:
     """Raises UsageError if boundaries, in steps, are not in increasing order."""
-    steps = [float(boundary) for boundary in boundaries]
+    steps = np.asarray(boundaries, np.float64).tolist()
     if steps != sorted(steps):
         shown = ", ".join(f"{step:g}" for step in steps)
         raise UsageError(f"boundaries must rise, in steps they are {shown}")
