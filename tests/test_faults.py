@@ -79,6 +79,8 @@ def unbroken(tmp_path_factory):
     return config
 
 
+# Kills are sampled in tests/benchmarks/faults as well.
+@pytest.mark.slow
 def test_killed_while_compiling_evaluating_and_saving(tmp_path, process):
     config = small(tmp_path)
     for moment, place in (("compile", 1), ("evaluate", 5), ("write", 100)):
@@ -210,7 +212,9 @@ def test_stopped_again_and_again(tmp_path, unbroken, monkeypatch):
     assert_same_run(config, unbroken)
 
 
-@pytest.mark.parametrize(("first", "then"), [(1, 2), (2, 1)])
+@pytest.mark.parametrize(
+    ("first", "then"), [(1, 2), pytest.param(2, 1, marks=pytest.mark.slow)]
+)
 def test_goes_on_with_another_number_of_devices(
     tmp_path, unbroken, monkeypatch, first, then
 ):
@@ -347,7 +351,9 @@ def photographs(tmp_path):
     return tmp_path / "photographs"
 
 
-@pytest.mark.parametrize("fault", ["corrupt", "gone"])
+@pytest.mark.parametrize(
+    "fault", ["corrupt", pytest.param("gone", marks=pytest.mark.slow)]
+)
 def test_a_file_that_goes_bad_in_the_middle_of_an_epoch(
     tmp_path, photographs, monkeypatch, fault
 ):

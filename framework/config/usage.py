@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import itertools
 import shutil
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,9 +47,12 @@ def parse(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
         UsageError: An unknown flag, a value of the wrong type, or a flagfile that
             cannot be read or contains itself.
     """
-    if {"--flagfile=", "-flagfile="} & set(argv[1:]):
-        # absl ignores it silently.
-        raise UsageError("--flagfile= names no file")
+    for argument, following in itertools.pairwise([*argv[1:], "-"]):
+        name, equals, value = argument.lstrip("-").partition("=")
+        is_empty = not (value if equals else following)
+        if argument.startswith("-") and name == "flagfile" and is_empty:
+            # absl ignores it silently.
+            raise UsageError("--flagfile= names no file")
     warnings = io.StringIO()
     try:
         with contextlib.redirect_stderr(warnings):

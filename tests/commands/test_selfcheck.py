@@ -23,7 +23,9 @@ def net(shape, classes, layer):
     ("layer", "message"),
     [
         ("", "the same run"),
-        ("Dropout", r"(Dropout): its outputs differ"),
+        pytest.param(
+            "Dropout", "(Dropout): its outputs differ", marks=pytest.mark.slow
+        ),
         ("BatchNormalization", "(BatchNormalization): its outputs differ"),
     ],
 )

@@ -65,3 +65,9 @@ def test_reads_flags_and_leaves_the_rest(values):
 def test_refuses(arguments, message, values):
     with pytest.raises(UsageError, match=message):
         usage.parse(["program", *arguments], values)
+
+
+@pytest.mark.parametrize("arguments", [["--flagfile="], ["-flagfile", ""]])
+def test_an_empty_flagfile_is_refused(arguments, values):
+    with pytest.raises(UsageError, match="--flagfile= names no file"):
+        usage.parse(["program", *arguments], values)

@@ -107,8 +107,19 @@ def test_the_same_command_gives_the_same_run(tmp_path, unbroken):
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
-@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
-@pytest.mark.parametrize("at", [7, 11, 14, 22])
+@pytest.mark.parametrize(
+    ("at", "before"),
+    [
+        (7, True),
+        (11, False),
+        (14, True),
+        (22, False),
+        *(
+            pytest.param(at, before, marks=pytest.mark.slow)
+            for at, before in [(7, False), (11, True), (14, False), (22, True)]
+        ),
+    ],
+)
 def test_goes_on_where_it_was_broken_off(tmp_path, unbroken, monkeypatch, at, before):
     config = small(tmp_path, checkpoint_every="7")
     save = Checkpoints.save
