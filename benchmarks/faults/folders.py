@@ -49,14 +49,11 @@ class Case:
         name: The command, and the damage.
         module: The command.
         damage: Damages the run in a folder.
-        changes_numbers: Whether the numbers on which the damage fell cannot be known
-            to be wrong, so that the run may end with others.
     """
 
     name: str
     module: str
     damage: Damage
-    changes_numbers: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,22 +80,17 @@ def cases(run: Path, seed: int) -> list[Case]:
         run: The folder of a finished run.
         seed: Which bits to flip.
     """
-    found: list[tuple[str, Damage, bool]] = []
+    found: list[tuple[str, Damage]] = []
     for name in _damaged_files(run):
         for what, damage in ANY_FILE.items():
-            found.append((f"{_shown(name)} {what}", _on(name, damage), False))
+            found.append((f"{_shown(name)} {what}", _on(name, damage)))
         for flip in range(_FLIPS):
             what = f"{_shown(name)} with flip {flip}"
-            # Text has no checksum.
-            plain = name.endswith(".jsonl")
-            found.append((what, _on(name, flipped([seed, flip])), plain))
-    for what, damage in WHOLE_RUN.items():
-        # A row with a step that is possible, or a number too few, is a row.
-        plain = what.startswith("metrics.jsonl")
-        found.append((what, damage, plain))
+            found.append((what, _on(name, flipped([seed, flip]))))
+    found += WHOLE_RUN.items()
     return [
-        Case(f"{command}, {what}", module, damage, plain)
-        for what, damage, plain in found
+        Case(f"{command}, {what}", module, damage)
+        for what, damage in found
         for command, module in (("train", TRAIN), ("diagnose", DIAGNOSE))
     ]
 
@@ -159,7 +151,7 @@ def tried(case: Case, run: Undamaged, command) -> str | None:
         after = handled.listing(folder)
         if case.module == TRAIN:
             problem = handled.problem(outcome, {0, 1, 2})
-            return problem or _resumed(case, run, outcome, folder, before, after)
+            return problem or _resumed(run, outcome, folder, before, after)
         problem = handled.problem(outcome, {0, 1, 2, 3})
         return problem or _diagnosed(run, outcome, folder, before, after)
 
@@ -186,7 +178,6 @@ def numbers(run: Path) -> dict[str, object]:
 
 
 def _resumed(
-    case: Case,
     run: Undamaged,
     outcome: Outcome,
     folder: Path,
@@ -210,8 +201,6 @@ def _resumed(
         return f"done, but outside {outside}"
     found = numbers(folder / "run")
     for name, value in run.numbers.items():
-        if name == "metrics.jsonl" and case.changes_numbers:
-            continue
         # What nothing needs may stay as damaged as it is.
         idle = name.startswith("best/") and found.get(name) in ("damaged", None)
         if not idle and found.get(name) != value:

@@ -59,7 +59,8 @@ def read(folder: Path) -> Snapshot:
 
     Raises:
         UsageError: There is no run, or one without weights or evaluations.
-        RunError: Its metrics or all its checkpoints are damaged.
+        RunError: Its metrics or all its checkpoints are damaged, or its metrics are
+            not those that the checkpoint belongs to.
     """
     config = run_folder.read_config(folder)
     files = CheckpointFiles(folder / "checkpoints", folder / "best")
@@ -73,6 +74,7 @@ def read(folder: Path) -> Snapshot:
             f"the run in {folder} has no weights, neither in checkpoints/ nor in "
             f"best/: put them back, or train it again with --fresh"
         )
+    history.check_against(checkpoint.values)
     rows = [row for row in history.rows if row["step"] <= checkpoint.step]
     by_step = predictions_lib.read_all(folder / "predictions")
     predictions = [by_step[step] for step in by_step if step <= checkpoint.step]

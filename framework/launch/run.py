@@ -268,10 +268,13 @@ def _open(
         config.keep_checkpoints,
         config.keep_best,
     )
-    step = checkpoints.check()
+    latest = checkpoints.check()
+    step = latest.step if latest else None
     if not is_chief:
         # If the chief refuses to resume, the other workers end as well.
         return history, checkpoints, Resumption(step)
+    if latest:
+        history.check_against(latest.values)
     resumption = resume.check(folder, config, built.plan, history, step)
     data = built.data_record(components.drawn_by(config))
     resumption = resume.check_data(folder, config, data, resumption)

@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from framework.loop import checkpoint_files
-from framework.loop.checkpoint_files import CheckpointFiles, file_name, step_of
+from framework.loop.checkpoint_files import Checkpoint, CheckpointFiles, file_name, step_of
 from framework.system import archive, atomic
 from framework.system.archive import Values
+
+_NOTHING: Mapping[str, np.ndarray] = {}
 
 
 class Checkpoints:
@@ -55,15 +58,22 @@ class Checkpoints:
             for incomplete in parent.glob(f"*{atomic.SUFFIX}"):
                 incomplete.unlink()
 
-    def save(self, step: int, ranked: Sequence[int] = ()) -> None:
+    def save(
+        self,
+        step: int,
+        ranked: Sequence[int] = (),
+        extra: Mapping[str, np.ndarray] = _NOTHING,
+    ) -> None:
         """Saves the variables as the latest checkpoint, and deletes old checkpoints.
 
         Args:
             step: The number of steps so far.
             ranked: The steps of all evaluations, the best first.
+            extra: Arrays to store beside the variables, by other names.
         """
         self.last = step, self._values()
-        self._write(step, self._write_latest, *self.last, tuple(ranked))
+        values = {**self.last[1], **extra}
+        self._write(step, self._write_latest, step, values, tuple(ranked))
 
     def save_best(self, step: int, ranked: Sequence[int]) -> None:
         """Saves the variables if the evaluation is among the best so far.
@@ -132,11 +142,11 @@ class Checkpoints:
             }
             checkpoint_files.assign(variables, chosen, path)
 
-    def check(self) -> int | None:
+    def check(self) -> Checkpoint | None:
         """Checks that the latest checkpoint fits the model; changes nothing.
 
         Returns:
-            The step of the latest checkpoint; None if there is none.
+            The latest checkpoint; None if there is none.
 
         Raises:
             RunError: It is of another model or optimizer, or no checkpoint is readable.
@@ -146,7 +156,7 @@ class Checkpoints:
             return None
         required = checkpoint_files.must_match(self._variables)
         checkpoint_files.check(required, latest.values, latest.path)
-        return latest.step
+        return latest
 
     def restore(self) -> int | None:
         """Sets the variables to the values of the latest checkpoint.

@@ -73,7 +73,7 @@ def train(
             try:
                 predictions = evaluations(stop.check)
             except Stopped:
-                checkpoints.save(step, history.ranked(plan.monitor))
+                _save(checkpoints, step, plan, history)
                 checkpoints.wait()
                 raise
             metrics = {
@@ -90,12 +90,16 @@ def train(
         is_pending = False
         is_over = plan.is_over(step, history)
         if plan.saves(step) or is_over or stop.is_requested:
-            checkpoints.save(step, history.ranked(plan.monitor))
+            _save(checkpoints, step, plan, history)
         if stop.is_requested and not is_over:
             checkpoints.wait()
             stop.check()
     checkpoints.wait()
     report.finished(step)
+
+
+def _save(checkpoints: Checkpoints, step: int, plan: Plan, history: History) -> None:
+    checkpoints.save(step, history.ranked(plan.monitor), history.fingerprint())
 
 
 def _restore_or_initialize(checkpoints: Checkpoints) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,13 @@ import numpy as np
 from framework.errors import RunError
 from framework.numerics.metrics import direction
 from framework.system import atomic, json_text
+from framework.system.archive import Values
 from framework.system.json_text import InvalidJsonError
 
 Row = dict[str, float]
+
+# Names of the arrays of a fingerprint.
+_COUNT, _SHA256 = "history/rows", "history/sha256"
 
 
 class History:
@@ -32,6 +37,7 @@ class History:
     def __init__(self, path: Path):
         self._path = path
         self.rows: list[Row] = _read(path)
+        self._digest = _digest(self.rows)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -53,7 +59,9 @@ class History:
             metrics: Metrics by name.
         """
         row = {"step": step, **metrics}
-        atomic.append_line(self._path, json.dumps(row))
+        line = json.dumps(row)
+        atomic.append_line(self._path, line)
+        self._digest.update(line.encode())
         self.rows.append(row)
 
     def truncate(self, step: int) -> None:
@@ -61,6 +69,40 @@ class History:
         self.rows = [row for row in self.rows if row["step"] <= step]
         atomic.write_text(
             self._path, "".join(json.dumps(row) + "\n" for row in self.rows)
+        )
+        self._digest = _digest(self.rows)
+
+    def fingerprint(self) -> Values:
+        """Returns what identifies the rows so far, for `check_against`.
+
+        Returns:
+            Their number and their SHA-256, as arrays for a checkpoint.
+        """
+        digest = np.frombuffer(self._digest.digest(), np.uint8)
+        return {_COUNT: np.asarray(len(self.rows), np.int64), _SHA256: digest}
+
+    def check_against(self, fingerprint: Mapping[str, np.ndarray]) -> None:
+        """Checks that the first rows are still those of a checkpoint.
+
+        Args:
+            fingerprint: The arrays of a checkpoint; older ones lack a fingerprint, and
+                nothing is checked.
+
+        Raises:
+            RunError: Rows were lost or changed.
+        """
+        if _SHA256 not in fingerprint:
+            return
+        count, digest = int(fingerprint[_COUNT]), fingerprint[_SHA256].tobytes()
+        if len(self.rows) < count:
+            problem = f"has {len(self.rows)} of {count} evaluations"
+        elif _digest(self.rows[:count]).digest() != digest:
+            problem = f"has other numbers in its first {count} lines"
+        else:
+            return
+        raise RunError(
+            f"{self._path} {problem}, compared with the checkpoint; restore the file, "
+            f"or start over with --fresh, which moves the run aside"
         )
 
     def best(self, name: str) -> Row | None:
@@ -83,6 +125,14 @@ class History:
     def _ranked(self, name: str) -> list[Row]:
         rows = [row for row in self.rows if np.isfinite(row.get(name, np.nan))]
         return sorted(rows, key=lambda row: -direction(name) * row[name])
+
+
+def _digest(rows: Iterable[Row]) -> hashlib._Hash:
+    """Returns the SHA-256 of rows, independent of white space in their file."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row).encode())
+    return digest
 
 
 def _step(row: Row) -> int:

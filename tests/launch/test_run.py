@@ -360,19 +360,31 @@ def test_a_subclassed_model_and_one_that_ends_in_softmax(tmp_path, capsys):
     assert "the model ends in a softmax" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("text", ["", "5\n", '{"step": "a"}\n', "\x00\xff{\n"])
-def test_a_damaged_history_stops_the_run_and_stays(tmp_path, text):
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: "5\n" + text, "line 1 is damaged"),
+        (lambda text: '{"step": "a"}\n' + text, "line 1 is damaged"),
+        (lambda text: "\x00\xff{\n" + text, "line 1 is damaged"),
+        # Whoever reads the rest sees whole rows only.
+        (lambda text: text[: len(text) // 2], "has 0 of 1 evaluations"),
+        (lambda text: '{"a":' * 9_000 + "1" + "}" * 9_000, "has 0 of 1 evaluations"),
+        (lambda text: "", "has 0 of 1 evaluations"),
+        (lambda text: text.replace("0.", "0.1", 1), "has other numbers"),
+    ],
+)
+@pytest.mark.parametrize("train_for", ["1ep", "2ep"])
+def test_a_damaged_history_stops_the_run_and_stays(
+    tmp_path, damage, message, train_for
+):
     config = small(tmp_path, train_for="1ep")
     run(config)
     path = run_lib.Path(config.workdir) / "metrics.jsonl"
-    damaged = text + path.read_text()
+    damaged = damage(path.read_text())
     path.write_text(damaged)
-    if text:
-        with pytest.raises(RunError, match="line 1 is damaged"):
-            run(config)
-        assert path.read_text() == damaged
-    else:
-        assert len(run(config).history) == 1
+    with pytest.raises(RunError, match=message):
+        run(dataclasses.replace(config, train_for=train_for))
+    assert path.read_text() == damaged
 
 
 def test_a_diverged_run_keeps_its_good_checkpoints(tmp_path):

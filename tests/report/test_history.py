@@ -107,11 +107,11 @@ def test_what_a_crash_left_behind_is_left_out(path):
     [
         (b"", "Expecting value"),
         (b"null", "not a JSON object"),
-        (b"{}", "its step is not an integer"),
+        (b"{}", "its step is not a non-negative integer"),
         (b'{"step": 20', "delimiter"),
-        (b'{"step": true}', "its step is not an integer"),
-        (b'{"step": -20}', "its step is not an integer"),
-        (b'{"step": 20.0}', "its step is not an integer"),
+        (b'{"step": true}', "its step is not a non-negative integer"),
+        (b'{"step": -20}', "its step is not a non-negative integer"),
+        (b'{"step": 20.0}', "its step is not a non-negative integer"),
         (b'{"step": 10}', "step 10 does not increase"),
         (b'{"step": 5}', "step 5 does not increase"),
         (b'{"step": 20, "a": "0.5"}', "its 'a' is not a number"),
@@ -199,3 +199,48 @@ def test_ranked_has_the_best_first_and_of_equals_the_first(path, name, until, ex
     history = filled(path, name, [NAN, 0.5, 0.5, 0.6, INF, 0.1])
     assert history.last_step == 60
     assert history.ranked(name, until) == expected
+
+
+def changed(row):
+    return lambda rows: [*rows[:1], row, *rows[2:]]
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda rows: rows, None),
+        # Evaluations after the checkpoint.
+        (lambda rows: [*rows, {"step": 40, "loss": 1.0}], None),
+        (lambda rows: rows[:2], "has 2 of 3 evaluations"),
+        (lambda rows: [], "has 0 of 3 evaluations"),
+        (lambda rows: [*rows[:1], *rows[2:]], "has 2 of 3 evaluations"),
+        (changed({"step": 20, "loss": 0.25}), "has other numbers in its first 3 lines"),
+        (changed({"step": 21, "loss": 0.5}), "has other numbers in its first 3 lines"),
+        (changed({"step": 20}), "has other numbers in its first 3 lines"),
+    ],
+)
+def test_rows_that_a_checkpoint_knows_are_neither_lost_nor_changed(
+    path, damage, problem
+):
+    history = filled(path, "loss", [NAN, 0.5, 0.1 + 0.2])
+    fingerprint = history.fingerprint()
+    lines = [json.dumps(row) + "\n" for row in damage(history.rows)]
+    path.write_text("".join(lines))
+    again = History(path)
+    if problem is None:
+        again.check_against(fingerprint)
+        return
+    with pytest.raises(RunError, match=f"{problem}.*--fresh"):
+        again.check_against(fingerprint)
+
+
+def test_a_fingerprint_follows_rows_that_are_removed_and_added(path):
+    history = filled(path, "loss", [3.0, 2.0, 1.0])
+    history.truncate(10)
+    history.append(20, {"loss": 2.0})
+    fresh = filled(path.with_name("fresh.jsonl"), "loss", [3.0, 2.0])
+    np.testing.assert_equal(history.fingerprint(), fresh.fingerprint())
+
+
+def test_an_older_checkpoint_has_no_fingerprint(path):
+    filled(path, "loss", [3.0]).check_against({"model/0": np.zeros(3)})
