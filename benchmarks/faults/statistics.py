@@ -111,8 +111,11 @@ def _metrics_of(probabilities: np.ndarray, labels: np.ndarray) -> Pairs:
     losses = -np.log(np.maximum(own, 1e-300))
     found = metrics.summarize(
         Predictions(
-            *(labels.astype(np.int32), predicted.astype(np.int32)),
-            *(rank.astype(np.int32), confidence, losses),
+            labels.astype(np.int32),
+            predicted.astype(np.int32),
+            rank.astype(np.int32),
+            confidence,
+            losses,
         ),
         names,
     )

@@ -147,7 +147,10 @@ def _chosen(
 def _run(peer: Peer, python: str, options: argparse.Namespace) -> dict | None:
     """Returns what a process of a peer has measured; None if it failed."""
     command = [
-        *(python, "-m", f"benchmarks.speed.peers.{peer.module}", *peer.arguments),
+        python,
+        "-m",
+        f"benchmarks.speed.peers.{peer.module}",
+        *peer.arguments,
         f"--workload={options.workload}",
         f"--epochs={options.epochs}",
         f"--started={time.time()}",

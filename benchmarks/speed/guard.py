@@ -91,7 +91,9 @@ def _check_out(root: pathlib.Path, commit: str, folder: pathlib.Path) -> None:
 def _train(tree: pathlib.Path, chosen: argparse.Namespace) -> dict:
     """Returns what training by the framework in a folder took."""
     command = [
-        *(sys.executable, "-m", "benchmarks.speed.peers.whyflat"),
+        sys.executable,
+        "-m",
+        "benchmarks.speed.peers.whyflat",
         f"--workload={chosen.workload}",
         f"--epochs={chosen.epochs}",
         f"--precision={chosen.precision}",

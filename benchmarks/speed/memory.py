@@ -80,10 +80,15 @@ def main(arguments: list[str]) -> None:
         make(Path(place) / "images", _IMAGES.value)
         workdir = Path(place) / "run"
         command = [
-            *(sys.executable, "-m", "experiments.train", "--input=stream"),
+            sys.executable,
+            "-m",
+            "experiments.train",
+            "--input=stream",
             f"--dataset=folder({place + '/images'!r}, size={_SIZE})",
-            *("--model=cnn(filters=(8, 16), dense=16)", f"--workdir={workdir}"),
-            *(f"--train_for={_EPOCHS.value}ep", *arguments[1:]),
+            "--model=cnn(filters=(8, 16), dense=16)",
+            f"--workdir={workdir}",
+            f"--train_for={_EPOCHS.value}ep",
+            *arguments[1:],
         ]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         metrics, seen = workdir / "metrics.jsonl", 0

@@ -37,7 +37,8 @@ CAUSES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "not converged": (*_RATE, "bad_initialization"),
         "slow convergence": (*_RATE, "bad_initialization", "stopped_too_early"),
         "unstable": (
-            *("learning_rate_too_high", "batch_size_too_small"),
+            "learning_rate_too_high",
+            "batch_size_too_small",
             "batch_size_too_large",
         ),
     },

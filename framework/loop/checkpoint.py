@@ -14,7 +14,12 @@ import numpy as np
 import tensorflow as tf
 
 from framework.loop import checkpoint_files
-from framework.loop.checkpoint_files import Checkpoint, CheckpointFiles, file_name, step_of
+from framework.loop.checkpoint_files import (
+    Checkpoint,
+    CheckpointFiles,
+    file_name,
+    step_of,
+)
 from framework.system import archive, atomic
 from framework.system.archive import Values
 

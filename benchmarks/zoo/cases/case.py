@@ -100,9 +100,22 @@ class Case:
         return not self.faults
 
 
-def table(*rows: tuple) -> tuple[Case, ...]:
-    """Returns cases of rows: name, source, data, faults, make, options."""
-    return tuple(
-        Case(name, source, data, tuple(faults.split()), make, **options)
-        for name, source, data, faults, make, options in rows
-    )
+def case(
+    name: str,
+    source: str,
+    data: str,
+    faults: str,
+    make: Callable[[int, bool], Program | Run],
+    **options: Any,
+) -> Case:
+    """Returns a case; its faults are separated by spaces, and empty if it is healthy.
+
+    Args:
+        name: See `Case`, and so are `source`, `data` and `make`.
+        source: What it re-creates.
+        data: What it trains on.
+        faults: For example "label_noise dead_units|bad_initialization".
+        make: Returns the program.
+        **options: Of `Case`.
+    """
+    return Case(name, source, data, tuple(faults.split()), make, **options)

@@ -69,7 +69,12 @@ def digits(seed: int, train: int = 900, validation: int = 400) -> Data:
     rest = rng(seed + 1).permutation(len(others))
     val, test = rest[:validation], rest[validation:]
     return Data(
-        *(x[order], y[order], others[val], labels[val], others[test], labels[test]),
+        x[order],
+        y[order],
+        others[val],
+        labels[val],
+        others[test],
+        labels[test],
         classes=10,
     )
 

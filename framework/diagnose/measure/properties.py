@@ -12,9 +12,18 @@ _SIDE = 64
 _MEDIAN_OF_NOISE = 6 * 0.6745
 _DARK = 0.02
 NAMES = (
-    *("brightness", "contrast", "colour temperature", "tint", "saturation"),
-    *("sharpness", "noise", "size", "horizontal position", "vertical position"),
-    *("angle", "tilt"),
+    "brightness",
+    "contrast",
+    "colour temperature",
+    "tint",
+    "saturation",
+    "sharpness",
+    "noise",
+    "size",
+    "horizontal position",
+    "vertical position",
+    "angle",
+    "tilt",
 )
 
 

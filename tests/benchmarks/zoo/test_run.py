@@ -105,8 +105,14 @@ def test_data_are_the_same_for_the_same_seed(name):
 @pytest.mark.parametrize(
     "name",
     [
-        *("wines", "tumours", "letters", "figures", "stripes"),
-        *("spirals", "waves", "topics"),
+        "wines",
+        "tumours",
+        "letters",
+        "figures",
+        "stripes",
+        "spirals",
+        "waves",
+        "topics",
         pytest.param("wardrobe", marks=pytest.mark.real_data),
     ],
 )
@@ -267,10 +273,18 @@ def test_every_case_can_be_made(name):
 
 # Quick ones of all kinds, which the diagnosis must never get wrong.
 FAST = (
-    *("labels divided by 255", "two classes in a row", "last part of sorted data"),
-    *("thirteen to validate on", "raw digits", "SGD .0005", "Adadelta .001"),
-    *("five epochs of SGD", "two half rings, one unit", "plain MLP"),
-    *("two heads alike", "H23 overlapping clouds"),
+    "labels divided by 255",
+    "two classes in a row",
+    "last part of sorted data",
+    "thirteen to validate on",
+    "raw digits",
+    "SGD .0005",
+    "Adadelta .001",
+    "five epochs of SGD",
+    "two half rings, one unit",
+    "plain MLP",
+    "two heads alike",
+    "H23 overlapping clouds",
 )
 
 

@@ -311,7 +311,12 @@ def test_a_model_of_one_layer_gets_another_one():
     )
     deep = model_edits.wider(model, 4.0)
     assert [type(layer).__name__ for layer in deep.layers] == [
-        *("Rescaling", "Flatten", "Flatten", "Dense", "Dense", "Softmax")
+        "Rescaling",
+        "Flatten",
+        "Flatten",
+        "Dense",
+        "Dense",
+        "Softmax",
     ]
     assert deep(np.ones((1, 4, 2))).shape == (1, 3)
     norm = keras.Sequential([keras.Input((4,)), L.BatchNormalization(), L.Dense(3)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from benchmarks.zoo.cases import spoil
-from benchmarks.zoo.cases.case import Case, Program, table
+from benchmarks.zoo.cases.case import Case, Program, case
 from benchmarks.zoo.cases.data import flowers, moons
 from benchmarks.zoo.cases.recipe import (
     CNN,
@@ -38,7 +38,10 @@ def few_flowers(seed: int, broken: bool) -> Program:
     )
     compiled(model, keras.optimizers.Adam(1e-3))
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)),
+        model,
+        (data.x, data.y),
+        (data.vx, data.vy),
+        (data.tx, data.ty),
         epochs=60 if broken else 30,
         batch_size=16,
     )
@@ -59,7 +62,7 @@ def dropout_everywhere(seed: int, broken: bool) -> Program:
     model.add(layers.Dense(5, activation="softmax"))
     compiled(model, keras.optimizers.Adam(2e-3))
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=40
+        model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), epochs=40
     )
 
 
@@ -78,7 +81,7 @@ def wild_augmentation(seed: int, broken: bool) -> Program:
     )
     compiled(model, keras.optimizers.Adam(3e-3))
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=40
+        model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), epochs=40
     )
 
 
@@ -94,65 +97,90 @@ def two_units(seed: int, broken: bool) -> Program:
     )
     compiled(model, keras.optimizers.Adam(1e-2), "binary_crossentropy")
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=40
+        model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), epochs=40
     )
 
 
 _RINGS = Recipe("circles", scale=1.0, units=(32,), learning_rate=1e-2, epochs=40)
 _WIDE = FASHION_MLP.but(units=(256,))
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("eighty flowers", "keras-resnet #29", "flowers", "overfitting"),
-        *(few_flowers, {}),
-    ),
-    (
-        *("sixty digits", "own: P9", "digits", "overfitting"),
+CASES: tuple[Case, ...] = (
+    case("eighty flowers", "keras-resnet #29", "flowers", "overfitting", few_flowers),
+    case(
+        "sixty digits",
+        "own: P9",
+        "digits",
+        "overfitting",
         faulty(MLP.but(epochs=60), spoil=spoil.few_trained(60)),
-        {},
     ),
-    (
-        *("a hundred pieces of clothing", "own: P9", "fashion", "overfitting"),
+    case(
+        "a hundred pieces of clothing",
+        "own: P9",
+        "fashion",
+        "overfitting",
         faulty(_WIDE.but(epochs=40), spoil=spoil.few_trained(100)),
-        {},
     ),
-    (
-        *("dropout everywhere", "hotdog d45a91e", "flowers", "over_regularized"),
-        *(dropout_everywhere, {}),
-    ),
-    (
-        *("dropout .9", "SO 60566498", "digits", "over_regularized"),
-        *(faulty(CNN.but(units=(32,)), dropout=0.9), {}),
-    ),
-    (
-        *("L2 .1", "I8 TheDeepChecker over_reg", "fashion", "over_regularized"),
-        *(faulty(FASHION, l2=0.1), {}),
-    ),
-    (
-        *("L2 .3, digits", "I8 TheDeepChecker over_reg", "digits"),
+    case(
+        "dropout everywhere",
+        "hotdog d45a91e",
+        "flowers",
         "over_regularized",
-        *(faulty(MLP, l2=0.3), {}),
+        dropout_everywhere,
     ),
-    (
-        *("wild augmentation", "I6 wrong_augmentation", "flowers"),
-        *("over_regularized", wild_augmentation, {}),
+    case(
+        "dropout .9",
+        "SO 60566498",
+        "digits",
+        "over_regularized",
+        faulty(CNN.but(units=(32,)), dropout=0.9),
     ),
-    (
-        *("two half rings, one unit", "kerasma 2a2a46f", "moons"),
-        *("insufficient_capacity", two_units, {}),
+    case(
+        "L2 .1",
+        "I8 TheDeepChecker over_reg",
+        "fashion",
+        "over_regularized",
+        faulty(FASHION, l2=0.1),
     ),
-    (
-        *("rings without hidden layer", "Defects4ML 027", "circles"),
-        *("insufficient_capacity", faulty(_RINGS, units=()), {}),
+    case(
+        "L2 .3, digits",
+        "I8 TheDeepChecker over_reg",
+        "digits",
+        "over_regularized",
+        faulty(MLP, l2=0.3),
     ),
-    (
-        *("two units in the middle", "own: P13", "digits"),
+    case(
+        "wild augmentation",
+        "I6 wrong_augmentation",
+        "flowers",
+        "over_regularized",
+        wild_augmentation,
+    ),
+    case(
+        "two half rings, one unit",
+        "kerasma 2a2a46f",
+        "moons",
+        "insufficient_capacity",
+        two_units,
+    ),
+    case(
+        "rings without hidden layer",
+        "Defects4ML 027",
+        "circles",
+        "insufficient_capacity",
+        faulty(_RINGS, units=()),
+    ),
+    case(
+        "two units in the middle",
+        "own: P13",
+        "digits",
         "insufficient_capacity",
         faulty(MLP.but(units=(32, 32), epochs=40), units=(32, 2)),
-        {},
     ),
-    (
-        *("one filter", "own: P13", "flowers", "insufficient_capacity"),
-        *(faulty(FLOWERS, filters=(1, 1), units=(3,)), {}),
+    case(
+        "one filter",
+        "own: P13",
+        "flowers",
+        "insufficient_capacity",
+        faulty(FLOWERS, filters=(1, 1), units=(3,)),
     ),
 )

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from benchmarks.zoo.cases import spoil
-from benchmarks.zoo.cases.case import Case, Program, table
+from benchmarks.zoo.cases.case import Case, Program, case
 from benchmarks.zoo.cases.data import Data, blobs, fashion, flowers
 from benchmarks.zoo.cases.recipe import (
     CNN,
@@ -125,69 +125,91 @@ def noisy(seed: int, broken: bool) -> Program:
     model = FASHION.network((28, 28, 1), 10)
     compiled(model)
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)),
+        model,
+        (data.x, data.y),
+        (data.vx, data.vy),
+        (data.tx, data.ty),
         epochs=15,
         batch_size=64,
     )
 
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("narrow light", "own: D5", "flowers"),
-        *("distribution_shift|homogeneous_training_data", narrow_light, {}),
+CASES: tuple[Case, ...] = (
+    case(
+        "narrow light",
+        "own: D5",
+        "flowers",
+        "distribution_shift|homogeneous_training_data",
+        narrow_light,
     ),
-    (
-        *("negatives to validate on", "own: D5", "digits"),
+    case(
+        "negatives to validate on",
+        "own: D5",
+        "digits",
         "distribution_shift|preprocessing_mismatch",
         faulty(_WIDE, spoil=spoil.inverted),
-        {},
     ),
-    (
-        *("another camera's noise", "deepcrime add noise", "fashion"),
-        *("distribution_shift|preprocessing_mismatch", noisy, {}),
+    case(
+        "another camera's noise",
+        "deepcrime add noise",
+        "fashion",
+        "distribution_shift|preprocessing_mismatch",
+        noisy,
     ),
-    (
-        *("raw pixels", "SO 48594888", "flowers"),
+    case(
+        "raw pixels",
+        "SO 48594888",
+        "flowers",
         "unnormalized_inputs|learning_rate_too_high|dead_units|exploding_gradients",
-        *(raw_pixels, {}),
+        raw_pixels,
     ),
-    (
-        *("raw digits", "I4 TheDeepChecker missing_normalization", "digits"),
+    case(
+        "raw digits",
+        "I4 TheDeepChecker missing_normalization",
+        "digits",
         "unnormalized_inputs|learning_rate_too_high|dead_units|exploding_gradients",
-        *(faulty(SGD_CNN, scale=1.0), {}),
+        faulty(SGD_CNN, scale=1.0),
     ),
-    (
-        *("scaled twice", "I4 TheDeepChecker double_normalization", "digits"),
+    case(
+        "scaled twice",
+        "I4 TheDeepChecker double_normalization",
+        "digits",
         "unnormalized_inputs|learning_rate_too_low|stopped_too_early",
-        *(faulty(_TWICE, scale=1 / 255**2), {}),
+        faulty(_TWICE, scale=1 / 255**2),
     ),
-    (
-        *("table not standardized", "SO 39525358", "blobs"),
+    case(
+        "table not standardized",
+        "SO 39525358",
+        "blobs",
         "unnormalized_inputs|learning_rate_too_high|exploding_gradients",
-        *(table_not_standardized, {}),
+        table_not_standardized,
     ),
-    (
-        *("blue before red", "own: D7", "flowers"),
-        *("preprocessing_mismatch", swapped_channels, {}),
+    case(
+        "blue before red",
+        "own: D7",
+        "flowers",
+        "preprocessing_mismatch",
+        swapped_channels,
     ),
-    (
-        *("only training images centred", "own: D7", "fashion"),
-        *("preprocessing_mismatch", unscaled_validation, {}),
+    case(
+        "only training images centred",
+        "own: D7",
+        "fashion",
+        "preprocessing_mismatch",
+        unscaled_validation,
     ),
-    (
-        *(
-            "validation images scaled twice",
-            "SO 59325381, reversed",
-            "digits",
-        ),
+    case(
+        "validation images scaled twice",
+        "SO 59325381, reversed",
+        "digits",
         "preprocessing_mismatch",
         faulty(CNN, spoil=spoil.validated_otherwise(lambda x: x / 255)),
-        {},
     ),
-    (
-        *("folders in another order", "own: D7", "digits"),
+    case(
+        "folders in another order",
+        "own: D7",
+        "digits",
         "preprocessing_mismatch",
         faulty(MLP, spoil=spoil.relabelled_validation),
-        {},
     ),
 )

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from benchmarks.zoo.cases import spoil
-from benchmarks.zoo.cases.case import Case, Program, table
+from benchmarks.zoo.cases.case import Case, Program, case
 from benchmarks.zoo.cases.data import digits, fashion, flowers, rng
 from benchmarks.zoo.cases.recipe import (
     CNN,
@@ -98,109 +98,171 @@ _SHUFFLED = spoil.shuffled_images
 _BARE = FLOWERS.but(epochs=40, data_options={"train": 200})
 _WIDE = MLP.but(units=(256, 128), epochs=40)
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("labels divided by 255", "SO 59325381", "digits"),
-        *("illegal_labels|preprocessing_mismatch", labels_divided, {}),
+CASES: tuple[Case, ...] = (
+    case(
+        "labels divided by 255",
+        "SO 59325381",
+        "digits",
+        "illegal_labels|preprocessing_mismatch",
+        labels_divided,
     ),
-    (
-        *("labels scaled with the table", "SO 59325381, as a table", "fashion"),
-        *("illegal_labels", labels_scaled, {}),
+    case(
+        "labels scaled with the table",
+        "SO 59325381, as a table",
+        "fashion",
+        "illegal_labels",
+        labels_scaled,
     ),
-    (
-        *("one-hot from one", "illegal one-hot rows", "flowers"),
-        *("illegal_labels|split_artifact|preprocessing_mismatch", one_hot_from_one, {}),
+    case(
+        "one-hot from one",
+        "illegal one-hot rows",
+        "flowers",
+        "illegal_labels|split_artifact|preprocessing_mismatch",
+        one_hot_from_one,
     ),
-    (
-        *("two classes in a row", "deepcrime overlap classes", "digits"),
-        *("illegal_labels|label_noise", several_classes_in_a_row, {}),
+    case(
+        "two classes in a row",
+        "deepcrime overlap classes",
+        "digits",
+        "illegal_labels|label_noise",
+        several_classes_in_a_row,
     ),
-    (
-        *("label noise 40 %", "deepcrime change labels", "digits", "label_noise"),
-        *(faulty(_WIDE, spoil=spoil.label_noise(0.4)), {}),
+    case(
+        "label noise 40 %",
+        "deepcrime change labels",
+        "digits",
+        "label_noise",
+        faulty(_WIDE, spoil=spoil.label_noise(0.4)),
     ),
-    (
-        *("label noise 45 %", "deepcrime change labels", "fashion", "label_noise"),
-        *(faulty(FASHION_MLP.but(units=(256, 128)), spoil=spoil.label_noise(0.45)), {}),
+    case(
+        "label noise 45 %",
+        "deepcrime change labels",
+        "fashion",
+        "label_noise",
+        faulty(FASHION_MLP.but(units=(256, 128)), spoil=spoil.label_noise(0.45)),
     ),
-    (
-        *("neighbouring labels", "deepcrime overlap classes", "flowers"),
-        *("label_noise", faulty(FLOWERS, spoil=spoil.flipped_pairs(0.4)), {}),
+    case(
+        "neighbouring labels",
+        "deepcrime overlap classes",
+        "flowers",
+        "label_noise",
+        faulty(FLOWERS, spoil=spoil.flipped_pairs(0.4)),
     ),
-    (
-        *("images shuffled alone", "I5 TheDeepChecker wrong_labels", "digits"),
-        *("shuffled_labels", faulty(CNN, spoil=_SHUFFLED), {}),
+    case(
+        "images shuffled alone",
+        "I5 TheDeepChecker wrong_labels",
+        "digits",
+        "shuffled_labels",
+        faulty(CNN, spoil=_SHUFFLED),
     ),
-    (
-        *("images shuffled, fashion", "I5 TheDeepChecker wrong_labels", "fashion"),
-        *("shuffled_labels", faulty(FASHION_MLP, spoil=_SHUFFLED), {}),
+    case(
+        "images shuffled, fashion",
+        "I5 TheDeepChecker wrong_labels",
+        "fashion",
+        "shuffled_labels",
+        faulty(FASHION_MLP, spoil=_SHUFFLED),
     ),
-    (
-        *("labels one line off", "misaligned csv", "flowers", "shuffled_labels"),
-        *(faulty(FLOWERS, spoil=spoil.shifted_labels, feed="dataset"), {}),
+    case(
+        "labels one line off",
+        "misaligned csv",
+        "flowers",
+        "shuffled_labels",
+        faulty(FLOWERS, spoil=spoil.shifted_labels, feed="dataset"),
     ),
-    (
-        *("classes 1 to 60", "I7 TheDeepChecker unbalanced_data", "fashion"),
-        *("class_imbalance", faulty(FASHION_MLP, spoil=spoil.imbalanced(60)), {}),
+    case(
+        "classes 1 to 60",
+        "I7 TheDeepChecker unbalanced_data",
+        "fashion",
+        "class_imbalance",
+        faulty(FASHION_MLP, spoil=spoil.imbalanced(60)),
     ),
-    (
-        *("classes 1 to 40", "deepcrime unbalance", "digits", "class_imbalance"),
-        *(faulty(MLP.but(epochs=30), spoil=spoil.imbalanced(40)), {}),
+    case(
+        "classes 1 to 40",
+        "deepcrime unbalance",
+        "digits",
+        "class_imbalance",
+        faulty(MLP.but(epochs=30), spoil=spoil.imbalanced(40)),
     ),
-    (
-        *("validation among training", "own: D4", "flowers", "split_leakage"),
-        *(faulty(_BARE, spoil=spoil.leaked(0.8)), {"ruler": True}),
+    case(
+        "validation among training",
+        "own: D4",
+        "flowers",
+        "split_leakage",
+        faulty(_BARE, spoil=spoil.leaked(0.8)),
+        ruler=True,
     ),
-    (
-        *("oversampled, then divided", "own: D4", "flowers", "split_leakage"),
-        *(faulty(FLOWERS, spoil=spoil.oversampled_first), {"ruler": True}),
+    case(
+        "oversampled, then divided",
+        "own: D4",
+        "flowers",
+        "split_leakage",
+        faulty(FLOWERS, spoil=spoil.oversampled_first),
+        ruler=True,
     ),
-    (
-        *("nineteen to validate on", "keras #1597", "fashion"),
+    case(
+        "nineteen to validate on",
+        "keras #1597",
+        "fashion",
         "validation_too_small",
         faulty(FASHION_MLP.but(epochs=15), spoil=spoil.few_validated(19)),
-        {"ruler": True},
+        ruler=True,
     ),
-    (
-        *("thirteen to validate on", "own: D8", "flowers"),
+    case(
+        "thirteen to validate on",
+        "own: D8",
+        "flowers",
         "validation_too_small",
         faulty(FLOWERS, spoil=spoil.few_validated(13)),
-        {"ruler": True},
+        ruler=True,
     ),
-    (
-        *("copies of twenty digits", "own: D9", "digits"),
+    case(
+        "copies of twenty digits",
+        "own: D9",
+        "digits",
         "homogeneous_training_data|overfitting",
-        *(faulty(MLP, spoil=spoil.few_sources), {}),
+        faulty(MLP, spoil=spoil.few_sources),
     ),
-    (
-        *("copies of ten flowers", "own: D9", "flowers"),
+    case(
+        "copies of ten flowers",
+        "own: D9",
+        "flowers",
         "homogeneous_training_data|overfitting",
-        *(faulty(FLOWERS, spoil=spoil.few_sources), {}),
+        faulty(FLOWERS, spoil=spoil.few_sources),
     ),
-    (
-        *("last part of sorted data", "keras #8346, #4298, #796", "digits"),
-        *("split_artifact", faulty(MLP, spoil=spoil.sorted_split), {}),
+    case(
+        "last part of sorted data",
+        "keras #8346, #4298, #796",
+        "digits",
+        "split_artifact",
+        faulty(MLP, spoil=spoil.sorted_split),
     ),
-    (
-        *("two classes not trained on", "keras #3894, #6422", "flowers"),
-        *("split_artifact", faulty(FLOWERS, spoil=spoil.lost_classes), {}),
+    case(
+        "two classes not trained on",
+        "keras #3894, #6422",
+        "flowers",
+        "split_artifact",
+        faulty(FLOWERS, spoil=spoil.lost_classes),
     ),
-    (
-        *("sorted batches", "own: D11", "digits", "unshuffled_batches"),
+    case(
+        "sorted batches",
+        "own: D11",
+        "digits",
+        "unshuffled_batches",
         faulty(
             SGD.but(options={"momentum": 0.9}),
             spoil=spoil.sorted_training,
             feed="sequence in order",
         ),
-        {},
     ),
-    (
-        *("sorted tf.data", "own: D11", "fashion", "unshuffled_batches"),
+    case(
+        "sorted tf.data",
+        "own: D11",
+        "fashion",
+        "unshuffled_batches",
         faulty(
             FASHION_MLP.but(optimizer=keras.optimizers.SGD, learning_rate=0.1),
             spoil=spoil.sorted_training,
             feed="dataset in order",
         ),
-        {},
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from benchmarks.zoo.cases.case import Case, Program, table
+from benchmarks.zoo.cases.case import Case, Program, case
 from benchmarks.zoo.cases.data import Data, blobs, digits, flowers
 from benchmarks.zoo.cases.recipe import (
     FASHION_SGD,
@@ -21,7 +21,10 @@ layers = keras.layers
 
 def _program(model: keras.Model, data: Data, epochs: int, batch: int = 32) -> Program:
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)),
+        model,
+        (data.x, data.y),
+        (data.vx, data.vy),
+        (data.tx, data.ty),
         epochs,
         batch,
     )
@@ -148,30 +151,42 @@ def _from_logits() -> keras.losses.Loss:
 _MSE = {"loss": "mean_squared_error", "one_hot": True}
 _HOT = FASHION_SGD.but(one_hot=True, loss="categorical_crossentropy")
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("softmax over one unit", "SO 31880720", "blobs"),
-        *("loss_output_mismatch", softmax_of_one, {}),
+CASES: tuple[Case, ...] = (
+    case(
+        "softmax over one unit",
+        "SO 31880720",
+        "blobs",
+        "loss_output_mismatch",
+        softmax_of_one,
     ),
-    (
-        *("softmax over one unit, MSE", "SO 34311586, 31627380", "flowers"),
-        *("loss_output_mismatch", softmax_of_one_mse, {}),
+    case(
+        "softmax over one unit, MSE",
+        "SO 34311586, 31627380",
+        "flowers",
+        "loss_output_mismatch",
+        softmax_of_one_mse,
     ),
-    (
-        *("one sigmoid for three classes", "SO 50079585", "blobs"),
-        *("loss_output_mismatch|illegal_labels", one_sigmoid_for_three, {}),
+    case(
+        "one sigmoid for three classes",
+        "SO 50079585",
+        "blobs",
+        "loss_output_mismatch|illegal_labels",
+        one_sigmoid_for_three,
     ),
-    (
-        *("softmax twice", "I9 TheDeepChecker redundant_softmax", "digits"),
+    case(
+        "softmax twice",
+        "I9 TheDeepChecker redundant_softmax",
+        "digits",
         "loss_output_mismatch|learning_rate_too_low|stopped_too_early",
         faulty(
             SGD.but(head=None, loss=_from_logits(), learning_rate=0.05),
             head=lambda x: tf.nn.softmax(tf.nn.softmax(x)),
         ),
-        {},
     ),
-    (
-        *("softmax twice, CNN", "I9 TheDeepChecker redundant_softmax", "flowers"),
+    case(
+        "softmax twice, CNN",
+        "I9 TheDeepChecker redundant_softmax",
+        "flowers",
         "loss_output_mismatch|learning_rate_too_low|stopped_too_early",
         faulty(
             FLOWERS.but(
@@ -183,33 +198,43 @@ CASES: tuple[Case, ...] = table(
             ),
             head="softmax",
         ),
-        {},
     ),
-    (
-        *("summed loss", "I10 wrong_loss_function", "fashion"),
+    case(
+        "summed loss",
+        "I10 wrong_loss_function",
+        "fashion",
         "loss_output_mismatch|learning_rate_too_high|exploding_gradients|dead_units",
         faulty(
             FASHION_SGD,
             loss=summed,
         ),
-        {},
     ),
-    (
-        *("squared error", "I10 wrong_loss_selection", "fashion"),
+    case(
+        "squared error",
+        "I10 wrong_loss_selection",
+        "fashion",
         "loss_output_mismatch|learning_rate_too_low|stopped_too_early",
-        *(faulty(_HOT, **_MSE, head="sigmoid"), {}),
+        faulty(_HOT, **_MSE, head="sigmoid"),
     ),
-    (
-        *("sign forgotten", "I12 TheDeepChecker flipped_sign", "digits"),
-        *("loss_output_mismatch", faulty(MLP, loss=uncertain), {}),
+    case(
+        "sign forgotten",
+        "I12 TheDeepChecker flipped_sign",
+        "digits",
+        "loss_output_mismatch",
+        faulty(MLP, loss=uncertain),
     ),
-    (
-        *("rectified logits", "I16 deepcrime activation", "digits"),
+    case(
+        "rectified logits",
+        "I16 deepcrime activation",
+        "digits",
         "loss_output_mismatch|dead_units",
-        *(rectified_logits, {}),
+        rectified_logits,
     ),
-    (
-        *("one unit for ten classes", "own: P6", "digits"),
-        *("loss_output_mismatch", too_few_outputs, {}),
+    case(
+        "one unit for ten classes",
+        "own: P6",
+        "digits",
+        "loss_output_mismatch",
+        too_few_outputs,
     ),
 )

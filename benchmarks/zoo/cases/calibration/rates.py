@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from benchmarks.zoo.cases.case import Case, Program, table
+from benchmarks.zoo.cases.case import Case, Program, case
 from benchmarks.zoo.cases.data import blobs, digits
 from benchmarks.zoo.cases.recipe import (
     CNN,
@@ -52,7 +52,10 @@ def one_at_a_time(seed: int, broken: bool) -> Program:
     )
     compiled(model, optimizers.SGD(0.02, momentum=0.9))
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)),
+        model,
+        (data.x, data.y),
+        (data.vx, data.vy),
+        (data.tx, data.ty),
         epochs=15,
         batch_size=1 if broken else 32,
     )
@@ -67,7 +70,7 @@ def steep_schedule(seed: int, broken: bool) -> Program:
     rate = optimizers.schedules.ExponentialDecay(0.1, steps, factor)
     compiled(model, optimizers.SGD(rate))
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=25
+        model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), epochs=25
     )
 
 
@@ -79,88 +82,109 @@ _SMALL = "batch_size_too_small|learning_rate_too_high"
 _ADADELTA = MLP.but(optimizer=optimizers.Adadelta, learning_rate=1.0)
 _MOMENTUM = SGD_CNN.but(learning_rate=0.02, options={"momentum": 0.9})
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("SGD 30 times too high", "I1 TheDeepChecker high_lr", "digits", _HIGH),
-        *(faulty(_MOMENTUM, learning_rate=0.6), {}),
+CASES: tuple[Case, ...] = (
+    case(
+        "SGD 30 times too high",
+        "I1 TheDeepChecker high_lr",
+        "digits",
+        _HIGH,
+        faulty(_MOMENTUM, learning_rate=0.6),
     ),
-    (
-        *("Adam .1, small epsilon", "I3 low_adam_epsilon", "digits", _HIGH),
+    case(
+        "Adam .1, small epsilon",
+        "I3 low_adam_epsilon",
+        "digits",
+        _HIGH,
         faulty(CNN, learning_rate=0.1, options={"epsilon": 1e-16}),
-        {},
     ),
-    (
-        *("collapse under SGD", "keras #4066, #1478", "flowers", _HIGH),
+    case(
+        "collapse under SGD",
+        "keras #4066, #1478",
+        "flowers",
+        _HIGH,
         faulty(
             FLOWERS_SGD,
             learning_rate=1.5,
         ),
-        {},
     ),
-    (
-        *("RMSprop .05", "own: P1", "fashion", _HIGH),
-        *(faulty(FASHION_MLP, optimizer=optimizers.RMSprop, learning_rate=0.05), {}),
+    case(
+        "RMSprop .05",
+        "own: P1",
+        "fashion",
+        _HIGH,
+        faulty(FASHION_MLP, optimizer=optimizers.RMSprop, learning_rate=0.05),
     ),
-    (
-        *("SGD .0005", "I2 TheDeepChecker low_lr", "digits", _LOW),
-        *(faulty(SGD, learning_rate=0.0005), {}),
+    case(
+        "SGD .0005",
+        "I2 TheDeepChecker low_lr",
+        "digits",
+        _LOW,
+        faulty(SGD, learning_rate=0.0005),
     ),
-    (
-        *("Adadelta .001", "I17 deepcrime M Adadelta", "digits", _LOW),
-        *(faulty(_ADADELTA, learning_rate=0.001), {}),
+    case(
+        "Adadelta .001",
+        "I17 deepcrime M Adadelta",
+        "digits",
+        _LOW,
+        faulty(_ADADELTA, learning_rate=0.001),
     ),
-    (
-        *("rate 1e-6", "keras #2711", "fashion", _LOW),
-        *(faulty(FASHION_MLP, learning_rate=1e-6), {}),
+    case(
+        "rate 1e-6",
+        "keras #2711",
+        "fashion",
+        _LOW,
+        faulty(FASHION_MLP, learning_rate=1e-6),
     ),
-    (
-        *("two clouds", "SO 50306988", "blobs", _LOW),
-        *(two_clouds, {}),
+    case("two clouds", "SO 50306988", "blobs", _LOW, two_clouds),
+    case("schedule too steep", "own: P2", "digits", _LOW, steep_schedule),
+    case(
+        "one example a step",
+        "I20 AUTOTRAINER oscillating blob",
+        "blobs",
+        _SMALL,
+        one_at_a_time,
     ),
-    (
-        *("schedule too steep", "own: P2", "digits", _LOW),
-        *(steep_schedule, {}),
-    ),
-    (
-        *("one example a step", "I20 AUTOTRAINER oscillating blob", "blobs"),
-        *(_SMALL, one_at_a_time, {}),
-    ),
-    (
-        *("batch norm of two", "own: P8", "flowers"),
+    case(
+        "batch norm of two",
+        "own: P8",
+        "flowers",
         "batch_size_too_small|train_eval_mismatch|learning_rate_too_high",
         faulty(
             FLOWERS.but(norm=True, learning_rate=1e-3, epochs=8),
             batch=2,
         ),
-        {},
     ),
-    (
-        *("batch of two with momentum", "own: P8", "digits", _SMALL),
+    case(
+        "batch of two with momentum",
+        "own: P8",
+        "digits",
+        _SMALL,
         faulty(_MOMENTUM.but(epochs=8, learning_rate=0.03), batch=2),
-        {},
     ),
-    (
-        *("batch 2,000", "SO 44164749", "fashion", _LARGE),
+    case(
+        "batch 2,000",
+        "SO 44164749",
+        "fashion",
+        _LARGE,
         faulty(
             FASHION_SGD,
             batch=2000,
         ),
-        {},
     ),
-    (
-        *("all in one batch", "own: P8", "digits", _LARGE),
-        *(faulty(SGD, batch=900), {}),
+    case("all in one batch", "own: P8", "digits", _LARGE, faulty(SGD, batch=900)),
+    case(
+        "three epochs",
+        "I18 deepcrime epochs",
+        "flowers",
+        _SHORT,
+        faulty(FLOWERS, epochs=3),
     ),
-    (
-        *("three epochs", "I18 deepcrime epochs", "flowers", _SHORT),
-        *(faulty(FLOWERS, epochs=3), {}),
-    ),
-    (
-        *("one epoch", "Defects4ML 022", "digits", _SHORT),
-        *(faulty(MLP, epochs=2), {}),
-    ),
-    (
-        *("five epochs of SGD", "SO 58609115, epochs alone", "digits", _SHORT),
-        *(faulty(SGD.but(learning_rate=0.02, epochs=60), epochs=5), {}),
+    case("one epoch", "Defects4ML 022", "digits", _SHORT, faulty(MLP, epochs=2)),
+    case(
+        "five epochs of SGD",
+        "SO 58609115, epochs alone",
+        "digits",
+        _SHORT,
+        faulty(SGD.but(learning_rate=0.02, epochs=60), epochs=5),
     ),
 )

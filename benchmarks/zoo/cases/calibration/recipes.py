@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.zoo.cases.calibration.runs import seeded
 from benchmarks.zoo.cases.calibration.unusual import program
-from benchmarks.zoo.cases.case import Case, Program, Run, table
+from benchmarks.zoo.cases.case import Case, Program, Run, case
 from benchmarks.zoo.cases.data import digits, flowers, rng
 from benchmarks.zoo.cases.recipe import (
     CNN,
@@ -89,7 +89,8 @@ def transferred(seed: int, broken: bool) -> Program:
     scale.adapt(data.x)
     model = keras.Sequential(
         [
-            *(keras.Input((24, 24, 3)), scale),
+            keras.Input((24, 24, 3)),
+            scale,
             layers.Conv2D(16, 3, activation="relu"),
             layers.MaxPooling2D(),
             layers.Conv2D(32, 3, activation="relu"),
@@ -134,63 +135,91 @@ def balanced(seed: int, broken: bool) -> Program:
 
 _COSINE = "warmup(10%) + cosine"
 
-CASES: tuple[Case, ...] = table(
-    (*("plain CNN", "recipe", "digits", ""), healthy(CNN), {"floor": 0.93}),
-    (
-        *("plain MLP", "recipe", "digits", ""),
-        *(healthy(MLP.but(epochs=30)), {"floor": 0.92}),
+CASES: tuple[Case, ...] = (
+    case("plain CNN", "recipe", "digits", "", healthy(CNN), floor=0.93),
+    case("plain MLP", "recipe", "digits", "", healthy(MLP.but(epochs=30)), floor=0.92),
+    case("SGD", "recipe", "digits", "", healthy(SGD), floor=0.92),
+    case("clothes", "recipe", "fashion", "", healthy(FASHION), floor=0.8),
+    case(
+        "flowers", "recipe", "flowers", "", healthy(FLOWERS.but(epochs=50)), floor=0.85
     ),
-    (*("SGD", "recipe", "digits", ""), healthy(SGD), {"floor": 0.92}),
-    (*("clothes", "recipe", "fashion", ""), healthy(FASHION), {"floor": 0.8}),
-    (
-        *("flowers", "recipe", "flowers", ""),
-        *(healthy(FLOWERS.but(epochs=50)), {"floor": 0.85}),
+    case("subclassed", "recipe", "digits", "", subclassed, floor=0.92),
+    case("augmented", "recipe", "flowers", "", augmented, floor=0.8),
+    case("normalized inside", "recipe", "flowers", "", transferred, floor=0.8),
+    case("run: CNN", "recipe", "digits", "", run(_BASE), floor=0.95),
+    case(
+        "run: cosine",
+        "H11, H12",
+        "flowers",
+        "",
+        run(_FLOWERS, schedule=_COSINE, train_for="25ep"),
+        floor=0.85,
     ),
-    (*("subclassed", "recipe", "digits", ""), subclassed, {"floor": 0.92}),
-    (*("augmented", "recipe", "flowers", ""), augmented, {"floor": 0.8}),
-    (*("normalized inside", "recipe", "flowers", ""), transferred, {"floor": 0.8}),
-    (*("run: CNN", "recipe", "digits", ""), run(_BASE), {"floor": 0.95}),
-    (
-        *("run: cosine", "H11, H12", "flowers", ""),
-        *(run(_FLOWERS, schedule=_COSINE, train_for="25ep"), {"floor": 0.85}),
-    ),
-    (
-        *("run: augmented", "H3", "flowers", ""),
+    case(
+        "run: augmented",
+        "H3",
+        "flowers",
+        "",
         run(_FLOWERS, augment="rotate(10) + shift(.05) + flip", train_for="45ep"),
-        {"floor": 0.85},
+        floor=0.85,
     ),
-    (
-        *("run: average of weights", "H16", "digits", ""),
-        *(run(_BASE, ema=0.98), {"floor": 0.95}),
+    case(
+        "run: average of weights", "H16", "digits", "", run(_BASE, ema=0.98), floor=0.95
     ),
-    (
-        *("run: mixup", "H14", "digits", ""),
-        *(run(_BASE, augment="mixup(.2)", train_for="25ep"), {"floor": 0.93}),
+    case(
+        "run: mixup",
+        "H14",
+        "digits",
+        "",
+        run(_BASE, augment="mixup(.2)", train_for="25ep"),
+        floor=0.93,
     ),
-    (
-        *("run: bfloat16", "H19", "digits", ""),
-        *(run(_BASE, precision="bfloat16"), {"floor": 0.93}),
+    case(
+        "run: bfloat16",
+        "H19",
+        "digits",
+        "",
+        run(_BASE, precision="bfloat16"),
+        floor=0.93,
     ),
-    (*("H25 balanced batches", "H25", "digits", ""), balanced, {"floor": 0.92}),
-    (
-        *("run: float16", "H19", "digits", ""),
-        *(run(_BASE, precision="float16", model="mlp(units=(64,))"), {"floor": 0.93}),
+    case("H25 balanced batches", "H25", "digits", "", balanced, floor=0.92),
+    case(
+        "run: float16",
+        "H19",
+        "digits",
+        "",
+        run(_BASE, precision="float16", model="mlp(units=(64,))"),
+        floor=0.93,
     ),
-    (
-        *("run: accumulated, clipped", "H18", "digits", ""),
-        *(run(_BASE, accumulate=4, clip_norm=1.0), {"floor": 0.93}),
+    case(
+        "run: accumulated, clipped",
+        "H18",
+        "digits",
+        "",
+        run(_BASE, accumulate=4, clip_norm=1.0),
+        floor=0.93,
     ),
-    (
-        *("run: plateau", "H13", "flowers", ""),
+    case(
+        "run: plateau",
+        "H13",
+        "flowers",
+        "",
         run(_FLOWERS, schedule="plateau('validation/loss', patience=3)"),
-        {"floor": 0.85},
+        floor=0.85,
     ),
-    (
-        *("run: label smoothing", "H14", "flowers", ""),
-        *(run(_FLOWERS, label_smoothing=0.1), {"floor": 0.85}),
+    case(
+        "run: label smoothing",
+        "H14",
+        "flowers",
+        "",
+        run(_FLOWERS, label_smoothing=0.1),
+        floor=0.85,
     ),
-    (
-        *("run: ResNet", "H8", "digits", ""),
+    case(
+        "run: ResNet",
+        "H8",
+        "digits",
+        "",
         run(
             _BASE,
             model="resnet(depth=8, width=8)",
@@ -199,15 +228,22 @@ CASES: tuple[Case, ...] = table(
             schedule=_COSINE,
             train_for="12ep",
         ),
-        {"floor": 0.93},
+        floor=0.93,
     ),
-    (
-        *("run: weight decay", "recipe", "digits", ""),
+    case(
+        "run: weight decay",
+        "recipe",
+        "digits",
+        "",
         run(_BASE, model="mlp(units=(64,))", optimizer="adamw", learning_rate=2e-3),
-        {"floor": 0.93},
+        floor=0.93,
     ),
-    (
-        *("run: stopped by patience", "H29", "flowers", ""),
-        *(run(_FLOWERS, early_stopping=5, train_for="40ep"), {"floor": 0.85}),
+    case(
+        "run: stopped by patience",
+        "H29",
+        "flowers",
+        "",
+        run(_FLOWERS, early_stopping=5, train_for="40ep"),
+        floor=0.85,
     ),
 )

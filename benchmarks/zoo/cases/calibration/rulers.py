@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.zoo.cases.case import Case, Program, table
+from benchmarks.zoo.cases.case import Case, Program, case
 from benchmarks.zoo.cases.data import digits, flowers, rng
 from benchmarks.zoo.cases.recipe import (
     CNN,
@@ -57,7 +57,10 @@ def averaged(recipe: Recipe, decay: float, good: float):
         model = Averaged(*nets, decay if broken else good)
         compiled(model, recipe.optimizer(recipe.learning_rate))
         return Program(
-            *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)),
+            model,
+            (data.x, data.y),
+            (data.vx, data.vy),
+            (data.tx, data.ty),
             recipe.epochs,
             recipe.batch,
         )
@@ -115,7 +118,7 @@ def never_reset(seed: int, broken: bool) -> Program:
     model = NeverReset(FLOWERS.network((24, 24, 3), 5), broken)
     compiled(model, keras.optimizers.Adam(3e-3), metrics=())
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=30
+        model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), epochs=30
     )
 
 
@@ -129,7 +132,7 @@ def binary_metric(seed: int, broken: bool) -> Program:
         metric = keras.metrics.CategoricalAccuracy(name="accuracy")
     compiled(model, keras.optimizers.SGD(0.1), "categorical_crossentropy", (metric,))
     return Program(
-        *(model, (data.x, hot[0]), (data.vx, hot[1]), (data.tx, data.ty)), epochs=40
+        model, (data.x, hot[0]), (data.vx, hot[1]), (data.tx, data.ty), epochs=40
     )
 
 
@@ -150,7 +153,10 @@ def augmented_validation(seed: int, broken: bool) -> Program:
     model = FLOWERS.network((24, 24, 3), 5)
     compiled(model, keras.optimizers.Adam(3e-3))
     return Program(
-        *(model, train, validation.batch(256), (data.tx, data.ty)),
+        model,
+        train,
+        validation.batch(256),
+        (data.tx, data.ty),
         epochs=60,
         batch_size=None,
     )
@@ -183,35 +189,55 @@ def noisy_validation(seed: int, broken: bool) -> Program:
     model = MLP.network((8, 8, 1), 10)
     compiled(model, keras.optimizers.Adam(1e-3))
     return Program(
-        *(model, train, validation, (data.tx, data.ty)), epochs=25, batch_size=None
+        model, train, validation, (data.tx, data.ty), epochs=25, batch_size=None
     )
 
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("average that never arrives", "own: P19", "digits"),
-        *("stale_evaluation_weights", averaged(CNN, 0.9999, 0.98), {}),
+CASES: tuple[Case, ...] = (
+    case(
+        "average that never arrives",
+        "own: P19",
+        "digits",
+        "stale_evaluation_weights",
+        averaged(CNN, 0.9999, 0.98),
     ),
-    (
-        *("slow average", "own: P19", "fashion", "stale_evaluation_weights"),
-        *(averaged(FASHION_MLP, 0.99995, 0.98), {}),
+    case(
+        "slow average",
+        "own: P19",
+        "fashion",
+        "stale_evaluation_weights",
+        averaged(FASHION_MLP, 0.99995, 0.98),
     ),
-    (
-        *("metric never reset", "ViP #34, code2seq #112", "flowers", "metric_bug"),
-        *(never_reset, {"ruler": True}),
+    case(
+        "metric never reset",
+        "ViP #34, code2seq #112",
+        "flowers",
+        "metric_bug",
+        never_reset,
+        ruler=True,
     ),
-    (
-        *("binary accuracy of ten", "keras-style metric", "digits", "metric_bug"),
-        *(binary_metric, {"ruler": True}),
+    case(
+        "binary accuracy of ten",
+        "keras-style metric",
+        "digits",
+        "metric_bug",
+        binary_metric,
+        ruler=True,
     ),
-    (
-        *("augmented validation", "own: P17", "flowers"),
+    case(
+        "augmented validation",
+        "own: P17",
+        "flowers",
         "random_validation|preprocessing_mismatch",
-        *(augmented_validation, {"ruler": True}),
+        augmented_validation,
+        ruler=True,
     ),
-    (
-        *("noise in validation", "own: P17", "digits"),
+    case(
+        "noise in validation",
+        "own: P17",
+        "digits",
         "random_validation|preprocessing_mismatch",
-        *(noisy_validation, {"ruler": True}),
+        noisy_validation,
+        ruler=True,
     ),
 )

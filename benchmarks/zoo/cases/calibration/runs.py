@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.zoo.cases.case import Case, Run, table
+from benchmarks.zoo.cases.case import Case, Run, case
 from framework import data as data_lib
 from framework.config import Config
 from framework.data.dataset import Split
@@ -63,82 +63,124 @@ _ALIKE = (
 _LOW = "batch_size_too_large|learning_rate_too_low|stopped_too_early"
 _RAW = "unnormalized_inputs|learning_rate_too_high|dead_units|exploding_gradients"
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("run: label noise", "own: D1", "flowers", "label_noise"),
-        *(experiment("label_noise", dataset=_DATA), {}),
+CASES: tuple[Case, ...] = (
+    case(
+        "run: label noise",
+        "own: D1",
+        "flowers",
+        "label_noise",
+        experiment("label_noise", dataset=_DATA),
     ),
-    (
-        *("run: imbalance", "own: D3", "flowers", "class_imbalance"),
-        *(experiment("class_imbalance", dataset=_DATA), {}),
+    case(
+        "run: imbalance",
+        "own: D3",
+        "flowers",
+        "class_imbalance",
+        experiment("class_imbalance", dataset=_DATA),
     ),
-    (
-        *("run: duplicates", "own: D4", "flowers", "split_leakage"),
+    case(
+        "run: duplicates",
+        "own: D4",
+        "flowers",
+        "split_leakage",
         experiment(
             "split_leakage",
             dataset="drawn_flowers(train=150, validation=400, size=24)",
         ),
-        {"ruler": True},
+        ruler=True,
     ),
-    (
-        *("run: another camera", "own: D5", "flowers"),
+    case(
+        "run: another camera",
+        "own: D5",
+        "flowers",
         "distribution_shift|preprocessing_mismatch",
-        *(experiment("distribution_shift", dataset=_ALIKE), {}),
+        experiment("distribution_shift", dataset=_ALIKE),
     ),
-    (
-        *("run: Adam .05", "own: P1", "flowers"),
+    case(
+        "run: Adam .05",
+        "own: P1",
+        "flowers",
         "learning_rate_too_high|exploding_gradients|dead_units",
-        *(experiment("learning_rate_too_high", learning_rate=1e-3), {}),
+        experiment("learning_rate_too_high", learning_rate=1e-3),
     ),
-    (
-        *("run: Adam 2e-6", "own: P2", "flowers", "learning_rate_too_low"),
-        *(experiment("learning_rate_too_low", learning_rate=1e-3), {}),
+    case(
+        "run: Adam 2e-6",
+        "own: P2",
+        "flowers",
+        "learning_rate_too_low",
+        experiment("learning_rate_too_low", learning_rate=1e-3),
     ),
-    (
-        *("run: sixty flowers", "own: P9", "flowers", "overfitting"),
+    case(
+        "run: sixty flowers",
+        "own: P9",
+        "flowers",
+        "overfitting",
         experiment("overfitting", dataset=_DATA, train_for="20ep"),
-        {},
     ),
-    (
-        *("run: dropped and erased", "own: P10", "flowers", "over_regularized"),
+    case(
+        "run: dropped and erased",
+        "own: P10",
+        "flowers",
+        "over_regularized",
         experiment("over_regularized", augment="flip", model=_CNN),
-        {},
     ),
-    (
-        *("run: two units", "own: P13", "digits", "insufficient_capacity"),
-        *(experiment("insufficient_capacity", model="mlp(units=(64,))"), {}),
+    case(
+        "run: two units",
+        "own: P13",
+        "digits",
+        "insufficient_capacity",
+        experiment("insufficient_capacity", model="mlp(units=(64,))"),
     ),
-    (
-        *("run: slow statistics", "own: P11", "flowers", "train_eval_mismatch"),
+    case(
+        "run: slow statistics",
+        "own: P11",
+        "flowers",
+        "train_eval_mismatch",
         experiment(
             "train_eval_mismatch", model=f"{_NETS}:slow_statistics(momentum=.9)"
         ),
-        {},
     ),
-    (
-        *("run: frozen", "own: P5", "flowers", "frozen_weights"),
-        *(experiment("frozen_weights", model=f"{_NETS}:frozen(trainable=True)"), {}),
+    case(
+        "run: frozen",
+        "own: P5",
+        "flowers",
+        "frozen_weights",
+        experiment("frozen_weights", model=f"{_NETS}:frozen(trainable=True)"),
     ),
-    (
-        *("run: constant weights", "own: P12", "digits", "bad_initialization"),
-        *(experiment("bad_initialization", model=f"{_NETS}:constant()"), {}),
+    case(
+        "run: constant weights",
+        "own: P12",
+        "digits",
+        "bad_initialization",
+        experiment("bad_initialization", model=f"{_NETS}:constant()"),
     ),
-    (
-        *("run: sixteen to validate on", "own: D8", "flowers"),
+    case(
+        "run: sixteen to validate on",
+        "own: D8",
+        "flowers",
         "validation_too_small",
-        *(experiment("validation_too_small", dataset=_DATA), {"ruler": True}),
+        experiment("validation_too_small", dataset=_DATA),
+        ruler=True,
     ),
-    (
-        *("run: two epochs", "own: P14", "flowers"),
+    case(
+        "run: two epochs",
+        "own: P14",
+        "flowers",
         "stopped_too_early|learning_rate_too_low",
-        *(experiment("stopped_too_early", train_for="20ep"), {}),
+        experiment("stopped_too_early", train_for="20ep"),
     ),
-    (
-        *("run: one batch", "own: P8", "flowers", _LOW),
-        *(experiment("batch_size_too_large", batch_size=16), {}),
+    case(
+        "run: one batch",
+        "own: P8",
+        "flowers",
+        _LOW,
+        experiment("batch_size_too_large", batch_size=16),
     ),
-    (
-        *("run: raw pixels", "own: D6", "flowers", _RAW),
-        *(experiment("unnormalized_inputs", normalize="standard"), {}),
+    case(
+        "run: raw pixels",
+        "own: D6",
+        "flowers",
+        _RAW,
+        experiment("unnormalized_inputs", normalize="standard"),
     ),
 )

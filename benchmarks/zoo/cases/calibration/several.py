@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from benchmarks.zoo.cases import spoil
-from benchmarks.zoo.cases.case import Case, Program, table
+from benchmarks.zoo.cases.case import Case, Program, case
 from benchmarks.zoo.cases.data import blobs, digits, flowers
 from benchmarks.zoo.cases.recipe import (
     CNN,
@@ -59,7 +59,7 @@ def constant_answer(seed: int, broken: bool) -> Program:
     loss = "mean_absolute_error" if broken else "binary_crossentropy"
     compiled(model, optimizers.SGD(0.01), loss)
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=30
+        model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), epochs=30
     )
 
 
@@ -84,7 +84,7 @@ def three_mistakes(seed: int, broken: bool) -> Program:
     compiled(model, optimizers.Adam(rate))
     data = data.inputs(lambda x: x * scale)
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=30
+        model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), epochs=30
     )
 
 
@@ -111,67 +111,83 @@ def _large() -> object:
 _HIGH = "learning_rate_too_high|exploding_gradients|dead_units"
 _RAW = "unnormalized_inputs|learning_rate_too_high|exploding_gradients|dead_units"
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("no activations, MSE, rate 3", "SO 48385830", "digits"),
+CASES: tuple[Case, ...] = (
+    case(
+        "no activations, MSE, rate 3",
+        "SO 48385830",
+        "digits",
         f"{_HIGH}|loss_output_mismatch bad_initialization",
-        *(without_activations, {}),
+        without_activations,
     ),
-    (
-        *("thousands into softmax of one", "SO 45442843", "blobs"),
+    case(
+        "thousands into softmax of one",
+        "SO 45442843",
+        "blobs",
         "loss_output_mismatch unnormalized_inputs",
-        *(constant_answer, {}),
+        constant_answer,
     ),
-    (
-        *("raw, dropped and slow", "UMLAUT user study a", "flowers"),
+    case(
+        "raw, dropped and slow",
+        "UMLAUT user study a",
+        "flowers",
         "learning_rate_too_low over_regularized unnormalized_inputs",
-        *(three_mistakes, {}),
+        three_mistakes,
     ),
-    (
-        *("sigmoids everywhere", "SO 58609115", "digits"),
+    case(
+        "sigmoids everywhere",
+        "SO 58609115",
+        "digits",
         "stopped_too_early|learning_rate_too_low "
         "vanishing_gradients|loss_output_mismatch",
-        *(sigmoids_everywhere, {}),
+        sigmoids_everywhere,
     ),
-    (
-        *("noise and slow", "own: two", "fashion"),
+    case(
+        "noise and slow",
+        "own: two",
+        "fashion",
         "learning_rate_too_low label_noise",
         faulty(FASHION_MLP, spoil=spoil.label_noise(0.4), learning_rate=2e-5),
-        {},
     ),
-    (
-        *("dropout and slow", "own: two", "digits"),
+    case(
+        "dropout and slow",
+        "own: two",
+        "digits",
         "learning_rate_too_low over_regularized",
         faulty(CNN.but(units=(32,)), dropout=0.9, learning_rate=3e-5),
-        {},
     ),
-    (
-        *("rare classes, high rate", "own: two", "fashion"),
+    case(
+        "rare classes, high rate",
+        "own: two",
+        "fashion",
         f"{_HIGH} class_imbalance",
         faulty(FASHION, spoil=spoil.imbalanced(30), learning_rate=0.03),
-        {},
     ),
-    (
-        *("raw pixels in huge batches", "own: two", "digits"),
+    case(
+        "raw pixels in huge batches",
+        "own: two",
+        "digits",
         f"{_RAW} batch_size_too_large|learning_rate_too_low|stopped_too_early",
         faulty(SGD, scale=1.0, batch=900),
-        {},
     ),
-    (
-        *("zeros and classes lost", "own: two", "flowers"),
+    case(
+        "zeros and classes lost",
+        "own: two",
+        "flowers",
         "bad_initialization split_artifact",
         faulty(FLOWERS, init="zeros", spoil=spoil.lost_classes),
-        {},
     ),
-    (
-        *("wild weights, noisy labels", "UMLAUT user study b", "digits"),
+    case(
+        "wild weights, noisy labels",
+        "UMLAUT user study b",
+        "digits",
         "bad_initialization|learning_rate_too_high|exploding_gradients|dead_units "
         "label_noise",
         faulty(SGD.but(units=(64, 64)), init=_large, spoil=spoil.label_noise(0.3)),
-        {},
     ),
-    (
-        *("sorted and softmax twice", "own: two", "digits"),
+    case(
+        "sorted and softmax twice",
+        "own: two",
+        "digits",
         "unshuffled_batches loss_output_mismatch|learning_rate_too_low",
         faulty(
             SGD,
@@ -180,16 +196,18 @@ CASES: tuple[Case, ...] = table(
             loss="mean_squared_error",
             one_hot=True,
         ),
-        {},
     ),
-    (
-        *("few and unlike", "own: two", "flowers"),
+    case(
+        "few and unlike",
+        "own: two",
+        "flowers",
         "overfitting distribution_shift|preprocessing_mismatch",
         faulty(FLOWERS, spoil=spoil.both(spoil.few_trained(60), spoil.darker(0.4))),
-        {},
     ),
-    (
-        *("few and small", "own: two", "digits"),
+    case(
+        "few and small",
+        "own: two",
+        "digits",
         "overfitting|batch_size_too_large|learning_rate_too_low|stopped_too_early "
         "insufficient_capacity",
         faulty(
@@ -197,6 +215,5 @@ CASES: tuple[Case, ...] = table(
             units=(32, 2),
             spoil=spoil.few_trained(80),
         ),
-        {},
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from benchmarks.zoo.cases.case import Case, Program, table
+from benchmarks.zoo.cases.case import Case, Program, case
 from benchmarks.zoo.cases.data import circles, digits, fashion, flowers
 from benchmarks.zoo.cases.recipe import (
     CNN,
@@ -42,7 +42,10 @@ def log_of_zero(seed: int, broken: bool) -> Program:
     loss = by_hand if broken else "sparse_categorical_crossentropy"
     compiled(model, keras.optimizers.Adam(2e-3), loss)
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)),
+        model,
+        (data.x, data.y),
+        (data.vx, data.vy),
+        (data.tx, data.ty),
         epochs=20,
         batch_size=64,
     )
@@ -57,7 +60,7 @@ def deep_rings(seed: int, broken: bool) -> Program:
     model.add(layers.Dense(1, activation="sigmoid"))
     compiled(model, keras.optimizers.Adam(1e-3), "binary_crossentropy")
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=40
+        model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), epochs=40
     )
 
 
@@ -81,7 +84,7 @@ def cut_off(seed: int, broken: bool) -> Program:
     model = keras.Model(inputs, layers.Dense(10, activation="softmax")(features))
     compiled(model, keras.optimizers.Adam(2e-3))
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=30
+        model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), epochs=30
     )
 
 
@@ -103,7 +106,7 @@ def backbone_frozen(seed: int, broken: bool) -> Program:
     model = keras.Sequential([backbone, layers.Dense(5, activation="softmax")])
     compiled(model, keras.optimizers.Adam(5e-3))
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=30
+        model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), epochs=30
     )
 
 
@@ -117,7 +120,10 @@ def dying(seed: int, broken: bool) -> Program:
     model.add(layers.Dense(10, activation="softmax"))
     compiled(model, keras.optimizers.SGD(0.1))
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)),
+        model,
+        (data.x, data.y),
+        (data.vx, data.vy),
+        (data.tx, data.ty),
         epochs=20,
         batch_size=64,
     )
@@ -135,69 +141,87 @@ _DEEP = MLP.but(units=(32,) * 8, epochs=30)
 _INIT = "bad_initialization"
 _LARGE = "bad_initialization|exploding_gradients|learning_rate_too_high|dead_units"
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("rings under seven sigmoids", "I20 AUTOTRAINER circle", "circles"),
+CASES: tuple[Case, ...] = (
+    case(
+        "rings under seven sigmoids",
+        "I20 AUTOTRAINER circle",
+        "circles",
         "vanishing_gradients|bad_initialization",
-        *(deep_rings, {}),
+        deep_rings,
     ),
-    (
-        *("eight sigmoids", "own: P3", "digits"),
+    case(
+        "eight sigmoids",
+        "own: P3",
+        "digits",
         "vanishing_gradients|bad_initialization",
-        *(faulty(_DEEP, activation="sigmoid"), {}),
+        faulty(_DEEP, activation="sigmoid"),
     ),
-    (
-        *("hidden softmax", "I13 wrong_activation", "digits"),
+    case(
+        "hidden softmax",
+        "I13 wrong_activation",
+        "digits",
         "vanishing_gradients|loss_output_mismatch|learning_rate_too_low",
-        *(faulty(SGD.but(units=(64, 64)), activation="softmax"), {}),
+        faulty(SGD.but(units=(64, 64)), activation="softmax"),
     ),
-    (
-        *("logarithm of zero", "SO 33712178, 39487825", "fashion"),
+    case(
+        "logarithm of zero",
+        "SO 33712178, 39487825",
+        "fashion",
         "exploding_gradients|loss_output_mismatch",
-        *(log_of_zero, {}),
+        log_of_zero,
     ),
-    (
-        *("deep and wild", "own: P3", "digits"),
+    case(
+        "deep and wild",
+        "own: P3",
+        "digits",
         "exploding_gradients|bad_initialization|learning_rate_too_high",
         faulty(
             SGD.but(units=(64,) * 5, init="he_normal", learning_rate=0.03),
             init=_normal(0.6),
         ),
-        {},
     ),
-    (
-        *("dying units", "I20 AUTOTRAINER dying ReLU", "fashion"),
+    case(
+        "dying units",
+        "I20 AUTOTRAINER dying ReLU",
+        "fashion",
         "dead_units|bad_initialization",
-        *(dying, {}),
+        dying,
     ),
-    (
-        *("dead convolutions", "own: P4", "digits"),
+    case(
+        "dead convolutions",
+        "own: P4",
+        "digits",
         "dead_units|bad_initialization",
         faulty(CNN, bias=_constant(-1.5)),
-        {},
     ),
-    (
-        *("features cut off", "own: P5", "digits", "frozen_weights"),
-        *(cut_off, {}),
+    case("features cut off", "own: P5", "digits", "frozen_weights", cut_off),
+    case("backbone frozen", "own: P5", "flowers", "frozen_weights", backbone_frozen),
+    case(
+        "zeros",
+        "I15 deepcrime M zeros init",
+        "digits",
+        _INIT,
+        faulty(CNN, init="zeros"),
     ),
-    (
-        *("backbone frozen", "own: P5", "flowers", "frozen_weights"),
-        *(backbone_frozen, {}),
+    case(
+        "constant .01",
+        "I11 wrong_init constant",
+        "fashion",
+        _INIT,
+        faulty(FASHION_MLP.but(units=(64, 64)), init=_constant(0.01)),
     ),
-    (
-        *("zeros", "I15 deepcrime M zeros init", "digits", _INIT),
-        *(faulty(CNN, init="zeros"), {}),
+    case(
+        "normal 1",
+        "SO 48723158, init alone",
+        "digits",
+        _LARGE,
+        faulty(SGD.but(units=(64, 64)), init=_normal(1.0)),
     ),
-    (
-        *("constant .01", "I11 wrong_init constant", "fashion", _INIT),
-        *(faulty(FASHION_MLP.but(units=(64, 64)), init=_constant(0.01)), {}),
-    ),
-    (
-        *("normal 1", "SO 48723158, init alone", "digits", _LARGE),
-        *(faulty(SGD.but(units=(64, 64)), init=_normal(1.0)), {}),
-    ),
-    (
-        *("normal .5", "I11 wrong_init random", "flowers", _LARGE),
-        *(faulty(FLOWERS, init=_normal(0.5)), {}),
+    case(
+        "normal .5",
+        "I11 wrong_init random",
+        "flowers",
+        _LARGE,
+        faulty(FLOWERS, init=_normal(0.5)),
     ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from benchmarks.zoo.cases.case import Case, Program, table
+from benchmarks.zoo.cases.case import Case, Program, case
 from benchmarks.zoo.cases.data import digits, flowers
 from benchmarks.zoo.cases.recipe import (
     FASHION_MLP,
@@ -94,7 +94,10 @@ def looped(recipe: Recipe, **slips: object):
         model = Loop(network, **slips) if broken else Loop(network)
         compiled(model, recipe.optimizer(recipe.learning_rate, **recipe.options))
         return Program(
-            *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)),
+            model,
+            (data.x, data.y),
+            (data.vx, data.vy),
+            (data.tx, data.ty),
             recipe.epochs,
             recipe.batch,
             recipe.callbacks(),
@@ -115,7 +118,7 @@ def head_only(seed: int, broken: bool) -> Program:
     model = Loop(network, only="head") if broken else Loop(network)
     compiled(model, optimizers.Adam(3e-3))
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=30
+        model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), epochs=30
     )
 
 
@@ -133,7 +136,7 @@ def first_block_only(seed: int, broken: bool) -> Program:
     model = Loop(network, only="stem") if broken else Loop(network)
     compiled(model, optimizers.Adam(5e-3))
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)), epochs=30
+        model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), epochs=30
     )
 
 
@@ -157,48 +160,69 @@ _CLOTHES = FASHION_MLP.but(
 )
 _FROZEN = "learning_rate_frozen|learning_rate_too_high"
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("not told that it trains", "tf #35585, #31184", "flowers"),
-        *("train_eval_mismatch", looped(_NORM, training=False), {}),
+CASES: tuple[Case, ...] = (
+    case(
+        "not told that it trains",
+        "tf #35585, #31184",
+        "flowers",
+        "train_eval_mismatch",
+        looped(_NORM, training=False),
     ),
-    (
-        *("moving averages too slow", "I14 miss_infer_batchnorm", "digits"),
+    case(
+        "moving averages too slow",
+        "I14 miss_infer_batchnorm",
+        "digits",
         "train_eval_mismatch",
         faulty(_FLAT_NORM, norm_momentum=0.9999),
-        {},
     ),
-    (
-        *("moving averages too slow, CNN", "keras #6977, #9214", "flowers"),
-        *("train_eval_mismatch", faulty(_NORM, norm_momentum=0.999), {}),
+    case(
+        "moving averages too slow, CNN",
+        "keras #6977, #9214",
+        "flowers",
+        "train_eval_mismatch",
+        faulty(_NORM, norm_momentum=0.999),
     ),
-    (
-        *("divided by 64 devices", "tf #52589, #33809", "digits"),
+    case(
+        "divided by 64 devices",
+        "tf #52589, #33809",
+        "digits",
         "replica_scaling|learning_rate_too_low|loss_output_mismatch|stopped_too_early",
         looped(SGD_LOOP, replicas=64.0),
-        {},
     ),
-    (
-        *("added up over devices", "tf #45923, keras #16285", "fashion"),
+    case(
+        "added up over devices",
+        "tf #45923, keras #16285",
+        "fashion",
         "replica_scaling|learning_rate_too_high|loss_output_mismatch|"
         "exploding_gradients|dead_units",
         looped(FASHION_SGD, total=True),
-        {},
     ),
-    (
-        *("variables of the head", "own: P16", "digits"),
-        *("wrong_variables|frozen_weights", head_only, {}),
+    case(
+        "variables of the head",
+        "own: P16",
+        "digits",
+        "wrong_variables|frozen_weights",
+        head_only,
     ),
-    (
-        *("variables of the stem", "own: P16", "flowers"),
-        *("wrong_variables|frozen_weights", first_block_only, {}),
+    case(
+        "variables of the stem",
+        "own: P16",
+        "flowers",
+        "wrong_variables|frozen_weights",
+        first_block_only,
     ),
-    (
-        *("rate noted once", "tf #51795", "digits", _FROZEN),
-        *(looped(_FALLING, frozen_rate=True), {}),
+    case(
+        "rate noted once",
+        "tf #51795",
+        "digits",
+        _FROZEN,
+        looped(_FALLING, frozen_rate=True),
     ),
-    (
-        *("schedule without effect", "own: P20", "fashion", _FROZEN),
-        *(looped(_CLOTHES, frozen_rate=True), {}),
+    case(
+        "schedule without effect",
+        "own: P20",
+        "fashion",
+        _FROZEN,
+        looped(_CLOTHES, frozen_rate=True),
     ),
 )

@@ -159,7 +159,10 @@ def sigmoids_with_cross_entropy(seed: int, broken: bool) -> Program:
 def program(model: keras.Model, data: Data, epochs: int, batch: int = 32) -> Program:
     """Returns the program of a model and its data."""
     return Program(
-        *(model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty)),
+        model,
+        (data.x, data.y),
+        (data.vx, data.vy),
+        (data.tx, data.ty),
         epochs,
         batch,
     )

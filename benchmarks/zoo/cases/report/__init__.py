@@ -22,8 +22,15 @@ from benchmarks.zoo.cases.report import (
 )
 
 FAMILIES = (
-    *(labels, inputs, training, signals, steps, several, runs),
-    *(healthy, traps),
+    labels,
+    inputs,
+    training,
+    signals,
+    steps,
+    several,
+    runs,
+    healthy,
+    traps,
 )
 CASES: tuple[Case, ...] = tuple(
     dataclasses.replace(case, half="report")

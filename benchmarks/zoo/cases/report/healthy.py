@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.zoo.cases import spoil
-from benchmarks.zoo.cases.case import Case, Program, table
+from benchmarks.zoo.cases.case import Case, Program, case
 from benchmarks.zoo.cases.data import Data, Generator
 from benchmarks.zoo.cases.recipe import healthy
 from benchmarks.zoo.cases.report import nets, sources
@@ -91,27 +91,37 @@ _FEW = functools.partial(
     sources.letters, train=120, alphabet="AHKS", turn=6.0, noise=8.0
 )
 
-CASES: tuple[Case, ...] = table(
-    (*("wines", "H22", "wines", ""), healthy(WINES), {"floor": 0.88}),
-    (*("tumours", "recipe", "tumours", ""), healthy(TUMOURS), {"floor": 0.93}),
-    (*("letters", "recipe", "letters", ""), healthy(LETTERS), {"floor": 0.92}),
-    (*("figures", "recipe", "figures", ""), healthy(FIGURES), {"floor": 0.9}),
-    (*("stripes", "H2", "stripes", ""), healthy(STRIPES), {"floor": 0.95}),
-    (*("wardrobe", "recipe", "wardrobe", ""), healthy(WARDROBE), {"floor": 0.85}),
-    (*("spirals", "recipe", "spirals", ""), healthy(SPIRALS), {"floor": 0.95}),
-    (*("waves", "recipe", "waves", ""), healthy(WAVES), {"floor": 0.93}),
-    (*("topics", "recipe", "topics", ""), healthy(TOPICS), {"floor": 0.85}),
-    (
-        *("ninety figures to validate on", "H22", "figures", ""),
-        *(healthy(FIGURES.but(spoil=spoil.few_validated(90))), {"floor": 0.9}),
+CASES: tuple[Case, ...] = (
+    case("wines", "H22", "wines", "", healthy(WINES), floor=0.88),
+    case("tumours", "recipe", "tumours", "", healthy(TUMOURS), floor=0.93),
+    case("letters", "recipe", "letters", "", healthy(LETTERS), floor=0.92),
+    case("figures", "recipe", "figures", "", healthy(FIGURES), floor=0.9),
+    case("stripes", "H2", "stripes", "", healthy(STRIPES), floor=0.95),
+    case("wardrobe", "recipe", "wardrobe", "", healthy(WARDROBE), floor=0.85),
+    case("spirals", "recipe", "spirals", "", healthy(SPIRALS), floor=0.95),
+    case("waves", "recipe", "waves", "", healthy(WAVES), floor=0.93),
+    case("topics", "recipe", "topics", "", healthy(TOPICS), floor=0.85),
+    case(
+        "ninety figures to validate on",
+        "H22",
+        "figures",
+        "",
+        healthy(FIGURES.but(spoil=spoil.few_validated(90))),
+        floor=0.9,
     ),
-    (
-        *("a hundred and twenty letters", "H22", "letters", ""),
+    case(
+        "a hundred and twenty letters",
+        "H22",
+        "letters",
+        "",
         healthy(LETTERS.but(data=_FEW, net=nets.strided(dropout=0.3), batch=16)),
-        {"floor": 0.9},
+        floor=0.9,
     ),
-    (
-        *("one wrong in ten, everywhere", "H23", "waves", ""),
+    case(
+        "one wrong in ten, everywhere",
+        "H23",
+        "waves",
+        "",
         healthy(
             WAVES.but(
                 spoil=wrong_everywhere,
@@ -119,32 +129,39 @@ CASES: tuple[Case, ...] = table(
                 optimizer=falling(3e-3, 30 * 22),
             )
         ),
-        {"floor": 0.8},
+        floor=0.8,
     ),
-    (
-        *("blurred spirals", "H23", "spirals", ""),
-        healthy(BLURRED),
-        {"floor": 0.55},
-    ),
-    (*("letters moved in training", "H3", "letters", ""), jittered, {"floor": 0.92}),
-    (
-        *("attention over waves", "recipe", "waves", ""),
+    case("blurred spirals", "H23", "spirals", "", healthy(BLURRED), floor=0.55),
+    case("letters moved in training", "H3", "letters", "", jittered, floor=0.92),
+    case(
+        "attention over waves",
+        "recipe",
+        "waves",
+        "",
         healthy(WAVES.but(net=lambda shape, classes: Looking(classes), epochs=40)),
-        {"floor": 0.88},
+        floor=0.88,
     ),
-    (
-        *("two paths of tumours", "recipe", "tumours", ""),
-        *(
-            healthy(TUMOURS.but(net=two_inputs, optimizer=rmsprop(2e-3))),
-            {"floor": 0.9},
-        ),
+    case(
+        "two paths of tumours",
+        "recipe",
+        "tumours",
+        "",
+        healthy(TUMOURS.but(net=two_inputs, optimizer=rmsprop(2e-3))),
+        floor=0.9,
     ),
-    (
-        *("step written out, tf.data", "tf #35585, mended", "stripes", ""),
-        *(healthy(STRIPES.but(wrap=Stepped, feed="dataset")), {"floor": 0.95}),
+    case(
+        "step written out, tf.data",
+        "tf #35585, mended",
+        "stripes",
+        "",
+        healthy(STRIPES.but(wrap=Stepped, feed="dataset")),
+        floor=0.95,
     ),
-    (
-        *("decay and sequence", "recipe", "wardrobe", ""),
+    case(
+        "decay and sequence",
+        "recipe",
+        "wardrobe",
+        "",
         healthy(
             WARDROBE.but(
                 net=nets.dense((128, 64), dropout=0.3),
@@ -153,11 +170,14 @@ CASES: tuple[Case, ...] = table(
                 epochs=35,
             )
         ),
-        {"floor": 0.85},
+        floor=0.85,
     ),
-    (
-        *("momentum and layer norm", "recipe", "letters", ""),
+    case(
+        "momentum and layer norm",
+        "recipe",
+        "letters",
+        "",
         healthy(LETTERS.but(net=nets.strided(norm="layer"), optimizer=sgd(0.02, 0.9))),
-        {"floor": 0.92},
+        floor=0.92,
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.zoo.cases import spoil
-from benchmarks.zoo.cases.case import Case, table
+from benchmarks.zoo.cases.case import Case, case
 from benchmarks.zoo.cases.data import Data, Generator
 from benchmarks.zoo.cases.recipe import faulty
 from benchmarks.zoo.cases.report import nets, sources
@@ -86,52 +86,74 @@ _TANH = WARDROBE.but(
     net=nets.dense((96, 48), "tanh", init="glorot_uniform"), optimizer=sgd(0.02, 0.9)
 )
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("letters that stand straight", "own: D5", "letters"),
+CASES: tuple[Case, ...] = (
+    case(
+        "letters that stand straight",
+        "own: D5",
+        "letters",
         "distribution_shift|homogeneous_training_data",
         faulty(
             LETTERS.but(data=lambda seed: turned(seed, 60.0, 60.0), epochs=40),
             data=lambda seed: turned(seed, 5.0, 60.0),
         ),
-        {},
     ),
-    (
-        *("another sensor", "own: D5", "waves", _SHIFT),
-        *(faulty(_SENSORS, spoil=another_sensor), {}),
+    case(
+        "another sensor",
+        "own: D5",
+        "waves",
+        _SHIFT,
+        faulty(_SENSORS, spoil=another_sensor),
     ),
-    (
-        *("another laboratory", "own: D5", "tumours", _SHIFT),
-        *(faulty(TUMOURS.but(spoil=one_laboratory), spoil=another_laboratory), {}),
+    case(
+        "another laboratory",
+        "own: D5",
+        "tumours",
+        _SHIFT,
+        faulty(TUMOURS.but(spoil=one_laboratory), spoil=another_laboratory),
     ),
-    (
-        *("wines in their own units", "SO 39525358", "wines", _RAW),
-        *(faulty(_GROWN, scale=lambda data: data), {}),
+    case(
+        "wines in their own units",
+        "SO 39525358",
+        "wines",
+        _RAW,
+        faulty(_GROWN, scale=lambda data: data),
     ),
-    (
-        *("raw pixels into tanh", "SO 48594888", "wardrobe"),
+    case(
+        "raw pixels into tanh",
+        "SO 48594888",
+        "wardrobe",
         f"{_RAW}|vanishing_gradients",
-        *(faulty(_TANH, scale=lambda data: data), {}),
+        faulty(_TANH, scale=lambda data: data),
     ),
-    (
-        *("rows scaled in two ways", "own: D7", "wines", _OTHER),
-        *(faulty(WINES, scale=only_some_scaled), {}),
+    case(
+        "rows scaled in two ways",
+        "own: D7",
+        "wines",
+        _OTHER,
+        faulty(WINES, scale=only_some_scaled),
     ),
-    (
-        *("read from below", "own: D7", "letters", _OTHER),
+    case(
+        "read from below",
+        "own: D7",
+        "letters",
+        _OTHER,
         faulty(LETTERS, spoil=spoil.validated_otherwise(lambda x: x[:, ::-1])),
-        {},
     ),
-    (
-        *("rows for columns", "own: D7", "stripes", _OTHER),
+    case(
+        "rows for columns",
+        "own: D7",
+        "stripes",
+        _OTHER,
         faulty(
             STRIPES,
             spoil=spoil.validated_otherwise(lambda x: x.transpose(0, 2, 1, 3)),
         ),
-        {},
     ),
-    (
-        *("from -1 and from 0", "SO 59325381, reversed", "figures", _OTHER),
-        *(faulty(FIGURES, scale=two_ranges), {}),
+    case(
+        "from -1 and from 0",
+        "SO 59325381, reversed",
+        "figures",
+        _OTHER,
+        faulty(FIGURES, scale=two_ranges),
     ),
 )

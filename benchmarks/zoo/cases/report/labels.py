@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.zoo.cases import spoil
-from benchmarks.zoo.cases.case import Case, Program, table
+from benchmarks.zoo.cases.case import Case, Program, case
 from benchmarks.zoo.cases.data import Data, Generator, rng
 from benchmarks.zoo.cases.recipe import faulty
 from benchmarks.zoo.cases.report import nets, sources
@@ -110,7 +110,11 @@ def small_buffer(seed: int, broken: bool) -> Program:
     files = files.shuffle(16 if broken else len(made.train[1]), seed=seed)
     validation = tf.data.Dataset.from_tensor_slices(made.validation).batch(256)
     return Program(
-        *(made.model, files.batch(32), validation, made.test, made.epochs),
+        made.model,
+        files.batch(32),
+        validation,
+        made.test,
+        made.epochs,
         batch_size=None,
     )
 
@@ -128,85 +132,131 @@ _FEW = WARDROBE.but(
 )
 _WAVES: Plan = WAVES.but(net=nets.signal((24, 48)), epochs=40)
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("tumours as 1 and 2", "labels of another program", "tumours"),
+CASES: tuple[Case, ...] = (
+    case(
+        "tumours as 1 and 2",
+        "labels of another program",
+        "tumours",
         "illegal_labels|loss_output_mismatch",
-        *(faulty(_BINARY, spoil=from_one), {}),
+        faulty(_BINARY, spoil=from_one),
     ),
-    (
-        *("votes for shares", "one-hot rows that add up to 15", "letters"),
+    case(
+        "votes for shares",
+        "one-hot rows that add up to 15",
+        "letters",
         "illegal_labels|learning_rate_too_high|exploding_gradients|dead_units",
-        *(votes, {}),
+        votes,
     ),
-    (
-        *("letters that look alike", "deepcrime overlap classes", "letters"),
+    case(
+        "letters that look alike",
+        "deepcrime overlap classes",
+        "letters",
         "label_noise",
         faulty(LETTERS, spoil=alike({1: 2, 4: 6, 3: 5}, 0.42)),
-        {},
     ),
-    (
-        *("two fifths of waves", "deepcrime change labels", "waves", "label_noise"),
-        *(faulty(_WAVES, spoil=spoil.label_noise(0.4)), {}),
+    case(
+        "two fifths of waves",
+        "deepcrime change labels",
+        "waves",
+        "label_noise",
+        faulty(_WAVES, spoil=spoil.label_noise(0.4)),
     ),
-    (
-        *("one who guesses", "own: D1", "figures", "label_noise"),
-        *(faulty(FIGURES, spoil=careless), {}),
+    case(
+        "one who guesses",
+        "own: D1",
+        "figures",
+        "label_noise",
+        faulty(FIGURES, spoil=careless),
     ),
-    (
-        *("joined by another key", "misaligned table", "tumours", "shuffled_labels"),
-        *(faulty(TUMOURS, spoil=spoil.shuffled_images), {}),
+    case(
+        "joined by another key",
+        "misaligned table",
+        "tumours",
+        "shuffled_labels",
+        faulty(TUMOURS, spoil=spoil.shuffled_images),
     ),
-    (
-        *("labels of the batch before", "own: D2", "stripes", "shuffled_labels"),
-        *(faulty(STRIPES, spoil=a_batch_late, feed="sequence"), {}),
+    case(
+        "labels of the batch before",
+        "own: D2",
+        "stripes",
+        "shuffled_labels",
+        faulty(STRIPES, spoil=a_batch_late, feed="sequence"),
     ),
-    (
-        *("three rare kinds", "deepcrime unbalance", "wardrobe", "class_imbalance"),
-        *(faulty(WARDROBE, spoil=rare((0, 2, 4), 0.03)), {}),
+    case(
+        "three rare kinds",
+        "deepcrime unbalance",
+        "wardrobe",
+        "class_imbalance",
+        faulty(WARDROBE, spoil=rare((0, 2, 4), 0.03)),
     ),
-    (
-        *("ever rarer letters", "I7 TheDeepChecker unbalanced_data", "letters"),
-        *("class_imbalance", faulty(LETTERS, spoil=spoil.imbalanced(60)), {}),
+    case(
+        "ever rarer letters",
+        "I7 TheDeepChecker unbalanced_data",
+        "letters",
+        "class_imbalance",
+        faulty(LETTERS, spoil=spoil.imbalanced(60)),
     ),
-    (
-        *("moved, then divided", "own: D4", "letters", "split_leakage"),
-        *(faulty(LETTERS, spoil=copied_first), {"ruler": True}),
+    case(
+        "moved, then divided",
+        "own: D4",
+        "letters",
+        "split_leakage",
+        faulty(LETTERS, spoil=copied_first),
+        ruler=True,
     ),
-    (
-        *("validated on what is known", "own: D4", "wardrobe", "split_leakage"),
+    case(
+        "validated on what is known",
+        "own: D4",
+        "wardrobe",
+        "split_leakage",
         faulty(_FEW, spoil=spoil.leaked(0.75, jitter=0.0)),
-        {"ruler": True},
+        ruler=True,
     ),
-    (
-        *("ten spirals to validate on", "keras #1597", "spirals"),
+    case(
+        "ten spirals to validate on",
+        "keras #1597",
+        "spirals",
         "validation_too_small",
-        *(faulty(BLURRED, spoil=spoil.few_validated(10)), {"ruler": True}),
+        faulty(BLURRED, spoil=spoil.few_validated(10)),
+        ruler=True,
     ),
-    (
-        *("frames of a few scenes", "own: D9", "figures"),
+    case(
+        "frames of a few scenes",
+        "own: D9",
+        "figures",
         "homogeneous_training_data|overfitting",
-        *(faulty(FIGURES, spoil=one_video), {}),
+        faulty(FIGURES, spoil=one_video),
     ),
-    (
-        *("the last grower's wines", "keras #8346, #4298", "wines", "split_artifact"),
-        *(faulty(WINES, spoil=in_order_of_class), {}),
+    case(
+        "the last grower's wines",
+        "keras #8346, #4298",
+        "wines",
+        "split_artifact",
+        faulty(WINES, spoil=in_order_of_class),
     ),
-    (
-        *("two figures never seen", "keras #3894, #6422", "figures", "split_artifact"),
-        *(faulty(FIGURES, spoil=spoil.lost_classes), {}),
+    case(
+        "two figures never seen",
+        "keras #3894, #6422",
+        "figures",
+        "split_artifact",
+        faulty(FIGURES, spoil=spoil.lost_classes),
     ),
-    (
-        *("small buffer over folders", "own: D11", "stripes", "unshuffled_batches"),
-        *(small_buffer, {}),
+    case(
+        "small buffer over folders",
+        "own: D11",
+        "stripes",
+        "unshuffled_batches",
+        small_buffer,
     ),
-    (
-        *("waves class by class", "own: D11", "waves", "unshuffled_batches"),
+    case(
+        "waves class by class",
+        "own: D11",
+        "waves",
+        "unshuffled_batches",
         faulty(
             WAVES.but(optimizer=sgd(0.05, 0.9)),
             spoil=spoil.sorted_training,
             feed="sequence in order",
         ),
-        {},
     ),
 )

@@ -138,7 +138,8 @@ FIGURES = Plan(
 )
 STRIPES = Plan(sources.stripes, nets.residual(), scale=centred)
 WARDROBE = Plan(
-    *(sources.wardrobe, nets.dense((96, 48))),
+    sources.wardrobe,
+    nets.dense((96, 48)),
     scale=unit,
     optimizer=adamw(2e-3, 1e-4),
     batch=64,

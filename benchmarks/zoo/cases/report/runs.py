@@ -10,7 +10,7 @@ import keras
 
 from benchmarks.zoo.cases.calibration.recipes import run
 from benchmarks.zoo.cases.calibration.runs import seeded
-from benchmarks.zoo.cases.case import Case, Run, table
+from benchmarks.zoo.cases.case import Case, Run, case
 from framework.config import Config
 
 _BASE = Config(dataset="digits", train_for="20ep", checkpoint_every="100%")
@@ -57,52 +57,68 @@ _ONE_LIGHT = (
     "drawn_flowers(train=600, validation=400, size=20, light=0, validation_light=1.4)"
 )
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("run: SGD 1.5", "own: P1", "digits"),
+CASES: tuple[Case, ...] = (
+    case(
+        "run: SGD 1.5",
+        "own: P1",
+        "digits",
         "learning_rate_too_high|exploding_gradients|dead_units",
-        *(changed(_SGD, learning_rate=1.5), {}),
+        changed(_SGD, learning_rate=1.5),
     ),
-    (
-        *("run: clipped to nothing", "own: P2", "digits"),
+    case(
+        "run: clipped to nothing",
+        "own: P2",
+        "digits",
         "learning_rate_too_low|stopped_too_early",
-        *(changed(_SGD, clip_norm=1e-3), {}),
+        changed(_SGD, clip_norm=1e-3),
     ),
-    (
-        *("run: decay of 60", "own: P10", "flowers", "over_regularized"),
-        *(changed(_FLOWERS, optimizer="adamw(weight_decay=60)"), {}),
+    case(
+        "run: decay of 60",
+        "own: P10",
+        "flowers",
+        "over_regularized",
+        changed(_FLOWERS, optimizer="adamw(weight_decay=60)"),
     ),
-    (
-        *("run: one light", "own: D5", "flowers"),
+    case(
+        "run: one light",
+        "own: D5",
+        "flowers",
         "distribution_shift|homogeneous_training_data",
         changed(
             dataclasses.replace(_FLOWERS, dataset=_TURNED, train_for="35ep"),
             dataset=_ONE_LIGHT,
         ),
-        {},
     ),
-    (
-        *("run: seven sigmoids", "own: P3", "digits"),
+    case(
+        "run: seven sigmoids",
+        "own: P3",
+        "digits",
         "vanishing_gradients|bad_initialization",
-        *(changed(_DEEP, model=f"{_HERE}:stacked('sigmoid')"), {}),
+        changed(_DEEP, model=f"{_HERE}:stacked('sigmoid')"),
     ),
-    (
-        *("run: nadam, small flowers", "recipe", "flowers", ""),
+    case(
+        "run: nadam, small flowers",
+        "recipe",
+        "flowers",
+        "",
         run(_FLOWERS, optimizer="nadam", schedule="cosine", train_for="35ep"),
-        {"floor": 0.8},
+        floor=0.8,
     ),
-    (
-        *("run: one cycle", "H11", "digits", ""),
+    case(
+        "run: one cycle",
+        "H11",
+        "digits",
+        "",
         run(_SGD, schedule="one_cycle", learning_rate=0.05),
-        {"floor": 0.92},
+        floor=0.92,
     ),
-    (
-        *("run: lion", "recipe", "digits", ""),
+    case(
+        "run: lion",
+        "recipe",
+        "digits",
+        "",
         run(_BASE, model="mlp(units=(48,))", optimizer="lion", learning_rate=3e-4),
-        {"floor": 0.92},
+        floor=0.92,
     ),
-    (
-        *("run: deep stack", "recipe", "digits", ""),
-        *(run(_DEEP), {"floor": 0.88}),
-    ),
+    case("run: deep stack", "recipe", "digits", "", run(_DEEP), floor=0.88),
 )

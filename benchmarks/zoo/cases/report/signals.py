@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from benchmarks.zoo.cases.case import Case, table
+from benchmarks.zoo.cases.case import Case, case
 from benchmarks.zoo.cases.data import Data
 from benchmarks.zoo.cases.recipe import faulty
 from benchmarks.zoo.cases.report import nets
@@ -75,81 +75,111 @@ _HOT = LETTERS.but(
     one_hot=True, loss="categorical_crossentropy", optimizer=sgd(0.02, 0.9)
 )
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("spirals under eight sigmoids", "own: P3", "spirals", _VANISHED),
+CASES: tuple[Case, ...] = (
+    case(
+        "spirals under eight sigmoids",
+        "own: P3",
+        "spirals",
+        _VANISHED,
         faulty(
             _DEEP,
             net=nets.dense((24,) * 8, activation="sigmoid", init="glorot_uniform"),
         ),
-        {},
     ),
-    (
-        *("saturated from the start", "own: P3", "wardrobe"),
+    case(
+        "saturated from the start",
+        "own: P3",
+        "wardrobe",
         "bad_initialization|vanishing_gradients|exploding_gradients",
         faulty(_PLAIN, net=nets.dense((64,) * 5, "tanh", init=normal(1.5))),
-        {},
     ),
-    (
-        *("five wide layers, normal .5", "I11 wrong_init random", "wardrobe"),
+    case(
+        "five wide layers, normal .5",
+        "I11 wrong_init random",
+        "wardrobe",
         "exploding_gradients|bad_initialization|learning_rate_too_high|dead_units",
-        *(faulty(_PLAIN, net=nets.dense((64,) * 5, init=normal(0.5))), {}),
+        faulty(_PLAIN, net=nets.dense((64,) * 5, init=normal(0.5))),
     ),
-    (
-        *("softmax of the textbook", "SO 33712178", "wardrobe"),
+    case(
+        "softmax of the textbook",
+        "SO 33712178",
+        "wardrobe",
         "exploding_gradients|loss_output_mismatch",
-        *(faulty(_TEXTBOOK, loss=by_exponentials), {}),
+        faulty(_TEXTBOOK, loss=by_exponentials),
     ),
-    (
-        *("biases of -3, waves", "I20 AUTOTRAINER dying ReLU", "waves", _DEAD),
-        *(faulty(WAVES, net=nets.signal(bias=constant(-3.0))), {}),
+    case(
+        "biases of -3, waves",
+        "I20 AUTOTRAINER dying ReLU",
+        "waves",
+        _DEAD,
+        faulty(WAVES, net=nets.signal(bias=constant(-3.0))),
     ),
-    (
-        *("six as threshold", "own: P4", "letters", "dead_units|vanishing_gradients"),
+    case(
+        "six as threshold",
+        "own: P4",
+        "letters",
+        "dead_units|vanishing_gradients",
         faulty(
             LETTERS.but(net=nets.strided(activation=cut_at_six)),
             net=nets.strided(activation=threshold),
         ),
-        {},
     ),
-    (
-        *("convolutions kept, waves", "own: P5", "waves", "frozen_weights"),
-        *(
-            faulty(
-                WAVES.but(net=nets.signal((6, 8))), net=nets.signal((6, 8), frozen=True)
-            ),
-            {},
+    case(
+        "convolutions kept, waves",
+        "own: P5",
+        "waves",
+        "frozen_weights",
+        faulty(
+            WAVES.but(net=nets.signal((6, 8))), net=nets.signal((6, 8), frozen=True)
         ),
     ),
-    (
-        *("backbone without its weights", "own: P5", "figures", "frozen_weights"),
-        *(faulty(_SLIM, net=nets.separable((12, 24), trainable=False)), {}),
+    case(
+        "backbone without its weights",
+        "own: P5",
+        "figures",
+        "frozen_weights",
+        faulty(_SLIM, net=nets.separable((12, 24), trainable=False)),
     ),
-    (
-        *("words that stay random", "own: P5", "topics", "frozen_weights"),
-        *(faulty(_FEW_WORDS, net=nets.words(4, frozen=True)), {}),
+    case(
+        "words that stay random",
+        "own: P5",
+        "topics",
+        "frozen_weights",
+        faulty(_FEW_WORDS, net=nets.words(4, frozen=True)),
     ),
-    (
-        *("all ones", "I18 deepcrime ones init", "wardrobe", _LARGE),
-        *(faulty(_PLAIN, net=nets.dense((64,) * 5, init="ones")), {}),
+    case(
+        "all ones",
+        "I18 deepcrime ones init",
+        "wardrobe",
+        _LARGE,
+        faulty(_PLAIN, net=nets.dense((64,) * 5, init="ones")),
     ),
-    (
-        *("small and all equal", "I11 wrong_init constant", "spirals"),
+    case(
+        "small and all equal",
+        "I11 wrong_init constant",
+        "spirals",
         "bad_initialization",
-        *(faulty(SPIRALS, net=nets.dense((32, 32), init=constant(0.1))), {}),
+        faulty(SPIRALS, net=nets.dense((32, 32), init=constant(0.1))),
     ),
-    (
-        *("no softmax at all", "I9 TheDeepChecker missing_softmax", "waves"),
+    case(
+        "no softmax at all",
+        "I9 TheDeepChecker missing_softmax",
+        "waves",
         "loss_output_mismatch",
-        *(faulty(WAVES, net=nets.signal(head=None)), {}),
+        faulty(WAVES, net=nets.signal(head=None)),
     ),
-    (
-        *("absolute error of letters", "SO 31556268", "letters", _SLOW),
-        *(faulty(_HOT, loss="mean_absolute_error"), {}),
+    case(
+        "absolute error of letters",
+        "SO 31556268",
+        "letters",
+        _SLOW,
+        faulty(_HOT, loss="mean_absolute_error"),
     ),
-    (
-        *("tanh for an answer", "I13 wrong_activation", "wardrobe"),
+    case(
+        "tanh for an answer",
+        "I13 wrong_activation",
+        "wardrobe",
         "loss_output_mismatch",
-        *(faulty(WARDROBE, net=nets.dense((96, 48), head="tanh")), {}),
+        faulty(WARDROBE, net=nets.dense((96, 48), head="tanh")),
     ),
 )

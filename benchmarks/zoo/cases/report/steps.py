@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from benchmarks.zoo.cases.calibration.rulers import Random
-from benchmarks.zoo.cases.case import Case, Program, table
+from benchmarks.zoo.cases.case import Case, Program, case
 from benchmarks.zoo.cases.data import rng
 from benchmarks.zoo.cases.recipe import faulty
 from benchmarks.zoo.cases.report import nets
@@ -81,55 +81,74 @@ _WARM_LOOP: Plan = WARDROBE.but(optimizer=_warm, wrap=Stepped, batch=32, epochs=
 _NARROW = WARDROBE.but(net=nets.dense((12, 6)), optimizer=adam(5e-3), wrap=Stepped)
 _DROPPED = WAVES.but(net=nets.signal(norm="batch", dropout=0.5))
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("statistics of .9998", "keras #6977, #9214", "figures"),
+CASES: tuple[Case, ...] = (
+    case(
+        "statistics of .9998",
+        "keras #6977, #9214",
+        "figures",
         "train_eval_mismatch",
-        *(faulty(FIGURES, net=nets.separable(momentum=0.9998)), {}),
+        faulty(FIGURES, net=nets.separable(momentum=0.9998)),
     ),
-    (
-        *("evaluated as in training", "tf #35585", "waves"),
+    case(
+        "evaluated as in training",
+        "tf #35585",
+        "waves",
         "train_eval_mismatch|random_validation",
-        *(faulty(_DROPPED, wrap=EvaluatedAsTrained), {"ruler": True}),
+        faulty(_DROPPED, wrap=EvaluatedAsTrained),
+        ruler=True,
     ),
-    (
-        *("divided by the data set", "tf #52589", "letters"),
+    case(
+        "divided by the data set",
+        "tf #52589",
+        "letters",
         f"{_DIVIDED}|stopped_too_early",
-        *(faulty(_LOOP, wrap=ByDataset), {}),
+        faulty(_LOOP, wrap=ByDataset),
     ),
-    (
-        *("means of sixteen devices, added", "tf #45923, keras #16285", "letters"),
-        *(_ADDED, faulty(_LOOP, wrap=SumOfMeans), {}),
+    case(
+        "means of sixteen devices, added",
+        "tf #45923, keras #16285",
+        "letters",
+        _ADDED,
+        faulty(_LOOP, wrap=SumOfMeans),
     ),
-    (
-        *("only the head is taught", "own: P16", "wardrobe"),
-        *("wrong_variables|frozen_weights", faulty(_NARROW, wrap=HeadTaught), {}),
+    case(
+        "only the head is taught",
+        "own: P16",
+        "wardrobe",
+        "wrong_variables|frozen_weights",
+        faulty(_NARROW, wrap=HeadTaught),
     ),
-    (
-        *("warm-up that never ends", "tf #51795", "wardrobe"),
+    case(
+        "warm-up that never ends",
+        "tf #51795",
+        "wardrobe",
         "learning_rate_frozen|learning_rate_too_low",
-        *(faulty(_WARM_LOOP, wrap=NeverCounted), {}),
+        faulty(_WARM_LOOP, wrap=NeverCounted),
     ),
-    (
-        *("noisy waves in validation", "own: P17", "waves"),
+    case(
+        "noisy waves in validation",
+        "own: P17",
+        "waves",
         "random_validation|preprocessing_mismatch",
-        *(noisy_validation, {"ruler": True}),
+        noisy_validation,
+        ruler=True,
     ),
-    (
-        *("right among the first five", "keras-style metric", "wardrobe", "metric_bug"),
-        *(faulty(WARDROBE, metrics=_top_five), {"ruler": True}),
+    case(
+        "right among the first five",
+        "keras-style metric",
+        "wardrobe",
+        "metric_bug",
+        faulty(WARDROBE, metrics=_top_five),
+        ruler=True,
     ),
-    (
-        *(
-            "copied each thousand steps",
-            "own: P19",
-            "figures",
-            "stale_evaluation_weights",
-        ),
+    case(
+        "copied each thousand steps",
+        "own: P19",
+        "figures",
+        "stale_evaluation_weights",
         faulty(
             FIGURES.but(wrap=lambda network: Copied(network, 1)),
             wrap=lambda network: Copied(network, 1000),
         ),
-        {},
     ),
 )

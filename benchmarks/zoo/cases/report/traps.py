@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from benchmarks.zoo.cases import spoil
 from benchmarks.zoo.cases.calibration.rulers import Averaged
-from benchmarks.zoo.cases.case import Case, Program, table
+from benchmarks.zoo.cases.case import Case, Program, case
 from benchmarks.zoo.cases.data import rng
 from benchmarks.zoo.cases.recipe import healthy
 from benchmarks.zoo.cases.report import nets
@@ -95,55 +95,86 @@ def _categorical() -> tuple:
 
 _STEPS = schedules.PiecewiseConstantDecay([900], [0.05, 0.003])
 
-CASES: tuple[Case, ...] = table(
-    (
-        *("H2 learnt at once", "H2, H17", "stripes", ""),
-        *(healthy(STRIPES.but(epochs=50)), {"floor": 0.97}),
+CASES: tuple[Case, ...] = (
+    case(
+        "H2 learnt at once",
+        "H2, H17",
+        "stripes",
+        "",
+        healthy(STRIPES.but(epochs=50)),
+        floor=0.97,
     ),
-    (
-        *("H3 clothes under dropout", "H3", "wardrobe", ""),
+    case(
+        "H3 clothes under dropout",
+        "H3",
+        "wardrobe",
+        "",
         healthy(WARDROBE.but(net=nets.dense((128,), dropout=0.5), epochs=40)),
-        {"floor": 0.85},
+        floor=0.85,
     ),
-    (
-        *("H5 logits of waves", "H5", "waves", ""),
+    case(
+        "H5 logits of waves",
+        "H5",
+        "waves",
+        "",
         healthy(WAVES.but(net=nets.signal(head=None), loss=_logits(), feed="dataset")),
-        {"floor": 0.93},
+        floor=0.93,
     ),
-    (
-        *("H6 wide and sparse", "H6", "topics", ""),
-        *(
-            healthy(TOPICS.but(net=nets.words(64, dropout=0.5), optimizer=adam(3e-4))),
-            {"floor": 0.8},
-        ),
+    case(
+        "H6 wide and sparse",
+        "H6",
+        "topics",
+        "",
+        healthy(TOPICS.but(net=nets.words(64, dropout=0.5), optimizer=adam(3e-4))),
+        floor=0.8,
     ),
-    (
-        *("H7 branches from zero", "H7, H8", "stripes", ""),
-        *(healthy(STRIPES.but(net=silent_branches)), {"floor": 0.95}),
+    case(
+        "H7 branches from zero",
+        "H7, H8",
+        "stripes",
+        "",
+        healthy(STRIPES.but(net=silent_branches)),
+        floor=0.95,
     ),
-    (
-        *("H9 random cosines", "H9", "spirals", ""),
+    case(
+        "H9 random cosines",
+        "H9",
+        "spirals",
+        "",
         healthy(SPIRALS.but(net=random_waves, optimizer=adam(1e-2), epochs=60)),
-        {"floor": 0.95},
+        floor=0.95,
     ),
-    (
-        *("H11 warm-up to .3", "H11, H12", "stripes", ""),
+    case(
+        "H11 warm-up to .3",
+        "H11, H12",
+        "stripes",
+        "",
         healthy(STRIPES.but(optimizer=sgd(_warm(0.3, 570), 0.9))),
-        {"floor": 0.95},
+        floor=0.95,
     ),
-    (
-        *("H13 steps of the rate", "H13", "letters", ""),
+    case(
+        "H13 steps of the rate",
+        "H13",
+        "letters",
+        "",
         healthy(
             LETTERS.but(net=nets.strided(norm="batch"), optimizer=sgd(_STEPS, 0.9))
         ),
-        {"floor": 0.92},
+        floor=0.92,
     ),
-    (
-        *("H14 smooth figures", "H14", "figures", ""),
-        *(healthy(FIGURES.but(one_hot=True, loss=_smooth())), {"floor": 0.9}),
+    case(
+        "H14 smooth figures",
+        "H14",
+        "figures",
+        "",
+        healthy(FIGURES.but(one_hot=True, loss=_smooth())),
+        floor=0.9,
     ),
-    (
-        *("H15 sigmoids of letters", "H15", "letters", ""),
+    case(
+        "H15 sigmoids of letters",
+        "H15",
+        "letters",
+        "",
         healthy(
             LETTERS.but(
                 net=nets.strided(head="sigmoid"),
@@ -152,67 +183,104 @@ CASES: tuple[Case, ...] = table(
                 metrics=_categorical,
             )
         ),
-        {"floor": 0.92},
+        floor=0.92,
     ),
-    (
-        *("H16 average of waves", "H16", "waves", ""),
-        *(healthy(WAVES.but(wrap=averaged)), {"floor": 0.93}),
+    case(
+        "H16 average of waves",
+        "H16",
+        "waves",
+        "",
+        healthy(WAVES.but(wrap=averaged)),
+        floor=0.93,
     ),
-    (
-        *("H17 clothes by heart", "H17", "wardrobe", ""),
+    case(
+        "H17 clothes by heart",
+        "H17",
+        "wardrobe",
+        "",
         healthy(WARDROBE.but(net=nets.dense((256, 128)), epochs=50)),
-        {"floor": 0.85},
+        floor=0.85,
     ),
-    (
-        *("H18 clipped topics", "H18", "topics", ""),
+    case(
+        "H18 clipped topics",
+        "H18",
+        "topics",
+        "",
         healthy(TOPICS.but(optimizer=adam(5e-4, clipnorm=0.1), epochs=30)),
-        {"floor": 0.85},
+        floor=0.85,
     ),
-    (
-        *("H18 accumulated tumours", "H18", "tumours", ""),
+    case(
+        "H18 accumulated tumours",
+        "H18",
+        "tumours",
+        "",
         healthy(
             TUMOURS.but(
                 optimizer=sgd(0.05, 0.9, gradient_accumulation_steps=4), batch=8
             )
         ),
-        {"floor": 0.93},
+        floor=0.93,
     ),
-    (
-        *("H20 five to one stripes", "H20", "stripes", ""),
-        *(healthy(STRIPES.but(spoil=spoil.imbalanced(5))), {"floor": 0.93}),
+    case(
+        "H20 five to one stripes",
+        "H20",
+        "stripes",
+        "",
+        healthy(STRIPES.but(spoil=spoil.imbalanced(5))),
+        floor=0.93,
     ),
-    (
-        *("H21 a few clothes twice", "H21", "wardrobe", ""),
-        *(healthy(WARDROBE.but(spoil=spoil.leaked(0.03))), {"floor": 0.85}),
+    case(
+        "H21 a few clothes twice",
+        "H21",
+        "wardrobe",
+        "",
+        healthy(WARDROBE.but(spoil=spoil.leaked(0.03))),
+        floor=0.85,
     ),
-    (
-        *("H24 large batches of letters", "H24", "letters", ""),
-        *(healthy(LETTERS.but(batch=200, optimizer=adam(1e-2))), {"floor": 0.92}),
+    case(
+        "H24 large batches of letters",
+        "H24",
+        "letters",
+        "",
+        healthy(LETTERS.but(batch=200, optimizer=adam(1e-2))),
+        floor=0.92,
     ),
-    (
-        *("H25 five waves of each", "H25", "waves", ""),
-        *(of_each_class, {"floor": 0.93}),
+    case("H25 five waves of each", "H25", "waves", "", of_each_class, floor=0.93),
+    case(
+        "H26 always dropped",
+        "H26",
+        "wardrobe",
+        "",
+        healthy(WARDROBE.but(net=always_dropped)),
+        floor=0.85,
     ),
-    (
-        *("H26 always dropped", "H26", "wardrobe", ""),
-        *(healthy(WARDROBE.but(net=always_dropped)), {"floor": 0.85}),
-    ),
-    (
-        *("H28 tanh of tumours", "H28", "tumours", ""),
+    case(
+        "H28 tanh of tumours",
+        "H28",
+        "tumours",
+        "",
         healthy(
             TUMOURS.but(
                 net=nets.dense((24,) * 6, "tanh", init="orthogonal"),
                 optimizer=sgd(0.01, 0.9),
             )
         ),
-        {"floor": 0.92},
+        floor=0.92,
     ),
-    (
-        *("H30 two devices", "H30", "letters", ""),
-        *(healthy(LETTERS.but(wrap=OfTwoDevices)), {"floor": 0.92}),
+    case(
+        "H30 two devices",
+        "H30",
+        "letters",
+        "",
+        healthy(LETTERS.but(wrap=OfTwoDevices)),
+        floor=0.92,
     ),
-    (
-        *("H1 pixels of any range", "H1", "figures", ""),
-        *(healthy(FIGURES.but(scale=unit)), {"floor": 0.9}),
+    case(
+        "H1 pixels of any range",
+        "H1",
+        "figures",
+        "",
+        healthy(FIGURES.but(scale=unit)),
+        floor=0.9,
     ),
 )
