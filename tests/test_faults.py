@@ -39,7 +39,7 @@ def assert_same_run(config, expected):
 
 def start(config, number=signal.SIGKILL, times=0, moment="any", place=0, limit=None):
     """Runs a process that gets a signal at a moment; returns it when it has ended."""
-    flags = run_lib.workdir.flags.flagfile(config).splitlines()
+    flags = run_lib.run_folder.flags.flagfile(config).splitlines()
     signals = [signal.Signals(number).name, times, moment, place]
     program = [sys.executable, "-m", "benchmarks.faults.moments"]
     command = [*program, *map(str, signals), *flags]
@@ -271,13 +271,13 @@ def test_a_process_without_room_ends_in_one_line(tmp_path):
     done = start(config, limit=1 << 20)
     assert done.returncode == 1
     assert len(told(done)) == 1
-    assert "make room, and the same command goes on" in told(done)[0]
+    assert "free some space, then rerun the same command to resume" in told(done)[0]
     assert not list(pathlib.Path(config.workdir).glob("checkpoints/*"))
 
 
 def on_tmpfs(folder, options, config):
     """Runs a process whose folder is a file system of its own, if one may be made."""
-    flags = run_lib.workdir.flags.flagfile(config).splitlines()
+    flags = run_lib.run_folder.flags.flagfile(config).splitlines()
     command = [sys.executable, "-m", "experiments.train", *flags]
     mount = f"mount -t tmpfs -o {options} none {folder}"
     alone = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
@@ -296,7 +296,7 @@ def on_tmpfs(folder, options, config):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("size=1m", "make room, and the same command goes on"),
+        ("size=1m", "free some space, then rerun the same command to resume"),
         ("ro", "cannot be written to: Read-only file system"),
     ],
 )
@@ -332,7 +332,7 @@ def test_a_second_run_in_the_folder_is_refused(tmp_path):
     config = small(tmp_path, train_for="1ep")
     run(config)
     with (
-        run_lib.workdir.locked(pathlib.Path(config.workdir)),
+        run_lib.run_folder.locked(pathlib.Path(config.workdir)),
         pytest.raises(UsageError, match="another process is running in workdir"),
     ):
         run(config)
@@ -366,14 +366,14 @@ def test_a_file_that_goes_bad_in_the_middle_of_an_epoch(
         checkpoint_every="3",
     )
     bad = photographs / "dark" / "07.jpg"
-    whole, probe = bad.read_bytes(), TrainLoop.probe
+    whole, measured_step = bad.read_bytes(), TrainLoop.measured_step
 
     def spoil(self, step):
         if step > 10:
             bad.unlink(missing_ok=True)
             if fault == "corrupt":
                 bad.write_bytes(whole[:100])
-        return probe(self, step)
+        return measured_step(self, step)
 
     monkeypatch.setattr(TrainLoop, "measured_step", spoil)
     with pytest.raises(RunError, match=r"07\.jpg (is not a complete|no longer exists)"):

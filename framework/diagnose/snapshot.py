@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from absl import logging
+
 from framework.config import Config
 from framework.diagnose.report import stored
 from framework.errors import UsageError
@@ -77,8 +79,15 @@ def read(folder: Path) -> Snapshot:
     history.check_against(checkpoint.values)
     rows = [row for row in history.rows if row["step"] <= checkpoint.step]
     by_step = predictions_lib.read_all(folder / "predictions")
-    predictions = [by_step[step] for step in by_step if step <= checkpoint.step]
-    if not rows or not predictions:
+    missing = [int(row["step"]) for row in rows if row["step"] not in by_step]
+    rows = [row for row in rows if row["step"] in by_step]
+    if not rows:
         raise UsageError(f"the run in {folder} has no evaluation to look at yet")
+    if missing:
+        logging.warning(
+            "the evaluation(s) of step %s are left out: predictions/ lacks theirs",
+            ", ".join(f"{step:,}" for step in missing),
+        )
+    predictions = [by_step[int(row["step"])] for row in rows]
     state = stored.run_state(history.rows)
     return Snapshot(folder, config, checkpoint, rows, predictions, state, is_best)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from framework.errors import RunError
 from framework.loop import checkpoint_files
 from framework.loop.checkpoint_files import (
     Checkpoint,
@@ -154,8 +155,15 @@ class Checkpoints:
             The latest checkpoint; None if there is none.
 
         Raises:
-            RunError: It is of another model or optimizer, or no checkpoint is readable.
+            RunError: It is of another model or optimizer, or no checkpoint is readable,
+                or something else than a file has the name of one.
         """
+        for path in self._files.paths():
+            if not atomic.is_replaceable(path):
+                raise RunError(
+                    f"{path} is not a file, and would be in the way of a checkpoint; "
+                    f"move it, or start over with --fresh"
+                )
         latest = self._files.latest()
         if latest is None:
             return None

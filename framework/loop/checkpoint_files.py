@@ -54,6 +54,10 @@ class CheckpointFiles:
         self.folder = folder
         self.best = best
 
+    def paths(self) -> list[Path]:
+        """Returns whatever has the name of a checkpoint, in both folders."""
+        return [*checkpoint_paths(self.folder), *checkpoint_paths(self.best)]
+
     def latest(self) -> Checkpoint | None:
         """Returns the latest readable checkpoint; None if there are no checkpoints.
 

@@ -71,7 +71,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         >>> with replacing(Path("a.txt")) as file:
         ...     _ = file.write(b"all or nothing")
     """
-    if os.path.lexists(path) and not _is_replaceable(path):
+    if os.path.lexists(path) and not is_replaceable(path):
         raise FileExistsError(errno.EEXIST, "it is not a regular file", str(path))
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{SUFFIX}")
     try:
@@ -84,8 +84,12 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
-def _is_replaceable(path: Path) -> bool:
-    """Returns whether a path is a file or a link; root could replace /dev/null."""
+def is_replaceable(path: Path) -> bool:
+    """Returns whether a path is a file or a link; root could replace /dev/null.
+
+    Raises:
+        OSError: There is nothing at the path.
+    """
     mode = os.lstat(path).st_mode
     return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from framework.augment import normalize
 from framework.augment.normalize import Normalizer, Standard
-from framework.data.dataset import Split
+from framework.data.dataset import LazySplit, Split
 from framework.errors import UsageError
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden/augment"
@@ -80,12 +80,17 @@ class OnDisk:
         return self.array
 
 
-@pytest.mark.parametrize(("kind", "mean"), [(np.asarray, 9 / 101), (OnDisk, 3.0)])
+def on_disk(images, labels):
+    return LazySplit(OnDisk(images), labels)
+
+
+@pytest.mark.parametrize(("kind", "mean"), [(Split, 9 / 101), (on_disk, 3.0)])
 def test_only_images_not_in_memory_are_sampled(kind, mean, monkeypatch):
     monkeypatch.setattr(normalize, "_SAMPLE", 3)
     images = np.zeros((101, 1, 1, 1), np.float32)
     images[[0, 50, 100]] = np.reshape([1.0, 2.0, 6.0], (3, 1, 1, 1))
-    scale = normalize.build("standard", split(kind(images)), np.arange(101))
+    labels = np.zeros(101, np.int32)
+    scale = normalize.build("standard", kind(images, labels), np.arange(101))
     np.testing.assert_allclose(statistics_of(scale)["mean"], [mean], rtol=1e-6)
 
 

@@ -62,7 +62,7 @@ def test_the_command_draws_a_grid(tmp_path):
     path = tmp_path / "a.png"
     completed = command("rotate(20) + flip", "--dataset=digits", f"--png={path}")
     assert completed.returncode == 0, completed.stderr
-    assert completed.stdout == f"{path}: 4 images, each with 8 draws of it\n"
+    assert completed.stdout == f"{path}: 4 images, each with 8 augmentations\n"
     width, height = image.open(io.BytesIO(path.read_bytes())).size
     assert 2 < width / height < 2.5
 

@@ -42,7 +42,7 @@ def test_a_confirmed_cause_is_code_3(diagnosed, tmp_path):
     assert actual == json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
     assert actual["findings"][0]["cause"] == "learning_rate_too_low"
     last = History(folder / "metrics.jsonl").rows[-1]
-    counted = actual["measurements"]["counted/top5_accuracy"]
+    counted = actual["measurements"]["CountedMetrics"]["values"]["top5_accuracy"]
     assert counted == last["validation/top5_accuracy"] < 1
     # The stored diagnosis is printed again at once.
     assert diagnosed(f"--workdir={folder}", "--json") == (3, out, "")

@@ -119,16 +119,16 @@ def test_a_run_by_servers_is_the_run_from_memory(servers, from_memory, tmp_path)
 
 def test_a_server_that_dies_and_comes_back(from_memory, tmp_path, monkeypatch):
     process, address = serve()
-    probe, started = TrainLoop.probe, []
+    measured_step, started = TrainLoop.measured_step, []
 
-    def probed(self, step):
+    def interrupted(self, step):
         if step == 13 and not started:
             kill(process)
             # Immediately, on the same port.
             started.append(serve(address.rpartition(":")[2])[0])
-        return probe(self, step)
+        return measured_step(self, step)
 
-    monkeypatch.setattr(TrainLoop, "measured_step", probed)
+    monkeypatch.setattr(TrainLoop, "measured_step", interrupted)
     for _ in range(2):
         # The run ends and is rerun, unless it has prefetched everything it needs.
         with contextlib.suppress(WorkerLostError):

@@ -30,21 +30,21 @@ def test_a_cause_is_printed_and_recorded(folder, capsys):
     said = capsys.readouterr()
     assert said.out.startswith("verdict: at chance")
     assert "learning_rate_too_low (confirmed, costs" in said.out
-    assert "trying to mend learning_rate_too_low" in said.err
+    assert "trial of learning_rate_too_low: " in said.err
     found = json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
-    assert found["format"] == 1
+    assert found["format"] == 2
     assert found["verdict"] == "at_chance"
     assert found["findings"][0]["cause"] == "learning_rate_too_low"
     assert found["findings"][0]["cost_points"] > 30
-    assert set(found["gate"]) >= {"accuracy", "change", "p", "churn", "detectable"}
+    assert set(found["plateau"]) >= {"accuracy", "change", "p", "churn", "detectable"}
     assert (folder / "diagnosis" / "diagnosis.txt").read_text() == said.out
-    branch = folder / "diagnosis" / "branches" / "learning_rate_too_low"
+    branch = folder / "diagnosis" / "trials" / "learning_rate_too_low"
     assert (branch / "metrics.jsonl").exists()
 
 
 def test_tensorboard_shows_the_last_diagnosis_only(folder):
     for _ in range(2):
-        conclude(str(folder), as_json=True)
+        conclude(str(folder), print_json=True)
     events = EventAccumulator(str(folder / "diagnosis")).Reload()
     tags = events.Tags()["tensors"]
     assert sorted(tags) == ["diagnosis/figure", "diagnosis/text"]

@@ -76,7 +76,7 @@ def test_a_planted_fault_is_the_first_that_is_named(arrays, cause):
     model, train, validation = FAULTS[cause](*arrays)
     found = explain(model, train, validation, epochs=6)
     assert found.confirmed, str(found)
-    assert found.confirmed[0].cause == cause, str(found)
+    assert found.confirmed[0].cause.name == cause, str(found)
 
 
 def softmax(train, validation):
@@ -169,4 +169,4 @@ def test_words_are_no_pictures():
     )
     pairs = (x[:200], y[:200]), (x[200:], y[200:])
     found = explain(model, *pairs, epochs=8)
-    assert "learning_rate_too_low" in [each.cause for each in found.confirmed]
+    assert "learning_rate_too_low" in [each.cause.name for each in found.confirmed]

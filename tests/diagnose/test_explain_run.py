@@ -44,14 +44,14 @@ def test_the_splits_are_those_of_the_run(made, scans):
     assert not shown & {image.tobytes() for image in made.dev.images}
     assert np.array_equal(made.labels["train"], made.train.labels)
     assert made.class_names == scans.class_names
-    assert made.fed is None
+    assert made.first_epoch_labels is None
 
 
 def test_rows_and_predictions_are_those_recorded(made):
     assert [row["epoch"] for row in made.rows] == [1.0, 2.0]
     assert len(made.predictions) == 2
     for row, found in zip(made.rows, made.predictions, strict=True):
-        right = found.validation_predictions == found.labels
+        right = found.predicted == found.labels
         assert right.mean() == pytest.approx(row["validation/accuracy"])
         assert found.losses.mean() == pytest.approx(row["validation/loss"], rel=1e-4)
         assert np.array_equal(found.rank > 0, ~right)
@@ -70,14 +70,14 @@ def test_settings_say_what_is_in_place(made):
         "optimizer": "adam",
         "weight_decay": 0.01,
         "augment": "shift(.05)",
-        "ema": 0.5,
         "batch_size": 128,
         "learning_rate": 0.001,
         "epochs": 2.0,
         "train_images": len(made.train),
     }
-    assert {name: made.settings[name] for name in wanted} == wanted
-    assert made.settings["steps_per_epoch"] == len(made.train) // 128 + 1
+    assert {name: getattr(made.settings, name) for name in wanted} == wanted
+    assert made.settings.config.ema == 0.5
+    assert made.settings.steps_per_epoch == len(made.train) // 128 + 1
 
 
 def test_where_there_is_no_run_there_is_nothing_to_look_at(tmp_path):

@@ -60,7 +60,7 @@ def test_what_was_watched_is_explained_without_training_anew(tmp_path):
         batch_size=30,
         watched=str(tmp_path / "mine"),
     )
-    assert [each.cause for each in found.confirmed] == ["learning_rate_too_low"]
+    assert [each.cause.name for each in found.confirmed] == ["learning_rate_too_low"]
     assert all(map(np.array_equal, model.get_weights(), after))
 
 

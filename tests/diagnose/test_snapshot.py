@@ -106,6 +106,20 @@ def test_a_run_that_cannot_be_diagnosed_is_refused_in_one_line(folder, remove, m
     assert not (folder / "diagnosis").exists()
 
 
+@pytest.mark.parametrize("step", [11, 44])
+def test_an_evaluation_without_predictions_is_left_out_and_it_is_said(
+    folder, caplog, step
+):
+    (folder / "predictions" / f"step-{step:08d}.npz").unlink()
+    found = snapshot.read(folder)
+    steps = [row["step"] for row in found.rows]
+    assert steps == [each for each in (11, 22, 33, 44) if each != step]
+    counted = [np.mean(each.predicted == each.labels) for each in found.predictions]
+    reported = [row["validation/accuracy"] for row in found.rows]
+    assert counted == pytest.approx(reported)
+    assert f"the evaluation(s) of step {step} are left out" in caplog.text
+
+
 def test_the_weights_are_those_of_the_step(folder):
     under_way(folder)
     found = snapshot.read(folder)

@@ -136,6 +136,21 @@ def test_a_spoilt_checkpoint_is_passed_over(checkpoints, tmp_path, caplog, how):
     assert "step-00000020.npz cannot be read" in caplog.text
 
 
+@pytest.mark.parametrize("folder", ["checkpoints", "best"])
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_would_be_in_the_way_of_a_checkpoint_is_refused(
+    checkpoints, tmp_path, folder, make
+):
+    some = checkpoints(variables(1))
+    some.save(10)
+    some.wait()
+    path = tmp_path / folder / "step-00000020.npz"
+    make(path)
+    with pytest.raises(RunError, match=f"{path} is not a file.*--fresh"):
+        some.check()
+    assert path.exists()
+
+
 def test_with_all_spoilt_nothing_is_done(checkpoints, tmp_path):
     checkpoints(variables(1)).save(10)
     spoil(tmp_path / "checkpoints/step-00000010.npz")

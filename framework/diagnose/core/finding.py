@@ -24,8 +24,8 @@ class Evidence:
         source: Where the number and its threshold come from.
 
     Example:
-        >>> Evidence("highest dropout", 0.9, "0.55 or more",
-        "layers").as_json()["value"] 0.9
+        >>> Evidence("highest dropout", 0.9, ">= 0.55", "layers").as_json()["value"]
+        0.9
     """
 
     name: str

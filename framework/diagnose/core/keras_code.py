@@ -193,7 +193,9 @@ def _no_augmentation(text: str, settings: TrainingSettings) -> Lines:
 
 def _unfreeze(value: bool, settings: TrainingSettings) -> Lines:
     del value, settings
-    return ("model.trainable = True",)
+    # Keras ignores an attribute that is set to what it is: a model whose layers are
+    # frozen one by one is itself trainable.
+    return ("model.trainable = False", "model.trainable = True")
 
 
 def _keras_step(value: bool, settings: TrainingSettings) -> Lines:

@@ -109,7 +109,7 @@ class CountedMetrics(Measurement):
     """Metrics of the last evaluation, counted in NumPy.
 
     Attributes:
-        values: By the names that they have in metrics.jsonl.
+        values: By their names in metrics.jsonl, without "validation/".
     """
 
     values: dict[str, float]

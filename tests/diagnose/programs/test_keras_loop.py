@@ -190,7 +190,7 @@ def test_predictions():
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     true = chances[np.arange(_N), Y]
     assert np.array_equal(found.labels, Y)
-    assert np.array_equal(found.validation_predictions, chances.argmax(axis=1))
+    assert np.array_equal(found.predicted, chances.argmax(axis=1))
     assert np.array_equal(found.rank, (chances > true[:, None]).sum(axis=1))
     np.testing.assert_allclose(found.confidence, chances.max(axis=1), rtol=1e-5)
     np.testing.assert_allclose(found.losses, -np.log(true), rtol=1e-4)
@@ -200,7 +200,7 @@ def test_labels_that_no_output_stands_for_are_never_right():
     model = compiled(plain)
     found = KerasLoop(model).predictions(X[:4], np.array([-1, 3, 7, 3]))
     assert (found.rank == 3).all()
-    assert (found.validation_predictions != found.labels).all()
+    assert (found.predicted != found.labels).all()
 
 
 def test_outputs_that_are_not_finite_rank_nothing():
@@ -221,7 +221,7 @@ def test_one_output_is_of_two_classes():
     model = keras.Sequential([keras.Input((6,)), L.Dense(1, "sigmoid")])
     found = KerasLoop(model).predictions(X, Y % 2)
     share = model(X).numpy()[:, 0]
-    assert np.array_equal(found.validation_predictions, share > 0.5)
+    assert np.array_equal(found.predicted, share > 0.5)
     np.testing.assert_allclose(
         found.confidence, np.maximum(share, 1 - share), rtol=1e-5
     )

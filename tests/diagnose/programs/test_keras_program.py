@@ -103,8 +103,8 @@ QUESTIONS = {
     "inputs": lambda p: p.inputs(X),
     "loss": lambda p: p.loss(Y[:4], np.zeros((4, 3), np.float32)),
     "penalty": lambda p: p.penalty(at_initialization=True),
-    "steps": lambda p: p.steps(2, at_initialization=False),
-    "first steps": lambda p: p.steps(2, at_initialization=True),
+    "steps": lambda p: p.step_records(2, at_initialization=False),
+    "first steps": lambda p: p.step_records(2, at_initialization=True),
     "applied": lambda p: p.update_vectors(BATCH),
     "moved": lambda p: p.update_norm(BATCH, 0.1),
     "gradients": lambda p: p.gradients(BATCH, at_initialization=True),
@@ -234,7 +234,7 @@ def test_variables_that_keras_does_not_know_are_undone_as_well():
 
     model = compiled(Counting())
     program = made(model)
-    program.steps(2, at_initialization=False)
+    program.step_records(2, at_initialization=False)
     program.train("a", Intervention(), 1.0, at_initialization=False)
     assert [int(each) for each in (model.count, *model.counts)] == [0, 0, 0]
 
@@ -303,7 +303,7 @@ def test_loss_and_penalty_are_apart(program):
 
 
 def test_steps_are_those_of_the_training(program):
-    found = program.steps(3, at_initialization=True)
+    found = program.step_records(3, at_initialization=True)
     first = program.weights(at_initialization=True)
     model = compiled()
     model.fit(X[:20], Y[:20], batch_size=20, shuffle=False, verbose=0)
@@ -316,9 +316,9 @@ def test_steps_are_those_of_the_training(program):
     )
     ratio = np.linalg.norm(after - before) / np.linalg.norm(before)
     # Dropout draws otherwise.
-    assert found[0].ratio == pytest.approx(ratio, rel=0.5)
-    assert found[0].before > found[0].after
-    assert len(program.steps(5, at_initialization=False)) == 5
+    assert found[0].relative_length == pytest.approx(ratio, rel=0.5)
+    assert found[0].loss_before > found[0].loss_after
+    assert len(program.step_records(5, at_initialization=False)) == 5
 
 
 def test_gradients_are_those_of_the_loss():
@@ -442,4 +442,4 @@ def test_experiments_begin_anew_or_go_on():
     further = program.train("a", tiny, 0.1, at_initialization=False)
     assert np.mean(further.train_predictions == Y) == pytest.approx(reached, abs=0.05)
     assert np.mean(anew.train_predictions == Y) < reached
-    assert (len(further.predicted), further.epochs) == (10, 0.1)
+    assert (len(further.validation_predictions), further.epochs) == (10, 0.1)

@@ -59,12 +59,12 @@ def weights(program):
 
 def test_says_what_was_recorded(made):
     assert np.array_equal(made.predicted("validation"), made.predictions[-1].predicted)
-    assert made.right("validation").mean() == pytest.approx(
+    assert made.correct("validation").mean() == pytest.approx(
         made.rows[-1]["validation/accuracy"]
     )
     # That of a run is of some of the images only.
     clean = made.rows[-1]["train_clean/accuracy"]
-    assert made.right("train").mean() == pytest.approx(clean, abs=0.08)
+    assert made.correct("train").mean() == pytest.approx(clean, abs=0.08)
 
 
 def test_says_the_same_of_any_number_of_images(made, program):
@@ -80,7 +80,7 @@ def test_says_the_same_of_any_number_of_images(made, program):
 QUESTIONS = {
     "training mode": lambda p, split: p.predict(split.images, training=True),
     "live": lambda p, split: p.predict_live(split.images),
-    "steps": lambda p, split: p.steps(2, at_initialization=False),
+    "steps": lambda p, split: p.step_records(2, at_initialization=False),
     "gradients": lambda p, split: p.gradients(split, at_initialization=False),
     "activations": lambda p, split: p.activations(
         split.images, at_initialization=False
@@ -148,11 +148,12 @@ def test_what_is_first_is_before_the_first_step(made, program):
 
 def test_steps_are_those_of_training(program):
     first, further = (
-        program.steps(3, at_initialization) for at_initialization in (True, False)
+        program.step_records(3, at_initialization)
+        for at_initialization in (True, False)
     )
-    assert first[0].before > further[0].before
-    assert all(step.after < step.before for step in first)
-    assert all(0 < step.ratio < 1 for step in (*first, *further))
+    assert first[0].loss_before > further[0].loss_before
+    assert all(step.loss_after < step.loss_before for step in first)
+    assert all(0 < step.relative_length < 1 for step in (*first, *further))
 
 
 def test_the_step_is_not_asked(made, program):
@@ -209,10 +210,10 @@ def test_branches_are_runs_in_folders_of_their_own(folder, made, branches):
     assert {path.name for path in (folder / "diagnosis" / "trials").iterdir()} >= {
         *found
     }
-    steps = made.settings["steps_per_epoch"]
+    steps = made.settings.steps_per_epoch
     _, rows = branch_of(folder, "anew")
     assert rows[-1]["step"] == round(0.5 * steps)
-    right = found["anew"].predicted == made.validation.labels
+    right = found["anew"].validation_predictions == made.validation.labels
     assert right.mean() == pytest.approx(rows[-1]["validation/accuracy"])
     assert len(found["anew"].train_predictions) == len(made.train)
 
@@ -232,13 +233,13 @@ def test_a_changed_branch_is_another_config(folder, branches):
 
 def test_a_branch_that_goes_on_begins_where_the_run_has_ended(folder, made, branches):
     _, found = branches
-    steps = made.settings["steps_per_epoch"]
+    steps = made.settings.steps_per_epoch
     _, rows = branch_of(folder, "further")
     assert rows[-1]["step"] == 4 * steps + round(0.5 * steps)
     # At so low a rate it stays where it is.
     last = made.predictions[-1].predicted
-    assert np.mean(found["further"].predicted == last) > 0.97
-    assert np.mean(found["anew"].predicted == last) < 0.97
+    assert np.mean(found["further"].validation_predictions == last) > 0.97
+    assert np.mean(found["anew"].validation_predictions == last) < 0.97
 
 
 def test_a_branch_of_the_same_name_takes_the_place_of_the_first(folder, program):

@@ -20,8 +20,8 @@ from framework.numerics.intervals import Estimate, proportion
 def found(examined, context, label_signal):
     """Returns the finding for splits; a probe sees what their labels are."""
 
-    def run(train, validation, **signals):
-        case = context(train, validation)
+    def run(train_split, validation_split, **signals):
+        case = context(train_split, validation_split)
         return examined(LabelNoise(), case, label_signal(**signals))
 
     return run
