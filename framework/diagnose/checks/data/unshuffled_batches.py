@@ -32,8 +32,8 @@ class UnshuffledBatches(Check):
         z: Standard deviations below shuffled batches: no shuffling in a lifetime gives
             five.
         fraction: Of the entropy of shuffled batches. Of many images a trace of an order
-            is significant, but teaches as well: buffers of `tf.data` half as large as
-            the data in the calibration half keep more than nine tenths.
+            is significant, but teaches as well: sorted labels keep 0.93 of the entropy
+            of ten classes, and 0.89 of two, behind a `tf.data` buffer of half the data.
     """
 
     cause_name: ClassVar[str] = "unshuffled_batches"

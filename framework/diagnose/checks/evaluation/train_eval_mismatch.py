@@ -100,8 +100,8 @@ class WrongMovingStatistics(Check):
         `keras.layers.BatchNormalization`.
 
     Attributes:
-        drop: The drop from training to evaluation mode is shown beside this threshold:
-            ten points, which no healthy run of the calibration half of the zoo has.
+        drop: The drop from training to evaluation mode is shown beside this threshold,
+            which decides nothing.
     """
 
     cause_name: ClassVar[str] = _NAME

@@ -30,8 +30,8 @@ class OverRegularized(Check):
 
     Attributes:
         learnt: Training accuracy whose lower bound shows that nothing is in the way.
-        dropout: The rate from where on it is suspected: more than the half of
-            Srivastava et al. (2014), which healthy runs of the calibration half have.
+        dropout: The rate from where on it is suspected: more than the 0.5 that
+            Srivastava et al. (2014) found to work for hidden layers.
         decay: The least product of weight decay, learning rate and steps: weights would
             shrink to a twentieth by it alone.
         behind: Training accuracy as trained this far below that in evaluation mode is
