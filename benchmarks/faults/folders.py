@@ -156,7 +156,7 @@ def tried(case: Case, run: Undamaged, command) -> str | None:
         return problem or _diagnosed(run, outcome, folder, before, after)
 
 
-_BEST = re.compile(r"run/best/step-\d{8}\.npz")
+_OF_A_STEP = re.compile(r"run/(best|predictions)/step-\d{8}\.npz")
 
 
 def numbers(run: Path) -> dict[str, object]:
@@ -190,9 +190,9 @@ def _resumed(
             return f"exit code {outcome.code} after claiming a result"
         problem = handled.changes(*map(_without_leftovers, (before, after)))
         return f"refused, but {problem}" if problem else None
-    # What is named like a best checkpoint of a later step is deleted on resume.
+    # What is named like a file of a later evaluation is deleted on resume.
     kept = [name for name in before if not name.endswith(".tmp")]
-    kept = [name for name in kept if not _BEST.fullmatch(name)]
+    kept = [name for name in kept if not _OF_A_STEP.fullmatch(name)]
     lost = [name for name in kept if name not in after]
     if lost:
         return f"done, but lost: {handled.general(min(lost))}"

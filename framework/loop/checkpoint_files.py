@@ -22,7 +22,8 @@ from framework.system.archive import DamagedError, Values
 # Variables that a checkpoint may lack: they keep their initial values.
 _MAY_BE_NEW = ("schedule/", "nonfinite/")
 _MUST_MATCH = ("model/", "optimizer/", "ema/", "normalize/")
-_NAME = re.compile(r"step-(\d{8,})\.npz", re.ASCII)
+# A name with more digits was not written here: a step has 63 bits.
+_NAME = re.compile(r"step-(\d{8,18})\.npz", re.ASCII)
 # The maximum number of listings, where the writer deletes all listed files meanwhile.
 _MAX_LISTINGS = 10
 

@@ -27,12 +27,12 @@ def classes(given: np.ndarray) -> np.ndarray:
     return given.astype(np.int64)
 
 
-def counts(found: np.ndarray, num_classes: int) -> np.ndarray:
+def counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
     """Returns how many examples each class has: int64 [K]; illegal ones are left out.
 
     Args:
-        found: int [N].
+        labels: int [N].
         num_classes: K.
     """
-    legal = found[(found >= 0) & (found < num_classes)]
+    legal = labels[(labels >= 0) & (labels < num_classes)]
     return np.bincount(legal, minlength=num_classes)

@@ -19,7 +19,8 @@ from framework.numerics.metrics import Predictions
 from framework.system import archive, atomic
 from framework.system.archive import DamagedError, Values
 
-_NAME = re.compile(r"step-(\d{8,})\.npz", re.ASCII)
+# A name with more digits was not written here: a step has 63 bits.
+_NAME = re.compile(r"step-(\d{8,18})\.npz", re.ASCII)
 # The NumPy kind of each array, and whether a file must have it.
 _ARRAYS = {
     "labels": ("i", True),

@@ -98,6 +98,7 @@ STRANGE = [
     "step-00000002 (copy).npz",
     "step-2.npz",
     "step-000000002.npz",
+    "step-99999999999999999999.npz",
     "step-\u0660\u0660\u0660\u0660\u0660\u0660\u0660\u0662.npz",
     "step-00000002.npz.bak",
     "notes.txt",
@@ -111,7 +112,7 @@ def test_files_of_other_names_are_left_alone_with_one_warning(tmp_path, caplog):
     (tmp_path / "step-00000020.npz.1234.tmp").write_bytes(b"half")
     assert list(lib.read_all(tmp_path)) == [10]
     (record,) = caplog.records
-    assert "; and 4 more" in record.getMessage()
+    assert "; and 5 more" in record.getMessage()
     lib.truncate(tmp_path, 0)
     assert {path.name for path in tmp_path.glob("*[!p]")} == set(STRANGE)
 

@@ -28,9 +28,9 @@ from framework.numerics.intervals import Estimate, paired_difference
 LENGTH = 1 / 3
 # Trials of fewer steps show nothing; and so few cost seconds, whatever the budget.
 _LEAST_STEPS, _FREE_STEPS = 300, 1_500
-# The least gain in accuracy that is worth a finding: more than training twice as long
-# gains of each of the 54 healthy programs in the calibration half of the zoo (2.5 points
-# at most, benchmarks/zoo/admitted.json).
+# The least gain in accuracy that is worth a finding. Training twice as long gains less
+# in each of the 54 healthy programs of the calibration half of the zoo: 2.5 points at
+# most (benchmarks/zoo/admitted.json).
 MINIMUM_GAIN = 0.03
 # A gain must also be this fraction of all errors that are left, and of what was gained
 # before, since healthy recipes can be improved as well. Of many errors 10 points are

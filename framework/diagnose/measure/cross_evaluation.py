@@ -79,9 +79,9 @@ class CrossEvaluation(Measurement):
         self, images: str, preprocessing: str = "own", mode: str = "evaluation"
     ) -> Estimate | None:
         """Returns the accuracy of one combination; None if it was not measured."""
-        wanted = (images, preprocessing, mode)
+        key = (images, preprocessing, mode)
         for cell in self.cells:
-            if (cell.images, cell.preprocessing, cell.mode) == wanted:
+            if (cell.images, cell.preprocessing, cell.mode) == key:
                 return cell.accuracy
         return None
 

@@ -87,9 +87,9 @@ class Features:
         self._filters = None
         if are_images(images):
             self._learn(self._small(images[:_PATCHES_SEEN]))
-        found = self._raw(images)
-        self._mean = found.mean(axis=0)
-        spread = found.std(axis=0)
+        features = self._raw(images)
+        self._mean = features.mean(axis=0)
+        spread = features.std(axis=0)
         self._spread = np.where(spread > 1e-6 * max(spread.max(), 1e-9), spread, np.inf)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:

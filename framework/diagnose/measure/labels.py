@@ -187,11 +187,11 @@ class SplitComposition(Measurement):
 
 
 def _names(names: tuple[str, ...], chosen: np.ndarray) -> str:
-    found = [
+    texts = [
         names[index] if index < len(names) else f"class {index}"
         for index in np.flatnonzero(chosen)
     ]
-    return ", ".join(found[:5]) + (" and others" if len(found) > 5 else "")
+    return ", ".join(texts[:5]) + (" and others" if len(texts) > 5 else "")
 
 
 def _p_of_equal_shares(first: np.ndarray, second: np.ndarray) -> float:

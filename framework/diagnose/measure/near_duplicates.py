@@ -96,9 +96,9 @@ def similarity(
         others: [M, ...].
         own: Places of the images among the others, which do not count: int [N].
     """
-    found = _equal(images, others, own).astype(np.float64)
+    similarities = _equal(images, others, own).astype(np.float64)
     if not are_images(others) or not len(images) or len(others) < 2:
-        return found
+        return similarities
     scale = Scale.of(others)
     small = [_unit(shrunk(_grey(scale, each), _SEARCHED)) for each in (images, others)]
     alike = small[0] @ small[1].T
@@ -108,11 +108,13 @@ def similarity(
     best = np.argpartition(-alike, count - 1, axis=1)[:, :count]
     for candidate in best.T:
         close = np.flatnonzero(
-            (alike[np.arange(len(images)), candidate] > _WORTH) & (found < 1)
+            (alike[np.arange(len(images)), candidate] > _WORTH) & (similarities < 1)
         )
         pairs = images[close], others[candidate[close]]
-        found[close] = np.maximum(found[close], _correlation(scale, *pairs))
-    return found
+        similarities[close] = np.maximum(
+            similarities[close], _correlation(scale, *pairs)
+        )
+    return similarities
 
 
 def _grey(scale: Scale, images: np.ndarray) -> np.ndarray:
@@ -155,7 +157,7 @@ def _correlation(scale: Scale, first: np.ndarray, second: np.ndarray) -> np.ndar
     )
     height, width = first.shape[1:3]
     middle = _unit(first[:, 1:-1, 1:-1])
-    found = [
+    similarities = [
         np.sum(
             middle
             * _unit(second[:, down : height - 2 + down, right : width - 2 + right]),
@@ -163,4 +165,4 @@ def _correlation(scale: Scale, first: np.ndarray, second: np.ndarray) -> np.ndar
         )
         for down, right in _SHIFTS
     ]
-    return np.max(found, axis=0)
+    return np.max(similarities, axis=0)

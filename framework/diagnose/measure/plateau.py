@@ -37,7 +37,7 @@ _GAP = 0.10
 
 @dataclasses.dataclass(frozen=True)
 class Plateau(Measurement):
-    """What can be said of the curve of validation accuracy.
+    """The curve of validation accuracy: its trend, and its verdict.
 
     Attributes:
         verdict: at_chance, improving, not_static (it falls), unresolvable, ceiling or
@@ -79,14 +79,14 @@ def assess(
     num_classes: int,
     clean: Estimate | None = None,
 ) -> Plateau:
-    """Returns what can be said of a run.
+    """Tests a curve for a plateau.
 
     Args:
         predictions: Of the validation images, by evaluation; one at least.
         num_classes: How many classes there are.
         clean: Accuracy on training images in evaluation mode, after the last step.
     """
-    right = [found.predicted == found.labels for found in predictions]
+    right = [each.predicted == each.labels for each in predictions]
     accuracies = [float(np.mean(each)) for each in right]
     total = len(right[-1])
     accuracy = proportion(int(right[-1].sum()), total)
@@ -158,12 +158,12 @@ def _is_chance(last: Predictions, accuracy: Estimate, num_classes: int) -> bool:
     # A model that knows something of rare classes does not guess.
     recalls, variance = [], 0.0
     for label in np.flatnonzero(counts):
-        found = proportion(
+        recall = proportion(
             int(np.sum((last.labels == label) & (last.predicted == label))),
             int(counts[label]),
         )
-        recalls.append(found.value)
-        variance += ((found.high - found.low) / 4) ** 2
+        recalls.append(recall.value)
+        variance += ((recall.high - recall.low) / 4) ** 2
     balanced, error = float(np.mean(recalls)), math.sqrt(variance) / len(recalls)
     if balanced > 1 / len(recalls) + 2 * error:
         return False

@@ -42,7 +42,7 @@ def properties(images: np.ndarray, scale: Scale) -> dict[str, np.ndarray]:
     grey = unit.mean(axis=3)
     mean, spread = grey.mean(axis=(1, 2)), grey.std(axis=(1, 2))
     fine, coarse, noise = _details(grey)
-    found = {
+    values = {
         "brightness": np.log2(np.maximum(mean, _DARK)),
         "contrast": np.log2((spread + _DARK) / (mean + _DARK)),
         "sharpness": np.log2((fine + 1e-3) / (coarse + 1e-3)),
@@ -50,7 +50,7 @@ def properties(images: np.ndarray, scale: Scale) -> dict[str, np.ndarray]:
         **_colours(unit),
         **_mass(grey),
     }
-    return {name: found[name] for name in NAMES}
+    return {name: values[name] for name in NAMES}
 
 
 def noise_level(images: np.ndarray, scale: Scale) -> float:

@@ -27,12 +27,12 @@ class Ridge:
 
     def __call__(self, targets: np.ndarray) -> np.ndarray:
         """Returns what is predicted of each example: float [N, T], as `targets`."""
-        found = np.zeros(targets.shape, np.float32)
+        predictions = np.zeros(targets.shape, np.float32)
         for part, weights in self._folds:
             rest = np.delete(targets, part, axis=0).astype(np.float32)
             mean = rest.mean(axis=0)
-            found[part] = weights @ (rest - mean) + mean
-        return found
+            predictions[part] = weights @ (rest - mean) + mean
+        return predictions
 
 
 def predicted(

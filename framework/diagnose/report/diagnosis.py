@@ -18,7 +18,7 @@ class Diagnosis:
     """The result; print it to read it.
 
     Attributes:
-        plateau: What can be said of the curve.
+        plateau: The trend and verdict of the curve.
         findings: The confirmed ones first, by what they cost; at most one a cause.
         measured: All that was measured.
         trials: The trials that were run, in order.

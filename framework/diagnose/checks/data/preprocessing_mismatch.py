@@ -50,29 +50,32 @@ class PreprocessingMismatch(Check):
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
-        found, accuracy = measured.get(PreprocessingDifference), measured.get(Accuracy)
-        has_gain = found.gain.low > self.gain
-        if found.transform == MAPPED_LABELS and self._are_labels_void(measured):
+        mismatch, accuracy = (
+            measured.get(PreprocessingDifference),
+            measured.get(Accuracy),
+        )
+        has_gain = mismatch.gain.low > self.gain
+        if mismatch.transform == MAPPED_LABELS and self._are_labels_void(measured):
             has_gain = False
-        is_scale = not 1 / self.ratio < found.scale_ratio < self.ratio
+        is_scale = not 1 / self.ratio < mismatch.scale_ratio < self.ratio
         if not has_gain and not is_scale:
             return None
         scale = Evidence(
             "standard deviation of validation images by that of training images",
-            found.scale_ratio,
+            mismatch.scale_ratio,
             f"{self.ratio:g} or more, or its inverse: another scale",
             "no light does that",
         )
         evidence: tuple[Evidence, ...] = (scale,)
         if has_gain:
             message = (
-                f"the model is right about {found.gain.value:.1%} more of the "
-                f"validation images once {found.transform}: the splits are prepared "
+                f"the model is right about {mismatch.gain.value:.1%} more of the "
+                f"validation images once {mismatch.transform}: the splits are prepared "
                 f"differently"
             )
             shown = Evidence(
-                f"gain in validation accuracy once {found.transform}",
-                found.gain,
+                f"gain in validation accuracy once {mismatch.transform}",
+                mismatch.gain,
                 f"for certain above {self.gain}",
                 "chosen on one half of the images, measured on the other; no training",
             )
@@ -80,7 +83,7 @@ class PreprocessingMismatch(Check):
         else:
             message = (
                 f"the standard deviation of validation images is "
-                f"{found.scale_ratio:.3g} times that of training images: one of the "
+                f"{mismatch.scale_ratio:.3g} times that of training images: one of the "
                 f"splits was scaled and the other was not"
             )
         clean, validation = accuracy.train_clean, accuracy.validation
@@ -94,7 +97,7 @@ class PreprocessingMismatch(Check):
             ),
             code=("x_train, x_validation = prepare(x_train), prepare(x_validation)",),
             refute="the same image through both pipelines: equal pixels and labels",
-            cost=found.gain if has_gain else None,
+            cost=mismatch.gain if has_gain else None,
         )
 
     def _are_labels_void(self, measured: Measurements) -> bool:

@@ -35,7 +35,7 @@ class SplitLeakage(Check):
     Remedy:
         Split by source before anything is augmented or drawn twice.
     Sources:
-        Barz & Denzler (2020) for CIFAR's duplicates.
+        Barz & Denzler (2020) for CIFAR's copies.
 
     Attributes:
         rate: The least rate of duplicates above that within training.
@@ -53,23 +53,24 @@ class SplitLeakage(Check):
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
-        found = measured.get(NearDuplicates)
-        excess = difference(found.rate, found.within)
+        copies = measured.get(NearDuplicates)
+        excess = difference(copies.rate, copies.within)
         is_leak = excess.value >= self.rate and excess.low > self.certain
-        if not is_leak and found.same.low <= self.many:
+        if not is_leak and copies.same.low <= self.many:
             return None
-        effect = difference(found.accuracy, found.other_accuracy)
+        effect = difference(copies.accuracy, copies.other_accuracy)
         # Without an effect nobody is deceived; where most are copies, too few others
         # are left to see one without a trial.
         has_effect = effect.low > 0
         return Suspicion(
             is_certain=has_effect,
             message=(
-                f"{found.rate.value:.1%} of the validation images are copies of "
-                f"training images; the model is right about {found.accuracy.value:.1%} "
-                f"of them, and about {found.other_accuracy.value:.1%} of the others"
+                f"{copies.rate.value:.1%} of the validation images are copies of "
+                f"training images; the model is right about "
+                f"{copies.accuracy.value:.1%} of them, and about "
+                f"{copies.other_accuracy.value:.1%} of the others"
             ),
-            evidence=self._evidence(found, excess, effect),
+            evidence=self._evidence(copies, excess, effect),
             advice=(
                 "remove the copies from one of the splits; split by source (person, "
                 "film, original), before anything is augmented or drawn twice"
@@ -80,7 +81,7 @@ class SplitLeakage(Check):
                 "train, validation = next(splitter.split(x, y, groups=source))",
             ),
             refute="accuracy on validation images without the copies: it is the same",
-            cost=_scaled(effect, found.rate.value) if has_effect else None,
+            cost=_scaled(effect, copies.rate.value) if has_effect else None,
         )
 
     def decide(
@@ -104,13 +105,13 @@ class SplitLeakage(Check):
         return Decision(status_of(fall), fall, (shown,))
 
     def _evidence(
-        self, found: NearDuplicates, excess: Estimate, effect: Estimate
+        self, copies: NearDuplicates, excess: Estimate, effect: Estimate
     ) -> tuple[Evidence, ...]:
         return (
             Evidence(
                 "copies among validation images",
-                found.rate,
-                f"correlation of {found.alike:.3g} or more",
+                copies.rate,
+                f"correlation of {copies.alike:.3g} or more",
                 f"0.95, or what {1 - QUANTILE:.0%} of training images exceed",
             ),
             Evidence(
@@ -121,7 +122,10 @@ class SplitLeakage(Check):
                 "images of one source are as alike in either split",
             ),
             Evidence(
-                "the same images", found.same, f"{SAME} or more", "up to compression"
+                "the same images",
+                copies.same,
+                f"{SAME} or more",
+                "up to compression",
             ),
             Evidence(
                 "accuracy on copies less that on others",

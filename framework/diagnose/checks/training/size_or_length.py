@@ -77,11 +77,11 @@ def _compare(
 ) -> SizeOrLength:
     results: dict[str, tuple[TrialResult, Intervention]] = {}
     # Something else was in the way, and what mends it had a part of the time only.
-    wanted = frozenset[str]() if trials.has_accepted else suspected
+    untried = frozenset[str]() if trials.has_accepted else suspected
     capacity = measured.get(Capacity)
-    if "size" in wanted:
+    if "size" in untried:
         _try(results, trials, "insufficient_capacity", "size", larger(capacity))
-    if "length" in wanted:
+    if "length" in untried:
         _try(results, trials, "stopped_too_early", "length", Intervention())
     enough = max(trials.minimum_gain, _ENOUGH)
     minimums = {"length": enough, "size": enough}
