@@ -20,6 +20,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.faults import handled, report
 from benchmarks.faults.damages import ANY_FILE, WHOLE_RUN, Damage, flipped
 from benchmarks.faults.inputs import (
@@ -160,21 +162,35 @@ _OF_A_STEP = re.compile(r"run/(best|predictions)/step-\d{8}\.npz")
 
 
 def numbers(run: Path) -> dict[str, object]:
-    """Returns a run's rows, and the arrays of its last checkpoint and best ones."""
-    paths = [
-        max((run / "checkpoints").glob("step-????????.npz"), default=None),
-        *sorted((run / "best").glob("step-????????.npz")),
-    ]
+    """Returns a run's rows, and the arrays of its last checkpoint and best ones.
+
+    A checkpoint that cannot be read is passed over, as a resume does it.
+    """
+    checkpoints = sorted((run / "checkpoints").glob("step-????????.npz"))
     found: dict[str, object] = {}
-    for path in filter(None, paths):
-        try:
-            found[str(path.relative_to(run))] = {
-                name: value.tobytes() for name, value in archive.read(path).items()
-            }
-        except RunError:
-            found[str(path.relative_to(run))] = "damaged"
+    for path in reversed(checkpoints):
+        arrays = _arrays(path)
+        if arrays is not None:
+            found[str(path.relative_to(run))] = arrays
+            break
+    for path in sorted((run / "best").glob("step-????????.npz")):
+        found[str(path.relative_to(run))] = _arrays(path) or "damaged"
     found["metrics.jsonl"] = (run / "metrics.jsonl").read_text()
     return found
+
+
+def _arrays(path: Path) -> dict[str, bytes] | None:
+    """Returns the numbers of all arrays in a file by name; None if it is damaged."""
+    try:
+        arrays = archive.read(path)
+    except RunError:
+        return None
+    # Whoever reads them converts them to the width of their variable.
+    wide = {"f": np.float64, "i": np.int64, "u": np.uint64, "b": np.bool_}
+    return {
+        name: value.astype(wide[value.dtype.kind]).tobytes()
+        for name, value in arrays.items()
+    }
 
 
 def _resumed(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import inspect
+import logging
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 from absl import flags
+from absl import logging as absl_logging
 
 from framework.config import reference, usage
 from framework.errors import RunError, Stopped, UsageError, WorkerLostError
@@ -80,6 +82,7 @@ def boundary(folder: str = "", interrupted: str = "interrupted") -> Iterator[Non
         SystemExit: The block has raised; the module's docstring lists the exit codes.
     """
     _escape_unprintable(sys.stdout)
+    absl_logging.get_absl_logger().addFilter(_escape_warning)
     try:
         yield
         if sys.stdout:
@@ -192,6 +195,12 @@ def _drop_output() -> None:
                 null = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(null, stream.fileno())
                 os.close(null)
+
+
+def _escape_warning(record: logging.LogRecord) -> bool:
+    """Escapes control characters of file names and the like; keeps the record."""
+    record.msg, record.args = printable(record.getMessage(), keep="\n"), ()
+    return True
 
 
 def _escape_unprintable(stream: object) -> None:

@@ -206,7 +206,10 @@ class Checkpoints:
     def _write_latest(self, step: int, values: Values, ranked: Sequence[int]) -> None:
         folder = self._files.folder
         archive.write(folder / file_name(step), step, values)
-        for path in checkpoint_files.checkpoint_paths(folder)[: -self._keep]:
+        paths = checkpoint_files.checkpoint_paths(folder)
+        # A later one is damaged, or the run would have resumed from it.
+        earlier = [path for path in paths if step_of(path) <= step]
+        for path in earlier[: -self._keep]:
             path.unlink()
         # Only now: a run killed earlier would have resumed from the checkpoint before,
         # and needed these.

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from absl import flags
+from absl import flags, logging
 from absl.testing import flagsaver
 
 from framework.config import command
@@ -99,6 +99,12 @@ def test_traceback_shows_all(monkeypatch, capsys):
     assert error.startswith("Traceback (most recent call last):\n")
     assert error.endswith("\nerror: wrong\\x1b\n")
     assert "\x1b" not in error
+
+
+def test_a_warning_has_no_control_characters(caplog):
+    with command.boundary():
+        logging.warning("%s cannot be read", "\x1b[2J.npz")
+    assert caplog.messages == ["\\x1b[2J.npz cannot be read"]
 
 
 def test_a_misspelt_flag_is_one_line(monkeypatch, capsys):

@@ -151,6 +151,19 @@ def test_what_would_be_in_the_way_of_a_checkpoint_is_refused(
     assert path.exists()
 
 
+@pytest.mark.parametrize("keep", [1, 2])
+def test_a_damaged_later_checkpoint_costs_no_good_one(checkpoints, tmp_path, keep):
+    some = checkpoints(variables(1), keep=keep)
+    some.save(10)
+    damaged = tmp_path / "checkpoints" / "step-00000099.npz"
+    damaged.write_bytes(b"not a checkpoint")
+    for step in (20, 30):
+        some.save(step)
+    kept = [f"step-{step:08d}.npz" for step in (20, 30)][-keep:]
+    assert saved(tmp_path) == [*kept, damaged.name]
+    assert some.restore() == 30
+
+
 def test_with_all_spoilt_nothing_is_done(checkpoints, tmp_path):
     checkpoints(variables(1)).save(10)
     spoil(tmp_path / "checkpoints/step-00000010.npz")
