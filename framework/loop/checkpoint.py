@@ -155,8 +155,9 @@ class Checkpoints:
             The latest checkpoint; None if there is none.
 
         Raises:
-            RunError: It is of another model or optimizer, or no checkpoint is readable,
-                or something else than a file has the name of one.
+            RunError: It is of another model or optimizer, or has weights that are NaN;
+                no checkpoint is readable; or something else than a file has the name
+                of one.
         """
         for path in self._files.paths():
             if not atomic.is_replaceable(path):
@@ -169,6 +170,7 @@ class Checkpoints:
             return None
         required = checkpoint_files.must_match(self._variables)
         checkpoint_files.check(required, latest.values, latest.path)
+        checkpoint_files.check_numbers(latest.values, latest.path)
         return latest
 
     def restore(self) -> int | None:

@@ -212,6 +212,25 @@ def check(
             )
 
 
+def check_numbers(values: Mapping[str, np.ndarray], path: Path) -> None:
+    """Checks that no weight of a model is NaN; training saves no such checkpoint.
+
+    Args:
+        values: Arrays by name.
+        path: The file of the values, for messages.
+
+    Raises:
+        RunError: A weight is NaN.
+    """
+    for name, value in values.items():
+        is_weight = name.startswith("model/") and value.dtype.kind == "f"
+        if is_weight and np.isnan(value).any():
+            raise RunError(
+                f"{path} has NaN in {name}; delete it to resume from the checkpoint "
+                f"before it, or start over with --fresh"
+            )
+
+
 def must_match(variables: Mapping[str, tf.Variable]) -> dict[str, tf.Variable]:
     """Returns the variables that every checkpoint of the run must have."""
     return {

@@ -16,7 +16,7 @@ from framework.system import archive
 def variables(value=0.0):
     return {
         "model/0": tf.Variable(np.full((2, 3), value, np.float32)),
-        "totals/examples": tf.Variable(int(value)),
+        "totals/examples": tf.Variable(int(np.nan_to_num(value))),
         "schedule/0/best": tf.Variable(-np.inf),
     }
 
@@ -134,6 +134,13 @@ def test_a_spoilt_checkpoint_is_passed_over(checkpoints, tmp_path, caplog, how):
     assert checkpoints(actual).restore() == 10
     assert actual["totals/examples"].numpy() == 1
     assert "step-00000020.npz cannot be read" in caplog.text
+
+
+def test_weights_that_are_nan_are_refused(checkpoints):
+    some = checkpoints(variables(np.nan))
+    some.save(10)
+    with pytest.raises(RunError, match=r"10\.npz has NaN in model/0; delete it"):
+        some.check()
 
 
 @pytest.mark.parametrize("folder", ["checkpoints", "best"])
