@@ -182,7 +182,7 @@ def _kubernetes(wait_for: float) -> Membership:
     resolver = tf.distribute.cluster_resolver.KubernetesClusterResolver(
         {"worker": [f"job-name={job}"]}, override_client=client.CoreV1Api()
     )
-    spec = _pods(resolver, job, int(count), wait_for)
+    spec = wait_for_pods(resolver, job, int(count), wait_for)
     hosts = [network.split_address(address)[0] for address in spec.job_tasks("worker")]
     if len(hosts) != int(count) or hosts.count(host) != 1:
         raise UsageError(
@@ -192,13 +192,26 @@ def _kubernetes(wait_for: float) -> Membership:
     return spec, "worker", hosts.index(host)
 
 
-def _pods(
+def wait_for_pods(
     resolver: tf.distribute.cluster_resolver.ClusterResolver,
     job: str,
     count: int,
     wait_for: float,
 ) -> tf.train.ClusterSpec:
-    """Waits for a job's pods to run; returns their addresses."""
+    """Waits for a job's pods to run.
+
+    Args:
+        resolver: Lists the pods.
+        job: The name of the job, for messages.
+        count: The number of pods.
+        wait_for: Seconds.
+
+    Returns:
+        Their addresses.
+
+    Raises:
+        WorkerLostError: They do not run in time.
+    """
     specs: list[tf.train.ClusterSpec] = []
 
     def missing() -> str:

@@ -131,7 +131,7 @@ class Resolver:
 def test_pods_are_waited_for(monkeypatch):
     monkeypatch.setattr(waiting, "_POLL", 0.0)
     pods = ["h1:8470", "h2:8470", "h3:8470"]
-    spec = cluster._pods(Resolver(pods), "train", 3, 60.0)
+    spec = cluster.wait_for_pods(Resolver(pods), "train", 3, 60.0)
     assert spec.job_tasks("worker") == pods
     with pytest.raises(WorkerLostError, match=r"pods of train \(3 of 4\)"):
-        cluster._pods(Resolver(pods), "train", 4, 0.01)
+        cluster.wait_for_pods(Resolver(pods), "train", 4, 0.01)

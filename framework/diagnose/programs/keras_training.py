@@ -52,13 +52,13 @@ def train(
         raise NotApplicableError("one output cannot tell them apart")
     with contextlib.ExitStack() as stack:
         other = stack.enter_context(model_edits.changed(model, intervention))
-        optimizer = _optimizer(model.optimizer, intervention)
+        optimizer = changed_optimizer(model.optimizer, intervention)
         stack.enter_context(_compiled(model, other, optimizer, intervention))
         if continued:
             _copy(model.optimizer, optimizer)
         other.optimizer = optimizer
-        loop, scale = KerasLoop(other), _scale(source, intervention)
-        for x, y, order, size in _epochs(source, intervention, epochs):
+        loop, scale = KerasLoop(other), make_scale(source, intervention)
+        for x, y, order, size in training_epochs(source, intervention, epochs):
             loop.train(scale(x), y, order, size)
         validation, train = (
             outputs.predicted(loop.predict(scale(each))) for each in images
@@ -66,10 +66,19 @@ def train(
     return TrialResult(validation, train, epochs)
 
 
-def _epochs(
+def training_epochs(
     source: Source, intervention: Intervention, epochs: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
-    """Yields examples, labels, their order and the batch size of each epoch."""
+    """Yields the epochs of a trial.
+
+    Args:
+        source: The training data.
+        intervention: What is different from the original training.
+        epochs: The length, in epochs of the original training.
+
+    Yields:
+        Examples, labels, the order of both (int [N]) and the batch size.
+    """
     x, y = source.fed
     size = max(round(source.batch_size * intervention.batch_size_factor), 1)
     steps = max(round(epochs * len(x) / size), 1)
@@ -99,8 +108,13 @@ def _order(
     return source.order(epoch, len(y))
 
 
-def _scale(source: Source, intervention: Intervention) -> Scale:
-    """Returns a function that standardizes images, if that is wanted."""
+def make_scale(source: Source, intervention: Intervention) -> Scale:
+    """Returns a function that scales images: to mean 0 and deviation 1, or not at all.
+
+    Args:
+        source: The training data, whose moments are used.
+        intervention: Says by `standardize` whether to scale.
+    """
     if not intervention.standardize:
         return lambda images: images
     images = source.arrays[0].astype(np.float32)
@@ -155,10 +169,15 @@ def _cross_entropy(
     return tf.reduce_mean(losses) + sum(model.losses)
 
 
-def _optimizer(
+def changed_optimizer(
     optimizer: keras.optimizers.Optimizer, intervention: Intervention
 ) -> keras.optimizers.Optimizer:
-    """Returns a new optimizer like another one, but for the changes."""
+    """Returns a new optimizer with the learning rate and the like of an intervention.
+
+    Args:
+        optimizer: The original one, whose other settings are kept.
+        intervention: What is different.
+    """
     config = optimizer.get_config()
     config["use_ema"] = False
     rate = intervention.constant_learning_rate or config["learning_rate"]

@@ -227,7 +227,7 @@ class RunProgram(Program):
         folder = self._trials / name
         shutil.rmtree(folder, ignore_errors=True)
         steps = max(round(epochs * self._made.plan.steps_per_epoch), 1)
-        config = self._changed(intervention, steps, folder)
+        config = self.trial_config(intervention, steps, folder)
         if not at_initialization:
             config = self._continued(config, intervention, steps, folder)
         with contextlib.ExitStack() as stack:
@@ -250,8 +250,16 @@ class RunProgram(Program):
                 train = result.predict(self._train.images).argmax(axis=1)
         return TrialResult(validation, train, epochs)
 
-    def _changed(self, intervention: Intervention, steps: int, folder: Path) -> Config:
-        """Returns the config of a trial from the first step."""
+    def trial_config(
+        self, intervention: Intervention, steps: int, folder: Path
+    ) -> Config:
+        """Returns the config of a trial from the first step.
+
+        Args:
+            intervention: What is different from the run.
+            steps: The length, in steps of the run's own batch size.
+            folder: Of the trial.
+        """
         config, changed = self._config, intervention.apply(self._config)
         length = max(round(steps * config.batch_size / changed.batch_size), 1)
         return dataclasses.replace(

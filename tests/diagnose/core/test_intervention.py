@@ -154,7 +154,7 @@ def test_what_a_trial_runs_is_what_is_printed(name):
     if intervention.shuffle or intervention.keras_step:
         return
     program = RunProgram(_CONFIG, None, Path("trials"), 0, None, None, None)
-    trial = program._changed(intervention, 90, Path("trials/name"))
+    trial = program.trial_config(intervention, 90, Path("trials/name"))
     printed = pasted(intervention.flags(_CONFIG))
     for field in intervention_lib._CONFIG_FIELDS:
         assert getattr(trial, field) == getattr(printed, field)

@@ -53,7 +53,9 @@ def fed(intervention, epochs=1.0, data=None, y=Y):
     data = data or Source((X, y), batch_size=20, shuffle=False)
     return [
         (x[order], given[order], size)
-        for x, given, order, size in keras_training._epochs(data, intervention, epochs)
+        for x, given, order, size in keras_training.training_epochs(
+            data, intervention, epochs
+        )
     ]
 
 
@@ -135,11 +137,11 @@ def test_what_is_no_image_cannot_be_changed_so():
 def test_inputs_are_standardized_by_those_of_the_source():
     images = np.concatenate([X + 100, 50 * X], axis=3)
     data = Source((images, Y), shuffle=False)
-    scaled = keras_training._scale(data, Intervention(standardize=True))(images)
+    scaled = keras_training.make_scale(data, Intervention(standardize=True))(images)
     np.testing.assert_allclose(scaled.mean(axis=(0, 1, 2)), 0, atol=1e-4)
     np.testing.assert_allclose(scaled.std(axis=(0, 1, 2)), 1, rtol=1e-4)
     assert scaled.dtype == np.float32
-    assert keras_training._scale(data, Intervention())(images) is images
+    assert keras_training.make_scale(data, Intervention())(images) is images
 
 
 def test_a_standardized_branch_is_asked_in_the_same_scale():
@@ -201,7 +203,7 @@ def test_the_optimizer_is_another_one_and_the_first_is_left_alone():
 )
 def test_another_optimizer_is_like_the_first(optimizer, intervention, wanted):
     first = keras.optimizers.SGD(0.1, momentum=0.9, **optimizer)
-    config = keras_training._optimizer(first, intervention).get_config()
+    config = keras_training.changed_optimizer(first, intervention).get_config()
     config["learning_rate"] = float(config["learning_rate"])
     found = {name: config[name] for name in wanted}
     assert found == pytest.approx(wanted)
@@ -210,7 +212,9 @@ def test_another_optimizer_is_like_the_first(optimizer, intervention, wanted):
 def test_a_schedule_is_scaled():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
     first = keras.optimizers.SGD(schedule)
-    other = keras_training._optimizer(first, Intervention(learning_rate_factor=0.1))
+    other = keras_training.changed_optimizer(
+        first, Intervention(learning_rate_factor=0.1)
+    )
     for step in (0, 10, 20):
         other.iterations.assign(step)
         assert float(other.learning_rate) == pytest.approx(float(schedule(step)) / 10)
@@ -307,7 +311,7 @@ def test_frozen_weights_are_trained_by_a_change():
 def test_a_schedule_gives_way_to_a_constant_rate():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.1)
     first = keras.optimizers.SGD(schedule)
-    other = keras_training._optimizer(
+    other = keras_training.changed_optimizer(
         first, Intervention(constant_learning_rate=0.1, learning_rate_factor=0.5)
     )
     assert float(other.learning_rate) == pytest.approx(0.05)
@@ -325,6 +329,8 @@ def test_one_output_for_many_classes_has_no_consistent_loss():
 def test_adamw_goes_on_without_decay():
     first = keras.optimizers.AdamW(1e-3, weight_decay=0.1)
     assert (
-        keras_training._optimizer(first, Intervention(weight_decay=0.0)).weight_decay
+        keras_training.changed_optimizer(
+            first, Intervention(weight_decay=0.0)
+        ).weight_decay
         == 0
     )
