@@ -12,6 +12,7 @@ from framework.config import Config
 from framework.diagnose.report import stored
 from framework.errors import UsageError
 from framework.launch import run_folder
+from framework.loop import checkpoint_files
 from framework.loop.checkpoint_files import Checkpoint, CheckpointFiles
 from framework.numerics.metrics import Predictions
 from framework.report import predictions as predictions_lib
@@ -76,6 +77,7 @@ def read(folder: Path) -> Snapshot:
             f"the run in {folder} has no weights, neither in checkpoints/ nor in "
             f"best/: put them back, or train it again with --fresh"
         )
+    checkpoint_files.check_numbers(checkpoint.values, checkpoint.path)
     history.check_against(checkpoint.values)
     rows = [row for row in history.rows if row["step"] <= checkpoint.step]
     by_step = predictions_lib.read_all(folder / "predictions")

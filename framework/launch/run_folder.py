@@ -59,13 +59,22 @@ def opened(config: Config) -> Iterator[Path]:
     with locked(workdir):
         _check_is_run(workdir)
         _check_links(workdir)
+        folders = [workdir / name for name in FOLDERS]
+        new = [path for path in folders if not path.exists()]
         try:
-            for name in FOLDERS:
-                (workdir / name).mkdir(exist_ok=True)
+            for path in folders:
+                path.mkdir(exist_ok=True)
             _delete_incomplete(workdir)
         except OSError as problem:
             raise _not_writable(workdir, problem) from None
-        yield workdir
+        try:
+            yield workdir
+        except (UsageError, RunError):
+            # A run that was refused leaves the folder as it was.
+            for path in new:
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+            raise
 
 
 @contextlib.contextmanager

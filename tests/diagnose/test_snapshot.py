@@ -11,6 +11,7 @@ from framework.diagnose import snapshot
 from framework.diagnose.conclude import conclude
 from framework.errors import RunError, UsageError
 from framework.launch.run import run
+from framework.system import archive
 
 CONFIG = Config(model="mlp(units=(8,))", batch_size=128, train_for="4ep", keep_best=2)
 
@@ -104,6 +105,15 @@ def test_a_run_that_cannot_be_diagnosed_is_refused_in_one_line(folder, remove, m
     assert "\n" not in str(caught.value)
     assert contents(folder) == before
     assert not (folder / "diagnosis").exists()
+
+
+def test_weights_that_are_nan_are_refused(folder):
+    path = folder / "checkpoints" / "step-00000044.npz"
+    values = {name: value * np.nan for name, value in archive.read(path).items()}
+    values.pop("step")
+    archive.write(path, 44, values)
+    with pytest.raises(RunError, match=r"44\.npz has NaN in model/"):
+        snapshot.read(folder)
 
 
 @pytest.mark.parametrize("step", [11, 44])

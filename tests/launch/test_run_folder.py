@@ -197,6 +197,17 @@ def test_without_git_there_is_no_revision(config, monkeypatch):
     assert actual["git_revision"] is None
 
 
+@pytest.mark.parametrize("problem", [UsageError, RunError])
+def test_a_run_that_is_refused_leaves_no_folders(config, problem):
+    folder = trained(config)
+    (folder / "best").rmdir()
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(problem), run_folder.opened(config):
+        assert (folder / "best").is_dir()
+        raise problem("refused")
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_a_run_that_died_at_once_can_be_started_again(config):
     with run_folder.opened(config) as folder:
         (folder / "config.json.1a2b.tmp").write_text("{")
