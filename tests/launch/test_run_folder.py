@@ -203,7 +203,6 @@ def test_a_run_that_is_refused_leaves_no_folders(config, problem):
     (folder / "best").rmdir()
     before = sorted(folder.rglob("*"))
     with pytest.raises(problem), run_folder.opened(config):
-        assert (folder / "best").is_dir()
         raise problem("refused")
     assert sorted(folder.rglob("*")) == before
 
