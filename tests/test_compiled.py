@@ -95,8 +95,8 @@ def test_several_runs_in_one_process_leak_nothing(tmp_path, warned):
     # TensorFlow warns from the fifth tracing on.
     for index in range(6):
         config = Config(
-            model="resnet(depth=8)",
-            augment="brightness(.1) + rotate(5) + mixup",
+            model="cnn(filters=(4,), dense=8)",
+            augment="brightness(.1) + mixup",
             dataset="noise(train=64, validation=32, size=8)",
             train_for="1ep",
             workdir=str(tmp_path / str(index)),

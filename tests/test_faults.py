@@ -228,8 +228,9 @@ def test_goes_on_with_another_number_of_devices(
     found, expected = map(same_run.arrays, folders)
     assert found.keys() == expected.keys()
     for name, value in expected.items():
-        # How far gradients of fewer images differ depends on how many they are of.
-        if "/noise/" not in name:
+        # How far gradients of fewer images differ depends on how many they are of; of
+        # losses that differ in the last digit the checksum is another one.
+        if "/noise/" not in name and "history/sha256" not in name:
             size = max(np.abs(value).max(initial=0), 1e-3)
             np.testing.assert_allclose(found[name], value, atol=5e-6 * size)
     found, expected = (History(folder / "metrics.jsonl") for folder in folders)

@@ -271,25 +271,29 @@ def test_every_case_can_be_made(name):
         assert isinstance(made, (Program, Run))
 
 
-# Quick ones of all kinds, which the diagnosis must never get wrong.
+# Quick ones of all kinds, which the diagnosis must never get wrong; -m slow has more.
 FAST = (
     "labels divided by 255",
+    "raw digits",
+    "SGD .0005",
+    "plain MLP",
+    "two heads alike",
+)
+FURTHER = (
     "two classes in a row",
     "last part of sorted data",
     "thirteen to validate on",
-    "raw digits",
-    "SGD .0005",
     "Adadelta .001",
     "five epochs of SGD",
     "two half rings, one unit",
-    "plain MLP",
-    "two heads alike",
     "H23 overlapping clouds",
 )
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize(
+    "name", [*FAST, *(pytest.param(each, marks=pytest.mark.slow) for each in FURTHER)]
+)
 def test_the_diagnosis_of_a_dozen_cases(name):
     line = jobs.Job("diagnosed", name, 0).run()
     assert "error" not in line

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -221,8 +222,17 @@ def layer(model, kind, place=0):
     return [each for each in model.layers if type(each).__name__ == kind][place]
 
 
+@pytest.fixture
+def eagerly():
+    """Runs all that Keras would compile eagerly, which is faster for a few steps."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.filterwarnings("ignore:Even though the .*tf.data:UserWarning")
 @_each
-def test_lines_can_be_pasted_and_trained_with(name, settings):
+def test_lines_can_be_pasted_and_trained_with(name, settings, eagerly):
     executed(_OF_CHECKS[name], settings, built(is_traced=False))
 
 
