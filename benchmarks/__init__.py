@@ -1,1 +1,1 @@
-"""Speed, measured beside that of others."""
+"""Measurements that are too long for the tests."""

@@ -1,9 +1,9 @@
-"""Runnable experiments: each a short file with one CONFIG."""
+"""Runnable experiments: short files with one CONFIG each."""
 
 from pkgutil import extend_path
 
-# First, so that an experiment's `import tensorflow` is put off as the house's own is.
+# Imported first: it makes an experiment's `import tensorflow` lazy.
 import framework  # noqa: F401
 
-# So that `--model=experiments.mine:net` finds a user's own folder `experiments` too.
+# Lets `--model=experiments.mine:net` also find a user's own folder `experiments`.
 __path__ = extend_path(__path__, __name__)

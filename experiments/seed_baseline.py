@@ -3,8 +3,8 @@
     python -m experiments.seed_baseline
 
 Over 3 seeds, after 20 epochs: training accuracy 100 %, validation accuracy 21.5 +- 3.9
-% while its loss has risen from 1.61 to 4.9 +- 1.3: chance is 20 %, for there is nothing
-to learn.
+%. Validation loss has risen from 1.61 to 4.9 +- 1.3. Chance is 20 %, because there is
+nothing to learn.
 """
 
 from framework.config import Config

@@ -2,6 +2,6 @@
 
 from framework import lazy
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-lazy.put_off("tensorflow", "keras")
+lazy.defer_imports("tensorflow", "keras")

@@ -1,4 +1,4 @@
-"""tf.function for many runs in one process: no false warnings, no leaked graphs."""
+"""tf.function for several runs in one process, without false warnings and leaks."""
 
 from __future__ import annotations
 
@@ -6,49 +6,52 @@ import contextlib
 import functools
 import weakref
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import tensorflow as tf
 
-# Key of a registered function in TensorFlow's registry.
+# The key of the function in an entry of TensorFlow's registry.
 _TYPE = "type"
 
 
-def function(python_function: Callable, **options) -> tf.types.experimental.Callable:
+def function(
+    python_function: Callable[..., Any], **options: Any
+) -> tf.types.experimental.Callable:
     """Returns `tf.function(python_function, autograph=False, **options)`.
 
-    TensorFlow counts how often a function is traced by its source code, and takes a
-    second run's first trace for a retrace of the first run's. A partial has no code, so
-    that it counts by object: only retracing of one and the same function is reported.
+    TensorFlow counts traces by source code, so that the first trace in a second run
+    counts as a retrace. A partial has no source code and is counted by object: only
+    retracing of the same function object causes a warning.
 
     Args:
-        python_function: What to compile.
-        **options: Further ones of `tf.function`.
+        python_function: The function to compile.
+        **options: Further options of `tf.function`.
     """
     return tf.function(functools.partial(python_function), autograph=False, **options)
 
 
 @contextlib.contextmanager
-def collectable() -> Iterator[None]:
-    """Lets graphs that are traced within it be freed once nobody uses them.
+def collectable_graphs() -> Iterator[None]:
+    """Makes graphs that are traced in the block garbage-collectable.
 
     `tf.custom_gradient` in a graph, and so `all_reduce`, registers a gradient function
     under a new name in a registry that lives as long as the process. The function
-    refers to the graph, which is then never freed. Afterwards the graph owns the
-    function, and the registry refers to it weakly. If TensorFlow's internals are other
-    than expected, they are left alone.
+    refers to the graph, which is then never freed. At the end of the block the graph
+    owns the function, and the registry refers to it weakly. If TensorFlow's internals
+    differ from what is expected, they are left unchanged.
     """
-    registered = _registered()
-    before = set(registered)
+    registry = _gradient_registry()
+    before = set(registry)
     try:
         yield
     finally:
-        for name in [each for each in registered if each not in before]:
+        for name in [name for name in registry if name not in before]:
             if name.startswith("CustomGradient-"):
-                _hand_over(registered, name)
+                _transfer_ownership(registry, name)
 
 
-def _registered() -> dict[str, dict]:
-    """Returns TensorFlow's gradient functions by name; empty if it has none there."""
+def _gradient_registry() -> dict[str, dict[str, Any]]:
+    """Returns TensorFlow's gradient functions by name; empty if not found."""
     with contextlib.suppress(ImportError, AttributeError):
         from tensorflow.python.framework import ops
 
@@ -56,24 +59,27 @@ def _registered() -> dict[str, dict]:
     return {}
 
 
-def _hand_over(registered: dict[str, dict], name: str) -> None:
-    """Has the graph of a gradient function own it, and the registry no longer."""
-    gradient = registered[name][_TYPE]
+def _transfer_ownership(registry: dict[str, dict[str, Any]], name: str) -> None:
+    """Makes the graph own its gradient function, and the registry's reference weak."""
+    gradient = registry[name][_TYPE]
     graph = _graph_of(gradient)
     if graph is None:
         return
-    weak = weakref.ref(gradient)
+    reference = weakref.ref(gradient)
 
     def forward(operation: tf.Operation, *upstream: tf.Tensor) -> object:
-        return weak()(operation, *upstream)
+        # The operation is in the graph, which keeps the function alive.
+        alive = reference()
+        assert alive is not None
+        return alive(operation, *upstream)
 
     graph._whyflat_gradients = [*getattr(graph, "_whyflat_gradients", []), gradient]
-    registered[name][_TYPE] = forward
-    weakref.finalize(graph, registered.pop, name, None).atexit = False
+    registry[name][_TYPE] = forward
+    weakref.finalize(graph, registry.pop, name, None).atexit = False
 
 
-def _graph_of(gradient: Callable, depth: int = 2) -> tf.Graph | None:
-    """Returns the graph of the tensors that a function has in its closure."""
+def _graph_of(gradient: Callable[..., Any], depth: int = 2) -> tf.Graph | None:
+    """Returns the graph of the tensors in a function's closure; None if none."""
     for cell in getattr(gradient, "__closure__", None) or ():
         value = cell.cell_contents
         for leaf in tf.nest.flatten(value) if not callable(value) else ():

@@ -1,20 +1,20 @@
-"""The ways in which a run can end before its time, each told in one line."""
+"""Exceptions that end a command, each reported in one line."""
 
 
 class UsageError(ValueError):
-    """What was asked for cannot be done: a flag, a spec or a path is wrong (exit 2)."""
+    """Wrong usage: a flag, a spec or a path is wrong (exit code 2)."""
 
 
 class RunError(RuntimeError):
-    """What was asked for failed: a file, a disk or the numbers are bad (exit 1)."""
+    """Failure at run time: a file, a disk or the numbers are bad (exit code 1)."""
 
 
 class WorkerLostError(RunError):
-    """Another process of the run ended, and all go on when started again (exit 75)."""
+    """Another worker of the run was lost; rerunning all resumes it (exit code 75)."""
 
 
 class Stopped(KeyboardInterrupt):
-    """The run was asked to stop by a signal, and goes on when started again (exit 75).
+    """A signal stopped the run; rerunning the command resumes it (exit code 75).
 
-    Like what Ctrl-C raises, it is not taken for a failure by `except Exception`.
+    Like KeyboardInterrupt, it is not caught by `except Exception`.
     """

@@ -1,8 +1,8 @@
-"""Puts off the import of slow libraries until something of theirs is used.
+"""Lazy imports: defers importing slow libraries until their first use.
 
-TensorFlow takes two to three seconds to import. With this, a module can say
-`import tensorflow as tf` in its first lines as usual, and `--help` or a misspelt flag
-still answer at once: the import happens when an attribute of `tf` is first read.
+TensorFlow takes two to three seconds to import. With lazy imports, modules can have
+`import tensorflow as tf` at the top as usual, while `--help` and misspelt flags are
+answered at once: TensorFlow is imported when an attribute of `tf` is first read.
 """
 
 from __future__ import annotations
@@ -14,29 +14,30 @@ import sys
 import types
 from collections.abc import Iterator
 from importlib import machinery
+from typing import Any
 
-from framework import quiet
+from framework.system import quiet
 
-# Keras imports these where they are installed, for parts of it that nobody here uses:
-# together a third of the time that importing TensorFlow takes.
+# Keras imports these if they are installed, for parts that are not used here. They take
+# a third of the import time of TensorFlow.
 _NOT_NEEDED = ("sklearn", "matplotlib")
 
 
-def put_off(*names: str) -> None:
-    """Makes `import name` free; the library is loaded on first use.
+def defer_imports(*names: str) -> None:
+    """Makes `import name` lazy: the library is loaded when it is first used.
 
-    A library that has been imported already stays as it is.
+    Libraries that have been imported already are left unchanged.
 
     Args:
         *names: Top-level libraries.
     """
     for name in names:
         if name not in sys.modules:
-            sys.modules[name] = _PutOff(name)
+            sys.modules[name] = _LazyModule(name)
 
 
-class _PutOff(types.ModuleType):
-    """Stands for a library until one of its attributes is asked for."""
+class _LazyModule(types.ModuleType):
+    """A placeholder for a library until one of its attributes is read."""
 
     def __init__(self, name: str):
         super().__init__(name)
@@ -49,25 +50,28 @@ class _PutOff(types.ModuleType):
 
 
 def _load(name: str) -> types.ModuleType:
-    if not isinstance(sys.modules.get(name), _PutOff):
+    """Imports a library in place of its placeholder."""
+    if not isinstance(sys.modules.get(name), _LazyModule):
         return importlib.import_module(name)
     del sys.modules[name]
-    # Keeps remarks on compiled clusters and the like off the screen; errors stay.
+    # Hides informational messages of TensorFlow's C++ code, but not its errors.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # TensorFlow's start-up lines heed none of its own log settings.
-    with _without(_NOT_NEEDED), quiet.held_back():
+    # TensorFlow's start-up messages ignore its log settings.
+    with _hidden(_NOT_NEEDED), quiet.suppressed_stderr():
         library = importlib.import_module(name)
         if name == "tensorflow":
-            # The first look for devices complains of missing CUDA drivers.
+            # The first search for devices warns about missing CUDA drivers.
             library.config.list_physical_devices()
     return library
 
 
 @contextlib.contextmanager
-def _without(names: tuple[str, ...]) -> Iterator[None]:
-    """Makes libraries that are not imported yet look as if they were not installed."""
+def _hidden(names: tuple[str, ...]) -> Iterator[None]:
+    """Hides libraries that are not imported yet, as if they were not installed."""
     hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))
+    # None makes `import` raise, though the type of `sys.modules` does not allow it.
+    modules: dict[str, Any] = sys.modules
+    modules.update(dict.fromkeys(hidden))
     try:
         yield
     finally:

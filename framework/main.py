@@ -1,4 +1,4 @@
-"""From a command line to an exit code."""
+"""Runs an experiment from the command line."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import NoReturn
 
 from absl.flags import FLAGS
 
-from framework import command, experiment, families, flags, reference, usage
-from framework import run as run_lib
-from framework.config import Config
+from framework.config import Config, command, experiment, flags, reference, usage
+from framework.launch import families
+from framework.launch import run as run_lib
+from framework.launch.components import check
 from framework.loop import stop
-from framework.parts import check
 
 
 def main(
@@ -26,69 +26,69 @@ def main(
 
     The exit code is 0, or 3 with --diagnose if a cause of a static validation accuracy
     is confirmed, or that of `command.boundary`: 75 if the same command resumes the run
-    (a signal has stopped it, SIGTERM, SIGINT or SIGUSR1, or another worker was lost),
-    130 if a second Ctrl-C did not let it save.
+    (SIGTERM, SIGINT or SIGUSR1 has stopped it, or another worker was lost), 130 if a
+    second Ctrl-C kept it from saving.
 
     Args:
-        defaults: What the flags are where they are not given.
-        run: What to do with the config.
-        argv: The command line, the program first; by default the process's own.
-        about: What `--help` says first; by default the program's docstring.
+        defaults: The default values of the flags.
+        run: The function to call with the config.
+        argv: The command line with the program's name; by default the process's own.
+        about: The description in `--help`; by default the program's docstring.
     """
     reference.refuse_to_run_while_loading()
     argv = sys.argv if argv is None else argv
     about = about or sys.modules["__main__"].__doc__
     with command.boundary(), command.stopped_by(signal.SIGTERM):
-        config = _config(defaults, run is run_lib.run, argv, about)
-    again = "interrupted; the same command resumes from the last checkpoint"
+        config = _parse(defaults, run is run_lib.run, argv, about)
+    interrupted = "interrupted; the same command resumes from the last checkpoint"
     try:
-        with command.boundary(config.workdir, again), stop.caught():
+        with command.boundary(config.workdir, interrupted), stop.handle_signals():
             run(config)
-            code = _diagnosed(config) if config.diagnose else 0
+            code = _diagnose(config) if config.diagnose else 0
     finally:
-        # The state is saved: a signal that comes now must not change the exit code.
+        # The state is saved: a later signal must not change the exit code.
         stop.ignore()
     sys.exit(code)
 
 
-def _config(
-    defaults: Config, of_experiment: bool, argv: Sequence[str], about: str | None
+def _parse(
+    defaults: Config, use_experiment: bool, argv: Sequence[str], about: str | None
 ) -> Config:
-    """Returns what the command line says; exits if it asks for help.
+    """Parses the command line; exits if it requests help.
 
     Args:
-        defaults: What the flags are where they are not given.
-        of_experiment: Whether the CONFIG of --experiment takes the place of these.
-        argv: The command line, the program first.
-        about: What `--help` says first.
+        defaults: The default values of the flags.
+        use_experiment: Whether the CONFIG of --experiment replaces the defaults.
+        argv: The command line with the program's name.
+        about: The description in `--help`.
     """
     command.define_experiment()
-    module = experiment.of_arguments(argv)
-    if of_experiment and isinstance(getattr(module, "CONFIG", None), Config):
-        defaults = module.CONFIG
+    experiment_config = getattr(experiment.of_arguments(argv), "CONFIG", None)
+    if use_experiment and isinstance(experiment_config, Config):
+        defaults = experiment_config
     flags.define(defaults)
     if usage.requested(argv):
         print(flags.help_text(about, families.notes()))
         sys.exit(0)
     flags.parse(argv)
-    _answer_help()
+    _print_family_help()
     config = flags.read()
     check(config)
     return config
 
 
-def _answer_help() -> None:
-    """Prints the family of a flag whose value is `help`, and exits."""
+def _print_family_help() -> None:
+    """Prints the family of a flag with the value `help`, if any, and exits."""
     for flag in families.FAMILIES:
         if text := families.answer(flag, FLAGS[flag].value):
             print(text)
             sys.exit(0)
 
 
-def _diagnosed(config: Config) -> int:
-    """Says why validation accuracy is static; returns the exit code."""
-    # Nothing else needs what this imports.
-    from framework.diagnose.record import conclude
+def _diagnose(config: Config) -> int:
+    """Diagnoses static validation accuracy; returns the exit code."""
+    # Imported only here, because runs without --diagnose do not need it.
+    from framework.diagnose.conclude import conclude
 
-    # This command has just run what the config names, on these data.
+    # This process has just executed the code that the config names.
     return conclude(config.workdir, trust_run=True)

@@ -29,6 +29,6 @@ def pytest_runtest_setup(item):
 @pytest.fixture(scope="session")
 def mirrored():
     """A strategy over both devices, the same for all tests."""
-    from framework import distribute
+    from framework.distributed.strategy import build_strategy
 
-    return distribute.build("mirrored", 2)
+    return build_strategy("mirrored", 2)

@@ -8,82 +8,54 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "framework").rglob("*.py"))
-# A part of the house is a file or folder of framework/. Each may import from these.
-LOWEST = {"atomic", "compiled", "errors", "json_text", "quiet", "lazy"} | {
-    "paths",
-    "printable",
-    "reference",
-}
+# A room of the house is a file or folder of framework/. Each may import from these.
+LOWEST = {"errors", "system", "compiled"}
 MAY_IMPORT = {
-    "atomic": set(),
     "errors": set(),
-    "json_text": set(),
-    "paths": {"errors", "printable"},
-    "printable": set(),
-    "reference": {"errors"},
-    "archive": LOWEST,
-    "quiet": set(),
-    "lazy": {"quiet"},
+    "system": {"errors"},
     "compiled": set(),
-    "network": LOWEST,
-    "waiting": LOWEST,
-    "durations": LOWEST,
-    "grammar": LOWEST,
-    "spec": LOWEST | {"grammar"},
-    "config": LOWEST | {"spec", "durations", "waiting"},
-    "guesses": LOWEST,
-    "usage": LOWEST | {"guesses"},
-    "flags": LOWEST | {"config", "guesses", "usage"},
-    "experiment": LOWEST,
-    "trust": LOWEST | {"config", "experiment", "spec"},
-    "random": LOWEST,
-    "metrics": LOWEST,
-    "probes": LOWEST | {"variables"},
-    "command": LOWEST | {"usage"},
-    "variables": LOWEST,
-    "history": LOWEST | {"metrics"},
-    "precision": LOWEST | {"variables"},
-    "cluster": LOWEST | {"network", "waiting"},
-    "rendezvous": LOWEST | {"network", "waiting"},
-    "distribute": LOWEST | {"cluster", "network", "rendezvous"},
-    "workers": LOWEST | {"cluster"},
-    "sharing": LOWEST | {"config", "waiting", "workdir", "workers"},
-    "fused": LOWEST,
-    "optimizers": LOWEST | {"fused", "spec"},
-    "schedules": LOWEST | {"durations", "metrics", "random", "spec", "variables"},
-    "data": LOWEST | {"command", "network", "spec", "waiting"},
-    "models": LOWEST | {"spec", "random"},
-    "augment": LOWEST | {"spec", "random", "data", "report", "variables"},
-    "families": LOWEST
-    | {"augment", "data", "guesses", "models", "optimizers", "schedules", "spec"},
-    "report": LOWEST | {"archive", "history", "metrics", "statistics"},
-    "statistics": LOWEST,
+    "lazy": {"system"},
+    "numerics": {"errors"},
+    "config": LOWEST,
+    "report": LOWEST | {"numerics"},
+    "data": LOWEST | {"config"},
+    "distributed": LOWEST,
+    "optim": LOWEST | {"config", "numerics"},
+    "models": LOWEST | {"config", "numerics"},
+    "schedules": LOWEST | {"config", "numerics"},
+    "augment": LOWEST | {"config", "data", "numerics"},
     "loop": LOWEST
-    | {"archive", "augment", "data", "history", "metrics", "optimizers", "precision"}
-    | {"probes", "random", "report", "schedules", "variables", "workers"},
-    "workdir": LOWEST | {"config", "experiment", "flags"},
-    "resume": LOWEST | {"config", "data", "durations", "history", "loop", "workdir"},
-    "parts": LOWEST
-    | {"augment", "config", "data", "distribute", "durations", "loop", "metrics"}
-    | {"models", "optimizers", "precision", "schedules", "waiting"},
-    "invariance": LOWEST | {"loop", "parts"},
-    "export": LOWEST | {"augment"},
-    "run": LOWEST
-    | {"augment", "config", "data", "export", "history", "loop", "models", "parts"}
-    | {"precision", "report", "resume", "sharing", "trust", "workdir", "workers"},
+    | {"augment", "data", "distributed", "numerics", "optim", "report", "schedules"},
+    "launch": LOWEST
+    | {"augment", "config", "data", "distributed", "loop", "models", "numerics"}
+    | {"optim", "report", "schedules"},
     "diagnose": LOWEST
-    | {"archive", "augment", "config", "data", "history", "loop", "metrics", "models"}
-    | {"parts", "random", "report", "run", "spec", "statistics", "trust", "workdir"},
-    "main": LOWEST
-    | {"command", "config", "diagnose", "experiment", "families", "flags", "loop"}
-    | {"parts", "run", "usage"},
+    | {"augment", "config", "data", "launch", "loop", "models", "numerics", "report"},
+    "main": LOWEST | {"config", "diagnose", "launch", "loop"},
     "commands": LOWEST
-    | {"__init__", "augment", "command", "config", "data", "diagnose", "families"}
-    | {"experiment"}
-    | {"invariance", "loop", "main", "parts", "random", "report", "schedules", "usage"},
+    | {"__init__", "augment", "config", "data", "diagnose", "launch", "loop", "main"}
+    | {"numerics", "report", "schedules"},
     "__main__": {"commands"},
     "__init__": {"lazy"},
 }
+# The rooms inside diagnose/: its folders, and the files beside them.
+DIAGNOSE_MAY_IMPORT = {
+    "core": set(),
+    "measure": {"core"},
+    "checks": {"core", "measure"},
+    "programs": {"core"},
+    "report": {"core", "measure"},
+    "recorder": {"programs"},
+    "diagnosis": {"core", "measure", "checks", "report"},
+    "snapshot": {"report"},
+    "workspace": set(),
+    "explain_keras": {"core", "programs", "report", "diagnosis", "recorder"},
+    "explain_run": {"core", "programs", "snapshot"},
+    "conclude": {"report", "diagnosis", "snapshot", "workspace", "explain_run"},
+    "__init__": set(),
+}
+# A data set's knobs, and the options of an entry of the Python interface.
+MAY_TAKE_MANY_ARGUMENTS = {"drawn_flowers", "explain"}
 
 
 def part_of(path):
@@ -93,14 +65,21 @@ def part_of(path):
     return path.relative_to(ROOT / "framework").parts[0].removesuffix(".py")
 
 
-def imported_parts(path):
-    """Returns which parts of framework/ a file imports, its own aside."""
+def imported_names(path):
+    """Returns what a file imports, also inside functions and for type checkers."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "relative imports are not used here"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imported_parts(path):
+    """Returns which parts of framework/ a file imports, its own aside."""
+    names = imported_names(path)
     parts = {name.split(".")[1] for name in names if name.startswith("framework.")}
     parts = {"__init__" if name == "__version__" else name for name in parts}
     return parts - {part_of(path)}
@@ -124,8 +103,30 @@ def test_each_folder_of_modules_is_a_package(folder):
     assert all((each / "__init__.py").is_file() for each in folders)
 
 
-def test_the_parts_form_no_circle():
-    remaining = {part: set(may) for part, may in MAY_IMPORT.items()}
+DIAGNOSE = ROOT / "framework" / "diagnose"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in SOURCES if DIAGNOSE in path.parents],
+    ids=lambda path: str(path.relative_to(DIAGNOSE)),
+)
+def test_imports_inside_diagnose_point_downwards(path):
+    room = path.relative_to(DIAGNOSE).parts[0].removesuffix(".py")
+    if room == "__main__":
+        return
+    prefix = "framework.diagnose."
+    rooms = {
+        name.removeprefix(prefix).split(".")[0]
+        for name in imported_names(path)
+        if name.startswith(prefix)
+    }
+    assert rooms - {room} <= DIAGNOSE_MAY_IMPORT[room]
+
+
+@pytest.mark.parametrize("rooms", [MAY_IMPORT, DIAGNOSE_MAY_IMPORT])
+def test_the_parts_form_no_circle(rooms):
+    remaining = {part: set(may) for part, may in rooms.items()}
     while remaining:
         lowest = {part for part, may in remaining.items() if not may & set(remaining)}
         assert lowest, f"a circle among {sorted(remaining)}"
@@ -141,10 +142,10 @@ def test_functions_are_short_and_take_few_arguments(path):
         body = node.body[1:] if ast.get_docstring(node) else node.body
         length = body[-1].end_lineno - body[0].lineno + 1 if body else 0
         assert length <= 60, f"{node.name} has {length} lines"
-        # A data set's knobs are what a spec can set, however many they are.
-        if node.name != "drawn_flowers":
-            names = {each.arg for each in node.args.args} - {"self", "t", "T"}
-            count = len(names)
+        if node.name not in MAY_TAKE_MANY_ARGUMENTS:
+            arguments = (*node.args.posonlyargs, *node.args.args)
+            every = {each.arg for each in (*arguments, *node.args.kwonlyargs)}
+            count = len(every - {"self", "cls", "t", "T"})
             assert count <= 8, f"{node.name} takes {count} arguments"
 
 
@@ -165,3 +166,15 @@ def test_everything_public_says_what_it_is(path):
         if not node.name.startswith("_") and not ast.get_docstring(node)
     ]
     assert not silent
+
+
+@pytest.mark.parametrize(
+    "folder", ["framework", "experiments", "benchmarks", "tests"], ids=str
+)
+def test_no_literal_is_unpacked(folder):
+    # It pleases the formatter, not the reader.
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Starred):
+                literal = isinstance(node.value, (ast.Tuple, ast.List, ast.Set))
+                assert not literal, f"{path}:{node.lineno}"

@@ -8,15 +8,15 @@ import tensorflow as tf
 
 from framework import compiled
 from framework.config import Config
-from framework.run import run
+from framework.launch.run import run
 
 
 @pytest.fixture
 def warned(caplog):
-    """What TensorFlow's own logger has warned of."""
+    """Captures warnings of TensorFlow's logger."""
     logger = tf.get_logger()
     level = logger.level
-    # Other tests may have left it quieter.
+    # Other tests may have raised the level.
     logger.setLevel("WARNING")
     logger.addHandler(caplog.handler)
     yield caplog
@@ -35,17 +35,17 @@ class Doubled:
 @pytest.mark.parametrize(
     ("make", "expected"), [(compiled.function, False), (tf.function, True)]
 )
-def test_several_of_one_method_are_no_retracing(make, expected, warned):
+def test_the_same_method_of_several_objects_is_no_retracing(make, expected, warned):
     for _ in range(8):
         assert Doubled(make).call(tf.constant(2.0)).numpy() == 4.0
-    assert any("retracing" in each for each in warned.messages) == expected
+    assert any("retracing" in message for message in warned.messages) == expected
 
 
-def test_retracing_of_one_is_still_told(warned):
+def test_retracing_of_one_function_is_still_reported(warned):
     doubled = Doubled(compiled.function)
     for value in range(8):
         doubled.call(float(value))
-    assert any("retracing" in each for each in warned.messages)
+    assert any("retracing" in message for message in warned.messages)
 
 
 @tf.custom_gradient
@@ -54,18 +54,18 @@ def tripled(value):
 
 
 def traced():
-    """Returns a function whose graph has a gradient of its own."""
+    """Returns a function whose graph has a custom gradient."""
     function = compiled.function(lambda value: tripled(value) + tripled(value))
     function(tf.constant(1.0))
     return function
 
 
 def test_a_graph_is_freed_with_its_function():
-    with compiled.collectable():
+    with compiled.collectable_graphs():
         function = traced()
     spec = tf.TensorSpec([], tf.float32)
     graph = weakref.ref(function.get_concrete_function(spec).graph)
-    # What is still used works.
+    # While in use, gradients work.
     value = tf.constant(1.0)
     with tf.GradientTape() as tape:
         tape.watch(value)
@@ -76,27 +76,27 @@ def test_a_graph_is_freed_with_its_function():
     assert graph() is None
 
 
-def test_without_the_internals_nothing_happens(monkeypatch):
-    monkeypatch.setattr(compiled, "_registered", dict)
-    with compiled.collectable():
+def test_without_the_internals_nothing_is_changed(monkeypatch):
+    monkeypatch.setattr(compiled, "_gradient_registry", dict)
+    with compiled.collectable_graphs():
         assert traced()(tf.constant(2.0)).numpy() == 4.0
 
 
 def census():
-    """Returns how many graphs and variables are alive, and eager tensors."""
+    """Counts the graphs, variables and eager tensors that are alive."""
     gc.collect()
-    names = [type(each).__name__ for each in gc.get_objects()]
+    names = [type(instance).__name__ for instance in gc.get_objects()]
     kinds = ("FuncGraph", "ResourceVariable", "EagerTensor", "TrainLoop")
     return {kind: names.count(kind) for kind in kinds}
 
 
-def test_runs_in_one_process_leave_nothing_behind(tmp_path, warned):
+def test_several_runs_in_one_process_leak_nothing(tmp_path, warned):
     counts = []
     # TensorFlow warns from the fifth tracing on.
     for index in range(6):
         config = Config(
-            model="resnet(depth=8)",
-            augment="brightness(.1) + rotate(5) + mixup",
+            model="cnn(filters=(4,), dense=8)",
+            augment="brightness(.1) + mixup",
             dataset="noise(train=64, validation=32, size=8)",
             train_for="1ep",
             workdir=str(tmp_path / str(index)),
@@ -104,4 +104,4 @@ def test_runs_in_one_process_leave_nothing_behind(tmp_path, warned):
         run(config, quiet=True)
         counts.append(census())
     assert counts[-1] == counts[1]
-    assert not [each for each in warned.messages if "retracing" in each]
+    assert not [message for message in warned.messages if "retracing" in message]

@@ -13,7 +13,7 @@ HEAVY = "tensorflow", "keras", "sklearn", "matplotlib", "jax", "torch"
 
 @pytest.fixture
 def python(tmp_path):
-    """Runs a program in a folder that holds two libraries, `slow` and `broken`."""
+    """Runs a program in a folder with two libraries, `slow` and `broken`."""
     (tmp_path / "slow.py").write_text(
         textwrap.dedent(
             """
@@ -55,31 +55,31 @@ def checked(done):
 
 def test_a_library_is_loaded_when_it_is_used(python):
     program = """
-        lazy.put_off("slow")
+        lazy.defer_imports("slow")
         import slow
         print(type(slow).__name__, "value" in vars(slow))
         print(slow.value, slow.loads)
         import slow as real
         print(type(real).__name__, real.value, real.loads is slow.loads)
-        lazy.put_off("slow")
+        lazy.defer_imports("slow")
         print(sys.modules["slow"] is real)
     """
-    found = " ".join(checked(python(program)))
-    assert found == "_PutOff False 42 ['slow'] module 42 True True"
+    actual = " ".join(checked(python(program)))
+    assert actual == "_LazyModule False 42 ['slow'] module 42 True True"
 
 
-def test_names_imported_from_a_library_that_was_put_off(python):
+def test_names_imported_from_a_lazy_library(python):
     program = """
-        lazy.put_off("slow")
+        lazy.defer_imports("slow")
         from slow import value
         print(value)
     """
     assert checked(python(program)) == ["42"]
 
 
-def test_an_attribute_that_is_not_there(python):
+def test_a_missing_attribute(python):
     program = """
-        lazy.put_off("slow")
+        lazy.defer_imports("slow")
         import slow
         try:
             slow.no_such_thing
@@ -90,9 +90,9 @@ def test_an_attribute_that_is_not_there(python):
     assert checked(python(program)) == ["True", "42"]
 
 
-def test_a_library_does_not_see_what_it_does_not_need(python):
+def test_a_library_does_not_see_hidden_libraries(python):
     program = """
-        lazy.put_off("slow")
+        lazy.defer_imports("slow")
         import slow
         print(slow.seen["sklearn"])
         import sklearn
@@ -101,12 +101,12 @@ def test_a_library_does_not_see_what_it_does_not_need(python):
     assert checked(python(program)) == ["None", "True"]
 
 
-def test_what_was_imported_before_is_left_alone(python):
+def test_imported_libraries_are_unchanged(python):
     program = """
         import sklearn, slow
-        lazy.put_off("slow")
+        lazy.defer_imports("slow")
         print(type(slow).__name__)
-        lazy.put_off("broken")
+        lazy.defer_imports("broken")
         import broken
         try:
             broken.anything
@@ -118,21 +118,21 @@ def test_what_was_imported_before_is_left_alone(python):
     assert checked(python(program)) == ["module", "True"]
 
 
-def test_start_up_lines_are_held_back(python):
-    done = python("lazy.put_off('slow'); import slow; slow.value")
+def test_start_up_messages_are_suppressed(python):
+    done = python("lazy.defer_imports('slow'); import slow; slow.value")
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_failing_import_shows_what_was_held_back(python):
-    done = python("lazy.put_off('broken'); import broken; broken.value")
+def test_a_failing_import_shows_suppressed_messages(python):
+    done = python("lazy.defer_imports('broken'); import broken; broken.value")
     assert done.returncode == 1
     assert "libslow.so is missing" in done.stderr
     assert "ImportError: no library" in done.stderr
 
 
-def test_a_failing_import_hides_nothing_afterwards(python):
+def test_a_failing_import_restores_hidden_libraries(python):
     program = """
-        lazy.put_off("broken")
+        lazy.defer_imports("broken")
         import broken
         for _ in range(2):
             try:
@@ -148,20 +148,20 @@ def test_a_failing_import_hides_nothing_afterwards(python):
     assert done.stderr.endswith("still here\n")
 
 
-# What is loaded of the heavy libraries: only stand-ins if nothing is.
+# Prints the heavy libraries that are loaded, without placeholders.
 REPORT = f"""
 import sys
 print([name for name in sys.modules if name.split(".")[0] in {HEAVY!r}
-       and type(sys.modules[name]).__name__ != "_PutOff"])
+       and type(sys.modules[name]).__name__ != "_LazyModule"])
 """
 
 
 def test_checking_a_config_loads_nothing_heavy():
     program = f"""
-import framework.parts, experiments.train
+import framework.launch.components, experiments.train
 from framework.config import Config
-framework.parts.check(experiments.train.CONFIG)
-framework.parts.check(Config(
+framework.launch.components.check(experiments.train.CONFIG)
+framework.launch.components.check(Config(
     augment="rotate(20) + flip", optimizer="sgd(momentum=.9)", model="resnet",
     schedule="(warmup(5%) + cosine) * plateau(patience=3)"))
 {REPORT}"""
@@ -180,7 +180,7 @@ framework.parts.check(Config(
         ("--lr=1", "there is no --lr; the learning rate is --learning_rate=1"),
     ],
 )
-def test_a_misspelt_flag_is_answered_without_anything_heavy(argument, message):
+def test_a_misspelt_flag_loads_nothing_heavy(argument, message):
     program = f"""
 import atexit, sys
 sys.argv = ["train", {argument!r}]
@@ -208,16 +208,16 @@ train.main()
     assert done.stdout.endswith("[]\n")
 
 
-def test_the_stand_ins_give_the_real_libraries():
+def test_placeholders_become_the_real_libraries():
     program = """
 import sys
 import framework
 import keras, tensorflow as tf
-assert type(tf).__name__ == type(keras).__name__ == "_PutOff"
+assert type(tf).__name__ == type(keras).__name__ == "_LazyModule"
 constant, dense = tf.constant, keras.layers.Dense
 import keras as real_keras, tensorflow as real_tf
 assert real_tf.constant is constant and real_keras.layers.Dense is dense
-assert type(real_tf).__name__ != "_PutOff" and type(real_keras).__name__ != "_PutOff"
+assert "_LazyModule" not in (type(real_tf).__name__, type(real_keras).__name__)
 assert tf.keras.layers.Dense is dense
 assert int(tf.constant(2) + 3) == 5
 import sklearn.metrics

@@ -54,7 +54,7 @@ def test_help_lists_the_flags_and_succeeds():
     done = train("--help")
     assert done.returncode == 0
     assert "Trains an image classifier on any data set" in done.stdout
-    assert "--learning_rate=FLOAT   Peak learning rate" in done.stdout
+    assert "--learning_rate=FLOAT   Base learning rate" in done.stdout
     assert "One of cnn, mlp, resnet. --model=help describes them." in done.stdout
 
 

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework import augment, data, models, optimizers, parts, schedules
+from framework import augment, data, models, schedules
 from framework.augment import normalize
 from framework.config import Config
 from framework.errors import RunError, UsageError
-from framework.run import run
+from framework.launch import components
+from framework.launch.run import run
+from framework.optim import optimizers
 from framework.schedules import Clock, preview
 
 MINE = pathlib.Path(__file__).with_name("mine.txt").read_text()
@@ -167,7 +169,7 @@ def test_data_that_no_training_could_use(kind, message):
 def test_every_family_takes_a_member_of_the_users_own(family, text):
     built(family, text)
     if family != "dataset":
-        parts.check(Config(**{family: text}))
+        components.check(Config(**{family: text}))
 
 
 def test_a_run_of_nothing_but_the_users_own(tmp_path):

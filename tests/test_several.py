@@ -1,4 +1,4 @@
-"""Tests of runs of several processes: framework/sharing.py and workers.py."""
+"""Tests of runs of several processes."""
 
 import json
 import os
@@ -17,8 +17,14 @@ def start(workdir, index, ports, *flags):
     hosts = [f"localhost:{port}" for port in ports]
     config = json.dumps({"cluster": {"worker": hosts}, "task": task})
     command = [
-        *(sys.executable, "-m", "experiments.train", "--strategy=multi_worker"),
-        *(f"--workdir={workdir}", "--model=mlp(units=(16,))", "--log_every=20", *flags),
+        sys.executable,
+        "-m",
+        "experiments.train",
+        "--strategy=multi_worker",
+        f"--workdir={workdir}",
+        "--model=mlp(units=(16,))",
+        "--log_every=20",
+        *flags,
     ]
     return subprocess.Popen(
         command,

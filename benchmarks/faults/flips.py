@@ -19,8 +19,8 @@ import numpy as np
 
 from benchmarks.faults import report
 from benchmarks.faults.report import Progress, Tally
-from framework import archive
 from framework.errors import RunError
+from framework.system import archive
 
 _FLIPS, _TRUNCATIONS, _OTHERS = 2000, 200, 400
 

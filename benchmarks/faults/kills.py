@@ -28,8 +28,7 @@ from benchmarks.faults import handled, report, same_run
 from benchmarks.faults.inputs import DIAGNOSE
 from benchmarks.faults.nursery import Nursery, Outcome
 from benchmarks.faults.report import Progress, Tally
-from framework import flags
-from framework.config import Config
+from framework.config import Config, flags
 
 _MOMENTS = "benchmarks.faults.moments"
 _LIMIT = 120.0

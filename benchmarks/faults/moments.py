@@ -19,25 +19,25 @@ import numpy as np
 
 from experiments.train import CONFIG
 from framework.data.batches import MemoryBatches
-from framework.history import History
 from framework.loop.checkpoint import Checkpoints
 from framework.loop.steps import Evaluator, TrainLoop
 from framework.main import main
+from framework.report.history import History
 from framework.report.tensorboard import TensorBoard
 
 # What is about to be done at a moment, and what its moments are called.
 MOMENTS = (
     # These run while TensorFlow traces a step, the others each time.
-    (TrainLoop, "_one", "compile"),
-    (Evaluator, "_one", "compile evaluation"),
+    (TrainLoop, "_step", "compile"),
+    (Evaluator, "_step", "compile evaluation"),
     (TrainLoop, "__call__", "train"),
-    (TrainLoop, "probe", "probe"),
+    (TrainLoop, "measured_step", "probe"),
     (MemoryBatches, "open", "epoch"),
     (History, "append", "record"),
     (TensorBoard, "logged", "log"),
     (TensorBoard, "evaluated", "draw"),
     (Checkpoints, "save", "save"),
-    (Checkpoints, "rewind", "rewind"),
+    (Checkpoints, "restore_best", "rewind"),
     # One for each array of a checkpoint, in the middle of its file.
     (np.lib.format, "write_array_header_1_0", "write"),
     (os, "fsync", "sync"),

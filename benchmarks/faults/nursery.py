@@ -35,8 +35,8 @@ _SHOWN = 200_000
 _GRACE = 60.0
 _PRELOADED = (
     "framework.main",
-    "framework.run",
-    "framework.diagnose.record",
+    "framework.launch.run",
+    "framework.diagnose.conclude",
     "PIL.Image",
     "scipy.stats",
 )

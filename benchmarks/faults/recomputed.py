@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 from sklearn import metrics as sklearn
 
-from framework.statistics import Estimate
+from framework.numerics.intervals import Estimate
 
 _BINS = 15
 

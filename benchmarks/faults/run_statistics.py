@@ -29,8 +29,8 @@ from benchmarks.faults.recomputed import (
 from framework import data
 from framework.config import Config
 from framework.data.dataset import Dataset
-from framework.run import Result, run
-from framework.statistics import Estimate
+from framework.launch.run import Result, run
+from framework.numerics.intervals import Estimate
 
 _CONFIG = Config(
     dataset="digits",
@@ -54,7 +54,7 @@ def of_a_run() -> list[Pairs]:
             _of_last_row(result),
             _of_predictions(result, folder),
             _of_diagnosis(result, said),
-            _of_gate(folder, said["gate"]),
+            _of_plateau(folder, said["plateau"]),
             _of_curves(result, folder),
         ]
 
@@ -100,55 +100,54 @@ def _of_diagnosis(result: Result, said: Mapping) -> Pairs:
     for name, value in expected_metrics(
         probabilities, dataset.validation.labels
     ).items():
-        found = measured.get(f"counted/{name}")
+        found = measured["CountedMetrics"]["values"].get(name)
         # JSON has no NaN.
         pairs[f"counted/{name}"] = (math.nan if found is None else found, value)
+    accuracy = measured["Accuracy"]
+    loss = expected_metrics(probabilities, dataset.validation.labels)["loss"]
+    pairs["validation/loss"] = (accuracy["validation"]["loss"], loss)
     right = probabilities.argmax(axis=1) == dataset.validation.labels
-    pairs |= _reported(measured, "validation/accuracy", wilson(right.sum(), len(right)))
-    pairs["validation/loss"] = (
-        measured["validation/loss"],
-        expected_metrics(probabilities, dataset.validation.labels)["loss"],
-    )
-    shares = {}
-    for name in ("clean", "dev", "validation"):
-        count, value = measured[f"{name}/images"], measured[f"{name}/accuracy"]["value"]
+    shares = {"validation": wilson(right.sum(), len(right))}
+    for name in ("train_clean", "train_dev"):
+        count, value = accuracy[name]["images"], accuracy[name]["accuracy"]["value"]
         shares[name] = wilson(round(value * count), count)
-        pairs |= _reported(measured, f"{name}/accuracy", shares[name])
-    for first, second in (
-        ("clean", "validation"),
-        ("clean", "dev"),
-        ("dev", "validation"),
+    for name, expected in shares.items():
+        pairs |= _reported(f"{name}/accuracy", accuracy[name]["accuracy"], expected)
+    for gap, first, second in (
+        ("gap", "train_clean", "validation"),
+        ("gap_to_dev", "train_clean", "train_dev"),
+        ("gap_from_dev", "train_dev", "validation"),
     ):
         expected = newcombe(shares[first], shares[second])
-        pairs |= _reported(measured, f"gap/{first}_{second}", expected)
+        pairs |= _reported(gap, accuracy[gap], expected)
     return pairs
 
 
-def _reported(
-    measured: Mapping, name: str, expected: tuple[float, float, float]
-) -> Pairs:
-    value = measured[name]
+def _reported(name: str, value: Mapping, expected: tuple[float, float, float]) -> Pairs:
     return three(name, Estimate(value["value"], *value["interval"]), expected)
 
 
-def _of_gate(folder: Path, gate: Mapping) -> Pairs:
+def _of_plateau(folder: Path, plateau: Mapping) -> Pairs:
     """Returns what a diagnosis says of the curve, and what its points give."""
     right = []
     for path in sorted((folder / "predictions").glob("step-*.npz")):
         with np.load(path) as file:
             right.append(file["predicted"] == file["labels"])
-    window = right[-gate["window"] :]
+    window = right[-plateau["window"] :]
     accuracies = np.array([each.mean() for each in window])
     first, last = window[0], window[-1]
     ties = len(np.unique(accuracies)) < len(accuracies)
     kendall = kendall_normal if ties else kendall_exact
     return {
-        "gate: evaluations": (gate["evaluations"], len(right)),
-        "gate: change": (gate["change"], theil_sen(accuracies) * (len(window) - 1)),
-        "gate: p": (gate["p"], kendall(accuracies)),
-        "gate: churn": (gate["churn"], float(np.mean(first != last))),
-        "gate: p of pairs": (
-            gate["p_pair"],
+        "plateau: evaluations": (plateau["evaluations"], len(right)),
+        "plateau: change": (
+            plateau["change"],
+            theil_sen(accuracies) * (len(window) - 1),
+        ),
+        "plateau: p": (plateau["p"], kendall(accuracies)),
+        "plateau: churn": (plateau["churn"], float(np.mean(first != last))),
+        "plateau: p of pairs": (
+            plateau["p_pair"],
             mcnemar(int(np.sum(last & ~first)), int(np.sum(first & ~last))),
         ),
     }

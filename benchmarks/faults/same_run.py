@@ -12,8 +12,8 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import (
 )
 from tensorboard.util import tensor_util
 
-from framework import archive
 from framework.config import Config
+from framework.system import archive
 
 # Quick, with all that has state: a controller, dropout, best checkpoints.
 SMALL = Config(

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from benchmarks.faults.inputs import ANY, SMALL, Input
-from framework import augment, data, models, optimizers, schedules
+from framework import augment, data, models, schedules
 from framework.augment import normalize
 from framework.config import Config
+from framework.optim import optimizers
 
 _DRAWN = 500
 _FAMILIES: Mapping[str, Mapping[str, Callable]] = {
@@ -100,20 +101,18 @@ _TEXTS = (
     "1_000",
     "\u0661",
     "1,5",
-    *(
-        "true",
-        "None",
-        "--",
-        "-",
-        "=",
-        "'",
-        '"',
-        "\\",
-        "a\nb",
-        "a\rb",
-        "a\tb",
-        "\x1b[2J",
-    ),
+    "true",
+    "None",
+    "--",
+    "-",
+    "=",
+    "'",
+    '"',
+    "\\",
+    "a\nb",
+    "a\rb",
+    "a\tb",
+    "\x1b[2J",
     "\x00",
     "\x7f",
     "\x9b2J",

@@ -33,9 +33,9 @@ from benchmarks.faults.recomputed import (
 )
 from benchmarks.faults.report import Progress, Tally
 from benchmarks.faults.run_statistics import of_a_run
-from framework import metrics, statistics
-from framework.diagnose.data import distribution_shift
-from framework.metrics import Predictions
+from framework.diagnose.measure import shift
+from framework.numerics import intervals, metrics
+from framework.numerics.metrics import Predictions
 
 _CASES = 60
 # Of numbers that are computed in float32 on the way.
@@ -111,8 +111,11 @@ def _metrics_of(probabilities: np.ndarray, labels: np.ndarray) -> Pairs:
     losses = -np.log(np.maximum(own, 1e-300))
     found = metrics.summarize(
         Predictions(
-            *(labels.astype(np.int32), predicted.astype(np.int32)),
-            *(rank.astype(np.int32), confidence, losses),
+            labels.astype(np.int32),
+            predicted.astype(np.int32),
+            rank.astype(np.int32),
+            confidence,
+            losses,
         ),
         names,
     )
@@ -126,7 +129,7 @@ def _of_intervals(generator: np.random.Generator) -> Pairs:
         int(generator.choice([0, total, generator.integers(total + 1)]))
         for total in totals
     ]
-    shares = [statistics.proportion(*each) for each in zip(counts, totals, strict=True)]
+    shares = [intervals.proportion(*each) for each in zip(counts, totals, strict=True)]
     expected = [wilson(*each) for each in zip(counts, totals, strict=True)]
     first, second = (
         generator.uniform(size=totals[0]) < generator.uniform() for _ in range(2)
@@ -139,13 +142,13 @@ def _of_intervals(generator: np.random.Generator) -> Pairs:
     )
     return {
         **three("proportion", shares[0], expected[0]),
-        **three("difference", statistics.difference(*shares), newcombe(*expected)),
+        **three("difference", intervals.difference(*shares), newcombe(*expected)),
         **three(
             "paired difference",
-            statistics.paired_difference(first, second),
+            intervals.paired_difference(first, second),
             agresti_min(first, second),
         ),
-        "detectable": (statistics.detectable(share, totals[0]), power),
+        "detectable": (intervals.detectable(share, totals[0]), power),
     }
 
 
@@ -157,13 +160,13 @@ def _of_tests(generator: np.random.Generator) -> Pairs:
     scores, sides = generator.integers(0, 9, (2, 50)) / 1.0
     sides = (sides > 4).astype(int)
     sides[:2] = 0, 1
-    areas = distribution_shift._areas(scores[:, None], sides[:, None])
+    areas = shift._areas(scores[:, None], sides[:, None])
     return {
-        "McNemar's p": (statistics.mcnemar(fixed, broken), mcnemar(fixed, broken)),
-        "slope": (statistics.trend(distinct)[0], theil_sen(distinct)),
-        "slope of ties": (statistics.trend(tied)[0], theil_sen(tied)),
-        "Mann-Kendall's p": (statistics.trend(distinct)[1], kendall_exact(distinct)),
-        "Mann-Kendall's p of ties": (statistics.trend(tied)[1], kendall_normal(tied)),
+        "McNemar's p": (intervals.mcnemar(fixed, broken), mcnemar(fixed, broken)),
+        "slope": (intervals.trend(distinct)[0], theil_sen(distinct)),
+        "slope of ties": (intervals.trend(tied)[0], theil_sen(tied)),
+        "Mann-Kendall's p": (intervals.trend(distinct)[1], kendall_exact(distinct)),
+        "Mann-Kendall's p of ties": (intervals.trend(tied)[1], kendall_normal(tied)),
         "area": (float(areas[0]), float(sklearn.roc_auc_score(sides, scores))),
     }
 

@@ -118,7 +118,11 @@ class Pair:
         with self._errors(index).open("wb") as errors:
             return subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "experiments.train", *_FLAGS, *wait),
+                    sys.executable,
+                    "-m",
+                    "experiments.train",
+                    *_FLAGS,
+                    *wait,
                     f"--workdir={self._folder}",
                 ],
                 cwd=ROOT,

@@ -1,1 +1,1 @@
-"""Runs broken on purpose, one per cause that the diagnosis knows."""
+"""Runs with an injected fault, one for each of several causes of the diagnosis."""

@@ -1,9 +1,9 @@
-"""All weights begin at the same value, and so all units stay the same.
+"""All weights are initialized to the same value, so that all units stay identical.
 
     python -m experiments.static_accuracy.bad_initialization
 
 Over 2 seeds: validation accuracy 23.0 +- 0.6 %; mended 97.4 +- 0.6 % (python -m
-benchmarks.zoo --admit --cases='run: constant weights' --seeds=2).
+benchmarks.zoo.run --admit --cases='run: constant weights' --seeds=2).
 """
 
 from framework.config import Config

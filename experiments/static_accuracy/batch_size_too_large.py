@@ -1,9 +1,9 @@
-"""One step an epoch: all images in one batch, at the rate of a small one.
+"""One step per epoch: all images in one batch, at the learning rate of a small batch.
 
     python -m experiments.static_accuracy.batch_size_too_large
 
 Over 3 seeds: validation accuracy 44.5 +- 4.3 %; mended 91.5 +- 0.7 % (python -m
-benchmarks.zoo --admit --cases='run: one batch' --seeds=3).
+benchmarks.zoo.run --admit --cases='run: one batch' --seeds=3).
 """
 
 from framework.config import Config

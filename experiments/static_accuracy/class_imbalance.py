@@ -1,9 +1,9 @@
-"""Of the last species there are a hundred times fewer images than of the first.
+"""The last species has a hundred times fewer training images than the first.
 
     python -m experiments.static_accuracy.class_imbalance
 
 Over 2 seeds: validation accuracy 65.5 +- 1.1 %; mended 91.5 +- 0.4 % (python -m
-benchmarks.zoo --admit --cases='run: imbalance' --seeds=2).
+benchmarks.zoo.run --admit --cases='run: imbalance' --seeds=2).
 """
 
 from framework.config import Config

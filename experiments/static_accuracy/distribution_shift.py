@@ -1,9 +1,9 @@
-"""Validation images come from a camera that blurs, and has noise.
+"""Validation images have more blur and noise than training images.
 
     python -m experiments.static_accuracy.distribution_shift
 
 Over 6 seeds: validation accuracy 49.1 +- 9.6 %; mended 73.4 +- 2.1 % (python -m
-benchmarks.zoo --admit --cases='run: another camera' --seeds=6).
+benchmarks.zoo.run --admit --cases='run: another camera' --seeds=6).
 """
 
 from framework.config import Config

@@ -1,9 +1,9 @@
-"""The convolutions are frozen, though they were never trained.
+"""The convolutions are frozen at their random initial weights.
 
     python -m experiments.static_accuracy.frozen_weights
 
 Over 3 seeds: validation accuracy 35.6 +- 1.8 %; mended 90.0 +- 2.0 % (python -m
-benchmarks.zoo --admit --cases='run: frozen' --seeds=3).
+benchmarks.zoo.run --admit --cases='run: frozen' --seeds=3).
 """
 
 from framework.config import Config

@@ -1,9 +1,9 @@
-"""Two units in the only hidden layer.
+"""The only hidden layer has two units.
 
     python -m experiments.static_accuracy.insufficient_capacity
 
 Over 3 seeds: validation accuracy 33.1 +- 17.4 %; mended 97.8 +- 0.5 % (python -m
-benchmarks.zoo --admit --cases='run: two units' --seeds=3).
+benchmarks.zoo.run --admit --cases='run: two units' --seeds=3).
 """
 
 from framework.config import Config

@@ -3,7 +3,7 @@
     python -m experiments.static_accuracy.learning_rate_too_high
 
 Over 2 seeds: validation accuracy 20.0 +- 0.0 %; mended 91.5 +- 0.4 % (python -m
-benchmarks.zoo --admit --cases='run: Adam .05' --seeds=2).
+benchmarks.zoo.run --admit --cases='run: Adam .05' --seeds=2).
 """
 
 from framework.config import Config

@@ -1,9 +1,9 @@
-"""Adam at a five-hundredth of the usual learning rate.
+"""Adam at 1/500 of the usual learning rate.
 
     python -m experiments.static_accuracy.learning_rate_too_low
 
 Over 2 seeds: validation accuracy 25.4 +- 6.9 %; mended 91.5 +- 0.4 % (python -m
-benchmarks.zoo --admit --cases='run: Adam 2e-6' --seeds=2).
+benchmarks.zoo.run --admit --cases='run: Adam 2e-6' --seeds=2).
 """
 
 from framework.config import Config

@@ -1,4 +1,4 @@
-"""Networks with something wrong in them, for the experiments beside this file."""
+"""Networks with injected faults, for the experiments in this folder."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ import keras
 def slow_statistics(
     image_shape: tuple[int, int, int], num_classes: int, momentum: float
 ) -> keras.Model:
-    """A small network whose batch norm takes that long to know what is usual."""
-    # Defines Keras layers, which TensorFlow must be imported for.
+    """Builds a small network whose batch norm has the given momentum.
+
+    Args:
+        image_shape: Height, width and channels.
+        num_classes: The number of classes.
+        momentum: Momentum of the moving statistics, such as 0.999 for slow updates.
+    """
+    # Imported here, because it defines Keras layers and so imports TensorFlow.
     from framework.models.layers import batch_norm
 
     inputs = features = keras.Input(image_shape)
@@ -25,7 +31,13 @@ def slow_statistics(
 def frozen(
     image_shape: tuple[int, int, int], num_classes: int, trainable: bool = False
 ) -> keras.Model:
-    """A small network whose convolutions stay what they are."""
+    """Builds a small network with frozen convolutions.
+
+    Args:
+        image_shape: Height, width and channels.
+        num_classes: The number of classes.
+        trainable: Whether the convolutions are trained after all.
+    """
     inputs = features = keras.Input(image_shape)
     for count in (16, 24):
         convolve = keras.layers.Conv2D(count, 3, activation="relu", trainable=trainable)
@@ -37,12 +49,12 @@ def frozen(
 def constant(
     image_shape: tuple[int, int, int], num_classes: int, value: float = 0.0
 ) -> keras.Model:
-    """A network of two hidden layers whose weights all begin at a value; 0 for random.
+    """Builds a network of two hidden layers with constant initial weights.
 
     Args:
         image_shape: Height, width and channels.
-        num_classes: How many classes.
-        value: Of all kernels.
+        num_classes: The number of classes.
+        value: The initial value of all kernels; 0 for random values.
     """
     kind = keras.initializers.Constant(value) if value else "glorot_uniform"
     inputs = keras.Input(image_shape)

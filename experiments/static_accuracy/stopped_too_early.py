@@ -1,9 +1,9 @@
-"""Two epochs of a training that needs twenty.
+"""Training ends after two epochs, but needs twenty.
 
     python -m experiments.static_accuracy.stopped_too_early
 
 Over 3 seeds: validation accuracy 66.0 +- 6.5 %; mended 91.4 +- 0.3 % (python -m
-benchmarks.zoo --admit --cases='run: two epochs' --seeds=3).
+benchmarks.zoo.run --admit --cases='run: two epochs' --seeds=3).
 """
 
 from framework.config import Config

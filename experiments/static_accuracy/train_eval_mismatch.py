@@ -1,9 +1,9 @@
-"""Batch norm's moving statistics move so slowly that they never arrive.
+"""Batch norm's moving statistics are updated too slowly to converge.
 
     python -m experiments.static_accuracy.train_eval_mismatch
 
 Over 5 seeds: validation accuracy 40.4 +- 16.9 %; mended 84.0 +- 2.0 % (python -m
-benchmarks.zoo --admit --cases='run: slow statistics' --seeds=5).
+benchmarks.zoo.run --admit --cases='run: slow statistics' --seeds=5).
 """
 
 from framework.config import Config

@@ -1,9 +1,9 @@
-"""Sixteen images to validate on.
+"""The validation split has sixteen images.
 
     python -m experiments.static_accuracy.validation_too_small
 
 Over 8 seeds: validation accuracy 93.8 +- 5.8 %; mended 92.1 +- 1.0 % (python -m
-benchmarks.zoo --admit --cases='run: sixteen to validate on' --seeds=8).
+benchmarks.zoo.run --admit --cases='run: sixteen to validate on' --seeds=8).
 """
 
 from framework.config import Config

@@ -1,17 +1,17 @@
-"""Augmentation of training images: what an `--augment` spec can name."""
+"""The augmentations that an `--augment` spec can name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from framework import spec
 from framework.augment import choice, color, erase, filters, geometry, mix
 from framework.augment.augmix import AugMix
 from framework.augment.color import Photometric
 from framework.augment.geometry import Fill, Geometric
 from framework.augment.mix import Mix
 from framework.augment.policy import Policy
+from framework.config import spec
 from framework.errors import UsageError
 
 AUGMENTATIONS: dict[str, Callable[..., Any]] = {
@@ -51,32 +51,37 @@ AUGMENTATIONS: dict[str, Callable[..., Any]] = {
 
 
 def build(text: str, of_bytes: bool = True) -> Policy | None:
-    """Returns the augmentation that a spec describes; None if it is empty.
+    """Builds the augmentation that a spec describes; None if the spec is empty.
+
+    >>> [name for name, _ in build("rotate(20) + flip").members]
+    ['rotate', 'flip']
 
     Args:
         text: Members joined by "+".
-        of_bytes: Whether images have values from 0 to 255, and keep them.
+        of_bytes: Whether pixel values are from 0 to 255; results are then clipped.
 
     Raises:
-        UsageError: The spec is wrong; the place is marked.
+        UsageError: The spec is wrong; the message marks the place.
     """
-    members = tuple((call.name, _member(call)) for call in spec.parts(text))
+    members = tuple((call.name, _build_member(call)) for call in spec.parts(text))
     if not members:
         return None
     policy = Policy(members, clip=of_bytes)
-    if not of_bytes and policy.of_bytes:
+    if not of_bytes and policy.byte_members:
         raise UsageError(
-            f"{policy.of_bytes[0]} needs images of bytes, 0 to 255; these are floats"
+            f"{policy.byte_members[0]} needs images of bytes, 0 to 255; these are "
+            f"floats"
         )
     return policy
 
 
-def _member(call: spec.Call) -> Geometric | Photometric | Mix | Fill:
+def _build_member(call: spec.Call) -> Geometric | Photometric | Mix | Fill:
     member = spec.build(call, AUGMENTATIONS, "augmentation")
-    kinds = (Geometric, Photometric, Mix, Fill)
-    what = "a framework.augment Geometric, Photometric or Mix"
-    spec.require(call, isinstance(member, kinds), what)
-    return member
+    bases = (Geometric, Photometric, Mix, Fill)
+    expected = "a framework.augment Geometric, Photometric or Mix"
+    spec.require(call, isinstance(member, bases), expected)
+    checked: Geometric | Photometric | Mix | Fill = member
+    return checked
 
 
 __all__ = ["AUGMENTATIONS", "Geometric", "Mix", "Photometric", "Policy", "build"]

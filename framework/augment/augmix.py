@@ -1,4 +1,4 @@
-"""AugMix: a mean of several chains of changes, mixed with the image itself."""
+"""AugMix: a weighted mean of several augmentation chains and the original image."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from framework import random
 from framework.augment import geometry, pixels
 from framework.augment.choice import (
     OPERATIONS,
-    change_all,
-    magnitudes,
-    matrix,
-    pairs,
-    signed,
+    apply_operations,
+    as_operations,
+    geometric_matrices,
+    magnitude_table,
+    random_signs,
 )
 from framework.augment.color import Photometric
 from framework.errors import UsageError
+from framework.numerics import draws
 
 _LEVELS = 10
 _DEPTH = 3
-# Draws of a chain: its depth; and which operation, how much of it, and its sign.
+# Random numbers of a chain: its depth; and index, level and sign of each operation.
 _CHAIN = 1 + 3 * _DEPTH
-# Those that resemble none of the corruptions by which robustness is usually measured.
-_USED = tuple(
+# The operations that differ from the corruptions of ImageNet-C, as in the paper.
+_ALLOWED = tuple(
     OPERATIONS.index(name)
     for name in (
         "shear_x",
@@ -45,18 +45,24 @@ _USED = tuple(
 class AugMix(Photometric):
     """AugMix (Hendrycks et al., 2020), without its consistency loss.
 
+    >>> member = AugMix(severity=1)
+    >>> u = tf.random.stateless_uniform([1, member.num_draws((8, 8, 3))], (0, 0))
+    >>> images = tf.fill([1, 8, 8, 3], 64.0)
+    >>> round(float(member.apply(images, u)[0, 4, 4, 0]), 2)
+    64.0
+
     Attributes:
-        severity: The largest magnitude, from 1 to 10.
-        width: How many chains, each of one to three operations.
-        alpha: Of the Dirichlet and Beta distributions that chains are weighed by.
+        severity: The maximum level of magnitudes, from 1 to 10.
+        width: The number of chains, each of one to three operations.
+        alpha: The parameter of the Dirichlet and Beta distributions of the weights.
     """
 
     severity: int = 3
     width: int = 3
     alpha: float = 1.0
-    of_bytes = True
+    needs_bytes = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 1 <= self.severity <= _LEVELS:
             raise UsageError(
                 f"severity must be from 1 to {_LEVELS}, not {self.severity}"
@@ -66,52 +72,55 @@ class AugMix(Photometric):
                 f"width and alpha must be positive, not {self.width} and {self.alpha}"
             )
 
-    @property
-    def draws(self) -> int:
-        """How many random numbers an image takes."""
+    def num_draws(self, shape: tuple[int, int, int]) -> int:
+        """See base class."""
         return self.width + 2 + self.width * _CHAIN
 
-    def apply(self, images, u):
+    def apply(self, images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """See base class."""
-        gammas = random.by_quantiles(u[:, : self.width + 2], _gamma(self.alpha))
+        gammas = draws.from_quantiles(
+            u[:, : self.width + 2], _gamma_quantiles(self.alpha)
+        )
         weights, (own, other) = gammas[:, :-2], tf.unstack(gammas[:, -2:], axis=1)
         weights /= tf.reduce_sum(weights, axis=1, keepdims=True)
         chains = tf.reshape(u[:, self.width + 2 :], [-1, self.width, _CHAIN])
 
         def body(index: tf.Tensor, mixed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             chain = self._chain(images, chains[:, index])
-            return index + 1, mixed + pixels.each(weights[:, index]) * chain
+            return index + 1, mixed + pixels.per_image(weights[:, index]) * chain
 
         start = (0, tf.zeros_like(images))
         _, mixed = tf.while_loop(lambda index, _: index < self.width, body, start)
-        # Of two gammas, the first's share is a Beta.
+        # The first of two gammas, as a fraction of their sum, has a Beta distribution.
         return pixels.blend(mixed, images, own / (own + other))
 
     def _chain(self, images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
-        """Returns images after one to three operations each."""
+        """Applies one to three sampled operations to each image."""
         height, width = images.shape[1:3]
         depth = 1 + tf.cast(u[:, :1] * _DEPTH, tf.int32)
-        which, how_much, sign = tf.split(u[:, 1:], 3, axis=1)
-        numbers = tf.gather(_USED, tf.cast(which * len(_USED), tf.int32))
-        numbers = tf.where(
-            tf.range(_DEPTH) < depth, numbers, OPERATIONS.index("identity")
+        index_u, level_u, sign_u = tf.split(u[:, 1:], 3, axis=1)
+        indices = tf.gather(_ALLOWED, tf.cast(index_u * len(_ALLOWED), tf.int32))
+        indices = tf.where(
+            tf.range(_DEPTH) < depth, indices, OPERATIONS.index("identity")
         )
-        table = tf.constant(magnitudes(height, width, levels=_LEVELS))
-        level = tf.cast(how_much * self.severity, tf.int32)
-        values = tf.gather_nd(table, tf.stack([numbers, level], axis=2))
-        chosen = pairs(numbers, signed(numbers, values, sign))
-        product = matrix(chosen[0], height, width)
-        for each in chosen[1:]:
-            product = geometry.product(product, matrix(each, height, width))
-        images = geometry.warp(images, geometry.centred(product, height, width))
-        return change_all(images, chosen)
+        table = tf.constant(magnitude_table(height, width, levels=_LEVELS))
+        level = tf.cast(level_u * self.severity, tf.int32)
+        values = tf.gather_nd(table, tf.stack([indices, level], axis=2))
+        operations = as_operations(indices, random_signs(indices, values, sign_u))
+        matrices = geometric_matrices(operations[0], height, width)
+        for operation in operations[1:]:
+            matrices = geometry.compose(
+                matrices, geometric_matrices(operation, height, width)
+            )
+        matrices = geometry.with_corner_origin(matrices, height, width)
+        return apply_operations(geometry.warp(images, matrices), operations)
 
 
-def _gamma(alpha: float) -> np.ndarray:
-    """Returns the quantiles of the gamma distribution; the last, infinite, is cut."""
-    # Takes a moment to import, and only this needs it.
+def _gamma_quantiles(alpha: float) -> np.ndarray:
+    """Returns the quantiles of Gamma(alpha, 1); the infinite last one is truncated."""
+    # SciPy is slow to import, and only AugMix needs it here.
     from scipy import special
 
     cells = 1024
-    shares = np.minimum(np.linspace(0, 1, cells + 1), 1 - 0.5 / cells)
-    return np.maximum(special.gammaincinv(alpha, shares), 1e-30)
+    probabilities = np.minimum(np.linspace(0, 1, cells + 1), 1 - 0.5 / cells)
+    return np.maximum(special.gammaincinv(alpha, probabilities), 1e-30)

@@ -1,7 +1,7 @@
-"""The policies that AutoAugment found (Cubuk et al., 2019, appendix).
+"""The learnt policies of AutoAugment (Cubuk et al., 2019, appendix).
 
-A policy has 25 pairs of operations. Each is a name, how often it is done, and its
-magnitude from 0 to 9 (of no meaning where the operation has none).
+A policy has 25 pairs of operations. Each operation has a name, a probability, and a
+magnitude from 0 to 9, which is ignored by operations without a magnitude.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 Operation = tuple[str, float, int]
 
 
-def _read(text: str) -> list[tuple[Operation, Operation]]:
-    """Returns the pairs that lines of six words describe."""
+def _parse(text: str) -> list[tuple[Operation, Operation]]:
+    """Parses pairs of operations, one pair of six words a line."""
     pairs = []
     for line in text.strip().splitlines():
         a, p, m, b, q, n = line.split()
@@ -19,7 +19,7 @@ def _read(text: str) -> list[tuple[Operation, Operation]]:
 
 
 POLICIES = {
-    "imagenet": _read("""
+    "imagenet": _parse("""
         posterize 0.4 8 rotate 0.6 9
         solarize 0.6 5 autocontrast 0.6 0
         equalize 0.8 0 equalize 0.6 0
@@ -46,7 +46,7 @@ POLICIES = {
         saturation 0.6 4 contrast 1 8
         equalize 0.8 0 equalize 0.6 0
     """),
-    "cifar10": _read("""
+    "cifar10": _parse("""
         invert 0.1 0 contrast 0.2 6
         rotate 0.7 2 translate_x 0.3 9
         sharpness 0.8 1 sharpness 0.9 3
@@ -73,7 +73,7 @@ POLICIES = {
         equalize 0.8 0 invert 0.1 0
         translate_y 0.7 9 autocontrast 0.9 0
     """),
-    "svhn": _read("""
+    "svhn": _parse("""
         shear_x 0.9 4 invert 0.2 0
         shear_y 0.9 8 invert 0.7 0
         equalize 0.6 0 solarize 0.6 6

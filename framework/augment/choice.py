@@ -1,9 +1,9 @@
-"""Policies that choose operations at random for each image: RandAugment and kin.
+"""RandAugment, TrivialAugment and AutoAugment: random operations for each image.
 
-An operation is chosen by its number, with a magnitude, image by image. Those of
-geometry become part of the image's one matrix; of the others all are computed, and the
-chosen one is kept, so that shapes are static. Geometry thus comes first, whatever the
-order in which the operations were chosen.
+An operation is sampled for each image as an index and a magnitude. Geometric operations
+become part of the image's affine matrix. Of the others all are computed and the sampled
+one is selected, so that shapes are static. Geometric operations are therefore applied
+first, whatever the order of the sampled operations.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from framework.augment.color import Photometric
 from framework.augment.geometry import Geometric
 from framework.errors import UsageError
 
-# Their numbers are their places here. A magnitude is a tangent for shears, pixels for
-# translations, degrees for rotations, a factor less 1 for the next four, bits for
-# posterize, a level for solarize; the last four have none.
+# An operation is identified by its index. Units of magnitudes: shears have a tangent,
+# translations pixels, rotations degrees, the next four a factor minus 1, posterize
+# bits, solarize a level; the last four have no magnitude.
 OPERATIONS = (
     "shear_x",
     "shear_y",
@@ -42,90 +42,107 @@ OPERATIONS = (
 )
 _SIGNED = np.array([name in OPERATIONS[:9] for name in OPERATIONS])
 
-# One operation of each image: its number, int32 [B], and its magnitude, float32 [B].
-Chosen = tuple["tf.Tensor", "tf.Tensor"]
+# One operation for each image: its index, int32 [B], and its magnitude, float32 [B].
+SampledOperation = tuple["tf.Tensor", "tf.Tensor"]
 
 
 class Choice(Geometric, Photometric):
-    """Does to each image what was chosen for it."""
+    """Applies sampled operations to each image."""
 
-    of_bytes = True
+    needs_bytes = True
 
     @abc.abstractmethod
-    def choose(self, u: tf.Tensor, height: int, width: int) -> list[Chosen]:
-        """Returns the operations of each image, one after the other.
+    def choose(self, u: tf.Tensor, height: int, width: int) -> list[SampledOperation]:
+        """Samples the operations of each image, in the order of application.
 
         Args:
             u: float32 [B, draws], uniform in [0, 1).
-            height: Of the images, in pixels.
-            width: Of the images, in pixels.
+            height: Image height in pixels.
+            width: Image width in pixels.
         """
 
-    def matrices(self, u, height, width):
+    def matrices(self, u: tf.Tensor, height: int, width: int) -> tf.Tensor:
         """See base class."""
         first, *others = [
-            matrix(chosen, height, width) for chosen in self.choose(u, height, width)
+            geometric_matrices(operation, height, width)
+            for operation in self.choose(u, height, width)
         ]
         for other in others:
-            # What is done later comes first on the way back to the old image.
-            first = geometry.product(first, other)
+            # Matrices map new to old coordinates, so later operations come first.
+            first = geometry.compose(first, other)
         return first
 
-    def apply(self, images, u):
+    def apply(self, images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """See base class."""
-        return change_all(images, self.choose(u, *images.shape[1:3]))
+        height, width = images.shape[1:3]
+        return apply_operations(images, self.choose(u, height, width))
 
 
 @dataclasses.dataclass(frozen=True)
 class RandAugment(Choice):
     """RandAugment (Cubuk et al., 2020), with torchvision's operations and ranges.
 
+    >>> member = RandAugment(num_ops=1, magnitude=15)
+    >>> ((index, magnitude),) = member.choose(tf.constant([[0.3, 0.9]]), 32, 32)
+    >>> OPERATIONS[int(index[0])], float(magnitude[0])
+    ('rotate', 15.0)
+
     Attributes:
-        num_ops: How many operations an image gets.
-        magnitude: Of all of them, from 0 to 30.
+        num_ops: Operations for each image.
+        magnitude: The magnitude of all operations, from 0 to 30.
     """
 
     num_ops: int = 2
     magnitude: int = 9
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.num_ops < 1:
             raise UsageError(f"num_ops must be at least 1, not {self.num_ops}")
         if not 0 <= self.magnitude <= 30:
             raise UsageError(f"magnitude must be from 0 to 30, not {self.magnitude}")
 
-    @property
-    def draws(self) -> int:
-        """How many random numbers an image takes."""
+    def num_draws(self, shape: tuple[int, int, int]) -> int:
+        """See base class."""
         return 2 * self.num_ops
 
-    def choose(self, u, height, width):
+    def choose(self, u: tf.Tensor, height: int, width: int) -> list[SampledOperation]:
         """See base class."""
-        table = tf.constant(magnitudes(height, width)[:, self.magnitude])
+        table = tf.constant(magnitude_table(height, width)[:, self.magnitude])
         # All but invert.
-        numbers = tf.cast(u[:, : self.num_ops] * (len(OPERATIONS) - 1), tf.int32)
-        values = signed(numbers, tf.gather(table, numbers), u[:, self.num_ops :])
-        return pairs(numbers, values)
+        indices = tf.cast(u[:, : self.num_ops] * (len(OPERATIONS) - 1), tf.int32)
+        values = random_signs(indices, tf.gather(table, indices), u[:, self.num_ops :])
+        return as_operations(indices, values)
 
 
 @dataclasses.dataclass(frozen=True)
 class TrivialAugment(Choice):
-    """TrivialAugment (Müller & Hutter, 2021), the wide one: one operation each."""
+    """TrivialAugment wide (Müller & Hutter, 2021): one operation for each image.
+
+    >>> ((index, magnitude),) = TrivialAugment().choose(
+    ...     tf.constant([[0.3, 0.5, 0.9]]), 32, 32
+    ... )
+    >>> OPERATIONS[int(index[0])], float(magnitude[0])
+    ('rotate', 67.5)
+    """
 
     draws = 3
 
-    def choose(self, u, height, width):
+    def choose(self, u: tf.Tensor, height: int, width: int) -> list[SampledOperation]:
         """See base class."""
-        table = tf.constant(_wide())
-        numbers = tf.cast(u[:, :1] * (len(OPERATIONS) - 1), tf.int32)
+        table = tf.constant(_wide_magnitude_table())
+        indices = tf.cast(u[:, :1] * (len(OPERATIONS) - 1), tf.int32)
         level = tf.cast(u[:, 1:2] * table.shape[1], tf.int32)
-        values = tf.gather_nd(table, tf.stack([numbers, level], axis=2))
-        return pairs(numbers, signed(numbers, values, u[:, 2:]))
+        values = tf.gather_nd(table, tf.stack([indices, level], axis=2))
+        return as_operations(indices, random_signs(indices, values, u[:, 2:]))
 
 
 @dataclasses.dataclass(frozen=True)
 class AutoAugment(Choice):
-    """AutoAugment (Cubuk et al., 2019): the policies found for three data sets.
+    """AutoAugment (Cubuk et al., 2019): the learnt policies of three data sets.
+
+    >>> operations = AutoAugment("cifar10").choose(tf.zeros([1, 5]), 32, 32)
+    >>> [OPERATIONS[int(index[0])] for index, _ in operations]
+    ['invert', 'contrast']
 
     Attributes:
         policy: imagenet, cifar10 or svhn.
@@ -134,33 +151,36 @@ class AutoAugment(Choice):
     policy: str = "imagenet"
     draws = 5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.policy not in POLICIES:
             raise UsageError(
                 f"policy must be one of {', '.join(POLICIES)}, not {self.policy!r}"
             )
 
-    def choose(self, u, height, width):
+    def choose(self, u: tf.Tensor, height: int, width: int) -> list[SampledOperation]:
         """See base class."""
-        table = magnitudes(height, width, levels=10)
-        found = POLICIES[self.policy]
-        numbers = [[OPERATIONS.index(name) for name, _, _ in pair] for pair in found]
-        shares = [[share for _, share, _ in pair] for pair in found]
-        values = [
-            [table[OPERATIONS.index(name), level] for name, _, level in pair]
-            for pair in found
+        table = magnitude_table(height, width, levels=10)
+        pairs = POLICIES[self.policy]
+        all_indices = [
+            [OPERATIONS.index(name) for name, _, _ in pair] for pair in pairs
         ]
-        row = tf.cast(u[:, 0] * len(found), tf.int32)
-        done = u[:, 1:3] < tf.gather(tf.constant(shares, tf.float32), row)
-        numbers = tf.gather(tf.constant(numbers), row)
-        values = tf.gather(tf.constant(values, tf.float32), row)
-        values = signed(numbers, values, u[:, 3:])
-        numbers = tf.where(done, numbers, OPERATIONS.index("identity"))
-        return pairs(numbers, values)
+        probabilities = [[probability for _, probability, _ in pair] for pair in pairs]
+        magnitudes = [
+            [table[OPERATIONS.index(name), level] for name, _, level in pair]
+            for pair in pairs
+        ]
+        row = tf.cast(u[:, 0] * len(pairs), tf.int32)
+        probability = tf.gather(tf.constant(probabilities, tf.float32), row)
+        is_applied = u[:, 1:3] < probability
+        indices = tf.gather(tf.constant(all_indices), row)
+        values = tf.gather(tf.constant(magnitudes, tf.float32), row)
+        values = random_signs(indices, values, u[:, 3:])
+        indices = tf.where(is_applied, indices, OPERATIONS.index("identity"))
+        return as_operations(indices, values)
 
 
-def magnitudes(height: int, width: int, levels: int = 31) -> np.ndarray:
-    """Returns float32 [operations, levels], the magnitudes of AutoAugment's space.
+def magnitude_table(height: int, width: int, levels: int = 31) -> np.ndarray:
+    """Returns AutoAugment's magnitudes, float32 [operations, levels].
 
     As torchvision's `_augmentation_space`.
     """
@@ -176,8 +196,8 @@ def magnitudes(height: int, width: int, levels: int = 31) -> np.ndarray:
     return table
 
 
-def _wide() -> np.ndarray:
-    """Returns the magnitudes of TrivialAugment, as torchvision's."""
+def _wide_magnitude_table() -> np.ndarray:
+    """Returns TrivialAugment's magnitudes, float32 [operations, 31], as torchvision."""
     levels = 31
     rise = np.linspace(0, 1, levels)
     table = np.zeros((len(OPERATIONS), levels), np.float32)
@@ -190,30 +210,32 @@ def _wide() -> np.ndarray:
     return table
 
 
-def signed(numbers: tf.Tensor, values: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
-    """Returns magnitudes, negated by a coin where the operation has a direction."""
-    negative = tf.gather(tf.constant(_SIGNED), numbers) & (u < 0.5)
-    return tf.where(negative, -values, values)
+def random_signs(indices: tf.Tensor, values: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+    """Negates half of the magnitudes of operations that have a direction."""
+    is_negative = tf.gather(tf.constant(_SIGNED), indices) & (u < 0.5)
+    return tf.where(is_negative, -values, values)
 
 
-def pairs(numbers: tf.Tensor, values: tf.Tensor) -> list[Chosen]:
-    """Returns the columns of [B, n] tensors as n pairs of [B]."""
-    columns = (tf.unstack(numbers, axis=1), tf.unstack(values, axis=1))
+def as_operations(indices: tf.Tensor, values: tf.Tensor) -> list[SampledOperation]:
+    """Splits indices and magnitudes, [B, n], into n operations, pairs of [B]."""
+    columns = (tf.unstack(indices, axis=1), tf.unstack(values, axis=1))
     return list(zip(*columns, strict=True))
 
 
-def matrix(chosen: Chosen, height: int, width: int) -> tf.Tensor:
-    """Returns float32 [B, 3, 3], identities where no geometry was chosen.
+def geometric_matrices(
+    operation: SampledOperation, height: int, width: int
+) -> tf.Tensor:
+    """Returns float32 [B, 3, 3]; the identity for operations that are not geometric.
 
-    Shears leave the upper left corner where it is, as Pillow's and the paper's do.
+    Shears fix the upper left corner, as in Pillow and the paper.
     """
-    number, magnitude = chosen
+    index, magnitude = operation
 
     def strength(name: str) -> tf.Tensor:
-        return tf.where(number == OPERATIONS.index(name), magnitude, 0.0)
+        return tf.where(index == OPERATIONS.index(name), magnitude, 0.0)
 
     x, y = strength("shear_x"), strength("shear_y")
-    moved = geometry.affine(
+    sheared = geometry.affine(
         1.0,
         x,
         x * (height / 2) - strength("translate_x"),
@@ -222,40 +244,42 @@ def matrix(chosen: Chosen, height: int, width: int) -> tf.Tensor:
         y * (width / 2) - strength("translate_y"),
     )
     angle = strength("rotate") * (np.pi / 180)
-    return geometry.product(moved, geometry.rotation(angle))
+    return geometry.compose(sheared, geometry.rotation(angle))
 
 
-def change_all(images: tf.Tensor, chosen: list[Chosen]) -> tf.Tensor:
-    """Returns images after one operation of each image after the other."""
-    numbers, values = (tf.stack(column) for column in zip(*chosen, strict=True))
+def apply_operations(
+    images: tf.Tensor, operations: list[SampledOperation]
+) -> tf.Tensor:
+    """Applies operations to each image, in their order."""
+    indices, values = (tf.stack(column) for column in zip(*operations, strict=True))
 
-    # A loop, for unrolled XLA would do the first operation again for each of the pixels
-    # that the second one looks at.
-    def body(index: tf.Tensor, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return index + 1, changed(images, (numbers[index], values[index]))
+    # A loop: unrolled, XLA would recompute the first operation for each pixel that the
+    # second one reads.
+    def body(place: tf.Tensor, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return place + 1, apply_operation(images, (indices[place], values[place]))
 
-    _, images = tf.while_loop(lambda index, _: index < len(chosen), body, (0, images))
+    count = len(operations)
+    _, images = tf.while_loop(lambda place, _: place < count, body, (0, images))
     return images
 
 
-def changed(images: tf.Tensor, chosen: Chosen) -> tf.Tensor:
-    """Returns images, each changed by the operation chosen for it."""
-    number, magnitude = chosen
+def apply_operation(images: tf.Tensor, operation: SampledOperation) -> tf.Tensor:
+    """Applies one sampled operation to each image; geometric ones change nothing."""
+    index, magnitude = operation
     factor = 1.0 + magnitude
     results = {
         "brightness": pixels.brightness(images, factor),
         "saturation": pixels.saturation(images, factor),
         "contrast": pixels.contrast(images, factor),
         "sharpness": pixels.sharpness(images, factor),
-        # An operation that was not chosen has another's magnitude.
+        # Images with another operation have a magnitude in other units.
         "posterize": pixels.posterize(images, tf.clip_by_value(magnitude, 0.0, 8.0)),
         "solarize": pixels.solarize(images, magnitude),
         "autocontrast": pixels.autocontrast(images),
         "equalize": pixels.equalize(images),
         "invert": pixels.invert(images),
     }
-    found = images
     for name, result in results.items():
-        is_it = pixels.each(number == OPERATIONS.index(name))
-        found = tf.where(is_it, result, found)
-    return tf.clip_by_value(found, 0.0, 255.0)
+        is_selected = pixels.per_image(index == OPERATIONS.index(name))
+        images = tf.where(is_selected, result, images)
+    return tf.clip_by_value(images, 0.0, 255.0)

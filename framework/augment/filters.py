@@ -10,32 +10,38 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from framework import random
 from framework.augment.color import Photometric
+from framework.numerics import draws
 
-# Cells of the table of quantiles: noise is cut off beyond 3.7 standard deviations.
+# Cells of the quantile table; truncates noise at 3.7 standard deviations.
 _CELLS = 4096
 
 
 @dataclasses.dataclass(frozen=True)
 class Blur(Photometric):
-    """Blurs by a Gaussian.
+    """Applies a Gaussian blur.
+
+    >>> dot = tf.pad(tf.ones([1, 1, 1, 1]), [[0, 0], [4, 4], [4, 4], [0, 0]])
+    >>> blurred = Blur((1.0, 1.0)).apply(dot, tf.constant([[0.0]]))
+    >>> round(float(blurred[0, 4, 4, 0]), 3)
+    0.159
 
     Attributes:
-        sigma: Its least and its largest standard deviation, in pixels; uniform.
+        sigma: The range of the standard deviation, in pixels; uniform.
     """
 
     sigma: Sequence[float] = (0.1, 2.0)
 
-    def __post_init__(self):
-        random.rising(sigma=self.sigma)
+    def __post_init__(self) -> None:
+        draws.check_ranges(sigma=self.sigma)
 
-    def apply(self, images, u):
+    def apply(self, images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """See base class."""
-        sigmas = np.linspace(*self.sigma, num=1025)
-        # Of a neighbour at distance k the weight is this to the power of k squared.
-        neighbour = random.by_quantiles(u[:, 0], np.exp(-0.5 / sigmas**2))
-        radius = math.ceil(3 * self.sigma[1])
+        low, high = self.sigma
+        sigmas = np.linspace(low, high, num=1025)
+        # The weight of a neighbour at distance k is this to the power of k squared.
+        neighbour = draws.from_quantiles(u[:, 0], np.exp(-0.5 / sigmas**2))
+        radius = math.ceil(3 * high)
         weights = [_power(neighbour, k * k) for k in range(radius + 1)]
         total = weights[0] + 2.0 * tf.add_n(weights[1:])
         weights = [weight / total for weight in weights]
@@ -46,32 +52,39 @@ class Blur(Photometric):
 
 @dataclasses.dataclass(frozen=True)
 class Noise(Photometric):
-    """Adds Gaussian noise to each value.
+    """Adds independent Gaussian noise to each value.
+
+    >>> member = Noise(std=2.0)
+    >>> u = tf.random.stateless_uniform([1, member.num_draws((64, 64, 1))], (0, 0))
+    >>> noisy = member.apply(tf.zeros([1, 64, 64, 1]), u)
+    >>> round(float(tf.math.reduce_std(noisy)), 1)
+    2.0
 
     Attributes:
-        std: Its standard deviation, in the data's own units.
+        std: The standard deviation, in the units of the data.
     """
 
     std: float
 
-    def __post_init__(self):
-        random.at_least(0, std=self.std)
+    def __post_init__(self) -> None:
+        draws.check_at_least(0, std=self.std)
 
-    def draws_of(self, shape):
+    def num_draws(self, shape: tuple[int, int, int]) -> int:
         """See base class."""
         return math.prod(shape)
 
-    def apply(self, images, u):
+    def apply(self, images: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
         """See base class."""
         normal = statistics.NormalDist()
-        shares = np.clip(np.linspace(0, 1, _CELLS + 1), 0.5 / _CELLS, 1 - 0.5 / _CELLS)
-        quantiles = [normal.inv_cdf(share) for share in shares]
-        noise = random.by_quantiles(u, quantiles)
+        probabilities = np.linspace(0, 1, _CELLS + 1)
+        probabilities = np.clip(probabilities, 0.5 / _CELLS, 1 - 0.5 / _CELLS)
+        quantiles = [normal.inv_cdf(probability) for probability in probabilities]
+        noise = draws.from_quantiles(u, quantiles)
         return images + self.std * tf.reshape(noise, tf.shape(images))
 
 
 def _power(base: tf.Tensor, exponent: int) -> tf.Tensor:
-    """Returns a whole power by products only."""
+    """Returns an integer power, computed by multiplication only."""
     result, factor = tf.ones_like(base), base
     while exponent:
         if exponent % 2:
@@ -81,15 +94,15 @@ def _power(base: tf.Tensor, exponent: int) -> tf.Tensor:
 
 
 def _kernels(weights: list[tf.Tensor], size: int) -> tf.Tensor:
-    """Returns [B, size, size], how much old pixels count in new ones along an axis.
+    """Returns the convolution along an axis as matrices, [B, size, size].
 
-    Beyond the edge stands the last pixel.
+    The edge pixel is repeated beyond the edge.
     """
-    places = np.arange(size)
+    positions = np.arange(size)
     total = 0.0
     for distance, weight in enumerate(weights):
         for offset in {-distance, distance}:
-            seen = np.clip(places + offset, 0, size - 1)
-            counted = (places == seen[:, None]).astype(np.float32)
-            total += weight[:, None, None] * counted
+            sources = np.clip(positions + offset, 0, size - 1)
+            one_hot = (positions == sources[:, None]).astype(np.float32)
+            total += weight[:, None, None] * one_hot
     return total

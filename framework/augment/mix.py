@@ -1,8 +1,9 @@
-"""Mixing of two images and of their labels.
+"""Mixing of image pairs and of their labels.
 
-Rows 2i and 2i+1 of the global batch are partners. They are always on one device, so
-the images do not depend on how many there are; and as the order of examples is drawn
-anew for each epoch, each image meets any other. Each has its own draw.
+Rows 2i and 2i+1 of the global batch are partners. Both are always on the same device,
+so that results do not depend on the number of devices. The order of examples is
+shuffled in each epoch, so that any two images can become partners. Each image of a pair
+has its own random numbers.
 """
 
 from __future__ import annotations
@@ -13,24 +14,19 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from framework import random
 from framework.augment import pixels
-from framework.augment.erase import box
+from framework.augment.base import Augmentation
+from framework.augment.erase import rectangle_mask
 from framework.errors import UsageError
+from framework.numerics import draws
 
 
-class Mix(abc.ABC):
-    """Puts part of its partner into each image.
-
-    Attributes:
-        draws: How many random numbers an image takes.
-    """
-
-    draws: int
+class Mix(Augmentation, abc.ABC):
+    """Mixes each image with its partner."""
 
     @abc.abstractmethod
     def apply(self, images: tf.Tensor, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns mixed images, and float32 [B], how much of each is its own.
+        """Returns mixed images, and the weights of their own labels, float32 [B].
 
         Args:
             images: float32 [B, height, width, C]; B is even.
@@ -39,72 +35,95 @@ class Mix(abc.ABC):
 
 
 def partners(rows: tf.Tensor) -> tf.Tensor:
-    """Returns [B, ...] with each row in its partner's place; B is even."""
+    """Swaps the rows of each pair in [B, ...]; B is even.
+
+    >>> partners(tf.constant([1, 2, 3, 4])).numpy().tolist()
+    [2, 1, 4, 3]
+    """
     pairs = tf.reshape(rows, [-1, 2, *rows.shape[1:]])
     return tf.reshape(tf.reverse(pairs, [1]), tf.shape(rows))
 
 
 @dataclasses.dataclass(frozen=True)
 class Mixup(Mix):
-    """Mixup (Zhang et al., 2018): a weighted mean, the weight from Beta(alpha, alpha).
+    """Mixup (Zhang et al., 2018): a weighted mean, with weights from a Beta.
+
+    >>> images = tf.constant([0.0, 100.0], shape=[2, 1, 1, 1])
+    >>> mixed, own = Mixup(alpha=1.0).apply(images, tf.constant([[0.25, 0], [0.5, 0]]))
+    >>> mixed.numpy().ravel().tolist(), own.numpy().tolist()
+    ([75.0, 50.0], [0.25, 0.5])
 
     Attributes:
-        alpha: Above 0; 1 is uniform, less is mostly near 0 and 1.
-        p: Of which share of the images.
+        alpha: The parameter of Beta(alpha, alpha), above 0; 1 is uniform, smaller
+            values give weights near 0 and 1.
+        p: The probability that an image is mixed.
     """
 
     alpha: float = 0.2
     p: float = 1.0
     draws = 2
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check(self.alpha, self.p)
 
-    def apply(self, images, u):
+    def apply(self, images: tf.Tensor, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """See base class."""
-        drawn = random.by_quantiles(u[:, 0], _beta(self.alpha))
-        own = tf.where(u[:, 1] < self.p, drawn, 1.0)
+        weight = draws.from_quantiles(u[:, 0], _beta_quantiles(self.alpha))
+        own = tf.where(u[:, 1] < self.p, weight, 1.0)
         return pixels.blend(partners(images), images, own), own
 
 
 @dataclasses.dataclass(frozen=True)
 class Cutmix(Mix):
-    """CutMix (Yun et al., 2019): a rectangle of the partner, of a Beta-drawn area.
+    """CutMix (Yun et al., 2019): pastes a rectangle of the partner.
+
+    >>> images = tf.concat([tf.zeros([1, 8, 8, 1]), tf.ones([1, 8, 8, 1])], axis=0)
+    >>> u = tf.fill([2, 4], 0.5)
+    >>> mixed, own = Cutmix().apply(images, u)
+    >>> float(tf.reduce_mean(mixed[0])), own.numpy().tolist()
+    (0.25, [0.75, 0.75])
 
     Attributes:
-        alpha: Of Beta(alpha, alpha), from which the share left of the image is drawn.
-        p: Of which share of the images.
+        alpha: The parameter of Beta(alpha, alpha), the distribution of the image's own
+            fraction of the area.
+        p: The probability that an image is mixed.
     """
 
     alpha: float = 1.0
     p: float = 1.0
     draws = 4
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check(self.alpha, self.p)
 
-    def apply(self, images, u):
+    def apply(self, images: tf.Tensor, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """See base class."""
         _, height, width, _ = images.shape
-        side = random.by_quantiles(u[:, 0], np.sqrt(1.0 - _beta(self.alpha)))
+        side = draws.from_quantiles(u[:, 0], np.sqrt(1.0 - _beta_quantiles(self.alpha)))
         side = tf.where(u[:, 1] < self.p, side, 0.0)
         left, right = _interval(u[:, 2], side, width)
         top, bottom = _interval(u[:, 3], side, height)
-        inside = box(height, width, left, top, right, bottom)
-        # What is left after the rectangle has been cut off at the edge, in pixels.
+        is_inside = rectangle_mask(height, width, left, top, right, bottom)
+        # Of the rectangle after it was cut off at the edge.
         own = 1.0 - (right - left) * (bottom - top) / (height * width)
-        return tf.where(inside, partners(images), images), own
+        return tf.where(is_inside, partners(images), images), own
 
 
 @dataclasses.dataclass(frozen=True)
 class MixupCutmix(Mix):
-    """Either of the two, drawn for each image, as timm's `Mixup` does per element.
+    """Mixup or CutMix at random for each image, as timm's `Mixup` per element.
+
+    >>> images = tf.constant([0.0, 100.0], shape=[2, 1, 1, 1])
+    >>> member = MixupCutmix(mixup_alpha=1.0, switch=0.0)
+    >>> mixed, own = member.apply(images, tf.fill([2, member.draws], 0.25))
+    >>> mixed.numpy().ravel().tolist(), own.numpy().tolist()
+    ([75.0, 25.0], [0.25, 0.25])
 
     Attributes:
-        mixup_alpha: Of mixup.
-        cutmix_alpha: Of CutMix.
-        switch: Which share of the images gets CutMix.
-        p: Which share gets either.
+        mixup_alpha: `alpha` of Mixup.
+        cutmix_alpha: `alpha` of CutMix.
+        switch: The probability of CutMix instead of Mixup.
+        p: The probability that an image is mixed.
     """
 
     mixup_alpha: float = 0.8
@@ -113,11 +132,11 @@ class MixupCutmix(Mix):
     p: float = 1.0
     draws = 1 + Mixup.draws + Cutmix.draws
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check(self.mixup_alpha, self.p)
         _check(self.cutmix_alpha, self.switch)
 
-    def apply(self, images, u):
+    def apply(self, images: tf.Tensor, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """See base class."""
         mixup, cutmix = (
             Mixup(self.mixup_alpha, self.p),
@@ -125,30 +144,33 @@ class MixupCutmix(Mix):
         )
         mixed, mixed_own = mixup.apply(images, u[:, 1:3])
         cut, cut_own = cutmix.apply(images, u[:, 3:])
-        cuts = u[:, 0] < self.switch
+        is_cutmix = u[:, 0] < self.switch
         return (
-            tf.where(pixels.each(cuts), cut, mixed),
-            tf.where(cuts, cut_own, mixed_own),
+            tf.where(pixels.per_image(is_cutmix), cut, mixed),
+            tf.where(is_cutmix, cut_own, mixed_own),
         )
 
 
-def _check(alpha: float, share: float) -> None:
+def _check(alpha: float, probability: float) -> None:
     if not alpha > 0:
         raise UsageError(f"alpha must be above 0, not {alpha}")
-    if not 0 <= share <= 1:
-        raise UsageError(f"a share of the images must be from 0 to 1, not {share}")
+    if not 0 <= probability <= 1:
+        raise UsageError(f"a probability must be from 0 to 1, not {probability}")
 
 
-def _beta(alpha: float) -> np.ndarray:
-    """Returns the quantiles of Beta(alpha, alpha)."""
-    # Takes a moment to import, and only mixing needs it.
+def _beta_quantiles(alpha: float) -> np.ndarray:
+    """Returns the quantiles of Beta(alpha, alpha) at 0, 1/1024, ..., 1."""
+    # SciPy is slow to import, and only mixing needs it.
     from scipy import special
 
-    return special.betaincinv(alpha, alpha, np.linspace(0, 1, 1025))
+    quantiles: np.ndarray = special.betaincinv(alpha, alpha, np.linspace(0, 1, 1025))
+    return quantiles
 
 
-def _interval(u: tf.Tensor, share: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns where an interval about a random pixel begins and ends, cut off."""
-    half = tf.floor(share * size / 2)
+def _interval(
+    u: tf.Tensor, fraction: tf.Tensor, size: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the ends of an interval around a random pixel, cut off at the edge."""
+    half = tf.floor(fraction * size / 2)
     centre = tf.floor(u * size)
     return tf.maximum(centre - half, 0.0), tf.minimum(centre + half, float(size))

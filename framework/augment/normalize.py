@@ -1,110 +1,142 @@
-"""Scaling of pixels before the network: one function for training, tests and export.
+"""Normalization of pixels: one function for training, evaluation and export.
 
-What a `--normalize` spec can name; parts are joined by "+", and each is fitted to what
-the ones before it give. Formulas are those of Keras's `ImageDataGenerator`.
+A `--normalize` spec names steps, joined by "+"; each is fitted to the output of the
+steps before it. Formulas are those of Keras's `ImageDataGenerator`.
 """
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
-from framework import spec
-from framework.data.dataset import Split
+from framework.config import spec
+from framework.data.dataset import LabelledImages, evenly_spaced
 from framework.errors import UsageError
-from framework.variables import state_variable
+from framework.numerics.variables import state_variable
 
-# So many images are looked at where all would take minutes: to read them from a disk,
-# or to decompose the matrix that they make.
+# Maximum number of images to fit to where all would take minutes: reading them from
+# disk, or the singular value decomposition of their matrix.
 _SAMPLE = 10_000
 _CHUNK = 1000
-# Its matrix takes 64 MiB at so many values an image, and a minute or so to find.
-_MOST_WHITENED = 4096
+# Maximum number of values in an image for ZCA: the matrix has 64 MiB and takes about a
+# minute to compute.
+_MAX_ZCA_VALUES = 4096
 
-# Gives the training images, some at a time: float32 [n, height, width, C]. Or as many
-# of them as it is told, evenly spaced.
-Chunks = Callable[..., Iterator[np.ndarray]]
+# The statistics of one step, by name.
+Statistics = Mapping[str, np.ndarray]
+
+
+class Chunks(Protocol):
+    """Iterates over the training images in chunks."""
+
+    def __call__(self, limit: int = ...) -> Iterator[np.ndarray]:
+        """Yields float32 [n, height, width, C]; at most `limit` images in all.
+
+        With a limit, the images are evenly spaced.
+        """
 
 
 class Scaling(abc.ABC):
-    """One part of a normalisation."""
+    """One step of a normalization."""
 
     def fit(self, chunks: Chunks) -> dict[str, np.ndarray]:
-        """Returns what it has to know of the training images, by name."""
+        """Computes statistics of the training images, by name."""
         del chunks
         return {}
 
     @abc.abstractmethod
-    def apply(self, images: tf.Tensor, known: dict[str, tf.Tensor]) -> tf.Tensor:
+    def apply(
+        self, images: tf.Tensor, statistics: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
         """Returns scaled images.
 
         Args:
             images: float32 [B, height, width, C].
-            known: What `fit` returned.
+            statistics: The result of `fit`.
         """
 
 
 class Rescale(Scaling):
-    """Multiplies by a factor."""
+    """Multiplies by a factor.
+
+    >>> Rescale(0.5).apply(tf.constant([4.0]), {}).numpy().tolist()
+    [2.0]
+    """
 
     def __init__(self, factor: float):
         if abs(factor) > float(np.finfo(np.float32).max):
             raise UsageError(f"factor must fit into 32 bits, not {factor}")
         self._factor = factor
 
-    def apply(self, images, known):
+    def apply(
+        self, images: tf.Tensor, statistics: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
         """See base class."""
         return images * np.float32(self._factor)
 
 
 class Standard(Scaling):
-    """Brings each channel to mean 0 and standard deviation 1 over the training images.
+    """Standardizes each channel: mean 0 and standard deviation 1 in training.
+
+    >>> images = np.array([2.0, 6.0], np.float32).reshape(2, 1, 1, 1)
+    >>> statistics = Standard().fit(lambda: iter([images]))
+    >>> Normalizer([Standard()], [statistics])(images).numpy().ravel().tolist()
+    [-1.0, 1.0]
 
     Args:
-        center: Whether the mean is subtracted.
-        scale: Whether it is divided by the standard deviation.
+        center: Whether to subtract the mean.
+        scale: Whether to divide by the standard deviation.
     """
 
     def __init__(self, center: bool = True, scale: bool = True):
         self._center = center
         self._scale = scale
 
-    def fit(self, chunks):
+    def fit(self, chunks: Chunks) -> dict[str, np.ndarray]:
         """See base class."""
         mean, variance = _moments(chunks())
-        # A constant channel carries nothing, and must not be divided by 0.
+        # Constant channels are not divided by 0.
         std = np.where(variance > 1e-12, np.sqrt(variance), 1.0)
         return {
             "mean": mean if self._center else np.zeros_like(mean),
             "scale": 1.0 / std if self._scale else np.ones_like(std),
         }
 
-    def apply(self, images, known):
+    def apply(
+        self, images: tf.Tensor, statistics: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
         """See base class."""
-        # Row by row: where the last axis is as short as the channels are few,
-        # TensorFlow takes four times as long to subtract along it.
+        # By rows: TensorFlow takes four times as long to subtract along a last axis as
+        # short as the number of channels.
         shape, width = tf.shape(images), images.shape[2]
         rows = tf.reshape(images, [-1, width * images.shape[3]])
-        mean, scale = (tf.tile(known[name], [width]) for name in ("mean", "scale"))
+        mean, scale = (tf.tile(statistics[name], [width]) for name in ("mean", "scale"))
         return tf.reshape((rows - mean) * scale, shape)
 
 
 class Samplewise(Scaling):
-    """Brings each image, all its channels together, to mean 0 and deviation 1.
+    """Standardizes each image, over all its channels.
+
+    >>> images = tf.constant([2.0, 6.0], shape=[1, 1, 2, 1])
+    >>> Samplewise().apply(images, {}).numpy().ravel().round(4).tolist()
+    [-1.0, 1.0]
 
     Args:
-        center: Whether the mean is subtracted.
-        scale: Whether it is divided by the standard deviation.
+        center: Whether to subtract the mean.
+        scale: Whether to divide by the standard deviation.
     """
 
     def __init__(self, center: bool = True, scale: bool = True):
         self._center = center
         self._scale = scale
 
-    def apply(self, images, known):
+    def apply(
+        self, images: tf.Tensor, statistics: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
         """See base class."""
         mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
         variance = tf.reduce_mean(
@@ -116,14 +148,20 @@ class Samplewise(Scaling):
 
 
 class Zca(Scaling):
-    """Whitens: values of different pixels are no longer correlated, yet look the same.
+    """ZCA whitening: removes the correlation between values of different pixels.
 
-    With X the centred images, [n, values] = U S V^T, it is V diag(sqrt(n) / (S +
-    epsilon)) V^T. Directions in which the training images hardly vary are dropped;
-    Keras blows them up. At most 10,000 images, evenly spaced, are looked at.
+    With X the centred images, [n, values] = U S V^T, the matrix is V diag(sqrt(n) / (S
+    + epsilon)) V^T. Directions in which the training images hardly vary are dropped;
+    Keras amplifies them. It is fitted to at most 10,000 images, evenly spaced.
+
+    >>> images = np.array([1.0, -1.0, 2.0, -2.0], np.float32).reshape(4, 1, 1, 1)
+    >>> statistics = Zca().fit(lambda limit=4: iter([images]))
+    >>> whitened = Normalizer([Zca()], [statistics])(images)
+    >>> round(float(tf.math.reduce_std(whitened)), 4)
+    1.0
 
     Args:
-        epsilon: Is added to the singular values; above 0.
+        epsilon: A positive number added to the singular values.
     """
 
     def __init__(self, epsilon: float = 1e-6):
@@ -131,12 +169,12 @@ class Zca(Scaling):
             raise UsageError(f"epsilon must be positive, not {epsilon}")
         self._epsilon = epsilon
 
-    def fit(self, chunks):
+    def fit(self, chunks: Chunks) -> dict[str, np.ndarray]:
         """See base class."""
         values = next(chunks())[0].size
-        if values > _MOST_WHITENED:
+        if values > _MAX_ZCA_VALUES:
             raise UsageError(
-                f"zca is for images of at most {_MOST_WHITENED:,} values; these have "
+                f"zca is for images of at most {_MAX_ZCA_VALUES:,} values; these have "
                 f"{values:,}: use 'standard', or a smaller size"
             )
         mean, _ = _moments(chunks(_SAMPLE))
@@ -148,19 +186,23 @@ class Zca(Scaling):
         factors[singular < 1e-6 * singular[0]] = 0.0
         return {"mean": mean, "matrix": (directions.T * factors) @ directions}
 
-    def apply(self, images, known):
+    def apply(
+        self, images: tf.Tensor, statistics: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
         """See base class."""
-        rows = tf.reshape(images - known["mean"], [-1, known["matrix"].shape[0]])
-        return tf.reshape(rows @ known["matrix"], tf.shape(images))
+        rows = tf.reshape(
+            images - statistics["mean"], [-1, statistics["matrix"].shape[0]]
+        )
+        return tf.reshape(rows @ statistics["matrix"], tf.shape(images))
 
 
 def _unit() -> Scaling:
-    """Scales bytes from 0 to 255 to 0 to 1, and leaves float images as they are."""
+    """Divides bytes by 255; `build` omits it for float images."""
     return Rescale(1 / 255)
 
 
 def _none() -> Scaling:
-    """Leaves pixels as they are."""
+    """Leaves pixels unchanged."""
     return Rescale(1.0)
 
 
@@ -175,108 +217,103 @@ NORMALIZATIONS: dict[str, Callable[..., Scaling]] = {
 
 
 class Normalizer:
-    """Scaling of pixels, the same wherever the model is asked.
+    """A fitted normalization.
 
-    Make it inside the strategy's scope.
+    Create it inside the strategy's scope.
+
+    >>> normalizer = Normalizer([Rescale(1 / 255)], [{}])
+    >>> normalizer(tf.constant([255], tf.uint8)).numpy().tolist()
+    [1.0]
 
     Args:
-        scalings: Its parts, one after the other.
-        known: What each of them has to know of the training images.
+        scalings: The steps, in the order of application.
+        statistics: The statistics of each step, as `Scaling.fit` returns them.
     """
 
-    def __init__(
-        self, scalings: Sequence[Scaling], known: Sequence[dict[str, np.ndarray]]
-    ):
+    def __init__(self, scalings: Sequence[Scaling], statistics: Sequence[Statistics]):
         self._scalings = tuple(scalings)
-        self._known = [
-            {name: state_variable(value, tf.float32) for name, value in each.items()}
-            for each in known
+        self._statistics = [
+            {name: state_variable(value, tf.float32) for name, value in values.items()}
+            for values in statistics
         ]
 
     @property
     def variables(self) -> dict[str, tf.Variable]:
-        """The statistics, by name: a restart uses those that a run began with."""
+        """The statistics by name, to be saved in checkpoints."""
         return {
             f"{index}/{name}": variable
-            for index, known in enumerate(self._known)
-            for name, variable in known.items()
+            for index, variables in enumerate(self._statistics)
+            for name, variable in variables.items()
         }
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
-        """Returns float32 images of the same shape, [B, height, width, C]."""
+        """Normalizes images, [B, height, width, C] of any dtype; returns float32."""
         images = tf.cast(images, tf.float32)
-        for scaling, known in zip(self._scalings, self._known, strict=True):
-            images = scaling.apply(images, known)
+        for scaling, variables in zip(self._scalings, self._statistics, strict=True):
+            images = scaling.apply(images, variables)
         return images
 
 
 def parse(text: str) -> list[tuple[str, Scaling]]:
-    """Returns the parts that a spec names.
+    """Parses a spec into (name, step) pairs.
 
     Raises:
-        UsageError: The spec is wrong; the place is marked.
+        UsageError: The spec is wrong; the message marks the place.
     """
-    return [(call.name, _scaling(call)) for call in spec.parts(text)]
+    return [(call.name, _build_scaling(call)) for call in spec.parts(text)]
 
 
-def build(text: str, train: Split, rows: np.ndarray) -> Normalizer:
-    """Returns the scaling of a spec, fitted to the training images.
+def build(text: str, train: LabelledImages, rows: np.ndarray) -> Normalizer:
+    """Builds the normalization of a spec and fits it to the training images.
 
     Args:
-        text: Parts joined by "+". "unit" brings 0 to 255 to 0 to 1, and leaves float
-            images as they are.
+        text: Steps joined by "+". "unit" divides bytes by 255 and leaves float images
+            unchanged.
         train: The training split.
-        rows: int [N], which of its images are trained on. All of them are looked at;
-            but of images that are not in memory at most 10,000, evenly spaced.
+        rows: int [N], indices of the images to train on. It is fitted to all of them,
+            or to at most 10,000, evenly spaced, if they are not in memory.
 
     Raises:
         UsageError: The spec is wrong, or does not fit the images.
     """
-    of_bytes = train.images.dtype == np.uint8
+    is_uint8 = train.dtype == np.uint8
     scalings = [
         scaling
         for name, scaling in parse(text)
-        if not (name == "none" or (name == "unit" and not of_bytes))
+        if not (name == "none" or (name == "unit" and not is_uint8))
     ]
     if all(type(scaling).fit is Scaling.fit for scaling in scalings):
         return Normalizer(scalings, [{} for _ in scalings])
-    if not isinstance(train.images, np.ndarray):
-        train = train.take(_spaced(rows, _SAMPLE)).in_memory(lambda done, total: None)
-        rows = np.arange(len(train))
-    known: list[dict[str, np.ndarray]] = []
+    split, rows = train.sample(rows, _SAMPLE)
+    images = split.images
+    statistics: list[Statistics] = []
     for scaling in scalings:
-        before = list(zip(scalings, known, strict=False))
-        known.append(scaling.fit(_chunks(train.images, rows, before)))
-    return Normalizer(scalings, known)
+        fitted = list(zip(scalings, statistics, strict=False))
+        statistics.append(scaling.fit(_make_chunks(images, rows, fitted)))
+    return Normalizer(scalings, statistics)
 
 
-def _scaling(call: spec.Call) -> Scaling:
-    scaling = spec.build(call, NORMALIZATIONS, "normalization")
-    what = "a framework.augment.normalize.Scaling"
-    spec.require(call, isinstance(scaling, Scaling), what)
+def _build_scaling(call: spec.Call) -> Scaling:
+    scaling: Scaling = spec.build(call, NORMALIZATIONS, "normalization")
+    expected = "a framework.augment.normalize.Scaling"
+    spec.require(call, isinstance(scaling, Scaling), expected)
     return scaling
 
 
-def _spaced(rows: np.ndarray, most: int) -> np.ndarray:
-    """Returns rows, or `most` of them, evenly spaced, if there are more."""
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
-
-
-def _chunks(
-    images: np.ndarray,
-    rows: np.ndarray,
-    before: list[tuple[Scaling, dict[str, np.ndarray]]],
+def _make_chunks(
+    images: np.ndarray, rows: np.ndarray, fitted: list[tuple[Scaling, Statistics]]
 ) -> Chunks:
-    """Returns what gives images as the parts before leave them."""
+    """Returns an iterator over images after the steps that are already fitted."""
 
-    def chunks(most: int = len(rows)) -> Iterator[np.ndarray]:
-        chosen = _spaced(rows, most)
-        for start in range(0, len(chosen), _CHUNK):
-            chunk = tf.cast(images[chosen[start : start + _CHUNK]], tf.float32)
-            for scaling, known in before:
-                tensors = {name: tf.cast(known[name], tf.float32) for name in known}
+    def chunks(limit: int = len(rows)) -> Iterator[np.ndarray]:
+        indices = evenly_spaced(rows, limit)
+        for start in range(0, len(indices), _CHUNK):
+            chunk = tf.cast(images[indices[start : start + _CHUNK]], tf.float32)
+            for scaling, statistics in fitted:
+                tensors = {
+                    name: tf.cast(value, tf.float32)
+                    for name, value in statistics.items()
+                }
                 chunk = scaling.apply(chunk, tensors)
             yield chunk.numpy()
 
@@ -284,17 +321,17 @@ def _chunks(
 
 
 def _moments(chunks: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns mean and variance of each channel, float64 [C]."""
-    count, total, squares = 0, 0.0, 0.0
+    """Returns the mean and variance of each channel, float64 [C]."""
+    count, total, squares = 0, np.zeros(()), np.zeros(())
     for chunk in chunks:
         count += chunk[..., 0].size
-        # First over images alone: NumPy is a dozen times slower in sums that leave
-        # only the last axis.
+        # First over images: NumPy is a dozen times slower in sums over all axes but
+        # the last.
         values = chunk.reshape(len(chunk), -1).astype(np.float64)
-        of_each = values.sum(axis=0), np.einsum("ij,ij->j", values, values)
+        sums = values.sum(axis=0), np.einsum("ij,ij->j", values, values)
         total, squares = (
-            whole + some.reshape(chunk.shape[1:]).sum(axis=(0, 1))
-            for whole, some in zip((total, squares), of_each, strict=True)
+            so_far + pixel_sums.reshape(chunk.shape[1:]).sum(axis=(0, 1))
+            for so_far, pixel_sums in zip((total, squares), sums, strict=True)
         )
     mean = total / count
     return mean, np.maximum(squares / count - mean**2, 0.0)

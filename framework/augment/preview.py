@@ -1,4 +1,4 @@
-"""Shows what augmentation makes of images."""
+"""Example images of an augmentation."""
 
 from __future__ import annotations
 
@@ -6,36 +6,39 @@ import numpy as np
 import tensorflow as tf
 
 from framework.augment.policy import Policy
-from framework.data.dataset import Split
-from framework.random import Draws
+from framework.data.dataset import LabelledImages
+from framework.numerics.draws import Draws
 
 _IMAGES = 4
 _DRAWS = 8
 
 
-def samples(policy: Policy | None, split: Split, seed: int) -> list[np.ndarray]:
-    """Returns some images, each followed by what augmentation makes of it.
+def samples(
+    policy: Policy | None, split: LabelledImages, seed: int
+) -> list[np.ndarray]:
+    """Returns four images, each followed by eight augmented versions.
 
     Args:
-        policy: The augmentation; None for no pictures at all.
-        split: Whose images: four, evenly spaced.
-        seed: Of the draws.
+        policy: The augmentation; None returns an empty list.
+        split: The images are evenly spaced in this split.
+        seed: The seed of the random numbers.
 
     Returns:
-        float32 [1 + 8, height, width, C] for each of them.
+        float32 [1 + 8, height, width, C] for each image.
     """
     if policy is None:
         return []
-    chosen = np.linspace(0, len(split) - 1, _IMAGES).astype(np.int64)
-    images = split.take(chosen).in_memory(lambda done, total: None).images
-    # In this order the partner of an image is another one, to be mixed with.
+    indices = np.linspace(0, len(split) - 1, _IMAGES).astype(np.int64)
+    images = split.take(indices).in_memory(lambda done, total: None).images
+    assert isinstance(images, np.ndarray)
+    # In this order the mixing partner of an image is a different image.
     repeated = np.concatenate([images] * _DRAWS)
     start = tf.constant(0, tf.int64)
     draws = Draws(seed, step=start, start=start, rows=len(repeated))
-    changed = policy(tf.constant(repeated), draws, len(repeated))
-    if policy.mixes:
-        changed, _ = policy.mix(changed, draws, tf.fill(len(repeated), True))
-    groups = changed.numpy().reshape(_DRAWS, *images.shape).swapaxes(0, 1)
+    augmented = policy(tf.constant(repeated), draws, len(repeated))
+    if policy.has_mix:
+        augmented, _ = policy.mix(augmented, draws, tf.fill(len(repeated), True))
+    groups = augmented.numpy().reshape(_DRAWS, *images.shape).swapaxes(0, 1)
     return [
         np.concatenate([image[None].astype(np.float32), group])
         for image, group in zip(images, groups, strict=True)

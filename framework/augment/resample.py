@@ -1,4 +1,4 @@
-"""One resampling of each image of a batch, where its matrix says."""
+"""Resampling of images by affine matrices."""
 
 from __future__ import annotations
 
@@ -17,45 +17,51 @@ def warp(
     interpolation: str = "bilinear",
     form: str = "",
 ) -> tf.Tensor:
-    """Resamples each image where its matrix says.
+    """Resamples each image at the coordinates given by its matrix.
 
     Beyond the edge the rules are those of `scipy.ndimage.affine_transform`: "nearest"
     repeats the last pixel, "reflect" mirrors including it, "wrap" repeats with a period
-    of one pixel less than the size, "constant" is `cval` for all that is outside.
+    of one pixel less than the size, "constant" uses `cval` outside.
+
+    >>> images = tf.constant([1.0, 2.0, 3.0], shape=[1, 1, 3, 1])
+    >>> shift = tf.constant([[[1.0, 0.0, 0.5], [0.0, 1.0, 0.0]]])
+    >>> warp(images, shift).numpy().ravel().tolist()
+    [1.5, 2.5, 3.0]
 
     Args:
         images: float [B, height, width, C].
         matrices: float [B, 2, 3], from (x, y, 1) in the new image to (x, y) in the old,
-            in pixels; x is the column. Places are computed in float64 for images of
-            float64, in float32 for all others.
+            in pixels; x is the column. Coordinates are computed in float64 for float64
+            images, otherwise in float32.
         fill: One of `FILLS`.
         cval: The value of "constant".
         interpolation: One of `INTERPOLATIONS`.
-        form: "gather" or "matmul"; both give the same image. Empty for what suits the
-            machine: a TPU gathers slowly.
+        form: "gather" or "matmul"; both give the same image. Empty to choose by the
+            device: TPUs gather slowly.
 
     Returns:
         Images of the same shape and type.
 
     Raises:
-        TypeError: Images are not floats.
-        ValueError: The shapes do not fit, or are not known; or there is no such fill,
-            interpolation or form.
+        TypeError: The images are not floats.
+        ValueError: The shapes do not fit or are unknown, or `fill`, `interpolation` or
+            `form` is unknown.
     """
     images = tf.convert_to_tensor(images)
-    precise = tf.float64 if images.dtype == tf.float64 else tf.float32
-    matrices = tf.cast(matrices, precise)
-    form = form or _form()
+    precision = tf.float64 if images.dtype == tf.float64 else tf.float32
+    matrices = tf.cast(matrices, precision)
+    form = form or _default_form()
     _check(images, matrices, fill, interpolation, form)
     height, width = images.shape[1:3]
-    x, y = _sources(matrices, height, width)
-    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    x, y = _folded(x, width, fill), _folded(y, height, fill)
+    x, y = _source_coordinates(matrices, height, width)
+    is_inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    x, y = _fold(x, width, fill), _fold(y, height, fill)
     if interpolation == "nearest":
         x, y = tf.floor(x + 0.5), tf.floor(y + 0.5)
-    result = (_multiplied if form == "matmul" else _gathered)(images, x, y)
+    resample = _resample_by_matmul if form == "matmul" else _resample_by_gather
+    result = resample(images, x, y)
     if fill == "constant":
-        result = tf.where(inside[:, :, None], result, tf.cast(cval, images.dtype))
+        result = tf.where(is_inside[:, :, None], result, tf.cast(cval, images.dtype))
     return tf.reshape(result, tf.shape(images))
 
 
@@ -72,8 +78,8 @@ def _check(
         )
     if None in images.shape[1:]:
         raise ValueError(
-            f"height, width and channels must be known when a graph is made, but are "
-            f"{images.shape}; give the tensor its shape by tf.ensure_shape"
+            f"height, width and channels must be known at tracing, but the shape is "
+            f"{images.shape}; set the static shape with tf.ensure_shape"
         )
     for value, known in (
         (fill, FILLS),
@@ -84,38 +90,45 @@ def _check(
             raise ValueError(f"{value!r} is none of {', '.join(known)}")
 
 
-def _form() -> str:
+def _default_form() -> str:
     return "matmul" if tf.config.list_logical_devices("TPU") else "gather"
 
 
-def _sources(
+def _source_coordinates(
     matrices: tf.Tensor, height: int, width: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns where each new pixel comes from: x and y, each [B, height * width]."""
+    """Returns the old coordinates of each new pixel: x, y, each [B, height * width]."""
     column = tf.tile(tf.range(width, dtype=matrices.dtype), [height])[None]
     row = tf.repeat(tf.range(height, dtype=matrices.dtype), width)[None]
     a, b, c, d, e, f = (
         tf.reshape(entry, [-1, 1])
         for entry in tf.unstack(tf.reshape(matrices, [-1, 6]), axis=1)
     )
-    # Not a matrix product: those lose whole pixels where they are done in bfloat16.
+    # Not a matrix product: in bfloat16, as on TPUs, errors exceed a pixel.
     return a * column + b * row + c, d * column + e * row + f
 
 
-def _folded(place: tf.Tensor, size: int, fill: str) -> tf.Tensor:
-    """Returns the places from 0 to size - 1 that show what is at any place."""
+def _fold(coordinate: tf.Tensor, size: int, fill: str) -> tf.Tensor:
+    """Maps coordinates beyond the edge to the range 0 to size - 1."""
     if fill == "reflect":
-        # The mirrors stand half a pixel beyond the first and the last.
-        place = tf.math.floormod(place + 0.5, 2.0 * size)
-        place = tf.minimum(place, 2.0 * size - place) - 0.5
+        # The mirrors are half a pixel beyond the first and the last pixel.
+        coordinate = tf.math.floormod(coordinate + 0.5, 2.0 * size)
+        coordinate = tf.minimum(coordinate, 2.0 * size - coordinate) - 0.5
     elif fill == "wrap" and size > 1:
-        outside = (place < 0) | (place > size - 1)
-        place = tf.where(outside, tf.math.floormod(place, size - 1.0), place)
-    return tf.clip_by_value(place, 0.0, size - 1.0)
+        is_outside = (coordinate < 0) | (coordinate > size - 1)
+        wrapped = tf.math.floormod(coordinate, size - 1.0)
+        coordinate = tf.where(is_outside, wrapped, coordinate)
+    return tf.clip_by_value(coordinate, 0.0, size - 1.0)
 
 
-def _gathered(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Returns [B, places, C]: a mean of the four pixels around each place."""
+def _resample_by_gather(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Interpolates between the four nearest pixels, gathered by index: [B, n, C].
+
+    Args:
+        images: float [B, height, width, C].
+        x: Columns to sample at, [B, n].
+        y: Rows to sample at, [B, n].
+    """
     _, height, width, channels = images.shape
     pixels = tf.reshape(images, [-1, height * width, channels])
     left, top = tf.floor(x), tf.floor(y)
@@ -135,20 +148,22 @@ def _gathered(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     return upper * (1 - down) + lower * down
 
 
-def _multiplied(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Returns what `_gathered` does, as a product with weights of all rows and columns.
+def _resample_by_matmul(images: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Does the same as `_resample_by_gather` by multiplication with hat functions.
 
-    On a TPU it is exact in float32 if matrix products are: see
+    On a TPU it has float32 precision if matrix products have: see
     `tf.config.experimental.enable_tensor_float_32_execution`.
     """
     _, height, width, channels = images.shape
     rows = tf.reshape(images, [-1, height, width * channels])
-    mixed = tf.matmul(_hat(y, height, images.dtype), rows)
+    mixed = tf.matmul(_hat_weights(y, height, images.dtype), rows)
     mixed = tf.reshape(mixed, [-1, height * width, width, channels])
-    return tf.reduce_sum(mixed * _hat(x, width, images.dtype)[..., None], axis=2)
+    return tf.reduce_sum(
+        mixed * _hat_weights(x, width, images.dtype)[..., None], axis=2
+    )
 
 
-def _hat(place: tf.Tensor, size: int, dtype: tf.DType) -> tf.Tensor:
-    """Returns [B, places, size]: how much each row or column counts at a place."""
-    distance = tf.abs(place[:, :, None] - tf.range(size, dtype=place.dtype))
+def _hat_weights(coordinate: tf.Tensor, size: int, dtype: tf.DType) -> tf.Tensor:
+    """Returns the weights of rows or columns in linear interpolation, [B, n, size]."""
+    distance = tf.abs(coordinate[:, :, None] - tf.range(size, dtype=coordinate.dtype))
     return tf.cast(tf.nn.relu(1.0 - distance), dtype)

@@ -1,6 +1,6 @@
-"""The command `whyflat VERB`: its verbs, each a module of this package.
+"""The command `whyflat VERB`: each verb is a module of this package.
 
-A module is imported only when its verb is called, and has a `main(argv)`.
+A module is imported only when its verb is called. It has a function `main(argv)`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import os
 import sys
 from typing import NoReturn
 
-from framework import __version__, usage
+from framework import __version__
+from framework.config import usage
 
-# From a verb to its module in this package, and what `whyflat --help` says of it.
+# The module of each verb in this package, and its line in `whyflat --help`.
 VERBS: dict[str, tuple[str, str]] = {
     "train": ("train", "Train an image classifier."),
     "diagnose": ("diagnose", "Explain why a run's validation accuracy is static."),
@@ -22,17 +23,17 @@ VERBS: dict[str, tuple[str, str]] = {
         "Preview a schedule, or replay it on a finished run.",
     ),
     "augment": ("augment", "Show what an augmentation does to images."),
-    "lr-range": ("lr_range", "Sweep the learning rate up, and suggest one."),
+    "lr-range": ("lr_range", "Run a learning-rate range test."),
     "selfcheck": ("selfcheck", "Compare a model on one device and on several."),
     "tpu-check": ("tpu_check", "Compile a run's steps for TPUs, without a TPU."),
 }
 
 
 def main() -> NoReturn:
-    """Runs the verb that the command line names, and exits with its code.
+    """Runs the verb of the command line, and exits with its code.
 
-    Verbs may be written with `_` as well as with `-`. Modules in the current folder can
-    be named in specs, as in `--model=my_module:net`, but hide no installed ones.
+    Verbs may be written with `_` or `-`. Specs can name modules in the current folder,
+    as in `--model=my_module:net`; these do not hide installed modules.
     """
     program, *arguments = sys.argv
     verb, *rest = arguments or ["help"]
@@ -70,7 +71,7 @@ def _overview() -> str:
 
 
 def _unknown(verb: str, arguments: list[str]) -> str:
-    """Returns the error for a first word that is not a verb."""
+    """Returns the error for an unknown verb."""
     if verb.startswith("-"):
         flags = " ".join(arguments)
         return f"the verb comes first, as in `whyflat train {flags}`"
@@ -81,10 +82,10 @@ def _unknown(verb: str, arguments: list[str]) -> str:
 
 
 def _append_current_folder() -> None:
-    """Lets specs name modules of the current folder, after all installed ones.
+    """Appends the current folder to the import path, so that specs can name modules.
 
-    A console script has its own folder as the first of `sys.path` instead. Appended, a
-    folder `framework` or a file `numpy.py` there hides nothing.
+    For a console script, Python puts the script's folder first instead. Appended, a
+    file `numpy.py` in the current folder does not hide an installed package.
     """
     try:
         folder = os.getcwd()

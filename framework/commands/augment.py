@@ -1,4 +1,4 @@
-"""Shows what an augmentation makes of images.
+"""Shows what an augmentation does to images.
 
 whyflat augment 'rotate(20) + flip' --png=augmented.png
 whyflat augment 'randaugment' --dataset=drawn_flowers --png=augmented.png
@@ -13,19 +13,34 @@ from typing import NoReturn
 import numpy as np
 from absl import flags
 
-from framework import atomic, augment, command, data, experiment, families, paths
+from framework import augment, data
 from framework.augment import preview
+from framework.config import command, experiment
 from framework.errors import UsageError
+from framework.launch import families
 from framework.report import figures
+from framework.system import atomic, paths
 
-_DATASET = flags.DEFINE_string("dataset", "drawn_flowers", "Whose training images.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of the draws, as in a run.", 0, 2**32 - 1)
-_PNG = flags.DEFINE_string("png", "", "Write the pictures to this file.")
+_DATASET = flags.DEFINE_string(
+    "dataset",
+    "drawn_flowers",
+    "Data set whose training images to show, such as digits.",
+)
+_SEED = flags.DEFINE_integer(
+    "seed", 0, "Seed of the random draws, such as 1.", 0, 2**32 - 1
+)
+_PNG = flags.DEFINE_string(
+    "png", "", "PNG file to write the images to, such as augmented.png."
+)
 _EXPERIMENT = command.define_experiment()
 
 
 def show(arguments: list[str]) -> None:
-    """Does what the command line says."""
+    """Writes augmented images to a PNG file, or prints help.
+
+    Args:
+        arguments: The arguments that are not flags: one augmentation.
+    """
     if text := _help(arguments):
         print(text)
         return
@@ -37,15 +52,16 @@ def show(arguments: list[str]) -> None:
         experiment.load(_EXPERIMENT.value)
     augment.build(arguments[0])
     split = data.build(_DATASET.value).train
-    policy = augment.build(arguments[0], split.images.dtype == np.uint8)
+    policy = augment.build(arguments[0], split.dtype == np.uint8)
     rows = preview.samples(policy, split, _SEED.value)
     png = Path(paths.expand(_PNG.value, "--png"))
     atomic.write_bytes(png, figures.samples(rows))
-    print(f"{_PNG.value}: {len(rows)} images, each with {len(rows[0]) - 1} draws of it")
+    count = len(rows[0]) - 1
+    print(f"{_PNG.value}: {len(rows)} images, each with {count} augmentations")
 
 
 def _help(arguments: list[str]) -> str:
-    """Returns the help that a spec asks for, or an empty text."""
+    """Returns the help that a spec requests, or an empty text."""
     augmentation = arguments[0] if arguments else ""
     return families.answer("augment", augmentation) or families.answer(
         "dataset", _DATASET.value
@@ -53,5 +69,5 @@ def _help(arguments: list[str]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Does what the command line says, and exits."""
+    """Parses the command line, runs the command, and exits."""
     command.run(show, argv)

@@ -1,10 +1,10 @@
-"""Says why the validation accuracy of a run is static, and what to do about it.
+"""Diagnoses why the validation accuracy of a run is static, with remedies.
 
     whyflat diagnose --workdir=runs/train
     whyflat diagnose --workdir=runs/train --json
 
-The second prints what the first has found, at once, if the run has not gone on since.
-The exit code is 0 if nothing is wrong for certain, 3 if something is.
+The second command prints the result of the first at once, unless the run has continued
+since. The exit code is 3 if a cause is confirmed, else 0.
 """
 
 from __future__ import annotations
@@ -15,29 +15,43 @@ from typing import NoReturn
 
 from absl import flags
 
-from framework import command, experiment, paths
-from framework.diagnose import stored
+from framework.config import command, experiment
+from framework.diagnose.report import stored
 from framework.errors import UsageError
+from framework.system import paths
 
-_WORKDIR = flags.DEFINE_string("workdir", "", "The folder of the run.")
-_BUDGET = flags.DEFINE_float(
-    "budget", 1.0, "How much experiments may train, in units of the run itself.", 0.0
+_WORKDIR = flags.DEFINE_string(
+    "workdir", "", "Folder of the run to diagnose, such as runs/train."
 )
-_JSON = flags.DEFINE_bool("json", False, "Print diagnosis.json.")
+_BUDGET = flags.DEFINE_float(
+    "budget",
+    1.0,
+    "Maximum training in trials, as a multiple of the run's own training, such as 0.5.",
+    0.0,
+)
+_JSON = flags.DEFINE_bool(
+    "json", False, "Print the diagnosis as JSON, the content of diagnosis.json."
+)
 _ALLOW_DATA = flags.DEFINE_bool(
-    "allow_data_change", False, "Diagnose even though the data have changed."
+    "allow_data_change",
+    False,
+    "Diagnose the run even if its data have changed, such as by additional images.",
 )
 _EXPERIMENT = command.define_experiment()
 _TRUST = flags.DEFINE_bool(
     "trust_run",
     False,
-    "Import the modules and contact the servers that the run names, although it was "
-    "not made by you on this machine.",
+    "Import the modules and contact the servers that the run names, although you have "
+    "not trained it on this machine, such as a run of a colleague.",
 )
 
 
 def diagnose(arguments: list[str]) -> int:
-    """Does what the command line says; returns the exit code."""
+    """Diagnoses a run; returns the exit code.
+
+    Args:
+        arguments: The arguments that are not flags; there must be none.
+    """
     if arguments or not _WORKDIR.value:
         raise UsageError("give the folder of a run, as in --workdir=runs/train")
     workdir = paths.expand(_WORKDIR.value, "--workdir")
@@ -46,8 +60,8 @@ def diagnose(arguments: list[str]) -> int:
         text, is_confirmed = current
         print(text, end="")
         return 3 if is_confirmed else 0
-    # Loads TensorFlow.
-    from framework.diagnose.record import conclude
+    # Imported here, because it loads TensorFlow.
+    from framework.diagnose.conclude import conclude
 
     if _EXPERIMENT.value:
         experiment.load(_EXPERIMENT.value)
@@ -57,5 +71,5 @@ def diagnose(arguments: list[str]) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Does what the command line says, and exits."""
+    """Parses the command line, runs the command, and exits."""
     command.run(diagnose, argv)

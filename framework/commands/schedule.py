@@ -12,23 +12,43 @@ from typing import NoReturn
 
 from absl import flags
 
-from framework import atomic, command, experiment, families, paths, schedules
+from framework import schedules
+from framework.config import command, experiment
 from framework.errors import UsageError
+from framework.launch import families
 from framework.schedules import preview, replay
+from framework.system import atomic, paths
 
-_RATE = flags.DEFINE_float("learning_rate", 1.0, "What a multiplier of 1 stands for.")
-_STEPS = flags.DEFINE_integer("total_steps", 1000, "How many steps the run takes.")
-_EPOCH = flags.DEFINE_integer("steps_per_epoch", 100, "How many make an epoch.")
-_CSV = flags.DEFINE_bool("csv", False, "Print a line for every step, no picture.")
-_PNG = flags.DEFINE_string("png", "", "Write a figure to this file.")
+_RATE = flags.DEFINE_float(
+    "learning_rate", 1.0, "Learning rate at a multiplier of 1, such as 0.1."
+)
+_STEPS = flags.DEFINE_integer(
+    "total_steps", 1000, "Length of the run in optimizer steps, such as 5000."
+)
+_EPOCH = flags.DEFINE_integer(
+    "steps_per_epoch", 100, "Optimizer steps per epoch, such as 45."
+)
+_CSV = flags.DEFINE_bool(
+    "csv", False, "Print a table of step and learning rate as CSV instead of a plot."
+)
+_PNG = flags.DEFINE_string(
+    "png", "", "PNG file to write a figure to, such as schedule.png."
+)
 _REPLAY = flags.DEFINE_string(
-    "replay", "", "A metrics.jsonl, or a file of one value a line, to react to."
+    "replay",
+    "",
+    "File of metrics that the schedule reacts to: a run's metrics.jsonl, or one number "
+    "per line, such as runs/train/metrics.jsonl.",
 )
 _EXPERIMENT = command.define_experiment()
 
 
 def show(arguments: list[str]) -> None:
-    """Does what the command line says."""
+    """Prints a preview or a replay of a schedule, or help.
+
+    Args:
+        arguments: The arguments that are not flags: one schedule.
+    """
     if len(arguments) != 1:
         raise UsageError("give one schedule, as in 'warmup(5%) + cosine'")
     if text := families.answer("schedule", arguments[0]):
@@ -48,38 +68,38 @@ def show(arguments: list[str]) -> None:
     values = preview.rates(schedule, _RATE.value, clock)
     if _PNG.value:
         png = Path(paths.expand(_PNG.value, "--png"))
-        atomic.write_bytes(png, preview.figure(values, arguments[0]))
+        atomic.write_bytes(png, preview.to_png(values, arguments[0]))
     if _CSV.value:
-        print(preview.csv(values), end="")
+        print(preview.to_csv(values), end="")
     else:
         print(preview.plot(values))
         print(preview.summary(values))
 
 
 def _replay(schedule: schedules.Schedule, clock: schedules.Clock) -> None:
-    """Prints when the schedule would have changed its scale."""
+    """Prints the changes of the schedule's scale in reaction to recorded metrics."""
     monitors = [controller.monitor for controller in schedule.controllers()]
     if not monitors:
         raise UsageError("this schedule has no part that reacts to metrics")
     path = paths.expand(_REPLAY.value, "--replay")
-    values = replay.read(path, monitors, clock.steps_per_epoch)
-    found = replay.replay(schedule, _RATE.value, clock, values)
+    values = replay.read_metrics(path, monitors, clock.steps_per_epoch)
+    reactions = replay.replay(schedule, _RATE.value, clock, values)
     if _CSV.value:
         print("step,value,scale,learning_rate")
-        for each in found:
-            print(f"{each.step},{each.value},{each.scale:.9g},{each.learning_rate:.9g}")
+        for row in reactions:
+            print(f"{row.step},{row.value},{row.scale:.9g},{row.learning_rate:.9g}")
         return
     before = 1.0
-    for number, each in enumerate(found, start=1):
-        if each.scale != before:
+    for number, row in enumerate(reactions, start=1):
+        if row.scale != before:
             print(
-                f"evaluation {number} (step {each.step:,}, value {each.value:.6g}): "
-                f"scale {before:.4g} -> {each.scale:.4g}"
+                f"evaluation {number} (step {row.step:,}, value {row.value:.6g}): "
+                f"scale {before:.4g} -> {row.scale:.4g}"
             )
-        before = each.scale
-    print(f"{len(found)} evaluations, scale {before:.4g} at the end")
+        before = row.scale
+    print(f"{len(reactions)} evaluations, scale {before:.4g} at the end")
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Does what the command line says, and exits."""
+    """Parses the command line, runs the command, and exits."""
     command.run(show, argv)

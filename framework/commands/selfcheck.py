@@ -1,11 +1,11 @@
-"""Trains a model on one device and on several, and says which layer makes a difference.
+"""Trains a model on one device and on several, and names layers whose outputs differ.
 
     whyflat selfcheck --model='my_models:net'
     whyflat selfcheck --model=resnet --devices=4
 
 All flags are those of a run; by default it takes 30 steps. A third run, on one device
-from weights that are changed in their last bit, shows what rounding alone can do. The
-exit code is 0 if the devices differ by no more than --tolerance or a few times that.
+from weights changed in their last bit, measures the effect of rounding. The exit code
+is 0 if the weights differ by at most --tolerance, or 30 times the effect of rounding.
 """
 
 from __future__ import annotations
@@ -14,23 +14,27 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NoReturn
 
+import keras
 import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from framework import invariance, parts
 from framework import main as main_lib
 from framework.config import Config
 from framework.errors import RunError
-from framework.parts import Parts
-from framework.random import Draws, use
+from framework.launch import components, invariance
+from framework.launch.components import Components
+from framework.numerics.draws import Draws, use_draws
 
 _TOLERANCE = flags.DEFINE_float(
-    "tolerance", 1e-5, "The largest difference allowed, relative to a tensor's largest."
+    "tolerance",
+    1e-5,
+    "Maximum difference of the weights, relative to the largest of each tensor, such "
+    "as 1e-4.",
 )
-# Sums of many numbers round more often than once.
+# A permitted multiple of the effect of rounding: sums of many numbers round repeatedly.
 _TIMES_ROUNDING = 30
-# A layer whose inputs agree to rounding must not differ by more.
+# The maximum relative difference of a layer's outputs, if its inputs agree to rounding.
 _LAYER_TOLERANCE = 1e-3
 
 CONFIG = Config(
@@ -43,116 +47,126 @@ CONFIG = Config(
 
 
 def run(config: Config) -> None:
-    """Trains three times, and compares.
+    """Trains three times, and compares the weights.
 
     Raises:
-        RunError: The weights differ.
+        RunError: The weights differ by more than the tolerance.
     """
     # The CPU can be divided only before TensorFlow first computes.
     several, one, control = (
-        parts.build(
+        components.build(
             dataclasses.replace(config, strategy=strategy), None, None, lambda *_: None
         )
         for strategy in ("mirrored", "default", "default")
     )
     for weight in control.state.weights:
         weight.assign(np.nextafter(weight.numpy(), np.float32(np.inf)))
-    guilty = [
-        f"{name} ({kind}): its outputs differ by {by:.2g}"
-        for name, kind, by in compared(one, several)
-        if by > _LAYER_TOLERANCE
+    different_layers = [
+        f"{name} ({kind}): its outputs differ by {difference:.2g}"
+        for name, kind, difference in layer_differences(one, several)
+        if difference > _LAYER_TOLERANCE
     ]
-    alone = invariance.train(one)
-    found = invariance.difference(alone, invariance.train(several))
-    rounding = invariance.difference(alone, invariance.train(control))
-    said = (
+    weights = invariance.train(one)
+    difference = invariance.difference(weights, invariance.train(several))
+    rounding = invariance.difference(weights, invariance.train(control))
+    result = (
         f"after {one.plan.total_steps} steps the weights of 1 device and of "
-        f"{several.strategy.num_replicas_in_sync} differ by {found:.2g}; rounding "
-        f"alone does {rounding:.2g}"
+        f"{several.strategy.num_replicas_in_sync} differ by {difference:.2g}; the "
+        f"effect of rounding is {rounding:.2g}"
     )
-    if guilty or found > max(_TOLERANCE.value, _TIMES_ROUNDING * rounding):
-        causes = "; ".join(guilty) or "no layer by itself: look at losses and metrics"
+    limit = max(_TOLERANCE.value, _TIMES_ROUNDING * rounding)
+    if different_layers or difference > limit:
+        causes = "; ".join(different_layers) or "no layer: check losses and metrics"
         raise RunError(
-            f"{said}. Not the same run; first to differ: {causes}. "
-            f"framework.models.layers has Dropout and batch_norm that do not"
+            f"{result}. Not the same run; first difference: {causes}. Use Dropout and "
+            f"batch_norm of framework.models.layers, which agree on all devices"
         )
-    print(f"{said}: the same run")
+    print(f"{result}: the same run")
 
 
-def compared(one: Parts, several: Parts) -> list[tuple[str, str, float]]:
-    """Returns how much the outputs of each layer differ in a first training step.
+def layer_differences(
+    one: Components, several: Components
+) -> list[tuple[str, str, float]]:
+    """Compares the outputs of each layer in the first training step.
+
+    Args:
+        one: Components on one device.
+        several: The same components on several devices.
 
     Returns:
-        The name of a layer, its class, and by how much its outputs differ, relative to
-        their largest; up to the first layer that differs.
+        For each layer its name, its class, and the largest difference of its outputs,
+        relative to their largest absolute value; up to the first layer that differs.
     """
-    batch = one.examples.dataset.train.take(np.arange(one.objective.batch_size))
-    batch = batch.in_memory(lambda done, total: None)
-    whole, shared = (_outputs(made, batch.images) for made in (one, several))
-    found = []
-    for place, (layer, outputs) in enumerate(whole):
-        other = shared[place][1]
+    indices = np.arange(one.objective.batch_size)
+    train = one.examples.dataset.train
+    batch = train.take(indices).in_memory(lambda done, total: None)
+    whole, divided = (_outputs(built, batch.images) for built in (one, several))
+    differences = []
+    for (layer, outputs), (_, other) in zip(whole, divided, strict=False):
         largest = max(float(np.abs(outputs).max()), 1e-12)
-        by = float(np.abs(outputs - other).max()) / largest
-        found.append((layer.name, type(layer).__name__, by))
-        if by > _LAYER_TOLERANCE:
+        difference = float(np.abs(outputs - other).max()) / largest
+        differences.append((layer.name, type(layer).__name__, difference))
+        if difference > _LAYER_TOLERANCE:
             break
-    return found
+    return differences
 
 
-def _outputs(made: Parts, images: np.ndarray) -> list[tuple[object, np.ndarray]]:
-    """Returns each layer with its outputs for a batch, of all replicas together."""
-    strategy, model = made.strategy, made.state.model
+def _outputs(
+    built: Components, images: np.ndarray
+) -> list[tuple[keras.layers.Layer, np.ndarray]]:
+    """Returns each layer with its outputs for a batch, from all replicas."""
+    strategy, model = built.strategy, built.state.model
     layers = [
         layer
         for layer in model._flatten_layers(include_self=False, recursive=True)
         if layer.name != "input_layer" and not list(layer._layers)
     ]
-    seen: dict[int, dict[int, np.ndarray]] = {index: {} for index in range(len(layers))}
+    # The outputs of each layer by replica.
+    outputs: list[dict[int, np.ndarray]] = [{} for _ in layers]
     size = len(images) // strategy.num_replicas_in_sync
 
-    def share() -> None:
-        place = _replica()
+    def forward_pass() -> None:
+        replica = _replica()
         zero = tf.constant(0, tf.int64)
-        start = tf.constant(place * size, tf.int64)
-        with use(Draws(0, zero, start, size)):
-            mine = images[place * size : (place + 1) * size]
-            model(made.objective.normalize(mine), training=True)
+        start = tf.constant(replica * size, tf.int64)
+        with use_draws(Draws(0, zero, start, size)):
+            local = images[replica * size : (replica + 1) * size]
+            model(built.objective.normalize(local), training=True)
 
     before = [variable.value.numpy() for variable in model.variables]
-    for index, layer in enumerate(layers):
-        _watch(layer, seen[index])
-    strategy.run(share)
+    for layer, by_replica in zip(layers, outputs, strict=True):
+        _record_outputs(layer, by_replica)
+    strategy.run(forward_pass)
     for layer in layers:
         vars(layer).pop("call", None)
     for variable, value in zip(model.variables, before, strict=True):
         variable.value.assign(value)
     return [
-        (layer, np.concatenate([found[place] for place in sorted(found)]))
-        for layer, found in zip(layers, seen.values(), strict=True)
-        if found
+        (layer, np.concatenate([by_replica[index] for index in sorted(by_replica)]))
+        for layer, by_replica in zip(layers, outputs, strict=True)
+        if by_replica
     ]
 
 
 def _replica() -> int:
-    """Returns the number of the replica that asks."""
-    found = tf.distribute.get_replica_context().replica_id_in_sync_group
-    return int(found.numpy()) if tf.is_tensor(found) else int(found)
+    """Returns the index of the calling replica."""
+    index = tf.distribute.get_replica_context().replica_id_in_sync_group
+    return int(index.numpy()) if tf.is_tensor(index) else int(index)
 
 
-def _watch(layer: object, seen: dict[int, np.ndarray]) -> None:
-    """Keeps what a layer returns, by replica."""
+def _record_outputs(layer: keras.layers.Layer, outputs: dict[int, np.ndarray]) -> None:
+    """Makes a layer store its outputs by replica."""
     call = type(layer).call
 
-    def watched(*args, **kwargs):
+    def recording_call(*args: object, **kwargs: object) -> object:
         result = call(layer, *args, **kwargs)
         if tf.is_tensor(result):
-            seen[_replica()] = tf.cast(result, tf.float32).numpy()
+            outputs[_replica()] = tf.cast(result, tf.float32).numpy()
         return result
 
-    vars(layer)["call"] = watched
+    vars(layer)["call"] = recording_call
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Does what the command line says, and exits."""
+    """Parses the command line, runs the command, and exits."""
     main_lib.main(CONFIG, run, argv, __doc__)

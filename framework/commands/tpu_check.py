@@ -4,14 +4,15 @@
     whyflat tpu-check --model='resnet(depth=20)' --compiler=tpu/bin/python
     whyflat tpu-check --topology=v5e:2x2 --compiler=tpu/bin/python
 
-All flags are those of a run. TensorFlow turns what one chip does of a step, from the
-choice of its images to the new weights and the sums for the metrics, into StableHLO;
-Google's own compiler, which comes with libtpu, compiles that for the topology. The exit
-code is 0 if it can. Nothing is run, and the numbers are the compiler's estimates.
+All flags are those of a run. TensorFlow lowers one chip's part of a step, from the
+choice of images to the new weights and the sums of the metrics, to StableHLO. Google's
+compiler, which is part of libtpu, compiles it for the topology. The exit code is 0 if
+it compiles. Nothing is executed; the numbers are the compiler's estimates.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -19,7 +20,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,27 +28,30 @@ import tensorflow as tf
 from absl import flags
 
 from framework import main as main_lib
-from framework import parts
 from framework.config import Config
 from framework.errors import RunError, UsageError
+from framework.launch import components
+from framework.launch.components import Components
 from framework.loop.steps import Evaluator
-from framework.parts import Parts
 
-_TOPOLOGY = flags.DEFINE_string("topology", "v5e:1x1", "Which TPUs, as v5e:2x2.")
+_TOPOLOGY = flags.DEFINE_string(
+    "topology", "v5e:1x1", "Type and arrangement of TPU chips, such as v5e:2x2."
+)
 _COMPILER = flags.DEFINE_string(
     "compiler",
     sys.executable,
-    "A Python with the packages of third_party/tpu_check.txt in the repository.",
+    "Python interpreter with the packages of third_party/tpu_check.txt, such as "
+    "tpu/bin/python.",
 )
 _PROGRAM = Path(__file__).with_name("tpu_compile.py")
-# So that libtpu asks nobody on the net what machine this is.
+# Keeps libtpu from querying the machine type over the network.
 _OFFLINE = {
     "TPU_SKIP_MDS_QUERY": "1",
     "TPU_ACCELERATOR_TYPE": "v5litepod-1",
     "TPU_WORKER_HOSTNAMES": "localhost",
     "JAX_PLATFORMS": "cpu",
 }
-# What XLA compiles for a CPU, but not for a TPU.
+# Operations that XLA compiles for a CPU, but not for a TPU.
 _NOT_ON_TPU = {"Bincount", "DenseBincount"}
 
 CONFIG = Config(
@@ -61,105 +65,131 @@ CONFIG = Config(
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Estimates:
+    """The compiler's estimates of a program, per chip.
+
+    Attributes:
+        kind: Name of the chip.
+        seconds: Duration of the compilation.
+        arguments: Bytes of weights, images and other arguments.
+        temporary: Bytes of temporary memory.
+        flops: Floating-point operations.
+        bytes: Bytes read and written.
+    """
+
+    kind: str
+    seconds: float
+    arguments: float
+    temporary: float
+    flops: float
+    bytes: float
+
+
 def run(config: Config) -> None:
-    """Compiles both steps, and prints what the compiler says of them.
+    """Compiles the training and the evaluation step, and prints the estimates.
 
     Raises:
         UsageError: There is no such topology, or no compiler.
-        RunError: They cannot be compiled.
+        RunError: A step cannot be compiled.
     """
-    chips = _chips(_TOPOLOGY.value)
+    chips = _count_chips(_TOPOLOGY.value)
     _check_compiler(_COMPILER.value)
-    made = parts.build(config, None, None, lambda *_: None)
-    for name, (step, specs) in steps(made, chips).items():
-        program = lowered(name, step, specs)
-        found = _compiled(name, program, _TOPOLOGY.value, chips)
-        print(_said(name, found, len(program), chips), flush=True)
+    built = components.build(config, None, None, lambda *_: None)
+    for name, (step, specs) in steps(built, chips).items():
+        program = lower(name, step, specs)
+        estimates = _compile(name, program, _TOPOLOGY.value, chips)
+        print(_describe(name, estimates, len(program), chips), flush=True)
 
 
 def steps(
-    made: Parts, chips: int
+    built: Components, chips: int
 ) -> dict[str, tuple[Callable[..., object], Sequence[tf.TensorSpec]]]:
-    """Returns what a chip does of a training and of an evaluation step.
+    """Returns one chip's part of a training and of an evaluation step.
 
     Args:
-        made: A new run, on one device.
-        chips: How many share a batch.
+        built: The components of a new run on one device.
+        chips: The number of chips.
 
     Returns:
-        By name, a function to be compiled, and what it is given.
+        Functions to compile, with the specifications of their arguments, by name.
 
     Raises:
-        UsageError: The batch cannot be divided so.
+        UsageError: The batch cannot be divided among the chips.
     """
     from framework.commands.tpu_chip import Chip
 
-    size, accumulate = made.objective.batch_size, made.loop.feed.parts
-    policy = made.objective.augment
-    shares = chips * accumulate * (2 if policy and policy.mixes else 1)
-    if size % shares:
+    size, accumulate = built.objective.batch_size, built.loop.feed.micro_batches
+    policy = built.objective.augment
+    divisor = chips * accumulate * (2 if policy and policy.has_mix else 1)
+    if size % divisor:
         raise UsageError(
-            f"batch_size must be a multiple of {shares} on {chips} chips, not {size}"
+            f"batch_size must be a multiple of {divisor} on {chips} chips, not {size}"
         )
-    validation = made.examples.of_validation
-    evaluator = Evaluator(made.state, made.objective, validation, size)
+    validation = built.examples.validation_batches
+    evaluator = Evaluator(built.state, built.objective, validation, size)
 
-    def train(rows, step, real, place):
-        with Chip(chips, place):
-            return made.loop.on_replica(rows, step, real)[0]
+    def train(
+        indices: tf.Tensor, step: tf.Tensor, examples: tf.Tensor, chip: tf.Tensor
+    ) -> object:
+        with Chip(chips, chip):
+            return built.loop.on_replica(indices, step, examples)[0]
 
-    def evaluate(rows, place):
-        with Chip(chips, place):
-            return evaluator.on_replica(rows, size // chips)
+    def evaluate(indices: tf.Tensor, chip: tf.Tensor) -> object:
+        with Chip(chips, chip):
+            return evaluator.on_replica(indices, size // chips)
 
-    rows, number = tf.TensorSpec([size], tf.int32), tf.TensorSpec([], tf.int32)
+    indices, number = tf.TensorSpec([size], tf.int32), tf.TensorSpec([], tf.int32)
     step = tf.TensorSpec([], tf.int64)
     return {
-        "training step": (train, (rows, step, number, number)),
-        "evaluation step": (evaluate, (rows, number)),
+        "training step": (train, (indices, step, number, number)),
+        "evaluation step": (evaluate, (indices, number)),
     }
 
 
-def lowered(
+def lower(
     name: str,
     function: Callable[..., object],
     specs: Sequence[tf.TensorSpec],
     stage: str = "stablehlo_serialized",
 ) -> bytes:
-    """Returns a function as StableHLO.
+    """Lowers a function to StableHLO.
 
     Args:
-        name: What to call it.
-        function: Of tensors.
-        specs: What it is given.
-        stage: "stablehlo" for text.
+        name: Its name in messages.
+        function: A function of tensors.
+        specs: The specifications of its arguments.
+        stage: "stablehlo_serialized", or "stablehlo" for text.
 
     Raises:
-        RunError: There are operations in it that a TPU lacks; they are named.
+        RunError: The function has operations that TPUs do not support.
     """
-    function = tf.function(function, jit_compile=True, autograph=False)
-    graph = function.get_concrete_function(*specs).graph.as_graph_def()
+    compiled = tf.function(function, jit_compile=True, autograph=False)
+    graph = compiled.get_concrete_function(*specs).graph.as_graph_def()
     nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
-    lacking = _NOT_ON_TPU & {node.op for node in nodes}
+    unsupported = _NOT_ON_TPU & {node.op for node in nodes}
     try:
-        ir = function.experimental_get_compiler_ir(*specs)
+        ir = compiled.experimental_get_compiler_ir(*specs)
         program = ir(stage=stage, platform_name="CPU")
     except (ValueError, tf.errors.OpError) as problem:
-        lacking |= set(re.findall(r"No registered '(\w+)' OpKernel", str(problem)))
-        if not lacking:
+        unsupported |= set(re.findall(r"No registered '(\w+)' OpKernel", str(problem)))
+        if not unsupported:
             raise RunError(
                 f"the {name} does not compile: {str(problem).splitlines()[0]}"
             ) from None
-    if lacking:
-        raise RunError(f"the {name} has what a TPU lacks: {', '.join(sorted(lacking))}")
+    if unsupported:
+        raise RunError(
+            f"the {name} has operations that TPUs do not support: "
+            f"{', '.join(sorted(unsupported))}"
+        )
     return program
 
 
-def _chips(topology: str) -> int:
-    """Returns how many chips a topology has.
+def _count_chips(topology: str) -> int:
+    """Returns the number of chips of a topology.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The text is not a topology.
     """
     sides = re.fullmatch(r"\w+:(\d+(?:x\d+)*)", topology)
     if not sides:
@@ -168,57 +198,56 @@ def _chips(topology: str) -> int:
 
 
 def _check_compiler(python: str) -> None:
-    """Refuses a Python without Google's compiler."""
+    """Raises UsageError if a Python interpreter lacks jax or libtpu."""
     code = "import importlib.metadata as m; m.version('jax'); m.version('libtpu')"
     try:
-        done = subprocess.run([python, "-c", code], capture_output=True)
+        process = subprocess.run([python, "-c", code], capture_output=True)
     except OSError as problem:
         raise UsageError(f"--compiler={python}: {problem.strerror}") from None
-    if done.returncode:
+    if process.returncode:
         raise UsageError(
-            f"{python} has no jax and libtpu; install them in an environment of their "
-            f"own, in the versions of third_party/tpu_check.txt in the repository, and "
-            f"give its python as --compiler"
+            f"{python} has no jax and libtpu; install third_party/tpu_check.txt of the "
+            f"repository in a separate environment, and pass its python as --compiler"
         )
 
 
-def _compiled(
-    name: str, program: bytes, topology: str, chips: int
-) -> Mapping[str, float | str]:
-    """Returns what the compiler says of a program.
+def _compile(name: str, program: bytes, topology: str, chips: int) -> Estimates:
+    """Compiles a program; returns the compiler's estimates.
 
     Raises:
-        RunError: It cannot compile it.
+        RunError: The program does not compile.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "step.mlir"
         path.write_bytes(program)
-        done = subprocess.run(
+        process = subprocess.run(
             [_COMPILER.value, _PROGRAM, topology, str(chips), path],
             capture_output=True,
             text=True,
             env={**os.environ, **_OFFLINE},
         )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[
-            -1
-        ]
-        raise RunError(f"the {name} does not compile for {topology}: {last}")
-    return json.loads(done.stdout.splitlines()[-1])
+    if process.returncode:
+        lines = process.stderr.strip().splitlines()
+        reason = lines[-1] if lines else f"exit code {process.returncode}"
+        raise RunError(f"the {name} does not compile for {topology}: {reason}")
+    fields = json.loads(process.stdout.splitlines()[-1])
+    names = [field.name for field in dataclasses.fields(Estimates)]
+    return Estimates(**{name: fields[name] for name in names})
 
 
-def _said(name: str, found: Mapping[str, float | str], size: int, chips: int) -> str:
-    mebi = {key: found[key] / 2**20 for key in ("arguments", "temporary", "bytes")}
+def _describe(name: str, estimates: Estimates, size: int, chips: int) -> str:
+    mebibyte = 2**20
     return (
-        f"{name}: {size / 1000:.0f} kB of StableHLO, nothing in it that a TPU lacks; "
-        f"compiled for {chips} x {found['kind']} in {found['seconds']:.0f} s\n"
-        f"    memory of a chip: {mebi['arguments']:.1f} MiB of weights, images and "
-        f"other arguments, {mebi['temporary']:.1f} MiB temporary\n"
-        f"    cost on a chip: {found['flops'] / 1e9:.3g} GFLOP, "
-        f"{mebi['bytes']:.0f} MiB read and written"
+        f"{name}: {size / 1000:.0f} kB of StableHLO, all operations supported by TPUs; "
+        f"compiled for {chips} x {estimates.kind} in {estimates.seconds:.0f} s\n"
+        f"    memory per chip: {estimates.arguments / mebibyte:.1f} MiB of weights, "
+        f"images and other arguments, {estimates.temporary / mebibyte:.1f} MiB "
+        f"temporary\n"
+        f"    cost per chip: {estimates.flops / 1e9:.3g} GFLOP, "
+        f"{estimates.bytes / mebibyte:.0f} MiB read and written"
     )
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Does what the command line says, and exits."""
+    """Parses the command line, runs the command, and exits."""
     main_lib.main(CONFIG, run, argv, __doc__)

@@ -1,51 +1,60 @@
-"""Stands for one of several TPU chips while a step is compiled, for `tpu_check`."""
+"""Simulates one of several TPU chips while a step is compiled, for `tpu_check`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
-# TensorFlow's own strategy for TPUs reduces by an operation that only TPUs have.
+# TensorFlow's own TPU strategy reduces by an operation that only TPUs support.
 from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
 
 class Chip(tf.distribute.ReplicaContext):
-    """What a step sees of `tf.distribute` on one of several chips.
+    """The replica context of a step on one of several chips.
 
     Args:
-        count: How many chips there are.
-        place: int32 scalar, which of them this is. All run the same program.
+        count: The number of chips.
+        index: int32 scalar, the index of this chip. All chips run the same program.
     """
 
-    def __init__(self, count: int, place: tf.Tensor):
+    def __init__(self, count: int, index: tf.Tensor):
         super().__init__(tf.distribute.get_strategy(), 0)
-        self._count, self._place = count, place
+        self._count, self._index = count, index
 
     @property
     def num_replicas_in_sync(self) -> int:
-        """How many chips there are."""
+        """The number of chips."""
         return self._count
 
     @property
     def replica_id_in_sync_group(self) -> tf.Tensor:
-        """Which of them this is."""
-        return self._place
+        """The index of this chip."""
+        return self._index
 
-    def all_reduce(self, reduce_op, value, options=None):
-        """Returns sums over all chips, like `value`.
+    def all_reduce(
+        self,
+        reduce_op: tf.distribute.ReduceOp,
+        value: object,
+        options: tf.distribute.experimental.CommunicationOptions | None = None,
+    ) -> object:
+        """Returns sums over all chips, in the structure of `value`.
 
         Raises:
-            NotImplementedError: It is not sums that are asked for.
+            NotImplementedError: The reduction is not a sum.
         """
         if reduce_op != tf.distribute.ReduceOp.SUM:
-            raise NotImplementedError(f"only sums are reduced, not {reduce_op}")
+            raise NotImplementedError(f"only sums are supported, not {reduce_op}")
         return tf.nest.map_structure(self._sum, value)
 
     def _sum(self, value: tf.Tensor) -> tf.Tensor:
-        everyone = tf.constant([list(range(self._count))], tf.int32)
+        all_chips = tf.constant([list(range(self._count))], tf.int32)
 
         @tf.custom_gradient
-        def summed(own):
-            total = gen_xla_ops.xla_all_reduce(own, everyone, "Add", "CrossReplica")
+        def differentiable_sum(
+            own: tf.Tensor,
+        ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+            total = gen_xla_ops.xla_all_reduce(own, all_chips, "Add", "CrossReplica")
             return total, self._sum
 
-        return summed(tf.convert_to_tensor(value))
+        return differentiable_sum(tf.convert_to_tensor(value))

@@ -1,10 +1,10 @@
-"""Compiles StableHLO for TPUs that are not there; run by `whyflat tpu-check`.
+"""Compiles StableHLO for TPUs without a TPU; run by `whyflat tpu-check`.
 
     PYTHON framework/commands/tpu_compile.py TOPOLOGY CHIPS FILE
 
-PYTHON has jax and libtpu, as third_party/tpu_check.txt has them, whose private parts
-this leans on; nothing of TensorFlow or of the rest of this program is needed. Prints
-what has become of the file as one line of JSON.
+PYTHON must have jax and libtpu in the versions of third_party/tpu_check.txt, because
+this program uses their private modules. It does not need TensorFlow or the rest of this
+package. It prints the compiler's estimates as one line of JSON.
 """
 
 from __future__ import annotations
@@ -14,19 +14,21 @@ import sys
 import time
 
 import numpy as np
-from jax._src.interpreters import mlir
-from jax._src.lib import xla_client
-from jax._src.lib.mlir import ir
-from jax.experimental import topologies
+
+# JAX is in an environment of its own, not where types are checked.
+from jax._src.interpreters import mlir  # type: ignore[import-not-found,unused-ignore]
+from jax._src.lib import xla_client  # type: ignore[import-not-found,unused-ignore]
+from jax._src.lib.mlir import ir  # type: ignore[import-not-found,unused-ignore]
+from jax.experimental import topologies  # type: ignore[import-not-found,unused-ignore]
 
 
 def parse(content: bytes, chips: int) -> ir.Module:
-    """Returns the program, ready to be compiled for so many chips."""
+    """Parses a program, and prepares it for a number of chips."""
     module = ir.Module.parse(content)
     copies = []
 
-    def visit(operation):
-        # TensorFlow puts these in; the compiler does not know them.
+    def visit(operation: ir.Operation) -> ir.WalkResult:
+        # TensorFlow inserts these operations, which the compiler does not know.
         if operation.name == "mhlo.copy":
             operation.results[0].replace_all_uses_with(operation.operands[0])
             copies.append(operation)
@@ -43,13 +45,13 @@ def parse(content: bytes, chips: int) -> ir.Module:
 
 
 def main(topology: str, chips: int, path: str) -> None:
-    """Compiles a file."""
-    found = topologies.get_topology_desc(platform="tpu", topology_name=topology)
-    devices = found.devices[:chips]
+    """Compiles a file, and prints the compiler's estimates."""
+    description = topologies.get_topology_desc(platform="tpu", topology_name=topology)
+    devices = description.devices[:chips]
     options = xla_client.CompileOptions()
     options.num_replicas, options.num_partitions = chips, 1
-    places = np.array([[device.id] for device in devices])
-    options.device_assignment = xla_client.DeviceAssignment.create(places)
+    identifiers = np.array([[device.id] for device in devices])
+    options.device_assignment = xla_client.DeviceAssignment.create(identifiers)
     with open(path, "rb") as file:
         content = file.read()
     start = time.perf_counter()

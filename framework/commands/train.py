@@ -16,5 +16,5 @@ CONFIG = Config(workdir="runs/train")
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Trains as the command line says, and exits."""
+    """Parses the command line, trains, and exits."""
     main_lib.main(CONFIG, argv=argv, about=__doc__)

@@ -1,17 +1,27 @@
-"""Data sets: each is a function that returns a `Dataset`, listed in `DATASETS`."""
+"""Data sets: functions that return a `Dataset`, listed in `DATASETS`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from framework import spec
+from framework.config import spec
 from framework.data import arrays, drawn, fashion_mnist, folder, tfds
-from framework.data.dataset import Dataset, Images, Progress, Split, stratified_split
+from framework.data.dataset import (
+    Dataset,
+    Images,
+    LabelledImages,
+    LazySplit,
+    Progress,
+    Split,
+    stratified_split,
+)
 
 __all__ = [
     "DATASETS",
     "Dataset",
     "Images",
+    "LabelledImages",
+    "LazySplit",
     "Progress",
     "Split",
     "build",
@@ -31,13 +41,19 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
 
 
 def build(text: str) -> Dataset:
-    """Returns the data set of a spec, such as 'folder("data/flowers", size=64)'.
+    """Builds a data set from a spec, such as 'folder("data/flowers", size=64)'.
 
-    A function of the user's own, `module:function(...)`, returns a `Dataset`.
+    A user's own function is named `module:function(...)` and must return a `Dataset`.
+
+    >>> len(build("noise(train=100, validation=20, size=8)").train)
+    100
+
+    Args:
+        text: A member of `DATASETS` or a user's own function, with its arguments.
 
     Raises:
-        UsageError: The spec is wrong, or its data are not there.
-        RunError: The data are damaged, or no training could use them.
+        UsageError: The spec is wrong, or its data do not exist.
+        RunError: The data are damaged or cannot be trained on.
     """
     call = spec.single(text)
     dataset = spec.build(call, DATASETS, "dataset")
@@ -52,10 +68,12 @@ def build(text: str) -> Dataset:
 
 
 def check(text: str) -> None:
-    """Checks the name and the arguments of a spec, and reads no data.
+    """Validates the name and the arguments of a spec without reading data.
+
+    >>> check("digits(validation=0.1)")
 
     Raises:
-        UsageError: There is no such data set, or it has no such arguments.
+        UsageError: There is no such data set, or it has no such argument.
     """
     call = spec.single(text)
     spec.arguments(call, spec.look_up(call, DATASETS, "dataset"))

@@ -1,4 +1,4 @@
-"""Data sets that are arrays from the start: handwritten digits, a file, or noise."""
+"""Data sets of arrays: handwritten digits, an .npz file, or noise."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ import zlib
 
 import numpy as np
 
-from framework import atomic, paths
 from framework.data.dataset import Dataset, Split, stratified_split
 from framework.errors import RunError, UsageError
+from framework.system import atomic, paths
 
 _NAMES = ("x_train", "y_train", "x_validation", "y_validation")
-# Their names alone would fill the memory.
-_MOST_CLASSES = 1_000_000
-# What NumPy raises for files that are cut short, damaged or not its own.
+# More class names would fill the memory.
+_MAX_CLASSES = 1_000_000
+# What NumPy raises for files that are truncated, damaged or of another format.
 _DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 def digits(validation: float = 0.2, seed: int = 0) -> Dataset:
     """Returns the 1,797 handwritten digits that come with scikit-learn.
 
-    Images are uint8 [N, 8, 8, 1]; the scans' 17 shades are spread over 0 to 255.
+    Images are uint8 [N, 8, 8, 1]; the scans' 17 shades are scaled to 0 to 255.
+
+    >>> dataset = digits(validation=0.2)
+    >>> len(dataset.train), len(dataset.validation), dataset.image_shape
+    (1438, 359, (8, 8, 1))
 
     Args:
-        validation: Which part of each class to validate on, between 0 and 1.
-        seed: Which of the many such divisions to take.
+        validation: Fraction of each class to use for validation, between 0 and 1.
+        seed: Seed of the random division into training and validation images.
 
     Raises:
         UsageError: `validation` is out of range, or scikit-learn is not installed.
@@ -43,15 +47,15 @@ def digits(validation: float = 0.2, seed: int = 0) -> Dataset:
 
 
 def _scans() -> np.ndarray:
-    """Returns float64 [1797, 65]: 8x8 shades from 0 to 16, and the digit."""
+    """Returns the scans, float64 [1797, 65]: 8x8 shades from 0 to 16, and the digit."""
     package = importlib.util.find_spec("sklearn")
-    if package is None:
-        raise UsageError("digits come with scikit-learn: pip install scikit-learn")
+    if package is None or package.submodule_search_locations is None:
+        raise UsageError("digits needs scikit-learn: pip install scikit-learn")
     folder = pathlib.Path(package.submodule_search_locations[0])
     path = folder / "datasets/data/digits.csv.gz"
     if path.exists():
         return np.loadtxt(path, delimiter=",")
-    # The way for all versions; but to import all of it takes a second.
+    # Works with every version, but importing scikit-learn takes a second.
     from sklearn import datasets
 
     return np.column_stack(datasets.load_digits(return_X_y=True))
@@ -69,13 +73,17 @@ def noise(
 
     Images are float32 [N, size, size, 3], normal with mean 0 and deviation 1.
 
+    >>> dataset = noise(train=100, validation=20, size=8, classes=3)
+    >>> dataset.train.shape, dataset.num_classes
+    ((100, 8, 8, 3), 3)
+
     Args:
-        train: How many images to train on.
-        validation: How many images to validate on.
-        size: Their height and width in pixels.
-        classes: How many classes to draw labels from.
-        validation_scale: What the validation images are multiplied by.
-        seed: Which noise to draw.
+        train: The number of training images.
+        validation: The number of validation images.
+        size: Height and width in pixels.
+        classes: The number of classes.
+        validation_scale: Factor by which the validation images are multiplied.
+        seed: Seed of the noise and the labels.
 
     Raises:
         UsageError: A count is not positive, or the number of classes is out of range.
@@ -86,8 +94,8 @@ def noise(
             raise UsageError(f"{name} must be at least 1, not {value}")
     if classes < 2:
         raise UsageError(f"classes must be at least 2, not {classes}")
-    if classes > _MOST_CLASSES:
-        raise UsageError(f"classes must be at most {_MOST_CLASSES}, not {classes}")
+    if classes > _MAX_CLASSES:
+        raise UsageError(f"classes must be at most {_MAX_CLASSES}, not {classes}")
     generator = np.random.Generator(np.random.PCG64(seed))
 
     def draw(count: int, scale: float) -> Split:
@@ -100,24 +108,24 @@ def noise(
 
 
 def arrays(path: str) -> Dataset:
-    """Returns the data set of an .npz file, as `numpy.savez` writes it.
+    """Reads a data set from an .npz file, as written by `numpy.savez`.
 
-    The file holds x_train, y_train, x_validation and y_validation, and may hold
-    class_names. Images are [N, height, width] or [N, height, width, channels]: uint8
-    stays as it is, other numbers become float32 with their values as they are. Labels
-    are whole numbers from 0, of shape [N] or [N, 1].
+    The file has arrays x_train, y_train, x_validation and y_validation, and optionally
+    class_names. Images are [N, height, width] or [N, height, width, channels]. uint8
+    images are kept; other numbers are cast to float32 without rescaling. Labels are
+    integers from 0, of shape [N] or [N, 1].
 
     Args:
         path: The file.
 
     Raises:
         UsageError: There is no such file.
-        RunError: It is damaged, or lacks an array, or holds what cannot be trained on.
+        RunError: The file is damaged, lacks an array, or cannot be trained on.
     """
     path = paths.expand(path, "path")
     if not pathlib.Path(path).is_file():
         raise UsageError(f"there is no file {str(path)!r}; write one with numpy.savez")
-    content = _read(path)
+    content = _read_npz(path)
     missing = [name for name in _NAMES if name not in content]
     if missing:
         raise RunError(
@@ -126,15 +134,15 @@ def arrays(path: str) -> Dataset:
         )
     train, validation = (
         Split(
-            _images(content[f"x_{part}"], f"{path}, x_{part}"),
-            _labels(content[f"y_{part}"], f"{path}, y_{part}"),
+            _checked_images(content[f"x_{part}"], f"{path}, x_{part}"),
+            _checked_labels(content[f"y_{part}"], f"{path}, y_{part}"),
         )
         for part in ("train", "validation")
     )
     names = _class_names(content.get("class_names"), train.labels, path)
     notes = tuple(
-        f"{name} is {content[name].dtype}, taken as float32 and not as 0 to 255; "
-        "pixels must be saved as uint8"
+        f"{name} is {content[name].dtype} and was cast to float32 without rescaling; "
+        "save pixels from 0 to 255 as uint8"
         for name in ("x_train", "x_validation")
         if np.issubdtype(content[name].dtype, np.integer)
         and content[name].dtype != np.uint8
@@ -142,11 +150,11 @@ def arrays(path: str) -> Dataset:
     return Dataset(str(path), train, validation, names, notes)
 
 
-def _read(path: str) -> dict[str, np.ndarray]:
-    """Returns what of ours is in an .npz file."""
+def _read_npz(path: str) -> dict[str, np.ndarray]:
+    """Returns the arrays of an .npz file that a data set uses, by name."""
     name = "it"
     try:
-        # NumPy leaves a file open that it cannot read, if it has opened it itself.
+        # NumPy does not close a damaged file that it has opened itself.
         with atomic.reading(pathlib.Path(path)) as stream:
             file = np.load(stream, allow_pickle=False)
             if isinstance(file, np.ndarray):
@@ -166,39 +174,43 @@ def _read(path: str) -> dict[str, np.ndarray]:
         ) from None
 
 
-def _images(images: np.ndarray, name: str) -> np.ndarray:
+def _checked_images(images: np.ndarray, name: str) -> np.ndarray:
+    """Returns images as uint8 or float32 [N, height, width, channels]."""
     if images.dtype.kind not in "buif":
         raise RunError(f"{name} must be numbers, not {images.dtype}")
     if images.ndim == 3:
         images = images[..., np.newaxis]
     if images.dtype == np.uint8:
         return images
-    # A number too great for float32 becomes infinite, which Dataset refuses.
+    # A number too large for float32 becomes infinite, which `Dataset` refuses.
     with np.errstate(over="ignore"):
         return images.astype(np.float32)
 
 
-def _labels(labels: np.ndarray, name: str) -> np.ndarray:
+def _checked_labels(labels: np.ndarray, name: str) -> np.ndarray:
+    """Returns labels as int32 [N], from 0."""
     if labels.dtype.kind not in "buif":
-        raise RunError(f"{name} must be whole numbers, not {labels.dtype}")
+        raise RunError(f"{name} must be integers, not {labels.dtype}")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise RunError(
-            f"{name} must be class numbers [N], not {labels.shape}; of one-hot labels, "
-            "save labels.argmax(axis=1)"
+            f"{name} must be class numbers [N], not {labels.shape}; convert one-hot "
+            "labels with labels.argmax(axis=1)"
         )
-    # NaN and infinity differ from their remainder too.
+    # `np.mod` refuses bool. The remainder of NaN and infinity is NaN, which is not 0.
+    numbers = labels.astype(np.uint8) if labels.dtype == bool else labels
     with np.errstate(invalid="ignore"):
-        wrong = np.flatnonzero(np.mod(labels, 1) != 0) if labels.dtype != bool else []
+        wrong = np.flatnonzero(np.mod(numbers, 1) != 0)
     if len(wrong):
         raise RunError(
-            f"{name} must be whole numbers, not {labels[wrong[0]]} (at {wrong[0]})"
+            f"{name} must be integers, not {labels[wrong[0]]} (at index {wrong[0]})"
         )
     wrong = np.flatnonzero((labels < 0) | (labels > np.iinfo(np.int32).max))
     if len(wrong):
         raise RunError(
-            f"{name} must count classes from 0, not {labels[wrong[0]]} (at {wrong[0]})"
+            f"{name} must be class numbers from 0, not {labels[wrong[0]]} (at index "
+            f"{wrong[0]})"
         )
     return labels.astype(np.int32)
 
@@ -206,14 +218,14 @@ def _labels(labels: np.ndarray, name: str) -> np.ndarray:
 def _class_names(
     names: np.ndarray | None, labels: np.ndarray, path: str
 ) -> tuple[str, ...]:
-    """Returns the names that the file gives, or else the labels themselves."""
+    """Returns the file's class names, or the labels as text if it has none."""
     if names is None:
         count = int(labels.max(initial=-1)) + 1
-        # One stray label must not make a model of a million outputs.
+        # One stray label must not lead to a model with a million outputs.
         if count > len(labels):
             raise RunError(
-                f"{path}: y_train has label {count - 1} but just {len(labels)} images; "
-                "labels must count from 0, or the file must have class_names"
+                f"{path}: y_train has label {count - 1} but only {len(labels)} images; "
+                "number the classes from 0, or add class_names to the file"
             )
         return tuple(str(label) for label in range(count))
     if names.ndim != 1 or names.dtype.kind not in "USui":

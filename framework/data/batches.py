@@ -1,4 +1,4 @@
-"""Brings batches to the compiled loop, from memory or from a stream, in one order."""
+"""Batches for the compiled loop, from device memory or streamed, in the same order."""
 
 from __future__ import annotations
 
@@ -6,87 +6,96 @@ import abc
 import contextlib
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-from framework.data.dataset import Split
+from framework.data.dataset import LabelledImages, Split
 from framework.data.servers import Servers
 
-# What a compiled loop is handed for an epoch, and a replica for a batch.
-Handle = Any
-Share = Any
+# The batches of an epoch, as an argument of a compiled loop: a tensor of indices, or an
+# iterator.
+EpochBatches: TypeAlias = "tf.Tensor | tf.data.Iterator"
+# One batch, as an argument of a replica function: indices, or (images, labels).
+BatchShare: TypeAlias = "tf.Tensor | tuple[tf.Tensor, tf.Tensor]"
 
-# A data set of up to so many bytes is held in memory.
+# Splits of at most this many bytes are kept in memory.
 MEMORY_LIMIT = 2 * 1024**3
 
 
 class Batches(abc.ABC):
     """Batches of a split's examples, each divided among the replicas.
 
-    Use: outside the compiled loop, `open` some batches; inside it, `take` one; inside a
-    replica, get the `local` rows of it.
+    Usage: outside the compiled loop, `open` an epoch; inside it, `take` a batch; inside
+    a replica, get its `local` examples.
 
     Args:
         split: The examples.
-        strategy: Whose replicas share each batch.
+        strategy: The strategy whose replicas share each batch.
     """
 
-    def __init__(self, split: Split, strategy: tf.distribute.Strategy):
+    def __init__(self, split: LabelledImages, strategy: tf.distribute.Strategy):
         self.split = split
         self.strategy = strategy
 
     @abc.abstractmethod
-    def open(self, rows: np.ndarray, parts: int = 1, first: int = 0) -> Handle:
-        """Returns what gives these batches, in their order.
+    def open(
+        self, indices: np.ndarray, micro_batches: int = 1, first: int = 0
+    ) -> EpochBatches:
+        """Prepares batches for the compiled loop.
 
         Args:
-            rows: int32 [batches, batch_size], the examples of each.
-            parts: In how many parts each batch is gone through.
+            indices: int32 [batches, batch_size], the examples of each batch.
+            micro_batches: The number of micro-batches per batch (gradient
+                accumulation).
             first: The index of the first batch that will be taken.
         """
 
     @abc.abstractmethod
-    def take(self, handle: Handle, index: tf.Tensor) -> Share:
-        """Returns a batch, to be handed to `strategy.run`.
+    def take(self, epoch: EpochBatches, index: tf.Tensor) -> BatchShare:
+        """Returns a batch as an argument for `strategy.run`.
 
         Args:
-            handle: From `open`.
-            index: int32 scalar; from `first` on, each in its turn.
+            epoch: From `open`.
+            index: int32 scalar; starts at `first` and increases by 1 with each call.
         """
 
     @abc.abstractmethod
-    def local(self, share: Share, size: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns what this replica has of a batch, part after part.
+    def local(self, share: BatchShare, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns this replica's examples of a batch, one micro-batch after another.
 
         Args:
             share: From `take`.
-            size: How many rows that is.
+            size: The number of examples per replica.
 
         Returns:
             Images [size, height, width, C] and int32 labels [size].
         """
 
     def reading(self) -> contextlib.AbstractContextManager[None]:
-        """Watches over calls of compiled functions that `take` batches."""
+        """Guards calls of compiled functions that `take` batches."""
         return contextlib.nullcontext()
 
-    def _by_replica(self, rows: np.ndarray, parts: int) -> np.ndarray:
-        """Reorders each batch so that what one replica gets stands together.
+    def _by_replica(self, indices: np.ndarray, micro_batches: int) -> np.ndarray:
+        """Reorders each batch so that the examples of each replica are contiguous.
 
-        A part of a batch is the same examples on any number of replicas: part, then
-        replica, is their order in the batch; replica, then part, is the order here.
+        A micro-batch has the same examples on any number of replicas. The batch is
+        ordered by (micro-batch, replica); the result by (replica, micro-batch).
         """
         replicas = self.strategy.num_replicas_in_sync
-        divided = rows.reshape(len(rows), parts, replicas, -1)
-        return divided.transpose(0, 2, 1, 3).reshape(rows.shape)
+        divided = indices.reshape(len(indices), micro_batches, replicas, -1)
+        return divided.transpose(0, 2, 1, 3).reshape(indices.shape)
 
 
 class MemoryBatches(Batches):
-    """Batches gathered inside the compiled loop, from a copy on each device.
+    """Batches gathered in the compiled loop from a copy of the split on each device.
 
-    Each machine has all examples, and gathers none but the rows of its own replicas.
+    Each machine holds all examples, and gathers only those of its own replicas.
+
+    Args:
+        split: The examples.
+        strategy: The strategy whose replicas share each batch.
     """
 
     def __init__(self, split: Split, strategy: tf.distribute.Strategy):
@@ -94,131 +103,132 @@ class MemoryBatches(Batches):
         self._images = self._on_devices(split.images)
         self._labels = self._on_devices(split.labels.astype(np.int32))
 
-    def open(self, rows, parts=1, first=0):
+    def open(
+        self, indices: np.ndarray, micro_batches: int = 1, first: int = 0
+    ) -> EpochBatches:
         """See base class."""
-        return tf.constant(self._by_replica(rows, parts), tf.int32)
+        return tf.constant(self._by_replica(indices, micro_batches), tf.int32)
 
-    def take(self, handle, index):
+    def take(self, epoch: EpochBatches, index: tf.Tensor) -> BatchShare:
         """See base class."""
-        return handle[index]
+        return epoch[index]
 
-    def local(self, share, size):
+    def local(self, share: BatchShare, size: int) -> tuple[tf.Tensor, tf.Tensor]:
         """See base class."""
         start = tf.distribute.get_replica_context().replica_id_in_sync_group * size
-        # On a TPU `start` is a tensor: only so is the shape known to the compiler.
-        rows = tf.slice(share, [start], [size])
-        return tf.gather(self._images, rows), tf.gather(self._labels, rows)
+        # On a TPU `start` is a tensor; `tf.slice` still gives the compiler a static
+        # shape.
+        indices = tf.slice(share, [start], [size])
+        return tf.gather(self._images, indices), tf.gather(self._labels, indices)
 
     def _on_devices(self, array: np.ndarray) -> tf.Tensor | tf.Variable:
         if _has_one_device(self.strategy):
             return tf.constant(array)
-        # Of a variable each replica has its own copy. A constant would be sent from
+        # Each replica has its own copy of a variable. A constant would be sent from
         # the first device to the others, or from the host to a TPU, at every step.
         with self.strategy.scope():
             return tf.Variable(array, trainable=False)
 
 
 class StreamBatches(Batches):
-    """Batches read by tf.data as they are needed, here or by servers of its service.
+    """Batches read by tf.data on demand, in this process or by tf.data service.
 
     Args:
         split: The examples.
-        strategy: Whose replicas share each batch.
-        servers: What reads in turn; none to read here.
+        strategy: The strategy whose replicas share each batch.
+        servers: The tf.data servers that read the batches in turn; None to read in
+            this process.
     """
 
     def __init__(
         self,
-        split: Split,
+        split: LabelledImages,
         strategy: tf.distribute.Strategy,
         servers: Servers | None = None,
     ):
         super().__init__(split, strategy)
         self._servers = servers
-        # Made once: in the graph of each epoch they would be written out anew.
+        self._read_image = split.image_reader()
+        # Made once: in the graph of each epoch it would be a constant of its own.
         with tf.device("CPU"):
             self._labels = tf.constant(split.labels.astype(np.int32))
-            if isinstance(split.images, np.ndarray):
-                self._images = tf.constant(split.images)
 
-    def open(self, rows, parts=1, first=0):
+    def open(
+        self, indices: np.ndarray, micro_batches: int = 1, first: int = 0
+    ) -> EpochBatches:
         """See base class."""
-        order = self._by_replica(rows[first:], parts)
+        ordered = self._by_replica(indices[first:], micro_batches)
         with self.reading():
-            return self._opened(order)
+            return self._iterate(ordered)
 
-    def reading(self):
+    def reading(self) -> contextlib.AbstractContextManager[None]:
         """See base class."""
         return self._servers.waiting() if self._servers else super().reading()
 
-    def _opened(self, order: np.ndarray) -> Handle:
-        """Returns an iterator over batches, each already in order for the replicas."""
+    def _iterate(self, indices: np.ndarray) -> EpochBatches:
+        """Returns an iterator over batches that are ordered by replica."""
         if self.strategy.num_replicas_in_sync == 1:
-            return iter(self._shares(order))
+            return iter(self._shares(indices))
 
-        def of_machine(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            mine = np.split(order, context.num_input_pipelines, axis=1)
-            share = mine[context.input_pipeline_id]
-            size = context.get_per_replica_batch_size(order.shape[1])
-            return self._shares(share.reshape(-1, size))
+        def dataset_of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            by_worker = np.split(indices, context.num_input_pipelines, axis=1)
+            local = by_worker[context.input_pipeline_id]
+            size = context.get_per_replica_batch_size(indices.shape[1])
+            return self._shares(local.reshape(-1, size))
 
-        return iter(self.strategy.distribute_datasets_from_function(of_machine))
+        return iter(self.strategy.distribute_datasets_from_function(dataset_of_worker))
 
-    def take(self, handle, index):
+    def take(self, epoch: EpochBatches, index: tf.Tensor) -> BatchShare:
         """See base class."""
-        return next(handle)
+        return next(epoch)
 
-    def local(self, share, size):
+    def local(self, share: BatchShare, size: int) -> tuple[tf.Tensor, tf.Tensor]:
         """See base class."""
         images, labels = share
         return (
-            tf.ensure_shape(images, [size, *self.split.images.shape[1:]]),
+            tf.ensure_shape(images, [size, *self.split.shape[1:]]),
             tf.ensure_shape(labels, [size]),
         )
 
-    def _shares(self, rows: np.ndarray) -> tf.data.Dataset:
-        """Returns what the replicas of a machine get, one after the other.
+    def _shares(self, indices: np.ndarray) -> tf.data.Dataset:
+        """Returns the shares of this machine's replicas, one after the other.
 
         Args:
-            rows: int32 [shares, size], the examples of each share.
+            indices: int32 [shares, size], the examples of each share.
         """
         if self._servers:
             count = len(self._servers.addresses)
-            read = [
-                self._read(rows[place::count], os.cpu_count()).apply(_by(address))
+            by_server = [
+                self._read(indices[place::count]).apply(_read_by(address))
                 for place, address in enumerate(self._servers.addresses)
             ]
-            turns = tf.data.Dataset.range(len(rows)).map(lambda i: i % count)
-            dataset = tf.data.Dataset.choose_from_datasets(read, turns, False)
+            turns = tf.data.Dataset.range(len(indices)).map(lambda i: i % count)
+            dataset = tf.data.Dataset.choose_from_datasets(by_server, turns, False)
         else:
-            dataset = self._read(rows, os.cpu_count())
+            dataset = self._read(indices)
         options = tf.data.Options()
-        # Its thread makes the end of each epoch wait, up to five seconds.
+        # The autotuner's thread delays the end of each epoch by up to five seconds.
         options.autotune.enabled = False
         return dataset.prefetch(2).with_options(options)
 
-    def _read(self, rows: np.ndarray, calls: int) -> tf.data.Dataset:
-        """Returns shares, read by so many calls at once."""
-        dataset = tf.data.Dataset.from_tensor_slices(rows.ravel())
-        dataset = dataset.map(self._example, calls, deterministic=True)
-        return dataset.batch(rows.shape[1], drop_remainder=True)
+    def _read(self, indices: np.ndarray) -> tf.data.Dataset:
+        """Returns shares, read by as many parallel calls as there are cores."""
+        dataset = tf.data.Dataset.from_tensor_slices(indices.ravel())
+        dataset = dataset.map(self._example, os.cpu_count(), deterministic=True)
+        return dataset.batch(indices.shape[1], drop_remainder=True)
 
     def _example(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        if isinstance(self.split.images, np.ndarray):
-            image = tf.gather(self._images, index)
-        else:
-            image = self.split.images.element(index)
-        return image, tf.gather(self._labels, index)
+        return self._read_image(index), tf.gather(self._labels, index)
 
 
-def _by(address: str) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
-    """Returns what has a dataset read by a server, in its order."""
+def _read_by(address: str) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
+    """Returns a transformation that has a server read a dataset, in its order."""
     service = tf.data.experimental.service
     return service.distribute(service.ShardingPolicy.OFF, f"grpc://{address}")
 
 
 def _has_one_device(strategy: tf.distribute.Strategy) -> bool:
-    """Returns whether all replicas of this process are where its constants are."""
+    """Returns whether all replicas of this process run where constants are placed."""
     if isinstance(strategy, tf.distribute.TPUStrategy):
         return False
     # The default strategy has no list of devices.
@@ -227,24 +237,27 @@ def _has_one_device(strategy: tf.distribute.Strategy) -> bool:
     return len(strategy.extended.worker_devices) == 1
 
 
-def fits_memory(split: Split) -> bool:
-    """Returns whether a split's images take up no more than `MEMORY_LIMIT`."""
-    images = split.images
-    return int(np.prod(images.shape)) * images.dtype.itemsize <= MEMORY_LIMIT
+def fits_memory(split: LabelledImages) -> bool:
+    """Returns whether a split's images take at most `MEMORY_LIMIT` bytes."""
+    return int(np.prod(split.shape)) * split.dtype.itemsize <= MEMORY_LIMIT
 
 
-def padded(rows: np.ndarray, batch_size: int) -> np.ndarray:
-    """Divides examples into batches, the last filled up from the beginning.
+def padded(indices: np.ndarray, batch_size: int) -> np.ndarray:
+    """Divides indices into batches; pads the last batch with the first indices.
 
-    What it is filled up with is to be given no weight. All batches then have one shape,
-    and batch norm sees no blanks.
+    The padding must get weight 0. Padding with examples gives all batches one shape,
+    and keeps blank images out of the batch-norm statistics.
+
+    >>> padded(np.arange(5), 3)
+    array([[0, 1, 2],
+           [3, 4, 0]])
 
     Args:
-        rows: int32 [N].
-        batch_size: How many a batch has; may be more than N.
+        indices: int32 [N].
+        batch_size: Examples per batch; may exceed N.
 
     Returns:
         int32 [batches, batch_size].
     """
-    count = -(-len(rows) // batch_size) * batch_size
-    return np.resize(rows, count).reshape(-1, batch_size)
+    count = -(-len(indices) // batch_size) * batch_size
+    return np.resize(indices, count).reshape(-1, batch_size)

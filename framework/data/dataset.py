@@ -1,174 +1,362 @@
-"""What every data set is: two splits of labelled images, checked once."""
+"""The type of every data set: two splits of labelled images, validated once."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
 
 from framework.errors import RunError
-from framework.printable import printable
+from framework.system.printable import printable
 
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-# Told how many of how many images are ready.
+# Called with the number of images that are ready, and the number of all.
 Progress = Callable[[int, int], None]
 
 
 class Images(Protocol):
-    """Images of one size that are read when asked for, such as those of a folder.
+    """Images of one size that are read on demand, such as those of a folder."""
 
-    Attributes:
-        shape: (N, height, width, channels).
-        dtype: uint8 or float32.
-    """
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, height, width, channels)."""
+        ...
 
-    shape: tuple[int, int, int, int]
-    dtype: np.dtype
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """uint8 or float32."""
+        ...
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The file of each image; empty if they are not kept in files."""
+        ...
 
     def element(self, index: tf.Tensor) -> tf.Tensor:
-        """Returns the image at a scalar int index, as an op of tf.data's graph."""
+        """Returns the image at a scalar int index, in ops of tf.data's graph."""
+        ...
 
     def load(self, progress: Progress) -> np.ndarray:
-        """Returns all of them, as an array of `shape`."""
+        """Returns all images as an array of `shape`."""
+        ...
 
     def take(self, indices: np.ndarray) -> Images:
-        """Returns those at the indices, in their order."""
+        """Returns the images at the indices, in their order."""
+        ...
 
     def check(self) -> None:
-        """Reads all of them.
+        """Reads every image.
 
         Raises:
-            RunError: One cannot be read; it is named.
+            RunError: An image cannot be read; the message names it.
         """
+        ...
+
+
+class LabelledImages(Protocol):
+    """One split of a data set: in memory (`Split`) or read on demand (`LazySplit`)."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int32 [N], from 0 to K - 1."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the images: (N, height, width, channels)."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Type of the images: uint8 or float32."""
+        ...
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The file of each image; empty if they are not kept in files."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def take(self, indices: np.ndarray) -> LabelledImages:
+        """Returns the examples at the indices, in their order."""
+        ...
+
+    def in_memory(self, progress: Progress) -> Split:
+        """Returns the same examples with their images in an array."""
+        ...
+
+    def sample(self, indices: np.ndarray, limit: int) -> tuple[Split, np.ndarray]:
+        """Returns images to compute statistics of, without reading more than `limit`.
+
+        Args:
+            indices: int [N], the examples of interest.
+            limit: The maximum number of images to read; those in memory are not
+                limited.
+
+        Returns:
+            Examples in memory, and int [n], the indices of interest among them.
+        """
+        ...
+
+    def image_reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Returns a function from a scalar int index to an image, for tf.data."""
+        ...
+
+    def pixel_bytes(self) -> npt.NDArray[np.uint8]:
+        """Returns the bytes of all images in memory, uint8 [n]; none if not loaded."""
+        ...
+
+    def nonfinite_images(self) -> np.ndarray:
+        """Returns the indices of the images in memory that have NaN or infinity."""
+        ...
+
+    def check(self) -> None:
+        """Reads every image that is not in memory.
+
+        Raises:
+            RunError: An image cannot be read; the message names it.
+        """
+        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
-    """Labelled images.
+    """Labelled images in memory; implements `LabelledImages`.
+
+    >>> split = Split(np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 1, 1], np.int32))
+    >>> split.take(np.array([2, 0])).labels
+    array([1, 0], dtype=int32)
 
     Attributes:
-        images: uint8 from 0 to 255, or float32, [N, height, width, channels]: an array
-            or `Images`.
+        images: uint8 from 0 to 255, or float32, [N, height, width, channels].
         labels: int32 [N], from 0 to K - 1.
     """
 
-    images: np.ndarray | Images
+    images: np.ndarray
     labels: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """See `LabelledImages`."""
+        return self.images.shape
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """See `LabelledImages`."""
+        return self.images.dtype
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """See `LabelledImages`."""
+        return ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> Split:
-        """Returns the examples at the indices, in their order."""
-        images = self.images
-        if isinstance(images, np.ndarray):
-            return Split(images[indices], self.labels[indices])
-        return Split(images.take(indices), self.labels[indices])
+        """See `LabelledImages`."""
+        return Split(self.images[indices], self.labels[indices])
 
     def in_memory(self, progress: Progress) -> Split:
-        """Returns the same split with its images in an array."""
-        if isinstance(self.images, np.ndarray):
-            return self
-        return Split(self.images.load(progress), self.labels)
+        """See `LabelledImages`."""
+        return self
+
+    def sample(self, indices: np.ndarray, limit: int) -> tuple[Split, np.ndarray]:
+        """See `LabelledImages`."""
+        return self, indices
+
+    def image_reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """See `LabelledImages`."""
+        # Made once: in the graph of each epoch it would be a constant of its own.
+        with tf.device("CPU"):
+            images = tf.constant(self.images)
+        return lambda index: tf.gather(images, index)
+
+    def pixel_bytes(self) -> npt.NDArray[np.uint8]:
+        """See `LabelledImages`."""
+        # A copy only where the array is a view with gaps.
+        return np.ascontiguousarray(self.images).reshape(-1).view(np.uint8)
+
+    def nonfinite_images(self) -> np.ndarray:
+        """See `LabelledImages`."""
+        if self.images.dtype != np.float32:
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(~np.isfinite(self.images).all(axis=(1, 2, 3)))
 
     def check(self) -> None:
-        """Reads all images that are not in memory.
+        """See `LabelledImages`."""
 
-        Raises:
-            RunError: One cannot be read; it is named.
-        """
-        if not isinstance(self.images, np.ndarray):
-            self.images.check()
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LazySplit:
+    """Labelled images that are read on demand; implements `LabelledImages`.
+
+    Attributes:
+        images: Reads the images.
+        labels: int32 [N], from 0 to K - 1.
+    """
+
+    images: Images
+    labels: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """See `LabelledImages`."""
+        return self.images.shape
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """See `LabelledImages`."""
+        return self.images.dtype
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """See `LabelledImages`."""
+        return self.images.paths
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> LazySplit:
+        """See `LabelledImages`."""
+        return LazySplit(self.images.take(indices), self.labels[indices])
+
+    def in_memory(self, progress: Progress) -> Split:
+        """See `LabelledImages`."""
+        return Split(self.images.load(progress), self.labels)
+
+    def sample(self, indices: np.ndarray, limit: int) -> tuple[Split, np.ndarray]:
+        """See `LabelledImages`."""
+        chosen = evenly_spaced(indices, limit)
+        loaded = self.take(chosen).in_memory(lambda done, total: None)
+        return loaded, np.arange(len(loaded))
+
+    def image_reader(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """See `LabelledImages`."""
+        return self.images.element
+
+    def pixel_bytes(self) -> npt.NDArray[np.uint8]:
+        """See `LabelledImages`."""
+        return np.zeros(0, np.uint8)
+
+    def nonfinite_images(self) -> np.ndarray:
+        """See `LabelledImages`."""
+        return np.zeros(0, np.int64)
+
+    def check(self) -> None:
+        """See `LabelledImages`."""
+        self.images.check()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images to train on and images to validate on.
+    """A training split and a validation split of the same classes.
+
+    >>> split = Split(np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 0, 1]))
+    >>> Dataset("blanks", split, split, ("cat", "dog")).image_shape
+    (8, 8, 1)
 
     Attributes:
-        name: What it is called in messages.
+        name: Its name in messages.
         train: The training split.
         validation: The validation split.
-        class_names: What the labels 0 to K - 1 stand for.
-        notes: What its user should know, such as which files were left out.
-        is_split_drawn: Whether the program has drawn which files are validated on.
+        class_names: The class of each label, 0 to K - 1.
+        notes: Notices for the user, such as which files were left out.
+        is_split_drawn: Whether the program drew at random which files to validate on.
 
     Raises:
-        RunError: The splits do not fit together, or hold what no training could use.
+        RunError: The splits differ in type or size, or cannot be trained on.
     """
 
     name: str
-    train: Split
-    validation: Split
+    train: LabelledImages
+    validation: LabelledImages
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
     is_split_drawn: bool = False
 
-    def __post_init__(self):
-        # Names of folders and files may hold what steers a terminal, or is no text.
+    def __post_init__(self) -> None:
+        # Names of folders and files may contain terminal control codes or invalid text.
         object.__setattr__(self, "name", printable(str(self.name)))
-        object.__setattr__(self, "class_names", _distinct(self.class_names))
+        object.__setattr__(self, "class_names", _printable_names(self.class_names))
         object.__setattr__(self, "notes", tuple(map(printable, self.notes)))
-        for part in ("train", "validation"):
-            _check(getattr(self, part), part, self)
-        shapes = self.train.images.shape[1:], self.validation.images.shape[1:]
-        types = self.train.images.dtype, self.validation.images.dtype
-        if types[0] != types[1]:
+        _check_split(self.train, "train", self)
+        _check_split(self.validation, "validation", self)
+        if self.train.dtype != self.validation.dtype:
             raise RunError(
-                f"{self.name}: training images are {types[0]} but validation images "
-                f"{types[1]}; bring both to one type, and to one scale"
+                f"{self.name}: training images are {self.train.dtype} but validation "
+                f"images {self.validation.dtype}; convert both to one type and scale"
             )
         if len(set(self.class_names)) != len(self.class_names) or self.num_classes < 2:
             raise RunError(
                 f"{self.name}: there must be two or more classes of different names, "
                 f"not {', '.join(self.class_names)}"
             )
-        if shapes[0] != shapes[1]:
+        if self.train.shape[1:] != self.validation.shape[1:]:
             raise RunError(
-                f"{self.name}: training images are {shapes[0]} but validation images "
-                f"{shapes[1]}; make them one size"
+                f"{self.name}: training images are {self.train.shape[1:]} but "
+                f"validation images {self.validation.shape[1:]}; make them one size"
             )
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels."""
-        return tuple(self.train.images.shape[1:])
+        height, width, channels = self.train.shape[1:]
+        return height, width, channels
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return len(self.class_names)
 
 
 def stratified_split(
-    labels: np.ndarray, share: float, seed: int
+    labels: np.ndarray, fraction: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Divides examples in two so that each class is divided in the same proportion.
+    """Divides examples into two groups with the same proportions of classes.
+
+    >>> stratified_split(np.array([0, 0, 0, 0, 1, 1, 1, 1]), 0.25, seed=0)
+    (array([0, 1, 3, 4, 5, 6]), array([2, 7]))
 
     Args:
         labels: int [N].
-        share: Which part of each class goes to the second group; at least one example
-            of a class stays in the first.
-        seed: Which of the many such divisions to take.
+        fraction: The fraction of each class that goes to the second group; at least
+            one example of a class stays in the first.
+        seed: Seed of the random division.
 
     Returns:
-        The indices of both groups, int64, each in rising order.
+        The indices of both groups, int64, each in ascending order.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     second = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
-        count = min(int(np.floor(share * len(members) + 0.5)), len(members) - 1)
+        count = min(int(np.floor(fraction * len(members) + 0.5)), len(members) - 1)
         second[generator.permutation(members)[:count]] = True
     return np.flatnonzero(~second), np.flatnonzero(second)
 
 
-def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Returns names as printable text, of which as many differ as before."""
+def evenly_spaced(indices: np.ndarray, limit: int) -> np.ndarray:
+    """Returns at most `limit` of the indices, evenly spaced.
+
+    >>> evenly_spaced(np.arange(100), 3)
+    array([ 0, 49, 99])
+
+    Args:
+        indices: int [N].
+        limit: The maximum number of indices.
+    """
+    if len(indices) <= limit:
+        return indices
+    return indices[np.linspace(0, len(indices) - 1, limit).astype(np.int64)]
+
+
+def _printable_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Returns names as printable text; names that differ stay different."""
     names = tuple(map(str, names))
     shown = tuple(map(printable, names))
     if len(set(shown)) < len(set(names)):
@@ -177,25 +365,23 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     return shown
 
 
-def _check(split: Split, part: str, dataset: Dataset) -> None:
-    name, images, labels = f"{dataset.name}, {part}", split.images, split.labels
-    if len(images.shape) != 4 or images.dtype not in (np.uint8, np.float32):
+def _check_split(split: LabelledImages, part: str, dataset: Dataset) -> None:
+    name, shape, labels = f"{dataset.name}, {part}", split.shape, split.labels
+    if len(shape) != 4 or split.dtype not in (np.uint8, np.float32):
         raise RunError(
             f"{name}: images must be uint8 or float32 [N, height, width, channels], "
-            f"not {images.dtype} {tuple(images.shape)}; for other types there is "
+            f"not {split.dtype} {tuple(shape)}; convert other types with "
             f"images.astype(np.float32)"
         )
     if len(labels) == 0:
         raise RunError(f"{name}: there are no images")
-    if 0 in images.shape[1:]:
+    if 0 in shape[1:]:
         raise RunError(
-            f"{name}: images of {tuple(images.shape[1:])} (height, width, channels) "
-            f"have no pixels"
+            f"{name}: images of {tuple(shape[1:])} (height, width, channels) have no "
+            f"pixels"
         )
-    if labels.shape != (images.shape[0],):
-        raise RunError(
-            f"{name}: {images.shape[0]} images have labels of shape {labels.shape}"
-        )
+    if labels.shape != (shape[0],):
+        raise RunError(f"{name}: {shape[0]} images have labels of shape {labels.shape}")
     if not np.issubdtype(labels.dtype, np.integer):
         raise RunError(f"{name}: labels must be integers, not {labels.dtype}")
     wrong = np.flatnonzero((labels < 0) | (labels >= dataset.num_classes))
@@ -204,10 +390,9 @@ def _check(split: Split, part: str, dataset: Dataset) -> None:
             f"{name}: label {labels[wrong[0]]} of image {wrong[0]} is not one of 0 to "
             f"{dataset.num_classes - 1} ({len(wrong)} such labels)"
         )
-    if isinstance(images, np.ndarray) and images.dtype == np.float32:
-        bad = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
-        if len(bad):
-            raise RunError(
-                f"{name}: image {bad[0]} has NaN or infinite values "
-                f"({len(bad)} such images)"
-            )
+    bad = split.nonfinite_images()
+    if len(bad):
+        raise RunError(
+            f"{name}: image {bad[0]} has NaN or infinite values ({len(bad)} such "
+            f"images)"
+        )

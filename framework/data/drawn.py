@@ -1,9 +1,8 @@
-"""Drawn flowers: a data set that needs no files, with faults to plant.
+"""Drawn flowers: a data set without files, in which faults can be injected.
 
-Each kind of random number comes from a stream of its own, and each picture takes the
-same place in every stream whatever the other arguments are. So a larger set begins
-with the smaller one, another light shows the same flowers, and wrong labels stand
-beside the same pictures.
+Each kind of random number comes from its own stream, and each image has the same
+position in every stream whatever the other arguments are. A larger set therefore begins
+with the smaller one. With another light or other labels the flowers stay the same.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from framework.data import flower, scene
 from framework.data.dataset import Dataset, Split
 from framework.errors import UsageError
 
-# The two species that `mislabelled` confuses: those of the first become the second.
+# `mislabelled` gives images of the first species the label of the second.
 MISLABELLED = ("dandelion", "sunflower")
 
 _SPLITS = ("train", "validation")
-# A new stream goes to the end, so that the others stay what they are.
+# Add new streams at the end: a stream's position is part of its key.
 _STREAMS = (
     "species",
     "form",
@@ -39,9 +38,9 @@ _STREAMS = (
     "duplicate",
     "shake",
 )
-# Each so many examples hold their exact share of every class and of every fault.
+# Every block of this many examples has the exact fraction of each class and fault.
 _BLOCK = 100
-# How far a duplicate moves at most, as a part of the size: a third of a pixel of 64.
+# Maximum shift of a duplicate, as a fraction of the size: a third of a pixel of 64.
 _SHAKE = 0.005
 _RANGES = {
     "train": (1, math.inf),
@@ -61,23 +60,24 @@ _RANGES = {
     "imbalance": (1, 1000),
     "duplicates": (0, 1),
 }
-_WHOLE = ("train", "validation", "size", "seed")
+_INTEGERS = ("train", "validation", "size", "seed")
 
 
 @dataclasses.dataclass(frozen=True)
 class Conditions:
-    """How much the pictures of a split differ, apart from their flowers.
+    """Ranges of the imaging conditions of a split.
 
     Attributes:
-        light: Up to so many stops brighter or darker; a stop doubles the values.
-        temperature: Up to so many stops warmer or cooler in red against green, and as
-            much the other way in blue.
-        angle: Up to so many degrees turned to either side.
-        scale: Up to so much larger or smaller, as a part of the usual size.
-        position: Up to so far from the middle, as a part of the image's size.
-        background: From 0, one plain green, to 1, any tone and texture.
-        blur: Up to so many pixels of standard deviation.
-        noise: Standard deviation of the sensor's noise, in levels of 255.
+        light: Maximum change of exposure in stops, up or down; a stop doubles the
+            values.
+        temperature: Maximum change of colour temperature in stops: of red up and blue
+            down, or the reverse.
+        angle: Maximum rotation in degrees, to either side.
+        scale: Maximum relative change of size, up or down.
+        position: Maximum shift from the centre, as a fraction of the image size.
+        background: Variety from 0, one plain green, to 1, any tone and texture.
+        blur: Maximum standard deviation of the blur, in pixels.
+        noise: Standard deviation of the sensor noise, in levels of 255.
     """
 
     light: float
@@ -92,13 +92,13 @@ class Conditions:
 
 @dataclasses.dataclass(frozen=True)
 class _Source:
-    """Where the random numbers of a split come from."""
+    """The random number streams of a split."""
 
     seed: int
     split: str
 
     def stream(self, name: str) -> np.random.Generator:
-        """Returns the stream of one concern, from its beginning."""
+        """Returns a named stream from its beginning."""
         number = len(_SPLITS) * _STREAMS.index(name) + _SPLITS.index(self.split)
         key = np.array([self.seed, number], np.uint64)
         return np.random.Generator(np.random.Philox(key=key))
@@ -132,42 +132,43 @@ def drawn_flowers(
 ) -> Dataset:
     """Draws flowers of five species, which differ in petals, centres and colours.
 
-    Args:
-        train: How many images to train on.
-        validation: How many to validate on.
-        size: Height and width in pixels.
-        seed: Which flowers; another one shares none with this.
-        light: Spread of the exposure, in stops; see `Conditions` for this and the next.
-        temperature: Spread of the colour temperature, in stops.
-        angle: Spread of the rotation, in degrees.
-        scale: Spread of the scale, relative.
-        position: Spread of the position, as a part of the size.
-        background: How much the backgrounds differ, 0 to 1.
-        blur: The greatest standard deviation of the blur, in pixels.
-        noise: Standard deviation of the sensor's noise, in levels of 255.
-        validation_light: `light` of the validation images; None for the same, as for
-            all that follow.
-        validation_temperature: Their `temperature`.
-        validation_angle: Their `angle`.
-        validation_scale: Their `scale`.
-        validation_position: Their `position`.
-        validation_background: Their `background`.
-        validation_blur: Their `blur`.
-        validation_noise: Their `noise`.
-        label_noise: Share of the training labels that are another species, drawn
-            evenly.
-        mislabelled: Share of the training images of dandelions that are labelled as
-            sunflowers.
-        imbalance: How many times rarer the last species is than the first in training,
-            with equal ratios between; 1 for none.
-        duplicates: Share of the validation images that show a training image again,
-            under the same conditions but for the noise and a third of a pixel.
+    Images are uint8 [N, size, size, 3].
 
-    Returns:
-        Images uint8 [N, size, size, 3] with their labels.
+    >>> dataset = drawn_flowers(train=10, validation=5, size=32)
+    >>> dataset.train.shape, dataset.class_names[:2]
+    ((10, 32, 32, 3), ('daisy', 'dandelion'))
+
+    Args:
+        train: The number of training images.
+        validation: The number of validation images.
+        size: Height and width in pixels.
+        seed: Seed of all random numbers; other seeds give other flowers.
+        light: Maximum change of exposure, in stops; see `Conditions` for all ranges.
+        temperature: Maximum change of colour temperature, in stops.
+        angle: Maximum rotation, in degrees.
+        scale: Maximum relative change of size.
+        position: Maximum shift, as a fraction of the size.
+        background: Variety of the backgrounds, from 0 to 1.
+        blur: Maximum standard deviation of the blur, in pixels.
+        noise: Standard deviation of the sensor noise, in levels of 255.
+        validation_light: `light` of the validation images; None for that of training.
+        validation_temperature: Likewise for `temperature`.
+        validation_angle: Likewise for `angle`.
+        validation_scale: Likewise for `scale`.
+        validation_position: Likewise for `position`.
+        validation_background: Likewise for `background`.
+        validation_blur: Likewise for `blur`.
+        validation_noise: Likewise for `noise`.
+        label_noise: Fraction of training labels replaced by another species, drawn
+            uniformly.
+        mislabelled: Fraction of training images of dandelions labelled as sunflowers.
+        imbalance: Ratio of the first to the last species in training, with a geometric
+            progression between them; 1 for balanced classes.
+        duplicates: Fraction of validation images that repeat a training image, with
+            other noise and a shift of up to a third of a pixel.
 
     Raises:
-        UsageError: An argument is not in its range.
+        UsageError: An argument is out of range.
     """
     _check(train=train, validation=validation, size=size, seed=seed)
     _check(label_noise=label_noise, mislabelled=mislabelled)
@@ -189,7 +190,7 @@ def drawn_flowers(
 
     source = _Source(seed, "train")
     scenes = _scenes(train, conditions, imbalance, source)
-    labels = _plant(scenes.species, label_noise, mislabelled, source)
+    labels = _inject_label_faults(scenes.species, label_noise, mislabelled, source)
     training = Split(_render(scenes, size, source), labels)
 
     source = _Source(seed, "validation")
@@ -205,7 +206,7 @@ def drawn_flowers(
 
 
 def _given(**values: float | None) -> dict[str, float]:
-    """Returns the checked values that are not None, under the names for training."""
+    """Validates the values that are not None; returns them without "validation_"."""
     given = {name: value for name, value in values.items() if value is not None}
     _check(**given)
     return {name.removeprefix("validation_"): value for name, value in given.items()}
@@ -214,10 +215,10 @@ def _given(**values: float | None) -> dict[str, float]:
 def _check(**values: float) -> None:
     for name, value in values.items():
         low, high = _RANGES[name.removeprefix("validation_")]
-        whole = name in _WHOLE
-        fits = isinstance(value, int if whole else (int, float))
+        is_integer = name in _INTEGERS
+        fits = isinstance(value, int if is_integer else (int, float))
         if isinstance(value, bool) or not fits or not low <= value <= high:
-            kind = "a whole number" if whole else "a number"
+            kind = "an integer" if is_integer else "a number"
             span = f"of at least {low}" if high == math.inf else f"from {low} to {high}"
             raise UsageError(f"{name} must be {kind} {span}, not {value!r}")
 
@@ -225,16 +226,17 @@ def _check(**values: float) -> None:
 def _scenes(
     count: int, conditions: Conditions, imbalance: float, source: _Source
 ) -> scene.Scenes:
-    """Returns the scenes of a split, before any are replaced by duplicates."""
+    """Draws the scenes of a split, before duplicates replace some of them."""
 
     def around(name: str, *shape: int) -> np.ndarray:
         draws = source.stream(name).uniform(-1, 1, (count, *shape))
         return draws * getattr(conditions, name)
 
     classes = len(flower.SPECIES)
-    shares = imbalance ** -(np.arange(classes) / (classes - 1))
+    frequencies = imbalance ** -(np.arange(classes) / (classes - 1))
+    fractions = frequencies / frequencies.sum()
     return scene.Scenes(
-        species=_divide(count, shares / shares.sum(), source.stream("species")),
+        species=_divide(count, fractions, source.stream("species")),
         form=source.stream("form").random((count, flower.FORM_DRAWS), np.float32),
         ground=source.stream("ground").random((count, scene.GROUND_DRAWS), np.float32),
         light=around("light"),
@@ -249,17 +251,17 @@ def _scenes(
 
 
 def _divide(
-    count: int, shares: np.ndarray, generator: np.random.Generator
+    count: int, fractions: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
-    """Returns a random group for each example, with the groups' shares kept exactly.
+    """Draws a random group for each example, with exact group sizes.
 
-    After each block of examples, each group has its share of them, rounded; and the
-    first groups of the blocks do not depend on how many blocks follow.
+    After each block of examples, each group has its fraction of them, rounded. The
+    groups of the first blocks do not depend on the number of blocks.
 
     Args:
-        count: How many examples.
-        shares: float [G], the parts of the groups, 1 in all.
-        generator: Decides which examples of a block are of which group.
+        count: The number of examples.
+        fractions: float [G], the fraction of each group; they add up to 1.
+        generator: Draws which examples of a block are of which group.
 
     Returns:
         int32 [count], from 0 to G - 1.
@@ -267,30 +269,30 @@ def _divide(
     blocks = -(-count // _BLOCK)
     ranks = generator.random((blocks, _BLOCK)).argsort(1).argsort(1)
     examples = np.arange(blocks + 1)[:, None] * _BLOCK
-    # What the last group gets is left over; rounding keeps sums such as 0.99999 whole.
-    totals = np.floor(np.cumsum(shares)[:-1] * examples + 0.5).astype(int)
+    # The last group gets the rest, because a sum may be 0.99999 instead of 1.
+    totals = np.floor(np.cumsum(fractions)[:-1] * examples + 0.5).astype(int)
     limits = np.diff(totals, axis=0)
     groups = (ranks[:, :, None] >= limits[:, None]).sum(2)
     return groups.ravel()[:count].astype(np.int32)
 
 
-def _chosen(count: int, share: float, generator: np.random.Generator) -> np.ndarray:
-    """Returns which examples belong to a share of them, bool [count]."""
-    return _divide(count, np.array([share, 1 - share]), generator) == 0
+def _choose(count: int, fraction: float, generator: np.random.Generator) -> np.ndarray:
+    """Draws a random fraction of the examples as a mask, bool [count]."""
+    return _divide(count, np.array([fraction, 1 - fraction]), generator) == 0
 
 
-def _plant(
+def _inject_label_faults(
     species: np.ndarray, label_noise: float, mislabelled: float, source: _Source
 ) -> np.ndarray:
-    """Returns the labels, int32 [N], with the faults that were asked for."""
+    """Returns the labels with wrong ones among them, int32 [N]."""
     labels = species.copy()
     true, called = (flower.SPECIES.index(name) for name in MISLABELLED)
     members = np.flatnonzero(species == true)
-    wrong = _chosen(len(members), mislabelled, source.stream("mislabelled"))
+    wrong = _choose(len(members), mislabelled, source.stream("mislabelled"))
     labels[members[wrong]] = called
-    wrong = _chosen(len(species), label_noise, source.stream("wrong"))
+    wrong = _choose(len(species), label_noise, source.stream("wrong"))
     classes = len(flower.SPECIES)
-    # One to four species further is any but the true one.
+    # Adding 1 to 4, modulo 5, gives any species but the true one.
     others = source.stream("other").random(len(species)) * (classes - 1)
     further = (species + 1 + others.astype(np.int32)) % classes
     labels[wrong] = further[wrong]
@@ -298,11 +300,11 @@ def _plant(
 
 
 def _duplicate(
-    scenes: scene.Scenes, originals: scene.Scenes, share: float, source: _Source
+    scenes: scene.Scenes, originals: scene.Scenes, fraction: float, source: _Source
 ) -> scene.Scenes:
-    """Returns validation scenes of which a share shows what training scenes do."""
+    """Replaces a fraction of the validation scenes by training scenes."""
     count = len(scenes)
-    chosen = _chosen(count, share, source.stream("duplicate"))
+    chosen = _choose(count, fraction, source.stream("duplicate"))
     shake = source.stream("shake").uniform(-_SHAKE, _SHAKE, (count, 2))
     copies = originals.take(np.arange(count) % len(originals))
     copies = dataclasses.replace(copies, position=copies.position + shake)

@@ -1,4 +1,4 @@
-"""Which examples of a data set serve for what, and where they are kept."""
+"""Assigns the examples of a data set to training and evaluation, and loads them."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ import numpy as np
 import tensorflow as tf
 
 from framework.data.batches import Batches, MemoryBatches, StreamBatches, fits_memory
-from framework.data.dataset import Dataset, Progress, Split, stratified_split
+from framework.data.dataset import Dataset, LabelledImages, Progress, stratified_split
 from framework.data.servers import Servers
 
-# Of the training images a twentieth is also evaluated as validation images are, which
-# takes a sixtieth of the time of training on all; but so many at least and at most.
-_CLEAN_SHARE = 0.05
-_CLEAN_LEAST, _CLEAN_MOST = 64, 5_000
+# `train_clean` is 5 % of the training images (evaluating them takes a sixtieth of the
+# time of an epoch), but at least 64 and at most 5,000.
+_CLEAN_FRACTION = 0.05
+_CLEAN_MIN, _CLEAN_MAX = 64, 5_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Examples:
-    """What to learn from and what to be tested on.
+    """The examples of a run, by purpose.
 
     Attributes:
         dataset: Both splits.
-        train: Which of the training split are trained on: int64 indices, as are the
-            next two.
-        clean: Which of those are also evaluated as validation images are.
-        dev: Which are held out.
-        of_train: Brings those of the training split.
-        of_validation: Brings those of the validation split.
+        train: int64 indices of the training split: the examples to train on.
+        train_clean: int64 indices among `train`: those also evaluated without
+            augmentation and dropout.
+        train_dev: int64 indices of the training split: those held out of training.
+        train_batches: Batches of the training split.
+        validation_batches: Batches of the validation split.
     """
 
     dataset: Dataset
     train: np.ndarray
-    clean: np.ndarray
-    dev: np.ndarray
-    of_train: Batches
-    of_validation: Batches
+    train_clean: np.ndarray
+    train_dev: np.ndarray
+    train_batches: Batches
+    validation_batches: Batches
 
 
 def prepare(
     dataset: Dataset,
-    dev_share: float,
+    dev_fraction: float,
     seed: int,
     place: str,
     strategy: tf.distribute.Strategy,
@@ -49,34 +49,39 @@ def prepare(
     servers: Servers | None = None,
     held_out: np.ndarray | None = None,
 ) -> Examples:
-    """Divides the training split, and brings both splits to where they are needed.
+    """Divides the training split, and prepares batches of both splits.
 
     Args:
         dataset: Both splits.
-        dev_share: Which part of each class to hold out of training.
-        seed: Which of the many such divisions to take.
-        place: Where images are kept: "memory", "stream" (where they are), "service"
-            (there, and read by servers), or "auto".
-        strategy: Whose devices need them.
-        progress: Told now and then how many of how many images have been read.
-        servers: Those servers.
+        dev_fraction: Fraction of each class to hold out of training.
+        seed: Seed of the random division.
+        place: How images are read: "memory" (loaded onto the devices), "stream" (on
+            demand), "service" (on demand, by servers), or "auto".
+        strategy: The strategy whose devices need the images.
+        progress: Called with the numbers of images loaded and to load.
+        servers: The servers of place "service".
         held_out: int64 indices of training images to hold out, instead of a division
-            by `dev_share` and `seed`.
+            by `dev_fraction` and `seed`.
     """
 
-    def batches(split: Split) -> Batches:
+    def batches(split: LabelledImages) -> Batches:
         if place == "service":
             return StreamBatches(split, strategy, servers)
         if place == "stream" or (place == "auto" and not fits_memory(split)):
             return StreamBatches(split, strategy)
         return MemoryBatches(split.in_memory(progress), strategy)
 
-    train, dev = stratified_split(dataset.train.labels, dev_share, seed)
+    train, dev = stratified_split(dataset.train.labels, dev_fraction, seed)
     if held_out is not None:
         train, dev = np.setdiff1d(np.arange(len(dataset.train)), held_out), held_out
     generator = np.random.Generator(np.random.PCG64(seed))
-    count = max(_CLEAN_LEAST, int(_CLEAN_SHARE * len(train)))
-    clean = np.sort(generator.permutation(train)[: min(count, _CLEAN_MOST)])
+    count = max(_CLEAN_MIN, int(_CLEAN_FRACTION * len(train)))
+    clean = np.sort(generator.permutation(train)[: min(count, _CLEAN_MAX)])
     return Examples(
-        dataset, train, clean, dev, batches(dataset.train), batches(dataset.validation)
+        dataset=dataset,
+        train=train,
+        train_clean=clean,
+        train_dev=dev,
+        train_batches=batches(dataset.train),
+        validation_batches=batches(dataset.validation),
     )

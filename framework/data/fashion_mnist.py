@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 pictures of clothes (Xiao, Rasul & Vollgraf, 2017)."""
+"""Fashion-MNIST: 70,000 images of clothes (Xiao, Rasul & Vollgraf, 2017)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import zlib
 
 import numpy as np
 
-from framework import atomic, paths
 from framework.data.dataset import Dataset, Split
 from framework.errors import RunError, UsageError
+from framework.system import atomic, paths
 
 _CLASS_NAMES = (
     "T-shirt/top",
@@ -36,16 +36,16 @@ _FILES = {
 
 
 def fashion_mnist(path: str = "/usr/share/datasets/fashion-mnist") -> Dataset:
-    """Returns Fashion-MNIST; its test set is what is validated on.
+    """Reads Fashion-MNIST; its test images are used for validation.
 
     Images are uint8 [60000, 28, 28, 1] and [10000, 28, 28, 1].
 
     Args:
-        path: The folder of the four idx files, gzipped or not. Debian and Ubuntu put
-            theirs where the default says.
+        path: The folder of the four idx files, gzipped or not; by default where Debian
+            and Ubuntu install them.
 
     Raises:
-        UsageError: There are no such files.
+        UsageError: The files do not exist.
         RunError: A file is damaged.
     """
     root = pathlib.Path(paths.expand(path, "path"))
@@ -58,10 +58,12 @@ def fashion_mnist(path: str = "/usr/share/datasets/fashion-mnist") -> Dataset:
             "https://github.com/zalandoresearch/fashion-mnist (data/fashion) into a "
             "folder and pass its path"
         )
-    parts = [_read(file, _FILES[name]) for name, file in files.items()]
-    train = Split(parts[0][..., np.newaxis], parts[1].astype(np.int32))
-    validation = Split(parts[2][..., np.newaxis], parts[3].astype(np.int32))
-    return Dataset("fashion_mnist", train, validation, _CLASS_NAMES)
+    train_images, train_labels, test_images, test_labels = (
+        _read_idx(file, _FILES[name]) for name, file in files.items() if file
+    )
+    train = Split(train_images[..., np.newaxis], train_labels.astype(np.int32))
+    test = Split(test_images[..., np.newaxis], test_labels.astype(np.int32))
+    return Dataset("fashion_mnist", train, test, _CLASS_NAMES)
 
 
 def _find(root: pathlib.Path, name: str) -> pathlib.Path | None:
@@ -69,20 +71,28 @@ def _find(root: pathlib.Path, name: str) -> pathlib.Path | None:
     return next((file for file in candidates if file.is_file()), None)
 
 
-def _read(file: pathlib.Path, axes: int) -> np.ndarray:
-    """Returns the uint8 array of an idx file, which must have so many axes."""
+def _read_idx(file: pathlib.Path, axes: int) -> np.ndarray:
+    """Returns the uint8 array of an idx file.
+
+    Args:
+        file: The file, gzipped or not.
+        axes: The number of axes that the array must have.
+
+    Raises:
+        RunError: The file is damaged or of another format.
+    """
     try:
         content = atomic.read_bytes(file)
         if file.suffix == ".gz":
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as problem:
-        message = f"{file} cannot be read ({problem}); get it again"
+        message = f"{file} cannot be read ({problem}); download it again"
         raise RunError(message) from None
     magic, expected = content[:4], bytes((0, 0, _UINT8, axes))
     if magic != expected:
         raise RunError(
             f"{file} begins with {magic.hex()}, not {expected.hex()}: it is not an idx "
-            f"file of {axes} axes; get it again"
+            f"file of {axes} axes; download it again"
         )
     start = 4 + 4 * axes
     sizes = content[4:start].ljust(4 * axes, b"\0")
@@ -90,6 +100,6 @@ def _read(file: pathlib.Path, axes: int) -> np.ndarray:
     if len(content) - start != math.prod(shape):
         raise RunError(
             f"{file} should hold {math.prod(shape)} values, {shape}, but has "
-            f"{max(len(content) - start, 0)}; get it again"
+            f"{max(len(content) - start, 0)}; download it again"
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)

@@ -1,69 +1,72 @@
-"""Opens the right batches for a step: epoch after epoch, each in its own order."""
+"""The training batches of each step: epochs, each in its own order."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from framework.data import order
-from framework.data.batches import Batches, Handle, padded
+from framework.data.batches import Batches, EpochBatches, padded
 
 
 class Feed:
     """The training batches of a run.
 
-    Where it stands follows from the step alone, so that nothing of it is saved.
+    Its position follows from the step, so it has no state to save.
 
     Args:
-        batches: Of the split that examples are taken from.
-        rows: int [N], which of its examples to train on.
-        batch_size: How many a batch has, over all replicas; at most N.
-        seed: Of the order.
-        parts: In how many parts each batch is gone through.
+        batches: Batches of the training split.
+        indices: int [N], the examples of the split to train on.
+        batch_size: Examples per batch, over all replicas; at most N.
+        seed: Seed of the order.
+        micro_batches: The number of micro-batches per batch (gradient accumulation).
     """
 
     def __init__(
         self,
         batches: Batches,
-        rows: np.ndarray,
+        indices: np.ndarray,
         batch_size: int,
         seed: int,
-        parts: int = 1,
+        micro_batches: int = 1,
     ):
         self.batches = batches
-        self.parts = parts
-        self.size = len(rows)
-        self._rows = rows
+        self.micro_batches = micro_batches
+        self.size = len(indices)
+        self._indices = indices
         self._batch_size = batch_size
         self._seed = seed
         self._epoch = -1
-        self._handle: Handle = None
+        self._open_epoch: EpochBatches = None
 
     @property
     def per_epoch(self) -> int:
-        """How many batches go through the examples once; the last may be filled up."""
+        """Batches per epoch; the last one may be padded."""
         return -(-self.size // self._batch_size)
 
-    def at(self, step: int) -> Handle:
-        """Returns what gives the batch of a step and those after it in its epoch.
+    def at(self, step: int) -> EpochBatches:
+        """Returns the batches of an epoch from a step on.
 
         Args:
-            step: 0-based; the one after the last that was asked for, or any at first.
+            step: 0-based; any step in the first call, then each must follow the last.
         """
         epoch, index = divmod(step, self.per_epoch)
         if epoch != self._epoch:
-            self._handle = self.batches.open(self._divided(epoch), self.parts, index)
+            self._open_epoch = self.batches.open(
+                self._epoch_indices(epoch), self.micro_batches, index
+            )
             self._epoch = epoch
-        return self._handle
+        return self._open_epoch
 
-    def rows(self, step: int) -> np.ndarray:
-        """Returns which examples of the split are in the batch of a step: int [B]."""
+    def indices(self, step: int) -> np.ndarray:
+        """Returns the examples of the split in the batch of a step, int [B]."""
         epoch, index = divmod(step, self.per_epoch)
-        return self._divided(epoch)[index]
+        return self._epoch_indices(epoch)[index]
 
     def reset(self) -> None:
-        """Lets `at` be asked for any step next."""
+        """Allows the next call of `at` to be of any step."""
         self._epoch = -1
 
-    def _divided(self, epoch: int) -> np.ndarray:
-        rows = self._rows[order.permutation(self._seed, epoch, self.size)]
-        return padded(rows, self._batch_size)
+    def _epoch_indices(self, epoch: int) -> np.ndarray:
+        """Returns the examples of each batch of an epoch, int [batches, B]."""
+        order_of_epoch = order.permutation(self._seed, epoch, self.size)
+        return padded(self._indices[order_of_epoch], self._batch_size)

@@ -1,4 +1,4 @@
-"""Fingerprints of a split: what tells its images and labels from others."""
+"""Fingerprints of a split: digests of its images and labels."""
 
 from __future__ import annotations
 
@@ -10,36 +10,34 @@ from typing import Any
 
 import numpy as np
 
-from framework import atomic
-from framework.data.dataset import Dataset, Split
-from framework.data.folder import Files
+from framework.data.dataset import Dataset, LabelledImages
+from framework.system import atomic
 
-# Files that together are larger are told apart by name, size and label only: reading
-# them takes longer than a user would wait at each start.
+# Larger sets of files are identified by names, sizes and labels only, because reading
+# them would delay every start of a run.
 _CONTENT_LIMIT = 256 * 2**20
 
 
 def file_names(dataset: Dataset) -> dict[str, list[str]]:
-    """Returns the files of both splits, relative to the folder that has them all.
+    """Returns the image files of both splits, relative to their common folder.
 
     Args:
-        dataset: Of `Files`.
+        dataset: A data set of image files.
     """
-    splits = {"train": dataset.train, "validation": dataset.validation}
-    paths = {name: split.images.paths for name, split in splits.items()}
-    root = _root([*paths["train"], *paths["validation"]])
+    paths = {"train": dataset.train.paths, "validation": dataset.validation.paths}
+    root = _common_folder([*paths["train"], *paths["validation"]])
     return {
-        name: [os.path.relpath(path, root) for path in each]
-        for name, each in paths.items()
+        split: [os.path.relpath(path, root) for path in files]
+        for split, files in paths.items()
     }
 
 
-def describe(split: Split, num_classes: int) -> dict[str, Any]:
-    """Returns what data.json has of a split.
+def describe(split: LabelledImages, num_classes: int) -> dict[str, Any]:
+    """Returns the entry of a split in data.json.
 
     Args:
-        split: Its images are read unless they are many files.
-        num_classes: How many classes there are.
+        split: Its images are read unless their files are larger than 256 MiB.
+        num_classes: The number of classes.
 
     Raises:
         OSError: A file cannot be read.
@@ -59,24 +57,21 @@ def of_indices(indices: np.ndarray) -> str:
     return hashlib.blake2b(indices.astype("<i8").tobytes(), digest_size=16).hexdigest()
 
 
-def _digest(split: Split) -> tuple[str, str]:
-    """Returns a digest of images and labels, and what it covers."""
+def _digest(split: LabelledImages) -> tuple[str, str]:
+    """Returns a digest of images and labels, and what of the images it covers."""
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(np.ascontiguousarray(split.labels, "<i4"))
-    images, covers = split.images, "content"
-    if isinstance(images, np.ndarray):
-        # A copy only where the array is a view with gaps.
-        digest.update(np.ascontiguousarray(images).reshape(-1).view(np.uint8))
-    elif isinstance(images, Files):
-        covers = _add_files(digest, images.paths)
-    else:
-        covers = "labels"
-    return digest.hexdigest(), covers
+    digest.update(np.ascontiguousarray(split.labels, "<i4").data)
+    if split.paths:
+        covers = _add_files(digest, split.paths)
+        return digest.hexdigest(), covers
+    pixels = split.pixel_bytes()
+    digest.update(pixels.data)
+    return digest.hexdigest(), "content" if len(pixels) else "labels"
 
 
-def _add_files(digest: Any, paths: Sequence[str]) -> str:
-    """Adds files to a digest; returns what of them."""
-    root = _root(paths)
+def _add_files(digest: hashlib.blake2b, paths: Sequence[str]) -> str:
+    """Adds files to a digest; returns what of them it covers."""
+    root = _common_folder(paths)
     sizes = [os.stat(path).st_size for path in paths]
     for path, size in zip(paths, sizes, strict=True):
         name = os.fsencode(os.path.relpath(path, root))
@@ -88,5 +83,5 @@ def _add_files(digest: Any, paths: Sequence[str]) -> str:
     return "content"
 
 
-def _root(paths: Sequence[str]) -> str:
+def _common_folder(paths: Sequence[str]) -> str:
     return os.path.commonpath([os.path.dirname(path) for path in paths])

@@ -1,4 +1,4 @@
-"""How the five species of drawn flowers are put together."""
+"""Painters of the five species of drawn flowers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from framework.data import botany
 
-# How many numbers from 0 to 1 describe one flower: what the hungriest painter takes.
+# Random numbers per flower: as many as the painter with the greatest demand reads.
 FORM_DRAWS = 30
-# Repeated colours are more frequent. Each is shared by several species, so that the
-# colour alone does not tell which flower it is.
+# A repeated colour is more frequent. Each colour is shared by several species, so that
+# colour alone does not determine the class.
 _WHITE, _CREAM, _YELLOW = (0.96, 0.95, 0.93), (0.97, 0.92, 0.74), (0.98, 0.83, 0.14)
 _AMBER, _PINK, _RED = (0.97, 0.64, 0.10), (0.95, 0.55, 0.68), (0.82, 0.11, 0.16)
 _LILAC, _RUST = (0.72, 0.55, 0.86), (0.70, 0.27, 0.12)
@@ -27,13 +27,13 @@ _PALETTES = {
 def paint(
     species: str, canvas: np.ndarray, view: botany.View, form: np.ndarray
 ) -> None:
-    """Paints flowers of one species over their backgrounds.
+    """Paints flowers of one species over their backgrounds, in place.
 
     Args:
         species: One of `SPECIES`.
         canvas: float32 [3, n, size, size], colours from 0 to 1; changed.
-        view: Where the pixels are.
-        form: float [n, FORM_DRAWS] from 0 to 1, what tells the flowers from each other.
+        view: Coordinates of the pixels.
+        form: float [n, FORM_DRAWS] from 0 to 1, the random numbers of each flower.
     """
     _PAINTERS[species](canvas, view, botany.Draws(form))
 
@@ -91,7 +91,7 @@ def _dandelion(canvas: np.ndarray, view: botany.View, draws: botany.Draws) -> No
         shade = light * botany.relief(petal, veins=0, depth=0) * (0.66 + 0.1 * step)
         shade *= 0.70 + 0.55 * petal.along
         colour = tint * shade
-        # The heart of the head is deeper in colour than its rim.
+        # The centre of the head has a deeper colour than its rim.
         colour[2] *= 1 - 0.15 * step
         botany.over(canvas, petal.alpha, colour)
 
@@ -122,7 +122,7 @@ def _tulip(canvas: np.ndarray, view: botany.View, draws: botany.Draws) -> None:
     spread, height = draws.between(0.30, 0.62), draws.between(0.82, 1.0)
     width, bulge = draws.between(0.34, 0.42), draws.between(0.14, 0.30)
     odd = draws.between(-0.08, 0.08)
-    # From the back to the front: how far aside, how high and how bright.
+    # From back to front: (horizontal position, height, brightness).
     for side, rise, glow in [
         (-0.45, 0.96, 0.62),
         (0.45, 0.98, 0.62),

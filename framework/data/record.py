@@ -1,4 +1,4 @@
-"""data.json: what the data of a run were, so that no resume trains on other data."""
+"""data.json: a description of a run's data, so that a resume can detect changes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from framework import atomic, json_text
 from framework.data import fingerprint
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset, LabelledImages, LazySplit
 from framework.data.folder import Files
 from framework.errors import UsageError
+from framework.system import atomic, json_text
 
 _FORMAT = 1
-# Statistics are compared as closely as processors agree on sums of many numbers.
+# Sums of many numbers differ between processors by less than this, relatively.
 _TOLERANCE = 1e-3
-# Longer ones, such as a whitening matrix, follow from the data's digest.
-_MOST_STATISTICS = 16
+# Longer statistics, such as a whitening matrix, follow from the data's digest.
+_MAX_STATISTICS = 16
 _KEYS = {
     "format": int,
     "name": str,
@@ -38,29 +38,29 @@ _SPLIT_KEYS = {"images": int, "per_class": list, "digest": str, "covers": str}
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DataRecord:
-    """What the data of a run were; the content of data.json.
+    """A description of a run's data: the content of data.json.
 
     Attributes:
         fields: JSON values by name: name, image_shape, dtype, class_names, splits
-            (for "train" and "validation" the number of images, in all and per class,
+            (of "train" and "validation": the number of images, in all and per class,
             and a digest of images and labels), held_out (the number and a digest of
             the training images that are not trained on), normalize (statistics of the
             training images), drawn (the flags that the division depends on), and
-            files (by name, which were held out of training, where it was drawn).
+            files (the names of the files held out of training, if drawn at random).
     """
 
     fields: Mapping[str, Any]
 
     def difference(self, other: DataRecord) -> list[str]:
-        """Returns in a line each how `other` differs from this; [] if it does not."""
-        lines = []
+        """Returns one line for each difference of `other` from this record."""
+        lines: list[str] = []
         for name in ("image_shape", "dtype", "class_names"):
             lines += _change(name, self.fields[name], other.fields[name])
         for split, before in self.fields["splits"].items():
             lines += _split_change(split, before, other.fields["splits"][split])
         if not lines and self.fields["held_out"] != other.fields["held_out"]:
             lines.append("train_dev: other training images are held out")
-        # Other images have other statistics: that says nothing more.
+        # Different images have different statistics: that would be no news.
         if not lines and not _close(
             self.fields["normalize"], other.fields["normalize"]
         ):
@@ -68,36 +68,39 @@ class DataRecord:
         return lines
 
     def keep_split(self, dataset: Dataset, drawn: Mapping[str, Any]) -> Dataset:
-        """Returns a data set divided as it was in the recorded run.
+        """Divides a data set as in the recorded run, if it was divided at random.
 
-        Only where the division was drawn by the program: images that were validated on
-        are never trained on, whatever files have been added or deleted since. New
-        files are trained on.
+        Validation images of that run are then never trained on, whatever files have
+        been added or deleted since. New files are trained on.
 
         Args:
-            dataset: As it is now.
-            drawn: The flags that its division depends on; if the data set's spec is
-                another one, so is the division.
+            dataset: The current data set.
+            drawn: The current flags that its division depends on. With another
+                `dataset` spec, the data set is returned unchanged.
         """
         recorded = self.fields["files"].get("validation")
         is_same = self.fields["drawn"].get("dataset") == drawn["dataset"]
-        if recorded is None or not _is_drawn(dataset) or not is_same:
+        files = _drawn_files(dataset)
+        if recorded is None or files is None or not is_same:
             return dataset
         names = fingerprint.file_names(dataset)
         if set(recorded) == set(names["validation"]):
             return dataset
-        return _divided(dataset, names, set(recorded))
+        return _divided(dataset, files, names, set(recorded))
 
     def held_out(self, dataset: Dataset, drawn: Mapping[str, Any]) -> np.ndarray | None:
-        """Returns which training images were held out: int64; None if not recorded.
+        """Returns the indices of the held-out training images, int64.
 
         Args:
             dataset: From `keep_split`.
-            drawn: As there; if any is another one, nothing is recorded of it.
+            drawn: The current flags that the division depends on.
+
+        Returns:
+            None if none are recorded for these flags.
         """
         recorded = self.fields["files"].get("train_dev")
         is_same = self.fields["drawn"] == drawn
-        if recorded is None or not _is_drawn(dataset) or not is_same:
+        if recorded is None or _drawn_files(dataset) is None or not is_same:
             return None
         names = fingerprint.file_names(dataset)["train"]
         return np.flatnonzero(np.isin(names, list(recorded)))
@@ -109,19 +112,19 @@ def describe(
     statistics: Mapping[str, np.ndarray],
     drawn: Mapping[str, Any],
 ) -> DataRecord:
-    """Returns the record of a run's data; reads them all, or their files' sizes.
+    """Describes a run's data; reads all of them, or only the sizes of large files.
 
     Args:
         dataset: Both splits.
         held_out: int64 indices of the training images that are not trained on.
-        statistics: Of the training images, by name, from normalisation.
+        statistics: Normalisation statistics of the training images, by name.
         drawn: The flags that the division depends on: dataset, train_dev, seed.
 
     Raises:
         OSError: A file cannot be read.
     """
-    files = {}
-    if _is_drawn(dataset):
+    files: dict[str, list[str]] = {}
+    if _drawn_files(dataset) is not None:
         names = fingerprint.file_names(dataset)
         files = {
             "validation": names["validation"],
@@ -133,7 +136,7 @@ def describe(
             "format": _FORMAT,
             "name": dataset.name,
             "image_shape": list(dataset.image_shape),
-            "dtype": str(dataset.train.images.dtype),
+            "dtype": str(dataset.train.dtype),
             "class_names": list(dataset.class_names),
             "splits": {
                 name: fingerprint.describe(split, dataset.num_classes)
@@ -146,7 +149,7 @@ def describe(
             "normalize": {
                 name: np.asarray(value, np.float64).ravel().tolist()
                 for name, value in statistics.items()
-                if np.size(value) <= _MOST_STATISTICS
+                if np.size(value) <= _MAX_STATISTICS
             },
             "drawn": dict(drawn),
             "files": files,
@@ -155,10 +158,10 @@ def describe(
 
 
 def read(folder: Path) -> DataRecord | None:
-    """Returns the record in a run's folder; None if there is none.
+    """Reads the record in a run's folder; None if there is none.
 
     Raises:
-        UsageError: It is damaged, or of another version.
+        UsageError: The record is damaged, or of another version.
     """
     path = folder / "data.json"
     try:
@@ -168,42 +171,55 @@ def read(folder: Path) -> DataRecord | None:
         return None
     except (OSError, ValueError, TypeError, KeyError) as problem:
         raise UsageError(
-            f"{path} is damaged ({problem}); delete it to resume without comparing the "
-            f"data with those of the run so far"
+            f"{path} is damaged ({problem}); delete it to resume without checking that "
+            f"the data are unchanged"
         ) from None
     return DataRecord(fields)
 
 
 def write(folder: Path, record: DataRecord) -> None:
-    """Writes data.json into a run's folder, whose lock this process holds."""
+    """Writes data.json into a run's folder, which this process must have locked."""
     text = json.dumps(record.fields, indent=1) + "\n"
     atomic.write_text(folder / "data.json", text)
 
 
 def check(before: DataRecord, now: DataRecord, folder: Path) -> None:
-    """Refuses data that are not those of the run so far.
+    """Compares the current data with those of the run so far.
+
+    Args:
+        before: The record in the run's folder.
+        now: The record of the current data.
+        folder: The run's folder, for the message.
 
     Raises:
-        UsageError: They differ; each difference is in a line.
+        UsageError: They differ; the message lists each difference in a line.
     """
     lines = before.difference(now)
     if lines:
         listed = "\n".join(f"    {line}" for line in lines)
         raise UsageError(
-            f"the data are not those of the run in {folder}; bring them back, use "
-            f"another --workdir, or --allow_data_change\n{listed}"
+            f"the data are not those of the run in {folder}; restore them, use "
+            f"another --workdir, or pass --allow_data_change\n{listed}"
         )
 
 
-def _is_drawn(dataset: Dataset) -> bool:
-    """Returns whether the program has divided files; trials may hold arrays."""
-    splits = dataset.train, dataset.validation
-    return dataset.is_split_drawn and all(
-        isinstance(split.images, Files) for split in splits
-    )
+def _drawn_files(dataset: Dataset) -> tuple[Files, Files] | None:
+    """Returns the training and validation files if they were divided at random."""
+    train, validation = _files(dataset.train), _files(dataset.validation)
+    # The data set of a trial may have arrays in place of files.
+    if not dataset.is_split_drawn or train is None or validation is None:
+        return None
+    return train, validation
 
 
-def _check_fields(fields: Any) -> None:
+def _files(split: LabelledImages) -> Files | None:
+    if isinstance(split, LazySplit) and isinstance(split.images, Files):
+        return split.images
+    return None
+
+
+def _check_fields(fields: Mapping[str, Any]) -> None:
+    """Raises ValueError, TypeError or KeyError if the content is not as written."""
     if fields.get("format") != _FORMAT:
         raise ValueError(f"it is not of format {_FORMAT}")
     for name, kind in _KEYS.items():
@@ -213,25 +229,33 @@ def _check_fields(fields: Any) -> None:
         for name, kind in _SPLIT_KEYS.items():
             if not isinstance(fields["splits"][split][name], kind):
                 raise TypeError(f"{split}/{name} is not of type {kind.__name__}")
-    for name, names in fields["files"].items():
-        if not all(isinstance(each, str) for each in names):
+    for name, files in fields["files"].items():
+        if not all(isinstance(file, str) for file in files):
             raise TypeError(f"files/{name} is not a list of names")
 
 
 def _divided(
-    dataset: Dataset, names: Mapping[str, Sequence[str]], validation: set[str]
+    dataset: Dataset,
+    files: tuple[Files, Files],
+    names: Mapping[str, Sequence[str]],
+    validation: set[str],
 ) -> Dataset:
-    """Returns a data set of the same files, of which some are validated on."""
-    images = dataset.train.images
-    everything = Split(
-        dataclasses.replace(
-            images, paths=(*images.paths, *dataset.validation.images.paths)
-        ),
+    """Divides the files of a data set anew.
+
+    Args:
+        dataset: The data set.
+        files: Its training and validation files.
+        names: Their names, by split.
+        validation: The names of the files to use for validation.
+    """
+    train, held_out = files
+    everything = LazySplit(
+        dataclasses.replace(train, paths=(*train.paths, *held_out.paths)),
         np.concatenate([dataset.train.labels, dataset.validation.labels]),
     )
     listed = [*names["train"], *names["validation"]]
-    # As in a fresh listing: by class, then by name.
-    order = np.lexsort((listed, everything.labels))
+    # In the order of a new listing: by class, then by name.
+    order = np.lexsort((np.array(listed), everything.labels))
     chosen = np.array([listed[index] in validation for index in order])
     return dataclasses.replace(
         dataset,
@@ -256,7 +280,10 @@ def _change(name: str, before: Any, now: Any) -> list[str]:
     return [] if before == now else [f"{name}: {before} -> {now}"]
 
 
-def _close(before: Mapping[str, list], now: Mapping[str, list]) -> bool:
+def _close(
+    before: Mapping[str, Sequence[float]], now: Mapping[str, Sequence[float]]
+) -> bool:
+    """Returns whether statistics agree within the tolerance."""
     return before.keys() == now.keys() and all(
         len(before[name]) == len(now[name])
         and np.allclose(before[name], now[name], rtol=_TOLERANCE, atol=_TOLERANCE)

@@ -1,4 +1,4 @@
-"""Pictures of drawn flowers: what is seen, before what, and through which camera."""
+"""Renders drawn flowers, their backgrounds and a simulated camera."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 from framework.data import botany, flower
 
-# How many numbers from 0 to 1 describe one background: its tones, fields and spots.
 _FIELDS = ((5, 5), (14, 14), (3, 22))
 _SPOTS = 2
+# Random numbers per background: its tones, fields and spots.
 GROUND_DRAWS = 2 + sum(rows * columns for rows, columns in _FIELDS) + 4 * _SPOTS
 
-# A flower's radius as a part of half the picture, before `scale`.
+# A flower's radius as a fraction of half the image, before `scale`.
 _RADIUS = 0.66
 # Two tones each, far and near: meadow, dark leaves, dry grass, soil, sky, haze.
 _TONES = np.array(
@@ -39,25 +39,25 @@ _SPOT_COLOURS = np.array(
     ],
     np.float32,
 )
-# Two random bytes, added, spread this much around 255.
+# Standard deviation of the sum of two random bytes; its mean is 255.
 _BYTES_SPREAD = np.sqrt((256**2 - 1) / 6)
-# Smaller exponents would make denormal numbers, which are slow.
-_LEAST_EXPONENT = np.float32(-30)
+# Smaller exponents would give denormal numbers, which are slow.
+_MIN_EXPONENT = np.float32(-30)
 
 
 @dataclasses.dataclass(frozen=True)
 class Scenes:
-    """What n pictures show, one row each.
+    """The contents of n images, one row per image.
 
     Attributes:
         species: int32 [n], which of `flower.SPECIES`.
         form: float [n, flower.FORM_DRAWS] from 0 to 1, how the flower grew.
-        ground: float [n, GROUND_DRAWS] from 0 to 1, what is behind it.
-        light: float [n], in stops: each doubles the values.
-        temperature: float [n], stops of red above and of blue below green.
+        ground: float [n, GROUND_DRAWS] from 0 to 1, the background.
+        light: float [n], in stops; a stop doubles the values.
+        temperature: float [n], stops of red above green and of blue below green.
         angle: float [n], in degrees.
         scale: float [n], 1 for the usual size.
-        position: float [n, 2], right and down of the middle, parts of the size.
+        position: float [n, 2], right of and below the centre, as fractions of the size.
         background: float [n], from 0, one plain green, to 1, any tone and texture.
         blur: float [n], standard deviation in pixels.
         noise: float [n], standard deviation in levels of 255.
@@ -79,30 +79,30 @@ class Scenes:
         return len(self.species)
 
     def take(self, rows: np.ndarray | slice) -> Scenes:
-        """Returns the scenes at some rows."""
+        """Returns the scenes at the given rows."""
         fields = dataclasses.fields(self)
         return Scenes(*(getattr(self, field.name)[rows] for field in fields))
 
 
 def render(scenes: Scenes, size: int, sensor: np.random.BitGenerator) -> np.ndarray:
-    """Returns the pictures of scenes.
+    """Renders scenes as images.
 
-    A picture depends on its own row and on its place in the sensor's stream only, not
-    on what else is rendered with it.
+    An image depends only on its own row and on its position in the sensor's stream, not
+    on the other scenes.
 
     Args:
-        scenes: What to show.
+        scenes: The scenes.
         size: Height and width in pixels.
-        sensor: Where the noise of the pixels comes from.
+        sensor: Random number stream of the pixel noise.
 
     Returns:
         uint8 [n, size, size, 3].
     """
     images = np.empty((len(scenes), size, size, 3), np.uint8)
-    # The C library learns from a large block given back to keep the many smaller ones
-    # that follow, instead of asking the system for each anew.
+    # After freeing a large block, the C library reuses the many smaller blocks that
+    # follow instead of requesting each from the system.
     np.empty(2**24, np.uint8)
-    # About 2**19 pixels at once: fewer cost calls, more leave the cache.
+    # About 2**19 pixels at once: fewer cost more calls, more do not fit the cache.
     count = max(1, 2**19 // size**2)
     for start in range(0, len(scenes), count):
         rows = slice(start, start + count)
@@ -131,7 +131,7 @@ def _column(values: np.ndarray) -> np.ndarray:
 
 
 def _view(scenes: Scenes, size: int) -> botany.View:
-    """Returns the pixels' places from each flower, turned and scaled as its scene."""
+    """Returns the pixels' coordinates relative to each flower."""
     places = (np.arange(size, dtype=np.float32) + 0.5) * (2 / size) - 1
     x = places - _column(2 * scenes.position[:, 0])
     y = places[:, None] - _column(2 * scenes.position[:, 1])
@@ -142,9 +142,9 @@ def _view(scenes: Scenes, size: int) -> botany.View:
 
 
 def _ground(scenes: Scenes, size: int) -> np.ndarray:
-    """Returns the soft backgrounds, float32 [3, n, size, size].
+    """Draws the backgrounds, float32 [3, n, size, size].
 
-    They have nothing sharp, so half the resolution is enough to make them.
+    They have no sharp detail, so they are computed at half the resolution.
     """
     draws, strength = scenes.ground.astype(np.float32), _column(scenes.background)
     coarse, view = size // 2, _view(scenes, size // 2)
@@ -165,17 +165,17 @@ def _ground(scenes: Scenes, size: int) -> np.ndarray:
 
 
 def _index(draws: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Returns which rows of a table draws [n] from 0 to 1 stand for, int [n, 1, 1]."""
+    """Maps draws [n] from 0 to 1 to row indices of a table, int [n, 1, 1]."""
     return np.minimum((draws * len(table)).astype(int), len(table) - 1)[:, None, None]
 
 
 def _add_spot(picture: np.ndarray, spot: np.ndarray, strength: np.ndarray) -> None:
-    """Lays a blurred spot of colour, as of another flower far behind, on pictures.
+    """Blends a blurred spot of colour, such as a distant flower, into images.
 
     Args:
         picture: float32 [3, n, size, size]; changed.
         spot: float32 [4, n] from 0 to 1: x, y, radius and colour.
-        strength: float32 [n, 1, 1], how opaque it is.
+        strength: float32 [n, 1, 1], the opacity.
     """
     places = np.linspace(0, 1, picture.shape[-1], dtype=np.float32)
     x, y, radius = (_column(values) for values in spot[:3])
@@ -187,30 +187,30 @@ def _add_spot(picture: np.ndarray, spot: np.ndarray, strength: np.ndarray) -> No
 
 
 def _smooth(grid: np.ndarray, size: int) -> np.ndarray:
-    """Returns small grids [..., rows, columns] as smooth ones [..., size, size]."""
+    """Upsamples grids [..., rows, columns] smoothly to [..., size, size]."""
     down, across = (_spread(size, count, 0.7) for count in grid.shape[-2:])
     return down @ grid @ np.ascontiguousarray(across.T)
 
 
 @functools.cache
 def _spread(size: int, count: int, sigma: float) -> np.ndarray:
-    """Returns the weights of `count` points in each of `size` places, [size, count]."""
+    """Returns the weights of `count` points at each of `size` pixels, [size, count]."""
     places = np.linspace(0, count - 1, size, dtype=np.float32)
     weights = _bell((places[:, None] - np.arange(count)) / sigma)
     return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
 def _bell(distance: np.ndarray) -> np.ndarray:
-    """Returns the height of a bell of width 1 so far from its middle."""
-    return np.exp(np.maximum(-0.5 * distance * distance, _LEAST_EXPONENT))
+    """Returns the unnormalised Gaussian of standard deviation 1."""
+    return np.exp(np.maximum(-0.5 * distance * distance, _MIN_EXPONENT))
 
 
 def _blurred(picture: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """Returns pictures [3, n, size, size] blurred by their own sigmas [n]."""
+    """Blurs images [3, n, size, size], each with its own sigma [n]."""
     if not sigma.any():
         return picture
     places = np.arange(picture.shape[-1], dtype=np.float32)
-    # Where sigma is 0, a pixel has to keep just itself, without a division by 0.
+    # Where sigma is 0, each pixel keeps its value; avoids a division by 0.
     width = np.maximum(_column(sigma), np.float32(0.05))
     weights = _bell((places - places[:, None]) / width)
     weights /= weights.sum(2, keepdims=True)
@@ -218,19 +218,19 @@ def _blurred(picture: np.ndarray, sigma: np.ndarray) -> np.ndarray:
 
 
 def _gains(scenes: Scenes) -> np.ndarray:
-    """Returns what multiplies red, green and blue, float32 [3, n, 1, 1]."""
+    """Returns the gains of red, green and blue, float32 [3, n, 1, 1]."""
     warm = scenes.temperature * np.array([[1.0], [0.0], [-1.0]])
     gains = 255 * 2.0 ** (scenes.light + warm)
     return gains.astype(np.float32)[:, :, None, None]
 
 
 def _noise(sd: np.ndarray, size: int, sensor: np.random.BitGenerator) -> np.ndarray:
-    """Returns noise of a sensor, float32 [3, n, size, size].
+    """Returns sensor noise, float32 [3, n, size, size].
 
-    The sum of two bytes looks the same as a normal number, at a tenth of its cost.
+    The sum of two bytes looks like a normal number, at a tenth of its cost.
     """
     values = 3 * size * size
-    # Whole words for each picture, so that the next one begins with its own.
+    # An integer number of words per image, so that each image has words of its own.
     words = sensor.random_raw(len(sd) * -(-values // 4)).view(np.uint16)
     words = words.reshape(len(sd), -1)[:, :values].reshape(-1, 3, size, size)
     noise = ((words & 255) + (words >> 8)).astype(np.float32)

@@ -1,20 +1,20 @@
-"""The servers of --input=service, as a run sees them."""
+"""Client side of --input=service: the tf.data servers of a run."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 
-from framework import network, waiting
+from framework.system import network, waiting
 
 
 @dataclasses.dataclass(frozen=True)
 class Servers:
-    """Servers of tf.data's service that read images in turn.
+    """tf.data service servers that read images in turn.
 
     Attributes:
-        addresses: HOST:PORT of each.
-        wait_for: Seconds after which a wait for one of them is over.
+        addresses: HOST:PORT of each server.
+        wait_for: The maximum number of seconds to wait for a server.
     """
 
     addresses: tuple[str, ...]
@@ -22,36 +22,39 @@ class Servers:
 
     @classmethod
     def parse(cls, text: str, wait_for: float, trusted: bool) -> Servers:
-        """Returns the servers of a text such as "localhost:5050,localhost:5051".
+        """Parses addresses such as "localhost:5050,localhost:5051".
+
+        >>> Servers.parse("localhost:5050", wait_for=60.0, trusted=False).addresses
+        ('localhost:5050',)
 
         Args:
             text: Addresses, joined by commas.
-            wait_for: Seconds after which a wait for one of them is over.
-            trusted: Whether addresses beyond this machine are allowed.
+            wait_for: The maximum number of seconds to wait for a server.
+            trusted: Whether addresses of other machines are allowed.
 
         Raises:
-            UsageError: An address is none, or beyond this machine.
+            UsageError: An address is invalid, or of another machine.
         """
-        addresses = tuple(each.strip() for each in text.split(","))
-        hosts = [network.split(address)[0] for address in addresses]
+        addresses = tuple(address.strip() for address in text.split(","))
+        hosts = [network.split_address(address)[0] for address in addresses]
         network.check_trusted(hosts, trusted, "--service")
         return cls(addresses, wait_for)
 
     def missing(self) -> str:
-        """Returns at which addresses nobody listens, for a message."""
+        """Returns the unreachable servers for a message; "" if there are none."""
         addresses = network.unreachable(self.addresses)
         if not addresses:
             return ""
-        return f"--service={','.join(addresses)}, where nobody listens"
+        return f"--service={','.join(addresses)}, where no server listens"
 
     def wait(self) -> None:
-        """Waits until all of them listen.
+        """Waits until all servers listen.
 
         Raises:
-            WorkerLostError: They do not within `wait_for`.
+            WorkerLostError: A server does not listen within `wait_for` seconds.
         """
-        waiting.until_nobody(self.missing, self.wait_for, silent=0.0)
+        waiting.until_available(self.missing, self.wait_for, silent=0.0)
 
     def waiting(self) -> contextlib.AbstractContextManager[None]:
-        """Watches over a call that reads from them: it waits while one is down."""
-        return waiting.spoken(self.missing, self.wait_for)
+        """Guards a call that reads from the servers: it waits while one is down."""
+        return waiting.watchdog(self.missing, self.wait_for)

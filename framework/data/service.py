@@ -2,15 +2,15 @@
 
 python -m framework.data.service --port=5050
 
-It serves runs with --input=service --service=HOST:5050 until it is stopped. Several
-read in turn: --service=HOST1:5050,HOST2:5050. Image files must be at the same place for
-all. If a server dies, runs wait until it is started again, and then resume, or end with
-exit code 75 so that the same command does.
+The server serves runs with --input=service --service=HOST:5050 until it is stopped.
+Several servers read in turn: --service=HOST1:5050,HOST2:5050. Image files must have the
+same paths on all machines. If a server dies, runs wait for it to be restarted and then
+resume, or end with exit code 75 so that the same command resumes them.
 
-TensorFlow listens on all network interfaces, without authentication, and cannot be
-bound to one address: who reaches one of the two ports can read and write files as the
-user who started this. SECURITY.md says how to close them (network namespace, firewall,
-SSH tunnel, Kubernetes NetworkPolicy). To be reached from other machines it needs
+TensorFlow listens on all network interfaces without authentication, and cannot be bound
+to one address. Anyone who reaches one of the two ports can read and write files as the
+user who started this server. SECURITY.md says how to close the ports (network
+namespace, firewall, SSH tunnel, Kubernetes NetworkPolicy). Serving other machines needs
 --host and --i_trust_this_network.
 """
 
@@ -19,43 +19,51 @@ from __future__ import annotations
 import tensorflow as tf
 from absl import flags
 
-from framework import command, network
+from framework.config import command
 from framework.errors import RunError
+from framework.system import network
 
 _PORT = flags.DEFINE_integer(
-    "port", 5050, "Port at which runs connect; 0 for any that is free.", 0, 65535
+    "port",
+    5050,
+    "Port at which runs connect, such as 5050; 0 for any free port.",
+    0,
+    65535,
 )
 _READER_PORT = flags.DEFINE_integer(
     "reader_port",
     0,
-    "Port from which they then read images, for firewall rules and tunnels; 0 for any "
-    "that is free.",
+    "Port from which runs read images, such as 5051 where a firewall needs a fixed "
+    "one; 0 for any free port.",
     0,
     65535,
 )
 _HOST = flags.DEFINE_string(
     "host",
     "localhost",
-    "Name by which runs reach this machine. The ports are open on all network "
-    "interfaces whatever it is.",
+    "Name or address by which runs reach this machine, such as reader1; the ports are "
+    "open on all network interfaces regardless.",
 )
 _TRUST = flags.DEFINE_boolean(
     "i_trust_this_network",
     False,
-    "Allow a --host beyond this machine, though there is no authentication.",
+    "Allow a --host that other machines can reach, though there is no authentication.",
 )
 
 
 def main(arguments: list[str]) -> None:
-    """Serves until the process is stopped."""
+    """Serves images until the process is stopped."""
     del arguments
     network.check_trusted([_HOST.value], _TRUST.value, "--host")
     service = tf.data.experimental.service
-    ports = [each.value or network.free_port() for each in (_PORT, _READER_PORT)]
+    ports = [flag.value or network.free_port() for flag in (_PORT, _READER_PORT)]
     for port in ports:
         if not network.is_free(port):
-            raise RunError(f"port {port} cannot be used: another process listens on it")
-    network.tell_exposure(*ports)
+            raise RunError(
+                f"port {port} is in use by another process; choose another --port or "
+                "--reader_port"
+            )
+    network.warn_about_open_ports(*ports)
     port, reader_port = ports
     try:
         dispatcher = service.DispatchServer(service.DispatcherConfig(port=port))

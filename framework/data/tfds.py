@@ -1,4 +1,4 @@
-"""Data sets of the TensorFlow Datasets catalogue, an optional extra."""
+"""Data sets of the TensorFlow Datasets catalogue (optional extra `tfds`)."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from typing import Any
 
 import numpy as np
 
-from framework import paths
 from framework.data.dataset import Dataset, Split
 from framework.errors import RunError, UsageError
+from framework.system import paths
 
 
 def tfds(name: str, data_dir: str = "", validation_split: str = "") -> Dataset:
-    """Returns an image data set of TensorFlow Datasets, downloaded on first use.
+    """Loads an image data set of TensorFlow Datasets, downloading it on first use.
 
     Args:
-        name: Its name in the catalogue, such as "cifar10" or "cifar10:3.0.2".
-        data_dir: Where it is, or is to be, stored; TensorFlow Datasets' own place if
-            empty.
-        validation_split: What to validate on; if empty, "validation" or else "test".
+        name: Name in the catalogue, such as "cifar10" or "cifar10:3.0.2".
+        data_dir: Folder to store data sets in; empty for the default of TensorFlow
+            Datasets.
+        validation_split: The split to use for validation; empty for "validation", or
+            else "test".
 
     Raises:
         UsageError: tensorflow-datasets is not installed, there is no such data set or
             split, or its images are not of one size or have no class labels.
-        RunError: It cannot be downloaded or read.
+        RunError: The data set cannot be downloaded or read.
     """
     try:
         import tensorflow_datasets
     except ImportError as problem:
-        # The library also fails for want of one of its own parts: say which.
+        # One of the library's own dependencies may be missing: the message names it.
         raise UsageError(
             f"tfds({name!r}) needs TensorFlow Datasets ({problem}): "
             "pip install 'whyflat[tfds]'"
@@ -52,11 +53,11 @@ def tfds(name: str, data_dir: str = "", validation_split: str = "") -> Dataset:
 
 
 def _builder(library: types.ModuleType, name: str, data_dir: str) -> Any:
-    """Returns the library's reader of a data set, which is on the disk by then."""
+    """Returns the library's builder of a data set, after downloading the data."""
     try:
         builder = library.builder(name, data_dir=data_dir or None)
     except (ValueError, AssertionError) as problem:
-        # The library goes on to list its whole catalogue.
+        # The following lines list the whole catalogue.
         reason = str(problem).partition("\n")[0]
         raise UsageError(f"tfds({name!r}): {reason}") from None
     _check_features(name, builder.info)
@@ -69,7 +70,7 @@ def _builder(library: types.ModuleType, name: str, data_dir: str) -> Any:
 
 
 def _check_features(name: str, info: Any) -> None:
-    """Checks that there are images, all of one size, with class labels."""
+    """Checks that a data set has images of one size with class labels."""
     if info.supervised_keys != ("image", "label"):
         raise UsageError(f"tfds({name!r}) does not consist of images with class labels")
     if not hasattr(info.features["label"], "names"):
@@ -78,7 +79,7 @@ def _check_features(name: str, info: Any) -> None:
     if None in shape:
         raise UsageError(
             f"the images of tfds({name!r}) are of many sizes, {shape}; save them as "
-            "files and read them by folder(), which resizes"
+            "files and read them with folder(), which resizes them"
         )
 
 
@@ -87,8 +88,8 @@ def _validation_split(info: Any) -> str:
 
 
 def _read(library: types.ModuleType, builder: Any, split: str) -> Split:
-    """Returns a split in memory."""
-    # One batch of everything, in the order in which it is stored.
+    """Reads a split into memory."""
+    # One batch of all examples, in the order in which they are stored.
     whole = builder.as_dataset(split=split, batch_size=-1, as_supervised=True)
     images, labels = library.as_numpy(whole)
     return Split(images, labels.astype(np.int32))

@@ -7,8 +7,9 @@ from typing import Any
 
 # What takes TensorFlow is loaded once it is asked for.
 _FROM = {
-    "explain": "framework.diagnose.of_keras",
-    "Watch": "framework.diagnose.watch",
+    "explain": "framework.diagnose.explain_keras",
+    "augmented": "framework.diagnose.programs.keras_training",
+    "Watch": "framework.diagnose.recorder",
 }
 
 

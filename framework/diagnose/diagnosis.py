@@ -1,99 +1,122 @@
-"""A whole diagnosis: the ruler, the gate, the data, the training; in this order."""
+"""A diagnosis: evaluation, the curve, the data, training; in this order."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import logging
-import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from framework.diagnose import accuracy, data, matrix, process, ruler
-from framework.diagnose.detector import Measures, detect
-from framework.diagnose.finding import FORMAT, Evidence, Finding
-from framework.diagnose.gate import Gate, gate
-from framework.diagnose.page import page
-from framework.diagnose.repair import Repairs
-from framework.diagnose.subject import Subject
-from framework.statistics import Estimate
+from framework.diagnose.checks import CHECKS
+from framework.diagnose.core.check import Check, Phase, examine
+from framework.diagnose.core.context import DiagnosisContext
+from framework.diagnose.core.finding import Evidence, Finding
+from framework.diagnose.core.measurement import Unavailable
+from framework.diagnose.core.trials import Trials
+from framework.diagnose.measure.accuracy import Accuracy, CountedMetrics
+from framework.diagnose.measure.cross_evaluation import CrossEvaluation
+from framework.diagnose.measure.plateau import Plateau
+from framework.diagnose.report.diagnosis import Diagnosis
 
-# Of a curve that has arrived at the top nobody asks why it does not move.
-_ASKED = ("static", "at_chance", "improving", "not_static")
-# Or of one that has ended before there was a curve.
+# A curve at its ceiling needs no explanation.
+_EXPLAINED = ("static", "at_chance", "improving", "not_static")
+# A training that ended before there was a curve does.
 _FEW = 3
+# A curve whose training images are not learnt may be at a ceiling by fault of training.
 _LEARNT = 0.9
-# What is measured of every subject.
-_SHOWN = ("clean", "dev", "validation", "training_mode", "gap", "matrix", "counted")
-# With these accuracy is not what it is taken for, whatever else there is.
-_FIRST = (
-    *("illegal_labels", "shuffled_labels", "split_artifact", "split_leakage"),
-    *("preprocessing_mismatch", "metric_bug", "random_validation"),
-    *("stale_evaluation_weights", "learning_rate_frozen"),
-)
-# With labels that say nothing of the images, training has nothing to be blamed for.
-_VOID = ("illegal_labels", "shuffled_labels")
-# What Keras calls accuracy depends on the outputs: where these are wrong, so is that.
-_AFTER = {"metric_bug": "loss_output_mismatch"}
+_STATUSES = ("confirmed", "suspected", "unresolvable", "falsified")
 
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Diagnosis:
-    """What was found.
-
-    Attributes:
-        gate: What can be said of the curve.
-        findings: The confirmed ones first, by what they cost; at most one a cause.
-        measures: All that was measured.
-    """
-
-    gate: Gate
-    findings: tuple[Finding, ...]
-    measures: Measures
-
-    @property
-    def confirmed(self) -> tuple[Finding, ...]:
-        """The findings that are certain."""
-        return tuple(each for each in self.findings if each.status == "confirmed")
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns a JSON value."""
-        return {
-            "format": FORMAT,
-            "verdict": self.gate.verdict,
-            "gate": self.gate.as_json(),
-            "findings": [each.as_json() for each in self.findings],
-            "reading": matrix.reading(self.measures),
-            "measurements": {
-                name: _json(value)
-                for name, value in self.measures.items()
-                if name.split("/")[0] in _SHOWN
-            },
-        }
-
-    def __str__(self) -> str:
-        return page(self)
+Progress = Callable[[str], None]
 
 
 def diagnose(
-    subject: Subject,
+    context: DiagnosisContext,
     budget: float = 1.0,
-    progress: Callable[[str], None] = lambda name: None,
+    progress: Progress = lambda line: None,
+    checks: Iterable[Check] = CHECKS,
 ) -> Diagnosis:
     """Returns why validation accuracy is static, if it is.
 
     Args:
-        subject: What to look at.
-        budget: How much experiments may train, in units of the original training.
-        progress: Told what is being done.
+        context: The program, its data and its history.
+        budget: How much trials may train, in units of the original training.
+        progress: Called with a line about what is being done.
+        checks: In their order; others have other thresholds.
     """
     with _no_warnings_of_tracing():
-        return _diagnosed(subject, budget, progress)
+        return _Examination(context, budget, progress, tuple(checks)).run()
+
+
+class _Examination:
+    """One diagnosis under way."""
+
+    def __init__(
+        self,
+        context: DiagnosisContext,
+        budget: float,
+        progress: Progress,
+        checks: tuple[Check, ...],
+    ):
+        progress("predicting all images")
+        self.measured = context.measurements
+        for kind in (Accuracy, CrossEvaluation, CountedMetrics):
+            self.measured.get(kind)
+        self.trials = Trials(context, budget, progress)
+        self.not_judged: dict[str, Unavailable] = {}
+        self._progress, self._checks = progress, checks
+
+    def run(self) -> Diagnosis:
+        """Runs all phases, and returns the result."""
+        findings = self._run(Phase.EVALUATION)
+        plateau = self.measured.get(Plateau)
+        findings += self._run(Phase.DATA)
+        needs_explanation = self._needs_explanation(plateau, findings)
+        if needs_explanation:
+            for phase in (Phase.UPDATES, Phase.TRAINING, Phase.STEPS):
+                findings += self._run(phase)
+            findings = _together(findings, self.trials)
+        findings += self._run(Phase.LAST, ("data",))
+        if needs_explanation:
+            findings += self._run(Phase.LAST, ("evaluation", "training"))
+        return Diagnosis(
+            _revised(plateau, self.trials),
+            _one_per_cause(_sorted(_without_yielding(findings))),
+            self.measured,
+            tuple(self.trials.ledger),
+            self.not_judged,
+        )
+
+    def _run(
+        self,
+        phase: Phase,
+        stages: Sequence[str] = ("evaluation", "data", "training"),
+    ) -> list[Finding]:
+        findings = []
+        for check in self._checks:
+            if check.phase != phase or check.cause.stage not in stages:
+                continue
+            self._progress(f"checking {check.cause.name}")
+            result = examine(check, self.measured, self.trials)
+            if isinstance(result, Unavailable):
+                self.not_judged.setdefault(check.cause.name, result)
+            elif result is not None:
+                findings.append(result)
+        return findings
+
+    def _needs_explanation(self, plateau: Plateau, findings: Sequence[Finding]) -> bool:
+        """Returns whether there is anything that training could be at fault for."""
+        if any(each.cause.voids_training for each in findings if _is_confirmed(each)):
+            return False
+        if plateau.verdict in _EXPLAINED or plateau.evaluations < _FEW:
+            return True
+        # A set too small to show small changes can still show large ones; and what is
+        # not learnt on training images either may be a ceiling, or a fault of training.
+        return self.measured.get(Accuracy).train_clean.accuracy.value < _LEARNT
 
 
 @contextlib.contextmanager
 def _no_warnings_of_tracing() -> Iterator[None]:
-    """Keeps TensorFlow from warning of functions traced anew for each experiment."""
+    """Keeps TensorFlow from warning of functions traced anew for each trial."""
     logger = logging.getLogger("tensorflow")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -103,99 +126,69 @@ def _no_warnings_of_tracing() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _diagnosed(
-    subject: Subject, budget: float, progress: Callable[[str], None]
-) -> Diagnosis:
-    progress("asking the model about all images")
-    measures = Measures(accuracy.measure(subject))
-    measures |= matrix.measure(subject)
-    measures["settings"] = dict(subject.settings)
-    repairs = Repairs(subject, budget, progress)
-    found = detect(ruler.DETECTORS, measures, repairs, progress)
-    curve = gate(subject.predictions, subject.num_classes, measures["clean/accuracy"])
-    measures["gate"] = curve
-    found += detect(data.DETECTORS, measures, repairs, progress)
-    void = any(each.cause in _VOID and each.status == "confirmed" for each in found)
-    asked = curve.verdict in _ASKED or curve.evaluations < _FEW
-    # A set too small to show small changes can still show large ones; and what is not
-    # learnt on training images either may be a ceiling, or the fault of training.
-    asked |= measures["clean/accuracy"].value < _LEARNT
-    asked &= not void
-    if asked:
-        found += detect(ruler.UPDATES, measures, repairs, progress)
-        found += detect(process.DETECTORS, measures, repairs, progress)
-        found = _together(found, repairs)
-    found += detect(data.LAST, measures, repairs, progress)
-    if asked:
-        found += detect(process.LAST, measures, repairs, progress)
-    found = _one_a_cause(_sorted(_enough_images(found)))
-    return Diagnosis(_revised(curve, repairs), found, measures)
+def _is_confirmed(finding: Finding) -> bool:
+    return finding.status == "confirmed"
 
 
-def _revised(curve: Gate, repairs: Repairs) -> Gate:
-    """Returns what can be said of a curve once it is known what training can reach."""
-    if curve.verdict != "ceiling" or not repairs.has_gained:
-        return curve
-    reason = f"{curve.accuracy.value:.1%}, as on training images; it can be more"
-    return dataclasses.replace(curve, verdict="static", reason=reason)
+def _revised(plateau: Plateau, trials: Trials) -> Plateau:
+    """Returns the verdict once it is known what training can reach."""
+    if plateau.verdict != "ceiling" or not trials.has_gained:
+        return plateau
+    reason = f"{plateau.accuracy.value:.1%}, as on training images; it can be more"
+    return dataclasses.replace(plateau, verdict="static", reason=reason)
 
 
-def _enough_images(found: Sequence[Finding]) -> list[Finding]:
-    """Takes back that images are too few, where they have shown what another costs."""
-    shown = any(
-        each.status == "confirmed" and each.cost and each.cost.low > 0 for each in found
+def _without_yielding(findings: Sequence[Finding]) -> list[Finding]:
+    """Takes causes back that yield to others which have shown what they cost."""
+    others_cost = any(
+        _is_confirmed(each) and each.cost is not None and each.cost.low > 0
+        for each in findings
     )
     return [
         dataclasses.replace(each, status="falsified")
-        if shown and each.cause == "validation_too_small"
+        if others_cost and each.cause.yields_to_others
         else each
-        for each in found
+        for each in findings
     ]
 
 
-def _one_a_cause(found: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Returns the first finding of each cause; several detectors can look for one."""
-    first = {each.cause: each for each in reversed(found)}
-    return tuple(each for each in found if first[each.cause] is each)
+def _one_per_cause(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Returns the first finding of each cause; several checks can look for one."""
+    first = {each.cause.name: each for each in reversed(findings)}
+    return tuple(each for each in findings if first[each.cause.name] is each)
 
 
-def _together(found: list[Finding], repairs: Repairs) -> list[Finding]:
-    """Returns findings as confirmed that help together, where none did alone."""
-    causes, gain = repairs.together()
+def _together(findings: list[Finding], trials: Trials) -> list[Finding]:
+    """Confirms findings whose remedies help together, where none did alone."""
+    names, gain = trials.run_together()
+    if gain is None:
+        return findings
     shown = Evidence(
-        "gain in validation accuracy once all are mended",
+        "gain in validation accuracy of all remedies together",
         gain,
         "the interval above 0, and enough",
-        f"{' and '.join(sorted(causes))} at once; one by one none helped",
+        f"{' and '.join(sorted(names))} at once; one by one none helped",
     )
     return [
         dataclasses.replace(
             each, status="confirmed", cost=gain, evidence=(*each.evidence, shown)
         )
-        if each.cause in causes
+        if each.cause.name in names
         else each
-        for each in found
+        for each in findings
     ]
 
 
-def _json(value: Any) -> Any:
-    """Returns a JSON value of a measurement; None for what is no number."""
-    if isinstance(value, Estimate):
-        return {"value": value.value, "interval": [value.low, value.high]}
-    return value if math.isfinite(value) else None
-
-
-def _sorted(found: Sequence[Finding]) -> list[Finding]:
-    """Returns findings as they are to be read: what is certain and costs most first."""
-    status = ("confirmed", "suspected", "unresolvable", "falsified")
-    confirmed = {each.cause for each in found if each.status == "confirmed"}
+def _sorted(findings: Sequence[Finding]) -> list[Finding]:
+    """Returns findings in the order of reading: certain and expensive first."""
+    confirmed = {each.cause.name for each in findings if _is_confirmed(each)}
 
     def weight(finding: Finding) -> tuple[int, bool, bool, float]:
         cost = finding.cost.value if finding.cost else 1.0
-        if finding.cause == "validation_too_small":
+        if finding.cause.yields_to_others:
             cost = 0.0
-        follows = _AFTER.get(finding.cause) in confirmed
-        first = finding.cause in _FIRST
-        return status.index(finding.status), follows, not first, -cost
+        follows = bool(confirmed & set(finding.cause.follows_from))
+        is_late = not finding.cause.invalidates_accuracy
+        return _STATUSES.index(finding.status), follows, is_late, -cost
 
-    return sorted(found, key=weight)
+    return sorted(findings, key=weight)

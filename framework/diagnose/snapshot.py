@@ -1,4 +1,4 @@
-"""What a run's folder holds at one moment; reading it changes nothing there."""
+"""The state of a run's folder at one moment; reading changes nothing there."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from framework import workdir
+from absl import logging
+
 from framework.config import Config
-from framework.diagnose import stored
+from framework.diagnose.report import stored
 from framework.errors import UsageError
-from framework.history import History, Row
+from framework.launch import run_folder
+from framework.loop import checkpoint_files
 from framework.loop.checkpoint_files import Checkpoint, CheckpointFiles
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
 from framework.report import predictions as predictions_lib
+from framework.report.history import History, Row
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,9 +62,10 @@ def read(folder: Path) -> Snapshot:
 
     Raises:
         UsageError: There is no run, or one without weights or evaluations.
-        RunError: Its metrics or all its checkpoints are damaged.
+        RunError: Its metrics or all its checkpoints are damaged, or its metrics are
+            not those that the checkpoint belongs to.
     """
-    config = workdir.read_config(folder)
+    config = run_folder.read_config(folder)
     files = CheckpointFiles(folder / "checkpoints", folder / "best")
     # The weights come first: a run under way writes the metrics before the weights.
     checkpoint, is_best = files.latest(), False
@@ -73,10 +77,19 @@ def read(folder: Path) -> Snapshot:
             f"the run in {folder} has no weights, neither in checkpoints/ nor in "
             f"best/: put them back, or train it again with --fresh"
         )
+    checkpoint_files.check_numbers(checkpoint.values, checkpoint.path)
+    history.check_against(checkpoint.values)
     rows = [row for row in history.rows if row["step"] <= checkpoint.step]
     by_step = predictions_lib.read_all(folder / "predictions")
-    predictions = [by_step[step] for step in by_step if step <= checkpoint.step]
-    if not rows or not predictions:
+    missing = [int(row["step"]) for row in rows if row["step"] not in by_step]
+    rows = [row for row in rows if row["step"] in by_step]
+    if not rows:
         raise UsageError(f"the run in {folder} has no evaluation to look at yet")
+    if missing:
+        logging.warning(
+            "the evaluation(s) of step %s are left out: predictions/ lacks theirs",
+            ", ".join(f"{step:,}" for step in missing),
+        )
+    predictions = [by_step[int(row["step"])] for row in rows]
     state = stored.run_state(history.rows)
     return Snapshot(folder, config, checkpoint, rows, predictions, state, is_best)

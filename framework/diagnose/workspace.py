@@ -28,7 +28,7 @@ class Workspace:
     @property
     def trials(self) -> Path:
         """The folder of the trials, each an ordinary run."""
-        return self.folder / "branches"
+        return self.folder / "trials"
 
 
 @contextlib.contextmanager
@@ -42,20 +42,21 @@ def opened(run: Path) -> Iterator[Workspace]:
         UsageError: Another process is diagnosing the run.
     """
     folder = run / "diagnosis"
+    descriptor: int | None = None
     try:
         folder.mkdir(exist_ok=True)
         # A link could lead to anything of this user's.
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         problem = "" if os.access(folder, os.W_OK) else "permission denied"
     except OSError as error:
-        descriptor, problem = None, error.strerror
+        problem = error.strerror or "it cannot be opened"
     with contextlib.ExitStack() as stack:
         if descriptor is not None:
             stack.callback(os.close, descriptor)
         if problem:
             temporary = tempfile.TemporaryDirectory(prefix="diagnosis-")
             folder = Path(stack.enter_context(temporary))
-        else:
+        elif descriptor is not None:
             _lock(descriptor, run)
         workspace = Workspace(folder, problem)
         if workspace.trials.is_symlink():

@@ -1,1 +1,1 @@
-"""The training loop: compiled steps, evaluation, checkpoints and when each happens."""
+"""The training loop: compiled steps, evaluation, checkpoints and their schedule."""

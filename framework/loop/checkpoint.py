@@ -1,7 +1,7 @@
-"""Saves what a restart needs while training continues, and restores it.
+"""Saves checkpoints while training continues, and restores them.
 
-Only the process that holds the run's lock makes a `Checkpoints`: it deletes what is no
-longer needed. `framework.loop.checkpoint_files` reads without changing anything.
+Only the process that holds the run's lock may create a `Checkpoints`, which deletes old
+files. `framework.loop.checkpoint_files` only reads.
 """
 
 from __future__ import annotations
@@ -10,30 +10,38 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
-from framework import archive, atomic
-from framework.archive import Values
+from framework.errors import RunError
 from framework.loop import checkpoint_files
-from framework.loop.checkpoint_files import CheckpointFiles, file_name, step_of
+from framework.loop.checkpoint_files import (
+    Checkpoint,
+    CheckpointFiles,
+    file_name,
+    step_of,
+)
+from framework.system import archive, atomic
+from framework.system.archive import Values
+
+_NOTHING: Mapping[str, np.ndarray] = {}
 
 
 class Checkpoints:
-    """The checkpoints of a run, written by a thread of their own.
+    """Saves and restores the checkpoints of a run.
 
-    What is saved is copied at once; training goes on while it is written. Files come to
-    the disk in the order in which they were asked for. What goes wrong is raised by the
-    next call, or by `raise_failure`.
+    Variables are copied at once and written by a background thread, in the order of the
+    calls. An error of the thread is raised by the next call, or by `raise_failure`.
 
     Args:
-        folder: Where they are.
-        best: Where the best ones are.
-        variables: What is saved and restored, by name.
-        keep: How many of the latest to keep.
-        keep_best: How many of the best to keep.
+        folder: Folder of the latest checkpoints.
+        best: Folder of the checkpoints of the best evaluations.
+        variables: The variables to save and restore, by name.
+        keep: The number of latest checkpoints to keep.
+        keep_best: The number of best checkpoints to keep.
 
     Attributes:
-        kept: What was last saved or restored, and after how many steps.
+        last: The step and the values that were last saved or restored.
     """
 
     def __init__(
@@ -49,71 +57,83 @@ class Checkpoints:
         self._keep = keep
         self._keep_best = keep_best
         self._writer = futures.ThreadPoolExecutor(1, "checkpoints")
-        self._writes: list[tuple[int, futures.Future]] = []
-        self.kept: tuple[int, Values] = (0, {})
-        for place in (folder, best):
-            place.mkdir(parents=True, exist_ok=True)
-            for left_over in place.glob(f"*{atomic.SUFFIX}"):
-                left_over.unlink()
+        self._writes: list[tuple[int, futures.Future[None]]] = []
+        self.last: tuple[int, Values] = (0, {})
+        for parent in (folder, best):
+            parent.mkdir(parents=True, exist_ok=True)
+            for incomplete in parent.glob(f"*{atomic.SUFFIX}"):
+                incomplete.unlink()
 
-    def save(self, step: int, ranked: Sequence[int] = ()) -> None:
-        """Saves the variables after so many steps, and lets go of old checkpoints.
+    def save(
+        self,
+        step: int,
+        ranked: Sequence[int] = (),
+        extra: Mapping[str, np.ndarray] = _NOTHING,
+    ) -> None:
+        """Saves the variables as the latest checkpoint, and deletes old checkpoints.
 
         Args:
-            step: How many steps.
-            ranked: The steps of all evaluations, that of the best first.
+            step: The number of steps so far.
+            ranked: The steps of all evaluations, the best first.
+            extra: Arrays to store beside the variables, by other names.
         """
-        self.kept = step, self._values()
-        self._write(step, self._write_latest, *self.kept, tuple(ranked))
+        self.last = step, self._values()
+        values = {**self.last[1], **extra}
+        self._write(step, self._write_latest, step, values, tuple(ranked))
 
     def save_best(self, step: int, ranked: Sequence[int]) -> None:
-        """Saves the variables after so many steps if they are among the best so far."""
+        """Saves the variables if the evaluation is among the best so far.
+
+        Args:
+            step: The number of steps so far.
+            ranked: The steps of all evaluations, the best first.
+        """
         if step in ranked[: self._keep_best]:
             path = self._files.best / file_name(step)
             self._write(step, archive.write, path, step, self._values())
 
     def raise_failure(self) -> None:
-        """Raises what has gone wrong in writing; does not wait.
+        """Raises the error of a completed write, if any; does not wait.
 
         Raises:
-            OSError: The disk is full, or the like.
+            OSError: A file could not be written, for example because the disk is full.
         """
         while self._writes and self._writes[0][1].done():
             self._writes.pop(0)[1].result()
 
     def wait(self) -> None:
-        """Waits until all is on the disk.
+        """Waits until all checkpoints are written.
 
         Raises:
-            OSError: It cannot be, for the disk is full, or the like.
+            OSError: A file could not be written, for example because the disk is full.
         """
         while self._writes:
             self._writes.pop(0)[1].result()
 
     def close(self) -> None:
-        """Waits until all is on the disk, or has failed; nothing is saved after it."""
+        """Waits until all writes are done or have failed, and ends the thread."""
         self._writer.shutdown()
 
-    def go_back(self) -> int:
-        """Sets the variables to what was last saved or restored.
+    def roll_back(self) -> int:
+        """Sets the variables to the values that were last saved or restored.
 
         Returns:
-            After how many steps that was.
+            The step of those values.
         """
-        step, values = self.kept
+        step, values = self.last
         for name, variable in self._variables.items():
             variable.assign(values[name])
         return step
 
-    def rewind(self, prefixes: tuple[str, ...], ranked: Sequence[int]) -> None:
-        """Sets some variables to what they were at the best evaluation, if any.
+    def restore_best(self, prefixes: tuple[str, ...], ranked: Sequence[int]) -> None:
+        """Sets some variables to their values at the best evaluation, if there is one.
 
         Args:
-            prefixes: How the names of those begin.
-            ranked: The steps of all evaluations, that of the best first.
+            prefixes: Prefixes of the names of those variables.
+            ranked: The steps of all evaluations, the best first.
 
         Raises:
-            RunError: What was saved of it cannot be read.
+            RunError: The best checkpoint cannot be read.
         """
         self.wait()
         variables = {
@@ -128,39 +148,48 @@ class Checkpoints:
             }
             checkpoint_files.assign(variables, chosen, path)
 
-    def check(self) -> int | None:
-        """Refuses checkpoints of another model or optimizer, and changes nothing.
+    def check(self) -> Checkpoint | None:
+        """Checks that the latest checkpoint fits the model; changes nothing.
 
         Returns:
-            The step of the latest checkpoint; None if there is none.
+            The latest checkpoint; None if there is none.
 
         Raises:
-            RunError: Such checkpoints, or none that can be read.
+            RunError: It is of another model or optimizer, or has weights that are NaN;
+                no checkpoint is readable; or something else than a file has the name
+                of one.
         """
+        for path in self._files.paths():
+            if not atomic.is_replaceable(path):
+                raise RunError(
+                    f"{path} is not a file, and would be in the way of a checkpoint; "
+                    f"move it, or start over with --fresh"
+                )
         latest = self._files.latest()
         if latest is None:
             return None
-        known = checkpoint_files.must_match(self._variables)
-        checkpoint_files.check(known, latest.values, latest.path)
-        return latest.step
+        required = checkpoint_files.must_match(self._variables)
+        checkpoint_files.check(required, latest.values, latest.path)
+        checkpoint_files.check_numbers(latest.values, latest.path)
+        return latest
 
     def restore(self) -> int | None:
         """Sets the variables to the values of the latest checkpoint.
 
-        One that cannot be read is passed over, with a warning.
+        Skips unreadable checkpoints with a warning.
 
         Returns:
             The step of the checkpoint; None if there is none.
 
         Raises:
-            RunError: None can be read, or they are of another model.
+            RunError: No checkpoint is readable, or it is of another model.
         """
         latest = self._files.latest()
         step = latest.step if latest else 0
         if latest:
             checkpoint_files.assign(self._variables, latest.values, latest.path)
-        self.kept = step, self._values()
-        # Of a future that this run has not had.
+        self.last = step, self._values()
+        # Later best checkpoints are of steps that this run will repeat.
         for path in checkpoint_files.checkpoint_paths(self._files.best):
             if step_of(path) > step:
                 path.unlink()
@@ -171,7 +200,7 @@ class Checkpoints:
         return {name: variable.numpy() for name, variable in self._variables.items()}
 
     def _write(self, step: int, function: Callable[..., None], *args: object) -> None:
-        """Has the writer call a function, when those of earlier steps are done."""
+        """Calls a function in the writer thread, after the writes of earlier steps."""
         if any(earlier != step for earlier, _ in self._writes):
             self.wait()
         self._writes.append((step, self._writer.submit(function, *args)))
@@ -179,8 +208,12 @@ class Checkpoints:
     def _write_latest(self, step: int, values: Values, ranked: Sequence[int]) -> None:
         folder = self._files.folder
         archive.write(folder / file_name(step), step, values)
-        for path in checkpoint_files.checkpoint_paths(folder)[: -self._keep]:
+        paths = checkpoint_files.checkpoint_paths(folder)
+        # A later one is damaged, or the run would have resumed from it.
+        earlier = [path for path in paths if step_of(path) <= step]
+        for path in earlier[: -self._keep]:
             path.unlink()
-        # Until now a killed run would have resumed from before the newest best ones.
+        # Only now: a run killed earlier would have resumed from the checkpoint before,
+        # and needed these.
         for path in self._files.by_rank(ranked)[self._keep_best :]:
             path.unlink()

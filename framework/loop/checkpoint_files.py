@@ -1,30 +1,31 @@
-"""Reads the checkpoints in a run's folder, and changes nothing there.
+"""Reads the checkpoints in a run's folder; changes nothing there.
 
-Programs that only look at a run use this; `framework.loop.checkpoint` writes, and only
-in the process that holds the run's lock.
+For programs that only read a run. `framework.loop.checkpoint` writes, in the process
+that holds the run's lock.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from framework import archive
-from framework.archive import DamagedError, Values
 from framework.errors import RunError
+from framework.system import archive
+from framework.system.archive import DamagedError, Values
 
-# What a checkpoint need not have: it then stays as it is at the start.
+# Variables that a checkpoint may lack: they keep their initial values.
 _MAY_BE_NEW = ("schedule/", "nonfinite/")
 _MUST_MATCH = ("model/", "optimizer/", "ema/", "normalize/")
-_NAME = re.compile(r"step-(\d{8,})\.npz", re.ASCII)
-# How often a listing is repeated when the writer deletes each file that it names.
-_LISTINGS = 10
+# A name with more digits was not written here: a step has 63 bits.
+_NAME = re.compile(r"step-(\d{8,18})\.npz", re.ASCII)
+# The maximum number of listings, where the writer deletes all listed files meanwhile.
+_MAX_LISTINGS = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,9 +33,9 @@ class Checkpoint:
     """The state of a run after a number of steps.
 
     Attributes:
-        step: How many optimizer steps had been taken.
-        path: Where it was read from.
-        values: The arrays, by the name of their variable.
+        step: The number of optimizer steps.
+        path: The file.
+        values: Arrays by the name of their variable.
     """
 
     step: int
@@ -43,27 +44,31 @@ class Checkpoint:
 
 
 class CheckpointFiles:
-    """The checkpoints of a run, for reading; the run may be under way.
+    """The checkpoints of a run, for reading, even while the run trains.
 
     Args:
-        folder: The latest ones.
-        best: Those of the best evaluations.
+        folder: Folder of the latest checkpoints.
+        best: Folder of the checkpoints of the best evaluations.
     """
 
     def __init__(self, folder: Path, best: Path):
         self.folder = folder
         self.best = best
 
-    def latest(self) -> Checkpoint | None:
-        """Returns the latest checkpoint that can be read; None if there is none.
+    def paths(self) -> list[Path]:
+        """Returns whatever has the name of a checkpoint, in both folders."""
+        return [*checkpoint_paths(self.folder), *checkpoint_paths(self.best)]
 
-        A damaged one is passed over with a warning. One that the writer deletes in
-        the meantime has a successor, which is read instead.
+    def latest(self) -> Checkpoint | None:
+        """Returns the latest readable checkpoint; None if there are no checkpoints.
+
+        Skips damaged checkpoints with a warning. If the writer deletes a checkpoint
+        meanwhile, its successor is read instead.
 
         Raises:
-            RunError: There are some, but none can be read.
+            RunError: There are checkpoints, but none is readable.
         """
-        for _ in range(_LISTINGS):
+        for _ in range(_MAX_LISTINGS):
             paths = checkpoint_paths(self.folder)
             checkpoint, vanished = _first_readable(reversed(paths))
             if checkpoint or not vanished:
@@ -76,7 +81,7 @@ class CheckpointFiles:
         return checkpoint
 
     def best_of(self, ranked: Sequence[int]) -> Checkpoint | None:
-        """Returns the best checkpoint that can be read; None if there is none.
+        """Returns the best readable checkpoint; None if there is none.
 
         Args:
             ranked: The steps of all evaluations, the best first.
@@ -86,7 +91,7 @@ class CheckpointFiles:
     def by_rank(self, ranked: Sequence[int]) -> list[Path]:
         """Returns the files of the best evaluations, the best first.
 
-        Those of unknown rank come last, the latest of them first.
+        Files of unknown rank come last, the latest of them first.
 
         Args:
             ranked: The steps of all evaluations, the best first.
@@ -100,7 +105,7 @@ class CheckpointFiles:
 
 
 def checkpoint_paths(folder: Path) -> list[Path]:
-    """Returns the checkpoints in a folder, the oldest first; [] without the folder."""
+    """Returns the checkpoint files in a folder by step; [] if there is no folder."""
     if not folder.is_dir():
         return []
     paths = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
@@ -108,17 +113,31 @@ def checkpoint_paths(folder: Path) -> list[Path]:
 
 
 def file_name(step: int) -> str:
-    """Returns the name of the checkpoint of a step: "step-00000010.npz"."""
+    """Returns the name of the checkpoint file of a step.
+
+    >>> file_name(10)
+    'step-00000010.npz'
+    """
     return f"step-{step:08d}.npz"
 
 
 def step_of(path: Path) -> int:
-    """Returns the step that the name of a checkpoint says."""
-    return int(_NAME.fullmatch(path.name)[1])
+    """Returns the step in the name of a checkpoint file.
+
+    >>> step_of(Path("step-00000010.npz"))
+    10
+
+    Raises:
+        ValueError: The name is not that of a checkpoint file.
+    """
+    match = _NAME.fullmatch(path.name)
+    if match is None:
+        raise ValueError(f"{path.name} is not the name of a checkpoint")
+    return int(match[1])
 
 
-def _first_readable(paths: Sequence[Path]) -> tuple[Checkpoint | None, bool]:
-    """Returns the first checkpoint that can be read, and whether a file vanished."""
+def _first_readable(paths: Iterable[Path]) -> tuple[Checkpoint | None, bool]:
+    """Returns the first readable checkpoint, and whether a file vanished."""
     vanished = False
     for path in paths:
         try:
@@ -126,7 +145,7 @@ def _first_readable(paths: Sequence[Path]) -> tuple[Checkpoint | None, bool]:
         except DamagedError as problem:
             vanished |= not path.exists()
             if path.exists():
-                logging.warning("%s; passing it over", problem)
+                logging.warning("%s; skipping it", problem)
         else:
             return Checkpoint(int(values["step"]), path, values), False
     return None, vanished
@@ -137,14 +156,14 @@ def assign(
 ) -> None:
     """Sets variables to the values of a checkpoint.
 
-    A controller of the schedule that the checkpoint does not know starts afresh: a run
-    may be resumed with another schedule. Values are converted to the width of their
-    variable: counters had 32 bits once, and bfloat16 is kept as float32.
+    A schedule's controller that the checkpoint lacks keeps its initial state, because a
+    run may resume with another schedule. Values are cast to the type of their variable:
+    earlier versions had 32-bit counters, and bfloat16 is saved as float32.
 
     Args:
-        variables: By name.
-        values: By the same names.
-        path: Where the values come from, for messages.
+        variables: Variables by name.
+        values: Values by the same names.
+        path: The file of the values, for messages.
 
     Raises:
         RunError: The checkpoint is of another model or optimizer.
@@ -162,12 +181,12 @@ def assign(
 def check(
     variables: Mapping[str, tf.Variable], values: Mapping[str, np.ndarray], path: Path
 ) -> None:
-    """Refuses values that do not belong to these variables.
+    """Checks that values fit variables in number, shape and kind.
 
     Args:
-        variables: By name.
-        values: By the same names.
-        path: Where the values come from, for messages.
+        variables: Variables by name.
+        values: Values by the same names.
+        path: The file of the values, for messages.
 
     Raises:
         RunError: The checkpoint is of another model or optimizer.
@@ -185,16 +204,35 @@ def check(
     for name, variable in variables.items():
         value = values.get(name)
         if value is None or not _fits(value, variable):
-            found = f"{value.dtype} {value.shape}" if name in values else "nothing"
-            wanted = f"{variable.dtype.name} {tuple(variable.shape)}"
+            actual = "missing" if value is None else f"{value.dtype} {value.shape}"
+            expected = f"{variable.dtype.name} {tuple(variable.shape)}"
             raise RunError(
-                f"{path} is of another model or optimizer: {name} should be {wanted}, "
-                f"but there is {found}"
+                f"{path} is of another model or optimizer: {name} should be "
+                f"{expected}, but is {actual}"
+            )
+
+
+def check_numbers(values: Mapping[str, np.ndarray], path: Path) -> None:
+    """Checks that no weight of a model is NaN; training saves no such checkpoint.
+
+    Args:
+        values: Arrays by name.
+        path: The file of the values, for messages.
+
+    Raises:
+        RunError: A weight is NaN.
+    """
+    for name, value in values.items():
+        is_weight = name.startswith("model/") and value.dtype.kind == "f"
+        if is_weight and np.isnan(value).any():
+            raise RunError(
+                f"{path} has NaN in {name}; delete it to resume from the checkpoint "
+                f"before it, or start over with --fresh"
             )
 
 
 def must_match(variables: Mapping[str, tf.Variable]) -> dict[str, tf.Variable]:
-    """Returns the variables that every checkpoint of the run has to have."""
+    """Returns the variables that every checkpoint of the run must have."""
     return {
         name: variable
         for name, variable in variables.items()
@@ -203,7 +241,7 @@ def must_match(variables: Mapping[str, tf.Variable]) -> dict[str, tf.Variable]:
 
 
 def _fits(value: np.ndarray, variable: tf.Variable) -> bool:
-    """Returns whether a value has the shape, and the kind of number, of a variable."""
+    """Returns whether a value has the shape and the kind of number of a variable."""
     kinds = {
         "f": variable.dtype.is_floating,
         "i": variable.dtype.is_integer and not variable.dtype.is_unsigned,

@@ -1,4 +1,4 @@
-"""Where numbers that are not finite began: step, examples, layer and operation."""
+"""Locates the origin of NaN or infinity: step, examples, layer and operation."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import archive
 from framework.data.dataset import Split
 from framework.errors import RunError
-from framework.history import History
 from framework.loop.checkpoint import Checkpoints
-from framework.loop.state import REWOUND, TrainState
-from framework.loop.step import Objective, Rows
+from framework.loop.state import RESET_TO_BEST, TrainState
+from framework.loop.step import MicroBatch, Objective
 from framework.loop.steps import TrainLoop
-from framework.random import Draws
+from framework.numerics.draws import Draws
+from framework.report.history import History
+from framework.system import archive
 
-# A message names no more examples than this.
-_MOST_NAMES = 10
+# The maximum number of examples that a message names.
+_MAX_NAMES = 10
 _REMEDY = "try a lower --learning_rate, --clip_norm=1, or --on_nonfinite=skip"
 
 
@@ -31,30 +31,35 @@ class NonFiniteError(RunError):
     """The loss or the weights have become NaN or infinite.
 
     Args:
-        step: After how many steps this was found out.
+        step: The number of steps after which it was detected.
     """
 
     def __init__(self, step: int):
-        super().__init__(
-            f"loss or weights were no longer finite after step {step}; {_REMEDY}"
-        )
+        super().__init__(f"loss or weights are not finite after step {step}; {_REMEDY}")
         self.step = step
 
 
 @dataclasses.dataclass
 class Origin:
-    """What was not finite first.
+    """The first tensor that was not finite.
 
     Attributes:
-        what: In words; empty as long as all is finite.
-        examples: bool [rows], which rows of the part it was seen in, if it has rows.
+        what: Its description; empty as long as all tensors are finite.
+        examples: The examples of the micro-batch whose values are not finite, bool [B];
+            None if the tensor has no values per example.
     """
 
     what: str = ""
     examples: np.ndarray | None = None
 
     def see(self, what: str, value: object, size: int) -> None:
-        """Takes a look at some tensors of a part of so many rows."""
+        """Inspects tensors.
+
+        Args:
+            what: Their description.
+            value: A tensor, or a structure of tensors.
+            size: The number of examples of the micro-batch.
+        """
         for tensor in tf.nest.flatten(value):
             if self.what or not tf.is_tensor(tensor) or not tensor.dtype.is_floating:
                 continue
@@ -74,72 +79,90 @@ def explain(
     monitor: str,
     workdir: Path,
 ) -> RunError:
-    """Does the steps since the last checkpoint once more, one by one.
+    """Repeats the steps since the last checkpoint one by one to locate the origin.
 
-    The batch of the step is written to the run's folder.
+    Writes the batch of the step to the run's folder.
+
+    Args:
+        problem: The error.
+        state: The training state; changed.
+        loop: The compiled training loop.
+        history: The evaluations so far.
+        checkpoints: The checkpoints of the run.
+        monitor: The metric that determines the best evaluation.
+        workdir: The run's folder.
 
     Returns:
-        What to tell the user.
+        The error to raise.
     """
     if loop.update.skip:
-        # The state is as it was before the last step, which was left out as well.
+        # The last step was skipped: the state is that before it.
         step = problem.step - 1
     else:
         step = _replay(problem.step, state, loop, history, checkpoints, monitor)
         if step == problem.step:
             return RunError(
-                f"{problem} (done again from the last checkpoint, they were)"
+                f"{problem} (repeated from the last checkpoint, they were finite)"
             )
         _replay(step, state, loop, history, checkpoints, monitor)
-    rows = loop.feed.rows(step)
-    split = loop.feed.batches.split.take(rows).in_memory(lambda done, total: None)
+    indices = loop.feed.indices(step)
+    split = loop.feed.batches.split.take(indices).in_memory(lambda done, total: None)
     path = workdir / f"nonfinite-step-{step + 1:08d}.npz"
-    arrays = {"images": split.images, "labels": split.labels, "indices": rows}
+    arrays = {"images": split.images, "labels": split.labels, "indices": indices}
     archive.write(path, step + 1, arrays)
-    what, guilty = _find_in_batch(state, loop, step, split)
+    what, is_bad = _find_in_batch(state, loop, step, split)
     return RunError(
         f"in step {step + 1} numbers are no longer finite: {what}; examples "
-        f"{_named(rows[guilty])} of the training split; its batch is in {path}; "
-        f"{_REMEDY}"
+        f"{_list_examples(indices[is_bad])} of the training split; the batch is in "
+        f"{path}; {_REMEDY}"
     )
 
 
 def _find_in_batch(
     state: TrainState, loop: TrainLoop, step: int, batch: Split
 ) -> tuple[str, np.ndarray]:
-    """Returns what in a step is not finite first, and of which rows: bool [B]."""
-    guilty = np.zeros(len(batch), bool)
-    size = len(batch) // loop.feed.parts
+    """Returns the first tensor of a step that is not finite, and its examples.
+
+    Returns:
+        The tensor's description, and the examples, bool [B].
+    """
+    is_bad = np.zeros(len(batch), bool)
+    size = len(batch) // loop.feed.micro_batches
     for start in range(0, len(batch), size):
-        mine = slice(start, start + size)
-        part = _part(loop, step, batch, mine)
-        origin = find(state, loop.objective, part)
+        place = slice(start, start + size)
+        origin = find(state, loop.objective, _micro_batch(loop, step, batch, place))
         if origin.what:
-            guilty[mine] = True if origin.examples is None else origin.examples
-            return origin.what, guilty
-    return "the weights, which the optimizer's update made so", ~guilty
+            is_bad[place] = True if origin.examples is None else origin.examples
+            return origin.what, is_bad
+    return "the weights after the optimizer's update", ~is_bad
 
 
-def find(state: TrainState, objective: Objective, rows: Rows) -> Origin:
-    """Returns what is not finite first in a loss and its gradient, done op by op."""
-    origin, size = Origin(), rows.size
-    # Augmentation is compiled by XLA, into which one cannot look.
-    images, own = objective.seen(rows)
-    origin.see("the images of the data set", rows.images, size)
-    origin.see("what comes out of augmentation", images, size)
-    after = dataclasses.replace(objective, augment=_Done(images, own))
-    watched = dataclasses.replace(
-        after,
-        normalize=_watched(objective.normalize, "the scaling of pixels", origin, size),
-    )
+def find(state: TrainState, objective: Objective, batch: MicroBatch) -> Origin:
+    """Finds the first tensor of a loss and its gradient that is not finite.
+
+    Everything but augmentation is executed eagerly, op by op.
+
+    Args:
+        state: The training state.
+        objective: The training objective.
+        batch: The examples.
+    """
+    origin, size, weights = Origin(), batch.size, state.weights
+    # Augmentation is compiled by XLA, whose intermediate tensors are not accessible.
+    images, own = objective.augmented(batch)
+    origin.see("the images of the data set", batch.images, size)
+    origin.see("the output of augmentation", images, size)
+    origin.see("the output of normalization", objective.normalize(images), size)
     with _watched_layers(objective.model, origin, size):
-        gradients, sums = watched.gradients(rows, state.weights, 1.0)
-    operation = _operation(lambda: after.gradients(rows, state.weights, 1.0))
-    origin.see("the loss of logits that are finite", sums["loss"], size)
+        gradients, sums = objective.gradients_at(images, own, batch, weights, 1.0)
+    operation = _nonfinite_operation(
+        lambda: objective.gradients_at(images, own, batch, weights, 1.0)
+    )
+    origin.see("the loss of finite logits", sums["loss"], size)
     variables = state.model.trainable_variables
-    # As they are computed: that of the last layer first.
+    # In the order of backpropagation: the last layer first.
     for variable, gradient in list(zip(variables, gradients, strict=True))[::-1]:
-        origin.see(f"the gradient by {variable.path}", gradient, size)
+        origin.see(f"the gradient of {variable.path}", gradient, size)
     if origin.what and operation:
         origin.what += f" (operation {operation})"
     return origin
@@ -156,10 +179,10 @@ def _replay(
     """Trains again from the last checkpoint, step by step.
 
     Returns:
-        The index of the first step after which something is not finite, or `until`.
+        The index of the first step after which numbers are not finite, or `until`.
     """
     evaluated = {row["step"]: row for row in history.rows}
-    start = checkpoints.go_back()
+    start = checkpoints.roll_back()
     loop.feed.reset()
     for step in range(start, until):
         loop(step, 1)
@@ -167,62 +190,42 @@ def _replay(
             return step
         row = evaluated.get(step + 1)
         if row and state.learning_rate.observe(step + 1, row):
-            checkpoints.rewind(REWOUND, history.ranked(monitor, step + 1))
+            checkpoints.restore_best(RESET_TO_BEST, history.ranked(monitor, step + 1))
     return until
 
 
-def _part(loop: TrainLoop, step: int, batch: Split, mine: slice) -> Rows:
-    """Returns some rows of the batch of a step, as one device has them."""
+def _micro_batch(loop: TrainLoop, step: int, batch: Split, place: slice) -> MicroBatch:
+    """Returns examples of the batch of a step, as a single device gets them."""
     index = step % loop.feed.per_epoch
-    real = min(loop.feed.size - index * len(batch), len(batch))
-    counted = np.arange(len(batch))[mine] < real
-    start = tf.constant(mine.start, tf.int64)
-    draws = Draws(loop.seed, tf.constant(step, tf.int64), start, len(counted))
-    return Rows(
-        tf.constant(batch.images[mine]),
-        tf.constant(batch.labels[mine].astype(np.int32)),
-        tf.constant(counted.astype(np.float32) / real),
+    examples = min(loop.feed.size - index * len(batch), len(batch))
+    is_example = np.arange(len(batch))[place] < examples
+    start = tf.constant(place.start, tf.int64)
+    draws = Draws(loop.seed, tf.constant(step, tf.int64), start, len(is_example))
+    return MicroBatch(
+        tf.constant(batch.images[place]),
+        tf.constant(batch.labels[place].astype(np.int32)),
+        tf.constant(is_example.astype(np.float32) / examples),
         draws,
     )
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Done:
-    """Stands for augmentation that has been done already."""
-
-    images: tf.Tensor
-    own: tf.Tensor | None
-
-    @property
-    def mixes(self) -> bool:
-        """Whether images have been mixed."""
-        return self.own is not None
-
-    def __call__(self, *args) -> tf.Tensor:
-        return self.images
-
-    def mix(self, *args) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the mixed images, and how much of each is its own."""
-        return self.images, self.own
 
 
 def _watched(
     function: Callable[..., object], name: str, origin: Origin, size: int
 ) -> Callable[..., object]:
-    """Returns a function that also shows what goes in and what comes out."""
+    """Wraps a function so that `origin` sees its inputs and outputs."""
 
-    def call(*args, **kwargs):
-        origin.see(f"what goes into {name}", args, size)
-        result = function(*args, **kwargs)
-        origin.see(f"what comes out of {name}", result, size)
-        return result
+    def call(*args: object, **kwargs: object) -> object:
+        origin.see(f"the input of {name}", args, size)
+        output = function(*args, **kwargs)
+        origin.see(f"the output of {name}", output, size)
+        return output
 
     return call
 
 
 @contextlib.contextmanager
 def _watched_layers(model: keras.Model, origin: Origin, size: int) -> Iterator[None]:
-    """Shows what goes through each layer of a model."""
+    """Lets `origin` see the inputs and outputs of each layer of a model."""
     layers = list(model._flatten_layers(include_self=False))
     for layer in layers:
         name = f"layer {layer.name} ({type(layer).__name__})"
@@ -234,20 +237,20 @@ def _watched_layers(model: keras.Model, origin: Origin, size: int) -> Iterator[N
             vars(layer).pop("call", None)
 
 
-def _operation(work: Callable[[], None]) -> str:
-    """Returns the TensorFlow operation that first gives a number that is not finite."""
+def _nonfinite_operation(compute: Callable[[], object]) -> str:
+    """Returns the first TensorFlow operation whose output is not finite, or ""."""
     tf.debugging.enable_check_numerics()
     try:
-        work()
+        compute()
     except tf.errors.InvalidArgumentError as problem:
-        found = re.search(r'op "(\w+)"', problem.message)
-        return found[1] if found else ""
+        match = re.search(r'op "(\w+)"', problem.message)
+        return match[1] if match else ""
     finally:
         tf.debugging.disable_check_numerics()
     return ""
 
 
-def _named(rows: np.ndarray) -> str:
-    """Returns the indices of some examples, in words."""
-    names = ", ".join(map(str, np.unique(rows)[:_MOST_NAMES]))
-    return f"{names}, ..." if len(rows) > _MOST_NAMES else names
+def _list_examples(indices: np.ndarray) -> str:
+    """Formats the indices of examples for a message."""
+    names = ", ".join(map(str, np.unique(indices)[:_MAX_NAMES]))
+    return f"{names}, ..." if len(indices) > _MAX_NAMES else names

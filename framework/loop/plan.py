@@ -1,4 +1,4 @@
-"""When what happens in a run."""
+"""Event schedule of a run: when to log, evaluate, save and stop."""
 
 from __future__ import annotations
 
@@ -9,30 +9,35 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from framework.history import History
-from framework.metrics import direction
+from framework.numerics.metrics import direction
+from framework.report.history import History
 
-# One call of the compiled loop takes about so many seconds at most: so often can
-# progress be shown, and a run be stopped.
+# Target duration of a call of the compiled loop, in seconds. Progress is shown, and
+# signals are handled, between calls.
 _CALL_SECONDS = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """When what happens, in optimizer steps.
+    """Event schedule of a run, in optimizer steps.
+
+    >>> plan = Plan(100, 10, log_every=5, evaluate_every=10, checkpoint_every=20)
+    >>> plan.evaluates(20), plan.evaluates(25), plan.next_event(12)
+    (True, False, 15)
 
     Attributes:
         total_steps: The length of the run.
-        steps_per_epoch: How many go through the training data once.
-        log_every: Between two lines of the log.
-        evaluate_every: Between two evaluations.
-        checkpoint_every: Between two checkpoints.
-        steps_per_call: The most steps in one call of the compiled loop; 0 for any.
-        monitor: The metric that says which evaluation is the best.
-        early_stopping: After how many evaluations without a better one to stop; 0
-            for never.
-        rollbacks: How often a run whose numbers are no longer finite goes back to its
-            last checkpoint before it gives up.
+        steps_per_epoch: Steps per epoch.
+        log_every: Interval between logged training metrics.
+        evaluate_every: Interval between evaluations.
+        checkpoint_every: Interval between checkpoints.
+        steps_per_call: The maximum number of steps per call of the compiled loop; 0 for
+            no limit.
+        monitor: The metric that determines the best evaluation.
+        early_stopping: The number of evaluations without improvement after which to
+            stop; 0 for never.
+        rollbacks: The maximum number of returns to the last checkpoint because of
+            numbers that are not finite.
     """
 
     total_steps: int
@@ -46,42 +51,47 @@ class Plan:
     rollbacks: int = 0
 
     def logs(self, step: int) -> bool:
-        """Returns whether to write to the log after so many steps."""
+        """Returns whether to log training metrics after a number of steps."""
         return self._is_due(self.log_every, step) or self.evaluates(step)
 
-    def probes(self, step: int) -> bool:
-        """Returns whether the last of so many steps is measured.
+    def measures(self, step: int) -> bool:
+        """Returns whether to measure the last of a number of steps.
 
-        It then takes half as long again: lines that are there only because of an
-        evaluation do without.
+        A measured step takes 1.5 times as long. Steps that are logged only because of
+        an evaluation are not measured.
         """
         return self._is_due(self.log_every, step)
 
     def evaluates(self, step: int) -> bool:
-        """Returns whether to evaluate after so many steps."""
+        """Returns whether to evaluate after a number of steps."""
         return self._is_due(self.evaluate_every, step)
 
     def saves(self, step: int) -> bool:
-        """Returns whether to save after so many steps."""
+        """Returns whether to save a checkpoint after a number of steps."""
         return self._is_due(self.checkpoint_every, step)
 
     def next_event(self, step: int) -> int:
-        """Returns after which step something is due next, or an epoch ends."""
+        """Returns the next step after which an event is due or an epoch ends."""
         intervals = (
             self.log_every,
             self.evaluate_every,
             self.checkpoint_every,
             self.steps_per_epoch,
         )
-        soonest = min(every - step % every for every in intervals)
-        return min(step + soonest, self.total_steps)
+        until_next = min(every - step % every for every in intervals)
+        return min(step + until_next, self.total_steps)
 
     def is_event(self, step: int) -> bool:
-        """Returns whether something is due, or an epoch ends, after so many steps."""
+        """Returns whether an event is due or an epoch ends after a number of steps."""
         return self.next_event(step - 1) == step
 
     def is_over(self, step: int, history: History) -> bool:
-        """Returns whether to stop after so many steps."""
+        """Returns whether training ends after a number of steps.
+
+        Args:
+            step: The number of steps.
+            history: The evaluations so far, for early stopping.
+        """
         if step >= self.total_steps:
             return True
         if not self.early_stopping or not len(history):
@@ -95,32 +105,32 @@ class Plan:
 
 
 class Pace:
-    """How many steps to ask of one call, so that it does not take too long.
+    """Adapts the number of steps per call to about two seconds.
 
     The run's numbers do not depend on it.
 
     Args:
-        most: The most steps whatever their speed; 0 for any number.
+        maximum: The maximum number of steps at any speed; 0 for no limit.
 
     Attributes:
-        limit: The most steps for the next call.
-        seconds: How long the last call took.
+        limit: The maximum number of steps for the next call.
+        seconds: Duration of the last call.
     """
 
-    def __init__(self, most: int = 0):
-        self._most = most
+    def __init__(self, maximum: int = 0):
+        self._maximum = maximum
         # The speed is not known yet.
         self.limit = 1
         self.seconds = 0.0
 
     @contextlib.contextmanager
     def timed(self, count: int) -> Iterator[None]:
-        """Measures a call of so many steps."""
+        """Times a call of a number of steps."""
         start = time.perf_counter()
         yield
         self.seconds = time.perf_counter() - start
-        # At most ten times as many: the first calls compile, and tell nothing.
+        # Grows at most tenfold: the first calls are slow because they compile.
         fit = int(count * _CALL_SECONDS / max(self.seconds, 1e-9))
         self.limit = max(1, min(fit, 10 * max(count, self.limit)))
-        if self._most:
-            self.limit = min(self.limit, self._most)
+        if self._maximum:
+            self.limit = min(self.limit, self._maximum)

@@ -1,4 +1,4 @@
-"""What training changes, and thus what a restart needs."""
+"""The training state: all variables that training changes and a restart needs."""
 
 from __future__ import annotations
 
@@ -7,30 +7,31 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from framework.precision import LossScale
-from framework.probes import NoiseScale
+from framework.numerics.variables import state_variable
+from framework.optim.precision import LossScale
+from framework.optim.step_stats import NoiseScale
 from framework.schedules import LearningRate
-from framework.variables import state_variable
 
-# What is added up over training steps. Between two evaluations there can be more than
-# 2**31 examples; and a float32 sum stands still long before.
+# Sums over training steps. Between two evaluations there can be more than 2**31
+# examples, and a float32 sum would lose small addends long before.
 SUMS = {"examples": "int64", "correct": "int64", "loss": "float64"}
-# What goes back to the best weights when a controller of the schedule wants it.
-REWOUND = ("model/", "optimizer/", "ema/")
-# Updates left out so far and just now, and returns to the last checkpoint, because of
-# numbers that were not finite.
+# Prefixes of the variables that a controller of the schedule can reset to the best
+# evaluation.
+RESET_TO_BEST = ("model/", "optimizer/", "ema/")
+# Counters of numbers that were not finite: skipped updates in all and in a row, and
+# returns to the last checkpoint.
 _NONFINITE = ("skipped", "in_a_row", "rollbacks")
 
 
 class TrainState:
-    """All that a training step changes. Make it inside the strategy's scope.
+    """The state that a training step changes; built inside the strategy's scope.
 
     Args:
-        model: From images to logits.
-        optimizer: Built for the model's trainable variables.
-        learning_rate: Its rate.
-        ema: Whether an average of the weights is kept.
-        loss_scale: For float16; else None.
+        model: Maps normalized images to logits.
+        optimizer: Optimizer, built for the model's trainable variables.
+        learning_rate: Learning rate by step.
+        ema: Whether to keep a moving average of the weights.
+        loss_scale: Loss scale of float16; None for other types.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class TrainState:
         weights = model.trainable_variables if ema else []
         self.ema = [state_variable(weight.numpy(), tf.float32) for weight in weights]
         self.noise = NoiseScale()
-        # Since the last line of the log, and since the last evaluation.
+        # Sums since the last logged metrics, and since the last evaluation.
         self.window = {name: state_variable(0, dtype) for name, dtype in SUMS.items()}
         self.totals = {name: state_variable(0, dtype) for name, dtype in SUMS.items()}
         self.nonfinite = {name: state_variable(0, tf.int64) for name in _NONFINITE}
@@ -65,8 +66,8 @@ class TrainState:
     def variables(self) -> dict[str, tf.Variable]:
         """Returns every variable that a restart needs, by name.
 
-        Those of model and optimizer are named by their place: Keras numbers layers by
-        a counter that depends on what else the process has built.
+        Variables of model and optimizer are named by their position: Keras numbers
+        layers by a counter that depends on what else the process has built.
         """
         loss_scale = self.loss_scale.variables if self.loss_scale else {}
         return {
@@ -82,11 +83,11 @@ class TrainState:
         }
 
     def swap_ema(self) -> None:
-        """Exchanges the weights and their average, where one is kept."""
+        """Swaps the weights and their moving average, if there is one."""
         for weight, average in zip(self.weights, self.ema, strict=False):
-            kept = tf.identity(weight)
+            saved = tf.identity(weight)
             weight.assign(average)
-            average.assign(kept)
+            average.assign(saved)
 
 
 def _numbered(prefix: str, variables: list[tf.Variable]) -> dict[str, tf.Variable]:

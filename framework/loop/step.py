@@ -1,61 +1,86 @@
-"""What one replica does with its rows of one batch."""
+"""Training and evaluation steps of one replica."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import keras
 import tensorflow as tf
 
-from framework import probes, random
 from framework.augment import Policy
 from framework.augment.mix import partners
 from framework.augment.normalize import Normalizer
 from framework.loop.state import TrainState
+from framework.numerics.draws import Draws, use_draws
+from framework.optim import step_stats
+from framework.optim.precision import LossScale
 
 Sums = dict[str, "tf.Tensor"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Rows:
-    """Some rows of a batch.
+class MicroBatch:
+    """The examples of a batch that one replica processes at once.
 
     Attributes:
-        images: [rows, height, width, C], as they are in the data set.
-        labels: int32 [rows].
-        weights: float32 [rows], what each counts in the loss of the batch: 1 over the
-            number of examples in the global batch, or 0 for what only fills it up.
-        draws: The random numbers of these rows.
+        images: [B, height, width, C], as in the data set.
+        labels: int32 [B].
+        example_weights: float32 [B], the weight of each example in the loss of the
+            batch: 1 / (examples of the global batch), or 0 for padding.
+        draws: The random numbers of these examples.
     """
 
     images: tf.Tensor
     labels: tf.Tensor
-    weights: tf.Tensor
-    draws: random.Draws
+    example_weights: tf.Tensor
+    draws: Draws
 
     @property
     def size(self) -> int:
-        """How many rows."""
+        """The number of examples, with padding."""
         return self.labels.shape[0]
 
-    def first_half(self) -> Rows:
-        """Returns the first half of them."""
+    @property
+    def is_example(self) -> tf.Tensor:
+        """Which are no padding, bool [B]."""
+        return self.example_weights > 0
+
+    def first_half(self) -> MicroBatch:
+        """Returns the first half of the examples."""
         half = slice(self.size // 2)
-        draws = dataclasses.replace(self.draws, rows=self.size // 2)
-        return Rows(self.images[half], self.labels[half], self.weights[half], draws)
+        return MicroBatch(
+            self.images[half],
+            self.labels[half],
+            self.example_weights[half],
+            dataclasses.replace(self.draws, rows=self.size // 2),
+        )
+
+
+class GradientFunction(Protocol):
+    """Computes gradients and sums, such as `Objective.gradients`."""
+
+    def __call__(
+        self,
+        batch: MicroBatch,
+        weights: Sequence[tf.Variable],
+        scale: tf.Tensor | float,
+    ) -> tuple[list[tf.Tensor], Sums]:
+        """See `Objective.gradients`."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Objective:
-    """What training makes small: cross-entropy of the model on augmented images.
+    """The training objective: cross-entropy of the model on augmented images.
 
     Attributes:
-        model: From images to logits.
-        augment: Random changes of the images, or None.
-        normalize: Scaling of their pixels.
-        batch_size: Examples of a global batch, over which draws are counted.
-        label_smoothing: Share of each label spread over all classes.
+        model: Maps normalized images to logits.
+        augment: Augmentation of the images, or None.
+        normalize: Normalization of pixels.
+        batch_size: Examples per global batch.
+        label_smoothing: Fraction of each label spread evenly over all classes.
     """
 
     model: keras.Model
@@ -64,27 +89,39 @@ class Objective:
     batch_size: int
     label_smoothing: float = 0.0
 
-    def seen(self, rows: Rows) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Returns the images that the model is trained on, before they are scaled.
+    def augmented(self, batch: MicroBatch) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Augments images.
 
-        And float32 [rows], how much of each is its own, where images are mixed; the
-        rest, and so much of the label, is its partner's.
+        Returns:
+            The images, not yet normalized; and the fraction of each that is its own,
+            float32 [B], or None if images are not mixed. The rest of an image, and that
+            fraction of its label, is its partner's.
         """
-        images, own = rows.images, None
+        images, own = batch.images, None
         if self.augment:
-            images = self.augment(images, rows.draws, self.batch_size)
-            if self.augment.mixes:
-                images, own = self.augment.mix(images, rows.draws, rows.weights > 0)
+            images = self.augment(images, batch.draws, self.batch_size)
+            if self.augment.has_mix:
+                images, own = self.augment.mix(images, batch.draws, batch.is_example)
         return images, own
 
-    def logits(self, images: tf.Tensor, draws: random.Draws) -> tf.Tensor:
-        """Returns float32 [rows, K] in training mode."""
-        with random.use(draws):
+    def logits(self, images: tf.Tensor, draws: Draws) -> tf.Tensor:
+        """Returns the logits in training mode, float32 [B, K].
+
+        Args:
+            images: [B, height, width, C], augmented but not normalized.
+            draws: Random numbers of the model, for example of dropout.
+        """
+        with use_draws(draws):
             logits = self.model(self.normalize(images), training=True)
         return tf.cast(logits, tf.float32)
 
     def losses(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Returns float32 [rows] in nats."""
+        """Returns the cross-entropy of each example in nats, float32 [B].
+
+        Args:
+            labels: int32 [B].
+            logits: float32 [B, K].
+        """
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
         if self.label_smoothing:
             # Cross-entropy with the uniform distribution.
@@ -93,47 +130,69 @@ class Objective:
         return losses
 
     def gradients(
-        self, rows: Rows, weights: Sequence[tf.Variable], scale: tf.Tensor | float
+        self,
+        batch: MicroBatch,
+        weights: Sequence[tf.Variable],
+        scale: tf.Tensor | float,
     ) -> tuple[list[tf.Tensor], Sums]:
-        """Returns this replica's share of the gradient of `scale` times the loss.
+        """Returns a micro-batch's contribution to the gradient of the scaled loss.
 
         Args:
-            rows: This replica's.
-            weights: What to take the gradient by.
-            scale: What to multiply the loss by.
+            batch: The micro-batch.
+            weights: The variables to differentiate by.
+            scale: Factor of the loss.
 
         Returns:
-            The gradients, and the sums of `SUMS` over the rows; where images are mixed,
-            right is the label of which there is more.
+            The gradients, and the sums of `SUMS` over the examples. A mixed image is
+            correct if its dominant label is predicted.
+        """
+        images, own = self.augmented(batch)
+        return self.gradients_at(images, own, batch, weights, scale)
+
+    def gradients_at(
+        self,
+        images: tf.Tensor,
+        own: tf.Tensor | None,
+        batch: MicroBatch,
+        weights: Sequence[tf.Variable],
+        scale: tf.Tensor | float,
+    ) -> tuple[list[tf.Tensor], Sums]:
+        """Returns the same as `gradients`, for images that are augmented already.
+
+        Args:
+            images: From `augmented`.
+            own: From `augmented`.
+            batch: The micro-batch.
+            weights: The variables to differentiate by.
+            scale: Factor of the loss.
         """
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            images, own = self.seen(rows)
-            logits = self.logits(images, rows.draws)
-            labels, losses = rows.labels, self.losses(rows.labels, logits)
+            logits = self.logits(images, batch.draws)
+            labels, losses = batch.labels, self.losses(batch.labels, logits)
             if own is not None:
                 others = partners(labels)
                 losses = own * losses + (1.0 - own) * self.losses(others, logits)
                 labels = tf.where(own >= 0.5, labels, others)
-            loss = tf.reduce_sum(losses * rows.weights)
+            loss = tf.reduce_sum(losses * batch.example_weights)
             if self.model.losses:
-                share = tf.cast(tf.shape(losses)[0], tf.float32) / self.batch_size
-                loss += share * tf.cast(tf.add_n(self.model.losses), tf.float32)
+                fraction = tf.cast(tf.shape(losses)[0], tf.float32) / self.batch_size
+                loss += fraction * tf.cast(tf.add_n(self.model.losses), tf.float32)
             loss *= scale
         gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
-        # That of an embedding has only the rows that were looked up.
+        # The gradient of an embedding is sparse.
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        return gradients, _sums(labels, rows.weights > 0, logits, losses)
+        return gradients, _sums(labels, batch.is_example, logits, losses)
 
 
 @dataclasses.dataclass(frozen=True)
 class Update:
-    """How gradients become new weights.
+    """Settings of the weight update.
 
     Attributes:
-        clip_norm: The largest global norm of the gradient; 0 for any.
-        ema_decay: Of the average of the weights; 0 for none.
-        skip: Whether to leave out an update of numbers that are not finite.
+        clip_norm: The maximum global norm of the gradient; 0 for no clipping.
+        ema_decay: Decay of the moving average of the weights; 0 for none.
+        skip: Whether to skip updates with numbers that are not finite.
     """
 
     clip_norm: float = 0.0
@@ -143,109 +202,113 @@ class Update:
 
 def train_step(
     state: TrainState,
-    gradients_of: Callable[..., tuple[list[tf.Tensor], Sums]],
-    parts: Sequence[Rows],
+    gradients_of: GradientFunction,
+    batches: Sequence[MicroBatch],
     update: Update,
     step: tf.Tensor,
-    probe: bool = False,
+    measure: bool = False,
 ) -> tuple[Sums, dict[str, tf.Tensor]]:
     """Updates the model on one replica's share of a batch.
 
-    The order is the one that gives the same numbers on any number of replicas: sum the
-    gradients over them, then undo the loss scale, look for overflow, clip, update.
+    The order gives the same numbers on any number of replicas: sum the gradients over
+    them, undo the loss scale, check for overflow, clip, update.
 
     Args:
-        state: What is changed.
-        gradients_of: `Objective.gradients`, perhaps compiled.
-        parts: The replica's rows, in the parts in which the batch is gone through.
-        update: What to do with the gradients.
+        state: The training state; changed.
+        gradients_of: `Objective.gradients`, or the same compiled by XLA.
+        batches: The replica's micro-batches.
+        update: Settings of the update.
         step: int64 scalar, the 0-based index of the update.
-        probe: Whether to measure the step.
+        measure: Whether to measure the step.
 
     Returns:
-        The sums of `SUMS` over the replica's rows, and the measurements.
+        The sums of `SUMS` over the replica's examples, and the step's statistics.
     """
     weights = state.weights
     scale = state.loss_scale.scale.read_value() if state.loss_scale else 1.0
-    # Batch norm's statistics change before anything is known of the gradients.
-    kept = [tf.identity(variable) for variable in _changed(state) if update.skip]
-    gradients, sums, squares = _accumulated(gradients_of, parts, weights, scale)
+    # Batch-norm statistics change before the gradients are known to be finite.
+    saved = [tf.identity(variable) for variable in _changed(state) if update.skip]
+    gradients, sums, squares = _accumulate(gradients_of, batches, weights, scale)
     context = tf.distribute.get_replica_context()
-    if probe and context.num_replicas_in_sync * len(parts) == 1:
-        squares = _halves(state.model, gradients_of, parts[0], gradients, scale)
+    if measure and context.num_replicas_in_sync * len(batches) == 1:
+        squares = _squares_of_halves(
+            state.model, gradients_of, batches[0], gradients, scale
+        )
     if context.num_replicas_in_sync > 1:
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-    before = [tf.identity(weight) for weight in weights] if probe else []
+    before = [tf.identity(weight) for weight in weights] if measure else []
     if state.loss_scale:
-        gradients = _update_if_finite(state, gradients, update)
+        gradients = _apply_if_finite(state, state.loss_scale, gradients, update)
     else:
         _apply(state, gradients, update)
     if update.ema_decay:
-        _average(state, update.ema_decay, step)
+        _update_average(state, update.ema_decay, step)
     if update.skip:
-        sums = _put_back_unless_finite(state, kept, gradients, sums)
-    measured = {}
-    if probe:
+        sums = _undo_unless_finite(state, saved, gradients, sums)
+    statistics = {}
+    if measure:
         after = [weight.read_value() for weight in weights]
-        measured = probes.norms(gradients, before, after)
+        statistics = step_stats.norms(gradients, before, after)
         groups = context.num_replicas_in_sync * len(squares)
         if groups > 1:
-            # A group's share of the gradient is its own divided by their number.
+            # A group's contribution is its own gradient divided by their number.
             square = groups * tf.add_n(squares) / tf.square(scale)
             square = context.all_reduce(tf.distribute.ReduceOp.SUM, square)
-            whole = tf.square(measured["gradient_norm"])
-            rows = context.num_replicas_in_sync * sum(part.size for part in parts)
-            measured |= probes.noise(square, whole, groups, rows)
-    return sums, measured
+            whole = tf.square(statistics["gradient_norm"])
+            local_size = sum(batch.size for batch in batches)
+            size = context.num_replicas_in_sync * local_size
+            statistics |= step_stats.noise(square, whole, groups, size)
+    return sums, statistics
 
 
-def _halves(
+def _squares_of_halves(
     model: keras.Model,
-    gradients_of: Callable[..., tuple[list[tf.Tensor], Sums]],
-    rows: Rows,
+    gradients_of: GradientFunction,
+    batch: MicroBatch,
     gradients: list[tf.Tensor],
     scale: tf.Tensor | float,
 ) -> list[tf.Tensor]:
-    """Returns the squared norms of what each half of a batch adds to its gradient.
+    """Returns the squared norm of each half's contribution to the gradient.
 
-    It takes half a step more. With batch norm there are no such halves, and another
-    step would change its statistics: then one number, of the whole, is all there is.
+    It costs half a step. With batch norm, halves have no gradients of their own, and
+    another pass would change the statistics: then there is one number, of the whole.
     """
-    # Images are mixed in pairs, which must not be parted.
-    if rows.size % 4 or model.non_trainable_variables:
-        return [probes.squared_norm(gradients)]
+    # Images are mixed in pairs, which must not be divided.
+    if batch.size % 4 or model.non_trainable_variables:
+        return [step_stats.squared_norm(gradients)]
     weights = [variable.value for variable in model.trainable_variables]
-    first, _ = gradients_of(rows.first_half(), weights, scale)
+    first, _ = gradients_of(batch.first_half(), weights, scale)
     second = [whole - half for whole, half in zip(gradients, first, strict=True)]
-    return [probes.squared_norm(first), probes.squared_norm(second)]
+    return [step_stats.squared_norm(first), step_stats.squared_norm(second)]
 
 
 def _sums(
-    labels: tf.Tensor, counted: tf.Tensor, logits: tf.Tensor, losses: tf.Tensor
+    labels: tf.Tensor, is_example: tf.Tensor, logits: tf.Tensor, losses: tf.Tensor
 ) -> Sums:
+    """Returns the sums of `SUMS` over the examples that are no padding."""
     predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
-    correct = counted & (predicted == labels)
+    correct = is_example & (predicted == labels)
     return {
-        "examples": tf.reduce_sum(tf.cast(counted, tf.int32)),
+        "examples": tf.reduce_sum(tf.cast(is_example, tf.int32)),
         "correct": tf.reduce_sum(tf.cast(correct, tf.int32)),
-        "loss": tf.reduce_sum(tf.where(counted, losses, 0.0)),
+        "loss": tf.reduce_sum(tf.where(is_example, losses, 0.0)),
     }
 
 
-def _accumulated(
-    gradients_of: Callable[..., tuple[list[tf.Tensor], Sums]],
-    parts: Sequence[Rows],
+def _accumulate(
+    gradients_of: GradientFunction,
+    batches: Sequence[MicroBatch],
     weights: Sequence[tf.Variable],
     scale: tf.Tensor | float,
 ) -> tuple[list[tf.Tensor], Sums, list[tf.Tensor]]:
-    """Returns gradients and sums of all parts, and the squared norm of each."""
-    gradients, sums = gradients_of(parts[0], weights, scale)
-    squares = [probes.squared_norm(gradients)]
-    for rows in parts[1:]:
-        # One part after the other: together they would need the memory of all.
+    """Returns the sum of all gradients, the sums, and the squared norm of each."""
+    gradients, sums = gradients_of(batches[0], weights, scale)
+    squares = [step_stats.squared_norm(gradients)]
+    for batch in batches[1:]:
+        # Sequentially, so that only one needs memory for its activations.
         with tf.control_dependencies(gradients):
-            more, counts = gradients_of(rows, weights, scale)
-        squares.append(probes.squared_norm(more))
+            more, counts = gradients_of(batch, weights, scale)
+        squares.append(step_stats.squared_norm(more))
         gradients = [a + b for a, b in zip(gradients, more, strict=True)]
         sums = {name: sums[name] + counts[name] for name in sums}
     return gradients, sums, squares
@@ -257,15 +320,18 @@ def _apply(state: TrainState, gradients: list[tf.Tensor], update: Update) -> Non
     state.optimizer.apply(gradients, state.model.trainable_variables)
 
 
-def _update_if_finite(
-    state: TrainState, gradients: list[tf.Tensor], update: Update
+def _apply_if_finite(
+    state: TrainState,
+    loss_scale: LossScale,
+    gradients: list[tf.Tensor],
+    update: Update,
 ) -> list[tf.Tensor]:
-    """Updates the weights unless float16 has overflowed; returns the true gradients.
+    """Updates the weights unless float16 has overflowed; returns unscaled gradients.
 
-    An optimizer cannot be called under a condition in a replica: it is called anyway,
-    and what it changed is put back.
+    A replica cannot call an optimizer conditionally. It is called in any case, and its
+    changes are undone after an overflow.
     """
-    gradients = state.loss_scale.unscale(gradients)
+    gradients = loss_scale.unscale(gradients)
     finite = tf.reduce_all(
         [tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients]
     )
@@ -274,30 +340,32 @@ def _update_if_finite(
     _apply(state, gradients, update)
     for variable, old in zip(changed, before, strict=True):
         variable.assign(tf.where(finite, variable.read_value(), old))
-    state.loss_scale.update(finite)
+    loss_scale.update(finite)
     return gradients
 
 
 def _changed(state: TrainState) -> list[tf.Variable]:
-    """Returns what a step changes, but for what it counts."""
+    """Returns the variables that a step changes, apart from counters."""
     variables = [*state.model.variables, *state.optimizer.variables]
     return [variable.value for variable in variables] + state.ema
 
 
-def _put_back_unless_finite(
-    state: TrainState, kept: list[tf.Tensor], gradients: list[tf.Tensor], sums: Sums
+def _undo_unless_finite(
+    state: TrainState, saved: list[tf.Tensor], gradients: list[tf.Tensor], sums: Sums
 ) -> Sums:
-    """Undoes a step whose numbers were not finite, and counts it.
+    """Undoes and counts a step whose numbers were not finite.
 
     Returns:
-        The sums; none of such a step.
+        The sums; 0 for such a step.
     """
     context = tf.distribute.get_replica_context()
     loss = context.all_reduce(tf.distribute.ReduceOp.SUM, sums["loss"])
-    # The gradients of float16 have been looked after: they may overflow now and then.
+    # Overflows of float16 gradients are expected, and handled by the loss scale.
     tested = [loss] if state.loss_scale else [loss, *gradients]
-    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(each)) for each in tested])
-    for variable, old in zip(_changed(state), kept, strict=True):
+    finite = tf.reduce_all(
+        [tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tested]
+    )
+    for variable, old in zip(_changed(state), saved, strict=True):
         variable.assign(tf.where(finite, variable.read_value(), old))
     skipped, in_a_row = (state.nonfinite[name] for name in ("skipped", "in_a_row"))
     skipped.assign(skipped + tf.cast(~finite, skipped.dtype))
@@ -308,8 +376,11 @@ def _put_back_unless_finite(
     }
 
 
-def _average(state: TrainState, decay: float, step: tf.Tensor) -> None:
-    """Moves the average of the weights; faster at first, as TensorFlow's own does."""
+def _update_average(state: TrainState, decay: float, step: tf.Tensor) -> None:
+    """Updates the moving average of the weights, with less decay in early steps.
+
+    The decay is that of tf.train.ExponentialMovingAverage with `num_updates`.
+    """
     t = tf.cast(step, tf.float32)
     decay = tf.minimum(decay, (1.0 + t) / (10.0 + t))
     for average, weight in zip(state.ema, state.weights, strict=True):
@@ -319,18 +390,18 @@ def _average(state: TrainState, decay: float, step: tf.Tensor) -> None:
 def eval_step(
     model: keras.Model, normalize: Normalizer, images: tf.Tensor, labels: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    """Returns what the model says of each example: [rows] each, see `Predictions`.
+    """Returns the fields of `Predictions` for a batch, [B] each.
 
     Args:
-        model: From images to logits.
-        normalize: Scaling of pixels.
-        images: [rows, height, width, C], as they are in the data set.
-        labels: int32 [rows].
+        model: Maps normalized images to logits.
+        normalize: Normalization of pixels.
+        images: [B, height, width, C], as in the data set.
+        labels: int32 [B].
     """
     logits = tf.cast(model(normalize(images), training=False), tf.float32)
     num_classes = logits.shape[1]
     true = tf.gather(logits, labels, batch_dims=1)[:, None]
-    # Equal logits rank by their index, so that rank 0 is what argmax finds.
+    # Ties rank by class index, so that rank 0 is the argmax.
     earlier = tf.range(num_classes)[None] < labels[:, None]
     ahead = (logits > true) | ((logits == true) & earlier)
     rank = tf.reduce_sum(tf.cast(ahead, tf.int32), axis=1)

@@ -1,43 +1,44 @@
-"""The compiled loops: many steps in one call, on all replicas."""
+"""Compiled loops of training and evaluation: many steps per call, on all replicas."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from framework import compiled, optimizers
-from framework.data.batches import Batches, Handle, Share, padded
+from framework import compiled
+from framework.data.batches import Batches, BatchShare, EpochBatches, padded
 from framework.data.feed import Feed
+from framework.distributed.workers import Workers
 from framework.loop import step as step_lib
 from framework.loop.evaluate import Check
 from framework.loop.plan import Pace
 from framework.loop.state import SUMS, TrainState
-from framework.metrics import Predictions
-from framework.random import Draws
-from framework.workers import Workers
+from framework.numerics.draws import Draws
+from framework.numerics.metrics import Predictions
+from framework.optim import optimizers
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Predictions))
 
 
 class TrainLoop:
-    """Trains for so many steps in one call.
+    """Trains for several steps per call.
 
     Args:
-        state: What training changes.
-        objective: What it makes small.
-        update: How gradients become new weights.
-        feed: Where examples come from.
-        seed: Of all draws.
-        jit: Whether XLA compiles forward and backward pass.
+        state: The training state.
+        objective: The training objective.
+        update: Settings of the weight update.
+        feed: The training batches.
+        seed: Seed of all random draws.
+        jit: Whether XLA compiles the forward and backward pass.
 
     Attributes:
-        objective: As given, and so are the next three.
-        update: How gradients become new weights.
-        feed: Where examples come from.
-        seed: Of all draws.
+        objective: The training objective.
+        update: Settings of the weight update.
+        feed: The training batches.
+        seed: Seed of all random draws.
     """
 
     def __init__(
@@ -56,162 +57,171 @@ class TrainLoop:
         self._batches = feed.batches
         self._workers = Workers(feed.batches.strategy)
         self.seed = seed
-        self._gradients = objective.gradients
+        self._gradients: step_lib.GradientFunction = objective.gradients
         if jit:
-            self._gradients = _compiled(objective.gradients)
-        self._many = compiled.function(self._steps)
-        self._probed = compiled.function(self._probed_step)
-        self._emptied = compiled.function(self._empty_window)
-        self._finite = compiled.function(self._all_finite)
+            self._gradients = _jit_compiled(objective.gradients)
+        self._run_steps = compiled.function(self._steps)
+        self._run_measured_step = compiled.function(self._measured_step)
+        self._run_empty_window = compiled.function(self._empty_window)
+        self._run_all_finite = compiled.function(self._all_finite)
 
     def __call__(self, step: int, count: int) -> None:
-        """Trains on `count` batches that follow each other, all of one epoch.
+        """Trains on consecutive batches of one epoch.
 
         Args:
             step: The 0-based index of the first update.
-            count: How many updates.
+            count: The number of updates.
         """
-        handle = self.feed.at(step)
+        epoch = self.feed.at(step)
         with self.feed.batches.reading():
-            self._many(handle, *self._place(step), tf.constant(count))
+            self._run_steps(epoch, *self._position(step), tf.constant(count))
 
-    def probe(self, step: int) -> dict[str, float]:
-        """Trains on one batch, and returns what was measured of this step.
+    def measured_step(self, step: int) -> dict[str, float]:
+        """Trains on one batch; returns the statistics of this step.
 
         Args:
             step: The 0-based index of the update.
         """
-        handle = self.feed.at(step)
+        epoch = self.feed.at(step)
         with self.feed.batches.reading():
-            measured = self._probed(handle, *self._place(step))
-        return {name: float(value) for name, value in measured.items()}
+            statistics = self._run_measured_step(epoch, *self._position(step))
+        return {name: float(value) for name, value in statistics.items()}
 
     def is_finite(self) -> bool:
-        """Returns whether the weights are, and the losses since `take_window`."""
-        return bool(self._finite())
+        """Returns whether the weights and the losses since `take_window` are finite."""
+        return bool(self._run_all_finite())
 
-    def agreed(self, count: int) -> int:
-        """Returns for how many steps the next call is to be, the same on all workers.
+    def common_count(self, count: int) -> int:
+        """Returns the number of steps of the next call, the same on all workers.
 
-        Each has its own speed; but sums over workers are matched up by the call.
+        Workers differ in speed, but reductions over workers are matched by call.
 
         Args:
-            count: For how many this worker would have it.
+            count: The number of steps that this worker proposes.
         """
-        return self._workers.agreed(count)
+        return self._workers.all_reduce_min(count)
 
     def take_window(self) -> dict[str, float]:
-        """Returns the means over the steps since this was last called."""
-        return _means(self._emptied())
+        """Returns the means over the steps since the last call of this method."""
+        return _means(self._run_empty_window())
 
     def take_totals(self) -> dict[str, float]:
         """Returns the means over the steps since the last evaluation.
 
-        What has not been taken as a window yet is left out.
+        Steps that `take_window` has not returned yet are left out.
         """
         totals = {name: sums.numpy() for name, sums in self._state.totals.items()}
         for variable in self._state.totals.values():
             variable.assign(tf.zeros_like(variable))
         return _means(totals)
 
-    def _place(self, step: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the step and, within its epoch, the index of its batch."""
+    def _position(self, step: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns a step, and the index of its batch within its epoch."""
         index = step % self.feed.per_epoch
         return tf.constant(step, tf.int64), tf.constant(index, tf.int32)
 
     def _steps(
-        self, handle: Handle, step: tf.Tensor, index: tf.Tensor, count: tf.Tensor
+        self, epoch: EpochBatches, step: tf.Tensor, index: tf.Tensor, count: tf.Tensor
     ) -> None:
         def body(i: tf.Tensor) -> tf.Tensor:
-            self._one(handle, step + tf.cast(i, tf.int64), index + i, probe=False)
+            self._step(epoch, step + tf.cast(i, tf.int64), index + i, measure=False)
             return i + 1
 
         tf.while_loop(lambda i: i < count, body, [0], parallel_iterations=1)
 
-    def _probed_step(
-        self, handle: Handle, step: tf.Tensor, index: tf.Tensor
+    def _measured_step(
+        self, epoch: EpochBatches, step: tf.Tensor, index: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        return self._one(handle, step, index, probe=True)
+        return self._step(epoch, step, index, measure=True)
 
-    def _one(
-        self, handle: Handle, step: tf.Tensor, index: tf.Tensor, probe: bool
+    def _step(
+        self, epoch: EpochBatches, step: tf.Tensor, index: tf.Tensor, measure: bool
     ) -> dict[str, tf.Tensor]:
-        """Does one step; returns its measurements."""
+        """Does one step; returns its statistics."""
         strategy = self._batches.strategy
         optimizers.set_learning_rate(
             self._state.optimizer, self._state.learning_rate(step)
         )
 
         batch_size = self.objective.batch_size
-        # How many of the batch's examples count: all, but in an epoch's last batch.
-        real = tf.minimum(self.feed.size - index * batch_size, batch_size)
+        # The last batch of an epoch may have padding.
+        examples = tf.minimum(self.feed.size - index * batch_size, batch_size)
 
-        def replica_step(share, step, real):
-            return self.on_replica(share, step, real, probe)
+        def replica_step(
+            share: BatchShare, step: tf.Tensor, examples: tf.Tensor
+        ) -> tuple[step_lib.Sums, dict[str, tf.Tensor]]:
+            return self.on_replica(share, step, examples, measure)
 
-        share = self._batches.take(handle, index)
-        sums, measured = strategy.run(replica_step, (share, step, real))
+        share = self._batches.take(epoch, index)
+        sums, statistics = strategy.run(replica_step, (share, step, examples))
         for name, variable in self._state.window.items():
             total = strategy.reduce(tf.distribute.ReduceOp.SUM, sums[name], axis=None)
             variable.assign_add(tf.cast(total, variable.dtype))
         # Equal on all replicas: gradients are summed and weights mirrored.
-        measured = {
+        statistics = {
             name: strategy.experimental_local_results(value)[0]
-            for name, value in measured.items()
+            for name, value in statistics.items()
         }
-        if "noise_trace" in measured:
+        if "noise_trace" in statistics:
             self._state.noise.add(
-                measured.pop("noise_trace"),
-                measured.pop("gradient_square"),
-                real == batch_size,
+                statistics.pop("noise_trace"),
+                statistics.pop("gradient_square"),
+                examples == batch_size,
             )
-        return measured
+        return statistics
 
     def on_replica(
-        self, share: Share, step: tf.Tensor, real: tf.Tensor, probe: bool = False
+        self,
+        share: BatchShare,
+        step: tf.Tensor,
+        examples: tf.Tensor,
+        measure: bool = False,
     ) -> tuple[step_lib.Sums, dict[str, tf.Tensor]]:
-        """Does one replica's part of a step, in its context; see `step.train_step`.
+        """Does a step in a replica's context; see `step.train_step`.
 
         Args:
-            share: Of the batch, from `Batches.take`.
+            share: The batch, from `Batches.take`.
             step: int64 scalar, the 0-based index of the update.
-            real: int32 scalar, how many of the batch's examples count.
-            probe: Whether to measure the step.
+            examples: int32 scalar, the examples of the global batch without padding.
+            measure: Whether to measure the step.
         """
-        parts = self._parts(share, step, real)
+        batches = self._micro_batches(share, step, examples)
         return step_lib.train_step(
-            self._state, self._gradients, parts, self.update, step, probe
+            self._state, self._gradients, batches, self.update, step, measure
         )
 
-    def _parts(
-        self, share: Share, step: tf.Tensor, real: tf.Tensor
-    ) -> list[step_lib.Rows]:
-        """Returns this replica's rows of a batch, part by part."""
+    def _micro_batches(
+        self, share: BatchShare, step: tf.Tensor, examples: tf.Tensor
+    ) -> list[step_lib.MicroBatch]:
+        """Returns this replica's micro-batches of a batch."""
         context = tf.distribute.get_replica_context()
-        replicas, parts = context.num_replicas_in_sync, self.feed.parts
-        size = self.objective.batch_size // (parts * replicas)
-        images, labels = self._batches.local(share, parts * size)
-        rows = []
-        for part in range(parts):
-            mine = slice(part * size, (part + 1) * size)
-            start = (part * replicas + context.replica_id_in_sync_group) * size
-            counted = start + tf.range(size) < real
-            weights = tf.cast(counted, tf.float32) / tf.cast(real, tf.float32)
+        replicas, count = context.num_replicas_in_sync, self.feed.micro_batches
+        size = self.objective.batch_size // (count * replicas)
+        images, labels = self._batches.local(share, count * size)
+        batches = []
+        for number in range(count):
+            local = slice(number * size, (number + 1) * size)
+            # The position of the first example in the global batch.
+            start = (number * replicas + context.replica_id_in_sync_group) * size
+            is_example = start + tf.range(size) < examples
+            weights = tf.cast(is_example, tf.float32) / tf.cast(examples, tf.float32)
             draws = Draws(self.seed, step, tf.cast(start, tf.int64), size)
-            rows.append(step_lib.Rows(images[mine], labels[mine], weights, draws))
-        return rows
+            batches.append(
+                step_lib.MicroBatch(images[local], labels[local], weights, draws)
+            )
+        return batches
 
     def _all_finite(self) -> tf.Tensor:
         model = [variable.value for variable in self._state.model.variables]
-        found = [
+        are_finite = [
             tf.reduce_all(tf.math.is_finite(variable.read_value()))
             for variable in [self._state.window["loss"], *model]
             if variable.dtype.is_floating
         ]
-        return tf.reduce_all(found)
+        return tf.reduce_all(are_finite)
 
     def _empty_window(self) -> dict[str, tf.Tensor]:
-        """Returns the sums of the window, adds them to the totals, and empties it."""
+        """Empties the window into the totals; returns its sums."""
         sums = {}
         for name, variable in self._state.window.items():
             sums[name] = variable.read_value()
@@ -221,13 +231,14 @@ class TrainLoop:
 
 
 class Evaluator:
-    """Asks the model about each example of some, exactly once.
+    """Evaluates the model on examples of a split, each exactly once.
 
     Args:
-        state: Whose model; where an average of the weights is kept, the average.
-        objective: Its model and its scaling of pixels are used.
-        batches: Where examples come from.
-        batch_size: Examples per step, over all replicas, at most.
+        state: The training state. If it has a moving average of the weights, that is
+            evaluated.
+        objective: The objective, for its model and normalization.
+        batches: Batches of the split.
+        batch_size: The maximum number of examples per step, over all replicas.
     """
 
     def __init__(
@@ -243,47 +254,48 @@ class Evaluator:
         self._workers = Workers(batches.strategy)
         self._batch_size = batch_size
         self._pace = Pace()
-        self._many = compiled.function(self._steps)
-        self._swapped = compiled.function(state.swap_ema)
+        self._run_steps = compiled.function(self._steps)
+        self._run_swap_ema = compiled.function(state.swap_ema)
 
-    def __call__(self, rows: np.ndarray, check: Check = lambda: None) -> Predictions:
-        """Returns what the model says.
+    def __call__(self, indices: np.ndarray, check: Check = lambda: None) -> Predictions:
+        """Evaluates the model.
 
         Args:
-            rows: int32 [N], which examples of the split.
-            check: Called every few seconds; what it raises breaks the evaluation off.
+            indices: int32 [N], the examples of the split.
+            check: Called every few seconds; an exception interrupts the evaluation.
         """
-        size = self._size(len(rows))
-        divided = padded(rows, size)
-        handle = self._batches.open(divided)
-        found, start = [], 0
-        self._swapped()
+        size = self._step_size(len(indices))
+        batches = padded(indices, size)
+        epoch = self._batches.open(batches)
+        outputs: list[dict[str, np.ndarray]] = []
+        start = 0
+        self._run_swap_ema()
         try:
-            while start < len(divided):
+            while start < len(batches):
                 check()
-                count = min(len(divided) - start, self._pace.limit)
-                count = self._workers.agreed(count)
+                count = min(len(batches) - start, self._pace.limit)
+                count = self._workers.all_reduce_min(count)
                 with self._pace.timed(count), self._batches.reading():
-                    place = tf.constant(start), tf.constant(count)
-                    some = self._many(handle, *place, size)
-                    found.append({name: some[name].numpy() for name in _FIELDS})
+                    position = tf.constant(start), tf.constant(count)
+                    tensors = self._run_steps(epoch, *position, size)
+                    outputs.append({name: tensors[name].numpy() for name in _FIELDS})
                 start += count
         finally:
-            self._swapped()
+            self._run_swap_ema()
         values = {
-            name: np.concatenate([some[name].reshape(-1) for some in found])
+            name: np.concatenate([output[name].reshape(-1) for output in outputs])
             for name in _FIELDS
         }
-        return Predictions(**{name: values[name][: len(rows)] for name in _FIELDS})
+        return Predictions(**{name: values[name][: len(indices)] for name in _FIELDS})
 
-    def _size(self, total: int) -> int:
-        """Returns how many examples a step has, so that the last one is nearly full."""
+    def _step_size(self, total: int) -> int:
+        """Returns the examples per step, such that the last batch is nearly full."""
         replicas = self._batches.strategy.num_replicas_in_sync
         steps = -(-total // self._batch_size)
         return -(-total // (steps * replicas)) * replicas
 
     def _steps(
-        self, handle: Handle, start: tf.Tensor, count: tf.Tensor, size: int
+        self, epoch: EpochBatches, start: tf.Tensor, count: tf.Tensor, size: int
     ) -> dict[str, tf.Tensor]:
         types = {"confidence": tf.float32, "losses": tf.float32}
         arrays = tuple(
@@ -291,10 +303,12 @@ class Evaluator:
             for name in _FIELDS
         )
 
-        def body(i, *arrays):
-            found = self._one(handle, start + i, size)
+        def body(
+            i: tf.Tensor, *arrays: tf.TensorArray
+        ) -> tuple[tf.Tensor | tf.TensorArray, ...]:
+            outputs = self._step(epoch, start + i, size)
             return i + 1, *(
-                array.write(i, found[name])
+                array.write(i, outputs[name])
                 for name, array in zip(_FIELDS, arrays, strict=True)
             )
 
@@ -305,54 +319,68 @@ class Evaluator:
             name: array.stack() for name, array in zip(_FIELDS, arrays, strict=True)
         }
 
-    def _one(self, handle: Handle, index: tf.Tensor, size: int) -> dict[str, tf.Tensor]:
-        """Returns what is said of one batch, in its order."""
+    def _step(
+        self, epoch: EpochBatches, index: tf.Tensor, size: int
+    ) -> dict[str, tf.Tensor]:
+        """Evaluates a batch; returns the fields of `Predictions`, [size] each."""
         strategy = self._batches.strategy
-        share_size = size // strategy.num_replicas_in_sync
+        local_size = size // strategy.num_replicas_in_sync
 
-        def replica_step(share):
-            return self.on_replica(share, share_size)
+        def replica_step(share: BatchShare) -> dict[str, tf.Tensor]:
+            return self.on_replica(share, local_size)
 
-        found = strategy.run(replica_step, (self._batches.take(handle, index),))
-        return {name: self._together(value) for name, value in found.items()}
+        outputs = strategy.run(replica_step, (self._batches.take(epoch, index),))
+        return {name: self._gather(value) for name, value in outputs.items()}
 
-    def on_replica(self, share: Share, size: int) -> dict[str, tf.Tensor]:
-        """Does one replica's part of a batch, in its context; see `step.eval_step`.
+    def on_replica(self, share: BatchShare, size: int) -> dict[str, tf.Tensor]:
+        """Evaluates a batch in a replica's context; see `step.eval_step`.
 
         Args:
-            share: Of the batch, from `Batches.take`.
-            size: How many rows of it are this replica's.
+            share: The batch, from `Batches.take`.
+            size: The number of examples of this replica.
         """
         images, labels = self._batches.local(share, size)
         return step_lib.eval_step(
             self._objective.model, self._objective.normalize, images, labels
         )
 
-    def _together(self, value: object) -> tf.Tensor:
-        """Returns what the replicas have found, those of all workers, in order."""
+    def _gather(self, value: tf.distribute.DistributedValues) -> tf.Tensor:
+        """Concatenates the values of all replicas of all workers."""
         strategy = self._batches.strategy
         if self._workers.count > 1:
             return strategy.gather(value, axis=0)
         return tf.concat(strategy.experimental_local_results(value), axis=0)
 
 
-def _compiled(
-    gradients_of: Callable[..., tuple[list[tf.Tensor], step_lib.Sums]],
-) -> Callable[..., tuple[list[tf.Tensor], step_lib.Sums]]:
+def _jit_compiled(
+    gradients_of: step_lib.GradientFunction,
+) -> step_lib.GradientFunction:
     """Returns `Objective.gradients` compiled by XLA."""
 
-    def call(rows: step_lib.Rows, weights, scale):
-        def gradients(images, labels, row_weights, step, start, scale):
-            draws = dataclasses.replace(rows.draws, step=step, start=start)
-            inner = step_lib.Rows(images, labels, row_weights, draws)
+    def call(
+        batch: step_lib.MicroBatch,
+        weights: Sequence[tf.Variable],
+        scale: tf.Tensor | float,
+    ) -> tuple[list[tf.Tensor], step_lib.Sums]:
+        # XLA takes tensors only.
+        def gradients(
+            images: tf.Tensor,
+            labels: tf.Tensor,
+            example_weights: tf.Tensor,
+            step: tf.Tensor,
+            start: tf.Tensor,
+            scale: tf.Tensor,
+        ) -> tuple[list[tf.Tensor], step_lib.Sums]:
+            draws = dataclasses.replace(batch.draws, step=step, start=start)
+            inner = step_lib.MicroBatch(images, labels, example_weights, draws)
             return gradients_of(inner, weights, scale)
 
         return compiled.function(gradients, jit_compile=True)(
-            rows.images,
-            rows.labels,
-            rows.weights,
-            rows.draws.step,
-            rows.draws.start,
+            batch.images,
+            batch.labels,
+            batch.example_weights,
+            batch.draws.step,
+            batch.draws.start,
             tf.convert_to_tensor(scale, tf.float32),
         )
 
@@ -361,7 +389,7 @@ def _compiled(
 
 def _means(sums: dict[str, tf.Tensor]) -> dict[str, float]:
     values = {name: float(sums[name]) for name in SUMS}
-    # Of no example there is no mean.
+    # Without examples the means are NaN.
     examples = values["examples"] or float("nan")
     return {
         "accuracy": values["correct"] / examples,

@@ -1,7 +1,7 @@
-"""Whether a run has been asked to stop: by a person, or by a queue.
+"""Signals that stop a run: from a person or from a job queue.
 
-A signal comes at any moment, but only between two calls of the compiled loop is there a
-state that can be saved: until then it is taken note of.
+A signal can arrive at any time, but the state can be saved only between calls of the
+compiled loop. Until then the signal is recorded.
 """
 
 from __future__ import annotations
@@ -14,80 +14,82 @@ from types import FrameType
 
 from framework.errors import Stopped
 
-# What kill, Ctrl-C, and Slurm's --signal=USR1@60 send.
+# Sent by kill, by Ctrl-C, and by Slurm's --signal=USR1@60.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 class Stop:
-    """Takes note of signals that ask to stop.
+    """Records signals that request a run to stop.
 
-    Until somebody waits for one, a signal stops at once.
+    Until `defer` is called, a signal stops the run at once.
     """
 
-    def __init__(self):
-        self._waits = False
+    def __init__(self) -> None:
+        self._is_deferred = False
         self._name = ""
-        self._agreed: Callable[[int], int] = int
+        self._all_reduce_min: Callable[[int], int] = int
 
-    def listen(self) -> dict[int, object]:
-        """Has signals come here; once more where TensorFlow has taken SIGTERM away.
+    def install(self) -> dict[int, Handler]:
+        """Installs the signal handlers.
 
-        It does so when it makes a strategy over several machines.
+        TensorFlow replaces that of SIGTERM when it builds a strategy over several
+        machines; call this again afterwards.
 
         Returns:
-            Who had them before, by their numbers; nobody, if this is not the main
-            thread: Python lets no other have them.
+            The previous handlers by signal number; {} outside of the main thread, where
+            Python cannot install handlers.
         """
         if threading.current_thread() is not threading.main_thread():
             return {}
         return {number: signal.signal(number, self.receive) for number in SIGNALS}
 
-    def wait(self, agreed: Callable[[int], int] = int) -> None:
-        """Leaves it from now on to `asked` and `check` to stop.
+    def defer(self, all_reduce_min: Callable[[int], int] = int) -> None:
+        """From now on, signals take effect only in `is_requested` and `check`.
 
         Args:
-            agreed: Gives the smallest number of any process of the run, which all ask
-                at the same moments: all stop if one has had a signal.
+            all_reduce_min: Returns the minimum of a number over all processes of the
+                run, which call it at the same points. All stop if one has a signal.
         """
-        self._waits, self._agreed = True, agreed
+        self._is_deferred, self._all_reduce_min = True, all_reduce_min
 
     @property
-    def asked(self) -> bool:
-        """Whether there has been a signal, to any process of the run."""
-        return not self._agreed(int(not self._name))
+    def is_requested(self) -> bool:
+        """Whether any process of the run has received a signal."""
+        return not self._all_reduce_min(int(not self._name))
 
     def check(self) -> None:
-        """Stops if there has been a signal.
+        """Stops the run if any process has received a signal.
 
         Raises:
-            Stopped: There has.
+            Stopped: A signal was received.
         """
-        if self.asked:
+        if self.is_requested:
             raise Stopped(
-                f"stopped by {self._name or 'a signal to another worker'}; the same "
-                f"command goes on where it was"
+                f"stopped by {self._name or 'a signal to another worker'}; rerun the "
+                f"same command to resume"
             )
 
     def receive(self, number: int, frame: FrameType | None = None) -> None:
-        """Takes in a signal.
+        """Handles a signal.
 
         Raises:
-            KeyboardInterrupt: It is Ctrl-C, and not the first signal: somebody cannot
-                wait.
-            Stopped: There is nothing yet that would have to be saved.
+            KeyboardInterrupt: The signal is Ctrl-C, and not the first one.
+            Stopped: There is nothing to save yet.
         """
         if self._name and number == signal.SIGINT:
             raise KeyboardInterrupt
         self._name = signal.Signals(number).name
-        if not self._waits:
+        if not self._is_deferred:
             self.check()
 
 
 @contextlib.contextmanager
-def caught() -> Iterator[Stop]:
-    """Lets signals that ask to stop be taken note of, until it is left."""
+def handle_signals() -> Iterator[Stop]:
+    """Records stop signals within a block; restores the previous handlers after it."""
     stop = Stop()
-    before = stop.listen()
+    before = stop.install()
     try:
         yield stop
     finally:
@@ -96,6 +98,6 @@ def caught() -> Iterator[Stop]:
 
 
 def ignore() -> None:
-    """Lets no signal but Ctrl-C change how a process ends that has done its work."""
+    """Ignores stop signals but Ctrl-C, for a process that has finished its work."""
     for number in (signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)

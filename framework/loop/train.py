@@ -1,22 +1,22 @@
-"""The outer loop: train, look, adapt, write down, save; in this order, in sight."""
+"""The outer loop: train, evaluate, adjust the learning rate, log, save a checkpoint."""
 
 from __future__ import annotations
 
 from absl import logging
 
 from framework.errors import Stopped
-from framework.history import History
 from framework.loop.checkpoint import Checkpoints
 from framework.loop.evaluate import Evaluations, prefixed
 from framework.loop.nonfinite import NonFiniteError
 from framework.loop.plan import Pace, Plan
-from framework.loop.state import REWOUND, TrainState
+from framework.loop.state import RESET_TO_BEST, TrainState
 from framework.loop.steps import TrainLoop
 from framework.loop.stop import Stop
 from framework.report import Report
+from framework.report.history import History
 
-# So many skipped updates in a row are no bad batch, but a model that has diverged.
-_MOST_SKIPPED = 20
+# After this many skipped updates in a row the model is considered to have diverged.
+_MAX_SKIPPED = 20
 
 
 def train(
@@ -29,45 +29,51 @@ def train(
     report: Report,
     stop: Stop,
 ) -> None:
-    """Trains until the plan is over, from the latest checkpoint on.
+    """Runs interleaved training and evaluation from the latest checkpoint.
 
     Args:
-        state: What training changes.
-        loop: Does so many steps.
-        evaluations: What to ask the model.
-        plan: When what happens.
-        history: Gets the metrics of each evaluation.
-        checkpoints: Where the state is saved.
-        report: Is told what happens.
-        stop: Whether a signal has asked to stop.
+        state: The training state.
+        loop: The compiled training loop.
+        evaluations: Evaluates the model.
+        plan: The event schedule.
+        history: Metrics of each evaluation; extended.
+        checkpoints: Saves and restores the state.
+        report: Receives all events.
+        stop: Signals that request to stop.
 
     Raises:
         NonFiniteError: The loss or the weights are no longer finite.
-        Stopped: A signal has asked for it, and all is saved.
+        Stopped: A signal has requested to stop, and the state is saved.
     """
-    step = _restored(checkpoints)
-    history.cut_back(step)
+    step = _restore_or_initialize(checkpoints)
+    history.truncate(step)
     is_pending = _is_evaluation_pending(state, plan, history, step)
     if is_pending:
-        history.cut_back(step - 1)
+        history.truncate(step - 1)
     report.started(step)
     stop.check()
     pace = Pace(plan.steps_per_call)
     while is_pending or not plan.is_over(step, history):
         if not is_pending:
-            step, norms = _advance(loop, plan, pace, step, report, stop)
+            step, statistics = _advance(loop, plan, pace, step, report, stop)
             checkpoints.raise_failure()
             if not loop.is_finite():
-                _go_back(state, plan, checkpoints, step, stop)
+                _roll_back(state, plan, checkpoints, step, stop)
             if plan.logs(step):
-                rates = {"learning_rate": state.rate(), **state.learning_rate.state()}
-                found = {**loop.take_window(), **norms, **state.noise.estimate()}
-                report.logged(step, {**found, **rates, **_skipped(state, step)})
+                logged = {
+                    **loop.take_window(),
+                    **statistics,
+                    **state.noise.estimate(),
+                    "learning_rate": state.rate(),
+                    **state.learning_rate.log_values(),
+                    **_skipped_steps(state, step),
+                }
+                report.logged(step, logged)
         if plan.evaluates(step):
             try:
                 predictions = evaluations(stop.check)
             except Stopped:
-                checkpoints.save(step, history.ranked(plan.monitor))
+                _save(checkpoints, step, plan, history)
                 checkpoints.wait()
                 raise
             metrics = {
@@ -80,26 +86,30 @@ def train(
             report.evaluated(step, metrics, predictions)
             checkpoints.save_best(step, history.ranked(plan.monitor))
             if state.learning_rate.observe(step, metrics):
-                checkpoints.rewind(REWOUND, history.ranked(plan.monitor))
+                checkpoints.restore_best(RESET_TO_BEST, history.ranked(plan.monitor))
         is_pending = False
         is_over = plan.is_over(step, history)
-        if plan.saves(step) or is_over or stop.asked:
-            checkpoints.save(step, history.ranked(plan.monitor))
-        if stop.asked and not is_over:
+        if plan.saves(step) or is_over or stop.is_requested:
+            _save(checkpoints, step, plan, history)
+        if stop.is_requested and not is_over:
             checkpoints.wait()
             stop.check()
     checkpoints.wait()
     report.finished(step)
 
 
-def _restored(checkpoints: Checkpoints) -> int:
+def _save(checkpoints: Checkpoints, step: int, plan: Plan, history: History) -> None:
+    checkpoints.save(step, history.ranked(plan.monitor), history.fingerprint())
+
+
+def _restore_or_initialize(checkpoints: Checkpoints) -> int:
     """Restores the latest checkpoint, or saves the initial state as the first one.
 
-    So whatever else a run's folder holds, there is a checkpoint to resume it from; a
-    folder of results without one has lost it.
+    A run's folder thus always has a checkpoint to resume from. A folder of results
+    without one has lost it.
 
     Returns:
-        How many steps have been taken.
+        The number of steps so far.
     """
     step = checkpoints.restore()
     if step is not None:
@@ -114,15 +124,15 @@ def _is_evaluation_pending(
 ) -> bool:
     """Returns whether a checkpoint was saved before the evaluation of its own step.
 
-    A signal has interrupted that evaluation. A later process may have rerun it, and
-    have been killed before it saved: then the history has its row all the same. But an
+    Then a signal has interrupted that evaluation. A later process may have rerun it and
+    have been killed before it saved, which leaves a row in the history. But an
     evaluation empties the sums over the steps before it.
 
     Args:
-        state: As restored.
-        plan: When an evaluation is due.
-        history: Up to the step.
-        step: That of the checkpoint.
+        state: The restored state.
+        plan: The event schedule.
+        history: The evaluations up to the step.
+        step: The step of the checkpoint.
     """
     if step == 0 or not plan.evaluates(step):
         return False
@@ -132,60 +142,63 @@ def _is_evaluation_pending(
 def _advance(
     loop: TrainLoop, plan: Plan, pace: Pace, step: int, report: Report, stop: Stop
 ) -> tuple[int, dict[str, float]]:
-    """Trains until something is due, or a signal asks to stop.
+    """Trains until the next event, or until a signal requests to stop.
 
     Returns:
-        The steps done so far; and measurements of the last one, if it is one that is.
+        The number of steps so far; and the statistics of the last step, if measured.
     """
-    event, norms = plan.next_event(step), {}
+    event = plan.next_event(step)
+    statistics: dict[str, float] = {}
     while step < event:
-        count = loop.agreed(min(event - step, pace.limit))
-        # A step is measured by a program of its own.
-        probed = int(step + count == event and plan.probes(event))
+        count = loop.common_count(min(event - step, pace.limit))
+        # A measured step is compiled separately.
+        measured = int(step + count == event and plan.measures(event))
         with pace.timed(count):
-            if count > probed:
-                loop(step, count - probed)
-            norms = loop.probe(event - 1) if probed else {}
+            if count > measured:
+                loop(step, count - measured)
+            statistics = loop.measured_step(event - 1) if measured else {}
         step += count
         report.advanced(step, pace.seconds)
-        if stop.asked:
+        if stop.is_requested:
             break
-    return step, norms
+    return step, statistics
 
 
-def _go_back(
+def _roll_back(
     state: TrainState, plan: Plan, checkpoints: Checkpoints, step: int, stop: Stop
 ) -> None:
-    """Gives the model the weights of the last checkpoint, if that may be done.
-
-    The batches since then are left out: training goes on with the next one.
+    """Resets the state to the last checkpoint, and skips the batches since then.
 
     Raises:
-        NonFiniteError: It may not, or not again.
+        NonFiniteError: The plan does not permit this, or not so often.
     """
     count = state.nonfinite["rollbacks"]
     number = int(count.numpy()) + 1
     if number > plan.rollbacks:
         raise NonFiniteError(step)
     if not plan.is_event(step):
-        # An unbroken run would not have noticed here: leave, and notice where it would.
+        # An uninterrupted run checks only at events. Stop here without a reset, so that
+        # the resumed run detects it at the event too.
         stop.check()
-    saved = checkpoints.go_back()
+    saved = checkpoints.roll_back()
     count.assign(number)
     logging.warning(
-        "the loss or the weights are not finite at step %d: going on with the weights "
-        "of step %d, without the batches since then (time %d of at most %d)",
-        *(step, saved, number, plan.rollbacks),
+        "the loss or the weights are not finite at step %d: rolled back to the weights "
+        "of step %d, skipping the batches since then (rollback %d of at most %d)",
+        step,
+        saved,
+        number,
+        plan.rollbacks,
     )
 
 
-def _skipped(state: TrainState, step: int) -> dict[str, float]:
-    """Returns how many updates were left out, if any were.
+def _skipped_steps(state: TrainState, step: int) -> dict[str, float]:
+    """Returns the number of skipped updates as a metric; {} if there are none.
 
     Raises:
-        NonFiniteError: It has become all of them.
+        NonFiniteError: Too many in a row were skipped.
     """
     counts = {name: int(value.numpy()) for name, value in state.nonfinite.items()}
-    if counts["in_a_row"] >= _MOST_SKIPPED:
+    if counts["in_a_row"] >= _MAX_SKIPPED:
         raise NonFiniteError(step)
     return {"skipped_steps": counts["skipped"]} if counts["skipped"] else {}

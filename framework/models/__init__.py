@@ -1,4 +1,4 @@
-"""Networks: what a `--model` spec can name."""
+"""The networks that a `--model` spec can name."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from framework import reference, spec
+from framework.config import reference, spec
 from framework.errors import UsageError
 from framework.models.cnn import cnn
 from framework.models.mlp import mlp
 from framework.models.resnet import resnet
 
-# From the shape of an image and the number of classes, and what the spec says, to a
-# Keras model that returns logits.
+# Each takes the image shape, the number of classes, and the arguments of the spec, and
+# returns a Keras model from images to logits.
 MODELS: dict[str, Callable[..., keras.Model]] = {
     "cnn": cnn,
     "mlp": mlp,
@@ -25,33 +25,36 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
 
 
 def build(text: str) -> Callable[[tuple[int, int, int], int], keras.Model]:
-    """Returns the function (image shape, number of classes) -> model of a spec.
+    """Returns a function (image shape, number of classes) -> model for a spec.
+
+    >>> build("mlp(units=(7,))")((4, 4, 3), 5).count_params()
+    383
 
     Args:
-        text: A member of `MODELS` with its arguments, or `module:function(...)`, where
-            the function takes the shape and the number as well, before its own.
+        text: A member of `MODELS` with its arguments, or `module:function(...)`, a
+            function that takes the image shape and the number of classes first.
 
     Raises:
-        UsageError: The spec is wrong; the place is marked.
+        UsageError: The spec is wrong; the message marks the place.
     """
     call = spec.single(text)
     function = spec.look_up(call, MODELS, "model")
-    fits = spec.takes(function, 2)
-    spec.require(call, fits, "a function of (image_shape, num_classes, ...)")
+    is_builder = spec.takes(function, 2)
+    spec.require(call, is_builder, "a function of (image_shape, num_classes, ...)")
     arguments = spec.arguments(call, function, given=2)
     if ":" in call.name:
         name = f"--model: {call.name}"
         return functools.partial(reference.call, function, name, **arguments)
-    return functools.partial(_own, function, arguments)
+    return functools.partial(_build_member, function, arguments)
 
 
-def _own(
+def _build_member(
     function: Callable[..., keras.Model],
     arguments: Mapping[str, Any],
     image_shape: tuple[int, int, int],
     num_classes: int,
 ) -> keras.Model:
-    """Makes a model of the table, for whose values Keras has the best words."""
+    """Builds a member of `MODELS`; reports Keras's errors as wrong arguments."""
     try:
         return function(image_shape, num_classes, **arguments)
     except ValueError as problem:
@@ -61,28 +64,34 @@ def _own(
 def check(
     model: keras.Model, image_shape: tuple[int, int, int], num_classes: int
 ) -> None:
-    """Refuses a model that does not fit the data, and readies the draws of the others.
+    """Checks that a model fits the data, and numbers its Dropout layers.
+
+    Args:
+        model: The model; it is built if it has not been.
+        image_shape: Height, width and channels.
+        num_classes: The number of classes.
 
     Raises:
-        UsageError: It does not map such images to one logit a class, or has no
-            weights to train.
+        UsageError: It does not map images to one logit for each class, or has no
+            trainable weights.
     """
-    # Defines Keras layers, which TensorFlow must be imported for.
+    # Imported late: it defines Keras layers, which imports TensorFlow.
     from framework.models import layers
 
     if not isinstance(model, keras.Model):
-        raise UsageError(f"the model must be a keras.Model, not {_kind(model)}")
+        raise UsageError(f"the model must be a keras.Model, not {_type_name(model)}")
     try:
-        # A call builds a subclassed model as well, of which Keras knows no shapes.
+        # A call also builds subclassed models, whose shapes Keras cannot infer.
         output = model(np.zeros((2, *image_shape), np.float32), training=False)
     except KeyboardInterrupt:
         raise
     except BaseException as problem:
         raise UsageError(
-            f"the model cannot take images of {image_shape}: {reference.told(problem)}"
+            f"the model cannot take images of {image_shape}: "
+            f"{reference.summary(problem)}"
         ) from problem
     if not hasattr(output, "shape"):
-        raise UsageError(f"the model must return a tensor, not {_kind(output)}")
+        raise UsageError(f"the model must return a tensor, not {_type_name(output)}")
     if tuple(output.shape) != (2, num_classes):
         raise UsageError(
             f"the model must return {num_classes} logits an image, not "
@@ -92,23 +101,28 @@ def check(
         raise UsageError(f"the model must return floats, not {output.dtype}")
     if not model.trainable_weights:
         raise UsageError("the model has no trainable weights; is it frozen?")
-    layers.number_dropouts(model)
+    layers.number_dropout_streams(model)
 
 
-def _kind(value: object) -> str:
-    """Returns what a value is, in a few words."""
+def _type_name(value: object) -> str:
+    """Describes the type of a value, for messages."""
     if isinstance(value, type):
         return f"the class {value.__name__}"
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def remarks(model: keras.Model, replicas: int) -> list[str]:
-    """Returns what the user of a model should know, in a line each."""
-    found = []
+def notices(model: keras.Model, replicas: int) -> list[str]:
+    """Returns notices about probable mistakes in a model, one line each.
+
+    Args:
+        model: A built model.
+        replicas: The number of devices.
+    """
+    lines = []
     last = model.layers[-1] if model.layers else None
     activation = getattr(getattr(last, "activation", None), "__name__", "")
     if activation in ("softmax", "sigmoid") or type(last).__name__ == "Softmax":
-        found.append("the model ends in a softmax; it should return logits")
+        lines.append("the model ends in a softmax; it should return logits")
     if replicas > 1:
         names = [
             layer.name
@@ -120,11 +134,11 @@ def remarks(model: keras.Model, replicas: int) -> list[str]:
             )
         ]
         if names:
-            found.append(
-                f"{', '.join(names)} of Keras differ between devices; "
+            lines.append(
+                f"Keras's {', '.join(names)} differ between devices; "
                 f"framework.models.layers has Dropout and batch_norm that do not"
             )
-    return found
+    return lines
 
 
-__all__ = ["MODELS", "build", "check", "remarks"]
+__all__ = ["MODELS", "build", "check", "notices"]

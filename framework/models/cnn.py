@@ -17,23 +17,26 @@ def cnn(
     dropout: float = 0.0,
     padding: str = "valid",
 ) -> keras.Model:
-    """Convolutions of 3x3, each with ReLU and 2x2 max-pooling, then a dense layer.
+    """Builds 3x3 convolutions with ReLU and 2x2 max-pooling, then a dense layer.
+
+    >>> cnn((28, 28, 1), 10, filters=(8,), dense=16).count_params()
+    21898
 
     Args:
         image_shape: Height, width and channels.
-        num_classes: How many classes.
-        filters: How many filters each convolution has.
+        num_classes: The number of classes.
+        filters: The number of filters of each convolution.
         dense: Units of the dense layer.
-        dropout: Share of them dropped in training.
-        padding: "valid", or "same" for images of few pixels.
+        dropout: Fraction of these units to drop in training.
+        padding: "valid", or "same" for small images.
 
     Returns:
         A model from images [B, height, width, channels] to logits [B, num_classes].
 
     Raises:
-        UsageError: The images are too small for so many convolutions.
+        UsageError: The images are too small for the convolutions.
     """
-    # Defines Keras layers, which TensorFlow must be imported for.
+    # Imported late: they define Keras layers, which imports TensorFlow.
     from framework.models.layers import Dropout
     from framework.models.pooled import PooledConv2D
 

@@ -1,32 +1,37 @@
-"""Layers that give the same numbers on one device and on many.
+"""Layers whose results do not depend on the number of devices.
 
-Those of Keras do not: under `tf.distribute` its Dropout draws the same mask on each
-replica, and its BatchNormalization keeps other statistics on each.
+Keras's own do: under `tf.distribute` its Dropout draws the same mask on each replica,
+and its BatchNormalization keeps separate statistics on each.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from framework import random
+from framework.numerics.draws import current_draws
 
 
 @keras.saving.register_keras_serializable("whyflat")
 class Dropout(keras.layers.Layer):
-    """Zeroes a share of its inputs in training, and scales up the others.
+    """Sets a random fraction of the inputs to 0 in training, and scales up the others.
 
-    Its draws depend on the run's seed, the step and an example's place in the global
-    batch, and on nothing else.
+    Its random numbers depend only on the run's seed, the step and an example's position
+    in the global batch.
+
+    >>> inputs = tf.ones([2, 4])
+    >>> bool(tf.reduce_all(Dropout(0.5)(inputs, training=False) == inputs))
+    True
 
     Args:
-        rate: Which share is zeroed; from 0 to below 1.
+        rate: The fraction to drop, from 0 to below 1.
         **kwargs: As of any Keras layer.
     """
 
-    def __init__(self, rate: float, **kwargs):
+    def __init__(self, rate: float, **kwargs: Any):
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
             raise ValueError(f"rate must be from 0 to below 1, not {rate}")
@@ -39,45 +44,55 @@ class Dropout(keras.layers.Layer):
         """Returns a tensor like `inputs`, [rows, ...]."""
         if not training or self.rate == 0:
             return inputs
-        draws = random.current()
+        draws = current_draws()
         u = draws.uniform(self.stream, math.prod(inputs.shape[1:]))
-        kept = tf.reshape(u, [draws.rows, *inputs.shape[1:]]) >= self.rate
+        is_kept = tf.reshape(u, [draws.rows, *inputs.shape[1:]]) >= self.rate
         scaled = inputs * tf.cast(1.0 / (1.0 - self.rate), inputs.dtype)
-        return tf.where(kept, scaled, tf.zeros_like(scaled))
+        return tf.where(is_kept, scaled, tf.zeros_like(scaled))
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """Returns the shape it is given."""
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Returns the input shape."""
         return input_shape
 
-    def get_config(self) -> dict:
-        """Returns what it takes to make the layer again."""
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that recreate the layer."""
         return {**super().get_config(), "rate": self.rate}
 
 
 @keras.saving.register_keras_serializable("whyflat")
 class BatchNorm(keras.layers.BatchNormalization):
-    """Batch normalisation over the global batch, on however many devices.
+    """Batch normalization over the global batch, on any number of devices.
 
-    In training on one device images are normalised by one kernel of TensorFlow, to the
-    same numbers as by the dozen that Keras takes, which are 40 % of a ResNet's step.
+    In training on one device, TensorFlow's fused kernel normalizes images, with the
+    same results as Keras's dozen operations, which take 40 % of a ResNet's step.
+
+    >>> BatchNorm(momentum=0.9).synchronized
+    True
 
     Args:
-        **kwargs: As of Keras's own.
+        **kwargs: As of `keras.layers.BatchNormalization`.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(**{**kwargs, "synchronized": True})
 
-    def call(self, inputs, training=None, mask=None):
+    def call(
+        self,
+        inputs: tf.Tensor,
+        training: bool | None = None,
+        mask: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """Returns a tensor like `inputs`, [rows, height, width, channels] or other."""
         training = bool(training and self.trainable)
         context = tf.distribute.get_replica_context()
-        alone = context is not None and context.num_replicas_in_sync == 1
-        images = len(inputs.shape) == 4 and self.axis in (-1, 3)
-        plain = images and mask is None and not self.renorm
-        # Not in evaluation: Grappler fuses the kernel with whatever activation follows,
-        # and TensorFlow then has no kernel for most of them.
-        if not (plain and training and alone):
+        is_single = context is not None and context.num_replicas_in_sync == 1
+        has_images = len(inputs.shape) == 4 and self.axis in (-1, 3)
+        is_plain = has_images and mask is None and not self.renorm
+        # Not in evaluation: Grappler fuses the kernel with the activation that follows,
+        # and TensorFlow has no kernel for most of these pairs.
+        if not (is_plain and training and is_single):
             return super().call(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -90,51 +105,54 @@ class BatchNorm(keras.layers.BatchNormalization):
             is_training=True,
         )
         count = tf.cast(tf.size(inputs) // channels, tf.float32)
-        # The kernel gives that of a sample, count / (count - 1) of Keras's.
+        # The kernel gives the sample variance; Keras has the population variance.
         variance *= (count - 1.0) / count
-        for moving, found in (
+        for average, value in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
-            moving.assign(moving * self.momentum + found * (1.0 - self.momentum))
+            average.assign(average * self.momentum + value * (1.0 - self.momentum))
         return outputs
 
-    def _moments(self, inputs, mask):
-        # Of Keras's variance, the mean of squares less the square of the mean, the last
-        # digits are lost; and so it would be another one on another number of devices.
+    def _moments(
+        self, inputs: tf.Tensor, mask: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        # Keras's variance, the mean of squares minus the square of the mean, suffers
+        # from cancellation, which would depend on the number of devices.
         context = tf.distribute.get_replica_context()
         if mask is not None or context is None or context.num_replicas_in_sync == 1:
             return super()._moments(inputs, mask)
         axes = [axis for axis in range(len(inputs.shape)) if axis != self._axis(inputs)]
 
-        def mean_of_all(values):
-            own = tf.reduce_mean(values, axes) / context.num_replicas_in_sync
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+        def global_mean(values: tf.Tensor) -> tf.Tensor:
+            local = tf.reduce_mean(values, axes) / context.num_replicas_in_sync
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, local)
 
-        mean = mean_of_all(inputs)
+        mean = global_mean(inputs)
         shape = [1] * len(inputs.shape)
         shape[self._axis(inputs)] = -1
-        return mean, mean_of_all(tf.square(inputs - tf.reshape(mean, shape)))
+        return mean, global_mean(tf.square(inputs - tf.reshape(mean, shape)))
 
-    def _axis(self, inputs):
-        return self.axis % len(inputs.shape)
+    def _axis(self, inputs: tf.Tensor) -> int:
+        axis: int = self.axis % len(inputs.shape)
+        return axis
 
 
-def batch_norm(**kwargs) -> keras.layers.Layer:
-    """Returns batch normalisation over the global batch, on however many devices."""
+def batch_norm(**kwargs: Any) -> keras.layers.Layer:
+    """Returns batch normalization over the global batch, on any number of devices."""
     return BatchNorm(**kwargs)
 
 
-def number_dropouts(model: keras.Model) -> None:
-    """Names the draws of each Dropout of a model by its place in the model.
+def number_dropout_streams(model: keras.Model) -> None:
+    """Names the random stream of each Dropout layer by its index in the model.
 
-    Keras names layers by a counter that runs on in a process, so that a second model
-    would draw otherwise than the first.
+    Keras names layers by a counter of the process, so that a second model would have
+    different random numbers.
     """
-    found = [
+    dropouts = [
         layer
         for layer in model._flatten_layers(include_self=False)
         if isinstance(layer, Dropout)
     ]
-    for index, layer in enumerate(found):
+    for index, layer in enumerate(dropouts):
         layer.stream = f"dropout/{index}"

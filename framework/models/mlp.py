@@ -13,18 +13,21 @@ def mlp(
     units: Sequence[int] = (128,),
     dropout: float = 0.0,
 ) -> keras.Model:
-    """Dense layers with ReLU over the flattened image.
+    """Builds dense layers with ReLU over the flattened image.
+
+    >>> mlp((4, 4, 3), 5, units=(7,)).count_params()
+    383
 
     Args:
         image_shape: Height, width and channels.
-        num_classes: How many classes.
-        units: Of each hidden layer; none for a linear classifier.
-        dropout: Share of each layer's units dropped in training.
+        num_classes: The number of classes.
+        units: Units of each hidden layer; empty for a linear classifier.
+        dropout: Fraction of each layer's units to drop in training.
 
     Returns:
         A model from images [B, height, width, channels] to logits [B, num_classes].
     """
-    # Defines Keras layers, which TensorFlow must be imported for.
+    # Imported late: they define Keras layers, which imports TensorFlow.
     from framework.models.layers import Dropout
 
     inputs = keras.Input(image_shape)

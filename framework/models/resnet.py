@@ -13,28 +13,33 @@ def resnet(
     depth: int = 20,
     width: int = 16,
 ) -> keras.Model:
-    """The CIFAR-10 networks of He et al. (2015), section 4.2: 6n + 2 layers.
+    """Builds the CIFAR-10 networks of He et al. (2015), section 4.2: 6n + 2 layers.
+
+    >>> resnet((32, 32, 3), 10, depth=8).count_params()
+    78714
 
     Args:
         image_shape: Height, width and channels.
-        num_classes: How many classes.
-        depth: How many layers: 8, 14, 20, 32, 44, 56...
-        width: Filters of the first of three stages; each has twice the one before.
+        num_classes: The number of classes.
+        depth: The number of layers: 8, 14, 20, 32, 44, 56...
+        width: Filters in the first of three stages; each stage doubles them.
 
     Returns:
         A model from images [B, height, width, channels] to logits [B, num_classes].
 
     Raises:
-        UsageError: There is no such depth.
+        UsageError: The depth is not 6n + 2.
     """
-    # Defines Keras layers, which TensorFlow must be imported for.
+    # Imported late: they define Keras layers, which imports TensorFlow.
     from framework.models.layers import batch_norm
     from framework.models.relu import AddReLU, ReLU
 
     if depth < 8 or (depth - 2) % 6:
         raise UsageError(f"depth must be 8, 14, 20 or so on by 6, not {depth}")
 
-    def convolve(features, filters: int, size: int = 3, stride: int = 1):
+    def convolve(
+        features: keras.KerasTensor, filters: int, size: int = 3, stride: int = 1
+    ) -> keras.KerasTensor:
         features = keras.layers.Conv2D(
             filters,
             size,
@@ -45,19 +50,24 @@ def resnet(
         )(features)
         return batch_norm()(features)
 
-    def block(features, around, filters: int, stride: int):
-        inner = ReLU()(convolve(features, filters, stride=stride))
-        inner = convolve(inner, filters)
-        if around.shape[-1] != filters:
-            around = convolve(around, filters, 1, stride)
-        return AddReLU()([around, inner])
+    def block(
+        features: keras.KerasTensor,
+        shortcut: keras.KerasTensor,
+        filters: int,
+        stride: int,
+    ) -> list[keras.KerasTensor]:
+        residual = ReLU()(convolve(features, filters, stride=stride))
+        residual = convolve(residual, filters)
+        if shortcut.shape[-1] != filters:
+            shortcut = convolve(shortcut, filters, 1, stride)
+        return AddReLU()([shortcut, residual])
 
     inputs = keras.Input(image_shape)
-    features = around = ReLU()(convolve(inputs, width))
+    features = shortcut = ReLU()(convolve(inputs, width))
     for stage in range(3):
         for index in range((depth - 2) // 6):
             stride = 2 if stage and not index else 1
-            features, around = block(features, around, width * 2**stage, stride)
+            features, shortcut = block(features, shortcut, width * 2**stage, stride)
     features = keras.layers.GlobalAveragePooling2D()(features)
     logits = keras.layers.Dense(num_classes, dtype="float32")(features)
     return keras.Model(inputs, logits, name="resnet")

@@ -1,4 +1,4 @@
-"""Where what happens in a run is told: to the console, to TensorBoard, to files."""
+"""Reports of a run: to the console, to TensorBoard and to files."""
 
 from framework.report.base import Report, Reports
 

@@ -1,27 +1,37 @@
-"""The interface of all that is told what happens in a run."""
+"""The interface of reports."""
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
 
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
 
 
 class Report(abc.ABC):
-    """Is told what happens in a run, in the order in which it happens."""
+    """Receives the events of a run, in order."""
 
     @abc.abstractmethod
     def started(self, step: int) -> None:
-        """Training goes on after so many steps."""
+        """Training starts or resumes after a number of steps."""
 
     @abc.abstractmethod
     def advanced(self, step: int, seconds: float) -> None:
-        """So many steps have been done; the last call of the loop took `seconds`."""
+        """A call of the compiled loop has returned.
+
+        Args:
+            step: The number of steps so far.
+            seconds: Duration of the call.
+        """
 
     @abc.abstractmethod
     def logged(self, step: int, metrics: Mapping[str, float]) -> None:
-        """The steps since the last line of the log had these metrics."""
+        """Training metrics are available.
+
+        Args:
+            step: The number of steps so far.
+            metrics: Means over the steps since the last call.
+        """
 
     @abc.abstractmethod
     def evaluated(
@@ -30,55 +40,60 @@ class Report(abc.ABC):
         metrics: Mapping[str, float],
         predictions: Mapping[str, Predictions],
     ) -> None:
-        """An evaluation after so many steps found this.
+        """An evaluation is complete.
 
         Args:
-            step: How many steps have been done.
+            step: The number of steps so far.
             metrics: The row of the history.
-            predictions: Per example, by the prefix of the metrics.
+            predictions: Predictions per example, by the prefix of their metrics.
         """
 
     @abc.abstractmethod
     def finished(self, step: int) -> None:
-        """Training is over after so many steps."""
+        """Training is finished after a number of steps."""
 
     @abc.abstractmethod
     def stopped(self) -> None:
-        """Nothing more will come, whatever has happened; files are closed."""
+        """The run has ended, finished or not; closes files."""
 
 
 class Reports(Report):
-    """Tells several."""
+    """Forwards events to several reports, in their order."""
 
     def __init__(self, reports: Sequence[Report]):
         self._reports = reports
 
-    def started(self, step):
+    def started(self, step: int) -> None:
         """See base class."""
         for report in self._reports:
             report.started(step)
 
-    def advanced(self, step, seconds):
+    def advanced(self, step: int, seconds: float) -> None:
         """See base class."""
         for report in self._reports:
             report.advanced(step, seconds)
 
-    def logged(self, step, metrics):
+    def logged(self, step: int, metrics: Mapping[str, float]) -> None:
         """See base class."""
         for report in self._reports:
             report.logged(step, metrics)
 
-    def evaluated(self, step, metrics, predictions):
+    def evaluated(
+        self,
+        step: int,
+        metrics: Mapping[str, float],
+        predictions: Mapping[str, Predictions],
+    ) -> None:
         """See base class."""
         for report in self._reports:
             report.evaluated(step, metrics, predictions)
 
-    def finished(self, step):
+    def finished(self, step: int) -> None:
         """See base class."""
         for report in self._reports:
             report.finished(step)
 
-    def stopped(self):
+    def stopped(self) -> None:
         """See base class."""
         for report in self._reports:
             report.stopped()

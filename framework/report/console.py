@@ -1,4 +1,4 @@
-"""The console: a bar with rate and time left on a terminal, plain lines elsewhere."""
+"""Console output: a progress bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ from rich import progress
 from rich.console import Console as Screen
 from rich.text import Text
 
-from framework.history import History
+from framework.numerics.metrics import Predictions
 from framework.report.base import Report
+from framework.report.history import History
 from framework.report.timing import Timing
 
-# Where no bar can be drawn, a line tells of progress so often, in seconds.
+# Seconds between lines of progress: of training, without a terminal, and of reading.
 _LINE_EVERY = 30.0
 _READING_EVERY = 5.0
+# With more classes, only the range of their sizes is printed.
+_MAX_COUNTED = 12
 
 
 class Console(Report):
-    """Tells a person how training goes.
+    """Prints the progress of a run.
 
     Args:
         total_steps: The length of the run.
-        steps_per_epoch: How many go through the training data once.
-        monitor: The metric that says which evaluation is the best.
-        timing: The run's clock; is to be told of everything before this.
-        output: Where to write.
+        steps_per_epoch: Steps per epoch.
+        monitor: The metric that determines the best evaluation.
+        timing: The run's timing; it must receive each event before this report.
+        output: The Rich console to print to; by default that of the process.
     """
 
     def __init__(
@@ -45,21 +48,23 @@ class Console(Report):
         self._timing = timing
         self._output = output or console()
         self._bar: progress.Progress | None = None
+        # When the last line was printed.
+        self._printed = time.perf_counter()
 
     def banner(self, facts: Mapping[str, str]) -> None:
-        """Says what will be trained, on what, with what."""
+        """Prints the data, the model and the settings of a run, a line each."""
         width = max(map(len, facts))
         for name, fact in facts.items():
             self._print(f"{name:>{width}}  {fact}")
 
-    def started(self, step):
+    def started(self, step: int) -> None:
         """See base class."""
         if step:
             epoch = step / self._steps_per_epoch
-            over = step >= self._total_steps
-            what = "nothing left to do" if over else "resuming"
-            self._print(f"{what} after step {step} (epoch {epoch:.4g})")
-        self._said = time.perf_counter()
+            is_over = step >= self._total_steps
+            state = "nothing left to do" if is_over else "resuming"
+            self._print(f"{state} after step {step} (epoch {epoch:.4g})")
+        self._printed = time.perf_counter()
         if self._output.is_terminal:
             self._bar = progress.Progress(
                 progress.BarColumn(),
@@ -74,19 +79,24 @@ class Console(Report):
             )
             self._bar.start()
 
-    def advanced(self, step, seconds):
+    def advanced(self, step: int, seconds: float) -> None:
         """See base class."""
         rate, left = self._rate(), self._left()
         if self._bar:
             self._bar.update(self._task, completed=step, rate=rate, left=left)
-        elif time.perf_counter() - self._said > _LINE_EVERY:
+        elif time.perf_counter() - self._printed > _LINE_EVERY:
             done = f"step {step:,} of {self._total_steps:,}"
             self._print(f"{done} | {rate} | {left} left")
 
-    def logged(self, step, metrics):
+    def logged(self, step: int, metrics: Mapping[str, float]) -> None:
         """See base class."""
 
-    def evaluated(self, step, metrics, predictions):
+    def evaluated(
+        self,
+        step: int,
+        metrics: Mapping[str, float],
+        predictions: Mapping[str, Predictions],
+    ) -> None:
         """See base class."""
         columns = [
             f"epoch {metrics['epoch']:7.4g}",
@@ -101,22 +111,27 @@ class Console(Report):
         ]
         self._print(" | ".join(columns))
 
-    def finished(self, step):
+    def finished(self, step: int) -> None:
         """See base class."""
         self.stopped()
         if step < self._total_steps:
             self._print(
-                f"stopped early, after step {step:,} of {self._total_steps:,}: "
-                f"{self._monitor} has not become better for long enough"
+                f"stopped early, after step {step:,} of {self._total_steps:,}: no "
+                f"improvement of {self._monitor} (--early_stopping)"
             )
 
-    def stopped(self):
+    def stopped(self) -> None:
         """See base class."""
         if self._bar:
             self._bar.stop()
 
     def summary(self, history: History, workdir: str) -> None:
-        """Says what came of it, and how to look at it."""
+        """Prints the best evaluation, the time, and how to view the results.
+
+        Args:
+            history: The evaluations of the run.
+            workdir: The run's folder.
+        """
         best = history.best(self._monitor)
         if best:
             self._print(
@@ -125,61 +140,69 @@ class Console(Report):
             )
         if self._timing.images:
             total = self._timing.total
-            share = self._timing.training / total
-            rest = f"{1 - share:.0%} evaluating and saving"
-            self._print(f"{total:.1f} s: {share:.0%} training, {rest}")
+            fraction = self._timing.training / total
+            rest = f"{1 - fraction:.0%} evaluating and saving"
+            self._print(f"{total:.1f} s: {fraction:.0%} training, {rest}")
         quoted = shlex.quote(str(workdir))
         self._print(f"results in {workdir}; curves: tensorboard --logdir {quoted}")
 
-    def note(self, line: str) -> None:
-        """Says something that is not of every evaluation."""
+    def notice(self, line: str) -> None:
+        """Prints a notice, such as that validation accuracy is static."""
         self._print(line)
 
     def _rate(self) -> str:
         return f"{self._timing.images_per_second:,.0f} images/s"
 
     def _left(self) -> str:
-        """Returns the time to the end, as 1:02:03."""
+        """Returns the estimated time left, such as 1:02:03."""
         seconds = round(self._timing.left)
         hours, minutes = seconds // 3600, seconds // 60 % 60
         return f"{hours}:{minutes:02}:{seconds % 60:02}"
 
     def _print(self, line: str) -> None:
-        self._said = time.perf_counter()
+        self._printed = time.perf_counter()
         self._output.print(Text(line), soft_wrap=True)
 
 
 def console() -> Screen:
-    """Returns the console of this process."""
+    """Returns the Rich console of this process."""
     return Screen(highlight=False)
 
 
-def reading(output: Screen) -> Callable[[int, int], None]:
-    """Returns what tells how many of how many images have been read, now and then."""
-    begun = said = time.perf_counter()
+def reading_progress(output: Screen) -> Callable[[int, int], None]:
+    """Returns a function that prints the numbers of images read and to read."""
+    start = printed = time.perf_counter()
 
-    def tell(done: int, total: int) -> None:
-        nonlocal said
+    def show(done: int, total: int) -> None:
+        nonlocal printed
         now = time.perf_counter()
-        if now - said > _READING_EVERY and done:
-            said = now
-            rate = done / (now - begun)
+        if now - printed > _READING_EVERY and done:
+            printed = now
+            rate = done / (now - start)
             left = (total - done) / rate
             output.print(
                 f"reading images: {done:,} of {total:,}, {rate:,.0f} images/s, "
                 f"{left:.0f} s left"
             )
 
-    return tell
+    return show
 
 
 def counts(labels: np.ndarray, class_names: Sequence[str]) -> str:
-    """Returns how many examples of each class there are, in words."""
+    """Formats the number of examples of each class.
+
+    Args:
+        labels: int [N].
+        class_names: Names of the classes.
+
+    >>> counts(np.array([0, 1, 1]), ["cat", "dog"])
+    '3 images (cat 1, dog 2)'
+    """
     numbers = np.bincount(labels, minlength=len(class_names))
-    if len(class_names) > 12:
-        spread = f"{numbers.min():,} to {numbers.max():,} a class"
-        return f"{len(labels):,} images of {len(class_names)} classes, {spread}"
-    named = ", ".join(
+    if len(class_names) > _MAX_COUNTED:
+        sizes = f"{numbers.min():,} to {numbers.max():,} per class"
+        return f"{len(labels):,} images of {len(class_names)} classes, {sizes}"
+    by_class = ", ".join(
         f"{name} {count:,}" for name, count in zip(class_names, numbers, strict=True)
     )
-    return f"{len(labels):,} images ({named})"
+    return f"{len(labels):,} images ({by_class})"

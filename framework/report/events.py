@@ -1,4 +1,4 @@
-"""Writes TensorBoard's event files, with no TensorFlow graph in between."""
+"""Writes TensorBoard's event files without TensorFlow graphs."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ _HEAD, _FOOT_SIZE = struct.Struct("<QI"), 4
 # An event begins with its time: the tag of a protocol buffer's first field, a double.
 _TIME = struct.Struct("<Bd")
 _TIME_TAG = 0x09
-# Where seconds have more than ten digits: the year 2286.
-_LATEST = 1e10
+# Seconds of the year 2286, when they have more than ten digits.
+_MAX_TIME = 1e10
 
 
 class Events:
-    """The event file of one of TensorBoard's runs.
+    """An event file of a TensorBoard run.
 
     TensorBoard reads the files of a run in the order of their names, which begin with
-    the second they were made in, and never returns to an earlier one. Whatever the
-    clock says, a new file is named and dated after those that are there. Hence only one
-    of these should be open for a folder.
+    the second of their creation, and never returns to an earlier file. A new file is
+    therefore named and dated after the existing ones, whatever the clock says. Only one
+    `Events` may be open per folder.
 
     Args:
-        folder: Of the run; its name is what TensorBoard calls it.
+        folder: Folder of the TensorBoard run, which has the folder's name.
 
     Raises:
-        OSError: The file cannot be made.
+        OSError: The file cannot be created.
     """
 
     def __init__(self, folder: Path):
@@ -53,9 +53,10 @@ class Events:
             numbers.append(number)
             times += _times(path)
         self._folder = folder
-        # What an earlier process has written at the step that is resumed from.
-        self._resumed, self._written = -1, set()
-        self._latest = max(times)
+        # The tags that an earlier process wrote at the step that is resumed from.
+        self._resumed_step = -1
+        self._written_tags: set[str] = set()
+        self._last_time = max(times)
         number = max(int(time.time()), max(numbers) + 1)
         name = f"events.out.tfevents.{number:010d}.{os.getpid()}.{secrets.token_hex(4)}"
         self._writer = RecordWriter(open(folder / name, "xb"))  # noqa: SIM115
@@ -63,25 +64,39 @@ class Events:
         self.flush()
 
     def start(self, step: int) -> None:
-        """Tells TensorBoard to forget what came after so many steps.
+        """Makes TensorBoard discard all points after a step.
 
-        An earlier, killed process may have written beyond the checkpoint that is
-        resumed from: without this the curves would go back and forth. What it has
-        written of that very step stays, and is not added once more if an evaluation
-        is rerun.
+        A killed process may have written points after the checkpoint that is resumed
+        from, and the curves would go back and forth. Its points at that very step stay,
+        and are not added again if an evaluation is rerun.
+
+        Args:
+            step: The step to resume from.
         """
-        self._resumed, self._written = step, _tags_at(self._folder, step)
+        self._resumed_step = step
+        self._written_tags = _tags_at(self._folder, step)
         log = SessionLog(status=SessionLog.START)
         first = step + 1 if step else 0
         self._write(Event(step=first, session_log=log))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Adds a point to each of some curves."""
+        """Adds a point to each curve.
+
+        Args:
+            step: Optimizer steps so far, the x-coordinate.
+            values: The y-coordinate of each curve by tag.
+        """
         for name, value in values.items():
             self.add(step, scalar_pb(name, value))
 
     def image(self, step: int, tag: str, png: bytes) -> None:
-        """Adds a picture, given as PNG."""
+        """Adds an image.
+
+        Args:
+            step: Optimizer steps so far.
+            tag: The name of the image.
+            png: The content of a PNG file.
+        """
         width, height = np.frombuffer(png[16:24], ">u4")
         values = [str(width).encode(), str(height).encode(), png]
         shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=len(values))])
@@ -93,22 +108,27 @@ class Events:
         self.add(step, Summary(value=[value]))
 
     def add(self, step: int, summary: Summary) -> None:
-        """Adds what one of TensorBoard's plugins has made."""
+        """Adds a summary of a TensorBoard plugin.
+
+        Args:
+            step: Optimizer steps so far.
+            summary: The summary.
+        """
         tags = {value.tag for value in summary.value}
-        if step == self._resumed and tags <= self._written:
+        if step == self._resumed_step and tags <= self._written_tags:
             return
         self._write(Event(step=step, summary=summary))
 
     def flush(self) -> None:
-        """Hands all to the operating system."""
+        """Hands all events to the operating system."""
         self._writer.flush()
 
     def close(self) -> None:
-        """Ends the file."""
+        """Closes the file."""
         self._writer.close()
 
     def _write(self, event: Event) -> None:
-        self._latest = event.wall_time = max(time.time(), self._latest)
+        self._last_time = event.wall_time = max(time.time(), self._last_time)
         self._writer.write(event.SerializeToString())
 
 
@@ -121,10 +141,10 @@ def _files(folder: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _tags_at(folder: Path, step: int) -> set[str]:
-    """Returns the tags of which the event files of a folder have a point at a step."""
+    """Returns the tags that have a point at a step in the event files of a folder."""
     tags: set[str] = set()
     if step == 0:
-        # A run that starts anew purges all.
+        # A new run discards all earlier points.
         return tags
     for _, path in sorted(_files(folder)):
         for record in RawEventFileLoader(str(path)).Load():
@@ -137,7 +157,7 @@ def _tags_at(folder: Path, step: int) -> set[str]:
 
 
 def _times(path: Path) -> Iterator[float]:
-    """Yields the times of the events in a file, up to the first that is not whole."""
+    """Yields the times of the events in a file, up to the first incomplete event."""
     size = path.stat().st_size
     with path.open("rb") as file:
         while file.tell() < size:
@@ -148,7 +168,7 @@ def _times(path: Path) -> Iterator[float]:
             tag, seconds = _TIME.unpack_from(head, _HEAD.size)
             if length < _TIME.size or file.tell() + length - _TIME.size > size:
                 return
-            # A damaged time must not date all that follows.
-            if tag == _TIME_TAG and 0.0 <= seconds < _LATEST:
+            # A damaged time must not affect later events.
+            if tag == _TIME_TAG and 0.0 <= seconds < _MAX_TIME:
                 yield seconds
             file.seek(length - _TIME.size + _FOOT_SIZE, os.SEEK_CUR)

@@ -1,27 +1,29 @@
-"""The predictions of each evaluation, and how long all took, as files."""
+"""Report to files: the predictions of each evaluation, and timing."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from absl import logging
 
-from framework import atomic, json_text
-from framework.json_text import InvalidJsonError
+from framework.numerics.metrics import Predictions
 from framework.report import predictions as predictions_lib
 from framework.report.base import Report
 from framework.report.timing import Timing
+from framework.system import atomic, json_text
+from framework.system.json_text import InvalidJsonError
 
 
 class Files(Report):
-    """Keeps the validation predictions of each evaluation, and the run's timing.
+    """Writes the validation predictions of each evaluation, and the run's timing.
 
-    Seconds are apart from the metrics, which are then the same in each repetition.
+    Timing is in a file of its own, so that repeated runs have identical metrics files.
 
     Args:
         workdir: The run's folder.
-        timing: The run's clock.
+        timing: The run's timing.
     """
 
     def __init__(self, workdir: Path, timing: Timing):
@@ -31,45 +33,50 @@ class Files(Report):
         self._timed: set[float] = set()
         self._folder.mkdir(exist_ok=True)
 
-    def started(self, step):
+    def started(self, step: int) -> None:
         """See base class."""
-        predictions_lib.cut_back(self._folder, step)
-        kept = [line for line in read_timing(self._path) if line["step"] <= step]
-        text = "".join(json.dumps(line) + "\n" for line in kept)
+        predictions_lib.truncate(self._folder, step)
+        records = [row for row in read_timing(self._path) if row["step"] <= step]
+        text = "".join(json.dumps(record) + "\n" for record in records)
         atomic.write_text(self._path, text)
-        self._timed = {line["step"] for line in kept}
+        self._timed = {record["step"] for record in records}
 
-    def advanced(self, step, seconds):
+    def advanced(self, step: int, seconds: float) -> None:
         """See base class."""
 
-    def logged(self, step, metrics):
+    def logged(self, step: int, metrics: Mapping[str, float]) -> None:
         """See base class."""
 
-    def evaluated(self, step, metrics, predictions):
+    def evaluated(
+        self,
+        step: int,
+        metrics: Mapping[str, float],
+        predictions: Mapping[str, Predictions],
+    ) -> None:
         """See base class."""
         predictions_lib.write(self._folder, step, predictions["validation"])
         if step in self._timed:
-            # An evaluation is rerun whose process was killed after it.
+            # This is a rerun of an evaluation whose process was killed after it.
             return
-        line = {
+        record = {
             "step": step,
             "seconds": round(self._timing.total, 3),
             "train_seconds": round(self._timing.training, 3),
             "images_per_second": round(self._timing.images_per_second, 1),
         }
-        atomic.append_line(self._path, json.dumps(line))
+        atomic.append_line(self._path, json.dumps(record))
 
-    def finished(self, step):
+    def finished(self, step: int) -> None:
         """See base class."""
 
-    def stopped(self):
+    def stopped(self) -> None:
         """See base class."""
 
 
 def read_timing(path: Path) -> list[dict[str, float]]:
-    """Returns the lines of a timing.jsonl, each with an integer "step".
+    """Reads the records of a timing.jsonl, each with an integer "step".
 
-    No run depends on it: lines that are damaged are left out, with a warning.
+    Damaged lines are left out with a warning, because no run depends on them.
 
     Args:
         path: The file; it need not exist.
@@ -78,16 +85,16 @@ def read_timing(path: Path) -> list[dict[str, float]]:
         content = atomic.read_bytes(path)
     except FileNotFoundError:
         return []
-    found, damaged = [], []
+    records, damaged = [], []
     for number, line, is_complete in json_text.lines(content):
         try:
-            found.append(json_text.parse_record(line))
+            records.append(json_text.parse_record(line))
         except InvalidJsonError as problem:
-            # A killed process leaves half a last line.
+            # A killed process leaves an incomplete last line.
             if is_complete:
                 damaged.append(f"line {number}: {problem}")
     if damaged:
         logging.warning(
             "%s: %d damaged line(s) left out (%s)", path, len(damaged), damaged[0]
         )
-    return found
+    return records

@@ -1,8 +1,9 @@
-"""The predictions of each evaluation, as files: the only module that knows the format.
+"""Reads and writes the predictions of each evaluation; owner of the file format.
 
     FOLDER/step-00000010.npz
 
-has what `Predictions` has, of the evaluation after ten steps; see framework.archive.
+has the fields of `Predictions` of the evaluation after ten steps, in the format of
+`framework.system.archive`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
-from framework import archive, atomic
-from framework.archive import DamagedError, Values
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
+from framework.system import archive, atomic
+from framework.system.archive import DamagedError, Values
 
-_NAME = re.compile(r"step-(\d{8,})\.npz", re.ASCII)
-# The kind of each array, and whether a file must have it.
+# A name with more digits was not written here: a step has 63 bits.
+_NAME = re.compile(r"step-(\d{8,18})\.npz", re.ASCII)
+# The NumPy kind of each array, and whether a file must have it.
 _ARRAYS = {
     "labels": ("i", True),
     "predicted": ("i", True),
@@ -27,53 +29,59 @@ _ARRAYS = {
     "confidence": ("f", True),
     "losses": ("f", True),
 }
-# A warning names no more files than this.
-_MOST_NAMED = 3
+# The maximum number of files that a warning names.
+_MAX_NAMED = 3
 
 
 def write(folder: Path, step: int, predictions: Predictions) -> None:
-    """Writes the predictions of an evaluation, all of them or nothing.
+    """Writes the predictions of an evaluation, atomically.
 
     Args:
-        folder: Where to; it exists.
-        step: How many steps have been done, which gives the file its name.
-        predictions: Of the evaluation.
+        folder: The folder; it must exist.
+        step: The number of steps so far, which determines the file name.
+        predictions: The predictions.
 
     Raises:
-        OSError: They cannot be written.
+        OSError: The file cannot be written.
     """
     arrays = {name: getattr(predictions, name) for name in _ARRAYS}
-    known = {name: array for name, array in arrays.items() if array is not None}
-    archive.write(folder / _name(step), step, known)
+    present = {name: array for name, array in arrays.items() if array is not None}
+    archive.write(folder / _name(step), step, present)
 
 
 def read(path: Path) -> Predictions:
-    """Returns the predictions in a file.
+    """Reads the predictions in a file.
 
-    Their rank is None if the file is of an earlier version, which did not keep it.
+    Their rank is None if an earlier version, which did not store it, wrote the file.
 
     Raises:
-        DamagedError: It is not there, or not as it was written.
+        DamagedError: The file does not exist, or is damaged.
     """
     # Earlier files have no checksum.
     values = archive.read(path, plain=True)
-    problem = _problem(values)
+    problem = _format_error(values)
     if problem:
-        raise DamagedError(f"{path} is not of predictions: {problem}")
-    return Predictions(**{name: values.get(name) for name in _ARRAYS})
+        raise DamagedError(f"{path} is not a file of predictions: {problem}")
+    return Predictions(
+        labels=values["labels"],
+        predicted=values["predicted"],
+        rank=values.get("rank"),
+        confidence=values["confidence"],
+        losses=values["losses"],
+    )
 
 
 def read_all(folder: Path, labels: np.ndarray | None = None) -> dict[int, Predictions]:
-    """Returns the predictions of all evaluations in a folder by step, in their order.
+    """Reads the predictions of all evaluations in a folder, by step in ascending order.
 
-    Files that are none of them, damaged, or of other examples are left out, with a
-    warning.
+    Other files, damaged files and those of other examples are left out with a warning.
 
     Args:
-        folder: Need not exist.
-        labels: int [N], those of the examples; if None, those of the latest file.
+        folder: The folder; it need not exist.
+        labels: int [N], the labels of the examples; None for those of the latest file.
     """
-    found, reasons = {}, []
+    by_step: dict[int, Predictions] = {}
+    reasons = []
     for step, path in sorted(_files(folder), reverse=True):
         try:
             predictions = read(path)
@@ -82,20 +90,20 @@ def read_all(folder: Path, labels: np.ndarray | None = None) -> dict[int, Predic
             continue
         labels = predictions.labels if labels is None else labels
         if np.array_equal(predictions.labels, labels):
-            found[step] = predictions
+            by_step[step] = predictions
         else:
             reasons.append(f"{path} is of other examples")
     foreign = sorted(set(_names(folder)) - {path.name for _, path in _files(folder)})
     reasons += [f"{folder / name} has another name" for name in foreign]
     if reasons:
-        shown = "; ".join(reasons[:_MOST_NAMED])
-        rest = len(reasons) - _MOST_NAMED
+        shown = "; ".join(reasons[:_MAX_NAMED])
+        rest = len(reasons) - _MAX_NAMED
         more = f"; and {rest} more" if rest > 0 else ""
         logging.warning("predictions left out: %s%s", shown, more)
-    return dict(sorted(found.items()))
+    return dict(sorted(by_step.items()))
 
 
-def cut_back(folder: Path, step: int) -> None:
+def truncate(folder: Path, step: int) -> None:
     """Deletes the predictions of the evaluations after a step."""
     for later, path in list(_files(folder)):
         if later > step and not path.is_dir():
@@ -107,24 +115,24 @@ def _name(step: int) -> str:
 
 
 def _files(folder: Path) -> Iterator[tuple[int, Path]]:
-    """Yields the step and the path of each file that is named as `write` names it."""
+    """Yields the step and the path of each file with a name that `write` gives."""
     for name in _names(folder):
         match = _NAME.fullmatch(name)
-        # Not step-000000002.npz, for then there could be two of one step.
+        # Not step-000000002.npz: two files would be of one step.
         if match and name == _name(int(match[1])):
             yield int(match[1]), folder / name
 
 
 def _names(folder: Path) -> list[str]:
-    """Returns the names of the files in a folder, but for those being written."""
+    """Returns the names of the complete files in a folder."""
     if not folder.is_dir():
         return []
     names = [path.name for path in folder.iterdir()]
     return [name for name in names if not name.endswith(atomic.SUFFIX)]
 
 
-def _problem(values: Values) -> str:
-    """Returns what is wrong with the arrays of a file, or nothing."""
+def _format_error(values: Values) -> str:
+    """Returns why the arrays of a file are not predictions; "" if they are."""
     for name, (kind, is_needed) in _ARRAYS.items():
         if name not in values:
             if is_needed:
@@ -136,5 +144,5 @@ def _problem(values: Values) -> str:
         if len(array) != len(values["labels"]) or not len(array):
             return f"{name} has {len(array)} entries"
         if kind == "i" and (array.min() < 0 or array.max() > np.iinfo(np.int32).max):
-            return f"{name} is not from 0 up"
+            return f"{name} is out of range"
     return ""

@@ -1,29 +1,31 @@
-"""Says once, while a run goes on, that validation accuracy has become static."""
+"""Prints a notice, once per run, when validation accuracy becomes static."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from framework.numerics.intervals import detectable, trend
+from framework.numerics.metrics import Predictions
 from framework.report.base import Report
-from framework.statistics import detectable, trend
 
-# As the gate of the diagnosis has them: so many evaluations, or the last fifth.
-_WINDOW, _SHARE, _LEVEL = 5, 0.2, 0.05
-# Before that a curve can be anything.
-_LEAST = 8
+# As in the plateau test of the diagnosis: the window is 5 evaluations or a fifth of
+# them; the significance level is 5 %.
+_WINDOW, _FRACTION, _LEVEL = 5, 0.2, 0.05
+# The minimum number of evaluations: shorter curves are not tested.
+_MIN_EVALUATIONS = 8
 
 
-class StaticNote(Report):
-    """Watches validation accuracy.
+class StaticNotice(Report):
+    """Watches validation accuracy; prints a notice when it becomes static.
 
     Args:
         workdir: The run's folder.
-        say: What prints a line.
-        show: What shows a text in TensorBoard, given the step, its tag and the text.
+        say: Prints a line.
+        show: Shows a text in TensorBoard; takes the step, a tag and the text.
     """
 
     def __init__(
@@ -34,58 +36,73 @@ class StaticNote(Report):
     ):
         self._workdir, self._say, self._show = workdir, say, show
         self._accuracies: list[float] = []
-        self._said = False
+        self._is_reported = False
 
-    def started(self, step):
+    def started(self, step: int) -> None:
         """See base class."""
 
-    def advanced(self, step, seconds):
+    def advanced(self, step: int, seconds: float) -> None:
         """See base class."""
 
-    def logged(self, step, metrics):
+    def logged(self, step: int, metrics: Mapping[str, float]) -> None:
         """See base class."""
 
-    def evaluated(self, step, metrics, predictions):
+    def evaluated(
+        self,
+        step: int,
+        metrics: Mapping[str, float],
+        predictions: Mapping[str, Predictions],
+    ) -> None:
         """See base class."""
         self._accuracies.append(metrics["validation/accuracy"])
         total = len(predictions["validation"])
-        if self._said or not is_static(self._accuracies, total):
+        if self._is_reported or not is_static(self._accuracies, total):
             return
-        self._said = True
+        self._is_reported = True
         text = (
             f"validation accuracy has been static for {window(len(self._accuracies))} "
-            f"evaluations, at {self._accuracies[-1]:.1%}; why: "
+            f"evaluations, at {self._accuracies[-1]:.1%}; find the cause with: "
             f"whyflat diagnose --workdir={shlex.quote(str(self._workdir))}"
         )
         self._say(text)
         self._show(step, "static", text)
 
-    def finished(self, step):
+    def finished(self, step: int) -> None:
         """See base class."""
 
-    def stopped(self):
+    def stopped(self) -> None:
         """See base class."""
 
 
 def window(evaluations: int) -> int:
-    """Returns how many of the last evaluations are looked at."""
-    return max(_WINDOW, round(_SHARE * evaluations))
+    """Returns the number of latest evaluations that the test is based on.
+
+    >>> window(8), window(100)
+    (5, 20)
+    """
+    return max(_WINDOW, round(_FRACTION * evaluations))
 
 
 def is_static(accuracies: list[float], total: int) -> bool:
-    """Returns whether a curve has stopped rising, below what it could come to.
+    """Returns whether accuracy has stopped rising, and is below its ceiling.
+
+    >>> is_static([0.5] * 10, total=1000)
+    True
+    >>> is_static([0.50, 0.54, 0.58, 0.62, 0.66, 0.70, 0.74, 0.78], total=1000)
+    False
 
     Args:
-        accuracies: Of each evaluation so far.
-        total: Of how many examples.
+        accuracies: The validation accuracy of each evaluation so far.
+        total: The number of validation examples.
     """
-    if len(accuracies) < _LEAST:
+    if len(accuracies) < _MIN_EVALUATIONS:
         return False
-    last = np.array(accuracies[-window(len(accuracies)) :])
-    least = detectable(float(last[-1]), total)
-    gained = last.max() - max(accuracies[: -len(last)])
-    if gained >= least / 2 or 1.0 - last.mean() <= least:
+    last = accuracies[-window(len(accuracies)) :]
+    smallest_difference = detectable(last[-1], total)
+    gain = max(last) - max(accuracies[: -len(last)])
+    is_at_ceiling = 1.0 - np.mean(last) <= smallest_difference
+    if gain >= smallest_difference / 2 or is_at_ceiling:
         return False
-    # Asked last: it imports SciPy's statistics, which takes most of a second.
+    # Computed last: it imports SciPy's statistics, which takes most of a second.
     slope, p = trend(last)
     return not (p < _LEVEL and slope > 0)

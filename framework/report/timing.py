@@ -1,46 +1,48 @@
-"""How long what takes: one clock for all that tell of it."""
+"""Timer shared by all reports."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
+from framework.numerics.metrics import Predictions
 from framework.report.base import Report
 
 
 class Timing(Report):
-    """Counts the seconds of a run, from where it was started or resumed.
+    """Measures the time of a run, from its start or resumption.
 
     Args:
         total_steps: The length of the run.
         batch_size: Images per step.
 
     Attributes:
-        training: Seconds in training steps; the first of them are spent compiling.
+        training: Seconds spent in training steps, with compilation.
     """
 
     def __init__(self, total_steps: int, batch_size: int):
         self._total_steps = total_steps
         self._batch_size = batch_size
         self._first = self._step = 0
-        self._begun = time.perf_counter()
+        self._start = time.perf_counter()
         self.training = 0.0
-        # Where the last evaluation was, and the speed up to there.
+        # Images and seconds at the last evaluation, and the speed before it.
         self._mark = (0, 0.0)
         self._speed = 0.0
 
     @property
     def total(self) -> float:
-        """Seconds in all."""
-        return time.perf_counter() - self._begun
+        """Seconds since the start."""
+        return time.perf_counter() - self._start
 
     @property
     def images(self) -> int:
-        """How many images have been trained on."""
+        """The number of images trained on since the start."""
         return (self._step - self._first) * self._batch_size
 
     @property
     def images_per_second(self) -> float:
-        """The speed of training since the last evaluation, or up to it right after."""
+        """Training speed since the last evaluation, or right after it, before it."""
         images, seconds = self._mark
         if self.images == images:
             return self._speed
@@ -48,30 +50,35 @@ class Timing(Report):
 
     @property
     def left(self) -> float:
-        """Seconds to the end of the run, if all goes on as it has gone so far."""
+        """Estimated seconds to the end of the run, at the average speed so far."""
         done = max(self._step - self._first, 1)
         return self.total * (self._total_steps - self._step) / done
 
-    def started(self, step):
+    def started(self, step: int) -> None:
         """See base class."""
         self._first = self._step = step
-        self._begun = time.perf_counter()
+        self._start = time.perf_counter()
 
-    def advanced(self, step, seconds):
+    def advanced(self, step: int, seconds: float) -> None:
         """See base class."""
         self._step = step
         self.training += seconds
 
-    def logged(self, step, metrics):
+    def logged(self, step: int, metrics: Mapping[str, float]) -> None:
         """See base class."""
 
-    def evaluated(self, step, metrics, predictions):
+    def evaluated(
+        self,
+        step: int,
+        metrics: Mapping[str, float],
+        predictions: Mapping[str, Predictions],
+    ) -> None:
         """See base class."""
         self._speed = self.images_per_second
         self._mark = (self.images, self.training)
 
-    def finished(self, step):
+    def finished(self, step: int) -> None:
         """See base class."""
 
-    def stopped(self):
+    def stopped(self) -> None:
         """See base class."""

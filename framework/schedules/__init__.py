@@ -1,4 +1,4 @@
-"""Learning-rate schedules: what a `--schedule` spec can name."""
+"""The learning-rate schedules that a `--schedule` spec can name."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from framework import spec
-from framework.durations import Duration
+from framework.config import spec
+from framework.config.durations import Duration
 from framework.errors import UsageError
 from framework.schedules import cycles, shapes, tables
-from framework.schedules.algebra import Clock, Part, Product, Schedule, Then
-from framework.schedules.controller import Controller
+from framework.schedules.algebra import (
+    Clock,
+    Controller,
+    Product,
+    Schedule,
+    Sequential,
+)
 from framework.schedules.greedy import Greedy
 from framework.schedules.learning_rate import LearningRate
 from framework.schedules.plateau import Plateau
+from framework.schedules.segment import Segment
 
-# A function is a shape: its length comes first in a spec, as in `warmup(5%)`. A class
-# is a controller.
+# Functions are pure functions of the step; in a spec their first argument is their
+# length, as in `warmup(5%)`. Classes are controllers, which react to metrics.
 SCHEDULES: dict[str, Callable[..., Any]] = {
     "constant": shapes.constant,
     "warmup": shapes.warmup,
@@ -51,23 +57,26 @@ SCHEDULES: dict[str, Callable[..., Any]] = {
 
 
 def build(text: str) -> Schedule:
-    """Returns the schedule that a spec describes.
+    """Builds the schedule that a spec describes.
+
+    >>> build("warmup(5%) + cosine").length(Clock(1000, 100)) is None
+    True
 
     Raises:
-        UsageError: The spec is wrong; the place is marked.
+        UsageError: The spec is wrong; the message marks the place.
     """
     return _build(spec.parse(text))
 
 
 def _build(node: spec.Call | spec.Join) -> Schedule:
     if isinstance(node, spec.Join):
-        join = Then if node.operator == "+" else Product
+        join = Sequential if node.operator == "+" else Product
         return join(_build(node.left), _build(node.right))
-    return call(node)
+    return build_call(node)
 
 
-def call(node: spec.Call) -> Schedule:
-    """Returns the schedule that one call of a spec describes.
+def build_call(node: spec.Call) -> Schedule:
+    """Builds the schedule that one call of a spec describes.
 
     Raises:
         UsageError: The name is unknown, or the arguments are wrong.
@@ -76,28 +85,35 @@ def call(node: spec.Call) -> Schedule:
     if isinstance(member, type):
         is_schedule = issubclass(member, Schedule)
         spec.require(node, is_schedule, "a framework.schedules.Controller")
-        return spec.build(node, SCHEDULES, "schedule")
+        schedule: Schedule = spec.build(node, SCHEDULES, "schedule")
+        return schedule
     spec.require(node, spec.takes(member, 2), "a function of (t, T, ...)")
-    return _part(node, member)
+    return _build_segment(node, member)
 
 
-def _part(call: spec.Call, function: Callable[..., Any]) -> Part:
-    """Returns a shape, with the length that comes first in a spec."""
-    parameters = spec.arguments(call, as_written(function))
+def _build_segment(call: spec.Call, function: Callable[..., Any]) -> Segment:
+    """Builds a segment; its length is the first argument of the call."""
+    parameters = spec.arguments(call, with_spec_signature(function))
     steps, skip = parameters.pop("steps", None), parameters.pop("skip", 0)
     try:
         duration = None if steps is None else Duration.parse(steps)
-        part = Part(function, parameters, duration, Duration.parse(skip))
-        part.settings()
+        segment = Segment(function, parameters, duration, Duration.parse(skip))
+        segment.resolved_parameters()
     except UsageError as problem:
         raise spec.error(call.text, call.column, f"{call.name}: {problem}") from None
-    return part
+    return segment
 
 
-def as_written(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns what has a shape's signature as it is in a spec: steps, not (t, T)."""
+def with_spec_signature(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns a placeholder with the signature of a schedule function in specs.
 
-    def written() -> None:
+    In a spec, `steps` and `skip` take the place of the function's `t` and `T`.
+
+    >>> inspect.signature(with_spec_signature(shapes.linear)).parameters.keys()
+    odict_keys(['steps', 'end', 'skip'])
+    """
+
+    def placeholder() -> None:
         pass
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -105,8 +121,11 @@ def as_written(function: Callable[..., Any]) -> Callable[..., Any]:
     last = inspect.Parameter.KEYWORD_ONLY
     skip = inspect.Parameter("skip", last, default=0, annotation="Duration")
     others = list(inspect.signature(function).parameters.values())[2:]
-    written.__signature__ = inspect.Signature([steps, *others, skip])
-    return written
+    # `inspect.signature` reads this attribute, which the type of functions lacks.
+    placeholder.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [steps, *others, skip]
+    )
+    return placeholder
 
 
 __all__ = [
@@ -115,11 +134,11 @@ __all__ = [
     "Controller",
     "Greedy",
     "LearningRate",
-    "Part",
     "Plateau",
     "Product",
     "Schedule",
-    "Then",
+    "Segment",
+    "Sequential",
     "build",
-    "call",
+    "build_call",
 ]

@@ -1,223 +1,170 @@
-"""Schedules as expressions: `a + b` is a, then b; `a * b` their product.
+"""Schedules as expressions: `a + b` runs a, then b; `a * b` multiplies them.
 
-An expression knows nothing of a run until it is bound to a `Clock`. Binding settles
-all lengths, so that what cannot fit is refused before the first step.
+An expression is independent of any run until it is bound to a `Clock`. Binding resolves
+all lengths, so that a schedule that does not fit the run is refused before step 0.
 """
 
 from __future__ import annotations
 
 import abc
 import dataclasses
-import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import tensorflow as tf
 
-from framework import reference
-from framework.durations import Duration
+from framework.config.durations import Duration
 from framework.errors import UsageError
-from framework.schedules.shapes import warmup
 
-# From updates since a part began (int64 scalar) to its multiplier (float32 scalar).
+# From steps since a schedule began (int64 scalar) to its multiplier (float32 scalar).
 Curve = Callable[["tf.Tensor"], "tf.Tensor"]
 
-
-_NOTHING = Duration(0)
+# A controller's variables, by name.
+State = Mapping[str, "tf.Variable"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Clock:
-    """How time runs in a run.
+    """Converts lengths to optimizer steps.
 
     Attributes:
-        total_steps: How many optimizer steps it takes.
-        steps_per_epoch: How many go through the training data once.
+        total_steps: Optimizer steps in the run.
+        steps_per_epoch: Optimizer steps in one pass through the training data.
     """
 
     total_steps: int
     steps_per_epoch: int
 
     def steps(self, length: Duration) -> int:
-        """Returns a length in steps."""
+        """Returns a length in steps.
+
+        >>> Clock(total_steps=1000, steps_per_epoch=50).steps(Duration.parse("3ep"))
+        150
+        """
         return length.steps(self.steps_per_epoch, self.total_steps)
 
 
 class Schedule(abc.ABC):
-    """A multiplier of the learning rate over time."""
+    """A multiplier of the learning rate as a function of the step."""
 
     def __add__(self, other: Schedule) -> Schedule:
-        return Then(self, other)
+        return Sequential(self, other)
 
     def __mul__(self, other: Schedule) -> Schedule:
         return Product(self, other)
 
     @abc.abstractmethod
     def length(self, clock: Clock) -> int | None:
-        """Returns how many steps it takes; None if as many as are left for it."""
+        """Returns the length in steps; None if it fills the remaining steps."""
 
     @abc.abstractmethod
-    def bind(self, clock: Clock, steps: int, scales: Mapping[Schedule, Any]) -> Curve:
-        """Returns its curve.
+    def bind(
+        self, clock: Clock, steps: int, scales: Mapping[Controller, tf.Variable]
+    ) -> Curve:
+        """Returns the schedule as a function of the step.
 
         Args:
-            clock: How time runs.
-            steps: How many steps it has.
+            clock: Converts lengths to steps.
+            steps: The steps available to this schedule.
             scales: The variable that holds the multiplier of each controller.
 
         Raises:
-            UsageError: Its parts do not fit.
+            UsageError: The schedule does not fit into the available steps.
         """
 
     @abc.abstractmethod
-    def controllers(self) -> Iterator[Schedule]:
-        """Yields the parts of it that react to metrics."""
+    def controllers(self) -> Iterator[Controller]:
+        """Yields the controllers in this expression, from left to right."""
 
     @abc.abstractmethod
     def leading_warmup(self, clock: Clock) -> int:
-        """Returns how many steps of warm-up it begins with."""
+        """Returns the length in steps of the warm-up at the beginning."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Part(Schedule):
-    """A function of `framework.schedules.shapes`, or of a user, with its parameters.
+class Controller(Schedule):
+    """A multiplier that reacts to a metric.
+
+    The settings are attributes and constant; the state is in variables, which are saved
+    in checkpoints.
 
     Attributes:
-        function: From (t, T, **parameters) to the multiplier.
-        parameters: By name.
-        duration: How long it is; None for as long as is left.
-        skip: How much of it is left out at its beginning.
+        monitor: The metric it observes.
+        start: When to start observing evaluations, as a length; None for the end of the
+            warm-up at the beginning of the whole schedule.
+        restore_best: Whether the run returns to its best weights after each reduction.
     """
 
-    function: Callable[..., tf.Tensor]
-    parameters: Mapping[str, Any]
-    duration: Duration | None = None
-    skip: Duration = _NOTHING
+    monitor: str
+    start: Duration | str | int | None = None
+    restore_best: bool = False
 
-    def length(self, clock):
+    @abc.abstractmethod
+    def new_state(self) -> dict[str, tf.Variable]:
+        """Creates the variables of the initial state; one is named "scale"."""
+
+    @abc.abstractmethod
+    def observe(self, state: State, metric: tf.Tensor) -> None:
+        """Updates the state with a metric (float32 scalar), in graph operations."""
+
+    @abc.abstractmethod
+    def record(self, state: State) -> dict[str, float]:
+        """Returns the values of the state that are logged, by name."""
+
+    def length(self, clock: Clock) -> int | None:
         """See base class."""
-        if self.duration is None:
-            return None
-        return max(clock.steps(self.duration) - clock.steps(self.skip), 0)
+        return None
 
-    def bind(self, clock, steps, scales):
+    def bind(
+        self, clock: Clock, steps: int, scales: Mapping[Controller, tf.Variable]
+    ) -> Curve:
         """See base class."""
-        own = self.length(clock)
-        if own is not None and own > steps:
-            raise UsageError(
-                f"a part of the schedule takes {own} steps, but only {steps} are "
-                f"there for it"
-            )
-        skipped = clock.steps(self.skip)
-        total = float((steps if own is None else own) + skipped)
-        parameters = {
-            name: _in_steps(value, clock) for name, value in self.settings().items()
-        }
+        return lambda t: scales[self].read_value()
 
-        name = getattr(self.function, "__name__", "a schedule")
-
-        def curve(t: tf.Tensor) -> tf.Tensor:
-            t = tf.cast(t + skipped, tf.float32)
-            try:
-                value = self.function(t, tf.constant(total), **parameters)
-            except UsageError:
-                raise
-            except (ArithmeticError, ValueError) as problem:
-                # Parameters that it divides by, takes the logarithm of, or the like.
-                raise UsageError(f"{name}: {reference.told(problem)}") from problem
-            return _number(value, self.function)
-
-        return curve
-
-    def controllers(self):
+    def controllers(self) -> Iterator[Controller]:
         """See base class."""
-        return iter(())
+        yield self
 
-    def leading_warmup(self, clock):
+    def leading_warmup(self, clock: Clock) -> int:
         """See base class."""
-        return self.length(clock) or 0 if self.function is warmup else 0
-
-    def settings(self) -> dict[str, Any]:
-        """Returns the parameters with defaults filled in and lengths understood.
-
-        Raises:
-            UsageError: A parameter must be a length, and is not.
-        """
-        values = {}
-        for parameter in list(inspect.signature(self.function).parameters.values())[2:]:
-            value = self.parameters.get(parameter.name, parameter.default)
-            if "Duration" in str(parameter.annotation) and value is not None:
-                value = _durations(parameter.name, value)
-            values[parameter.name] = value
-        return values
-
-
-def _durations(name: str, value: Any) -> Any:
-    """Returns a length, or a tuple of lengths, of what a spec has for it."""
-    if isinstance(value, (tuple, list)):
-        return tuple(_durations(name, each) for each in value)
-    length = Duration.parse(value)
-    if length.value <= 0:
-        raise UsageError(f"{name} must be positive, not {value}")
-    return length
-
-
-def _number(value: Any, function: Callable[..., Any]) -> tf.Tensor:
-    """Returns a float32 scalar, which a function of the user's own may have missed."""
-    try:
-        number = tf.cast(value, tf.float32)
-    except Exception:
-        # TensorFlow has a class of its own for text, and others.
-        number = None
-    if number is None or number.shape.rank:
-        name = getattr(function, "__name__", "a schedule")
-        raise UsageError(f"{name}(t, T, ...) must return one number, not {value!r}")
-    return number
-
-
-def _in_steps(value: Any, clock: Clock) -> Any:
-    """Returns the steps of a length, or of each in a tuple; all else as it is."""
-    if isinstance(value, tuple):
-        return tuple(_in_steps(each, clock) for each in value)
-    # A length that is rounded to nothing would be divided by.
-    return max(clock.steps(value), 1) if isinstance(value, Duration) else value
+        return 0
 
 
 @dataclasses.dataclass(frozen=True)
-class Then(Schedule):
-    """One schedule and, when it is over, another, whose clock begins there."""
+class Sequential(Schedule):
+    """Two schedules in succession; the clock of the second starts at the boundary."""
 
     first: Schedule
     second: Schedule
 
-    def length(self, clock):
+    def length(self, clock: Clock) -> int | None:
         """See base class."""
-        lengths = [self.first.length(clock), self.second.length(clock)]
-        return None if None in lengths else sum(lengths)
+        first, second = self.first.length(clock), self.second.length(clock)
+        return None if first is None or second is None else first + second
 
-    def bind(self, clock, steps, scales):
+    def bind(
+        self, clock: Clock, steps: int, scales: Mapping[Controller, tf.Variable]
+    ) -> Curve:
         """See base class."""
-        seam, rest = self._divide(clock, steps)
-        before = self.first.bind(clock, seam, scales)
-        after = self.second.bind(clock, rest, scales)
+        boundary = self._boundary(clock, steps)
+        before = self.first.bind(clock, boundary, scales)
+        after = self.second.bind(clock, steps - boundary, scales)
 
         def curve(t: tf.Tensor) -> tf.Tensor:
-            # The seam is taken off in int64: float32 is exact to 2**24 only.
-            return tf.where(t < seam, before(t), after(tf.maximum(t - seam, 0)))
+            # Subtracted in int64: float32 is exact up to 2**24 only.
+            return tf.where(t < boundary, before(t), after(tf.maximum(t - boundary, 0)))
 
         return curve
 
-    def controllers(self):
+    def controllers(self) -> Iterator[Controller]:
         """See base class."""
         yield from self.first.controllers()
         yield from self.second.controllers()
 
-    def leading_warmup(self, clock):
+    def leading_warmup(self, clock: Clock) -> int:
         """See base class."""
         return self.first.leading_warmup(clock)
 
-    def _divide(self, clock: Clock, steps: int) -> tuple[int, int]:
-        """Returns how many of the steps each of the two has."""
+    def _boundary(self, clock: Clock, steps: int) -> int:
+        """Returns the step at which the second schedule starts."""
         first, second = self.first.length(clock), self.second.length(clock)
         if first is None and second is None:
             raise UsageError(
@@ -228,41 +175,41 @@ class Then(Schedule):
         if fixed > steps:
             raise UsageError(
                 f"the parts of the schedule take {fixed} steps, but only {steps} are "
-                f"there for them"
+                f"available"
             )
-        if None in (first, second) and fixed == steps:
+        if (first is None or second is None) and fixed == steps:
             raise UsageError(
-                f"the parts of the schedule take all {steps} steps there are for them, "
-                f"and leave none for the one without a length"
+                f"the parts of the schedule take all {steps} available steps and leave "
+                f"none for the part without a length"
             )
-        if first is None:
-            return steps - second, second
-        return first, steps - first
+        return steps - fixed if first is None else first
 
 
 @dataclasses.dataclass(frozen=True)
 class Product(Schedule):
-    """Two schedules multiplied, on the same clock."""
+    """The product of two schedules on the same clock."""
 
     first: Schedule
     second: Schedule
 
-    def length(self, clock):
+    def length(self, clock: Clock) -> int | None:
         """See base class."""
-        lengths = [self.first.length(clock), self.second.length(clock)]
-        return None if None in lengths else max(lengths)
+        first, second = self.first.length(clock), self.second.length(clock)
+        return None if first is None or second is None else max(first, second)
 
-    def bind(self, clock, steps, scales):
+    def bind(
+        self, clock: Clock, steps: int, scales: Mapping[Controller, tf.Variable]
+    ) -> Curve:
         """See base class."""
         first = self.first.bind(clock, steps, scales)
         second = self.second.bind(clock, steps, scales)
         return lambda t: first(t) * second(t)
 
-    def controllers(self):
+    def controllers(self) -> Iterator[Controller]:
         """See base class."""
         yield from self.first.controllers()
         yield from self.second.controllers()
 
-    def leading_warmup(self, clock):
+    def leading_warmup(self, clock: Clock) -> int:
         """See base class."""
         return max(self.first.leading_warmup(clock), self.second.leading_warmup(clock))

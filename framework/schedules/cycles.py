@@ -1,16 +1,17 @@
-"""Shapes that rise and fall, once or many times; see `shapes` for how to read them."""
+"""Cyclic schedules; see `shapes` for their signature."""
 # ruff: noqa: N803
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
-from framework.durations import Duration
+from framework.config.durations import Duration
 from framework.errors import UsageError
-from framework.schedules.shapes import progress
-from framework.schedules.tables import interpolated
+from framework.schedules.shapes import as_steps, progress
+from framework.schedules.tables import interpolate_knots
 
 _TENTH = Duration(10, "%")
 
@@ -24,43 +25,46 @@ def cosine_restarts(
     end: float = 0.0,
     cycles: int = 0,
 ) -> tf.Tensor:
-    """Falls along half a cosine again and again (SGDR, Loshchilov & Hutter, 2017).
+    """Decays along half a cosine and restarts (SGDR, Loshchilov & Hutter, 2017).
+
+    >>> [round(float(cosine_restarts(t, 8.0, first=4)), 3) for t in (0.0, 2.0, 4.0)]
+    [1.0, 0.5, 1.0]
 
     Args:
-        t: Updates so far.
-        T: How many it takes; cycles go on beyond, unless their number is given.
+        t: Steps since the schedule began.
+        T: Its length in steps; without `cycles`, cycles continue after T.
         first: The length of the first cycle.
-        t_mul: By how much each cycle is longer than the one before.
-        m_mul: The peak of each cycle over that of the one before, as in Keras.
-        end: Where each cycle ends.
-        cycles: If not 0, so many equal cycles fill T, and `end` comes after, as in
-            Transformers; `first` and `t_mul` then have no meaning.
+        t_mul: Ratio of the lengths of consecutive cycles.
+        m_mul: Ratio of the peaks of consecutive cycles, as in Keras.
+        end: Multiplier at the end of each cycle.
+        cycles: The number of equal cycles within T, after which `end` holds, as in
+            Transformers; `first` and `t_mul` are then ignored. 0 to use `first`.
     """
     if cycles:
         length = T / cycles
         number = tf.floor(t / length)
         within = t / length - number
     else:
-        number, within = _cycle(t, float(first), t_mul)
+        number, within = _cycle(t, float(as_steps(first)), t_mul)
     fall = m_mul**number * 0.5 * (1.0 + tf.cos(math.pi * within))
     value = end + (1.0 - end) * fall
     return tf.where(t < T, value, end) if cycles else value
 
 
 def _cycle(t: tf.Tensor, first: float, growth: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns which cycle this is, from 0, and how much of it is over."""
+    """Returns the 0-based index of the cycle, and its elapsed fraction."""
     if growth == 1.0:
         number = tf.floor(t / first)
         return number, t / first - number
     number = tf.floor(tf.math.log1p(t / first * (growth - 1.0)) / math.log(growth))
 
-    def begin(number: tf.Tensor) -> tf.Tensor:
+    def start(number: tf.Tensor) -> tf.Tensor:
         return first * (growth**number - 1.0) / (growth - 1.0)
 
-    # The logarithm can miss by a step at the very beginning of a cycle.
-    number = tf.where(t >= begin(number + 1.0), number + 1.0, number)
-    number = tf.where(t < begin(number), number - 1.0, number)
-    return number, (t - begin(number)) / (first * growth**number)
+    # Rounding of the logarithm can give the neighbouring cycle at its first step.
+    number = tf.where(t >= start(number + 1.0), number + 1.0, number)
+    number = tf.where(t < start(number), number - 1.0, number)
+    return number, (t - start(number)) / (first * growth**number)
 
 
 def one_cycle(
@@ -73,37 +77,45 @@ def one_cycle(
     three_phase: bool = False,
     torch: bool = False,
 ) -> tf.Tensor:
-    """Rises from 1/div to 1 and falls to 1/div/final_div (Smith & Topin, 2018).
+    """Rises from 1/div to 1, then decays to 1/div/final_div (Smith & Topin, 2018).
+
+    >>> [round(float(one_cycle(t, 10.0)), 3) for t in (0.0, 3.0, 10.0)]
+    [0.04, 1.0, 0.0]
 
     Args:
-        t: Updates so far.
-        T: How many it takes.
-        pct_start: Share of T that the rise takes, from 0 to 1; to 0.5 in three phases.
-        div: The peak over the start.
-        final_div: The start over the end.
+        t: Steps since the schedule began.
+        T: Its length in steps.
+        pct_start: Fraction of T that the rise takes, from 0 to 1; to 0.5 with three
+            phases.
+        div: Ratio of the peak to the start.
+        final_div: Ratio of the start to the end.
         shape: "cos" or "linear" between the knots.
-        three_phase: Whether it first falls back to 1/div, as fast as it rose.
-        torch: Whether knots are one update earlier, where PyTorch has them: the last
-            update is then at the end. Else they are where optax has them.
+        three_phase: Whether to fall back to 1/div first, as fast as it rose.
+        torch: Whether to place the knots one step earlier, as PyTorch does, so that
+            the last step has the final value; otherwise they are placed as in optax.
 
     Raises:
         UsageError: `pct_start` is out of range.
     """
     _check_fraction("pct_start", pct_start, 0.5 if three_phase else 1.0)
-    early = 1.0 if torch else 0.0
-    up = pct_start * T - early if torch else tf.floor(pct_start * T)
+    offset = 1.0 if torch else 0.0
+    up = pct_start * T - offset if torch else tf.floor(pct_start * T)
     low, last = 1.0 / div, 1.0 / div / final_div
-    knots, values = [0.0 * T, up, T - early], [low, 1.0, last]
+    knots, values = [0.0 * T, up, T - offset], [low, 1.0, last]
     if three_phase:
         knots.insert(2, 2.0 * up)
         values.insert(2, low)
-    return interpolated(t, tf.stack(knots), values, shape)
+    return interpolate_knots(t, tf.stack(knots), values, shape)
 
 
 def flat_cos(
     t: tf.Tensor, T: tf.Tensor, pct_start: float = 0.75, end: float = 1e-5
 ) -> tf.Tensor:
-    """Stays at 1, then falls to `end` along half a cosine (fastai's fit_flat_cos)."""
+    """Holds at 1, then decays to `end` along half a cosine (fastai's fit_flat_cos).
+
+    >>> [round(float(flat_cos(t, 8.0)), 3) for t in (0.0, 6.0, 7.0, 8.0)]
+    [1.0, 1.0, 0.5, 0.0]
+    """
     _check_fraction("pct_start", pct_start)
     p = progress(t - pct_start * T, (1.0 - pct_start) * T)
     return end + (1.0 - end) * 0.5 * (1.0 + tf.cos(math.pi * p))
@@ -118,23 +130,27 @@ def cyclic(
     mode: str = "triangular",
     gamma: float = 1.0,
 ) -> tf.Tensor:
-    """Rises from 1 to `max` and falls back, again and again (Smith, 2017).
+    """Rises from 1 to `max` and falls back, periodically (Smith, 2017).
+
+    >>> [float(cyclic(t, 8.0, max=3.0, up=2)) for t in (0.0, 1.0, 2.0, 3.0, 4.0)]
+    [1.0, 2.0, 3.0, 2.0, 1.0]
 
     Args:
-        t: Updates so far.
-        T: How many it takes; cycles go on beyond.
-        max: The height of the first cycle; 1 is its foot.
-        up: How long it rises.
-        down: How long it falls; as long if not given.
-        mode: "triangular"; "triangular2", each cycle half as high; "exp_range", its
-            height times gamma**t.
-        gamma: Of "exp_range".
+        t: Steps since the schedule began.
+        T: Its length in steps; cycles continue after T.
+        max: Peak multiplier of the first cycle; the minimum is 1.
+        up: The length of each rise.
+        down: The length of each fall; None for that of the rise.
+        mode: "triangular"; "triangular2" halves the amplitude in each cycle;
+            "exp_range" multiplies it by gamma**t.
+        gamma: The base of "exp_range".
     """
-    down = up if down is None else down
-    number = tf.floor(t / (up + down))
-    within = t - number * (up + down)
-    height = tf.where(within <= up, within / up, 1.0 - (within - up) / down)
-    scales = {
+    rise = as_steps(up)
+    fall = rise if down is None else as_steps(down)
+    number = tf.floor(t / (rise + fall))
+    within = t - number * (rise + fall)
+    height = tf.where(within <= rise, within / rise, 1.0 - (within - rise) / fall)
+    scales: dict[str, Callable[[], tf.Tensor]] = {
         "triangular": lambda: 1.0,
         "triangular2": lambda: 0.5**number,
         "exp_range": lambda: gamma**t,

@@ -1,7 +1,11 @@
 """Schedules written in Python: `from framework.schedules.expressions import cosine`.
 
-Every name of `SCHEDULES` is here, and means what it means in a spec:
-`(warmup("5%") + cosine(end=0.1)) * plateau(patience=3)`.
+Each name in `SCHEDULES` is available, with the same arguments as in a spec:
+
+>>> from framework.schedules.expressions import cosine, plateau, warmup
+>>> schedule = (warmup("5%") + cosine(end=0.1)) * plateau(patience=3)
+>>> [controller.monitor for controller in schedule.controllers()]
+['validation/loss']
 """
 
 from __future__ import annotations
@@ -9,16 +13,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from framework import spec
-from framework.schedules import SCHEDULES, call
+from framework.config import spec
+from framework.schedules import SCHEDULES, build_call
 from framework.schedules.algebra import Schedule
 
 
 def __getattr__(name: str) -> Callable[..., Schedule]:
     if name not in SCHEDULES:
         raise AttributeError(f"there is no schedule {name!r}")
-    return functools.partial(_made, name)
+    return functools.partial(_build, name)
 
 
-def _made(name: str, *args: object, **kwargs: object) -> Schedule:
-    return call(spec.Call(name, args, kwargs, f"{name}(...)", 0))
+def _build(name: str, *args: object, **kwargs: object) -> Schedule:
+    return build_call(spec.Call(name, args, kwargs, f"{name}(...)", 0))

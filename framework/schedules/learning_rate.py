@@ -1,4 +1,4 @@
-"""The learning rate of a run: peak times schedule, as one function of the step."""
+"""The learning rate of a run: peak times schedule, as a function of the step."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ from collections.abc import Collection, Mapping
 
 import tensorflow as tf
 
+from framework.config.durations import Duration
 from framework.errors import UsageError
-from framework.schedules.algebra import Clock, Schedule
-from framework.schedules.controller import begins
+from framework.schedules.algebra import Clock, Controller, Schedule
 
 
 class LearningRate:
-    """`peak * schedule(step)`, whose controllers are told the metrics.
+    """`peak * schedule(step)`, with controllers that observe metrics.
 
-    Make it inside the strategy's scope: the controllers' state is in variables.
+    Create it inside the strategy's scope: the controllers' state is in variables.
+
+    >>> from framework.schedules import build
+    >>> rate = LearningRate(0.1, build("linear"), Clock(100, 10))
+    >>> round(float(rate(75)), 4)
+    0.025
 
     Args:
-        peak: The rate that a multiplier of 1 stands for.
+        peak: The learning rate at a multiplier of 1.
         schedule: The multiplier.
-        clock: How time runs.
+        clock: Converts lengths to steps.
 
     Raises:
         UsageError: The schedule does not fit the run.
@@ -29,14 +34,17 @@ class LearningRate:
     def __init__(self, peak: float, schedule: Schedule, clock: Clock):
         self._peak = peak
         self._controllers = [
-            (part, part.new_state()) for part in schedule.controllers()
+            (controller, controller.new_state())
+            for controller in schedule.controllers()
         ]
-        self._begins = [begins(part, schedule, clock) for part, _ in self._controllers]
-        scales = {part: state["scale"] for part, state in self._controllers}
+        self._starts = [
+            _start(controller, schedule, clock) for controller, _ in self._controllers
+        ]
+        scales = {controller: state["scale"] for controller, state in self._controllers}
         length = schedule.length(clock)
         if length is not None and length > clock.total_steps:
             raise UsageError(
-                f"the schedule takes {length} steps, but the run only "
+                f"the schedule takes {length} steps, but the run has only "
                 f"{clock.total_steps}"
             )
         self._curve = schedule.bind(clock, clock.total_steps, scales)
@@ -49,26 +57,26 @@ class LearningRate:
                 )
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """Returns the float32 rate of the update with this 0-based index (int64)."""
+        """Returns the learning rate (float32) of the step with this 0-based index."""
         return self._peak * self._curve(tf.cast(step, tf.int64))
 
     @property
     def variables(self) -> dict[str, tf.Variable]:
-        """What a restart needs, by name."""
+        """The controllers' state, to be saved in checkpoints, by name."""
         return {
             f"{index}/{name}": variable
             for index, (_, state) in enumerate(self._controllers)
             for name, variable in state.items()
         }
 
-    def check(self, names: Collection[str]) -> None:
-        """Refuses a schedule that watches a metric which no evaluation has.
+    def check_monitors(self, names: Collection[str]) -> None:
+        """Checks that each evaluation measures the metrics the controllers observe.
 
         Args:
             names: The metrics of an evaluation.
 
         Raises:
-            UsageError: Such a metric.
+            UsageError: It does not measure one of them.
         """
         for controller, _ in self._controllers:
             if controller.monitor not in names:
@@ -78,38 +86,38 @@ class LearningRate:
                 )
 
     def observe(self, step: int, metrics: Mapping[str, float]) -> bool:
-        """Tells the controllers the metrics of an evaluation.
+        """Updates the controllers with the metrics of an evaluation.
 
         Args:
-            step: After how many steps it was made.
-            metrics: What it found.
+            step: The number of steps completed before the evaluation.
+            metrics: Its metrics, by name.
 
         Returns:
-            Whether to go back to the best weights: a controller that asks for this has
-            lowered its scale.
+            Whether to restore the best weights: a controller with `restore_best` has
+            reduced its scale.
         """
-        rewind = False
-        for (controller, state), begin in zip(
-            self._controllers, self._begins, strict=True
+        restore = False
+        for (controller, state), start in zip(
+            self._controllers, self._starts, strict=True
         ):
-            if step < begin:
+            if step < start:
                 continue
             before = float(state["scale"].numpy())
             value = tf.constant(metrics[controller.monitor], tf.float32)
             controller.observe(state, value)
-            lowered = float(state["scale"].numpy()) < before
-            rewind |= controller.restore_best and lowered
-        return rewind
+            is_reduced = float(state["scale"].numpy()) < before
+            restore |= controller.restore_best and is_reduced
+        return restore
 
     def scale(self) -> float:
         """Returns the product of the controllers' scales."""
         scales = (float(state["scale"].numpy()) for _, state in self._controllers)
         return math.prod(scales)
 
-    def state(self) -> dict[str, float]:
-        """Returns what the controllers have come to, for the record.
+    def log_values(self) -> dict[str, float]:
+        """Returns the controllers' logged values, by metric name.
 
-        Of several controllers each name has its controller's number.
+        With several controllers, names contain the controller's index.
         """
         several = len(self._controllers) > 1
         return {
@@ -117,3 +125,10 @@ class LearningRate:
             for index, (controller, state) in enumerate(self._controllers)
             for name, value in controller.record(state).items()
         }
+
+
+def _start(controller: Controller, schedule: Schedule, clock: Clock) -> int:
+    """Returns the first step after which a controller observes evaluations."""
+    if controller.start is None:
+        return schedule.leading_warmup(clock)
+    return clock.steps(Duration.parse(controller.start))

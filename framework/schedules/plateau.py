@@ -1,4 +1,4 @@
-"""Cuts the learning rate when a metric no longer improves."""
+"""Reduces the learning rate when a metric has stopped improving."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import dataclasses
 
 import tensorflow as tf
 
-from framework.durations import Duration
+from framework.config.durations import Duration
 from framework.errors import UsageError
-from framework.metrics import direction
-from framework.schedules.controller import Controller, State
-from framework.variables import state_variable
+from framework.numerics.metrics import direction
+from framework.numerics.variables import state_variable
+from framework.schedules.algebra import Controller, State
 
-# What the presets of `like` improve by: (rel, abs).
-_THRESHOLDS = {
+# Default thresholds of each preset of `like`: (rel, abs).
+_THRESHOLDS: dict[str | None, tuple[float, float]] = {
     None: (0.0, 1e-4),
     "keras": (0.0, 1e-4),
     "torch": (1e-4, 0.0),
@@ -23,36 +23,44 @@ _THRESHOLDS = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Plateau(Controller):
-    """Multiplies its scale by `factor` after `patience` evaluations of no improvement.
+    """Multiplies the scale by `factor` after `patience` evaluations of no improvement.
 
-    The peers' reducers are one automaton that counts differently. On its own, and with
-    `like="optax"`, the cut comes at the `patience`-th bad evaluation in a row and then
-    `cooldown` evaluations do not count. With `like="keras"` one less does not count;
-    with `like="torch"` the cut comes one evaluation later. A NaN is bad and never the
-    best, and on its own so is an infinity. The new scale holds from the next step on.
+    Keras, PyTorch and optax have the same reducer and count differently. By default,
+    and with `like="optax"`, the `patience`-th consecutive bad evaluation reduces the
+    scale, and the next `cooldown` evaluations are ignored. `like="keras"` ignores one
+    fewer; `like="torch"` reduces one evaluation later. A NaN counts as bad, and so does
+    an infinity unless `like` is set. The new scale applies from the next step.
+
+    >>> plateau = Plateau(factor=0.5, patience=2)
+    >>> state = plateau.new_state()
+    >>> for loss in (1.0, 0.8, 0.8, 0.8):
+    ...     plateau.observe(state, tf.constant(loss))
+    >>> float(state["scale"])
+    0.5
 
     Attributes:
-        monitor: The metric to watch.
-        mode: "min" if less of it is better, "max" if more is, "auto" by its name.
-        factor: What a cut multiplies the scale by.
-        patience: How many bad evaluations in a row cause a cut.
-        rel: By which share of the best value an evaluation must beat it.
-        abs: By how much it must beat it besides. If neither is given: abs=1e-4, and
-            with "torch" and "optax" rel=1e-4.
-        cooldown: How many evaluations after a cut do not count.
-        min_scale: The smallest scale.
-        window: How many values are averaged to one evaluation.
-        start: From when on evaluations count, as a length; None for the end of the
-            warm-up that the whole schedule begins with.
-        nan: "bad" if a NaN counts as a bad evaluation, "skip" if as none.
-        like: Whose rules to count by: "keras", "torch" or "optax".
-        restore_best: Whether the run goes back at each cut to the weights of its best
-            evaluation, by the run's own --monitor.
-        max_reductions: The most cuts; 0 for any number.
-        eps: A cut that lowers the scale by no more than this is not made.
+        monitor: The metric to observe.
+        mode: "min" if less is better, "max" if more is better, "auto" to decide by the
+            metric's name.
+        factor: A reduction multiplies the scale by this.
+        patience: Consecutive bad evaluations before a reduction.
+        rel: The least improvement, as a fraction of the best value.
+        abs: The least improvement, in units of the metric, added to `rel`. Without
+            either: abs=1e-4, and with "torch" and "optax" rel=1e-4.
+        cooldown: Evaluations to ignore after a reduction.
+        min_scale: The lower bound of the scale.
+        window: Evaluations to average before each comparison.
+        start: When to start observing evaluations, as a length; None for the end of the
+            warm-up at the beginning of the whole schedule.
+        nan: "bad" to count a NaN as a bad evaluation, "skip" to ignore it.
+        like: Count as "keras", "torch" or "optax".
+        restore_best: Whether a reduction restores the weights of the run's best
+            evaluation, by the run's --monitor.
+        max_reductions: The maximum number of reductions; 0 for no limit.
+        eps: Reductions of the scale by no more than this are not made.
 
     Raises:
-        UsageError: A value that makes no sense.
+        UsageError: A value is out of range.
     """
 
     monitor: str = "validation/loss"
@@ -71,13 +79,13 @@ class Plateau(Controller):
     max_reductions: int = 0
     eps: float = 0.0
 
-    def __post_init__(self):
-        least = 0 if self.like in ("keras", "torch") else 1
+    def __post_init__(self) -> None:
+        least_patience = 0 if self.like in ("keras", "torch") else 1
         rel, least_gain = self.thresholds
         checks = {
             "mode": (self.mode in ("auto", "min", "max"), "auto, min or max"),
             "factor": (0.0 < self.factor < 1.0, "between 0 and 1"),
-            "patience": (self.patience >= least, f"at least {least}"),
+            "patience": (self.patience >= least_patience, f"at least {least_patience}"),
             "rel": (rel >= 0.0, "0 or more"),
             "abs": (least_gain >= 0.0, "0 or more"),
             "cooldown": (self.cooldown >= 0, "0 or more"),
@@ -88,31 +96,31 @@ class Plateau(Controller):
             "max_reductions": (self.max_reductions >= 0, "0 or more"),
             "eps": (self.eps >= 0.0, "0 or more"),
         }
-        for name, (holds, what) in checks.items():
-            if not holds:
-                raise UsageError(f"{name} must be {what}, not {getattr(self, name)!r}")
+        for name, (is_valid, valid) in checks.items():
+            if not is_valid:
+                raise UsageError(f"{name} must be {valid}, not {getattr(self, name)!r}")
         if self.start is not None:
             Duration.parse(self.start)
 
     @property
     def sign(self) -> float:
-        """-1 if less of the metric is better, else 1."""
+        """-1 if less of the metric is better, 1 if more is."""
         if self.mode == "auto":
             return direction(self.monitor)
         return -1.0 if self.mode == "min" else 1.0
 
     @property
     def thresholds(self) -> tuple[float, float]:
-        """By which share of the best, and by how much, an evaluation must beat it."""
+        """The least improvement, (rel, abs), with the defaults of `like`."""
         if self.rel is None and self.abs is None:
             return _THRESHOLDS.get(self.like, _THRESHOLDS[None])
         return self.rel or 0.0, self.abs or 0.0
 
-    def new_state(self):
+    def new_state(self) -> dict[str, tf.Variable]:
         """See base class."""
         return {
             "scale": state_variable(1.0, tf.float32),
-            # Signed, so that more is always better.
+            # Times `sign`, so that more is always better.
             "best": state_variable(-float("inf"), tf.float32),
             "bad": state_variable(0, tf.int32),
             "cooling": state_variable(0, tf.int32),
@@ -121,20 +129,20 @@ class Plateau(Controller):
             "count": state_variable(0, tf.int32),
         }
 
-    def observe(self, state, metric):
+    def observe(self, state: State, metric: tf.Tensor) -> None:
         """See base class."""
-        counts = tf.math.logical_not(tf.math.is_nan(metric)) | (self.nan == "bad")
+        is_counted = tf.math.logical_not(tf.math.is_nan(metric)) | (self.nan == "bad")
         total = state["sum"] + self.sign * metric
-        full = counts & (state["count"] + 1 >= self.window)
-        new = self._evaluated(state, total / self.window)
-        for name, value in new.items():
-            state[name].assign(tf.where(full, value, state[name]))
-        kept = tf.where(counts, total, state["sum"])
-        count = state["count"] + tf.cast(counts, tf.int32)
-        state["sum"].assign(tf.where(full, 0.0, kept))
-        state["count"].assign(tf.where(full, 0, count))
+        is_full = is_counted & (state["count"] + 1 >= self.window)
+        updated = self._next_state(state, total / self.window)
+        for name, value in updated.items():
+            state[name].assign(tf.where(is_full, value, state[name]))
+        partial_sum = tf.where(is_counted, total, state["sum"])
+        count = state["count"] + tf.cast(is_counted, tf.int32)
+        state["sum"].assign(tf.where(is_full, 0.0, partial_sum))
+        state["count"].assign(tf.where(is_full, 0, count))
 
-    def record(self, state):
+    def record(self, state: State) -> dict[str, float]:
         """See base class."""
         return {
             "scale": float(state["scale"].numpy()),
@@ -142,34 +150,34 @@ class Plateau(Controller):
             "bad": float(state["bad"].numpy()),
         }
 
-    def _evaluated(self, state: State, value: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the state after an evaluation of `value` (more is better)."""
+    def _next_state(self, state: State, value: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the state after a mean metric of `value` (more is better)."""
         scale, cooling = state["scale"].read_value(), state["cooling"].read_value()
-        better = self._is_better(state["best"].read_value(), value)
-        bad = tf.where(better | (cooling > 0), 0, state["bad"] + 1)
+        is_better = self._is_better(state["best"].read_value(), value)
+        bad = tf.where(is_better | (cooling > 0), 0, state["bad"] + 1)
         patience = max(self.patience, 1) + (self.like == "torch") * (self.patience > 0)
-        due = bad >= patience
+        is_due = bad >= patience
         lower = tf.minimum(scale, tf.maximum(scale * self.factor, self.min_scale))
-        cut = due & (scale - lower > self.eps)
+        is_reduced = is_due & (scale - lower > self.eps)
         if self.max_reductions:
-            cut &= state["cuts"] < self.max_reductions
+            is_reduced &= state["cuts"] < self.max_reductions
         cooldown = max(self.cooldown - (self.like == "keras"), 0)
         return {
-            "scale": tf.where(cut, lower, scale),
-            "best": tf.where(better, value, state["best"]),
-            "bad": tf.where(due, 0, bad),
-            "cooling": tf.where(due, cooldown, tf.maximum(cooling - 1, 0)),
-            "cuts": state["cuts"] + tf.cast(cut, tf.int32),
+            "scale": tf.where(is_reduced, lower, scale),
+            "best": tf.where(is_better, value, state["best"]),
+            "bad": tf.where(is_due, 0, bad),
+            "cooling": tf.where(is_due, cooldown, tf.maximum(cooling - 1, 0)),
+            "cuts": state["cuts"] + tf.cast(is_reduced, tf.int32),
         }
 
     def _is_better(self, best: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-        """Returns whether a value beats the best so far by enough."""
+        """Returns whether a value improves on the best by more than the thresholds."""
         rel, least_gain = self.thresholds
-        # Measured from |best|, so that it holds for metrics below 0 as well.
-        share = tf.where(tf.math.is_finite(best), rel * tf.abs(best), 0.0)
-        beats = (best == -float("inf")) & (value > best)
-        beats |= value > best + share + least_gain
-        legal = tf.math.is_finite(value)
+        # A fraction of |best|, so that it is positive for negative metrics as well.
+        relative_gain = tf.where(tf.math.is_finite(best), rel * tf.abs(best), 0.0)
+        is_above = (best == -float("inf")) & (value > best)
+        is_above |= value > best + relative_gain + least_gain
+        is_valid = tf.math.is_finite(value)
         if self.like:
-            legal = tf.math.logical_not(tf.math.is_nan(value))
-        return legal & beats
+            is_valid = tf.math.logical_not(tf.math.is_nan(value))
+        return is_valid & is_above

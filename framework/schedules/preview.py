@@ -1,4 +1,4 @@
-"""Shows what a schedule does, before anything is trained."""
+"""Previews of learning-rate curves: CSV, text plot, PNG figure and summary."""
 
 from __future__ import annotations
 
@@ -17,28 +17,33 @@ _EIGHTHS = " ▁▂▃▄▅▆▇█"
 def rates(schedule: Schedule, peak: float, clock: Clock) -> np.ndarray:
     """Returns the learning rate of every step: float32 [total_steps].
 
-    Controllers, which nothing is told, stay where they begin.
+    Controllers observe no metrics and keep their initial scale.
     """
     rate = LearningRate(peak, schedule, clock)
     steps = tf.range(clock.total_steps, dtype=tf.int64)
     signature = tf.TensorSpec([], tf.float32)
     mapped = tf.function(lambda: tf.map_fn(rate, steps, fn_output_signature=signature))
-    return mapped().numpy()
+    values: np.ndarray = mapped().numpy()
+    return values
 
 
-def csv(values: np.ndarray) -> str:
-    """Returns a line `step,learning_rate` for every step, below a line of names."""
+def to_csv(values: np.ndarray) -> str:
+    """Formats a curve as CSV, with a header and one `step,learning_rate` a line.
+
+    Args:
+        values: float [steps].
+    """
     lines = [f"{step},{value:.9g}" for step, value in enumerate(values)]
     return "\n".join(["step,learning_rate", *lines]) + "\n"
 
 
 def plot(values: np.ndarray, width: int = 72, height: int = 10) -> str:
-    """Returns a picture of a curve in block characters, with its scale.
+    """Plots a curve in block characters, with a scale.
 
     Args:
         values: float [steps], not negative.
-        width: In characters; each stands for the mean of as many steps.
-        height: In lines.
+        width: Maximum width in characters; each shows the mean of equally many steps.
+        height: Height in lines.
     """
     groups = np.array_split(values, min(width, len(values)))
     means = np.array([group.mean() for group in groups])
@@ -54,27 +59,27 @@ def plot(values: np.ndarray, width: int = 72, height: int = 10) -> str:
     return "\n".join([*lines, " " * 10 + "+" + "-" * len(means), " " * 11 + axis])
 
 
-def figure(values: np.ndarray, title: str) -> bytes:
-    """Returns a curve as PNG.
+def to_png(values: np.ndarray, title: str) -> bytes:
+    """Plots a curve as a PNG image.
 
     Args:
         values: float [steps].
-        title: What stands above it.
+        title: The title of the figure.
     """
     from matplotlib.figure import Figure
 
-    picture = Figure(figsize=(8, 4), layout="constrained")
-    axes = picture.subplots()
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
     axes.plot(np.arange(len(values)), values)
     axes.set(xlabel="step", ylabel="learning rate", title=title)
     axes.grid(alpha=0.3)
     buffer = io.BytesIO()
-    picture.savefig(buffer, format="png", dpi=100)
+    figure.savefig(buffer, format="png", dpi=100)
     return buffer.getvalue()
 
 
 def summary(values: np.ndarray) -> str:
-    """Returns in one line where a curve begins, peaks and ends."""
+    """Summarizes a curve, float [steps], in one line."""
     peak = int(np.argmax(values))
     mean = math.fsum(values) / len(values)
     return (

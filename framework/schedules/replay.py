@@ -1,4 +1,4 @@
-"""Shows what a controller would have done on the metrics of a run."""
+"""Replays a schedule's controllers on recorded metrics."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import dataclasses
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
-from framework import atomic
 from framework.errors import RunError, UsageError
 from framework.schedules.algebra import Clock, Schedule
 from framework.schedules.learning_rate import LearningRate
+from framework.system import atomic
 
 
 @dataclasses.dataclass(frozen=True)
 class Observation:
-    """An evaluation, and what came of it.
+    """The effect of one evaluation.
 
     Attributes:
-        step: After how many steps it was made.
-        value: Of the metric that the first controller watches.
-        scale: The product of the controllers' scales after it.
-        learning_rate: Of the next step.
+        step: The number of steps completed before the evaluation.
+        value: The metric that the first controller observes.
+        scale: The product of the controllers' scales after the evaluation.
+        learning_rate: The learning rate of the next step.
     """
 
     step: int
@@ -32,35 +33,36 @@ class Observation:
     learning_rate: float
 
 
-def read(
+def read_metrics(
     path: str, monitors: Collection[str], steps_per_epoch: int
 ) -> list[tuple[int, dict[str, float]]]:
-    """Returns the steps of a file, and at each the values of some metrics.
+    """Reads (step, metrics) of each evaluation from a file.
 
     Args:
-        path: A run's metrics.jsonl, or a file with one number a line, which are taken
-            to be of one epoch each. NaN and Infinity are numbers, too.
-        monitors: The metrics; a number without a name is the value of them all.
-        steps_per_epoch: How far evaluations are apart that have no step of their own.
+        path: A run's metrics.jsonl, or a file with one number a line, one for each
+            epoch. NaN and Infinity are allowed.
+        monitors: The metrics to read; a number without a name is the value of each.
+        steps_per_epoch: Steps between evaluations, for lines without a step.
 
     Raises:
-        UsageError: There is no such file, or no such metric in it.
-        RunError: A line cannot be read.
+        UsageError: The file does not exist, or has no such metric.
+        RunError: A line cannot be parsed.
     """
     try:
         lines = atomic.read_bytes(Path(path)).decode().splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise UsageError(f"replay: {path} cannot be read: {problem}") from None
-    found = []
+    evaluations: list[tuple[int, dict[str, float]]] = []
     for number, line in enumerate(filter(str.strip, lines), start=1):
-        row = _parsed(line, f"{path}, line {number}")
+        row = _parse_line(line, f"{path}, line {number}")
+        step = number * steps_per_epoch
         if isinstance(row, dict):
-            found.append(_picked(row, monitors, number * steps_per_epoch, path))
+            evaluations.append(_select_metrics(row, monitors, step, path))
         else:
-            found.append((number * steps_per_epoch, dict.fromkeys(monitors, row)))
-    if not found:
+            evaluations.append((step, dict.fromkeys(monitors, row)))
+    if not evaluations:
         raise RunError(f"{path} holds no values")
-    return found
+    return evaluations
 
 
 def replay(
@@ -69,12 +71,12 @@ def replay(
     clock: Clock,
     values: Sequence[tuple[int, Mapping[str, float]]],
 ) -> list[Observation]:
-    """Returns what a schedule would have made of evaluations.
+    """Runs a schedule on recorded evaluations.
 
     Args:
-        schedule: With controllers.
-        peak: The rate that a multiplier of 1 stands for.
-        clock: How time runs.
+        schedule: A schedule with at least one controller.
+        peak: The learning rate at a multiplier of 1.
+        clock: Converts lengths to steps.
         values: (step, metrics) of each evaluation.
     """
     rate = LearningRate(peak, schedule, clock)
@@ -82,15 +84,15 @@ def replay(
     observations = []
     for step, metrics in values:
         rate.observe(step, metrics)
-        now = float(rate(tf.constant(step)))
-        observations.append(Observation(step, metrics[first], rate.scale(), now))
+        next_rate = float(rate(tf.constant(step)))
+        observations.append(Observation(step, metrics[first], rate.scale(), next_rate))
     return observations
 
 
-def _picked(
-    row: dict, monitors: Collection[str], step: int, path: str
+def _select_metrics(
+    row: dict[str, Any], monitors: Collection[str], step: int, path: str
 ) -> tuple[int, dict[str, float]]:
-    """Returns the step of a row, and the metrics that are watched."""
+    """Returns the step of a row, or the given one, and the observed metrics."""
     for monitor in monitors:
         if monitor not in row:
             names = ", ".join(name for name in row if name != "step")
@@ -104,8 +106,8 @@ def _picked(
         raise RunError(f"{path}: a row cannot be read: {problem}") from None
 
 
-def _parsed(line: str, place: str) -> float | dict:
-    """Returns the number or the row of a line."""
+def _parse_line(line: str, place: str) -> float | dict[str, Any]:
+    """Parses a line that holds a number or a JSON object."""
     text = line.strip().rstrip(",")
     try:
         return float(text)

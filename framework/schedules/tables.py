@@ -1,4 +1,4 @@
-"""Shapes given by a table of steps and values; see `shapes` for how to read them."""
+"""Schedules given by boundaries and values; see `shapes` for their signature."""
 # ruff: noqa: N803
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from framework.durations import Duration
+from framework.config.durations import Duration
 from framework.errors import UsageError
 
 _STEP = Duration(30, "%")
@@ -18,7 +18,11 @@ _STEP = Duration(30, "%")
 def step(
     t: tf.Tensor, T: tf.Tensor, every: Duration = _STEP, gamma: float = 0.1
 ) -> tf.Tensor:
-    """Is multiplied by `gamma` after each `every` (torch's StepLR)."""
+    """Decays by the factor `gamma` every `every` steps (PyTorch's StepLR).
+
+    >>> [float(step(t, 8.0, every=2, gamma=0.5)) for t in (0.0, 1.0, 2.0, 4.0)]
+    [1.0, 1.0, 0.5, 0.25]
+    """
     return gamma ** tf.floor(t / every)
 
 
@@ -28,8 +32,12 @@ def multistep(
     boundaries: Sequence[Duration] = (),
     gamma: float = 0.1,
 ) -> tf.Tensor:
-    """Is multiplied by `gamma` at each boundary (torch's MultiStepLR)."""
-    return gamma ** _passed(t, boundaries)
+    """Decays by the factor `gamma` at each boundary (PyTorch's MultiStepLR).
+
+    >>> [float(multistep(t, 8.0, (2, 6), gamma=0.5)) for t in (0.0, 2.0, 5.0, 6.0)]
+    [1.0, 0.5, 0.5, 0.25]
+    """
+    return gamma ** _boundaries_passed(t, boundaries)
 
 
 def piecewise(
@@ -40,32 +48,34 @@ def piecewise(
     scales: Sequence[float] = (),
     right: bool = False,
 ) -> tf.Tensor:
-    """Is constant between boundaries.
+    """Is piecewise constant.
+
+    >>> [float(piecewise(t, 8.0, (2, 6), (1.0, 0.5, 0.25))) for t in (1.0, 2.0, 6.0)]
+    [1.0, 0.5, 0.25]
 
     Args:
-        t: Updates so far.
-        T: How many it takes.
-        boundaries: Where it changes, rising.
-        values: What it is before the first boundary, between them and after the last.
-        scales: Instead of `values`: what it is multiplied by at each boundary.
-        right: Whether the update at a boundary has the old value still, as in Keras;
-            else it has the new one, as in torch and optax.
+        t: Steps since the schedule began.
+        T: Its length in steps.
+        boundaries: The steps of the changes, in increasing order.
+        values: The values before, between and after the boundaries.
+        scales: Instead of `values`: the factor at each boundary.
+        right: Whether the step at a boundary has the old value, as in Keras, or the
+            new one, as in PyTorch and optax.
 
     Raises:
-        UsageError: The arguments do not fit one another, or boundaries fall.
+        UsageError: The arguments do not match, or boundaries decrease.
     """
     _check_rising(boundaries)
     if bool(values) == bool(scales):
         raise UsageError("give either values or scales")
-    if scales:
-        values = np.cumprod([1.0, *scales])
-    if len(values) != len(boundaries) + 1:
+    levels = np.cumprod([1.0, *scales]) if scales else values
+    if len(levels) != len(boundaries) + 1:
         raise UsageError(
             f"{len(boundaries)} boundaries need {len(boundaries) + 1} values or "
             f"{len(boundaries)} scales"
         )
-    index = tf.cast(_passed(t, boundaries, right), tf.int32)
-    return tf.gather(tf.constant(values, tf.float32), index)
+    index = tf.cast(_boundaries_passed(t, boundaries, right), tf.int32)
+    return tf.gather(tf.constant(levels, tf.float32), index)
 
 
 def interpolate(
@@ -76,18 +86,21 @@ def interpolate(
     scales: Sequence[float] = (),
     shape: str = "linear",
 ) -> tf.Tensor:
-    """Goes from 1 at the beginning through a value at each boundary, and stays there.
+    """Interpolates from 1 at the beginning through a value at each boundary.
+
+    >>> [round(float(interpolate(t, 8.0, (4, 8), (0.5, 0.1))), 2) for t in (0, 2, 6, 9)]
+    [1.0, 0.75, 0.3, 0.1]
 
     Args:
-        t: Updates so far.
-        T: How many it takes.
-        boundaries: Where the values are, rising.
-        factors: The values.
-        scales: Instead of `factors`: each value over the one before, as in optax.
-        shape: "linear" or "cos" in between.
+        t: Steps since the schedule began.
+        T: Its length in steps.
+        boundaries: The steps of the values, in increasing order.
+        factors: The values at the boundaries.
+        scales: Instead of `factors`: ratios of consecutive values, as in optax.
+        shape: "linear" or "cos" interpolation.
 
     Raises:
-        UsageError: The arguments do not fit one another, or boundaries fall.
+        UsageError: The arguments do not match, or boundaries decrease.
     """
     _check_rising(boundaries)
     if bool(factors) == bool(scales):
@@ -96,18 +109,18 @@ def interpolate(
     if len(values) != len(boundaries):
         raise UsageError("there must be as many factors or scales as boundaries")
     knots = tf.constant([0.0, *boundaries], tf.float32)
-    return interpolated(t, knots, [1.0, *values], shape)
+    return interpolate_knots(t, knots, [1.0, *values], shape)
 
 
-def interpolated(
+def interpolate_knots(
     t: tf.Tensor, knots: tf.Tensor, values: Sequence[float], shape: str
 ) -> tf.Tensor:
-    """Returns what lies between values at knots; the first or last one outside.
+    """Interpolates between values at knots; holds the first and last value outside.
 
     Args:
         t: float32 scalar.
-        knots: float32 [n], rising.
-        values: At the knots.
+        knots: float32 [n], in increasing order.
+        values: n values at the knots.
         shape: "linear" or "cos".
     """
     if shape not in ("linear", "cos"):
@@ -118,23 +131,24 @@ def interpolated(
         p = tf.clip_by_value((t - left) / tf.maximum(right - left, 1e-6), 0.0, 1.0)
         if shape == "cos":
             p = 0.5 * (1.0 - tf.cos(math.pi * p))
-        # In this form it ends at the value exactly.
+        # This form reaches the value at the knot exactly.
         between = values[index - 1] * (1.0 - p) + values[index] * p
         result = tf.where(t >= left, between, result)
     return result
 
 
-def _check_rising(boundaries: Sequence[float]) -> None:
-    """Raises UsageError if a boundary is before the one that it follows."""
-    if list(boundaries) != sorted(boundaries):
-        shown = ", ".join(f"{each:g}" for each in boundaries)
+def _check_rising(boundaries: Sequence[Duration]) -> None:
+    """Raises UsageError if boundaries, in steps, are not in increasing order."""
+    steps = np.asarray(boundaries, np.float64).tolist()
+    if steps != sorted(steps):
+        shown = ", ".join(f"{step:g}" for step in steps)
         raise UsageError(f"boundaries must rise, in steps they are {shown}")
 
 
-def _passed(
-    t: tf.Tensor, boundaries: Sequence[float], right: bool = False
+def _boundaries_passed(
+    t: tf.Tensor, boundaries: Sequence[Duration], right: bool = False
 ) -> tf.Tensor:
-    """Returns how many boundaries are behind t, float32."""
+    """Returns the number of boundaries before t, as a float32 scalar."""
     edges = tf.constant(boundaries, tf.float32, [len(boundaries)])
-    behind = t > edges if right else t >= edges
-    return tf.reduce_sum(tf.cast(behind, tf.float32))
+    is_passed = t > edges if right else t >= edges
+    return tf.reduce_sum(tf.cast(is_passed, tf.float32))

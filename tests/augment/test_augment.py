@@ -10,15 +10,15 @@ from framework import augment
 from framework.augment.color import Brightness
 from framework.augment.geometry import Fill, Flip, Shift
 from framework.errors import UsageError
-from framework.random import Draws
+from framework.numerics.draws import Draws
 
 
 @pytest.mark.parametrize("text", ["", "  "])
-def test_no_spec_is_no_augmentation(text):
+def test_an_empty_spec_is_no_augmentation(text):
     assert augment.build(text) is None
 
 
-def test_members_come_in_order():
+def test_members_are_in_the_order_of_the_spec():
     policy = augment.build(
         "shift(.1, y=2) + flip + fill('wrap') + brightness(.2)", False
     )
@@ -31,9 +31,9 @@ def test_members_come_in_order():
     assert not policy.clip
 
 
-# The arguments without which there is no such member.
+# The required arguments of members.
 FACTORS = ("zoom", "brightness", "contrast", "saturation", "sharpness", "gamma", "hue")
-NEEDED = {
+REQUIRED = {
     **dict.fromkeys(("rotate", "shift", "shear", "channel_shift", "noise"), "(0.5)"),
     **dict.fromkeys(FACTORS, "(0.5)"),
     **dict.fromkeys(("cutout", "pad_crop"), "(4)"),
@@ -41,11 +41,11 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("name", augment.AUGMENTATIONS)
-def test_every_name_makes_its_class(name):
-    arguments = NEEDED.get(name, "")
-    (found,) = augment.build(name + arguments).members
-    assert found[0] == name
-    assert type(found[1]) is augment.AUGMENTATIONS[name]
+def test_every_name_builds_its_class(name):
+    arguments = REQUIRED.get(name, "")
+    ((actual_name, member),) = augment.build(name + arguments).members
+    assert actual_name == name
+    assert type(member) is augment.AUGMENTATIONS[name]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_refuses_a_wrong_spec(text, message):
         augment.build(text)
 
 
-def test_noise_of_bytes_is_not_for_floats():
+def test_erasing_with_byte_noise_is_refused_for_floats():
     augment.build("erase(value=0.5)", of_bytes=False)
     with pytest.raises(UsageError, match="erase needs images of bytes"):
         augment.build("erase(value='random')", of_bytes=False)
@@ -74,35 +74,39 @@ VALUES += ["(1, 2, 3)", "(0.8, 0.2)", "(-1, 1)", "(0, 0)", "[0.5, 1.5]"]
 
 
 @pytest.mark.parametrize("name", augment.AUGMENTATIONS)
-def test_any_argument_is_refused_or_makes_images(name):
-    """Whatever is let through gives bytes again, and no other error."""
+def test_any_argument_is_refused_or_gives_valid_images(name):
+    """Accepted arguments give values from 0 to 255, and no other error."""
     images = tf.constant(np.random.default_rng(0).integers(0, 256, (2, 9, 12, 3)))
     parameters = inspect.signature(augment.AUGMENTATIONS[name]).parameters.values()
-    needed = {each.name: "0.5" for each in parameters if each.default is each.empty}
+    required = {
+        parameter.name: "0.5"
+        for parameter in parameters
+        if parameter.default is parameter.empty
+    }
     for parameter in parameters:
         for value in VALUES:
-            given = needed | {parameter.name: value}
+            given = required | {parameter.name: value}
             arguments = ", ".join(f"{key}={text}" for key, text in given.items())
             try:
                 policy = augment.build(f"{name}({arguments})")
             except UsageError:
                 continue
-            # Draws of a thousand chains or operations say no more than of a few.
+            # A thousand chains or operations test no more than a few.
             if value not in ("720", "1e9") or name not in ("randaugment", "augmix"):
-                found = made(policy, images)
-                assert np.isfinite(found).all(), arguments
-                assert found.min() >= 0, arguments
-                assert found.max() <= 255.001, arguments
+                actual = augmented(policy, images)
+                assert np.isfinite(actual).all(), arguments
+                assert actual.min() >= 0, arguments
+                assert actual.max() <= 255.001, arguments
 
 
-def made(policy, images):
-    """Returns what a policy makes of images, one operation after the other."""
+def augmented(policy, images):
+    """Applies a policy eagerly."""
     draws = Draws(0, tf.constant(0, tf.int64), tf.constant(0, tf.int64), len(images))
     tf.config.run_functions_eagerly(True)
     try:
-        found = policy(images, draws, len(images))
-        if policy.mixes:
-            found, _ = policy.mix(found, draws, tf.fill([len(images)], True))
+        actual = policy(images, draws, len(images))
+        if policy.has_mix:
+            actual, _ = policy.mix(actual, draws, tf.fill([len(images)], True))
     finally:
         tf.config.run_functions_eagerly(False)
-    return found.numpy()
+    return actual.numpy()

@@ -4,33 +4,34 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework.augment.augmix import AugMix, _gamma
+from framework.augment.augmix import AugMix, _gamma_quantiles
 from framework.errors import UsageError
 
 
 def applied(member, images, seed=0):
-    u = np.random.default_rng(seed).uniform(size=(len(images), member.draws))
+    draws = member.num_draws(images.shape[1:])
+    u = np.random.default_rng(seed).uniform(size=(len(images), draws))
     return member.apply(tf.constant(images), tf.constant(u, tf.float32)).numpy()
 
 
-def test_what_all_chains_leave_alone_stays_as_it_is():
-    """Of an image of one level, no chain but posterize and solarize makes another."""
+def test_a_uniform_image_is_unchanged():
+    """Only posterize and solarize change an image of one level."""
     grey = np.full((300, 6, 7, 3), 64.0, np.float32)
-    found = applied(AugMix(severity=1), grey)
-    # Solarize inverts from 255 on at this severity, posterize keeps all bits.
-    np.testing.assert_allclose(found, 64, atol=1e-2)
+    actual = applied(AugMix(severity=1), grey)
+    # At this severity solarize inverts only 255, and posterize keeps all bits.
+    np.testing.assert_allclose(actual, 64, atol=1e-2)
 
 
-def test_images_stay_within_their_range_and_differ():
+def test_images_stay_in_range_and_differ():
     images = np.random.default_rng(1).uniform(0, 255, (64, 9, 8, 3)).astype(np.float32)
     images[:] = images[0]
-    found = applied(AugMix(severity=10), images)
-    assert found.min() >= 0
-    assert found.max() <= 255.001
-    assert len({image.tobytes() for image in found}) == 64
+    actual = applied(AugMix(severity=10), images)
+    assert actual.min() >= 0
+    assert actual.max() <= 255.001
+    assert len({image.tobytes() for image in actual}) == 64
 
 
-def test_more_severe_is_farther_away():
+def test_higher_severity_changes_more():
     images = np.random.default_rng(1).uniform(0, 255, (64, 9, 8, 3)).astype(np.float32)
     mild, strong = (
         np.abs(applied(AugMix(severity), images) - images).mean()
@@ -39,11 +40,13 @@ def test_more_severe_is_farther_away():
     assert mild < strong
 
 
-def test_an_alpha_of_1_weighs_all_mixtures_alike():
+def test_alpha_1_gives_exponential_quantiles():
     stats = pytest.importorskip("scipy.stats")
-    quantiles = _gamma(1.0)
-    shares = np.linspace(0, 1, 1025)[1:-1]
-    np.testing.assert_allclose(quantiles[1:-1], stats.expon.ppf(shares), rtol=1e-6)
+    quantiles = _gamma_quantiles(1.0)
+    probabilities = np.linspace(0, 1, 1025)[1:-1]
+    np.testing.assert_allclose(
+        quantiles[1:-1], stats.expon.ppf(probabilities), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,6 +58,6 @@ def test_an_alpha_of_1_weighs_all_mixtures_alike():
         (lambda: AugMix(alpha=0.0), "must be positive, not 3 and 0.0"),
     ],
 )
-def test_refuses_what_makes_no_sense(make, message):
+def test_refuses_values_out_of_range(make, message):
     with pytest.raises(UsageError, match=message):
         make()

@@ -7,7 +7,7 @@ import pytest
 from framework.augment.autoaugment import POLICIES
 
 
-# How often operations stand in the paper's tables.
+# Counts of operations in the paper's tables.
 @pytest.mark.parametrize(
     ("policy", "counts"),
     [
@@ -19,6 +19,6 @@ from framework.augment.autoaugment import POLICIES
 def test_tables(policy, counts):
     operations = [operation for pair in POLICIES[policy] for operation in pair]
     assert len(operations) == 50
-    found = collections.Counter(name for name, _, _ in operations)
-    assert {name: found[name] for name in counts} == counts
-    assert all(0 <= share <= 1 and 0 <= level <= 9 for _, share, level in operations)
+    actual = collections.Counter(name for name, _, _ in operations)
+    assert {name: actual[name] for name in counts} == counts
+    assert all(0 <= p <= 1 and 0 <= level <= 9 for _, p, level in operations)

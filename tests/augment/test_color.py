@@ -38,34 +38,39 @@ def some_images(rows=3, channels=3):
 @pytest.mark.parametrize(
     ("by", "u", "gain"),
     [
-        *[(0.2, 0.0, 0.8), (0.2, 0.5, 1.0), (0.2, 0.75, 1.1), (0.0, 0.9, 1.0)],
-        *[(1, 0, 0), ((0.5, 2.0), 0.0, 0.5), ((0.5, 2.0), 0.5, 1.25)],
+        (0.2, 0.0, 0.8),
+        (0.2, 0.5, 1.0),
+        (0.2, 0.75, 1.1),
+        (0.0, 0.9, 1.0),
+        (1, 0, 0),
+        ((0.5, 2.0), 0.0, 0.5),
+        ((0.5, 2.0), 0.5, 1.25),
     ],
 )
-def test_brightness_is_a_factor(by, u, gain):
+def test_brightness_multiplies_by_a_factor(by, u, gain):
     images = some_images(1)
-    found = Brightness(by).apply(images, tf.constant([[u]], tf.float32))
-    np.testing.assert_allclose(found, images * gain, rtol=1e-6)
+    actual = Brightness(by).apply(images, tf.constant([[u]], tf.float32))
+    np.testing.assert_allclose(actual, images * gain, rtol=1e-6)
 
 
 def test_each_image_has_its_own_brightness():
     images = tf.fill([3, 2, 2, 1], 100.0)
-    found = Brightness(0.5).apply(images, tf.constant([[0.0], [0.5], [0.25]]))
-    np.testing.assert_allclose(found[:, 1, 1, 0], [50.0, 100.0, 75.0])
+    actual = Brightness(0.5).apply(images, tf.constant([[0.0], [0.5], [0.25]]))
+    np.testing.assert_allclose(actual[:, 1, 1, 0], [50.0, 100.0, 75.0])
 
 
 @pytest.mark.parametrize(
     "member", [color.Contrast, color.Saturation, color.Sharpness, Brightness, Gamma]
 )
-def test_a_factor_of_1_changes_nothing(member):
+def test_a_factor_of_1_is_the_identity(member):
     images = some_images()
-    found = member(0.7).apply(tf.constant(images), tf.fill([3, 1], 0.5))
-    np.testing.assert_allclose(found, images, atol=1e-3)
+    actual = member(0.7).apply(tf.constant(images), tf.fill([3, 1], 0.5))
+    np.testing.assert_allclose(actual, images, atol=1e-3)
 
 
 @pytest.mark.parametrize("case", APPLIED, ids=lambda case: case["id"])
-def test_the_chain_of_image_data_generator(case):
-    """Affine, channel shift, flips, brightness, as `apply_transform` has them."""
+def test_matches_image_data_generator(case):
+    """Affine, channel shift, flips and brightness, in that order."""
     given = case["params"]
     i, j, k = np.ogrid[:16, :16, :3]
     image = (7 * i + 11 * j + 29 * k + 13 * (i * j % 5)) % 256
@@ -82,8 +87,10 @@ def test_the_chain_of_image_data_generator(case):
     matrix = matrix @ [[1, -np.sin(shear), 0], [0, np.cos(shear), 0], [0, 0, 1]]
     matrix = matrix @ np.diag([given.get("zx", 1), given.get("zy", 1), 1])
     flips = [given.get(f"flip_{way}", False) for way in ("horizontal", "vertical")]
-    matrix = matrix @ np.diag([*(-1 if flip else 1 for flip in flips), 1])
-    matrices = geometry.centred(tf.constant(matrix[None], tf.float32), 16, 16)
+    matrix = matrix @ np.diag([-1 if flip else 1 for flip in (*flips, False)])
+    matrices = geometry.with_corner_origin(
+        tf.constant(matrix[None], tf.float32), 16, 16
+    )
     images = geometry.warp(images, matrices)
     shift = given.get("channel_shift_intensity", 0.0)
     images = ChannelShift(100.0).apply(images, tf.fill([1, 1], (shift + 100) / 200))
@@ -92,26 +99,26 @@ def test_the_chain_of_image_data_generator(case):
         images = tf.floor(Brightness((0.0, 2.0)).apply(tf.floor(images), gain))
         images = tf.minimum(images, 255.0)
     tolerance = 1.001 if "brightness" in given else 1e-3
-    # What Keras rounds down before it brightens, it may round otherwise by then.
+    # Keras rounds down before it changes brightness; interpolated values may differ.
     if "theta" in given:
         tolerance = 1 + given["brightness"]
     assert np.abs(images[0] - IDG[case["id"]]).max() <= tolerance
 
 
-def test_channel_shift_stays_within_the_range_of_the_image():
+def test_channel_shift_is_clipped_to_the_range_of_the_image():
     images = some_images()
-    found = ChannelShift(80.0).apply(
+    actual = ChannelShift(80.0).apply(
         tf.constant(images), tf.constant([[0.0], [0.5], [1]])
     )
-    for image, result, shift in zip(images, found, (-80, 0, 80), strict=True):
+    for image, result, shift in zip(images, actual, (-80, 0, 80), strict=True):
         expected = np.clip(image + shift, image.min(), image.max())
         np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
-def test_hue_turns_colours():
+def test_hue_matches_colorsys():
     images = some_images()
-    found = Hue(0.3).apply(tf.constant(images), tf.constant([[0.0], [0.5], [0.99]]))
-    for image, result, u in zip(images, found, (0.0, 0.5, 0.99), strict=True):
+    actual = Hue(0.3).apply(tf.constant(images), tf.constant([[0.0], [0.5], [0.99]]))
+    for image, result, u in zip(images, actual, (0.0, 0.5, 0.99), strict=True):
         for before, after in zip(
             image.reshape(-1, 3) / 255, np.reshape(result, (-1, 3)) / 255, strict=True
         ):
@@ -120,15 +127,15 @@ def test_hue_turns_colours():
             np.testing.assert_allclose(after, expected, atol=1e-4)
 
 
-def test_hue_of_grey_images_is_nothing():
+def test_hue_leaves_grey_images_unchanged():
     images = some_images(channels=1)
     np.testing.assert_array_equal(Hue(0.5).apply(images, tf.zeros([3, 1])), images)
 
 
 def test_gamma_above_1_is_darker():
     images = some_images(2)
-    found = Gamma(0.5).apply(tf.constant(images), tf.constant([[0.0], [1.0]]))
-    for image, result, power in zip(images, found, (0.5, 1.5), strict=True):
+    actual = Gamma(0.5).apply(tf.constant(images), tf.constant([[0.0], [1.0]]))
+    for image, result, power in zip(images, actual, (0.5, 1.5), strict=True):
         np.testing.assert_allclose(result, 255 * (image / 255) ** power, rtol=1e-4)
 
 
@@ -141,11 +148,11 @@ def test_gamma_above_1_is_darker():
         (Grayscale(p=0.4), lambda x: (x @ [[0.299], [0.587], [0.114]]).repeat(3, 3)),
     ],
 )
-def test_some_images_are_changed_and_the_others_not(member, expected):
+def test_transforms_with_probability_p(member, expected):
     images = some_images()
-    found = member.apply(tf.constant(images), tf.constant([[0.39], [0.41], [0.0]]))
-    np.testing.assert_array_equal(found[1], images[1])
-    np.testing.assert_allclose(found[::2], expected(images)[::2], rtol=1e-4)
+    actual = member.apply(tf.constant(images), tf.constant([[0.39], [0.41], [0.0]]))
+    np.testing.assert_array_equal(actual[1], images[1])
+    np.testing.assert_allclose(actual[::2], expected(images)[::2], rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +167,6 @@ def test_some_images_are_changed_and_the_others_not(member, expected):
         (lambda: Posterize(4, p=-1.0), "p must be from 0 to 1, not -1.0"),
     ],
 )
-def test_refuses_what_makes_no_sense(make, message):
+def test_refuses_values_out_of_range(make, message):
     with pytest.raises(UsageError, match=message):
         make()

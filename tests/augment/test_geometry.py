@@ -26,12 +26,14 @@ CASES = json.loads((GOLDEN / "affine.json").read_text())["cases"]
 XLA = pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
 
 
-def about_centre(matrices, height, width):
-    return geometry.centred(tf.constant(matrices, tf.float32), height, width).numpy()
+def from_corner(matrices, height, width):
+    return geometry.with_corner_origin(
+        tf.constant(matrices, tf.float32), height, width
+    ).numpy()
 
 
 def draw(value, by):
-    """Returns the draw that makes `value` of a range from -by to by."""
+    """Returns the random number that maps to `value` in the range -by to by."""
     return (value / by + 1) / 2
 
 
@@ -45,7 +47,7 @@ def test_flip_is_exact(horizontal, vertical, jit):
     @tf.function(jit_compile=jit)
     def flipped(images):
         matrices = Flip(horizontal, vertical).matrices(u, 6, 9)
-        return warp(images, geometry.centred(matrices, 6, 9))
+        return warp(images, geometry.with_corner_origin(matrices, 6, 9))
 
     expected = images.copy()
     for index in (0, 1) if horizontal else ():
@@ -60,7 +62,7 @@ def test_flip_is_exact(horizontal, vertical, jit):
     {str(case["params"]): case for case in CASES}.values(),
     ids=lambda c: c["id"],
 )
-def test_rotate_shift_shear_and_zoom_make_the_matrices_of_keras(case):
+def test_rotate_shift_shear_and_zoom_match_keras(case):
     height, width, _ = case["size"]
     value = {"theta": 0, "sx": 0, "sy": 0, "shear": 0, "zx": 1, "zy": 1} | case[
         "params"
@@ -75,14 +77,14 @@ def test_rotate_shift_shear_and_zoom_make_the_matrices_of_keras(case):
     for member, u in draws.items():
         u = tf.constant([u], tf.float32)
         product = product @ member.matrices(u, height, width).numpy()[0]
-    found = about_centre(product[None], height, width)[0]
-    np.testing.assert_allclose(found, case["matrix"], atol=2e-5)
+    actual = from_corner(product[None], height, width)[0]
+    np.testing.assert_allclose(actual, case["matrix"], atol=2e-5)
 
 
 @pytest.mark.parametrize(
     ("shift", "pixels"),
     [
-        # A share of width or height below 1, pixels from 1 on.
+        # Below 1 a fraction of width or height, otherwise pixels.
         (Shift(0.25), (10, 5)),
         (Shift(0.99), (39.6, 19.8)),
         (Shift(1), (1, 1)),
@@ -94,31 +96,36 @@ def test_rotate_shift_shear_and_zoom_make_the_matrices_of_keras(case):
         (Shift(0, 0.5), (0, 10)),
     ],
 )
-def test_shift_in_shares_and_in_pixels(shift, pixels):
-    # The least and the most: a draw never reaches 1.
+def test_shift_in_fractions_and_in_pixels(shift, pixels):
+    # Both ends of the range; random numbers are below 1.
     u = tf.constant([[0.0, 1.0], [1.0, 0.0], [0.5, 0.5]])
-    found = shift.matrices(u, height=20, width=40)
+    actual = shift.matrices(u, height=20, width=40)
     x, y = pixels
-    np.testing.assert_allclose(found[:, :2, 2], [[-x, y], [x, -y], [0, 0]], rtol=1e-6)
-    np.testing.assert_array_equal(found[:, :2, :2], [np.eye(2)] * 3)
+    np.testing.assert_allclose(actual[:, :2, 2], [[-x, y], [x, -y], [0, 0]], rtol=1e-6)
+    np.testing.assert_array_equal(actual[:, :2, :2], [np.eye(2)] * 3)
 
 
-def test_shift_moves_the_width_to_the_side():
+def test_shift_x_is_horizontal():
     images = np.zeros((1, 8, 8, 1), np.float32)
     images[0, 3, 5] = 1
     matrices = Shift(2, 0).matrices(tf.constant([[1.0, 1.0]]), 8, 8)
-    found = warp(images, geometry.centred(matrices, 8, 8), "constant")
-    assert np.argwhere(found).tolist() == [[0, 3, 3, 0]]
+    actual = warp(images, geometry.with_corner_origin(matrices, 8, 8), "constant")
+    assert np.argwhere(actual).tolist() == [[0, 3, 3, 0]]
 
 
 @pytest.mark.parametrize(
     ("member", "count"),
     [
-        *[(Rotate(10), 1), (Shift(0.1), 2), (Shear(5), 1), (Zoom(0.2), 2), (Flip(), 2)],
-        *[(PadCrop(3), 2), (ResizedCrop(), 4)],
+        (Rotate(10), 1),
+        (Shift(0.1), 2),
+        (Shear(5), 1),
+        (Zoom(0.2), 2),
+        (Flip(), 2),
+        (PadCrop(3), 2),
+        (ResizedCrop(), 4),
     ],
 )
-def test_each_image_has_its_own_change(member, count):
+def test_each_image_has_its_own_matrix(member, count):
     assert member.draws == count
     u = tf.constant(np.random.default_rng(0).uniform(size=(4, count)), tf.float32)
     together = member.matrices(u, 6, 8)
@@ -145,44 +152,44 @@ def test_each_image_has_its_own_change(member, count):
         (lambda: Fill(interpolation="cubic"), "interpolation must be one of bilinear"),
     ],
 )
-def test_refuses_what_makes_no_sense(make, message):
+def test_refuses_values_out_of_range(make, message):
     with pytest.raises(UsageError, match=message):
         make()
 
 
 def test_zoom_between_two_factors_and_locked():
     u = tf.constant([[0.0, 0.5], [0.5, 0.0]])
-    found = Zoom((0.5, 1.5)).matrices(u, 8, 8)
-    np.testing.assert_allclose(found[:, 0, 0], [0.5, 1.0])
-    np.testing.assert_allclose(found[:, 1, 1], [1.0, 0.5])
-    found = Zoom((0.5, 1.5), locked=True).matrices(u, 8, 8)
-    np.testing.assert_array_equal(found[:, 0, 0], found[:, 1, 1])
+    actual = Zoom((0.5, 1.5)).matrices(u, 8, 8)
+    np.testing.assert_allclose(actual[:, 0, 0], [0.5, 1.0])
+    np.testing.assert_allclose(actual[:, 1, 1], [1.0, 0.5])
+    actual = Zoom((0.5, 1.5), locked=True).matrices(u, 8, 8)
+    np.testing.assert_array_equal(actual[:, 0, 0], actual[:, 1, 1])
 
 
-def test_pad_crop_moves_by_whole_pixels_each_equally_often():
+def test_pad_crop_offsets_are_uniform_integers():
     u = tf.constant(np.random.default_rng(0).uniform(size=(7000, 2)), tf.float32)
-    found = PadCrop(3).matrices(u, 9, 9).numpy()
-    np.testing.assert_array_equal(found[:, :2, :2], [np.eye(2)] * 7000)
+    actual = PadCrop(3).matrices(u, 9, 9).numpy()
+    np.testing.assert_array_equal(actual[:, :2, :2], [np.eye(2)] * 7000)
     for axis in (0, 1):
-        counts = np.bincount(found[:, axis, 2].astype(int) + 3, minlength=7)
+        counts = np.bincount(actual[:, axis, 2].astype(int) + 3, minlength=7)
         assert len(counts) == 7
         assert (np.abs(counts - 1000) < 150).all()
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 40), (40, 60)])
-def test_resized_crop_stays_inside_and_has_the_area(height, width):
+def test_resized_crop_is_inside_and_has_the_area(height, width):
     u = tf.constant(np.random.default_rng(0).uniform(size=(2000, 4)), tf.float32)
-    found = ResizedCrop((0.25, 0.5), (0.5, 2.0)).matrices(u, height, width).numpy()
-    x, y = found[:, 0, 0], found[:, 1, 1]
-    # A side that is as long as the image's has been cut off.
+    actual = ResizedCrop((0.25, 0.5), (0.5, 2.0)).matrices(u, height, width).numpy()
+    x, y = actual[:, 0, 0], actual[:, 1, 1]
+    # A side as long as the image's was cut off.
     whole = (x < 1) & (y < 1)
     area, ratio = (x * y)[whole], (x * width / (y * height))[whole]
     assert area.min() >= 0.25 - 1e-3
     assert area.max() <= 0.5 + 1e-3
     assert ratio.min() >= 0.5 - 1e-3
     assert ratio.max() <= 2 + 1e-3
-    assert (np.abs(found[:, 0, 2]) <= (1 - x) * width / 2 + 1e-3).all()
-    assert (np.abs(found[:, 1, 2]) <= (1 - y) * height / 2 + 1e-3).all()
+    assert (np.abs(actual[:, 0, 2]) <= (1 - x) * width / 2 + 1e-3).all()
+    assert (np.abs(actual[:, 1, 2]) <= (1 - y) * height / 2 + 1e-3).all()
 
 
 @pytest.mark.parametrize(
@@ -191,6 +198,6 @@ def test_resized_crop_stays_inside_and_has_the_area(height, width):
 )
 def test_rotation_by_any_angle(degrees):
     angle = np.radians(degrees)
-    found = geometry.rotation(tf.constant([angle], tf.float32))[0, :2, :2]
+    actual = geometry.rotation(tf.constant([angle], tf.float32))[0, :2, :2]
     expected = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(actual, expected, atol=1e-6)

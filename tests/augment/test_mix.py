@@ -14,29 +14,29 @@ def draws(member, rows=2000):
 
 
 def mixed(member, rows=2000):
-    """Returns how much of each image is its own, and images of black and white."""
+    """Returns label weights, and mixed images in which 1 marks own pixels."""
     images = np.zeros((rows, 20, 30, 1), np.float32)
     images[::2] = 1
-    found, own = member.apply(tf.constant(images), draws(member, rows))
-    return own.numpy(), np.where(images == 1, found, 1 - found)
+    actual, own = member.apply(tf.constant(images), draws(member, rows))
+    return own.numpy(), np.where(images == 1, actual, 1 - actual)
 
 
-def test_partners_are_neighbours():
+def test_partners_are_adjacent_rows():
     rows = tf.constant([[1, 2], [3, 4], [5, 6], [7, 8]])
-    found = partners(rows)
-    np.testing.assert_array_equal(found, [[3, 4], [1, 2], [7, 8], [5, 6]])
-    np.testing.assert_array_equal(partners(found), rows)
+    actual = partners(rows)
+    np.testing.assert_array_equal(actual, [[3, 4], [1, 2], [7, 8], [5, 6]])
+    np.testing.assert_array_equal(partners(actual), rows)
 
 
 @pytest.mark.parametrize("alpha", [0.2, 1.0, 3.0])
-def test_mixup_weighs_by_a_beta(alpha):
+def test_mixup_weights_have_a_beta_distribution(alpha):
     stats = pytest.importorskip("scipy.stats")
     own, images = mixed(Mixup(alpha))
     assert stats.kstest(own, stats.beta(alpha, alpha).cdf).pvalue > 0.01
     np.testing.assert_allclose(images, own[:, None, None, None] + 0 * images, atol=1e-6)
 
 
-def test_cutmix_counts_the_pixels_that_are_left():
+def test_cutmix_weight_is_the_fraction_of_own_pixels():
     own, images = mixed(Cutmix())
     assert set(np.unique(images)) == {0.0, 1.0}
     np.testing.assert_allclose(images.mean((1, 2, 3)), own, atol=1e-6)
@@ -45,19 +45,19 @@ def test_cutmix_counts_the_pixels_that_are_left():
 
 
 @pytest.mark.parametrize("make", [Mixup, Cutmix])
-def test_some_images_stay_as_they_are(make):
+def test_mixes_with_probability_p(make):
     own, images = mixed(make(1.0, p=0.25))
     assert abs((own < 1).mean() - 0.25) < 0.05
     assert (images[own == 1] == 1).all()
 
 
 @pytest.mark.parametrize(("switch", "whole"), [(0.0, 0), (1.0, 2000), (0.3, 600)])
-def test_either_of_the_two(switch, whole):
+def test_switch_is_the_probability_of_cutmix(switch, whole):
     own, images = mixed(MixupCutmix(switch=switch))
     np.testing.assert_allclose(images.mean((1, 2, 3)), own, atol=1e-5)
-    cuts = np.ptp(images, axis=(1, 2, 3)) > 0
-    # A rectangle of no area or of all of it cannot be told from the other.
-    assert abs(cuts.sum() - whole) < 60 + 0.06 * whole
+    is_cutmix = np.ptp(images, axis=(1, 2, 3)) > 0
+    # Rectangles without area or with all of it are indistinguishable from mixup.
+    assert abs(is_cutmix.sum() - whole) < 60 + 0.06 * whole
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,6 @@ def test_either_of_the_two(switch, whole):
         (lambda: MixupCutmix(switch=-1.0), "from 0 to 1, not -1.0"),
     ],
 )
-def test_refuses_what_makes_no_sense(make, message):
+def test_refuses_values_out_of_range(make, message):
     with pytest.raises(UsageError, match=message):
         make()

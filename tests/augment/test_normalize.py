@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from framework.augment import normalize
 from framework.augment.normalize import Normalizer, Standard
-from framework.data.dataset import Split
+from framework.data.dataset import LazySplit, Split
 from framework.errors import UsageError
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden/augment"
@@ -19,56 +19,56 @@ def split(images):
     return Split(images, np.zeros(images.shape[0], np.int32))
 
 
-def known(scale):
-    """Returns the statistics of the only part of a normalisation."""
+def statistics_of(scale):
+    """Returns the statistics of a normalization with one step."""
     return {name[2:]: value.numpy() for name, value in scale.variables.items()}
 
 
 def pixels(dtype=np.uint8, count=50):
     images = np.random.default_rng(0).uniform(0, 255, (count, 4, 5, 3))
-    # Channels that differ, so that one taken for another shows.
+    # Channels differ, so that a mix-up is detected.
     return (images * (1.0, 0.5, 0.2)).astype(dtype)
 
 
 ALL = np.arange(50)
 
 
-def test_unit_makes_bytes_numbers_from_0_to_1():
+def test_unit_scales_bytes_to_0_to_1():
     scale = normalize.build("unit", split(pixels()), ALL)
-    found = scale(np.array([[[[0, 51, 255]]]], np.uint8))
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, [[[[0.0, 0.2, 1.0]]]], rtol=1e-6)
+    actual = scale(np.array([[[[0, 51, 255]]]], np.uint8))
+    assert actual.dtype == np.float32
+    np.testing.assert_allclose(actual, [[[[0.0, 0.2, 1.0]]]], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("kind", "dtype"), [("unit", np.float32), ("none", np.float32), ("none", np.uint8)]
 )
-def test_leaves_images_as_they_are(kind, dtype):
+def test_leaves_images_unchanged(kind, dtype):
     images = pixels(dtype)
-    found = normalize.build(kind, split(images), ALL)(images)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, images)
+    actual = normalize.build(kind, split(images), ALL)(images)
+    assert actual.dtype == np.float32
+    np.testing.assert_array_equal(actual, images)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_standard_gives_each_channel_mean_0_and_deviation_1(dtype):
     images = pixels(dtype)
-    found = normalize.build("standard", split(images), ALL)(images).numpy()
-    np.testing.assert_allclose(found.mean(axis=(0, 1, 2)), 0, atol=1e-5)
-    np.testing.assert_allclose(found.std(axis=(0, 1, 2)), 1, rtol=1e-5)
+    actual = normalize.build("standard", split(images), ALL)(images).numpy()
+    np.testing.assert_allclose(actual.mean(axis=(0, 1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(actual.std(axis=(0, 1, 2)), 1, rtol=1e-5)
 
 
-def test_standard_looks_at_images_that_are_trained_on():
+def test_standard_is_fitted_to_the_training_images():
     images = pixels(np.float32)
     rows = np.array([2, 3, 5, 7, 11])
     scale = normalize.build("standard", split(images), rows)
-    found, axes = known(scale), (0, 1, 2)
-    np.testing.assert_allclose(found["mean"], images[rows].mean(axis=axes), rtol=1e-5)
-    np.testing.assert_allclose(1 / found["scale"], images[rows].std(axes), rtol=1e-5)
+    actual, axes = statistics_of(scale), (0, 1, 2)
+    np.testing.assert_allclose(actual["mean"], images[rows].mean(axis=axes), rtol=1e-5)
+    np.testing.assert_allclose(1 / actual["scale"], images[rows].std(axes), rtol=1e-5)
 
 
 class OnDisk:
-    """Images that are read when asked for, of an array."""
+    """Images that are not in memory."""
 
     def __init__(self, array):
         self.array, self.shape, self.dtype = array, array.shape, array.dtype
@@ -80,98 +80,103 @@ class OnDisk:
         return self.array
 
 
-@pytest.mark.parametrize(("kind", "mean"), [(np.asarray, 9 / 101), (OnDisk, 3.0)])
-def test_only_of_images_that_are_not_in_memory_some_do(kind, mean, monkeypatch):
+def on_disk(images, labels):
+    return LazySplit(OnDisk(images), labels)
+
+
+@pytest.mark.parametrize(("kind", "mean"), [(Split, 9 / 101), (on_disk, 3.0)])
+def test_only_images_not_in_memory_are_sampled(kind, mean, monkeypatch):
     monkeypatch.setattr(normalize, "_SAMPLE", 3)
     images = np.zeros((101, 1, 1, 1), np.float32)
     images[[0, 50, 100]] = np.reshape([1.0, 2.0, 6.0], (3, 1, 1, 1))
-    scale = normalize.build("standard", split(kind(images)), np.arange(101))
-    np.testing.assert_allclose(known(scale)["mean"], [mean], rtol=1e-6)
+    labels = np.zeros(101, np.int32)
+    scale = normalize.build("standard", kind(images, labels), np.arange(101))
+    np.testing.assert_allclose(statistics_of(scale)["mean"], [mean], rtol=1e-6)
 
 
-def test_zca_of_many_images_looks_at_some_evenly(monkeypatch):
+def test_zca_is_fitted_to_an_even_sample(monkeypatch):
     images = pixels(np.float32, count=201)
     expected = normalize.build("zca", split(images[::2]), np.arange(101))
     monkeypatch.setattr(normalize, "_SAMPLE", 101)
-    found = normalize.build("zca", split(images), np.arange(201))
-    for name, value in known(expected).items():
-        np.testing.assert_array_equal(known(found)[name], value)
+    actual = normalize.build("zca", split(images), np.arange(201))
+    for name, value in statistics_of(expected).items():
+        np.testing.assert_array_equal(statistics_of(actual)[name], value)
 
 
-def test_standard_of_more_images_than_are_summed_at_once():
+def test_standard_of_several_chunks():
     images = pixels(np.float32, count=2500)
     scale = normalize.build("standard", split(images), np.arange(2500))
     expected = images.astype(np.float64)
-    found, axes = known(scale), (0, 1, 2)
-    np.testing.assert_allclose(found["mean"], expected.mean(axis=axes), rtol=1e-6)
-    np.testing.assert_allclose(1 / found["scale"], expected.std(axes), rtol=1e-6)
+    actual, axes = statistics_of(scale), (0, 1, 2)
+    np.testing.assert_allclose(actual["mean"], expected.mean(axis=axes), rtol=1e-6)
+    np.testing.assert_allclose(1 / actual["scale"], expected.std(axes), rtol=1e-6)
 
 
 @pytest.mark.parametrize("value", [0, 200, 255])
 def test_a_constant_channel_becomes_0(value):
     images = pixels()
     images[..., 1] = value
-    found = normalize.build("standard", split(images), ALL)(images).numpy()
-    assert np.isfinite(found).all()
-    np.testing.assert_allclose(found[..., 1], 0, atol=1e-6)
+    actual = normalize.build("standard", split(images), ALL)(images).numpy()
+    assert np.isfinite(actual).all()
+    np.testing.assert_allclose(actual[..., 1], 0, atol=1e-6)
 
 
-def test_a_faint_float_image_is_still_stretched():
+def test_float_images_of_low_contrast_are_standardized():
     images = (pixels(np.float32) / 255 * 1e-3).astype(np.float32)
-    found = normalize.build("standard", split(images), ALL)(images).numpy()
-    np.testing.assert_allclose(found.std(axis=(0, 1, 2)), 1, rtol=1e-3)
+    actual = normalize.build("standard", split(images), ALL)(images).numpy()
+    np.testing.assert_allclose(actual.std(axis=(0, 1, 2)), 1, rtol=1e-3)
 
 
-def test_subtracts_before_it_divides():
+def test_subtracts_before_scaling():
     statistics = {"mean": np.array([1.0, 2.0]), "scale": np.array([0.5, 0.25])}
-    found = Normalizer([Standard()], [statistics])(np.array([[[[5.0, 10.0]]]]))
-    np.testing.assert_allclose(found, [[[[2.0, 2.0]]]])
+    actual = Normalizer([Standard()], [statistics])(np.array([[[[5.0, 10.0]]]]))
+    np.testing.assert_allclose(actual, [[[[2.0, 2.0]]]])
 
 
 IDG = np.load(GOLDEN / "idg.npz")
 
 
-def as_keras(name, found):
-    np.testing.assert_allclose(found, IDG[name], rtol=1e-5, atol=1e-3)
+def assert_matches_keras(name, actual):
+    np.testing.assert_allclose(actual, IDG[name], rtol=1e-5, atol=1e-3)
 
 
-def test_samplewise_as_keras():
+def test_samplewise_matches_keras():
     image = json.loads((GOLDEN / "idg.json").read_text())["image"]
     assert "affine.json" in image
     i, j, k = np.ogrid[:16, :16, :3]
     picture = ((7 * i + 11 * j + 29 * k + 13 * (i * j % 5)) % 256).astype(np.uint8)
     images = np.stack([picture] * 2)
     scale = normalize.build("unit + samplewise", split(images), np.arange(2))
-    as_keras("std_sample", scale(images)[0])
+    assert_matches_keras("std_sample", scale(images)[0])
 
 
-def test_standard_as_keras():
+def test_standard_matches_keras():
     images = IDG["fit_data"].astype(np.float32)
     scale = normalize.build("standard", split(images), np.arange(8))
-    found = known(scale)
+    actual = statistics_of(scale)
     mean, std = np.split(IDG["fit_mean_std"], 2)
-    np.testing.assert_allclose(found["mean"], mean, rtol=1e-5)
-    np.testing.assert_allclose(1 / found["scale"], std, rtol=1e-5)
-    as_keras("std_feature", scale(images[:2]))
+    np.testing.assert_allclose(actual["mean"], mean, rtol=1e-5)
+    np.testing.assert_allclose(1 / actual["scale"], std, rtol=1e-5)
+    assert_matches_keras("std_feature", scale(images[:2]))
 
 
-def test_zca_as_keras():
+def test_zca_matches_keras():
     images = IDG["zca_data"]
     scale = normalize.build("zca", split(images), np.arange(120))
-    as_keras("zca_matrix", known(scale)["matrix"])
-    as_keras("zca_out", scale(images[:2]))
+    assert_matches_keras("zca_matrix", statistics_of(scale)["matrix"])
+    assert_matches_keras("zca_out", scale(images[:2]))
 
 
 def test_zca_whitens():
     images = pixels(np.float32, count=2000)
-    found = normalize.build("zca", split(images), np.arange(2000))(images)
-    rows = np.reshape(found, (2000, -1)).astype(np.float64)
+    actual = normalize.build("zca", split(images), np.arange(2000))(images)
+    rows = np.reshape(actual, (2000, -1)).astype(np.float64)
     moments = rows.T @ rows / 2000
     np.testing.assert_allclose(moments, np.eye(60), atol=1e-3)
 
 
-def test_zca_leaves_out_directions_without_variance():
-    """Keras would multiply by ten million what a test image has in them."""
+def test_zca_drops_directions_without_variance():
+    """Keras would amplify them ten million times."""
     images = pixels(np.float32)
     images[:, 0, 0] = 7
     scale = normalize.build("zca", split(images), ALL)
@@ -195,30 +200,30 @@ def test_zca_of_large_images_is_refused():
         ("rescale(-1.)", lambda x, m, s: -x),
     ],
 )
-def test_parts_follow_each_other(text, expected):
+def test_steps_are_applied_in_order(text, expected):
     images = pixels(np.float32)
     mean, std = images.mean(axis=(0, 1, 2)), images.std(axis=(0, 1, 2))
-    found = normalize.build(text, split(images), ALL)(images)
-    np.testing.assert_allclose(found, expected(images, mean, std), atol=1e-3)
+    actual = normalize.build(text, split(images), ALL)(images)
+    np.testing.assert_allclose(actual, expected(images, mean, std), atol=1e-3)
 
 
 @pytest.mark.parametrize("center", [False, True])
 @pytest.mark.parametrize("scale", [False, True])
-def test_samplewise_with_and_without(center, scale):
+def test_samplewise_options(center, scale):
     images = pixels(np.float32)
     text = f"samplewise(center={center}, scale={scale})"
-    found = normalize.build(text, split(images), ALL)(images).numpy()
+    actual = normalize.build(text, split(images), ALL)(images).numpy()
     axes = (1, 2, 3)
     if center:
-        np.testing.assert_allclose(found.mean(axis=axes), 0, atol=1e-3)
+        np.testing.assert_allclose(actual.mean(axis=axes), 0, atol=1e-3)
     if scale:
-        np.testing.assert_allclose(found.std(axis=axes), 1, rtol=1e-4)
+        np.testing.assert_allclose(actual.std(axis=axes), 1, rtol=1e-4)
     if not center and not scale:
-        np.testing.assert_array_equal(found, images)
+        np.testing.assert_array_equal(actual, images)
 
 
-def test_what_it_knows_can_be_put_back():
-    """A run that goes on uses the statistics that it began with."""
+def test_statistics_can_be_restored():
+    """A resumed run uses the statistics of its start."""
     first = normalize.build("standard", split(pixels()), ALL)
     second = normalize.build("standard", split(pixels() // 2), ALL)
     assert first.variables.keys() == second.variables.keys() == {"0/mean", "0/scale"}
@@ -248,6 +253,8 @@ def test_in_a_graph_and_on_replicas(text, mirrored):
     with mirrored.scope():
         scale = normalize.build(text, split(pixels()), ALL)
     images = tf.constant(pixels())
-    share = tf.function(lambda: mirrored.run(scale, (images,)), autograph=False)
-    for found in mirrored.experimental_local_results(share()):
-        np.testing.assert_allclose(found, scale(images), atol=1e-5)
+    normalize_replicas = tf.function(
+        lambda: mirrored.run(scale, (images,)), autograph=False
+    )
+    for actual in mirrored.experimental_local_results(normalize_replicas()):
+        np.testing.assert_allclose(actual, scale(images), atol=1e-5)

@@ -12,7 +12,7 @@ from framework.augment import pixels
 IDG = np.load(pathlib.Path(__file__).parents[1] / "golden/augment/idg.npz")
 XLA = pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
 # By Pillow's names.
-WITH_A_NUMBER = {
+WITH_PARAMETER = {
     "posterize": pixels.posterize,
     "solarize": pixels.solarize,
     "color": pixels.saturation,
@@ -20,10 +20,24 @@ WITH_A_NUMBER = {
     "brightness": pixels.brightness,
     "sharpness": pixels.sharpness,
 }
-WITHOUT = {
+WITHOUT_PARAMETER = {
     "autocontrast": pixels.autocontrast,
     "equalize": pixels.equalize,
     "invert": pixels.invert,
+}
+
+
+FACTORS = (0.0, 0.3, 1.0, 1.7, 2.5)
+NUMBERS = {
+    "posterize": range(1, 9),
+    "solarize": (0, 1, 128, 255, 256),
+    "color": FACTORS,
+    "contrast": FACTORS,
+    "brightness": FACTORS,
+    "sharpness": FACTORS,
+    "autocontrast": (0,),
+    "equalize": (0,),
+    "invert": (0,),
 }
 
 
@@ -32,15 +46,15 @@ def golden_image():
     return ((7 * i + 11 * j + 29 * k + 13 * (i * j % 5)) % 256).astype(np.uint8)
 
 
-def bytes_of(found):
-    return np.clip(np.floor(found), 0, 255).astype(int)
+def bytes_of(actual):
+    return np.clip(np.floor(actual), 0, 255).astype(int)
 
 
 def applied(name, number, images, jit=False):
-    if name in WITHOUT:
-        function, arguments = WITHOUT[name], ()
+    if name in WITHOUT_PARAMETER:
+        function, arguments = WITHOUT_PARAMETER[name], ()
     else:
-        function = WITH_A_NUMBER[name]
+        function = WITH_PARAMETER[name]
         arguments = (tf.fill([len(images)], float(number)),)
     images = tf.constant(images, tf.float32)
     return tf.function(function, jit_compile=jit)(images, *arguments).numpy()
@@ -48,10 +62,10 @@ def applied(name, number, images, jit=False):
 
 @XLA
 @pytest.mark.parametrize("case", [name for name in IDG.files if name[:4] == "pil_"])
-def test_as_the_golden_numbers_of_pillow(case, jit):
+def test_matches_golden_values_of_pillow(case, jit):
     name, number = re.fullmatch(r"pil_([a-z]+)([\d.]*)", case).groups()
-    (found,) = applied(name, number or 0, golden_image()[None], jit)
-    assert np.abs(bytes_of(found) - IDG[case]).max() <= 1
+    (actual,) = applied(name, number or 0, golden_image()[None], jit)
+    assert np.abs(bytes_of(actual) - IDG[case]).max() <= 1
 
 
 def pillow(name, number, image):
@@ -60,13 +74,13 @@ def pillow(name, number, image):
     picture = pytest.importorskip("PIL.Image").fromarray(image)
     if name in ("color", "contrast", "brightness", "sharpness"):
         return np.asarray(getattr(enhance, name.capitalize())(picture).enhance(number))
-    if name in WITHOUT:
+    if name in WITHOUT_PARAMETER:
         return np.asarray(getattr(ops, name)(picture))
     return np.asarray(getattr(ops, name)(picture, int(number)))
 
 
 def pictures():
-    """Returns noise, a ramp, few levels, dark, all one level, and nearly so."""
+    """Returns noise, a ramp, few levels, dark, uniform, and almost uniform images."""
     generator = np.random.default_rng(0)
     shape = (23, 18, 3)
     ramp = np.broadcast_to(np.arange(18)[None, :, None] * 14, shape)
@@ -83,40 +97,31 @@ def pictures():
 
 @pytest.mark.parametrize(
     ("name", "number"),
-    [
-        *[("posterize", bits) for bits in range(1, 9)],
-        *[("solarize", level) for level in (0, 1, 128, 255, 256)],
-        *[
-            (name, factor)
-            for name in ("color", "contrast", "brightness", "sharpness")
-            for factor in (0.0, 0.3, 1.0, 1.7, 2.5)
-        ],
-        *[(name, 0) for name in WITHOUT],
-    ],
+    [(name, number) for name, numbers in NUMBERS.items() for number in numbers],
 )
-def test_as_pillow_on_other_images(name, number):
+def test_matches_pillow_on_other_images(name, number):
     images = np.stack(pictures()).astype(np.uint8)
-    found = bytes_of(applied(name, number, images))
-    for image, result in zip(images, found, strict=True):
+    actual = bytes_of(applied(name, number, images))
+    for image, result in zip(images, actual, strict=True):
         expected = pillow(name, number, image)
         assert np.abs(result - expected).max() <= 1
 
 
-def test_posterize_to_no_bits_is_black():
+def test_posterize_to_zero_bits_is_black():
     assert not applied("posterize", 0, golden_image()[None]).any()
 
 
 @pytest.mark.parametrize("channels", [1, 4])
-def test_images_without_colour_keep_what_they_are(channels):
+def test_accepts_images_without_colour(channels):
     images = tf.random.stateless_uniform([2, 5, 5, channels], (1, 2), 0, 255)
     np.testing.assert_array_equal(pixels.saturation(images, tf.zeros(2)), images)
-    for name in (*WITH_A_NUMBER, *WITHOUT):
+    for name in (*WITH_PARAMETER, *WITHOUT_PARAMETER):
         assert applied(name, 1, images.numpy()).shape == images.shape
 
 
-def test_each_image_has_a_number_of_its_own():
+def test_each_image_has_its_own_parameter():
     images = np.stack([golden_image()] * 3).astype(np.float32)
-    for name, function in WITH_A_NUMBER.items():
+    for name, function in WITH_PARAMETER.items():
         numbers = [0.0, 1.0, 7.0]
         together = function(tf.constant(images), tf.constant(numbers))
         for index, number in enumerate(numbers):
@@ -124,6 +129,6 @@ def test_each_image_has_a_number_of_its_own():
             np.testing.assert_allclose(together[index], alone[0], atol=1e-3)
 
 
-def test_tiny_images_cannot_be_sharpened():
+def test_sharpness_leaves_tiny_images_unchanged():
     images = tf.ones([1, 2, 2, 3])
     np.testing.assert_array_equal(pixels.sharpness(images, tf.constant([3.0])), images)

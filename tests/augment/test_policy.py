@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from framework import augment
 from framework.augment.resample import warp
-from framework.random import Draws
+from framework.numerics.draws import Draws
 
 EVERYTHING = "rotate(20) + shift(.2) + shear(10) + zoom(.2) + flip + brightness(.3)"
 
@@ -25,7 +25,7 @@ def changed(text, images, step=0, clip=True):
     return augment.build(text, clip)(images, draws(step), 8).numpy()
 
 
-# Each with draws of its own kind; one with all that a policy can hold.
+# Members with random numbers of each kind; the first spec combines several.
 ONE_OF_EACH = [
     EVERYTHING,
     "pad_crop(2) + resized_crop",
@@ -45,18 +45,18 @@ ONE_OF_EACH = [
 
 @pytest.mark.parametrize("replicas", [2, 4])
 @pytest.mark.parametrize("text", ONE_OF_EACH)
-def test_a_share_of_the_rows_has_the_images_of_the_whole(text, replicas, images):
+def test_a_part_of_the_batch_gives_the_same_images_as_the_whole(text, replicas, images):
     policy, size = augment.build(text), 8 // replicas
 
     @tf.function(autograph=False)
-    def share(start):
+    def augment_rows(start):
         rows = tf.ensure_shape(images[start : start + size], [size, 6, 9, 3])
         place = Draws(3, tf.constant(0, tf.int64), tf.cast(start, tf.int64), size)
         return policy(rows, place, 8)
 
-    found = [share(tf.constant(start)) for start in range(0, 8, size)]
+    actual = [augment_rows(tf.constant(start)) for start in range(0, 8, size)]
     whole = tf.function(lambda: policy(images, draws(), 8), autograph=False)()
-    np.testing.assert_array_equal(np.concatenate(found), whole)
+    np.testing.assert_array_equal(np.concatenate(actual), whole)
 
 
 @pytest.mark.parametrize("text", ONE_OF_EACH)
@@ -64,61 +64,61 @@ def test_eager_graph_and_xla_give_the_same_images(text, images):
     policy = augment.build(text)
     eager = policy(images, draws(), 8).numpy()
     for jit in (False, True):
-        # A constant batch would be computed while it is compiled.
+        # A constant batch would be constant-folded.
         compiled = tf.function(
             lambda images, step: policy(images, draws(step), 8),
             jit_compile=jit,
             autograph=False,
         )
-        found = compiled(images, tf.constant(0, tf.int64)).numpy()
-        difference = np.abs(found - eager)
-        # A level near a threshold may fall on its other side.
+        actual = compiled(images, tf.constant(0, tf.int64)).numpy()
+        difference = np.abs(actual - eager)
+        # A level near a threshold may be rounded across it.
         assert np.mean(difference > 2e-2) <= 0.002, difference.max()
 
 
-def test_two_replicas_see_the_images_of_one(mirrored, images):
+def test_two_replicas_give_the_images_of_one(mirrored, images):
     policy = augment.build(EVERYTHING)
 
-    def share():
+    def augment_rows():
         context = tf.distribute.get_replica_context()
         start = context.replica_id_in_sync_group * 4
         return policy(images[start : start + 4], draws(start=start, rows=4), 8)
 
-    compiled = tf.function(lambda: mirrored.run(share), autograph=False)
-    found = mirrored.experimental_local_results(compiled())
-    np.testing.assert_array_equal(np.concatenate(found), changed(EVERYTHING, images))
+    compiled = tf.function(lambda: mirrored.run(augment_rows), autograph=False)
+    actual = mirrored.experimental_local_results(compiled())
+    np.testing.assert_array_equal(np.concatenate(actual), changed(EVERYTHING, images))
 
 
-def test_each_row_and_each_step_is_changed_in_its_own_way(images):
+def test_each_row_and_each_step_has_its_own_random_numbers(images):
     same = tf.stack([images[0]] * 8)
-    found = changed(EVERYTHING, same)
-    assert len({image.tobytes() for image in found}) == 8
-    assert not np.array_equal(found, changed(EVERYTHING, same, step=1))
+    actual = changed(EVERYTHING, same)
+    assert len({image.tobytes() for image in actual}) == 8
+    assert not np.array_equal(actual, changed(EVERYTHING, same, step=1))
 
 
-def test_another_member_leaves_the_draws_of_the_others(images):
+def test_adding_a_member_leaves_the_random_numbers_of_others(images):
     flipped = changed("flip", images)
     brightened = changed("brightness(.3)", flipped)
-    found = changed("brightness(.3) + flip", images)
-    np.testing.assert_allclose(found, brightened, rtol=1e-6)
+    actual = changed("brightness(.3) + flip", images)
+    np.testing.assert_allclose(actual, brightened, rtol=1e-6)
     rotated = changed("rotate(20)", images)
     both = changed("zoom(0) + rotate(20)", images)
     np.testing.assert_allclose(both, rotated, atol=1e-2)
 
 
-def test_the_same_member_twice_draws_twice(images):
+def test_a_repeated_member_has_independent_random_numbers(images):
     once = changed("brightness(.3)", images, clip=False) / np.maximum(images, 1)
     twice = changed("brightness(.3) + brightness(.3)", images, clip=False)
     gains = once.max(axis=(1, 2, 3))
     squares = (twice / np.maximum(images, 1)).max(axis=(1, 2, 3))
     assert not np.isclose(squares, gains**2, rtol=1e-3).any()
-    # The first of them draws what it draws alone.
+    # The first has the same random numbers as alone.
     second = squares / gains
     assert (np.abs(second - 1) <= 0.3 + 1e-5).all()
 
 
 def test_matrices_multiply_in_the_order_of_the_spec(images):
-    found = changed("rotate(30) + shift(3, 2) + shear(20) + zoom(.4)", images)
+    actual = changed("rotate(30) + shift(3, 2) + shear(20) + zoom(.4)", images)
     u = {
         name: 2 * draws().uniform(f"augment/{name}/0", count).numpy() - 1
         for name, count in (("rotate", 1), ("shift", 2), ("shear", 1), ("zoom", 2))
@@ -133,20 +133,20 @@ def test_matrices_multiply_in_the_order_of_the_spec(images):
         shift = np.eye(3)
         shift[:2, 2] = u["shift"][row] * (3, 2)
         slant = np.array([[1, -np.sin(shear), 0], [0, np.cos(shear), 0], [0, 0, 1]])
-        zoom = np.diag([*(1 + 0.4 * u["zoom"][row]), 1])
+        zoom = np.diag(np.append(1 + 0.4 * u["zoom"][row], 1))
         whole = centre @ rotate @ shift @ slant @ zoom @ np.linalg.inv(centre)
         expected.append(whole[:2])
     expected = warp(tf.cast(images, tf.float32), tf.constant(expected, tf.float32))
-    np.testing.assert_allclose(found, expected, atol=1e-2)
+    np.testing.assert_allclose(actual, expected, atol=1e-2)
 
 
 def test_geometry_comes_first():
-    # Else the filled edge would keep its light.
+    # Otherwise the filled edge would keep its brightness.
     grey = tf.fill([8, 6, 9, 1], 100.0)
-    found = changed("brightness(.5) + fill('constant', 100) + shift(3)", grey)
-    for image in found:
+    actual = changed("brightness(.5) + fill('constant', 100) + shift(3)", grey)
+    for image in actual:
         np.testing.assert_allclose(image, image[0, 0, 0], rtol=1e-6)
-    assert np.ptp(found) > 10
+    assert np.ptp(actual) > 10
 
 
 @pytest.mark.parametrize(
@@ -156,34 +156,34 @@ def test_geometry_comes_first():
         ("fill +", {9}),
         ("fill('constant') +", {0, 9}),
         ("fill('constant', cval=5) +", {5, 9}),
-        # The last of several.
+        # The last of several applies.
         ("fill('constant') + fill +", {9}),
     ],
 )
-def test_fill_says_what_is_beyond_the_edge(fill, outside):
-    found = changed(f"{fill} shift(2)", tf.fill([8, 6, 9, 1], 9))
-    corners = set(found[:, [0, 0, -1, -1], [0, -1, 0, -1], 0].ravel().tolist())
+def test_fill_sets_the_values_beyond_the_edge(fill, outside):
+    actual = changed(f"{fill} shift(2)", tf.fill([8, 6, 9, 1], 9))
+    corners = set(actual[:, [0, 0, -1, -1], [0, -1, 0, -1], 0].ravel().tolist())
     assert corners == outside
 
 
 @pytest.mark.parametrize(("clip", "highest"), [(True, 255.0), (False, 375.0)])
-def test_clip_keeps_the_range_of_pixels(clip, highest):
+def test_clip_limits_the_range_of_pixels(clip, highest):
     white = tf.fill([8, 2, 2, 1], 250.0)
-    found = changed("brightness(.5)", white, clip=clip)
-    assert 0 <= found.min() < 250
-    assert 300 * (not clip) < found.max() <= highest
-    assert (found.max() == 255.0) == clip
+    actual = changed("brightness(.5)", white, clip=clip)
+    assert 0 <= actual.min() < 250
+    assert 300 * (not clip) < actual.max() <= highest
+    assert (actual.max() == 255.0) == clip
 
 
-def test_no_change_is_none(images):
+def test_zero_strength_is_the_identity(images):
     text = "rotate(0) + shift(0) + shear(0) + zoom(0) + brightness(0)"
-    found = changed(text, images)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, images)
+    actual = changed(text, images)
+    assert actual.dtype == np.float32
+    np.testing.assert_array_equal(actual, images)
 
 
 @pytest.mark.parametrize("jit", [False, True])
-def test_compiled_or_not_the_images_are_the_same(images, jit):
+def test_compiled_and_eager_images_agree(images, jit):
     policy = augment.build(EVERYTHING)
 
     @tf.function(jit_compile=jit, autograph=False)
@@ -191,18 +191,18 @@ def test_compiled_or_not_the_images_are_the_same(images, jit):
         return policy(images, Draws(3, step, start, 8), 8)
 
     place = draws()
-    found = compiled(place.step, place.start)
-    np.testing.assert_allclose(found, changed(EVERYTHING, images), atol=2e-2)
+    actual = compiled(place.step, place.start)
+    np.testing.assert_allclose(actual, changed(EVERYTHING, images), atol=2e-2)
 
 
 @pytest.mark.parametrize("text", ["mixup(.7) + cutmix(1.)", "mixup_cutmix"])
-def test_what_is_mixed_of_which_is_exact(text):
-    """Labels weigh as images: a batch of one-hot images shows both at once."""
+def test_label_weights_match_the_mixed_images(text):
+    """Means of one-hot images are the weights of the labels."""
     policy = augment.build(text, False)
-    shown = np.zeros((8, 6, 9, 8), np.float32)
+    one_hot = np.zeros((8, 6, 9, 8), np.float32)
     for row in range(8):
-        shown[row, ..., row] = 1
-    mixed, own = policy.mix(tf.constant(shown), draws(), tf.fill([8], True))
+        one_hot[row, ..., row] = 1
+    mixed, own = policy.mix(tf.constant(one_hot), draws(), tf.fill([8], True))
     means = mixed.numpy().mean(axis=(1, 2))
     for row in range(8):
         expected = np.zeros(8)
@@ -210,7 +210,7 @@ def test_what_is_mixed_of_which_is_exact(text):
         np.testing.assert_allclose(means[row], expected, atol=1e-6)
 
 
-def test_what_fills_up_a_batch_is_not_mixed(images):
+def test_padding_is_not_mixed(images):
     policy = augment.build("mixup(1.)")
     counted = tf.constant([True] * 5 + [False] * 3)
     before = tf.cast(images, tf.float32)
@@ -227,6 +227,6 @@ def test_mixing_does_not_depend_on_the_number_of_replicas(images):
     for start in (0, 4):
         part = before[start : start + 4]
         place = draws(start=start, rows=4)
-        found, share = policy.mix(part, place, tf.fill([4], True))
-        np.testing.assert_array_equal(found, whole[start : start + 4])
-        np.testing.assert_array_equal(share, own[start : start + 4])
+        actual, weight = policy.mix(part, place, tf.fill([4], True))
+        np.testing.assert_array_equal(actual, whole[start : start + 4])
+        np.testing.assert_array_equal(weight, own[start : start + 4])

@@ -11,7 +11,7 @@ from framework import augment
 from framework.augment import preview
 from framework.config import Config
 from framework.data.dataset import Split
-from framework.run import run
+from framework.launch.run import run
 
 
 @pytest.fixture
@@ -20,20 +20,20 @@ def split():
     return Split(images, np.zeros(50, np.int32))
 
 
-def test_each_image_stands_before_its_changes(split):
+def test_each_image_precedes_its_augmented_versions(split):
     rows = preview.samples(augment.build("flip"), split, 0)
     assert len(rows) == 4
     for row, index in zip(rows, (0, 16, 32, 49), strict=True):
         assert row.shape == (9, 6, 7, 3)
         image = split.images[index]
         np.testing.assert_array_equal(row[0], image)
-        assert {each.tobytes() for each in row[1:]} <= {
+        assert {version.tobytes() for version in row[1:]} <= {
             image.astype(np.float32).tobytes(),
             image[:, ::-1].astype(np.float32).tobytes(),
         }
 
 
-def test_mixed_images_show_their_partner(split):
+def test_mixed_images_contain_their_partner(split):
     rows = preview.samples(augment.build("mixup(1.)"), split, 0)
     first, second = rows[0], rows[1]
     for mixed in first[1:]:
@@ -45,7 +45,7 @@ def test_mixed_images_show_their_partner(split):
         assert 0 <= own.mean() <= 1
 
 
-def test_without_augmentation_there_is_nothing_to_see(split):
+def test_without_augmentation_there_are_no_samples(split):
     assert preview.samples(None, split, 0) == []
 
 
@@ -60,19 +60,19 @@ def command(*arguments):
 def test_the_command_draws_a_grid(tmp_path):
     image = pytest.importorskip("PIL.Image")
     path = tmp_path / "a.png"
-    found = command("rotate(20) + flip", "--dataset=digits", f"--png={path}")
-    assert found.returncode == 0, found.stderr
-    assert found.stdout == f"{path}: 4 images, each with 8 draws of it\n"
+    completed = command("rotate(20) + flip", "--dataset=digits", f"--png={path}")
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stdout == f"{path}: 4 images, each with 8 augmentations\n"
     width, height = image.open(io.BytesIO(path.read_bytes())).size
     assert 2 < width / height < 2.5
 
 
-def test_tensorboard_shows_the_pictures_of_the_command(tmp_path):
+def test_tensorboard_shows_the_image_of_the_command(tmp_path):
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
     augmentation, path = "rotate(20) + zoom(.2) + mixup", tmp_path / "a.png"
-    found = command(augmentation, "--dataset=digits", "--seed=3", f"--png={path}")
-    assert found.returncode == 0, found.stderr
+    completed = command(augmentation, "--dataset=digits", "--seed=3", f"--png={path}")
+    assert completed.returncode == 0, completed.stderr
     folder = tmp_path / "run"
     changes = {"dataset": "digits", "augment": augmentation, "seed": 3}
     run(Config(model="mlp", train_for="1ep", workdir=str(folder), **changes))
@@ -99,7 +99,7 @@ def test_tensorboard_shows_the_pictures_of_the_command(tmp_path):
     ],
 )
 def test_the_command_refuses_in_one_line(arguments, message, tmp_path):
-    found = command(*arguments)
-    assert found.returncode == 2
-    assert message in found.stderr
-    assert "Traceback" not in found.stderr
+    completed = command(*arguments)
+    assert completed.returncode == 2
+    assert message in completed.stderr
+    assert "Traceback" not in completed.stderr

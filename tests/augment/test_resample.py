@@ -19,13 +19,13 @@ XLA = pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
 FORM = pytest.mark.parametrize("form", ["gather", "matmul"])
 
 
-def alike(case):
+def settings(case):
     return case["size"], case["fill_mode"], case["cval"], case["order"]
 
 
 GROUPS = [
     (key, list(cases))
-    for key, cases in itertools.groupby(sorted(CASES, key=alike), key=alike)
+    for key, cases in itertools.groupby(sorted(CASES, key=settings), key=settings)
 ]
 
 
@@ -38,7 +38,7 @@ def picture(height, width, channels):
 @XLA
 @FORM
 @pytest.mark.parametrize(("key", "cases"), GROUPS, ids=[str(key) for key, _ in GROUPS])
-def test_warp_as_keras_and_scipy(key, cases, form, jit):
+def test_warp_matches_keras_and_scipy(key, cases, form, jit):
     size, fill, cval, order = key
     expected = np.load(GOLDEN / "affine.npz")
     image = tf.constant(picture(*size), tf.float32)
@@ -49,29 +49,29 @@ def test_warp_as_keras_and_scipy(key, cases, form, jit):
         return warp(images, matrices, fill, cval, ORDERS[order], form)
 
     matrices = tf.constant([case["matrix"] for case in cases], tf.float32)
-    for case, found in zip(cases, warped(matrices).numpy(), strict=True):
-        sure = np.ones(size[0] * size[1], bool)
-        # Places at the very edge, where the last bit decides.
-        sure[case.get("fragile", [])] = False
-        difference = np.abs(found - expected[case["id"]]).reshape(len(sure), -1)
-        assert difference[sure].max() <= 2e-2, case["id"]
+    for case, actual in zip(cases, warped(matrices).numpy(), strict=True):
+        is_robust = np.ones(size[0] * size[1], bool)
+        # Not at the very edge, where rounding decides.
+        is_robust[case.get("fragile", [])] = False
+        difference = np.abs(actual - expected[case["id"]]).reshape(len(is_robust), -1)
+        assert difference[is_robust].max() <= 2e-2, case["id"]
 
 
 @XLA
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("fill", FILLS)
 @pytest.mark.parametrize("size", [(9, 14, 2), (13, 6, 1)])
-def test_warp_as_scipy_on_random_matrices(size, fill, order, jit):
+def test_warp_matches_scipy_on_random_matrices(size, fill, order, jit):
     ndimage = pytest.importorskip("scipy.ndimage")
     generator = np.random.default_rng(5)
     images = generator.uniform(0, 255, (12, *size)).astype(np.float32)
     matrices = generator.normal(0, 1, (12, 2, 3)) * (1, 1, 6)
     compiled = tf.function(warp, jit_compile=jit)
-    found = compiled(
+    actual = compiled(
         tf.constant(images), tf.constant(matrices, tf.float32), fill, 50, ORDERS[order]
     )
     for index, (image, matrix) in enumerate(zip(images, matrices, strict=True)):
-        # Rows come first for SciPy, and columns for us.
+        # SciPy has rows first, `warp` has columns first.
         swapped = matrix[::-1, [1, 0, 2]]
         for channel in range(size[2]):
             expected = ndimage.affine_transform(
@@ -82,18 +82,18 @@ def test_warp_as_scipy_on_random_matrices(size, fill, order, jit):
                 mode=fill,
                 cval=50,
             )
-            np.testing.assert_allclose(found[index, ..., channel], expected, atol=2e-2)
+            np.testing.assert_allclose(actual[index, ..., channel], expected, atol=2e-2)
 
 
 @XLA
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("fill", FILLS)
-def test_warp_by_the_identity_changes_nothing(fill, order, jit):
+def test_warp_by_the_identity_is_exact(fill, order, jit):
     images = np.random.default_rng(0).uniform(0, 255, (3, 5, 8, 3)).astype(np.float32)
     matrices = tf.constant([np.eye(2, 3)] * 3, tf.float32)
     compiled = tf.function(warp, jit_compile=jit)
-    found = compiled(images, matrices, fill, 50.0, ORDERS[order])
-    np.testing.assert_array_equal(found, images)
+    actual = compiled(images, matrices, fill, 50.0, ORDERS[order])
+    np.testing.assert_array_equal(actual, images)
 
 
 @given(
@@ -103,16 +103,16 @@ def test_warp_by_the_identity_changes_nothing(fill, order, jit):
     reach=st.sampled_from([1, 30, 1000]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_warp_of_float64_is_scipys_to_the_last_digits(size, fill, order, reach, seed):
-    """Of any size, also of one row or column, and of places far away."""
+def test_warp_of_float64_matches_scipy_closely(size, fill, order, reach, seed):
+    """Images of any size, also of one row or column, and distant coordinates."""
     ndimage = pytest.importorskip("scipy.ndimage")
     generator = np.random.default_rng(seed)
     images = generator.uniform(0, 255, (2, *size))
     matrices = generator.normal(0, 1, (2, 2, 3)) * (1, 1, reach)
-    found = warp(images, matrices, fill, 50.0, ORDERS[order]).numpy()
-    assert found.dtype == np.float64
+    actual = warp(images, matrices, fill, 50.0, ORDERS[order]).numpy()
+    assert actual.dtype == np.float64
     row, column = np.mgrid[: size[0], : size[1]]
-    for image, matrix, result in zip(images, matrices, found, strict=True):
+    for image, matrix, result in zip(images, matrices, actual, strict=True):
         x, y = np.einsum("ij,jrc->irc", matrix, [column, row, np.ones_like(row)])
         for channel in range(size[2]):
             expected = ndimage.map_coordinates(
@@ -122,7 +122,7 @@ def test_warp_of_float64_is_scipys_to_the_last_digits(size, fill, order, reach, 
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_matrices_may_be_of_any_floats(dtype):
+def test_accepts_matrices_of_any_float_type(dtype):
     images = np.random.default_rng(0).uniform(0, 255, (2, 5, 6, 3)).astype(np.float32)
     matrices = np.array([[[1, 0, 2.5], [0, 1, -1]]] * 2, dtype)
     expected = warp(images, tf.constant(matrices, tf.float32))
@@ -130,7 +130,7 @@ def test_matrices_may_be_of_any_floats(dtype):
     np.testing.assert_array_equal(warp(images, matrices.tolist()), expected)
 
 
-def test_refuses_a_size_that_only_the_data_tells():
+def test_refuses_an_unknown_static_size():
     images = tf.TensorSpec([None, None, None, 3])
     matrices = tf.TensorSpec([None, 2, 3])
     with pytest.raises(ValueError, match=r"must be known .* tf.ensure_shape"):
@@ -139,14 +139,14 @@ def test_refuses_a_size_that_only_the_data_tells():
 
 def test_warp_of_one_pixel():
     for fill in FILLS:
-        found = warp(tf.fill([1, 1, 1, 1], 7.0), tf.eye(2, 3)[None], fill)
-        np.testing.assert_array_equal(found, [[[[7.0]]]])
+        actual = warp(tf.fill([1, 1, 1, 1], 7.0), tf.eye(2, 3)[None], fill)
+        np.testing.assert_array_equal(actual, [[[[7.0]]]])
 
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("fill", FILLS)
 def test_both_forms_give_the_same_image(fill, order):
-    """To 1e-6 of the range of pixels."""
+    """Within 1e-6 of the range of pixels."""
     generator = np.random.default_rng(1)
     images = tf.constant(generator.uniform(0, 1, (16, 12, 17, 3)), tf.float32)
     matrices = generator.normal(0, 1, (16, 2, 3)) * (1, 1, 8)
@@ -158,15 +158,17 @@ def test_both_forms_give_the_same_image(fill, order):
     np.testing.assert_allclose(gathered, multiplied, atol=1e-6)
 
 
-def test_the_largest_images_and_shifts_far_away():
+def test_large_images_and_distant_coordinates():
     images = tf.random.stateless_uniform([1, 300, 200, 1], (1, 2))
     matrices = tf.constant([[[1.0, 0.0, 1e6], [0.0, 1.0, -1e6]]])
-    found = warp(images, matrices)
-    np.testing.assert_array_equal(found, tf.fill([1, 300, 200, 1], images[0, 0, -1, 0]))
+    actual = warp(images, matrices)
+    np.testing.assert_array_equal(
+        actual, tf.fill([1, 300, 200, 1], images[0, 0, -1, 0])
+    )
 
 
 @pytest.mark.parametrize("dtype", [tf.float16, tf.float32, tf.float64])
-def test_keeps_the_type_of_the_images(dtype):
+def test_keeps_the_dtype(dtype):
     images = tf.ones([1, 3, 3, 1], dtype)
     assert warp(images, tf.eye(2, 3)[None]).dtype == dtype
 
@@ -183,7 +185,7 @@ def test_keeps_the_type_of_the_images(dtype):
         ({"interpolation": "cubic"}, "'cubic' is none of bilinear"),
     ],
 )
-def test_refuses_what_it_cannot_do(change, message):
+def test_refuses_invalid_arguments(change, message):
     arguments = {"images": tf.zeros([1, 2, 2, 1]), "matrices": tf.zeros([1, 2, 3])}
     with pytest.raises((TypeError, ValueError), match=message):
         warp(**(arguments | change))

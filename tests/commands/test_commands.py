@@ -22,7 +22,7 @@ FAST = ["schedule", "augment", "diagnose", "train"]
 
 @pytest.fixture
 def whyflat(tmp_path):
-    """Runs the script from an empty folder, which is not on Python's path."""
+    """Runs the script in an empty folder, which is not on the import path."""
     script, folder = tmp_path / "bin" / "whyflat", tmp_path / "folder"
     script.parent.mkdir()
     folder.mkdir()
@@ -57,11 +57,11 @@ def test_lists_its_verbs(whyflat, arguments):
 
 def test_has_a_version(whyflat):
     done = whyflat("--version")
-    assert (done.returncode, done.stdout) == (0, "whyflat 0.1.0\n")
+    assert (done.returncode, done.stdout) == (0, "whyflat 0.2.0\n")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["tran"], "unknown verb 'tran'; did you mean `whyflat train`?"),
         (["lr_rang"], "unknown verb 'lr-rang'; did you mean `whyflat lr-range`?"),
@@ -70,11 +70,11 @@ def test_has_a_version(whyflat):
         (["--seed=3"], "the verb comes first, as in `whyflat train --seed=3`"),
     ],
 )
-def test_a_misspelt_verb_is_one_line_and_exit_code_2(whyflat, arguments, said):
+def test_a_misspelt_verb_is_one_line_and_exit_code_2(whyflat, arguments, message):
     done = whyflat(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ")
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -9,16 +9,16 @@ import pytest
 from absl.testing import flagsaver
 
 from framework.config import Config
-from framework.history import History
-from framework.run import run
+from framework.launch.run import run
+from framework.report.history import History
 
 CONFIG = Config(model="mlp(units=(32,))", batch_size=64, train_for="8ep")
 
 
 @pytest.fixture
 def diagnosed(capsys):
-    """Diagnoses as the command does: returns its code, and what it printed."""
-    # Its flags are known once it is imported.
+    """Runs the command; returns its exit code and output."""
+    # Importing the command defines its flags.
     from framework.commands.diagnose import main
 
     def diagnosed(*arguments):
@@ -38,23 +38,23 @@ def test_a_confirmed_cause_is_code_3(diagnosed, tmp_path):
     folder = made(tmp_path / "run", learning_rate=1e-7)
     code, out, _ = diagnosed(f"--workdir={folder}", "--json")
     assert code == 3
-    found = json.loads(out, parse_constant=pytest.fail)
-    assert found == json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
-    assert found["findings"][0]["cause"] == "learning_rate_too_low"
+    actual = json.loads(out, parse_constant=pytest.fail)
+    assert actual == json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
+    assert actual["findings"][0]["cause"] == "learning_rate_too_low"
     last = History(folder / "metrics.jsonl").rows[-1]
-    counted = found["measurements"]["counted/top5_accuracy"]
+    counted = actual["measurements"]["CountedMetrics"]["values"]["top5_accuracy"]
     assert counted == last["validation/top5_accuracy"] < 1
-    # What was found is printed again at once.
+    # The stored diagnosis is printed again at once.
     assert diagnosed(f"--workdir={folder}", "--json") == (3, out, "")
 
 
 def test_nothing_confirmed_is_code_0(diagnosed, tmp_path):
     folder = made(tmp_path / "run", learning_rate=3e-3, train_for="15ep")
-    code, out, said = diagnosed(f"--workdir={folder}")
+    code, out, message = diagnosed(f"--workdir={folder}")
     assert code == 0, out
     assert out.startswith("verdict: ")
     assert "No cause is confirmed." in out
-    assert said.startswith("diagnosing the weights of step 330\n")
+    assert message.startswith("diagnosing the weights of step 330\n")
     assert (folder / "diagnosis" / "diagnosis.json").exists()
 
 
@@ -63,15 +63,15 @@ def test_nothing_confirmed_is_code_0(diagnosed, tmp_path):
     [["--workdir="], ["--workdir={}/nothing"], ["--workdri=x"], ["--budget=-1"]],
 )
 def test_what_cannot_be_done_is_one_line_and_code_2(diagnosed, tmp_path, arguments):
-    code, out, said = diagnosed(*(each.format(tmp_path) for each in arguments))
+    code, out, message = diagnosed(*(each.format(tmp_path) for each in arguments))
     assert (code, out) == (2, "")
-    assert said.startswith("error: ")
+    assert message.startswith("error: ")
 
 
 def test_the_module_can_be_run():
-    found = subprocess.run(
+    actual = subprocess.run(
         [sys.executable, "-m", "framework.diagnose"], capture_output=True, text=True
     )
-    assert (found.returncode, found.stdout) == (2, "")
+    assert (actual.returncode, actual.stdout) == (2, "")
     wanted = "error: give the folder of a run, as in --workdir=runs/train\n"
-    assert found.stderr == wanted
+    assert actual.stderr == wanted

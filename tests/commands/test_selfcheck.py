@@ -20,7 +20,7 @@ def net(shape, classes, layer):
 
 
 @pytest.mark.parametrize(
-    ("layer", "said"),
+    ("layer", "message"),
     [
         ("", "the same run"),
         pytest.param(
@@ -29,17 +29,20 @@ def net(shape, classes, layer):
         ("BatchNormalization", "(BatchNormalization): its outputs differ"),
     ],
 )
-def test_says_which_layer_is_to_blame(layer, said, tmp_path):
+def test_says_which_layer_is_to_blame(layer, message, tmp_path):
     (tmp_path / "models.py").write_text(MODELS)
     command = [
-        *(sys.executable, "-m", "experiments.selfcheck", "--train_for=5"),
+        sys.executable,
+        "-m",
+        "experiments.selfcheck",
+        "--train_for=5",
         f"--model=models:net(layer='{layer}')",
     ]
-    found = subprocess.run(
+    actual = subprocess.run(
         command,
         capture_output=True,
         text=True,
         env={"PYTHONPATH": f"{tmp_path}:.", "PATH": ""},
     )
-    assert found.returncode == int(bool(layer)), found.stderr
-    assert said in found.stdout + found.stderr
+    assert actual.returncode == int(bool(layer)), actual.stderr
+    assert message in actual.stdout + actual.stderr

@@ -163,17 +163,20 @@ def test_class_names_of_the_file(saved, names):
         ({"x_train": np.zeros((6, 4))}, r"must be uint8 or float32 \[N, .*\(6, 4\)"),
         ({"x_train": np.full((6, 4, 5, 3), np.nan)}, "image 0 has NaN"),
         ({"x_train": np.full((6, 4, 5, 3), 1e300)}, "image 0 has NaN or infinite"),
-        ({"y_train": np.array([0, 1, 0.5, 0, 1, 0])}, r"numbers, not 0.5 \(at 2\)"),
-        ({"y_train": np.array([0, 1, np.nan, 0, 1, 0])}, "whole numbers, not nan"),
-        ({"y_train": np.array([0, 1, np.inf, 0, 1, 0])}, "whole numbers, not inf"),
+        (
+            {"y_train": np.array([0, 1, 0.5, 0, 1, 0])},
+            r"not 0.5 \(at index 2\)",
+        ),
+        ({"y_train": np.array([0, 1, np.nan, 0, 1, 0])}, "integers, not nan"),
+        ({"y_train": np.array([0, 1, np.inf, 0, 1, 0])}, "integers, not inf"),
         (
             {"y_train": np.array(list("abcabc"))},
-            "y_train must be whole numbers, not <U",
+            "y_train must be integers, not <U",
         ),
-        ({"y_train": np.eye(6)}, r"not \(6, 6\); of one-hot labels"),
-        ({"y_train": np.array([0, 1, -1, 0, 1, 0])}, r"from 0, not -1 \(at 2\)"),
+        ({"y_train": np.eye(6)}, r"not \(6, 6\); convert one-hot labels"),
+        ({"y_train": np.array([0, 1, -1, 0, 1, 0])}, r"from 0, not -1 \(at index 2\)"),
         ({"y_train": np.array([0, 1, 2**40, 0, 1, 0])}, "from 0, not 1099511627776"),
-        ({"y_train": np.array([0, 1, 900, 0, 1, 0])}, "label 900 but just 6 images"),
+        ({"y_train": np.array([0, 1, 900, 0, 1, 0])}, "label 900 but only 6 images"),
         ({"y_train": np.array([0, 1])}, r"6 images have labels of shape \(2,\)"),
         ({"y_validation": np.array([0, 3])}, "label 3 of image 1 is not one of 0 to 2"),
         ({"class_names": np.array(["a", "b"])}, "label 2 of image 2 is not one of"),
@@ -221,8 +224,8 @@ def test_refuses_a_single_array(tmp_path):
 
 def test_class_names_that_are_not_utf8(saved):
     names = np.array([b"\xff", b"l\xc3\xb6we", b"c\x1b"])
-    made = arrays(saved(class_names=names))
-    assert made.class_names == ("\\xff", "löwe", "c\\x1b")
+    built = arrays(saved(class_names=names))
+    assert built.class_names == ("\\xff", "löwe", "c\\x1b")
 
 
 def test_a_path_from_the_home_folder(saved, monkeypatch):

@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from framework.data import batches as batches_lib
 from framework.data.batches import MemoryBatches, StreamBatches, fits_memory, padded
-from framework.data.dataset import Split
+from framework.data.dataset import LazySplit, Split
 
 
 class Computed:
-    """Images that are made when they are asked for: each pixel is the index."""
+    """Images computed on demand: each pixel is the index."""
 
     dtype = np.dtype(np.float32)
 
@@ -35,7 +35,7 @@ def strategy(request):
 
 
 def gathered(batches, rows, parts=1, first=0):
-    """Returns what a compiled loop gets: the first pixels [batches, parts, -1]."""
+    """Returns the first pixels in a compiled loop, [batches, micro_batches, -1]."""
     strategy = batches.strategy
     replicas = strategy.num_replicas_in_sync
     size = rows.shape[1] // replicas
@@ -43,8 +43,8 @@ def gathered(batches, rows, parts=1, first=0):
     @tf.function(autograph=False)
     def take(handle, index):
         share = batches.take(handle, index)
-        found = strategy.run(lambda share: batches.local(share, size), (share,))
-        return [strategy.experimental_local_results(value) for value in found]
+        actual = strategy.run(lambda share: batches.local(share, size), (share,))
+        return [strategy.experimental_local_results(value) for value in actual]
 
     handle = batches.open(rows, parts, first)
     result = []
@@ -62,23 +62,23 @@ def gathered(batches, rows, parts=1, first=0):
 @pytest.mark.parametrize("kind", [MemoryBatches, StreamBatches])
 def test_parts_hold_the_same_examples_in_order(kind, parts, strategy):
     rows = np.random.default_rng(0).permutation(20)[:16].reshape(2, 8).astype(np.int32)
-    found = gathered(kind(split(), strategy), rows, parts)
-    np.testing.assert_array_equal(found, rows.reshape(2, parts, -1))
+    actual = gathered(kind(split(), strategy), rows, parts)
+    np.testing.assert_array_equal(actual, rows.reshape(2, parts, -1))
 
 
 @pytest.mark.parametrize("kind", [MemoryBatches, StreamBatches])
 @pytest.mark.parametrize("first", [1, 2])
 def test_opened_from_the_middle(kind, first, strategy):
     rows = np.arange(12).reshape(3, 4)
-    found = gathered(kind(split(), strategy), rows, first=first)
-    np.testing.assert_array_equal(found[:, 0], rows[first:])
+    actual = gathered(kind(split(), strategy), rows, first=first)
+    np.testing.assert_array_equal(actual[:, 0], rows[first:])
 
 
 def test_images_that_are_read_one_by_one(strategy):
     rows = np.array([[3, 1, 4, 1], [5, 9, 2, 6]], np.int32)
     labels = np.arange(20, dtype=np.int32) * 10
-    found = gathered(StreamBatches(Split(Computed(20), labels), strategy), rows)
-    np.testing.assert_array_equal(found[:, 0], rows)
+    actual = gathered(StreamBatches(LazySplit(Computed(20), labels), strategy), rows)
+    np.testing.assert_array_equal(actual[:, 0], rows)
 
 
 @pytest.mark.parametrize("kind", [MemoryBatches, StreamBatches])
@@ -86,8 +86,8 @@ def test_images_keep_their_type_and_labels_become_int32(kind, strategy):
     batches = kind(split(), strategy)
     share = batches.take(batches.open(np.zeros((1, 4), np.int32)), tf.constant(0))
     size = 4 // strategy.num_replicas_in_sync
-    found = strategy.run(lambda share: batches.local(share, size), (share,))
-    images, labels = (strategy.experimental_local_results(value)[0] for value in found)
+    actual = strategy.run(lambda share: batches.local(share, size), (share,))
+    images, labels = (strategy.experimental_local_results(value)[0] for value in actual)
     assert images.dtype == tf.uint8
     assert labels.dtype == tf.int32
 
@@ -98,20 +98,20 @@ def test_images_keep_their_type_and_labels_become_int32(kind, strategy):
         (4, 2, [[5, 6], [7, 8]]),
         (5, 3, [[5, 6, 7], [8, 9, 5]]),
         (1, 2, [[5, 5]]),
-        # A batch of more than there are goes round more than once.
+        # A batch larger than the split repeats it more than once.
         (2, 5, [[5, 6, 5, 6, 5]]),
         (0, 3, np.zeros((0, 3))),
     ],
 )
 def test_padding_begins_anew(count, batch_size, expected):
-    found = padded(np.arange(5, 5 + count, dtype=np.int32), batch_size)
-    assert found.dtype == np.int32
-    np.testing.assert_array_equal(found, expected)
+    actual = padded(np.arange(5, 5 + count, dtype=np.int32), batch_size)
+    assert actual.dtype == np.int32
+    np.testing.assert_array_equal(actual, expected)
 
 
 def test_memory_is_for_what_fits(monkeypatch):
     # Of float32: 20 images of 24 bytes.
     monkeypatch.setattr(batches_lib, "MEMORY_LIMIT", 480)
-    assert fits_memory(Split(Computed(20), np.zeros(20)))
-    assert not fits_memory(Split(Computed(21), np.zeros(21)))
+    assert fits_memory(LazySplit(Computed(20), np.zeros(20)))
+    assert not fits_memory(LazySplit(Computed(21), np.zeros(21)))
     assert fits_memory(split(80))

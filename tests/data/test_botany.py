@@ -9,14 +9,14 @@ ONE = np.ones((1, 1, 1), np.float32)
 
 
 def circle(radius, steps=720):
-    """Returns places around the middle, as polar coordinates of one row."""
+    """Returns a circle around the centre as a row of polar coordinates."""
     angle = np.linspace(-np.pi, np.pi, steps, endpoint=False, dtype=np.float32)
     angle = angle.reshape(1, 1, -1)
     return botany.Polar(np.full_like(angle, radius), angle, 0.01 * ONE)
 
 
 def runs(covered):
-    """Returns how many separate stretches of a circle are covered."""
+    """Returns the number of separate covered arcs of a circle."""
     return np.count_nonzero(covered & ~np.roll(covered, 1))
 
 
@@ -35,7 +35,7 @@ def test_no_seam_behind_the_middle(count):
         botany.petals(circle(0.5), ring),
         botany.whorl(circle(0.5), 0.8, count, 0.1 * ONE, 0.2 * ONE),
     ):
-        # It is met from both sides: at -pi, and just before pi.
+        # One petal is reached from both sides: at -pi, and just before pi.
         assert shape.odd[0, 0, 0] == pytest.approx(shape.odd[0, 0, -1], abs=1e-4)
 
 

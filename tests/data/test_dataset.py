@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework.data.dataset import Dataset, Split, stratified_split
+from framework.data.dataset import Dataset, LazySplit, Split, stratified_split
 from framework.errors import RunError
 
 
 @dataclasses.dataclass(frozen=True)
 class Lazy:
-    """Images that are read when asked for."""
+    """Images that are read on demand."""
 
     array: np.ndarray
 
@@ -43,6 +43,17 @@ def split(count=4, dtype=np.uint8, shape=(2, 3, 1), labels=None):
     return Split(images, np.asarray(labels, np.int32))
 
 
+def in_memory(split):
+    return split
+
+
+def lazy(split):
+    return LazySplit(Lazy(split.images), split.labels)
+
+
+KINDS = [in_memory, lazy]
+
+
 def dataset(**changes):
     fields = {"train": split(), "validation": split(2), "class_names": ("a", "b")}
     return Dataset("pets", **{**fields, **changes})
@@ -60,16 +71,16 @@ def not_finite(value):
         (("a", "löwe"), ("a", "löwe")),
         (("a\x1b[31m", "b\n"), ("a\\x1b[31m", "b\\n")),
         (("\udcff", "\udcfe"), ("\\udcff", "\\udcfe")),
-        # As many as before, whatever they are.
+        # As many different names as before.
         (("a\x1b", "a\\x1b"), ("a\\x1b", "a\\\\x1b")),
         ((0, 1), ("0", "1")),
     ],
 )
 def test_names_are_printable_and_still_differ(names, shown):
-    made = dataset(class_names=names, notes=("left out: \x07",))
-    assert made.class_names == shown
-    assert made.notes == ("left out: \\x07",)
-    ",".join((*made.class_names, *made.notes)).encode()
+    built = dataset(class_names=names, notes=("left out: \x07",))
+    assert built.class_names == shown
+    assert built.notes == ("left out: \\x07",)
+    ",".join((*built.class_names, *built.notes)).encode()
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 1), (2, 0, 1), (2, 3, 0)])
@@ -79,22 +90,22 @@ def test_refuses_images_without_pixels(shape):
 
 
 def test_tells_its_shape_and_classes():
-    made = dataset(notes=("one file left out",))
-    assert made.image_shape == (2, 3, 1)
-    assert made.num_classes == 2
-    assert made.notes == ("one file left out",)
-    assert (len(made.train), len(made.validation)) == (4, 2)
+    built = dataset(notes=("one file left out",))
+    assert built.image_shape == (2, 3, 1)
+    assert built.num_classes == 2
+    assert built.notes == ("one file left out",)
+    assert (len(built.train), len(built.validation)) == (4, 2)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-@pytest.mark.parametrize("wrap", [np.asarray, Lazy])
-def test_accepts_both_types_as_arrays_and_on_demand(dtype, wrap):
+@pytest.mark.parametrize("kind", KINDS)
+def test_accepts_both_types_as_arrays_and_on_demand(dtype, kind):
     train = split(4, dtype)
-    made = dataset(
-        train=Split(wrap(train.images), train.labels),
+    built = dataset(
+        train=kind(train),
         validation=split(2, dtype),
     )
-    assert made.image_shape == (2, 3, 1)
+    assert built.image_shape == (2, 3, 1)
 
 
 @pytest.mark.parametrize(
@@ -125,24 +136,24 @@ def test_refuses_splits_of_two_sizes():
         dataset(validation=split(shape=(2, 3, 3)))
 
 
-@pytest.mark.parametrize("wrap", [np.asarray, Lazy])
-def test_take_keeps_images_and_labels_together(wrap):
+@pytest.mark.parametrize("kind", KINDS)
+def test_take_keeps_images_and_labels_together(kind):
     whole = split(5)
-    part = Split(wrap(whole.images), whole.labels).take(np.array([3, 0]))
+    part = kind(whole).take(np.array([3, 0]))
     images = part.in_memory(lambda done, total: None).images
     np.testing.assert_array_equal(images, whole.images[[3, 0]])
     np.testing.assert_array_equal(part.labels, [1, 0])
 
 
 def test_in_memory_loads_once_and_tells_how_far_it_is():
-    told = []
+    messages = []
     array = split(5)
-    on_demand = Split(Lazy(array.images), array.labels)
-    loaded = on_demand.in_memory(lambda *progress: told.append(progress))
-    assert told == [(5, 5)]
+    on_demand = lazy(array)
+    loaded = on_demand.in_memory(lambda *progress: messages.append(progress))
+    assert messages == [(5, 5)]
     assert loaded.images is array.images
-    assert loaded.in_memory(lambda *progress: told.append(progress)) is loaded
-    assert len(told) == 1
+    assert loaded.in_memory(lambda *progress: messages.append(progress)) is loaded
+    assert len(messages) == 1
 
 
 LABELS = st.lists(st.integers(0, 6), min_size=1, max_size=80).map(np.array)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from framework import spec
+from framework.config import spec
 from framework.data import drawn, flower
 from framework.data.drawn import drawn_flowers
 from framework.errors import UsageError
 
-# What leaves the flowers alone, so that one knob can be looked at.
+# Disables all variation but the argument under test.
 STILL = {
     "light": 0.0,
     "temperature": 0.0,
@@ -207,11 +207,11 @@ def test_duplicates_are_near_a_training_image(share):
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"train": 0}, "train must be a whole number of at least 1, not 0"),
-        ({"train": 2.5}, "train must be a whole number of at least 1, not 2.5"),
-        ({"validation": True}, "validation must be a whole number"),
-        ({"size": 8}, "size must be a whole number from 16 to 512, not 8"),
-        ({"seed": -1}, "seed must be a whole number from 0"),
+        ({"train": 0}, "train must be an integer of at least 1, not 0"),
+        ({"train": 2.5}, "train must be an integer of at least 1, not 2.5"),
+        ({"validation": True}, "validation must be an integer"),
+        ({"size": 8}, "size must be an integer from 16 to 512, not 8"),
+        ({"seed": -1}, "seed must be an integer from 0"),
         ({"light": -0.1}, "light must be a number from 0 to 8, not -0.1"),
         ({"light": float("nan")}, "light must be a number from 0 to 8, not nan"),
         ({"light": "10%"}, "light must be a number from 0 to 8, not '10%'"),

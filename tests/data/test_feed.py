@@ -24,13 +24,13 @@ def strategy(request):
 
 
 def feed(kind, strategy, size=10, batch_size=4, seed=0, parts=1):
-    # Not the first ones, so that a mistaken index shows.
+    # Not the first examples, so that a wrong index shows.
     rows = np.arange(20, 20 + size)
     return Feed(kind(split(), strategy), rows, batch_size, seed, parts)
 
 
 def labels(feed, steps):
-    """Returns the examples of some steps, in order: [steps, 4]."""
+    """Returns the examples of steps in order, [steps, 4]."""
     batches = feed.batches
     strategy = batches.strategy
     replicas = strategy.num_replicas_in_sync
@@ -38,23 +38,23 @@ def labels(feed, steps):
     @tf.function(autograph=False)
     def take(handle, index):
         share = batches.take(handle, index)
-        found = strategy.run(lambda x: batches.local(x, 4 // replicas)[1], (share,))
-        return strategy.experimental_local_results(found)
+        actual = strategy.run(lambda x: batches.local(x, 4 // replicas)[1], (share,))
+        return strategy.experimental_local_results(actual)
 
     result = []
     for step in steps:
-        found = take(feed.at(step), tf.constant(step % feed.per_epoch))
-        by_replica = np.stack(found).reshape(replicas, feed.parts, -1)
+        actual = take(feed.at(step), tf.constant(step % feed.per_epoch))
+        by_replica = np.stack(actual).reshape(replicas, feed.micro_batches, -1)
         result.append(by_replica.transpose(1, 0, 2).ravel())
     return np.array(result)
 
 
 def test_an_epoch_has_each_example_once_and_then_its_first(strategy):
-    found = labels(feed(MemoryBatches, strategy), range(3))
-    epoch = found.ravel()[:10]
+    actual = labels(feed(MemoryBatches, strategy), range(3))
+    epoch = actual.ravel()[:10]
     np.testing.assert_array_equal(np.sort(epoch), np.arange(20, 30))
     assert list(epoch) != sorted(epoch)
-    np.testing.assert_array_equal(found.ravel()[10:], epoch[:2])
+    np.testing.assert_array_equal(actual.ravel()[10:], epoch[:2])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -63,8 +63,8 @@ def test_the_order_is_the_same_from_anywhere_on_anything(kind, parts, strategy):
     one = tf.distribute.get_strategy()
     expected = labels(feed(MemoryBatches, one), range(7))
     for start in (0, 2, 3, 5):
-        found = labels(feed(kind, strategy, parts=parts), range(start, 7))
-        np.testing.assert_array_equal(found, expected[start:])
+        actual = labels(feed(kind, strategy, parts=parts), range(start, 7))
+        np.testing.assert_array_equal(actual, expected[start:])
 
 
 def test_each_epoch_and_each_seed_has_its_own_order():
@@ -83,8 +83,8 @@ def test_an_epoch_counts_a_ragged_batch(size, expected):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_examples_of_a_step_can_be_asked_for_and_gone_back_to(kind, strategy):
     some = feed(kind, strategy)
-    found = labels(some, range(5))
-    for step, batch in enumerate(found):
-        assert sorted(some.rows(step)) == sorted(batch)
+    actual = labels(some, range(5))
+    for step, batch in enumerate(actual):
+        assert sorted(some.indices(step)) == sorted(batch)
     some.reset()
-    np.testing.assert_array_equal(labels(some, range(1, 5)), found[1:])
+    np.testing.assert_array_equal(labels(some, range(1, 5)), actual[1:])

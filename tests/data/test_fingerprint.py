@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from framework.data import fingerprint
-from framework.data.dataset import Split
+from framework.data.dataset import LazySplit, Split
 from framework.data.folder import Files
 
 LABELS = np.array([0, 1, 1], np.int32)
@@ -19,7 +19,7 @@ def files(folder, contents=(b"one", b"two", b"three"), names=("a", "b", "c")):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         paths.append(str(path))
-    return Split(Files(tuple(paths), (4, 4)), LABELS)
+    return LazySplit(Files(tuple(paths), (4, 4)), LABELS)
 
 
 def digest(split):
@@ -27,9 +27,9 @@ def digest(split):
 
 
 def test_a_copy_elsewhere_has_the_same_fingerprint(tmp_path):
-    found = fingerprint.describe(files(tmp_path / "one"), 2)
-    assert found == fingerprint.describe(files(tmp_path / "two"), 2)
-    assert (found["images"], found["per_class"], found["covers"]) == (
+    actual = fingerprint.describe(files(tmp_path / "one"), 2)
+    assert actual == fingerprint.describe(files(tmp_path / "two"), 2)
+    assert (actual["images"], actual["per_class"], actual["covers"]) == (
         3,
         [1, 2],
         "content",
@@ -55,7 +55,7 @@ def test_of_many_bytes_names_sizes_and_labels_are_compared(tmp_path, monkeypatch
     assert digest(files(tmp_path / "two", (b"oni", b"two", b"three"))) == digest(before)
     shorter = files(tmp_path / "three", (b"on", b"two", b"three"))
     assert digest(shorter) != digest(before)
-    relabelled = Split(before.images, LABELS[::-1])
+    relabelled = LazySplit(before.images, LABELS[::-1])
     assert digest(relabelled) != digest(before)
 
 

@@ -16,7 +16,7 @@ UNREADABLE = b"\xff\xd8\xff this is no image"
 
 
 def photograph(seed=0, size=(12, 9)):
-    """Returns something smooth, which survives JPEG compression."""
+    """Returns a smooth image, which survives JPEG compression."""
     generator = np.random.Generator(np.random.PCG64(seed))
     coarse = generator.integers(0, 256, (3, 3, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
@@ -29,7 +29,7 @@ def encoded(image, kind):
 
 
 def write(root, counts, kind="JPEG", suffix=".jpg"):
-    """Writes so many images into each of the folders."""
+    """Writes a number of images into each folder."""
     for name, count in counts.items():
         (root / name).mkdir(parents=True)
         for index in range(count):
@@ -39,7 +39,7 @@ def write(root, counts, kind="JPEG", suffix=".jpg"):
 
 
 def ignore(done, total):
-    """Wants no progress."""
+    """Ignores progress."""
 
 
 def names_of(split, root):
@@ -86,7 +86,7 @@ def test_takes_a_division_that_is_there(tmp_path, held_out):
         "b/001.jpg",
     ]
     assert dataset.validation.labels.tolist() == [0, 1, 1]
-    # That a test set is validated on must not go unnoticed.
+    # The user must notice that a test set is used for validation.
     assert len(dataset.notes) == (held_out != "validation")
 
 
@@ -120,7 +120,7 @@ def test_ignores_other_files_and_counts_them(tmp_path):
 def test_takes_these_names_of_files(tmp_path, suffix):
     write(tmp_path, {"a": 3, "b": 3}, "PNG", suffix)
     dataset = folder(str(tmp_path), size=4, validation=0.4)
-    # What a file holds counts, not what it is called.
+    # The content of a file counts, not its name.
     assert dataset.train.in_memory(ignore).images.shape == (4, 4, 4, 3)
 
 
@@ -149,7 +149,7 @@ def test_names_need_not_be_text(tmp_path):
         ({".hidden": 3}, {}, UsageError, "has no folders in it"),
         ({"a": 3, "empty": 0, "c": 0}, {}, RunError, "no readable images of 'c', 'em"),
         ({"a": 0, "b": 0}, {}, RunError, "no .jpg, .jpeg or .png files in its folders"),
-        ({"alone": 3}, {}, RunError, "has one class only, 'alone'; add another"),
+        ({"alone": 3}, {}, RunError, "has only one class, 'alone'; add another"),
         ({"train/a": 3, "train/b": 3}, {}, UsageError, "'train' but none of valid"),
         (
             {"train/a": 1, "train/b": 1, "test": 3},
@@ -161,7 +161,7 @@ def test_names_need_not_be_text(tmp_path):
             {"train/a": 1, "train/b": 1, "val/a": 1},
             {},
             RunError,
-            "has one class only, 'a'",
+            "has only one class, 'a'",
         ),
         (
             {"train/a": 1, "train/b": 1, "val/a": 1, "val/B": 1},
@@ -175,7 +175,7 @@ def test_names_need_not_be_text(tmp_path):
             RunError,
             "class 'c' is in 'train' but not in 'test'",
         ),
-        ({"a": 2, "b": 2}, {}, UsageError, "validation=0.2 of 4 images is none"),
+        ({"a": 2, "b": 2}, {}, UsageError, "validation=0.2 of 4 images leaves no"),
         ({"a": 2, "b": 2}, {"validation": 0}, UsageError, "validation must be between"),
         ({"a": 2, "b": 2}, {"validation": 1.0}, UsageError, "between 0 and 1, not 1.0"),
         ({"a": 2, "b": 2}, {"size": 0}, UsageError, r"or \(height, width\), not 0"),
@@ -205,7 +205,7 @@ def test_notes_classes_without_images_to_validate_on(tmp_path):
     write(tmp_path, {"a": 10, "rare": 2})
     dataset = folder(str(tmp_path))
     assert dataset.validation.labels.tolist() == [0, 0]
-    assert dataset.notes == ("no images to validate on of 'rare'",)
+    assert dataset.notes == ("there are no validation images of 'rare'",)
 
 
 def plain(mode, kind="PNG"):
@@ -302,7 +302,7 @@ def test_making_smaller_averages(tmp_path):
 
 
 def test_element_is_made_of_plain_ops(tmp_path):
-    """A function of this process could not be called by another."""
+    """The graph must not call Python functions of this process."""
     write(tmp_path, {"a": 2})
     paths = tuple(str(path) for path in sorted((tmp_path / "a").iterdir()))
     files = Files(paths, (4, 4))
@@ -317,10 +317,10 @@ def test_element_is_made_of_plain_ops(tmp_path):
 
 def test_load_tells_how_far_it_is(tmp_path):
     (tmp_path / "image.png").write_bytes(encoded(photograph(), "PNG"))
-    told = []
+    messages = []
     files = Files((str(tmp_path / "image.png"),) * 230, (4, 4))
-    files.load(lambda *progress: told.append(progress))
-    assert told == [(100, 230), (200, 230), (230, 230)]
+    files.load(lambda *progress: messages.append(progress))
+    assert messages == [(100, 230), (200, 230), (230, 230)]
 
 
 def test_take_keeps_the_given_order(tmp_path):
@@ -353,7 +353,7 @@ def test_load_names_the_file_that_is_damaged(tmp_path, content):
     with pytest.raises(RunError) as caught:
         files.load(ignore)
     message = str(caught.value)
-    assert message.startswith(f"{bad} is not a whole JPEG or PNG file")
+    assert message.startswith(f"{bad} is not a complete JPEG or PNG file")
     assert "skip_corrupt=True" in message
     assert "\n" not in message
 
@@ -363,12 +363,12 @@ def test_load_names_the_first_of_several(tmp_path):
     paths = tuple(str(path) for path in sorted((tmp_path / "a").iterdir()))
     for index in (7, 8, 15):
         (tmp_path / f"a/{index:03}.jpg").write_bytes(UNREADABLE)
-    with pytest.raises(RunError, match=r"a/007.jpg is not a whole"):
+    with pytest.raises(RunError, match=r"a/007.jpg is not a complete"):
         Files(paths, (4, 4)).load(ignore)
 
 
 def test_load_tells_of_a_file_that_has_gone(tmp_path):
-    with pytest.raises(RunError, match=r"gone.jpg is no longer there"):
+    with pytest.raises(RunError, match=r"gone.jpg no longer exists"):
         Files((str(tmp_path / "gone.jpg"),), (4, 4)).load(ignore)
 
 

@@ -29,7 +29,7 @@ def test_another_seed_or_epoch_has_another_order(seed, epoch, other_seed, other_
     assert np.array_equal(first, second) == same
 
 
-# Whoever changes these changes what all earlier runs were.
+# Changing these changes the data order of all earlier runs.
 @pytest.mark.parametrize(
     ("seed", "epoch", "expected"),
     [
@@ -50,7 +50,7 @@ def test_the_order_of_many_never_changes():
 
 
 def test_places_are_even():
-    """Over many epochs an example comes at each place about as often as at others."""
+    """Over many epochs, an example is at each position about equally often."""
     places = np.stack([np.argsort(permutation(0, epoch, 8)) for epoch in range(4000)])
     counts = np.stack([np.bincount(column, minlength=8) for column in places.T])
     # 500 expected; a deviation of more than five of 21 has odds of less than 1e-5.

@@ -51,14 +51,14 @@ def opened(folder):
 
 def test_it_comes_back_from_its_file(tmp_path):
     record.write(tmp_path, described(arrays()))
-    found = record.read(tmp_path)
-    assert found.difference(described(arrays())) == []
+    actual = record.read(tmp_path)
+    assert actual.difference(described(arrays())) == []
     fields = json.loads((tmp_path / "data.json").read_text())
     assert fields["splits"]["train"]["images"] == 12
     assert fields["splits"]["train"]["per_class"] == [4, 4, 4]
     assert fields["class_names"] == ["a", "b", "c"]
     assert fields["held_out"]["images"] == 2
-    # A long one follows from the data.
+    # A long statistic follows from the data.
     assert fields["normalize"] == {"mean": [0.5]}
     assert fields["files"] == {}
 
@@ -191,7 +191,7 @@ def test_a_division_by_other_flags_is_drawn_anew(photographs):
     assert names(recorded.keep_split(anew, other)) == names(anew)
     assert recorded.held_out(anew, {**DRAWN, "train_dev": 0.1}) is None
     assert recorded.held_out(arrays(), DRAWN) is None
-    # As trials of a diagnosis have it: images in memory, of a division that was drawn.
+    # As in trials of a diagnosis: images in memory, of a division drawn at random.
     in_memory = dataclasses.replace(arrays(), is_split_drawn=True)
     assert recorded.keep_split(in_memory, DRAWN) is in_memory
     assert described(in_memory).fields["files"] == {}

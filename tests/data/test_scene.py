@@ -66,7 +66,7 @@ def test_warmth_is_more_red_and_less_blue():
 def test_position_moves_the_flower():
     moved = rendered(scenes(position=np.array([0.25, 0.0])))
     still = rendered(scenes())
-    # A quarter of 32 pixels; the plain background is the same all over.
+    # A quarter of 32 pixels; the plain background is uniform.
     np.testing.assert_allclose(moved[:, :, 8:], still[:, :, :-8], atol=1)
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from framework import network
 from framework.data.servers import Servers
 from framework.errors import UsageError, WorkerLostError
+from framework.system import network
 
 
 def test_addresses_are_joined_by_commas():
@@ -33,5 +33,5 @@ def test_servers_elsewhere_need_trust():
 
 def test_where_nobody_listens_a_wait_ends():
     servers = Servers((f"127.0.0.1:{network.free_port()}",), wait_for=1e-9)
-    with pytest.raises(WorkerLostError, match="where nobody listens"):
+    with pytest.raises(WorkerLostError, match="where no server listens"):
         servers.wait()

@@ -8,19 +8,19 @@ import sys
 import numpy as np
 import pytest
 
-from framework import network
 from framework.config import Config
 from framework.data.batches import StreamBatches
 from framework.data.dataset import Split
 from framework.data.servers import Servers
-from framework.distribute import build
+from framework.distributed.strategy import build_strategy
 from framework.errors import WorkerLostError
+from framework.launch.run import run
 from framework.loop.steps import TrainLoop
-from framework.run import run
+from framework.system import network
 
 
 def serve(port=0):
-    """Returns a server's process and its address, once it serves."""
+    """Starts a server; returns its process and address once it serves."""
     process = subprocess.Popen(
         [sys.executable, "-m", "framework.data.service", f"--port={port}"],
         stdout=subprocess.PIPE,
@@ -38,7 +38,7 @@ def kill(process):
 
 @pytest.fixture(scope="module")
 def servers():
-    """Returns the addresses of two."""
+    """Returns the addresses of two servers."""
     started = [serve() for _ in range(2)]
     yield [address for _, address in started]
     for process, _ in started:
@@ -51,39 +51,41 @@ def test_servers_read_in_the_same_order(servers, count, first):
     images = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
     split = Split(images, np.arange(40) % 4)
     rows = np.random.default_rng(0).permutation(40).reshape(10, 4)
-    batches = StreamBatches(split, build("default"), Servers(tuple(servers[:count])))
+    batches = StreamBatches(
+        split, build_strategy("default"), Servers(tuple(servers[:count]))
+    )
     handle = batches.open(rows, first=first)
     for index in range(first, 10):
-        found, labels = batches.local(batches.take(handle, index), 4)
-        np.testing.assert_array_equal(found[:, 0, 0, 0], rows[index])
+        actual, labels = batches.local(batches.take(handle, index), 4)
+        np.testing.assert_array_equal(actual[:, 0, 0, 0], rows[index])
         np.testing.assert_array_equal(labels, rows[index] % 4)
 
 
 def test_a_port_that_is_taken_is_one_line(servers):
     port = servers[0].rpartition(":")[2]
-    found = subprocess.run(
+    actual = subprocess.run(
         [sys.executable, "-m", "framework.data.service", f"--port={port}"],
         capture_output=True,
         text=True,
     )
-    assert found.returncode == 1
-    assert f"error: port {port} cannot be used" in found.stderr
+    assert actual.returncode == 1
+    assert f"error: port {port} is in use" in actual.stderr
 
 
 def test_a_host_beyond_this_machine_needs_trust():
-    found = subprocess.run(
+    actual = subprocess.run(
         [sys.executable, "-m", "framework.data.service", "--host=reader1"],
         capture_output=True,
         text=True,
     )
-    assert found.returncode == 2
-    assert "error: --host names 'reader1'" in found.stderr
-    assert "--i_trust_this_network" in found.stderr
+    assert actual.returncode == 2
+    assert "error: --host names 'reader1'" in actual.stderr
+    assert "--i_trust_this_network" in actual.stderr
 
 
 def test_a_run_without_a_server_ends(tmp_path):
     alone = config(tmp_path, "service", [f"localhost:{network.free_port()}"])
-    with pytest.raises(WorkerLostError, match=r"waited .* where nobody listens"):
+    with pytest.raises(WorkerLostError, match=r"waited .* where no server listens"):
         run(dataclasses.replace(alone, wait_for="0.1s"))
 
 
@@ -117,18 +119,18 @@ def test_a_run_by_servers_is_the_run_from_memory(servers, from_memory, tmp_path)
 
 def test_a_server_that_dies_and_comes_back(from_memory, tmp_path, monkeypatch):
     process, address = serve()
-    probe, started = TrainLoop.probe, []
+    measured_step, started = TrainLoop.measured_step, []
 
-    def probed(self, step):
+    def interrupted(self, step):
         if step == 13 and not started:
             kill(process)
-            # At once, to the same port.
+            # Immediately, on the same port.
             started.append(serve(address.rpartition(":")[2])[0])
-        return probe(self, step)
+        return measured_step(self, step)
 
-    monkeypatch.setattr(TrainLoop, "probe", probed)
+    monkeypatch.setattr(TrainLoop, "measured_step", interrupted)
     for _ in range(2):
-        # It ends and is called again, unless it has read ahead all that it needs.
+        # The run ends and is rerun, unless it has prefetched everything it needs.
         with contextlib.suppress(WorkerLostError):
             run(config(tmp_path, "service", [address]))
             break

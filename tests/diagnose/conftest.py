@@ -1,33 +1,34 @@
-"""Subjects with a linear model, which learns in milliseconds."""
-
-import types
+"""Contexts with a linear program, which learns in milliseconds."""
 
 import numpy as np
 import pytest
 
 from framework.data.arrays import digits
 from framework.data.dataset import Split
-from framework.diagnose.change import CannotChangeError
-from framework.diagnose.subject import Branch, Program, Subject
-from framework.metrics import Predictions
+from framework.diagnose.core.architecture import Architecture
+from framework.diagnose.core.context import DiagnosisContext
+from framework.diagnose.core.measurement import Measurements, NotApplicableError
+from framework.diagnose.core.program import Program, TrialResult
+from framework.diagnose.core.settings import TrainingSettings
+from framework.numerics.metrics import Predictions
 
-_NOT = Split(np.zeros((0, 1)), np.zeros(0, np.int32))
+_EMPTY = Split(np.zeros((0, 1)), np.zeros(0, np.int32))
 
 
 class LinearProgram(Program):
-    """Ridge regression on pixels, of images pooled to 8x8; changes are recorded."""
+    """Ridge regression on pixels, of images pooled to 8x8; keeps interventions."""
 
-    def __init__(self, train, num_classes, layers=(), scale=True):
-        self.train = train
+    def __init__(self, train, num_classes, outermost=(), scale=True):
+        self.train_split = train
         self.num_classes = num_classes
-        self.layers = layers
+        self.outermost = outermost
         self.scale = scale
-        self.changes = []
+        self.interventions = []
         self.kernel = self._fit(train, np.ones(len(train)))
 
     @property
-    def model(self):
-        return types.SimpleNamespace(layers=self.layers, _layers=(), weights=())
+    def architecture(self):
+        return Architecture((), self.outermost, 0, {})
 
     def _features(self, images):
         values = np.asarray(images, np.float64)
@@ -35,9 +36,8 @@ class LinearProgram(Program):
             step = -(-values.shape[1] // 8)
             values = values[:, ::step, ::step]
         values = values.reshape(len(values), -1)
-        values = (
-            values / 255 if np.asarray(self.train.images).dtype == np.uint8 else values
-        )
+        is_bytes = np.asarray(self.train_split.images).dtype == np.uint8
+        values = values / 255 if is_bytes else values
         return np.column_stack([values, np.ones(len(values))])
 
     def _fit(self, split, weights):
@@ -47,112 +47,138 @@ class LinearProgram(Program):
         gram += 1e-3 * len(features) * np.eye(len(gram)) * gram.trace() / gram.size
         return np.linalg.solve(gram, (features.T * weights) @ targets)
 
-    def ask(self, images, training=False):
+    def predict(self, images, training=False):
         return (self._features(images) @ self.kernel).astype(np.float32)
 
     def inputs(self, images):
         return np.asarray(images, np.float32) / (255 if self.scale else 1)
 
-    def ask_live(self, images):
-        return self.ask(images)
+    def predict_live(self, images):
+        return self.predict(images)
 
-    def ask_reestimated(self, images, train):
-        raise CannotChangeError
+    def predict_reestimated(self, images, train_images):
+        raise NotApplicableError("there is no batch norm")
 
-    def penalty(self, fresh):
+    def penalty(self, at_initialization):
         return 0.0
 
     def loss(self, labels, outputs):
         raise NotImplementedError
 
-    def steps(self, count, fresh):
+    def depends_on(self, images, names):
         raise NotImplementedError
 
-    def applied(self, split):
-        raise CannotChangeError
-
-    def moved(self, split, factor):
-        raise CannotChangeError
-
-    def gradients(self, split, fresh):
+    def step_records(self, count, at_initialization):
         raise NotImplementedError
 
-    def activations(self, images, fresh):
+    def update_vectors(self, split):
+        raise NotApplicableError("there are no steps")
+
+    def update_norm(self, split, rate_factor):
+        raise NotApplicableError("there are no steps")
+
+    def gradients(self, split, at_initialization):
         raise NotImplementedError
 
-    def weights(self, fresh):
+    def activations(self, images, at_initialization):
         raise NotImplementedError
 
-    def experiment(self, name, change, epochs, fresh):
-        self.changes.append(change)
-        differences = change.differences()
-        if set(differences) - {"train", "balance", "augment"}:
-            raise CannotChangeError
-        split = change.train or self.train
+    def weights(self, at_initialization):
+        raise NotImplementedError
+
+    def train(self, name, intervention, epochs, at_initialization):
+        self.interventions.append(intervention)
+        if set(intervention.differences()) - {"train", "balance", "augment"}:
+            raise NotApplicableError("this is a linear program")
+        split = intervention.train or self.train_split
         weights = np.ones(len(split))
-        if change.balance:
+        if intervention.balance:
             weights = 1.0 / np.bincount(split.labels)[split.labels]
             weights *= len(split) / weights.sum()
         kernel, self.kernel = self.kernel, self._fit(split, weights)
-        found = self.ask(self.validation_images).argmax(axis=1)
-        clean = self.ask(self.train.images).argmax(axis=1)
+        validation = self.predict(self.validation_images).argmax(axis=1)
+        train = self.predict(self.train_split.images).argmax(axis=1)
         self.kernel = kernel
-        return Branch(found, clean, epochs)
+        return TrialResult(validation, train, epochs)
 
 
-def make_subject(train, validation, dev=None, **changes):
-    """Returns a subject; `changes` replace its fields."""
+def make_settings(**changes):
+    """Returns settings of a short training; `changes` replace fields."""
+    fields = {
+        "batch_size": 32,
+        "train_images": 1000,
+        "steps_per_epoch": 100,
+        "epochs": 10,
+        "learning_rate": 0.01,
+        "highest_rate": 0.01,
+    }
+    return TrainingSettings(**{**fields, **changes})
+
+
+def make_context(train, validation, dev=None, settings=None, **changes):
+    """Returns a context of a linear program; `changes` replace its fields."""
     classes = int(max(train.labels.max(), validation.labels.max())) + 1
     program = LinearProgram(train, classes)
     program.validation_images = validation.images
-    predicted = program.ask(validation.images).argmax(axis=1)
+    predicted = program.predict(validation.images).argmax(axis=1)
     wrong = (predicted != validation.labels).astype(np.int32)
     confidence = np.ones(len(wrong), np.float32)
     fields = {
         "class_names": tuple(f"class{index}" for index in range(classes)),
         "train": train,
-        "dev": _NOT if dev is None else dev,
+        "dev": _EMPTY if dev is None else dev,
         "validation": validation,
         "labels": {"train": train.labels, "validation": validation.labels},
-        "fed": None,
+        "first_epoch_labels": None,
         "program": program,
         "rows": (),
         "predictions": (
             Predictions(validation.labels, predicted, wrong, confidence, confidence),
         ),
-        "settings": {
-            "epochs": 10,
-            "steps_per_epoch": 100,
-            "batch_size": 32,
-            "train_images": len(train),
-        },
+        "settings": make_settings(train_images=len(train), **(settings or {})),
     }
-    return Subject(**{**fields, **changes})
+    return DiagnosisContext(**{**fields, **changes})
 
 
 def nearest(made):
-    """Has a model say of each image what is said of the nearest training image."""
+    """Makes a program predict the label of the nearest training image."""
     images = made.train.images.reshape(len(made.train), -1).astype(np.float32)
     classes = made.num_classes
 
-    def ask(asked, training=False):
-        asked = asked.reshape(len(asked), -1).astype(np.float32)
-        near = (images**2).sum(1) - 2 * asked @ images.T
+    def predict(wanted, training=False):
+        wanted = wanted.reshape(len(wanted), -1).astype(np.float32)
+        near = (images**2).sum(1) - 2 * wanted @ images.T
         return np.eye(classes, dtype=np.float32)[made.train.labels[near.argmin(1)]]
 
-    made.program.ask = ask
+    made.program.predict = predict
     return made
 
 
 @pytest.fixture(scope="session")
-def subject():
-    """Makes a subject: `subject(train, validation, dev=None, **fields)`."""
-    return make_subject
+def context():
+    """Makes a context: `context(train, validation, dev=None, **fields)`."""
+    return make_context
 
 
 @pytest.fixture(scope="session")
-def learnt_by_heart():
-    """Has a subject's model say what the nearest training image is: `f(subject)`."""
+def settings():
+    """Makes training settings: `settings(**fields)`."""
+    return make_settings
+
+
+@pytest.fixture(scope="session")
+def measured():
+    """Makes what checks see: `measured(*measurements, **settings)`."""
+
+    def make(*known, **changes):
+        return Measurements(None, make_settings(**changes), known)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def memorizing():
+    """Makes a context's program predict the nearest training label: `f(context)`."""
     return nearest
 
 

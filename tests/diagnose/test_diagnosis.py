@@ -1,97 +1,106 @@
 """Tests of framework/diagnose/diagnosis.py."""
 
 import dataclasses
+import json
 import logging
 import types
 
 import numpy as np
 import pytest
 
-from framework.diagnose import data, diagnosis, process, ruler
-from framework.diagnose.detector import Detector
+from framework.diagnose import diagnosis
+from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.measurement import Measurement, NotApplicableError
+from framework.diagnose.core.trials import Decision
 from framework.diagnose.diagnosis import diagnose
-from framework.diagnose.finding import Finding, Remedy
-from framework.diagnose.gate import gate
-from framework.metrics import Predictions
-from framework.statistics import Estimate
+from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.plateau import Plateau, assess
+from framework.numerics.intervals import Estimate
+from framework.numerics.metrics import Predictions
 
 
-def looks(cause, status="confirmed", cost=None):
-    """Returns a detector that finds what it is told to."""
-    if cost is not None:
-        cost = Estimate(cost, cost - 0.01, cost + 0.01)
-    found = Finding(cause, status, "", (), Remedy(""), "", cost)
-    return Detector(lambda measures: found)
+def stub(cause, phase=Phase.DATA, status="confirmed", cost=None):
+    """Returns a check with a fixed result."""
+    estimate = None if cost is None else Estimate(cost, cost - 0.01, cost + 0.01)
 
+    @dataclasses.dataclass(frozen=True)
+    class Stub(Check):
+        cause_name = cause
 
-@pytest.fixture
-def detectors(monkeypatch):
-    """Replaces all detectors, by the name of their list."""
+        def suspect(self, measured):
+            is_certain = status == "confirmed"
+            return Suspicion("", (), "", "", is_certain=is_certain, cost=estimate)
 
-    def replace(**lists):
-        names = {"ruler": (ruler, "DETECTORS"), "updates": (ruler, "UPDATES")}
-        names |= {"data": (data, "DETECTORS"), "process": (process, "DETECTORS")}
-        names |= {"last": (process, "LAST"), "data_last": (data, "LAST")}
-        for name, (module, attribute) in names.items():
-            monkeypatch.setattr(module, attribute, lists.get(name, ()))
+        def decide(self, suspicion, measured, trials):
+            return Decision(status, estimate)
 
-    return replace
+        def has_decided(self, trials):
+            return True
 
-
-def curve(subject, accuracies):
-    """Returns predictions of the subject's validation images."""
-    return curve_of(accuracies, subject.validation.labels)
+    Stub.phase = phase
+    return Stub()
 
 
 def curve_of(accuracies, labels):
-    found = []
+    evaluations = []
     for accuracy in accuracies:
         wrong = np.arange(len(labels)) >= accuracy * len(labels)
         predicted = np.where(wrong, (labels + 1) % 10, labels).astype(np.int32)
         zeros = np.zeros(len(labels), np.float32)
-        found.append(Predictions(labels, predicted, wrong.astype(int), zeros, zeros))
-    return found
+        evaluations.append(
+            Predictions(labels, predicted, wrong.astype(int), zeros, zeros)
+        )
+    return evaluations
 
 
 @pytest.fixture(scope="module")
-def made(subject, scans):
-    def made(accuracies):
-        first = subject(scans.train, scans.validation)
-        found = curve(first, accuracies)
-        return subject(scans.train, scans.validation, predictions=found)
+def run(context, scans):
+    """Diagnoses a linear program with a curve, by some checks."""
 
-    return made
+    def run(accuracies, checks):
+        labels = scans.validation.labels
+        made = context(
+            scans.train, scans.validation, predictions=curve_of(accuracies, labels)
+        )
+        return diagnose(made, checks=checks)
+
+    return run
 
 
-def causes(diagnosis):
-    return [each.cause for each in diagnosis.findings]
+def causes(result):
+    return [finding.cause.name for finding in result.findings]
 
 
-def test_findings_come_by_certainty_and_then_by_what_they_cost(detectors, made):
-    detectors(
-        ruler=[looks("unshuffled_batches", "falsified", 0.5)],
-        data=[
-            looks("validation_too_small"),
-            looks("label_noise", "suspected"),
-            looks("dead_units", cost=0.1),
-            looks("illegal_labels"),
-            looks("split_leakage", cost=0.05),
-            looks("class_imbalance", cost=0.3),
+def test_findings_are_ordered_by_certainty_and_cost(run):
+    result = run(
+        [0.7] * 6,
+        [
+            stub("unshuffled_batches", Phase.EVALUATION, "falsified", 0.5),
+            stub("validation_too_small"),
+            stub("class_imbalance", status="suspected"),
+            stub("dead_units", cost=0.1),
+            stub("illegal_labels"),
+            stub("split_leakage", cost=0.05),
+            stub("distribution_shift", cost=0.3),
         ],
     )
-    found = diagnose(made([0.7] * 6))
-    assert causes(found) == [
-        # With these accuracy is not what it is taken for.
-        *("illegal_labels", "split_leakage"),
-        *("class_imbalance", "dead_units", "label_noise", "unshuffled_batches"),
+    assert causes(result) == [
+        # With these accuracy is not what it seems to be.
+        "illegal_labels",
+        "split_leakage",
+        "distribution_shift",
+        "dead_units",
+        "class_imbalance",
+        "unshuffled_batches",
         # Images that have shown what others cost are enough.
         "validation_too_small",
     ]
-    assert causes(found)[:4] == [each.cause for each in found.confirmed]
+    confirmed = [finding.cause.name for finding in result.confirmed]
+    assert causes(result)[:4] == confirmed
 
 
 @pytest.mark.parametrize(
-    ("accuracies", "verdict", "asked"),
+    ("accuracies", "verdict", "needs_explanation"),
     [
         ([0.7] * 6, "static", True),
         ([0.1] * 6, "at_chance", True),
@@ -102,95 +111,162 @@ def test_findings_come_by_certainty_and_then_by_what_they_cost(detectors, made):
         ([0.7] * 2, "unresolvable", True),
     ],
 )
-def test_training_is_looked_at_where_accuracy_does_not_move(
-    detectors, made, accuracies, verdict, asked
+def test_training_is_examined_where_accuracy_does_not_move(
+    run, accuracies, verdict, needs_explanation
 ):
-    detectors(
-        ruler=[looks("metric_bug")],
-        data=[looks("label_noise")],
-        updates=[looks("wrong_variables")],
-        process=[looks("dead_units")],
-        last=[looks("overfitting")],
+    result = run(
+        accuracies,
+        [
+            stub("metric_bug", Phase.EVALUATION),
+            stub("class_imbalance"),
+            stub("wrong_variables", Phase.UPDATES),
+            stub("bad_initialization", Phase.TRAINING),
+            stub("dead_units", Phase.STEPS),
+            stub("label_noise", Phase.LAST),
+            stub("stopped_too_early", Phase.LAST),
+        ],
     )
-    found = diagnose(made(accuracies))
-    always = {"metric_bug", "label_noise"}
-    training = {"wrong_variables", "dead_units", "overfitting"} if asked else set()
-    assert set(causes(found)) == always | training
+    assert result.plateau.verdict == verdict
+    always = {"metric_bug", "class_imbalance", "label_noise"}
+    training = {
+        "wrong_variables",
+        "bad_initialization",
+        "dead_units",
+        "stopped_too_early",
+    }
+    expected = always | training if needs_explanation else always
+    assert set(causes(result)) == expected
 
 
-def test_labels_that_say_nothing_leave_nothing_to_blame_training_for(detectors, made):
-    detectors(data=[looks("shuffled_labels")], process=[looks("dead_units")])
-    assert causes(diagnose(made([0.1] * 6))) == ["shuffled_labels"]
+def test_void_labels_leave_training_unexamined(run):
+    checks = [stub("shuffled_labels"), stub("dead_units", Phase.TRAINING)]
+    assert causes(run([0.1] * 6, checks)) == ["shuffled_labels"]
 
 
-def test_as_json(detectors, made):
-    detectors(data=[looks("label_noise")])
-    found = diagnose(made([0.7] * 6)).as_json()
-    assert list(found) == [
-        *("format", "verdict", "gate", "findings", "reading", "measurements")
+def test_as_json(run):
+    result = run([0.7] * 6, [stub("label_noise", cost=0.2)])
+    value = json.loads(json.dumps(result.as_json(), allow_nan=False))
+    assert list(value) == [
+        "format",
+        "verdict",
+        "plateau",
+        "findings",
+        "reading",
+        "measurements",
+        "unavailable",
+        "not_judged",
+        "trials",
     ]
-    assert found["format"] == 1
-    assert found["gate"]["verdict"] == found["verdict"]
-    assert found["findings"][0]["cause"] == "label_noise"
-    assert found["reading"].startswith("training images ")
-    accuracy = found["measurements"]["clean/accuracy"]
-    assert list(accuracy) == ["value", "interval"]
+    assert value["plateau"]["verdict"] == value["verdict"]
+    assert value["findings"][0]["cause"] == "label_noise"
+    assert value["reading"].startswith("training images ")
+    clean = value["measurements"]["Accuracy"]["train_clean"]
+    assert list(clean["accuracy"]) == ["value", "interval"]
 
 
-def test_what_was_measured_is_kept(detectors, made):
-    detectors(data=[Detector(lambda measures: None, lambda subject: {"a": 1})])
-    found = diagnose(made([0.7] * 6))
-    assert found.measures["a"] == 1
-    assert found.measures["gate"] is found.gate
-    assert found.measures["settings"]["batch_size"] == 32
+def test_measurements_are_kept(run):
+    result = run([0.7] * 6, [])
+    assert result.measured.get(Plateau).verdict == "static"
+    assert result.measured.get(Accuracy).classes == 10
+    assert result.measured.settings.batch_size == 32
 
 
-def test_there_is_one_finding_a_cause_however_many_look_for_it(detectors, made):
-    detectors(
-        data=[looks("dead_units", "falsified"), looks("overfitting", cost=0.1)],
-        process=[looks("dead_units", cost=0.3)],
+class Broken(Measurement):
+    """A measurement that was sabotaged."""
+
+    @classmethod
+    def measure(cls, context):
+        raise KeyError("rate/frist")
+
+
+class Inapplicable(Measurement):
+    @classmethod
+    def measure(cls, context):
+        raise NotApplicableError("there are no images")
+
+
+def needing(cause, kind):
+    check = stub(cause)
+    type(check).suspect = lambda self, measured: measured.get(kind)
+    return check
+
+
+def test_a_broken_measurement_is_reported_and_hides_no_other_cause(run):
+    result = run(
+        [0.7] * 6,
+        [
+            needing("unnormalized_inputs", Broken),
+            needing("class_imbalance", Inapplicable),
+            stub("split_leakage", cost=0.2),
+        ],
     )
-    found = diagnose(made([0.7] * 6))
-    assert causes(found) == ["dead_units", "overfitting"]
-    assert {each.status for each in found.findings} == {"confirmed"}
+    assert causes(result) == ["split_leakage"]
+    value = result.as_json()
+    broken = value["not_judged"]["unnormalized_inputs"]
+    assert broken["measurement"] == "Broken"
+    assert broken["is_failure"]
+    assert broken["reason"].startswith("KeyError: 'rate/frist' (test_diagnosis.py:")
+    assert not value["not_judged"]["class_imbalance"]["is_failure"]
+    assert [each["measurement"] for each in value["unavailable"]] == [
+        "Broken",
+        "Inapplicable",
+    ]
+    text = " ".join(str(result).split())
+    assert "unnormalized_inputs: Broken failed: KeyError: 'rate/frist'" in text
+    assert "class_imbalance: Inapplicable not applicable: there are no images" in text
 
 
-def test_tensorflow_may_warn_afterwards_as_before(detectors, made):
-    detectors()
+def test_there_is_one_finding_per_cause(run):
+    result = run(
+        [0.7] * 6,
+        [
+            stub("dead_units", status="falsified"),
+            stub("class_imbalance", cost=0.1),
+            stub("dead_units", Phase.TRAINING, cost=0.3),
+        ],
+    )
+    assert causes(result) == ["dead_units", "class_imbalance"]
+    assert {finding.status for finding in result.findings} == {"confirmed"}
+
+
+def test_tensorflow_may_warn_afterwards_as_before(run):
     logger = logging.getLogger("tensorflow")
     before = logger.level
-    diagnose(made([0.7] * 6))
+    run([0.7] * 6, [])
     assert logger.level == before
 
 
-def test_a_metric_follows_from_the_outputs_it_counts(detectors, made):
-    mismatch = looks("loss_output_mismatch", cost=0.3)
-    detectors(ruler=[looks("metric_bug")], process=[mismatch])
-    found = diagnose(made([0.7] * 6))
-    assert causes(found) == ["loss_output_mismatch", "metric_bug"]
+def test_a_metric_follows_from_the_outputs_that_it_counts(run):
+    checks = [
+        stub("metric_bug", Phase.EVALUATION),
+        stub("loss_output_mismatch", Phase.TRAINING, cost=0.3),
+    ]
+    assert causes(run([0.7] * 6, checks)) == ["loss_output_mismatch", "metric_bug"]
 
 
 @pytest.mark.parametrize(("cost", "status"), [(0.1, "falsified"), (0.0, "confirmed")])
-def test_images_are_enough_where_they_have_shown_a_cost(detectors, made, cost, status):
-    small = looks("validation_too_small")
-    detectors(data=[small], process=[looks("dead_units", cost=cost)])
-    found = {each.cause: each.status for each in diagnose(made([0.7] * 6)).findings}
-    assert found["validation_too_small"] == status
+def test_images_are_enough_where_they_have_shown_a_cost(run, cost, status):
+    checks = [
+        stub("validation_too_small"),
+        stub("dead_units", Phase.TRAINING, cost=cost),
+    ]
+    result = run([0.7] * 6, checks)
+    statuses = {each.cause.name: each.status for each in result.findings}
+    assert statuses["validation_too_small"] == status
 
 
 @pytest.mark.parametrize(
-    ("verdict", "gained", "wanted"),
+    ("verdict", "has_gained", "expected"),
     [
         ("ceiling", True, "static"),
         ("ceiling", False, "ceiling"),
         ("improving", True, "improving"),
     ],
 )
-def test_a_ceiling_is_none_once_training_has_reached_more(verdict, gained, wanted):
-    curve = gate(curve_of([0.7] * 6, np.arange(1000) % 10), 10)
-    curve = dataclasses.replace(curve, verdict=verdict)
-    found = diagnosis._revised(curve, types.SimpleNamespace(has_gained=gained))
-    assert found.verdict == wanted
-    assert (found.reason == "70.0%, as on training images; it can be more") == (
-        verdict != wanted
-    )
+def test_a_ceiling_is_none_once_a_trial_has_reached_more(verdict, has_gained, expected):
+    plateau = assess(curve_of([0.7] * 6, np.arange(1000) % 10), 10)
+    plateau = dataclasses.replace(plateau, verdict=verdict)
+    revised = diagnosis._revised(plateau, types.SimpleNamespace(has_gained=has_gained))
+    assert revised.verdict == expected
+    is_other = revised.reason == "70.0%, as on training images; it can be more"
+    assert is_other == (verdict != expected)

@@ -8,9 +8,10 @@ import pytest
 
 from framework.config import Config
 from framework.diagnose import snapshot
-from framework.diagnose.record import conclude
-from framework.errors import UsageError
-from framework.run import run
+from framework.diagnose.conclude import conclude
+from framework.errors import RunError, UsageError
+from framework.launch.run import run
+from framework.system import archive
 
 CONFIG = Config(model="mlp(units=(8,))", batch_size=128, train_for="4ep", keep_best=2)
 
@@ -90,7 +91,7 @@ def test_the_best_weights_stand_in_for_checkpoints_and_it_is_said(folder):
     [
         (("checkpoints", "best"), "has no weights, neither in checkpoints/ nor"),
         (("predictions",), "has no evaluation to look at yet"),
-        (("metrics.jsonl",), "has no evaluation to look at yet"),
+        (("metrics.jsonl",), "has 0 of 4 evaluations"),
         (("config.json",), r"config\.json is not the config of a run"),
     ],
 )
@@ -99,11 +100,34 @@ def test_a_run_that_cannot_be_diagnosed_is_refused_in_one_line(folder, remove, m
         path = folder / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     before = contents(folder)
-    with pytest.raises(UsageError, match=message) as caught:
+    with pytest.raises((UsageError, RunError), match=message) as caught:
         conclude(str(folder))
     assert "\n" not in str(caught.value)
     assert contents(folder) == before
     assert not (folder / "diagnosis").exists()
+
+
+def test_weights_that_are_nan_are_refused(folder):
+    path = folder / "checkpoints" / "step-00000044.npz"
+    values = {name: value * np.nan for name, value in archive.read(path).items()}
+    values.pop("step")
+    archive.write(path, 44, values)
+    with pytest.raises(RunError, match=r"44\.npz has NaN in model/"):
+        snapshot.read(folder)
+
+
+@pytest.mark.parametrize("step", [11, 44])
+def test_an_evaluation_without_predictions_is_left_out_and_it_is_said(
+    folder, caplog, step
+):
+    (folder / "predictions" / f"step-{step:08d}.npz").unlink()
+    found = snapshot.read(folder)
+    steps = [row["step"] for row in found.rows]
+    assert steps == [each for each in (11, 22, 33, 44) if each != step]
+    counted = [np.mean(each.predicted == each.labels) for each in found.predictions]
+    reported = [row["validation/accuracy"] for row in found.rows]
+    assert counted == pytest.approx(reported)
+    assert f"the evaluation(s) of step {step} are left out" in caplog.text
 
 
 def test_the_weights_are_those_of_the_step(folder):

@@ -44,7 +44,7 @@ def test_where_nothing_can_be_written_a_temporary_folder_serves(tmp_path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["diagnosis", "diagnosis/branches"])
+@pytest.mark.parametrize("name", ["diagnosis", "diagnosis/trials"])
 def test_a_planted_link_is_not_followed(tmp_path, name):
     victim = tmp_path / "victim"
     victim.mkdir()

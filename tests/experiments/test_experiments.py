@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from framework.run import run
+from framework.launch.run import run
 
 FOLDER = pathlib.Path(__file__).parents[2] / "experiments"
 NAMES = sorted(path.stem for path in FOLDER.glob("[!_]*.py"))

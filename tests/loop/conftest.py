@@ -1,4 +1,4 @@
-"""A small run's parts, put together as `framework.run` does."""
+"""The components of a small run, built as in `framework.launch`."""
 
 import types
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework import augment, models, optimizers, schedules
+from framework import augment, models, schedules
 from framework.augment.normalize import Normalizer, Standard
 from framework.data.batches import MemoryBatches
 from framework.data.dataset import Split
@@ -16,7 +16,8 @@ from framework.loop.state import TrainState
 from framework.loop.step import Objective, Update
 from framework.loop.steps import Evaluator, TrainLoop
 from framework.models import layers
-from framework.precision import LossScale
+from framework.optim import optimizers
+from framework.optim.precision import LossScale
 
 SHAPE, CLASSES, BATCH = (8, 8, 3), 3, 8
 
@@ -91,7 +92,7 @@ def _normalized(image_shape, num_classes):
 
 @pytest.fixture
 def normalized():
-    """Makes a small model with batch norm, to be given to `build`."""
+    """Builds a small model with batch norm, for `build`."""
     return _normalized
 
 
@@ -103,11 +104,11 @@ def _regularized(image_shape, num_classes):
 
 @pytest.fixture
 def regularized():
-    """Makes a linear model of which a hundredth of the squares is a loss of its own."""
+    """Builds a linear model with a regularization loss: 0.01 times its squares."""
     return _regularized
 
 
 @pytest.fixture
 def build():
-    """Makes the parts of a run of 8 images of 8x8 a step, with three classes."""
+    """Builds a run with steps of 8 images of 8x8 pixels and three classes."""
     return _build

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework import archive
 from framework.errors import RunError
 from framework.loop.checkpoint import Checkpoints
+from framework.system import archive
 
 
 def variables(value=0.0):
     return {
         "model/0": tf.Variable(np.full((2, 3), value, np.float32)),
-        "totals/examples": tf.Variable(int(value)),
+        "totals/examples": tf.Variable(int(np.nan_to_num(value))),
         "schedule/0/best": tf.Variable(-np.inf),
     }
 
@@ -31,7 +31,7 @@ def checkpoints(tmp_path):
 
 
 class Waiting(Checkpoints):
-    """Checkpoints that are on the disk when a call comes back."""
+    """Checkpoints that are written when a call returns."""
 
     def save(self, step, ranked=()):
         super().save(step, ranked)
@@ -59,11 +59,11 @@ def spoil(path, how="truncated"):
 
 def test_what_is_saved_comes_back(checkpoints):
     checkpoints(variables(7)).save(30)
-    found = variables()
-    assert checkpoints(found).restore() == 30
+    actual = variables()
+    assert checkpoints(actual).restore() == 30
     for name, variable in variables(7).items():
-        np.testing.assert_array_equal(found[name].numpy(), variable.numpy())
-        assert found[name].dtype == variable.dtype
+        np.testing.assert_array_equal(actual[name].numpy(), variable.numpy())
+        assert actual[name].dtype == variable.dtype
 
 
 def test_mirrored_variables_come_back_on_all_replicas(checkpoints, mirrored):
@@ -77,14 +77,14 @@ def test_mirrored_variables_come_back_on_all_replicas(checkpoints, mirrored):
 
 
 def test_with_nothing_saved_a_run_begins(checkpoints):
-    found = variables(5)
-    assert checkpoints(found).restore() is None
-    assert found["totals/examples"].numpy() == 5
+    actual = variables(5)
+    assert checkpoints(actual).restore() is None
+    assert actual["totals/examples"].numpy() == 5
 
 
 def test_keeps_the_latest(checkpoints, tmp_path):
     some = checkpoints(variables(), keep=2)
-    # Numbers that do not sort as text without their zeros.
+    # Steps whose text would sort wrongly without leading zeros.
     for step in (9, 80, 100, 1000):
         some.save(step)
     assert saved(tmp_path) == ["step-00000100.npz", "step-00001000.npz"]
@@ -110,7 +110,7 @@ def test_a_best_of_a_future_that_was_lost_is_forgotten(checkpoints, tmp_path):
     again = variables(0)
     other = checkpoints(again, keep=1)
     assert other.restore() == 20
-    other.rewind(("totals/",), [10])
+    other.restore_best(("totals/",), [10])
     assert again["totals/examples"].numpy() == 3
 
 
@@ -130,19 +130,54 @@ def test_a_spoilt_checkpoint_is_passed_over(checkpoints, tmp_path, caplog, how):
     checkpoints(variables(1)).save(10)
     checkpoints(variables(2)).save(20)
     spoil(tmp_path / "checkpoints/step-00000020.npz", how)
-    found = variables()
-    assert checkpoints(found).restore() == 10
-    assert found["totals/examples"].numpy() == 1
+    actual = variables()
+    assert checkpoints(actual).restore() == 10
+    assert actual["totals/examples"].numpy() == 1
     assert "step-00000020.npz cannot be read" in caplog.text
+
+
+def test_weights_that_are_nan_are_refused(checkpoints):
+    some = checkpoints(variables(np.nan))
+    some.save(10)
+    with pytest.raises(RunError, match=r"10\.npz has NaN in model/0; delete it"):
+        some.check()
+
+
+@pytest.mark.parametrize("folder", ["checkpoints", "best"])
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_would_be_in_the_way_of_a_checkpoint_is_refused(
+    checkpoints, tmp_path, folder, make
+):
+    some = checkpoints(variables(1))
+    some.save(10)
+    some.wait()
+    path = tmp_path / folder / "step-00000020.npz"
+    make(path)
+    with pytest.raises(RunError, match=f"{path} is not a file.*--fresh"):
+        some.check()
+    assert path.exists()
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_a_damaged_later_checkpoint_costs_no_good_one(checkpoints, tmp_path, keep):
+    some = checkpoints(variables(1), keep=keep)
+    some.save(10)
+    damaged = tmp_path / "checkpoints" / "step-00000099.npz"
+    damaged.write_bytes(b"not a checkpoint")
+    for step in (20, 30):
+        some.save(step)
+    kept = [f"step-{step:08d}.npz" for step in (20, 30)][-keep:]
+    assert saved(tmp_path) == [*kept, damaged.name]
+    assert some.restore() == 30
 
 
 def test_with_all_spoilt_nothing_is_done(checkpoints, tmp_path):
     checkpoints(variables(1)).save(10)
     spoil(tmp_path / "checkpoints/step-00000010.npz")
-    found = variables()
+    actual = variables()
     with pytest.raises(RunError, match=r"none of the checkpoints .* with --fresh"):
-        checkpoints(found).restore()
-    assert found["totals/examples"].numpy() == 0
+        checkpoints(actual).restore()
+    assert actual["totals/examples"].numpy() == 0
 
 
 @pytest.mark.parametrize(
@@ -151,17 +186,17 @@ def test_with_all_spoilt_nothing_is_done(checkpoints, tmp_path):
         (
             "model/0",
             tf.zeros([2, 4]),
-            r"model/0 should be float32 \(2, 4\), but there is float32 \(2, 3",
+            r"model/0 should be float32 \(2, 4\), but is float32 \(2, 3",
         ),
         (
             "model/1",
             tf.zeros([5]),
-            r"model/1 should be float32 \(5,\), but there is nothing",
+            r"model/1 should be float32 \(5,\), but is missing",
         ),
         (
             "model/0",
             tf.zeros([2, 3], tf.int32),
-            r"model/0 should be int32 \(2, 3\), but there is float32",
+            r"model/0 should be int32 \(2, 3\), but is float32",
         ),
         ("model/0", tf.zeros([2, 3], tf.bool), r"should be bool \(2, 3\), but"),
         ("totals/examples", tf.zeros([], tf.uint32), r"uint32 \(\), but .* int32"),
@@ -169,11 +204,11 @@ def test_with_all_spoilt_nothing_is_done(checkpoints, tmp_path):
 )
 def test_a_checkpoint_of_another_model_is_refused(checkpoints, name, value, message):
     checkpoints(variables(1)).save(10)
-    found = variables() | {name: tf.Variable(value)}
+    actual = variables() | {name: tf.Variable(value)}
     with pytest.raises(RunError, match=f"of another model or optimizer: .*{message}"):
-        checkpoints(found).restore()
-    # None of it was taken.
-    assert found["totals/examples"].numpy() == 0
+        checkpoints(actual).restore()
+    # No variable was changed.
+    assert actual["totals/examples"].numpy() == 0
 
 
 def full(*args):
@@ -236,7 +271,7 @@ def test_keeps_the_best(checkpoints, tmp_path, keep_best, expected):
     again = variables()
     other = checkpoints(again, keep_best=keep_best)
     assert other.restore() == 50
-    other.rewind(("totals/",), [20, 40, 30, 50, 10])
+    other.restore_best(("totals/",), [20, 40, 30, 50, 10])
     assert again["totals/examples"].numpy() == 20
 
 
@@ -245,7 +280,7 @@ def test_what_has_no_rank_is_never_the_best(checkpoints, tmp_path):
     some.save_best(10, [])
     some.save(10, [])
     assert best(tmp_path) == []
-    some.rewind(("model/",), [])
+    some.restore_best(("model/",), [])
 
 
 def test_a_best_is_not_let_go_before_the_next_checkpoint(checkpoints, tmp_path):
@@ -261,7 +296,7 @@ def test_a_best_is_not_let_go_before_the_next_checkpoint(checkpoints, tmp_path):
 
 @pytest.fixture
 def slow_disk(monkeypatch):
-    """Lets nothing come to the disk until it is told to."""
+    """Blocks writing until the test permits it."""
     go, order, write = threading.Event(), [], archive.write
 
     def late(path, step, values):
@@ -282,7 +317,7 @@ def test_training_goes_on_while_a_checkpoint_is_written(
     some = checkpoints(number, kind=Checkpoints)
     some.save_best(10, [10])
     some.save(10, [10])
-    # What is saved is as it was then, and comes to the disk in its order.
+    # Values are those at the time of the call, and are written in order.
     number["totals/examples"].assign(2)
     some.raise_failure()
     assert not saved(tmp_path)
@@ -300,7 +335,7 @@ def test_one_step_is_written_at_a_time(checkpoints, tmp_path, slow_disk):
     some.save(10)
     second = threading.Thread(target=some.save, args=(20,))
     second.start()
-    # It waits for the first.
+    # The second save waits for the first.
     assert second.is_alive()
     go.set()
     second.join()
@@ -308,7 +343,7 @@ def test_one_step_is_written_at_a_time(checkpoints, tmp_path, slow_disk):
     assert len(saved(tmp_path)) == 2
 
 
-@pytest.mark.parametrize("call", ["save", "save_best", "rewind", "wait"])
+@pytest.mark.parametrize("call", ["save", "save_best", "restore_best", "wait"])
 def test_what_the_writer_could_not_do_is_raised(checkpoints, monkeypatch, call):
     some = checkpoints(variables(), kind=Checkpoints)
     monkeypatch.setattr(archive, "write", full)
@@ -316,7 +351,7 @@ def test_what_the_writer_could_not_do_is_raised(checkpoints, monkeypatch, call):
     calls = {
         "save": lambda: some.save(20),
         "save_best": lambda: some.save_best(20, [20]),
-        "rewind": lambda: some.rewind(("model/",), []),
+        "restore_best": lambda: some.restore_best(("model/",), []),
         "wait": some.wait,
     }
     with pytest.raises(OSError, match="No space left"):
@@ -343,15 +378,15 @@ def test_goes_back_to_what_was_last_saved_or_restored(checkpoints):
             number["totals/examples"].assign(5)
             some.save(step)
         number["totals/examples"].assign(9)
-        assert some.go_back() == step
+        assert some.roll_back() == step
         assert number["totals/examples"].numpy() == value
 
 
 def test_a_checkpoint_of_before_there_was_such_a_count_is_taken(checkpoints):
     checkpoints(variables(1)).save(10)
-    found = variables() | {"nonfinite/skipped": tf.Variable(3)}
-    assert checkpoints(found).restore() == 10
-    assert found["nonfinite/skipped"].numpy() == 3
+    actual = variables() | {"nonfinite/skipped": tf.Variable(3)}
+    assert checkpoints(actual).restore() == 10
+    assert actual["nonfinite/skipped"].numpy() == 3
 
 
 @pytest.mark.parametrize(
@@ -360,7 +395,7 @@ def test_a_checkpoint_of_before_there_was_such_a_count_is_taken(checkpoints):
 )
 def test_a_value_of_fewer_bits_is_taken(checkpoints, before, after):
     checkpoints({"totals/a": tf.Variable(3, dtype=before)}).save(10)
-    found = tf.Variable(0, dtype=after)
-    checkpoints({"totals/a": found}).restore()
-    assert found.dtype == after
-    assert found.numpy() == 3
+    actual = tf.Variable(0, dtype=after)
+    checkpoints({"totals/a": actual}).restore()
+    assert actual.dtype == after
+    assert actual.numpy() == 3

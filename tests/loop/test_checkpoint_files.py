@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework import archive
 from framework.errors import RunError
 from framework.loop import checkpoint_files
 from framework.loop.checkpoint_files import CheckpointFiles
+from framework.system import archive
 
 
 def write(folder, *steps):
@@ -67,7 +67,7 @@ def test_all_damaged_is_an_error(files):
 
 
 def deleting(monkeypatch, *steps, then=lambda: None):
-    """Lets the writer of the run delete files just before they are read."""
+    """Deletes files just before they are read, as the writer of a run may."""
     read = archive.read
 
     def late(path):

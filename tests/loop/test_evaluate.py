@@ -5,7 +5,7 @@ import pytest
 
 from framework.errors import Stopped
 from framework.loop.evaluate import Evaluations, metric_names, summaries
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
 
 NAMES = ("cat", "dog")
 
@@ -16,15 +16,15 @@ def predictions():
 
 
 def test_each_question_is_asked_in_its_turn():
-    asked = []
+    calls = []
 
     def ask(name):
-        return lambda check: asked.append((name, check)) or predictions()
+        return lambda check: calls.append((name, check)) or predictions()
 
     evaluations = Evaluations({name: ask(name) for name in ("a", "b")}, NAMES)
-    found = evaluations(print)
-    assert asked == [("a", print), ("b", print)]
-    assert evaluations.summaries(found) == summaries(found, NAMES)
+    actual = evaluations(print)
+    assert calls == [("a", print), ("b", print)]
+    assert evaluations.summaries(actual) == summaries(actual, NAMES)
 
 
 def test_what_the_check_raises_breaks_it_off():
@@ -38,10 +38,10 @@ def test_what_the_check_raises_breaks_it_off():
 
 def test_metric_names_are_those_of_an_evaluation():
     names = metric_names(NAMES, has_dev=False)
-    found = summaries(
+    actual = summaries(
         {"train_clean": predictions(), "validation": predictions()}, NAMES
     )
-    assert sorted(names) == sorted([*found, "train/accuracy", "train/loss"])
+    assert sorted(names) == sorted([*actual, "train/accuracy", "train/loss"])
     assert len(names) == len(set(names))
     more = set(metric_names(NAMES, has_dev=True)) - set(names)
     assert more == {"train_dev/accuracy", "train_dev/loss"}

@@ -1,4 +1,4 @@
-"""Tests of framework/loop/nonfinite.py, and of what a step does about such numbers."""
+"""Tests of framework/loop/nonfinite.py, and of steps with such numbers."""
 
 import dataclasses
 
@@ -11,23 +11,23 @@ from framework.config import Config
 from framework.data.batches import MemoryBatches
 from framework.data.dataset import Dataset, Split
 from framework.errors import RunError, Stopped
+from framework.launch.run import run
 from framework.loop.nonfinite import find
-from framework.loop.step import Rows, Update
+from framework.loop.step import MicroBatch, Update
 from framework.loop.steps import TrainLoop
-from framework.random import Draws
-from framework.run import run
+from framework.numerics.draws import Draws
 
 BAD = 13
 
 
 def rows(parts, count=8, value=0.0):
-    """Returns some rows, the third with an image of one value."""
+    """Returns examples; all pixels of the third image have the given value."""
     images = parts.split.images[:count].astype(np.float32)
     if value:
         images[2] = value
     draws = Draws(0, tf.constant(0, tf.int64), tf.constant(0, tf.int64), count)
     labels = tf.constant(parts.split.labels[:count])
-    return Rows(tf.constant(images), labels, tf.fill([count], 1 / count), draws)
+    return MicroBatch(tf.constant(images), labels, tf.fill([count], 1 / count), draws)
 
 
 class Root(keras.layers.Layer):
@@ -48,14 +48,14 @@ def test_names_the_layer_the_operation_and_the_examples(build):
     parts = build(model="mlp(units=(4, 4))")
     layers = parts.state.model.layers
     layer = next(each for each in layers if isinstance(each, keras.layers.Dense))
-    found = find(parts.state, parts.objective, rows(parts))
-    assert not found.what
+    actual = find(parts.state, parts.objective, rows(parts))
+    assert not actual.what
     layer.kernel.assign(tf.fill(layer.kernel.shape, np.float32(1e35)))
-    found = find(parts.state, parts.objective, rows(parts, value=1e8))
-    assert found.what.startswith(f"what comes out of layer {layer.name} (Dense)")
-    assert found.what.endswith("(operation MatMul)")
-    assert list(np.flatnonzero(found.examples)) == [2]
-    # Afterwards the layers are as they were.
+    actual = find(parts.state, parts.objective, rows(parts, value=1e8))
+    assert actual.what.startswith(f"the output of layer {layer.name} (Dense)")
+    assert actual.what.endswith("(operation MatMul)")
+    assert list(np.flatnonzero(actual.examples)) == [2]
+    # The layers are restored afterwards.
     assert "call" not in vars(layer)
 
 
@@ -63,20 +63,20 @@ def test_names_the_layer_the_operation_and_the_examples(build):
 @pytest.mark.parametrize("value", [np.inf, np.nan])
 def test_names_the_example_that_was_bad_from_the_start(build, value, augmentation):
     parts = build(augmentation=augmentation)
-    found = find(parts.state, parts.objective, rows(parts, value=value))
-    assert found.what.startswith("the images of the data set")
-    assert list(np.flatnonzero(found.examples)) == [2]
+    actual = find(parts.state, parts.objective, rows(parts, value=value))
+    assert actual.what.startswith("the images of the data set")
+    assert list(np.flatnonzero(actual.examples)) == [2]
 
 
 def test_names_the_gradient_where_the_loss_is_finite(build):
     parts = build(model=rooted)
-    found = find(parts.state, parts.objective, rows(parts))
-    assert found.what.startswith("the gradient by first/")
-    assert "(operation " in found.what
+    actual = find(parts.state, parts.objective, rows(parts))
+    assert actual.what.startswith("the gradient of first/")
+    assert "(operation " in actual.what
 
 
 def poisoned(split, strategy):
-    """Returns batches of a split of which one image is infinite."""
+    """Returns batches of a split with an infinite image."""
     images = split.images.astype(np.float32)
     images[BAD] = np.inf
     return MemoryBatches(Split(images, split.labels), strategy)
@@ -95,14 +95,14 @@ def test_a_skipped_step_changes_nothing(build, normalized, replicas, jit, reques
     options = {"model": normalized, "optimizer": "adam", "jit": jit}
     update = Update(ema_decay=0.9, skip=True)
     parts = build(strategy, **options, update=update, batches=poisoned)
-    (step,) = (step for step in range(2) if BAD in parts.feed.rows(step))
+    (step,) = (step for step in range(2) if BAD in parts.feed.indices(step))
     for other in range(step):
         parts.loop(other, 1)
     before = values(parts)
     parts.loop(step, 1)
     after = values(parts)
     changed = {name for name in after if not np.array_equal(after[name], before[name])}
-    # The rate is set before each step, and after it is the same.
+    # The learning rate is set before each step.
     assert changed <= {"nonfinite/skipped", "nonfinite/in_a_row", "optimizer/1"}
     assert after["nonfinite/skipped"] == after["nonfinite/in_a_row"] == 1
     assert parts.loop.is_finite()
@@ -154,7 +154,7 @@ SMALL = Config(
 
 @pytest.fixture
 def huge():
-    """A data set of which one training image is too bright by far, and which one."""
+    """A data set with a training image that is far too bright."""
     generator = np.random.default_rng(0)
     labels = np.arange(64, dtype=np.int32) % 2
     images = generator.normal(labels[:, None, None, None], 0.5, (64, 4, 4, 1))
@@ -186,7 +186,7 @@ def test_a_run_that_stops_says_where_it_began(tmp_path, huge):
 
 
 def test_a_run_whose_update_was_too_large_says_so(tmp_path, huge):
-    with pytest.raises(RunError, match=r"in step 5 .*: the weights, which the optim"):
+    with pytest.raises(RunError, match=r"in step 5 .*: the weights after the optim"):
         go(
             tmp_path,
             dataclasses.replace(huge, train=huge.validation),

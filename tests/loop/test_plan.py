@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from framework.history import History
 from framework.loop.plan import Pace, Plan
+from framework.report.history import History
 
 
 def plan(**changes):
@@ -16,7 +16,7 @@ def plan(**changes):
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        # Lines of the log, evaluations, and ends of epochs; then the end.
+        # Logging, evaluations and epoch ends; then the end of the run.
         (
             {},
             [5, 8, 10, 15, 16, 20, 24, 25, 30, 32, 35, 40, 45, 47],
@@ -31,17 +31,17 @@ def plan(**changes):
     ],
 )
 def test_events(changes, expected):
-    found, step = [], 0
+    actual, step = [], 0
     while step < plan(**changes).total_steps:
         step = plan(**changes).next_event(step)
-        found.append(step)
-    assert found[: len(expected)] == list(expected)
-    assert found[-1] == plan(**changes).total_steps
+        actual.append(step)
+    assert actual[: len(expected)] == list(expected)
+    assert actual[-1] == plan(**changes).total_steps
 
 
 def test_is_event_where_something_is_due_or_an_epoch_ends():
-    found = [step for step in range(1, 48) if plan().is_event(step)]
-    assert found == [5, 8, 10, 15, 16, 20, 24, 25, 30, 32, 35, 40, 45, 47]
+    actual = [step for step in range(1, 48) if plan().is_event(step)]
+    assert actual == [5, 8, 10, 15, 16, 20, 24, 25, 30, 32, 35, 40, 45, 47]
 
 
 def test_what_is_due():
@@ -49,7 +49,7 @@ def test_what_is_due():
         name: [step for step in range(1, 48) if getattr(plan(), name)(step)]
         for name in ("logs", "evaluates", "saves")
     }
-    # The last step has everything.
+    # All events are due at the last step.
     assert due["evaluates"] == [10, 20, 30, 40, 47]
     assert due["logs"] == [5, 10, 15, 20, 25, 30, 35, 40, 45, 47]
     assert due["saves"] == [20, 40, 47]
@@ -57,11 +57,9 @@ def test_what_is_due():
 
 def test_an_evaluation_always_logs_but_measures_no_step():
     assert plan(log_every=7).logs(10)
-    assert not plan(log_every=7).probes(10)
-    assert [step for step in range(1, 48) if plan(log_every=15).probes(step)] == [
-        *(15, 30, 45),
-        47,
-    ]
+    assert not plan(log_every=7).measures(10)
+    measured = [step for step in range(1, 48) if plan(log_every=15).measures(step)]
+    assert measured == [15, 30, 45, 47]
 
 
 @pytest.fixture
@@ -82,14 +80,14 @@ def history(tmp_path):
         (2, [], False),
         (2, [0.5], False),
         (2, [0.5, 0.5], False),
-        # Two evaluations that are no better.
+        # Two evaluations without improvement.
         (2, [0.5, 0.5, 0.5], True),
         (2, [0.5, 0.4, 0.4], True),
         (2, [0.5, 0.4, 0.6], False),
         (2, [0.5, 0.4, 0.6, 0.5], False),
         (2, [0.5, 0.4, 0.6, 0.5, 0.6], True),
         (1, [0.5, 0.5], True),
-        # What cannot be measured is no better.
+        # NaN is no improvement.
         (2, [0.5, float("nan"), float("nan")], True),
         (2, [float("nan"), 0.1], False),
         (2, [float("nan")] * 3, True),
@@ -115,7 +113,7 @@ def test_is_over_at_the_last_step(history):
 
 @pytest.fixture
 def call(monkeypatch):
-    """Does a call of so many steps that takes so many seconds each."""
+    """Simulates a call of steps that take a number of seconds each."""
     now = [100.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
 
@@ -145,7 +143,7 @@ def test_pace_slows_down_with_the_steps(call):
     call(pace, 1000, 0.01)
     assert pace.seconds == pytest.approx(10.0)
     assert pace.limit == pytest.approx(200, abs=1)
-    # Of the slowest steps there is one a call.
+    # The slowest steps are called one at a time.
     call(pace, 1, 60.0)
     assert pace.limit == 1
 

@@ -6,21 +6,21 @@ import pytest
 import tensorflow as tf
 
 from framework.augment.normalize import Normalizer
-from framework.loop.step import Rows, Update, eval_step, train_step
-from framework.random import Draws
+from framework.loop.step import MicroBatch, Update, eval_step, train_step
+from framework.numerics.draws import Draws
 
 
 def rows_of(parts, start=0, size=8, real=8):
-    """Returns some rows of the first batch, of which the first `real` count."""
+    """Returns examples of the first batch; those after the first `real` are padding."""
     images = tf.constant(parts.split.images[start : start + size])
     labels = tf.constant(parts.split.labels[start : start + size])
     weights = tf.cast(start + tf.range(size) < real, tf.float32) / real
     draws = Draws(0, tf.constant(0, tf.int64), tf.constant(start, tf.int64), size)
-    return Rows(images, labels, weights, draws)
+    return MicroBatch(images, labels, weights, draws)
 
 
 def keras_gradients(parts, loss, real=8):
-    """Returns the gradient of a Keras loss, which means over the batch."""
+    """Returns the gradient of a Keras loss, a mean over the batch."""
     images = parts.objective.normalize(parts.split.images[:real])
     with tf.GradientTape() as tape:
         logits = parts.state.model(images, training=True)
@@ -28,8 +28,8 @@ def keras_gradients(parts, loss, real=8):
     return tape.gradient(value, parts.state.weights)
 
 
-def assert_all_close(found, expected, **tolerance):
-    for a, b in zip(found, expected, strict=True):
+def assert_all_close(actual, expected, **tolerance):
+    for a, b in zip(actual, expected, strict=True):
         np.testing.assert_allclose(a, b, **tolerance)
 
 
@@ -42,10 +42,10 @@ def copies(variables):
 def test_the_gradient_is_that_of_keras_on_the_rows_that_count(build, real, smoothing):
     parts = build(label_smoothing=smoothing)
     loss = keras.losses.CategoricalCrossentropy(True, label_smoothing=smoothing)
-    found, sums = parts.objective.gradients(
+    actual, sums = parts.objective.gradients(
         rows_of(parts, real=real), parts.state.weights, 1.0
     )
-    assert_all_close(found, keras_gradients(parts, loss, real), rtol=1e-4, atol=1e-6)
+    assert_all_close(actual, keras_gradients(parts, loss, real), rtol=1e-4, atol=1e-6)
     assert int(sums["examples"]) == real
     images = parts.objective.normalize(parts.split.images[:real])
     logits = parts.state.model(images)
@@ -58,11 +58,11 @@ def test_the_gradient_is_that_of_keras_on_the_rows_that_count(build, real, smoot
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("augmentation", ["mixup(.7)", "cutmix", "mixup + cutmix"])
 def test_labels_are_mixed_as_images_are(build, augmentation, smoothing):
-    """The gradient is that of Keras on soft labels, weighed image by image."""
+    """The gradient is that of Keras on soft labels with weights per image."""
     parts = build(augmentation=augmentation, label_smoothing=smoothing)
     rows = rows_of(parts)
-    found, _ = parts.objective.gradients(rows, parts.state.weights, 1.0)
-    images, own = parts.objective.seen(rows)
+    actual, _ = parts.objective.gradients(rows, parts.state.weights, 1.0)
+    images, own = parts.objective.augmented(rows)
     assert len(np.unique(own)) > 4
     labels = tf.one_hot(rows.labels, 3)
     partners = tf.gather(labels, np.arange(8) ^ 1)
@@ -71,7 +71,7 @@ def test_labels_are_mixed_as_images_are(build, augmentation, smoothing):
     with tf.GradientTape() as tape:
         value = loss(soft, parts.state.model(parts.objective.normalize(images)))
     expected = tape.gradient(value, parts.state.weights)
-    assert_all_close(found, expected, rtol=1e-4, atol=1e-6)
+    assert_all_close(actual, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_what_fills_up_a_batch_may_be_anything(build):
@@ -80,7 +80,7 @@ def test_what_fills_up_a_batch_may_be_anything(build):
     real = tf.range(8) < 5
     images = tf.where(real[:, None, None, None], rows.images, 255)
     labels = tf.where(real, rows.labels, 0)
-    other = Rows(images, labels, rows.weights, rows.draws)
+    other = MicroBatch(images, labels, rows.example_weights, rows.draws)
     once, sums = parts.objective.gradients(rows, parts.state.weights, 1.0)
     again, others = parts.objective.gradients(other, parts.state.weights, 1.0)
     assert_all_close(again, once, rtol=1e-6)
@@ -106,8 +106,8 @@ def test_a_weight_that_is_not_used_has_gradient_0(build):
         return keras.Model(inputs, cut + keras.layers.Dense(num_classes)(features))
 
     parts = build(model=model)
-    found, _ = parts.objective.gradients(rows_of(parts), parts.state.weights, 1.0)
-    assert [bool(np.any(gradient)) for gradient in found].count(False) == 2
+    actual, _ = parts.objective.gradients(rows_of(parts), parts.state.weights, 1.0)
+    assert [bool(np.any(gradient)) for gradient in actual].count(False) == 2
 
 
 def test_losses_of_layers_count_once_in_any_number_of_parts(build, regularized):
@@ -116,11 +116,11 @@ def test_losses_of_layers_count_once_in_any_number_of_parts(build, regularized):
         parts = build(model=regularized)
         size = 8 // cuts
         pieces = [rows_of(parts, index * size, size) for index in range(cuts)]
-        found = [
+        actual = [
             parts.objective.gradients(rows, parts.state.weights, 1.0)[0]
             for rows in pieces
         ]
-        total = [sum(gradients) for gradients in zip(*found, strict=True)]
+        total = [sum(gradients) for gradients in zip(*actual, strict=True)]
         expected = expected or total
         assert_all_close(total, expected, rtol=1e-5, atol=1e-7)
     parts = build(model=regularized)
@@ -152,20 +152,20 @@ def test_accumulation_is_the_same_as_none(build):
 
 
 def fake(gradients):
-    """Returns what takes the place of `Objective.gradients`."""
+    """Returns a substitute for `Objective.gradients`."""
 
     def gradients_of(rows, weights, scale):
-        found = [scale * gradient for gradient in gradients(weights)]
-        return found, {"examples": tf.constant(1)}
+        actual = [scale * gradient for gradient in gradients(weights)]
+        return actual, {"examples": tf.constant(1)}
 
     return gradients_of
 
 
 def one_step(parts, strategy, gradients, step=0, probe=False):
-    """Does a step on each replica; returns what each has measured."""
+    """Does a step on each replica; returns the statistics of each."""
 
     labels = tf.zeros([3], tf.int32)
-    rows = Rows(images=None, labels=labels, weights=None, draws=None)
+    rows = MicroBatch(images=None, labels=labels, example_weights=None, draws=None)
 
     def replica_step(step):
         return train_step(
@@ -185,7 +185,7 @@ def replica():
 
 def test_clips_what_all_replicas_have_found_together(build, mirrored):
     def gradients(weights):
-        # Of norm 1 alone, but in directions of their own: 3 and 4 along two weights.
+        # Norms 3 and 4 along two different weights.
         shares = [3.0 * (1.0 - replica()), 4.0 * replica()]
         first = tf.stack([*shares, *[0.0] * (weights[0].shape[0] - 2)])
         first = tf.stack([first] + [0 * first] * (weights[0].shape[1] - 1), axis=1)
@@ -300,24 +300,24 @@ def test_a_probe_measures_the_step_before_it_is_clipped(build, loss_scale):
         rest = [tf.zeros_like(weight) for weight in weights[1:]]
         return [tf.ones_like(weights[0]), *rest]
 
-    found = one_step(parts, tf.distribute.get_strategy(), first, probe=True)
+    actual = one_step(parts, tf.distribute.get_strategy(), first, probe=True)
     size = float(tf.linalg.global_norm(parts.state.weights))
     count = parts.state.weights[0].numpy().size
-    assert float(found["gradient_norm"]) == pytest.approx(count**0.5)
-    assert float(found["update_norm"]) == pytest.approx(0.2 * 0.5, rel=1e-3)
-    assert float(found["weight_norm"]) == pytest.approx(size)
+    assert float(actual["gradient_norm"]) == pytest.approx(count**0.5)
+    assert float(actual["update_norm"]) == pytest.approx(0.2 * 0.5, rel=1e-3)
+    assert float(actual["weight_norm"]) == pytest.approx(size)
 
 
 def asked(logits, labels):
-    """Returns what `eval_step` says of a model that gives these logits."""
+    """Returns the outputs of `eval_step` for a model with these logits."""
     logits = np.array(logits, np.float32)
     model = keras.Sequential(
         [keras.Input((1, 1, logits.shape[1])), keras.layers.Flatten()]
     )
-    found = eval_step(
+    actual = eval_step(
         model, Normalizer([], []), logits[:, None, None], tf.constant(labels)
     )
-    return {name: value.numpy() for name, value in found.items()}
+    return {name: value.numpy() for name, value in actual.items()}
 
 
 @pytest.mark.parametrize(
@@ -326,12 +326,12 @@ def asked(logits, labels):
         ([3, 1, 2], 0, 0, 0),
         ([3, 1, 2], 1, 0, 2),
         ([3, 1, 2], 2, 0, 1),
-        # Of equals the first is predicted, and the others rank behind it.
+        # Ties: the first class is predicted, and the others rank behind it.
         ([1, 1, 1], 0, 0, 0),
         ([1, 1, 1], 1, 0, 1),
         ([1, 1, 1], 2, 0, 2),
         ([1, 2, 2], 2, 1, 1),
-        # A model that says nothing is never right.
+        # A model with NaN logits is never correct.
         ([np.nan, 1, 2], 2, None, 3),
         ([np.nan] * 3, 0, None, 3),
         ([np.inf, 1, 2], 0, None, 3),
@@ -339,29 +339,29 @@ def asked(logits, labels):
     ],
 )
 def test_rank(logits, label, predicted, rank):
-    found = asked([logits], [label])
-    assert found["rank"] == [rank]
-    assert found["labels"] == [label]
+    actual = asked([logits], [label])
+    assert actual["rank"] == [rank]
+    assert actual["labels"] == [label]
     if predicted is not None:
-        assert found["predicted"] == [predicted]
+        assert actual["predicted"] == [predicted]
 
 
 def test_evaluation_is_that_of_keras():
     logits = np.random.default_rng(0).normal(0, 3, (50, 7))
     labels = np.arange(50, dtype=np.int32) % 7
-    found = asked(logits, labels)
+    actual = asked(logits, labels)
     losses = keras.losses.sparse_categorical_crossentropy(
         labels, tf.constant(logits), from_logits=True
     )
-    np.testing.assert_allclose(found["losses"], losses, rtol=1e-4)
+    np.testing.assert_allclose(actual["losses"], losses, rtol=1e-4)
     exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares = exponents / exponents.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(found["confidence"], shares.max(axis=1), rtol=1e-5)
-    np.testing.assert_array_equal(found["predicted"], logits.argmax(axis=1))
+    np.testing.assert_allclose(actual["confidence"], shares.max(axis=1), rtol=1e-5)
+    np.testing.assert_array_equal(actual["predicted"], logits.argmax(axis=1))
     order = np.argsort(-logits, axis=1)
     ranks = [list(row).index(label) for row, label in zip(order, labels, strict=True)]
-    np.testing.assert_array_equal(found["rank"], ranks)
-    np.testing.assert_array_equal(found["predicted"] == labels, found["rank"] == 0)
+    np.testing.assert_array_equal(actual["rank"], ranks)
+    np.testing.assert_array_equal(actual["predicted"] == labels, actual["rank"] == 0)
 
 
 def test_evaluation_smooths_no_labels_and_draws_nothing(build):

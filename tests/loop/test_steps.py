@@ -9,7 +9,7 @@ from framework.data.batches import MemoryBatches, StreamBatches
 from framework.loop.plan import Pace
 from framework.loop.step import Update
 
-# Twenty examples in batches of eight: three an epoch, the last of four.
+# Twenty examples in batches of eight: three per epoch, the last of four.
 EPOCH = 3
 
 
@@ -22,7 +22,7 @@ RICH = {
 
 
 def trained(parts, steps, per_call=1):
-    """Trains for some steps; returns all that has come of it, by name."""
+    """Trains for some steps; returns the variables by name."""
     step = 0
     while step < steps:
         count = min(per_call, steps - step, EPOCH - step % EPOCH)
@@ -31,18 +31,18 @@ def trained(parts, steps, per_call=1):
     return {name: v.numpy() for name, v in parts.state.variables().items()}
 
 
-def assert_same(found, expected, **tolerance):
-    assert found.keys() == expected.keys()
+def assert_same(actual, expected, **tolerance):
+    assert actual.keys() == expected.keys()
     for name, value in expected.items():
         compare = (
             np.testing.assert_allclose if tolerance else np.testing.assert_array_equal
         )
-        compare(found[name], value, **tolerance, err_msg=name)
+        compare(actual[name], value, **tolerance, err_msg=name)
 
 
 @pytest.fixture(scope="module")
 def shared():
-    """What several tests compare with, computed once."""
+    """The reference of several tests, computed once."""
     return {}
 
 
@@ -54,7 +54,7 @@ def expected(shared, build):
 
 def test_sums_do_not_stop_at_two_to_the_31(build):
     parts, count = build(**RICH), 2**31 - 10
-    # A loss of half a nat, and all but a few are right.
+    # A loss of half a nat, and nearly all are correct.
     before = {"examples": count, "correct": count - 2**20, "loss": count / 2}
     for name, value in before.items():
         parts.state.totals[name].assign(value)
@@ -67,11 +67,11 @@ def test_sums_do_not_stop_at_two_to_the_31(build):
         # Of a float64 of 2**30 the last bit is 2**-22.
         assert added[name] == pytest.approx(variable.numpy(), abs=1e-6), name
     assert parts.state.window["examples"].numpy() == count + 20 > 2**31
-    found = parts.loop.take_window()
-    assert found["accuracy"] == pytest.approx(1 - 2**20 / count, abs=1e-7)
-    found = parts.loop.take_totals()
-    assert found["accuracy"] == pytest.approx(1 - 2**20 / count, abs=1e-7)
-    assert found["loss"] == pytest.approx(0.5, abs=1e-7)
+    actual = parts.loop.take_window()
+    assert actual["accuracy"] == pytest.approx(1 - 2**20 / count, abs=1e-7)
+    actual = parts.loop.take_totals()
+    assert actual["accuracy"] == pytest.approx(1 - 2**20 / count, abs=1e-7)
+    assert actual["loss"] == pytest.approx(0.5, abs=1e-7)
 
 
 @pytest.mark.parametrize("per_call", [2, 100])
@@ -81,12 +81,12 @@ def test_steps_per_call_do_not_matter(build, shared, per_call):
 
 def test_a_probed_step_is_a_step_as_any_other(build, shared):
     parts = build(**RICH)
-    norms = [parts.loop.probe(step) for step in range(7)]
-    found = {name: v.numpy() for name, v in parts.state.variables().items()}
-    # But for what it measures.
+    norms = [parts.loop.measured_step(step) for step in range(7)]
+    actual = {name: v.numpy() for name, v in parts.state.variables().items()}
+    # Apart from its statistics.
     wanted = expected(shared, build)
-    noise = {name: found[name] for name in wanted if name.startswith("noise/")}
-    assert_same(found, wanted | noise)
+    noise = {name: actual[name] for name in wanted if name.startswith("noise/")}
+    assert_same(actual, wanted | noise)
     assert all(np.isfinite(list(norm.values())).all() for norm in norms)
     size = float(tf.linalg.global_norm(parts.state.weights))
     assert norms[-1]["weight_norm"] == pytest.approx(size)
@@ -98,8 +98,8 @@ def test_a_stream_trains_as_memory_does(build, shared):
 
 
 def test_xla_trains_alike(build, shared):
-    found = trained(build(**RICH, jit=True), 7, 100)
-    assert_same(found, expected(shared, build), rtol=1e-5, atol=1e-5)
+    actual = trained(build(**RICH, jit=True), 7, 100)
+    assert_same(actual, expected(shared, build), rtol=1e-5, atol=1e-5)
 
 
 def test_the_whole_step_compiles_as_one_program(build):
@@ -112,17 +112,17 @@ def test_the_whole_step_compiles_as_one_program(build):
     }
     parts, other = build(**options), build(**options)
     whole = tf.function(
-        lambda *place: other.loop._one(*place, probe=False), jit_compile=True
+        lambda *place: other.loop._step(*place, measure=False), jit_compile=True
     )
     for step in range(EPOCH):
         place = tf.constant(step, tf.int64), tf.constant(step)
         whole(other.feed.at(step), *place)
-    found = {name: v.numpy() for name, v in other.state.variables().items()}
-    assert_same(found, trained(parts, EPOCH), rtol=1e-4, atol=1e-5)
+    actual = {name: v.numpy() for name, v in other.state.variables().items()}
+    assert_same(actual, trained(parts, EPOCH), rtol=1e-4, atol=1e-5)
     batch = tf.range(6)
-    asked = other.evaluator.on_replica
-    compiled = tf.function(lambda rows: asked(rows, 6), jit_compile=True)(batch)
-    for name, value in asked(batch, 6).items():
+    calls = other.evaluator.on_replica
+    compiled = tf.function(lambda rows: calls(rows, 6), jit_compile=True)(batch)
+    for name, value in calls(batch, 6).items():
         np.testing.assert_allclose(compiled[name], value, rtol=1e-4, err_msg=name)
 
 
@@ -141,12 +141,12 @@ def test_two_replicas_train_as_one(build, mirrored, options, request):
     if options.get("model") in ("normalized", "regularized"):
         options = options | {"model": request.getfixturevalue(options["model"])}
     one, two = build(**options), build(mirrored, **options)
-    found = trained(two, 5, 100)
-    # Of the relative size of a tensor: single numbers may be close to 0. Not with Adam
+    actual = trained(two, 5, 100)
+    # Relative to the size of a tensor: single numbers may be close to 0. Not with Adam
     # and its like, which divide such numbers by their own size.
     for name, value in trained(one, 5, 100).items():
         size = max(np.abs(value).max(initial=0), 1e-3)
-        np.testing.assert_allclose(found[name], value, atol=2e-6 * size, err_msg=name)
+        np.testing.assert_allclose(actual[name], value, atol=2e-6 * size, err_msg=name)
     for variable in two.state.variables().values():
         replicas = mirrored.experimental_local_results(variable)
         for other in replicas[1:]:
@@ -154,13 +154,13 @@ def test_two_replicas_train_as_one(build, mirrored, options, request):
 
 
 def test_the_seed_decides_what_is_drawn(build, shared):
-    found = trained(build(**RICH, seed=1), 2)
+    actual = trained(build(**RICH, seed=1), 2)
     again = trained(build(**RICH), 2)
-    assert not np.array_equal(found["model/0"], again["model/0"])
+    assert not np.array_equal(actual["model/0"], again["model/0"])
 
 
 def test_the_rate_follows_the_schedule_within_a_call(build):
-    # With a rate of 0 from the second step on, three steps are as good as one.
+    # With a rate of 0 from the second step on, three steps equal one.
     one, three = (build(schedule="step(every=1, gamma=0)") for _ in range(2))
     one.loop(0, 1)
     assert one.state.rate() == pytest.approx(0.1)
@@ -174,10 +174,10 @@ def test_windows_and_totals_are_means_over_what_was_trained_on(
     build, replicas, request
 ):
     strategy = request.getfixturevalue("mirrored") if replicas == 2 else None
-    # With no rate, the model stays as it is: the sums are those of an evaluation.
+    # With a rate of 0 the model is constant: the sums are those of an evaluation.
     parts = build(strategy, rate=0.0)
-    found = parts.evaluator(np.arange(20))
-    truth = {"accuracy": np.mean(found.rank == 0), "loss": np.mean(found.losses)}
+    actual = parts.evaluator(np.arange(20))
+    truth = {"accuracy": np.mean(actual.rank == 0), "loss": np.mean(actual.losses)}
     parts.loop(0, 3)
     assert parts.loop.take_window() == pytest.approx(truth, rel=1e-5)
     assert np.isnan(list(parts.loop.take_window().values())).all()
@@ -186,7 +186,7 @@ def test_windows_and_totals_are_means_over_what_was_trained_on(
     assert batch == 8
     parts.loop(4, 2)
     parts.loop.take_window()
-    # Of both epochs.
+    # Over both epochs.
     assert parts.state.totals["examples"].numpy() == 40
     assert parts.loop.take_totals() == pytest.approx(truth, rel=1e-5)
     assert np.isnan(list(parts.loop.take_totals().values())).all()
@@ -204,11 +204,11 @@ def test_evaluates_each_example_once_in_order(build, kind, replicas, request):
     ).numpy()
     # Batches are of six.
     for rows in (np.arange(20), np.array([7, 3, 3, 11]), np.arange(12), np.array([5])):
-        found = parts.evaluator(rows)
-        assert len(found) == len(rows)
-        np.testing.assert_array_equal(found.labels, parts.split.labels[rows])
-        np.testing.assert_array_equal(found.predicted, logits.argmax(axis=1)[rows])
-        np.testing.assert_allclose(found.losses, losses[rows], rtol=1e-4)
+        actual = parts.evaluator(rows)
+        assert len(actual) == len(rows)
+        np.testing.assert_array_equal(actual.labels, parts.split.labels[rows])
+        np.testing.assert_array_equal(actual.predicted, logits.argmax(axis=1)[rows])
+        np.testing.assert_allclose(actual.losses, losses[rows], rtol=1e-4)
 
 
 @pytest.mark.parametrize("kind", [MemoryBatches, StreamBatches])
@@ -217,11 +217,11 @@ def test_an_evaluation_can_be_broken_off_and_leaves_no_trace(build, kind):
     parts.loop(0, 2)
     before = {name: v.numpy() for name, v in parts.state.variables().items()}
     expected = parts.evaluator(np.arange(20)).losses
-    asked = []
+    calls = []
 
     def check():
-        asked.append(1)
-        if len(asked) == 2:
+        calls.append(1)
+        if len(calls) == 2:
             raise KeyboardInterrupt
 
     parts.evaluator._pace = Pace(1)
@@ -229,10 +229,10 @@ def test_an_evaluation_can_be_broken_off_and_leaves_no_trace(build, kind):
         parts.evaluator(np.arange(20), check)
     after = {name: v.numpy() for name, v in parts.state.variables().items()}
     assert_same(after, before)
-    # In one call or in several, the same is found.
-    found = parts.evaluator(np.arange(20), lambda: asked.append(1)).losses
-    np.testing.assert_array_equal(found, expected)
-    assert len(asked) > 4
+    # One call and several calls give the same predictions.
+    actual = parts.evaluator(np.arange(20), lambda: calls.append(1)).losses
+    np.testing.assert_array_equal(actual, expected)
+    assert len(calls) > 4
 
 
 def test_evaluates_the_average_of_the_weights_and_puts_them_back(build):
@@ -241,14 +241,14 @@ def test_evaluates_the_average_of_the_weights_and_puts_them_back(build):
     parts.loop(0, 3)
     kept = [weight.numpy() for weight in parts.state.weights]
     averages = [average.numpy() for average in parts.state.ema]
-    found = parts.evaluator(np.arange(20)).losses
-    assert not np.allclose(found, first)
+    actual = parts.evaluator(np.arange(20)).losses
+    assert not np.allclose(actual, first)
     for value, weight in zip(kept, parts.state.weights, strict=True):
         np.testing.assert_array_equal(weight.numpy(), value)
     for value, average in zip(averages, parts.state.ema, strict=True):
         np.testing.assert_array_equal(average.numpy(), value)
-    # Without an average, a model of just these weights says the same.
+    # A model with these weights and no average gives the same predictions.
     plain = build()
     for weight, value in zip(plain.state.weights, averages, strict=True):
         weight.assign(value)
-    np.testing.assert_allclose(plain.evaluator(np.arange(20)).losses, found, rtol=1e-5)
+    np.testing.assert_allclose(plain.evaluator(np.arange(20)).losses, actual, rtol=1e-5)

@@ -20,29 +20,29 @@ def send(number):
 def test_nothing_asked_nothing_done():
     stop = Stop()
     stop.check()
-    assert not stop.asked
+    assert not stop.is_requested
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=NAMES)
 def test_a_signal_is_taken_note_of_until_somebody_checks(number):
-    with stop_lib.caught() as stop:
-        stop.wait()
+    with stop_lib.handle_signals() as stop:
+        stop.defer()
         send(number)
-        assert stop.asked
+        assert stop.is_requested
         with pytest.raises(Stopped, match=f"stopped by {number.name}"):
             stop.check()
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=NAMES)
 def test_where_there_is_nothing_to_save_it_stops_at_once(number):
-    with pytest.raises(Stopped), stop_lib.caught():
+    with pytest.raises(Stopped), stop_lib.handle_signals():
         send(number)
 
 
 @pytest.mark.parametrize("first", SIGNALS, ids=NAMES)
 def test_a_second_ctrl_c_does_not_wait(first):
-    with stop_lib.caught() as stop:
-        stop.wait()
+    with stop_lib.handle_signals() as stop:
+        stop.defer()
         send(first)
         send(signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt) as raised:
@@ -52,7 +52,7 @@ def test_a_second_ctrl_c_does_not_wait(first):
 
 def test_signals_are_then_as_they_were():
     before = [signal.getsignal(number) for number in SIGNALS]
-    with stop_lib.caught():
+    with stop_lib.handle_signals():
         assert [signal.getsignal(number) for number in SIGNALS] != before
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
@@ -62,13 +62,13 @@ def test_stopping_is_no_failure_that_code_in_between_may_catch():
 
 
 def test_another_thread_has_no_signals():
-    found = []
+    actual = []
 
     def work():
-        with stop_lib.caught() as stop:
-            found.append(stop.asked)
+        with stop_lib.handle_signals() as stop:
+            actual.append(stop.is_requested)
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert found == [False]
+    assert actual == [False]

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from framework.errors import Stopped
-from framework.history import History
 from framework.loop.evaluate import Evaluations
 from framework.loop.nonfinite import NonFiniteError
 from framework.loop.plan import Plan
 from framework.loop.stop import Stop
 from framework.loop.train import train
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
+from framework.report.history import History
 
 NAMES = ("cat", "dog")
 
@@ -37,45 +37,21 @@ class Number:
         self.value = value
 
 
-class Fakes:
-    """All that `train` is given, writing down in one list what it is asked."""
+class FakeLoop:
+    """The compiled loop: records its calls, and lets signals arrive in them."""
 
-    def __init__(self, folder, restored=0, bad=(), rights=(), pending=False):
-        self.events = []
-        self.totals = {"examples": Number(int(pending))}
-        self.stop = Stop()
-        self.stop.wait()
-        self.signals = set()
-        self.bad = set(bad)
-        self.nonfinite = {name: Number() for name in ("in_a_row", "skipped")}
-        self.nonfinite["rollbacks"] = Number()
-        self.last_saved = restored
-        self.rewinds = set()
-        self.noise = self
-        self.restored = restored
-        self.rights = list(rights)
-        self.history = History(folder / "metrics.jsonl")
-        self.learning_rate = self
-        self.rows = {}
+    def __init__(self, events, signals, bad):
+        self.events, self.signals, self.bad = events, signals, bad
 
-    def train(self, **changes):
-        intervals = {"log_every": 2, "evaluate_every": 4, "checkpoint_every": 4}
-        plan = Plan(**({"total_steps": 8, "steps_per_epoch": 4} | intervals | changes))
-        asked = {"train_clean": lambda check: predictions(), "validation": self.ask}
-        evaluations = Evaluations(asked, NAMES)
-        train(self, self, evaluations, plan, self.history, self, self, self.stop)
-        return [event for event in self.events if event[0] not in ("ran", "advanced")]
-
-    # The compiled loop.
     def __call__(self, step, count):
         self.events.append(("ran", step, count))
         for done in range(step + 1, step + count + 1):
-            self.signal(done)
+            self.signals.arrive(done)
 
-    def agreed(self, count):
+    def common_count(self, count):
         return count
 
-    def probe(self, step):
+    def measured_step(self, step):
         self(step, 1)
         return {"gradient_norm": 1.0}
 
@@ -89,38 +65,57 @@ class Fakes:
     def take_totals(self):
         return {"accuracy": 0.25, "loss": 0.5}
 
-    def signal(self, moment):
-        if moment in self.signals:
-            self.signals.remove(moment)
-            self.stop.receive(signal.SIGTERM)
 
-    def ask(self, check):
-        self.signal("asked")
-        check()
-        self.events.append(("asked",))
-        return predictions(self.rights.pop(0) if self.rights else 2)
+class FakeLearningRate:
+    """A schedule whose controller asks to go back to the best at some steps."""
 
-    # The state, and its learning rate.
-    def rate(self):
-        return 0.1
+    def __init__(self, events, signals):
+        self.events, self.signals = events, signals
+        self.resets = set()
 
-    def state(self):
+    def log_values(self):
         return {"schedule/scale": 1.0}
+
+    def observe(self, step, metrics):
+        self.events.append(("observed", metrics["validation/accuracy"]))
+        self.signals.arrive("observed")
+        return step in self.resets
+
+
+class FakeNoise:
+    """The estimate of the gradient's noise."""
 
     def estimate(self):
         return {"noise_scale": 40.0}
 
-    def observe(self, step, metrics):
-        self.events.append(("observed", metrics["validation/accuracy"]))
-        self.signal("observed")
-        return step in self.rewinds
 
-    # The checkpoints.
+class FakeState:
+    """What training changes."""
+
+    def __init__(self, learning_rate, pending):
+        names = ("in_a_row", "skipped", "rollbacks")
+        self.nonfinite = {name: Number() for name in names}
+        self.totals = {"examples": Number(int(pending))}
+        self.learning_rate = learning_rate
+        self.noise = FakeNoise()
+
+    def rate(self):
+        return 0.1
+
+
+class FakeCheckpoints:
+    """Records what is saved, and checks that the history has its evaluations."""
+
+    def __init__(self, events, history, restored):
+        self.events, self.history = events, history
+        self.restored = self.last_saved = restored
+
     def restore(self):
         return self.restored
 
-    def save(self, step, ranked):
+    def save(self, step, ranked, extra):
         assert list(ranked) == self.history.ranked("validation/accuracy")
+        self.history.check_against(extra)
         self.last_saved = step
         # A restart must find the evaluation in the history.
         evaluated = [event[1] for event in self.events if event[0] == "evaluated"]
@@ -137,16 +132,23 @@ class Fakes:
     def wait(self):
         self.events.append(("waited",))
 
-    def go_back(self):
+    def roll_back(self):
         self.events.append(("went back", self.last_saved))
         return self.last_saved
 
-    def rewind(self, prefixes, ranked):
+    def restore_best(self, prefixes, ranked):
         assert ranked
         assert not any("window/loss".startswith(prefix) for prefix in prefixes)
-        self.events.append(("rewound",))
+        self.events.append(("restored best",))
 
-    # The report.
+
+class FakeReport:
+    """Records the events, and the rows of the log by step."""
+
+    def __init__(self, events):
+        self.events = events
+        self.rows = {}
+
     def started(self, step):
         self.events.append(("started", step))
 
@@ -166,8 +168,59 @@ class Fakes:
         self.events.append(("finished", step))
 
 
+class Signals:
+    """Sends a signal at some moments: after a step, "asked", or "observed"."""
+
+    def __init__(self):
+        self.moments = set()
+        self.stop = Stop()
+        self.stop.defer()
+
+    def arrive(self, moment):
+        if moment in self.moments:
+            self.moments.remove(moment)
+            self.stop.receive(signal.SIGTERM)
+
+
+class Rehearsal:
+    """A training of fakes, which record their calls in one list."""
+
+    def __init__(self, folder, restored=0, bad=(), rights=(), pending=False):
+        self.events = []
+        self.signals = Signals()
+        self.history = History(folder / "metrics.jsonl")
+        self.rights = list(rights)
+        self.loop = FakeLoop(self.events, self.signals, set(bad))
+        self.learning_rate = FakeLearningRate(self.events, self.signals)
+        self.state = FakeState(self.learning_rate, pending)
+        self.checkpoints = FakeCheckpoints(self.events, self.history, restored)
+        self.report = FakeReport(self.events)
+
+    def train(self, **changes):
+        intervals = {"log_every": 2, "evaluate_every": 4, "checkpoint_every": 4}
+        plan = Plan(**({"total_steps": 8, "steps_per_epoch": 4} | intervals | changes))
+        calls = {"train_clean": lambda check: predictions(), "validation": self.ask}
+        train(
+            self.state,
+            self.loop,
+            Evaluations(calls, NAMES),
+            plan,
+            self.history,
+            self.checkpoints,
+            self.report,
+            self.signals.stop,
+        )
+        return [event for event in self.events if event[0] not in ("ran", "advanced")]
+
+    def ask(self, check):
+        self.signals.arrive("asked")
+        check()
+        self.events.append(("asked",))
+        return predictions(self.rights.pop(0) if self.rights else 2)
+
+
 def test_everything_in_its_order(tmp_path):
-    assert Fakes(tmp_path, rights=[1, 3]).train() == [
+    assert Rehearsal(tmp_path, rights=[1, 3]).train() == [
         ("started", 0),
         ("logged", 2),
         ("logged", 4),
@@ -189,12 +242,12 @@ def test_everything_in_its_order(tmp_path):
 
 
 def test_goes_back_to_the_best_before_it_saves(tmp_path):
-    fakes = Fakes(tmp_path, rights=[3, 1])
-    fakes.rewinds = {8}
-    assert fakes.train()[-6:] == [
+    rehearsal = Rehearsal(tmp_path, rights=[3, 1])
+    rehearsal.learning_rate.resets = {8}
+    assert rehearsal.train()[-6:] == [
         ("evaluated", 8),
         ("observed", 0.25),
-        ("rewound",),
+        ("restored best",),
         ("saved", 8),
         ("waited",),
         ("finished", 8),
@@ -202,29 +255,29 @@ def test_goes_back_to_the_best_before_it_saves(tmp_path):
 
 
 def test_each_step_is_done_once_and_none_over_the_end_of_an_epoch(tmp_path):
-    fakes = Fakes(tmp_path)
-    fakes.train(total_steps=50, steps_per_epoch=7, log_every=20, evaluate_every=25)
-    ran = [event[1:] for event in fakes.events if event[0] == "ran"]
+    rehearsal = Rehearsal(tmp_path)
+    rehearsal.train(total_steps=50, steps_per_epoch=7, log_every=20, evaluate_every=25)
+    ran = [event[1:] for event in rehearsal.events if event[0] == "ran"]
     done = [step + index for step, count in ran for index in range(count)]
     assert done == list(range(50))
     assert all(step // 7 == (step + count - 1) // 7 for step, count in ran)
-    # All of it is told, as it goes on.
-    told = [event[1] for event in fakes.events if event[0] == "advanced"]
-    assert told == sorted(set(told))
-    assert told[-1] == 50
+    # All calls are reported in order.
+    messages = [event[1] for event in rehearsal.events if event[0] == "advanced"]
+    assert messages == sorted(set(messages))
+    assert messages[-1] == 50
 
 
 @pytest.mark.parametrize("most", [1, 3])
 def test_no_call_is_longer_than_was_asked_for(tmp_path, most):
-    fakes = Fakes(tmp_path)
-    fakes.train(total_steps=40, steps_per_epoch=20, steps_per_call=most)
-    assert max(event[2] for event in fakes.events if event[0] == "ran") <= most
+    rehearsal = Rehearsal(tmp_path)
+    rehearsal.train(total_steps=40, steps_per_epoch=20, steps_per_call=most)
+    assert max(event[2] for event in rehearsal.events if event[0] == "ran") <= most
 
 
 def test_the_row_of_an_evaluation(tmp_path):
-    fakes = Fakes(tmp_path)
-    fakes.train(total_steps=6, steps_per_epoch=4, evaluate_every=6)
-    (row,) = fakes.history.rows
+    rehearsal = Rehearsal(tmp_path)
+    rehearsal.train(total_steps=6, steps_per_epoch=4, evaluate_every=6)
+    (row,) = rehearsal.history.rows
     assert row["step"] == 6
     assert row["epoch"] == 1.5
     assert row["learning_rate"] == 0.1
@@ -236,9 +289,9 @@ def test_the_row_of_an_evaluation(tmp_path):
 
 
 def test_a_line_of_the_log_has_norms_and_rates(tmp_path):
-    fakes = Fakes(tmp_path)
-    fakes.train()
-    assert fakes.rows[2] == {
+    rehearsal = Rehearsal(tmp_path)
+    rehearsal.train()
+    assert rehearsal.report.rows[2] == {
         "accuracy": 0.25,
         "loss": 0.5,
         "gradient_norm": 1.0,
@@ -249,73 +302,75 @@ def test_a_line_of_the_log_has_norms_and_rates(tmp_path):
 
 
 def test_numbers_that_are_not_finite_end_the_run(tmp_path):
-    fakes = Fakes(tmp_path, bad=[2])
-    with pytest.raises(NonFiniteError, match="no longer finite after step 2; try"):
-        fakes.train()
-    # Nothing of it is kept.
-    assert not [e for e in fakes.events if e[0] in ("saved", "saved best", "logged")]
-    assert not len(fakes.history)
+    rehearsal = Rehearsal(tmp_path, bad=[2])
+    with pytest.raises(NonFiniteError, match="not finite after step 2; try"):
+        rehearsal.train()
+    # No result of it is saved.
+    assert not [
+        e for e in rehearsal.events if e[0] in ("saved", "saved best", "logged")
+    ]
+    assert not len(rehearsal.history)
 
 
 def test_goes_back_to_the_last_checkpoint_so_often(tmp_path):
-    fakes = Fakes(tmp_path, bad=[6, 12, 14])
+    rehearsal = Rehearsal(tmp_path, bad=[6, 12, 14])
     with pytest.raises(NonFiniteError, match="after step 14"):
-        fakes.train(total_steps=16, rollbacks=2)
-    backs = [event[1] for event in fakes.events if event[0] == "went back"]
+        rehearsal.train(total_steps=16, rollbacks=2)
+    backs = [event[1] for event in rehearsal.events if event[0] == "went back"]
     assert backs == [4, 8]
-    # Of step 12, good weights are saved.
-    assert ("saved", 12) in fakes.events
+    # The checkpoint of step 12 has good weights.
+    assert ("saved", 12) in rehearsal.events
 
 
 def test_goes_back_only_where_an_unbroken_run_would(tmp_path):
-    fakes = Fakes(tmp_path, bad=[9])
-    fakes.signals = {9}
+    rehearsal = Rehearsal(tmp_path, bad=[9])
+    rehearsal.signals.moments = {9}
     with pytest.raises(Stopped):
-        fakes.train(total_steps=16, rollbacks=2, steps_per_call=1)
-    assert not [event for event in fakes.events if event[0] == "went back"]
-    assert fakes.last_saved == 8
+        rehearsal.train(total_steps=16, rollbacks=2, steps_per_call=1)
+    assert not [event for event in rehearsal.events if event[0] == "went back"]
+    assert rehearsal.checkpoints.last_saved == 8
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 7])
 def test_a_signal_saves_and_leaves_after_the_call(tmp_path, at):
-    fakes = Fakes(tmp_path)
-    fakes.signals = {at}
-    with pytest.raises(Stopped, match="stopped by SIGTERM; the same command goes on"):
-        fakes.train(steps_per_call=1)
-    assert fakes.events[-2:] == [("saved", at), ("waited",)]
+    rehearsal = Rehearsal(tmp_path)
+    rehearsal.signals.moments = {at}
+    with pytest.raises(Stopped, match="stopped by SIGTERM; rerun the same command"):
+        rehearsal.train(steps_per_call=1)
+    assert rehearsal.events[-2:] == [("saved", at), ("waited",)]
     # An evaluation takes too long.
-    assert list(fakes.history["step"]) == ([4] if at > 4 else [])
+    assert list(rehearsal.history["step"]) == ([4] if at > 4 else [])
 
 
 def test_a_signal_at_the_end_changes_nothing(tmp_path):
-    fakes = Fakes(tmp_path)
-    fakes.signals = {"observed"}
-    assert fakes.train(total_steps=4)[-1] == ("finished", 4)
+    rehearsal = Rehearsal(tmp_path)
+    rehearsal.signals.moments = {"observed"}
+    assert rehearsal.train(total_steps=4)[-1] == ("finished", 4)
 
 
 def test_a_signal_before_training_leaves_at_once(tmp_path):
-    fakes = Fakes(tmp_path, restored=4)
-    fakes.stop.receive(signal.SIGUSR1)
+    rehearsal = Rehearsal(tmp_path, restored=4)
+    rehearsal.signals.stop.receive(signal.SIGUSR1)
     with pytest.raises(Stopped, match="SIGUSR1"):
-        fakes.train()
-    assert fakes.events == [("started", 4)]
+        rehearsal.train()
+    assert rehearsal.events == [("started", 4)]
 
 
 @pytest.mark.parametrize("step", [4, 8])
 def test_an_evaluation_that_was_broken_off_is_made_up_for(tmp_path, step):
     for name in ("unbroken", "broken"):
         (tmp_path / name).mkdir()
-    unbroken = Fakes(tmp_path / "unbroken")
+    unbroken = Rehearsal(tmp_path / "unbroken")
     unbroken.train()
-    fakes = Fakes(tmp_path / "broken")
+    rehearsal = Rehearsal(tmp_path / "broken")
     if step == 8:
-        fakes.train(total_steps=4)
-    fakes = Fakes(tmp_path / "broken", restored=0 if step == 4 else 4)
-    fakes.signals = {"asked"}
+        rehearsal.train(total_steps=4)
+    rehearsal = Rehearsal(tmp_path / "broken", restored=0 if step == 4 else 4)
+    rehearsal.signals.moments = {"asked"}
     with pytest.raises(Stopped):
-        fakes.train()
-    assert fakes.events[-2:] == [("saved", step), ("waited",)]
-    again = Fakes(tmp_path / "broken", restored=step)
+        rehearsal.train()
+    assert rehearsal.events[-2:] == [("saved", step), ("waited",)]
+    again = Rehearsal(tmp_path / "broken", restored=step)
     events = again.train()
     assert events[:4] == [
         ("started", step),
@@ -327,11 +382,11 @@ def test_an_evaluation_that_was_broken_off_is_made_up_for(tmp_path, step):
 
 
 def test_a_rerun_evaluation_whose_process_was_killed_is_rerun_once_more(tmp_path):
-    fakes = Fakes(tmp_path)
-    fakes.train()
-    rows = list(fakes.history.rows)
-    # The row of step 4 is there, but the checkpoint was saved before its evaluation.
-    again = Fakes(tmp_path, restored=4, pending=True)
+    rehearsal = Rehearsal(tmp_path)
+    rehearsal.train()
+    rows = list(rehearsal.history.rows)
+    # The history has step 4, but its checkpoint precedes the evaluation.
+    again = Rehearsal(tmp_path, restored=4, pending=True)
     events = again.train()
     assert events[:3] == [("started", 4), ("asked",), ("evaluated", 4)]
     assert again.history.rows == rows
@@ -339,21 +394,21 @@ def test_a_rerun_evaluation_whose_process_was_killed_is_rerun_once_more(tmp_path
 
 @pytest.mark.parametrize(("in_a_row", "ends"), [(0, False), (19, False), (20, True)])
 def test_skipped_updates_are_told_until_there_are_too_many(tmp_path, in_a_row, ends):
-    fakes = Fakes(tmp_path)
-    fakes.nonfinite["skipped"].value = 30
-    fakes.nonfinite["in_a_row"].value = in_a_row
+    rehearsal = Rehearsal(tmp_path)
+    rehearsal.state.nonfinite["skipped"].value = 30
+    rehearsal.state.nonfinite["in_a_row"].value = in_a_row
     if ends:
         with pytest.raises(NonFiniteError):
-            fakes.train()
+            rehearsal.train()
     else:
-        fakes.train()
-        assert fakes.rows[2]["skipped_steps"] == 30
+        rehearsal.train()
+        assert rehearsal.report.rows[2]["skipped_steps"] == 30
 
 
 def test_resuming_forgets_what_came_after(tmp_path):
-    fakes = Fakes(tmp_path)
-    fakes.train()
-    again = Fakes(tmp_path, restored=4, rights=[4])
+    rehearsal = Rehearsal(tmp_path)
+    rehearsal.train()
+    again = Rehearsal(tmp_path, restored=4, rights=[4])
     assert len(again.history) == 2
     events = again.train()
     assert events[0] == ("started", 4)
@@ -367,20 +422,20 @@ def test_resuming_forgets_what_came_after(tmp_path):
 
 
 def test_a_finished_run_does_nothing_more(tmp_path):
-    Fakes(tmp_path).train()
-    again = Fakes(tmp_path, restored=8)
+    Rehearsal(tmp_path).train()
+    again = Rehearsal(tmp_path, restored=8)
     assert again.train() == [("started", 8), ("waited",), ("finished", 8)]
     assert len(again.history) == 2
 
 
 def test_only_a_better_evaluation_is_the_best(tmp_path):
-    fakes = Fakes(tmp_path, rights=[2, 1, 2, 3])
-    events = fakes.train(total_steps=16, checkpoint_every=100)
+    rehearsal = Rehearsal(tmp_path, rights=[2, 1, 2, 3])
+    events = rehearsal.train(total_steps=16, checkpoint_every=100)
     best = [event[1] for event in events if event[0] == "saved best"]
     assert best == [4, 16]
 
 
 def test_early_stopping_saves_where_it_stops(tmp_path):
-    fakes = Fakes(tmp_path, rights=[3, 2, 2, 2])
-    events = fakes.train(total_steps=100, checkpoint_every=100, early_stopping=2)
+    rehearsal = Rehearsal(tmp_path, rights=[3, 2, 2, 2])
+    events = rehearsal.train(total_steps=100, checkpoint_every=100, early_stopping=2)
     assert events[-3:] == [("saved", 12), ("waited",), ("finished", 12)]

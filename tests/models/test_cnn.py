@@ -13,11 +13,11 @@ from framework.models.cnn import cnn
     [
         # Sides 64, 62, 31, 29, 14: 896 + 18,496 + (14 * 14 * 64 + 1) * 128 + 129 * 5.
         ({"filters": (32, 64), "dense": 128}, 1_625_797),
-        # One more of 12, 6: 896 + 18,496 + 73,856 + (6 * 6 * 128 + 1) * 256 + 257 * 5.
+        # Also 12, 6: 896 + 18,496 + 73,856 + (6 * 6 * 128 + 1) * 256 + 257 * 5.
         ({"filters": (32, 64, 128), "dense": 256, "dropout": 0.5}, 1_274_437),
-        # With a border of zeros the sides are 64, 32, 16: (16 * 16 * 64 + 1) * 128.
+        # With zero padding the sides are 64, 32, 16: (16 * 16 * 64 + 1) * 128.
         ({"filters": (32, 64), "dense": 128, "padding": "same"}, 2_117_317),
-        # No convolution at all.
+        # No convolution.
         ({"filters": (), "dense": 8}, (64 * 64 * 3 + 1) * 8 + 9 * 5),
     ],
 )
@@ -25,10 +25,10 @@ def test_parameters(options, expected):
     assert cnn((64, 64, 3), 5, **options).count_params() == expected
 
 
-def test_relu_after_pooling_is_relu_before_it():
+def test_matches_separate_keras_layers():
     model = cnn((12, 10, 3), 5, filters=(4, 6), dense=8)
     layers = [layer for layer in model.layers if layer.weights]
-    usual = keras.Sequential(
+    expected = keras.Sequential(
         [
             keras.Input((12, 10, 3)),
             keras.layers.Conv2D(4, 3, activation="relu"),
@@ -40,9 +40,9 @@ def test_relu_after_pooling_is_relu_before_it():
             keras.layers.Dense(5),
         ]
     )
-    usual.set_weights([weight for layer in layers for weight in layer.get_weights()])
+    expected.set_weights([weight for layer in layers for weight in layer.get_weights()])
     images = np.random.default_rng(0).normal(size=(6, 12, 10, 3)).astype(np.float32)
-    np.testing.assert_allclose(model(images), usual(images), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model(images), expected(images), rtol=1e-5, atol=1e-6)
 
 
 def test_dropout_drops_units_of_the_dense_layer():

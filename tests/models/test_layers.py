@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework import random
-from framework.models.layers import BatchNorm, Dropout, batch_norm, number_dropouts
-from framework.random import Draws
+from framework.models.layers import (
+    BatchNorm,
+    Dropout,
+    batch_norm,
+    number_dropout_streams,
+)
+from framework.numerics.draws import Draws, use_draws
 
 
 def draws(step=0, start=0, rows=8, seed=3):
@@ -15,31 +19,31 @@ def draws(step=0, start=0, rows=8, seed=3):
 
 
 def dropped(inputs, rate=0.4, where=None, layer=None):
-    """Returns what a layer makes of its inputs in training."""
+    """Returns the outputs of a layer in training."""
     layer = layer or Dropout(rate, name="some")
-    with random.use(where or draws(rows=inputs.shape[0])):
+    with use_draws(where or draws(rows=inputs.shape[0])):
         return layer(inputs, training=True)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_keeps_the_right_share_and_scales_it_up(rate):
-    found = dropped(tf.ones([200, 10, 10]), rate).numpy()
-    kept = found != 0
-    # Five standard errors of 20,000 draws.
-    error = 5 * (rate * (1 - rate) / kept.size) ** 0.5
-    assert kept.mean() == pytest.approx(1 - rate, abs=error)
-    np.testing.assert_allclose(found[kept], 1 / (1 - rate), rtol=1e-6)
+def test_keeps_the_right_fraction_and_scales_it_up(rate):
+    actual = dropped(tf.ones([200, 10, 10]), rate).numpy()
+    is_kept = actual != 0
+    # Five standard errors of 20,000 numbers.
+    error = 5 * (rate * (1 - rate) / is_kept.size) ** 0.5
+    assert is_kept.mean() == pytest.approx(1 - rate, abs=error)
+    np.testing.assert_allclose(actual[is_kept], 1 / (1 - rate), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("rate", "training"), [(0.0, True), (0.5, False)])
-def test_otherwise_does_nothing(rate, training):
+def test_is_the_identity_otherwise(rate, training):
     inputs = tf.random.stateless_normal([4, 5], (0, 0))
-    # Without any draws in use.
-    found = Dropout(rate)(inputs, training=training)
-    np.testing.assert_array_equal(found, inputs)
+    # Outside `use_draws`.
+    actual = Dropout(rate)(inputs, training=training)
+    np.testing.assert_array_equal(actual, inputs)
 
 
-def test_outside_a_step_says_so():
+def test_outside_a_step_is_an_error():
     with pytest.raises(RuntimeError, match="called outside a training step"):
         Dropout(0.5)(tf.ones([2, 3]), training=True)
 
@@ -50,54 +54,54 @@ def test_refuses_a_rate_out_of_range(rate):
         Dropout(rate)
 
 
-def test_each_row_each_step_and_each_seed_has_a_mask_of_its_own():
+def test_each_row_each_step_and_each_seed_has_its_own_mask():
     ones = tf.ones([8, 30])
-    found = dropped(ones).numpy()
-    assert len({row.tobytes() for row in found}) == 8
+    actual = dropped(ones).numpy()
+    assert len({row.tobytes() for row in actual}) == 8
     for other in (draws(step=1), draws(seed=4), draws(start=8)):
-        assert not np.array_equal(dropped(ones, where=other), found)
-    np.testing.assert_array_equal(dropped(ones), found)
+        assert not np.array_equal(dropped(ones, where=other), actual)
+    np.testing.assert_array_equal(dropped(ones), actual)
 
 
-def test_two_replicas_drop_what_one_drops(mirrored):
+def test_two_replicas_have_the_mask_of_one(mirrored):
     inputs = tf.random.stateless_normal([8, 3, 5], (0, 0))
     layer = Dropout(0.4, name="some")
 
-    def half():
+    def replica_outputs():
         start = tf.distribute.get_replica_context().replica_id_in_sync_group * 4
-        mine = inputs[start : start + 4]
-        return dropped(mine, where=draws(start=start, rows=4), layer=layer)
+        rows = inputs[start : start + 4]
+        return dropped(rows, where=draws(start=start, rows=4), layer=layer)
 
-    compiled = tf.function(lambda: mirrored.run(half), autograph=False)
-    found = np.concatenate(mirrored.experimental_local_results(compiled()))
-    np.testing.assert_array_equal(found, dropped(inputs))
+    compiled = tf.function(lambda: mirrored.run(replica_outputs), autograph=False)
+    actual = np.concatenate(mirrored.experimental_local_results(compiled()))
+    np.testing.assert_array_equal(actual, dropped(inputs))
 
 
 @pytest.mark.parametrize("jit", [False, True])
-def test_compiled_or_not_the_mask_is_the_same(jit):
+def test_compiled_and_eager_masks_agree(jit):
     inputs = tf.random.stateless_normal([8, 3, 5], (0, 0))
 
     @tf.function(jit_compile=jit, autograph=False)
     def compiled(step):
         return dropped(inputs, where=draws(step))
 
-    found = compiled(tf.constant(5, tf.int64))
-    np.testing.assert_array_equal(found, dropped(inputs, where=draws(5)))
+    actual = compiled(tf.constant(5, tf.int64))
+    np.testing.assert_array_equal(actual, dropped(inputs, where=draws(5)))
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_half_precision_drops_the_same(dtype):
+def test_half_precision_has_the_same_mask(dtype):
     layer = Dropout(0.4, name="some", dtype=dtype)
-    found = dropped(tf.ones([8, 30], dtype), layer=layer)
-    assert found.dtype == dtype
-    kept = tf.cast(found, tf.float32).numpy()
-    np.testing.assert_array_equal(kept != 0, dropped(tf.ones([8, 30])) != 0)
-    np.testing.assert_allclose(kept[kept != 0], 1 / 0.6, rtol=1e-2)
+    actual = dropped(tf.ones([8, 30], dtype), layer=layer)
+    assert actual.dtype == dtype
+    values = tf.cast(actual, tf.float32).numpy()
+    np.testing.assert_array_equal(values != 0, dropped(tf.ones([8, 30])) != 0)
+    np.testing.assert_allclose(values[values != 0], 1 / 0.6, rtol=1e-2)
 
 
-def test_a_bad_number_that_is_dropped_is_gone():
-    found = dropped(tf.fill([8, 30], float("inf"))).numpy()
-    assert set(found.ravel().tolist()) == {0.0, float("inf")}
+def test_dropped_infinities_are_removed():
+    actual = dropped(tf.fill([8, 30], float("inf"))).numpy()
+    assert set(actual.ravel().tolist()) == {0.0, float("inf")}
 
 
 def network():
@@ -107,25 +111,25 @@ def network():
     return keras.Model(inputs, Dropout(0.5)(inner(Dropout(0.5)(inputs))))
 
 
-def test_a_second_model_draws_as_the_first():
+def test_equal_models_have_equal_masks():
     ones = tf.ones([8, 6])
-    found = []
+    outputs = []
     for _ in range(2):
         model = network()
-        number_dropouts(model)
-        found.append(dropped(ones, layer=model))
-    np.testing.assert_array_equal(found[1], found[0])
+        number_dropout_streams(model)
+        outputs.append(dropped(ones, layer=model))
+    np.testing.assert_array_equal(outputs[1], outputs[0])
 
 
-def test_layers_of_one_model_draw_apart():
+def test_layers_of_a_model_have_independent_masks():
     model = network()
-    number_dropouts(model)
-    # If all three were one mask, half would be kept, not an eighth.
-    share = np.mean(dropped(tf.ones([2000, 6]), layer=model) != 0)
-    assert share == pytest.approx(1 / 8, abs=0.02)
+    number_dropout_streams(model)
+    # With equal masks half would be kept, not an eighth.
+    fraction = np.mean(dropped(tf.ones([2000, 6]), layer=model) != 0)
+    assert fraction == pytest.approx(1 / 8, abs=0.02)
 
 
-def test_dropout_survives_its_config():
+def test_dropout_round_trips_through_its_config():
     layer = Dropout.from_config(Dropout(0.3, name="some").get_config())
     ones = tf.ones([8, 30])
     np.testing.assert_array_equal(dropped(ones, layer=layer), dropped(ones, 0.3))
@@ -153,14 +157,15 @@ def normalized(layer, inputs, steps=3):
 
 
 @pytest.mark.parametrize("options", [{}, {"momentum": 0.9, "epsilon": 1e-5}])
-@pytest.mark.parametrize("kept", [{}, {"scale": False}, {"center": False}])
+@pytest.mark.parametrize("parts", [{}, {"scale": False}, {"center": False}])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_batch_norm_is_that_of_keras_on_one_device(shape, kept, options):
+def test_batch_norm_matches_keras_on_one_device(shape, parts, options):
     inputs = tf.random.stateless_normal(shape, (0, 0)) * 3 + 2
-    ours = normalized(batch_norm(**options, **kept), inputs)
-    theirs = normalized(keras.layers.BatchNormalization(**options, **kept), inputs)
-    assert len(ours) == len(theirs)
-    for a, b in zip(ours, theirs, strict=True):
+    settings = options | parts
+    actual = normalized(batch_norm(**settings), inputs)
+    expected = normalized(keras.layers.BatchNormalization(**settings), inputs)
+    assert len(actual) == len(expected)
+    for a, b in zip(actual, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 
 
@@ -173,50 +178,50 @@ def test_a_frozen_batch_norm_does_not_learn():
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_batch_norm_computes_in_the_precision_of_the_policy(policy):
+def test_batch_norm_has_the_dtype_of_the_policy(policy):
     inputs = tf.random.stateless_normal((8, 6, 7, 5), (0, 0)) * 3 + 2
-    found = batch_norm(dtype=policy)(inputs, training=True)
-    assert found.dtype == policy.removeprefix("mixed_")
-    whole = batch_norm()(inputs, training=True)
-    np.testing.assert_allclose(tf.cast(found, tf.float32), whole, atol=0.05)
+    actual = batch_norm(dtype=policy)(inputs, training=True)
+    assert actual.dtype == policy.removeprefix("mixed_")
+    expected = batch_norm()(inputs, training=True)
+    np.testing.assert_allclose(tf.cast(actual, tf.float32), expected, atol=0.05)
 
 
-def test_batch_norm_survives_its_config():
+def test_batch_norm_round_trips_through_its_config():
     config = batch_norm(momentum=0.9, epsilon=1e-4).get_config()
     layer = BatchNorm.from_config(config)
     assert (layer.momentum, layer.epsilon, layer.synchronized) == (0.9, 1e-4, True)
 
 
-def test_batch_norm_of_two_replicas_is_that_of_one(mirrored):
+def test_batch_norm_on_two_replicas_matches_one(mirrored):
     inputs = tf.random.stateless_normal((8, 6, 7, 5), (0, 0)) * 3 + 2
-    alone = batch_norm()
-    expected = alone(inputs, training=True)
+    single = batch_norm()
+    expected = single(inputs, training=True)
     with mirrored.scope():
         shared = batch_norm()
         shared.build(inputs.shape)
 
     @tf.function(autograph=False)
-    def share():
+    def replica_outputs():
         context = tf.distribute.get_replica_context()
         start = context.replica_id_in_sync_group * 4
         return shared(inputs[start : start + 4], training=True)
 
-    found = mirrored.experimental_local_results(mirrored.run(share))
-    np.testing.assert_allclose(np.concatenate(found), expected, atol=1e-5)
-    for a, b in zip(shared.variables, alone.variables, strict=True):
+    actual = mirrored.experimental_local_results(mirrored.run(replica_outputs))
+    np.testing.assert_allclose(np.concatenate(actual), expected, atol=1e-5)
+    for a, b in zip(shared.variables, single.variables, strict=True):
         np.testing.assert_allclose(a.numpy(), b, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "elu", "leaky_relu"])
 def test_batch_norm_before_any_activation_in_a_graph(activation, training):
-    """Grappler fuses TensorFlow's kernel with activations that it has no kernel for."""
+    """Grappler must not fuse the kernel with activations without a fused kernel."""
     layer, function = batch_norm(), keras.activations.get(activation)
     inputs = tf.random.stateless_normal((8, 6, 7, 5), (0, 0)) * 3 + 2
     layer(inputs)
     compiled = tf.function(lambda x: function(layer(x, training=training)))
-    found = compiled(inputs)
+    actual = compiled(inputs)
     layer.moving_mean.assign(tf.zeros(5))
     layer.moving_variance.assign(tf.ones(5))
     eager = function(layer(inputs, training=training))
-    np.testing.assert_allclose(found, eager, atol=1e-5)
+    np.testing.assert_allclose(actual, eager, atol=1e-5)

@@ -18,7 +18,7 @@ def test_parameters(units, expected):
     assert mlp((4, 4, 3), 5, units).count_params() == expected
 
 
-def test_is_what_its_weights_say():
+def test_computes_dense_layers_with_relu():
     model = mlp((2, 3, 1), 4, (5,), dropout=0.5)
     first, bias, second, last = (weight.numpy() for weight in model.weights)
     images = np.random.default_rng(0).normal(size=(3, 2, 3, 1)).astype(np.float32)

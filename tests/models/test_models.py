@@ -19,7 +19,7 @@ SHAPE = (16, 16, 3)
         ("cnn(filters=(2,), dense=3)", 56 + (7 * 7 * 2 + 1) * 3 + 4 * 7),
     ],
 )
-def test_a_spec_makes_a_model(text, parameters):
+def test_a_spec_builds_a_model(text, parameters):
     model = models.build(text)(SHAPE, 7)
     models.check(model, SHAPE, 7)
     assert model.count_params() == parameters
@@ -27,22 +27,22 @@ def test_a_spec_makes_a_model(text, parameters):
 
 
 @pytest.mark.parametrize("name", models.MODELS)
-def test_every_name_alone_is_a_model(name):
+def test_every_name_builds_a_model(name):
     model = models.build(name)((32, 32, 1), 3)
     models.check(model, (32, 32, 1), 3)
-    # Evaluation is in float32 whatever the network computes in.
+    # Logits are float32 in every precision.
     assert model.output.dtype == "float32"
 
 
 @pytest.fixture
 def mine(tmp_path, monkeypatch):
-    """Makes a module of the user's own, which imports this."""
+    """Returns a function that writes the module `mine`."""
 
-    def make(body):
+    def write_module(body):
         (tmp_path / "mine.py").write_text(body)
         monkeypatch.syspath_prepend(tmp_path)
 
-    yield make
+    yield write_module
     sys.modules.pop("mine", None)
 
 
@@ -69,10 +69,10 @@ def fails(image_shape, num_classes, how):
     ("text", "parameters"),
     [("mine:linear", 768 * 7 + 7), (" mine:linear(bias=False)", 768 * 7)],
 )
-def test_a_function_of_the_users_own(mine, text, parameters):
+def test_a_users_own_function(mine, text, parameters):
     mine(LINEAR)
     model = models.build(text)(SHAPE, 7)
-    # It has no input layer: `check` builds it.
+    # It has no input layer; `check` builds it.
     models.check(model, SHAPE, 7)
     assert model.count_params() == parameters
 
@@ -82,7 +82,7 @@ def test_a_function_of_the_users_own(mine, text, parameters):
     [
         ("cn(filters=(2,))", "unknown model 'cn'; did you mean cnn"),
         ("cnn(filtres=(2,))", "filtres"),
-        # The data set says these.
+        # The data set determines these.
         ("cnn(num_classes=3)", "num_classes"),
         ("cnn + mlp", "single name"),
         ("mine.linear", "module:name, as mine:linear"),
@@ -107,7 +107,7 @@ def test_refuses_a_wrong_spec(mine, text, message):
         ("x", r"^--model: mine:fails: .*mine\.py:16: KeyError: 'x'$"),
     ],
 )
-def test_what_the_users_function_raises_is_named(mine, how, message):
+def test_errors_of_the_users_function_are_located(mine, how, message):
     mine(LINEAR)
     with pytest.raises(UsageError, match=message):
         models.build(f"mine:fails(how={how!r})")(SHAPE, 7)
@@ -120,7 +120,7 @@ def dense(count, *inputs):
 
 
 class Pick(keras.layers.Layer):
-    """Returns the first values of each image."""
+    """Returns the first values of each row."""
 
     def __init__(self, count):
         super().__init__()
@@ -131,7 +131,7 @@ class Pick(keras.layers.Layer):
 
 
 class Classes(Pick):
-    """Returns whole numbers."""
+    """Returns integers."""
 
     def call(self, inputs):
         return keras.ops.cast(super().call(inputs), "int32")

@@ -8,21 +8,21 @@ import tensorflow as tf
 from framework.models.pooled import PooledConv2D
 
 
-def usual(layer):
-    """Returns the layers of Keras that a layer stands for, with its weights."""
-    made = keras.Sequential(
+def keras_layers(layer):
+    """Returns the equivalent Keras layers with the same weights."""
+    model = keras.Sequential(
         [
             keras.layers.Conv2D(layer.filters, layer.kernel_size, 1, layer.padding),
             keras.layers.ReLU(),
             keras.layers.MaxPooling2D(2),
         ]
     )
-    made.build((None, 11, 8, 3))
-    made.set_weights(layer.get_weights())
-    return made
+    model.build((None, 11, 8, 3))
+    model.set_weights(layer.get_weights())
+    return model
 
 
-def made(padding="valid", **kwargs):
+def pooled_layer(padding="valid", **kwargs):
     weights = keras.initializers.GlorotUniform(seed=0)
     layer = PooledConv2D(4, 3, padding=padding, kernel_initializer=weights, **kwargs)
     layer.build((None, 11, 8, 3))
@@ -31,7 +31,7 @@ def made(padding="valid", **kwargs):
 
 
 def gradients(layer, inputs, jit=False):
-    """Returns outputs, and the gradients of a sum of them by inputs and weights."""
+    """Returns outputs, and gradients of a sum with respect to inputs and weights."""
     weights = [variable.value for variable in layer.trainable_variables]
 
     @tf.function(jit_compile=jit)
@@ -39,7 +39,7 @@ def gradients(layer, inputs, jit=False):
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             outputs = layer(inputs)
-            # Each value counts otherwise.
+            # A different weight for each value.
             total = tf.reduce_sum(tf.sin(tf.cast(outputs, tf.float32)))
         return [outputs, *tape.gradient(total, [inputs, *weights])]
 
@@ -51,31 +51,31 @@ INPUTS = np.random.default_rng(0).normal(size=(5, 11, 8, 3)).astype(np.float32)
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("jit", [False, True])
-def test_is_convolution_relu_and_pooling(padding, jit):
-    layer = made(padding)
-    found = gradients(layer, tf.constant(INPUTS), jit)
-    expected = gradients(usual(layer), tf.constant(INPUTS))
-    assert found[0].shape == layer.compute_output_shape(INPUTS.shape)
-    for one, other in zip(found, expected, strict=True):
+def test_matches_convolution_relu_and_pooling(padding, jit):
+    layer = pooled_layer(padding)
+    actual = gradients(layer, tf.constant(INPUTS), jit)
+    expected = gradients(keras_layers(layer), tf.constant(INPUTS))
+    assert actual[0].shape == layer.compute_output_shape(INPUTS.shape)
+    for one, other in zip(actual, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
-def test_in_bfloat16_it_is_near_to_float32():
-    layer = made(dtype="mixed_bfloat16")
-    exact = gradients(usual(layer), tf.constant(INPUTS))
-    found = gradients(layer, tf.constant(INPUTS, tf.bfloat16))
-    # Where two values are all but equal, rounding decides which one is the largest.
-    for one, other in zip(found, exact, strict=True):
+def test_bfloat16_is_close_to_float32():
+    layer = pooled_layer(dtype="mixed_bfloat16")
+    expected = gradients(keras_layers(layer), tf.constant(INPUTS))
+    actual = gradients(layer, tf.constant(INPUTS, tf.bfloat16))
+    # Where two values are almost equal, rounding decides which is the maximum.
+    for one, other in zip(actual, expected, strict=True):
         assert np.linalg.norm(one - other) < 0.2 * np.linalg.norm(other)
 
 
-def test_of_inputs_of_unknown_size():
+def test_accepts_inputs_of_unknown_size():
     outputs = PooledConv2D(2, 3)(keras.Input((None, None, 1)))
     assert outputs.shape == (None, None, None, 2)
 
 
-def test_is_made_again_from_its_config():
-    layer = made("same")
+def test_round_trips_through_its_config():
+    layer = pooled_layer("same")
     again = PooledConv2D.from_config(layer.get_config())
     again.build((None, 11, 8, 3))
     again.set_weights(layer.get_weights())

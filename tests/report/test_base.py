@@ -6,7 +6,7 @@ from framework.report import Report, Reports
 
 
 class Heard(Report):
-    """Writes down what it is told, in a list that several share."""
+    """Records events in a list that several reports share."""
 
     def __init__(self, name, events):
         self.name = name

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from rich.console import Console as RichConsole
 
-from framework.history import History
 from framework.report import Reports, console
 from framework.report.console import Console
+from framework.report.history import History
 from framework.report.timing import Timing
 
 
 class Screen:
-    """A console of which everything written can be read."""
+    """A console whose output can be read."""
 
     def __init__(self, terminal=False):
         self.file = io.StringIO()
@@ -29,14 +29,14 @@ class Screen:
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The time, which a test lets pass."""
+    """A clock that the test advances."""
     now = [1000.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     return now
 
 
 class Run(Reports):
-    """A console that is told of a run, after its clock."""
+    """A console report, which receives events after the timing."""
 
     def __init__(self, screen, clock, total_steps=1000):
         timing = Timing(total_steps, batch_size=32)
@@ -47,7 +47,7 @@ class Run(Reports):
         super().__init__([timing, self.console])
 
     def train(self, step, seconds):
-        """Lets so many seconds pass in training."""
+        """Advances training by a number of seconds."""
         self._clock[0] += seconds
         self.advanced(step, seconds)
 
@@ -146,11 +146,11 @@ def test_the_bar_of_a_terminal_is_taken_away(clock, end):
         some.finished(100)
     some.console.stopped()
     text = screen.file.getvalue()
-    # It was drawn, above it stands the line, and at the end it is erased.
+    # The bar was drawn, the line is above it, and the bar is erased at the end.
     assert "100/1,000 steps" in text
     assert "validation 75.00%" in text
     assert "\x1b[2K" in text[text.rindex("steps") :]
-    # The cursor can be seen again.
+    # The cursor is visible again.
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
 
 
@@ -199,7 +199,7 @@ def test_the_summary_of_nothing(clock, tmp_path):
 
 def test_reading_tells_now_and_then(clock):
     screen = Screen()
-    tell = console.reading(screen.rich)
+    tell = console.reading_progress(screen.rich)
     for done in (0, 10, 60, 70, 120):
         tell(done, 1200)
         clock[0] += 3
@@ -213,9 +213,9 @@ def test_reading_tells_now_and_then(clock):
     ("names", "expected"),
     [
         (["cat", "dog"], "5 images (cat 4, dog 1)"),
-        # One that does not occur.
+        # A class without examples.
         (["cat", "dog", "cow"], "5 images (cat 4, dog 1, cow 0)"),
-        ([f"{i}" for i in range(13)], "5 images of 13 classes, 0 to 4 a class"),
+        ([f"{i}" for i in range(13)], "5 images of 13 classes, 0 to 4 per class"),
     ],
 )
 def test_counts(names, expected):

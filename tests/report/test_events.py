@@ -16,7 +16,7 @@ NOW = 1_700_000_000.25
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Sets what the clock says."""
+    """Sets the clock."""
 
     def set_to(seconds):
         monkeypatch.setattr(time, "time", lambda: seconds)
@@ -34,7 +34,7 @@ def write(folder, start, *steps):
 
 
 def read(folder):
-    """Returns what is in the files, in the order in which TensorBoard reads them."""
+    """Returns the events in the order in which TensorBoard reads them."""
     paths = sorted(map(str, folder.iterdir()))
     return [event for path in paths for event in EventFileLoader(path).Load()]
 

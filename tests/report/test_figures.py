@@ -9,14 +9,14 @@ from framework.report import figures
 
 
 def pixels(png):
-    """Returns a picture as float [height, width, channels], from 0 to 1."""
+    """Returns an image as float [height, width, channels], from 0 to 1."""
     image = pytest.importorskip("matplotlib.image")
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
-    found = image.imread(io.BytesIO(png), format="png")
+    actual = image.imread(io.BytesIO(png), format="png")
     # Readers that do not decode it take the size from here.
     width, height = np.frombuffer(png[16:24], ">u4")
-    assert found.shape[:2] == (height, width)
-    return found
+    assert actual.shape[:2] == (height, width)
+    return actual
 
 
 @pytest.mark.parametrize("count", [2, 5, 20, 21, 200, 1500])
@@ -42,10 +42,10 @@ def test_confusion_shortens_names_that_are_too_long():
     names = ["a class with a name that goes on and on", "b"]
     shortened = ["a class with ...", "b"]
     assert len(shortened[0]) == 16
-    found, expected = (
+    actual, expected = (
         figures.confusion(np.eye(2), each) for each in (names, shortened)
     )
-    assert found == expected
+    assert actual == expected
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_samples_of_any_images(dtype, channels, high):
     generator = np.random.default_rng(0)
     rows = [generator.uniform(0, high, (4, 8, 6, channels)).astype(dtype)] * 3
     height, width, _ = pixels(figures.samples(rows)).shape
-    # Whole pixels of the images, made larger.
+    # Enlarged by an integer factor.
     assert (height % (3 * 8), width % (4 * 6)) == (0, 0)
     assert width / height == (4 * 6) / (3 * 8)
 

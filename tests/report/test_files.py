@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
 from framework.report.files import Files
 from framework.report.predictions import read_all
 
@@ -24,13 +24,13 @@ def predictions(seed=0):
 
 
 class Clock:
-    """What the run's clock says."""
+    """A timing with fixed values."""
 
     training, total, images_per_second = 0.0, 0.0, 0.0
 
 
-def evaluated(files, step, found=None):
-    files.evaluated(step, {}, {"validation": found or predictions()})
+def evaluated(files, step, actual=None):
+    files.evaluated(step, {}, {"validation": actual or predictions()})
 
 
 def kept(folder):
@@ -48,9 +48,9 @@ def test_each_evaluation_keeps_its_predictions(tmp_path):
     for step in (10, 20):
         evaluated(files, step, predictions(step))
     assert kept(tmp_path) == ["step-00000010.npz", "step-00000020.npz"]
-    found = read_all(tmp_path / "predictions")
-    assert list(found) == [10, 20]
-    for name, value in vars(found[20]).items():
+    actual = read_all(tmp_path / "predictions")
+    assert list(actual) == [10, 20]
+    for name, value in vars(actual[20]).items():
         np.testing.assert_array_equal(value, getattr(predictions(20), name))
 
 
@@ -81,7 +81,7 @@ def test_what_the_clock_says_is_a_line_of_its_own(tmp_path):
     ("torn", "warning"),
     [
         (b"", ""),
-        # What a killed process leaves is nothing to warn of.
+        # An incomplete line of a killed process is no reason for a warning.
         (b'{"step": 2', ""),
         (b"{}\n", "1 damaged line(s) left out (line 4: its step"),
         (b"null\n", "line 4: it is not a JSON object"),

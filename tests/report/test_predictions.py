@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from framework import archive
-from framework.archive import DamagedError
-from framework.metrics import Predictions, summarize
+from framework.numerics.metrics import Predictions, summarize
 from framework.report import predictions as lib
+from framework.system import archive
+from framework.system.archive import DamagedError
 
 INTEGERS = np.array([0, 1, 2, 7], np.int32)
 FLOATS = np.array([0.5, 0.25, np.nan, 1.0], np.float32)
@@ -25,23 +25,23 @@ def write(folder, step, **changes):
 
 
 def test_what_is_written_is_read(tmp_path):
-    found = lib.read(write(tmp_path, 7))
+    actual = lib.read(write(tmp_path, 7))
     for name, value in GOOD.items():
-        np.testing.assert_array_equal(getattr(found, name), value)
-        assert getattr(found, name).dtype == value.dtype
+        np.testing.assert_array_equal(getattr(actual, name), value)
+        assert getattr(actual, name).dtype == value.dtype
 
 
 def earlier(path):
-    """Writes a file as it was before ranks and checksums were kept."""
+    """Writes a file in the format without ranks and checksums."""
     np.savez(path, **{name: GOOD[name] for name in GOOD if name != "rank"})
     return path
 
 
 def test_without_ranks_there_is_no_top5_accuracy(tmp_path):
     names = [str(index) for index in range(8)]
-    found = lib.read(earlier(tmp_path / "step-00000010.npz"))
-    assert found.rank is None
-    assert "top5_accuracy" not in summarize(found, names)
+    actual = lib.read(earlier(tmp_path / "step-00000010.npz"))
+    assert actual.rank is None
+    assert "top5_accuracy" not in summarize(actual, names)
     again = lib.read(write(tmp_path, 20))
     assert summarize(again, names)["top5_accuracy"] == 0.5
     assert lib.read(write(tmp_path, 30, rank=None)).rank is None
@@ -55,11 +55,14 @@ def test_without_ranks_there_is_no_top5_accuracy(tmp_path):
         ({"labels": FLOATS}, r"labels is float32 \[4\]"),
         ({"labels": INTEGERS > 0}, r"labels is bool \[4\]"),
         ({"labels": np.int32(3)}, r"labels is int32 \[\]"),
-        ({"labels": INTEGERS - 1}, "labels is not from 0 up"),
-        ({"labels": INTEGERS.astype(np.int64) << 40}, "labels is not from 0 up"),
-        ({"predicted": INTEGERS - 1}, "predicted is not from 0 up"),
+        ({"labels": INTEGERS - 1}, "labels is out of range"),
+        (
+            {"labels": INTEGERS.astype(np.int64) << 40},
+            "labels is out of range",
+        ),
+        ({"predicted": INTEGERS - 1}, "predicted is out of range"),
         ({"predicted": INTEGERS[:3]}, "predicted has 3 entries"),
-        ({"rank": INTEGERS - 1}, "rank is not from 0 up"),
+        ({"rank": INTEGERS - 1}, "rank is out of range"),
         ({"rank": FLOATS}, r"rank is float32 \[4\]"),
         ({"confidence": INTEGERS}, r"confidence is int32 \[4\]"),
         ({"losses": FLOATS[:, None]}, r"losses is float32 \[4, 1\]"),
@@ -73,7 +76,7 @@ def test_other_arrays_are_refused(tmp_path, changes, why):
         name: np.asarray(arrays[name]) for name in arrays if arrays[name] is not None
     }
     archive.write(path, 7, known)
-    with pytest.raises(DamagedError, match=f"is not of predictions: {why}"):
+    with pytest.raises(DamagedError, match=f"is not a file of predictions: {why}"):
         lib.read(path)
     assert lib.read_all(tmp_path) == {}
 
@@ -95,6 +98,7 @@ STRANGE = [
     "step-00000002 (copy).npz",
     "step-2.npz",
     "step-000000002.npz",
+    "step-99999999999999999999.npz",
     "step-\u0660\u0660\u0660\u0660\u0660\u0660\u0660\u0662.npz",
     "step-00000002.npz.bak",
     "notes.txt",
@@ -108,8 +112,8 @@ def test_files_of_other_names_are_left_alone_with_one_warning(tmp_path, caplog):
     (tmp_path / "step-00000020.npz.1234.tmp").write_bytes(b"half")
     assert list(lib.read_all(tmp_path)) == [10]
     (record,) = caplog.records
-    assert "; and 4 more" in record.getMessage()
-    lib.cut_back(tmp_path, 0)
+    assert "; and 5 more" in record.getMessage()
+    lib.truncate(tmp_path, 0)
     assert {path.name for path in tmp_path.glob("*[!p]")} == set(STRANGE)
 
 
@@ -137,5 +141,5 @@ def test_cutting_back_deletes_what_came_after(tmp_path):
     for step in (10, 20, 100_000_000):
         write(tmp_path, step)
     (tmp_path / "step-00000030.npz").mkdir()
-    lib.cut_back(tmp_path, 10)
+    lib.truncate(tmp_path, 10)
     assert list(lib.read_all(tmp_path)) == [10]

@@ -10,7 +10,7 @@ from tensorboard.compat.proto.event_pb2 import SessionLog
 from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.util import tensor_util
 
-from framework.metrics import Predictions
+from framework.numerics.metrics import Predictions
 from framework.report.tensorboard import TensorBoard
 
 CONFIG = {"learning_rate": 0.1, "augment": "", "model": "mlp", "seed": 0}
@@ -40,7 +40,7 @@ def row(step, accuracy):
 
 
 class Clock:
-    """What is told of the speed."""
+    """A timing with a fixed speed."""
 
     images_per_second = 321.0
 
@@ -58,13 +58,13 @@ def advance(report, start, stop, accuracy=0.5):
 
 
 def events(folder):
-    """Returns all that is in the files, as written, in the order of the files."""
+    """Returns all events as written, in the order of the files."""
     paths = sorted(folder.iterdir())
     return [event for path in paths for event in EventFileLoader(str(path)).Load()]
 
 
 def shown(folder):
-    """Returns what TensorBoard shows: per tag, the steps and their values."""
+    """Returns the steps and values that TensorBoard shows, by tag."""
     accumulator = EventAccumulator(str(folder), size_guidance={"tensors": 0})
     accumulator.Reload()
     return {
@@ -119,7 +119,7 @@ def test_curves_are_over_steps_where_they_belong(finished):
 @pytest.mark.parametrize(
     ("step", "expected"),
     [
-        # All that an earlier process wrote is forgotten, or all after what was saved.
+        # All earlier events are discarded, or all after the checkpoint.
         (0, 0),
         (20, 21),
     ],
@@ -142,15 +142,15 @@ def test_a_resumed_run_has_no_zigzag(tmp_path, saved):
     killed = board(tmp_path)
     killed.started(0)
     advance(killed, 0, 40, accuracy=0.1)
-    # It wrote on after its last checkpoint, and never came to its end.
+    # The process wrote after its last checkpoint, and was killed.
     for writer in (killed._train, killed._validation):
         writer.flush()
     resumed = board(tmp_path)
     resumed.started(saved)
     advance(resumed, saved, 60, accuracy=0.9)
     resumed.finished(60)
-    found = curve(tmp_path / "validation", "accuracy")
-    assert found == [(s, 0.1 if s <= saved else 0.9) for s in range(10, 61, 10)]
+    actual = curve(tmp_path / "validation", "accuracy")
+    assert actual == [(s, 0.1 if s <= saved else 0.9) for s in range(10, 61, 10)]
     steps = [step for step, _ in curve(tmp_path / "train", "batch_loss")]
     assert steps == list(range(5, 61, 5))
     for writer in (killed._train, killed._validation):
@@ -161,17 +161,17 @@ def test_the_config_is_told_once(finished):
     resumed = board(finished)
     resumed.started(30)
     resumed.finished(30)
-    found = [
+    actual = [
         value
         for event in events(finished / "train")
         for value in event.summary.value
         if value.tag.startswith("config")
     ]
-    assert len(found) == 1
-    text = tensor_util.make_ndarray(found[0].tensor).item().decode()
+    assert len(actual) == 1
+    text = tensor_util.make_ndarray(actual[0].tensor).item().decode()
     assert "| learning_rate | `0.1` |" in text
     assert text.startswith("| field | value |\n|---|---|\n")
-    assert found[0].metadata.plugin_data.plugin_name == "text"
+    assert actual[0].metadata.plugin_data.plugin_name == "text"
 
 
 def test_the_hparams_tab_has_the_config(finished):

@@ -9,7 +9,7 @@ from framework.report.timing import Timing
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The time, which a test lets pass."""
+    """A clock that the test advances."""
     now = [1000.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     return now
@@ -18,7 +18,7 @@ def clock(monkeypatch):
 @pytest.mark.parametrize("first", [0, 500])
 def test_counts_from_where_the_run_was_started_or_resumed(clock, first):
     timing = Timing(total_steps=first + 400, batch_size=32)
-    # Reading the data is no part of the run.
+    # Reading the data does not count.
     clock[0] += 60
     timing.started(first)
     for step in (40, 100):
@@ -30,7 +30,7 @@ def test_counts_from_where_the_run_was_started_or_resumed(clock, first):
     assert timing.total == 10.0
     assert timing.images == 3200
     assert timing.images_per_second == 400.0
-    # 300 more steps, evaluations and all.
+    # 300 more steps, with evaluations.
     assert timing.left == pytest.approx(30.0)
 
 
@@ -39,7 +39,7 @@ def test_the_speed_is_that_since_the_last_evaluation(clock):
     timing.started(0)
     timing.advanced(4, 4.0)
     timing.evaluated(4, {}, {})
-    # The reports that are told after it can still say how fast it was.
+    # Later reports still see the speed before the evaluation.
     assert timing.images_per_second == 10.0
     timing.advanced(8, 0.5)
     assert timing.images_per_second == 80.0

@@ -65,12 +65,12 @@ def test_is_the_peak_times_the_schedule():
         0.0,
     ]
     assert rate(tf.constant(5, tf.int64)).dtype == tf.float32
-    # A step counted in int32, or a plain number, is as good.
+    # int32 steps and Python integers are accepted, too.
     assert float(rate(tf.constant(5))) == float(rate(5)) == 0.25
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-def test_a_compiled_program_sees_a_cut(compiled):
+def test_a_compiled_function_sees_a_reduction(compiled):
     rate = build("linear * plateau('loss', patience=1, factor=.5)")
     called = tf.function(rate, jit_compile=compiled)
     step = tf.Variable(30, dtype=tf.int64)
@@ -82,15 +82,15 @@ def test_a_compiled_program_sees_a_cut(compiled):
     assert float(called(step)) == 0.0
 
 
-def test_without_a_controller_metrics_are_of_no_consequence():
+def test_without_a_controller_metrics_have_no_effect():
     rate = build("cosine")
-    rate.check([])
+    rate.check_monitors([])
     rate.observe(60, {"validation/loss": 1.0})
     assert rate.variables == {}
-    assert rate.state() == {}
+    assert rate.log_values() == {}
 
 
-def test_each_controller_watches_its_own_metric():
+def test_each_controller_observes_its_own_metric():
     rate = build(
         "plateau('validation/accuracy', patience=1, factor=.5)"
         " * plateau('train/loss', patience=1, factor=.1)"
@@ -104,7 +104,7 @@ def test_each_controller_watches_its_own_metric():
     assert at(rate, 0) == pytest.approx(0.05)
 
 
-def test_a_controller_in_a_part_acts_while_it_lasts():
+def test_a_controller_in_a_part_acts_within_that_part():
     rate = build("warmup(10) + linear(20) * plateau('loss', patience=1, factor=.5)", 30)
     for _ in range(2):
         rate.observe(60, {"loss": 1.0})
@@ -112,7 +112,7 @@ def test_a_controller_in_a_part_acts_while_it_lasts():
     assert at(rate, 20) == pytest.approx(0.25)
 
 
-def test_the_wrong_metric_is_refused_with_those_there_are():
+def test_an_unknown_metric_is_refused_and_the_known_are_listed():
     rate = build("cosine * plateau('val_loss')")
     measured = ["train/loss", "validation/loss", "validation/accuracy"]
     message = (
@@ -120,32 +120,32 @@ def test_the_wrong_metric_is_refused_with_those_there_are():
         "train/loss, validation/loss, validation/accuracy"
     )
     with pytest.raises(UsageError, match=message):
-        rate.check(measured)
-    build("cosine * plateau('validation/loss')").check(measured)
+        rate.check_monitors(measured)
+    build("cosine * plateau('validation/loss')").check_monitors(measured)
 
 
 @pytest.mark.parametrize(
     ("metric", "best"), [("validation/accuracy", 0.75), ("validation/loss", 0.25)]
 )
-def test_the_record_is_of_scale_best_and_bad(metric, best):
+def test_logs_scale_best_and_bad(metric, best):
     rate = build(f"cosine * plateau('{metric}', patience=3)")
     for value in (0.75, 0.25, 0.5):
         rate.observe(60, {metric: value})
     bad = 1.0 if best == 0.25 else 2.0
-    assert rate.state() == {
+    assert rate.log_values() == {
         "schedule/scale": 1.0,
         "schedule/best": best,
         "schedule/bad": bad,
     }
 
 
-def test_the_record_of_two_controllers_is_of_both():
+def test_logs_the_values_of_two_controllers():
     rate = build("plateau('a', mode='max', patience=1, factor=.5) * plateau('b')")
     for _ in range(2):
         rate.observe(60, {"a": 0.5, "b": 3.0})
-    found = rate.state()
-    assert (found["schedule/0/scale"], found["schedule/1/scale"]) == (0.5, 1.0)
-    assert (found["schedule/0/best"], found["schedule/1/best"]) == (0.5, 3.0)
+    values = rate.log_values()
+    assert (values["schedule/0/scale"], values["schedule/1/scale"]) == (0.5, 1.0)
+    assert (values["schedule/0/best"], values["schedule/1/best"]) == (0.5, 3.0)
 
 
 def test_replicas_stay_equal(mirrored):
@@ -169,7 +169,7 @@ def test_replicas_stay_equal(mirrored):
             [float(rate) for rate in rates], [at(alone, step)] * 2
         )
     assert alone.variables["0/scale"].numpy() == 0.25
-    # And what is restored is restored on both.
+    # Restored values reach both replicas.
     for variable in shared.variables.values():
         variable.assign(tf.zeros([], variable.dtype))
         copies = mirrored.experimental_local_results(variable)

@@ -1,4 +1,4 @@
-"""Tests of framework/schedules/plateau.py, against traces of others and Keras."""
+"""Tests of framework/schedules/plateau.py against Keras, PyTorch, optax and timm."""
 
 import json
 import pathlib
@@ -25,8 +25,8 @@ SAME = [
 ]
 
 
-def observed(plateau, metrics, resume_at=None):
-    """Returns the state after each metric; at one it goes on in new variables."""
+def observe_all(plateau, metrics, resume_at=None):
+    """Returns the state after each metric; restores it into new variables at one."""
     state, states = plateau.new_state(), []
     for index, metric in enumerate(metrics):
         if index == resume_at:
@@ -40,11 +40,11 @@ def observed(plateau, metrics, resume_at=None):
 
 
 def scales(plateau, metrics):
-    return [float(state["scale"]) for state in observed(plateau, metrics)]
+    return [float(state["scale"]) for state in observe_all(plateau, metrics)]
 
 
-def mapped(case):
-    """Returns our settings for those of a reference, which count in other ways."""
+def plateau_like(case):
+    """Returns the controller that is equivalent to a reference's settings."""
     given_settings = dict(case["params"])
     settings = {"like": case["id"].split("_")[0], "mode": "min"}
     for name in ("factor", "patience", "cooldown"):
@@ -81,26 +81,26 @@ def test_there_are_traces_of_all_three():
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_golden_trace(case, interrupted):
     golden = CASES[case]
-    plateau = mapped(golden)
+    plateau = plateau_like(golden)
     metrics = [float(value) for value in golden["metrics"]]
     # Within a window too, where there are any.
     resume_at = golden.get("resume_at", len(metrics) // 2) if interrupted else None
-    states = observed(plateau, metrics, resume_at)
-    found = [golden["lr0"] * state["scale"] for state in states]
-    np.testing.assert_allclose(found, golden["lr"], rtol=golden["rtol"])
+    states = observe_all(plateau, metrics, resume_at)
+    rates = [golden["lr0"] * state["scale"] for state in states]
+    np.testing.assert_allclose(rates, golden["lr"], rtol=golden["rtol"])
     for index, state in enumerate(states):
         best, bad, cooling = (float(value) for value in golden["state"][index])
         np.testing.assert_allclose(plateau.sign * state["best"], best, rtol=1e-6)
         if case.startswith("keras"):
-            # It stops counting when it comes to the floor.
+            # Keras stops counting at the lower bound.
             if golden["lr"][index] <= golden["params"].get("min_lr", 0.0):
                 continue
-            # And counts an evaluation of its cool-down before it begins.
+            # Keras counts one evaluation of the cool-down in advance.
             cooling = max(cooling - 1, 0)
         assert (state["bad"], state["cooling"]) == (bad, cooling), index
 
 
-def test_minus_infinity_is_the_best_for_torch_and_bad_on_its_own():
+def test_minus_infinity_is_best_for_torch_and_bad_by_default():
     metrics = [1.0, -INF, 0.9, 0.8, 0.7]
     settings = {"factor": 0.5, "patience": 1}
     assert scales(Plateau(**settings), metrics) == [1.0, 0.5, 0.5, 0.5, 0.5]
@@ -108,32 +108,32 @@ def test_minus_infinity_is_the_best_for_torch_and_bad_on_its_own():
     assert as_torch == [1.0, 1.0, 1.0, 0.5, 0.5]
 
 
-def test_the_warmup_of_timm_is_not_shown_to_the_reducer():
+def test_warmup_evaluations_are_not_observed_as_in_timm():
     golden = CASES["timm_warmup3"]
     schedule = schedules.build(
         "(warmup(3, start=.1) + constant)"
         " * plateau(factor=.5, patience=1, like='torch')"
     )
     rate = LearningRate(golden["lr0"], schedule, Clock(14, 1))
-    found = []
+    rates = []
     for epoch, metric in enumerate(golden["metrics"]):
-        # An evaluation at the end of the epoch, counted as timm does from its start.
+        # An evaluation at the end of an epoch has the step of its start, as in timm.
         rate.observe(epoch, {"validation/loss": metric})
-        found.append(float(rate(tf.constant(epoch + 1, tf.int64))))
-    np.testing.assert_allclose(found, golden["lr"], rtol=golden["rtol"])
+        rates.append(float(rate(tf.constant(epoch + 1, tf.int64))))
+    np.testing.assert_allclose(rates, golden["lr"], rtol=golden["rtol"])
 
 
-def test_a_given_start_comes_before_the_end_of_the_warmup():
+def test_start_overrides_the_end_of_the_warmup():
     schedule = schedules.build(
         "(warmup(50%) + constant) * plateau(factor=.5, patience=1, start=10%)"
     )
     rate = LearningRate(1.0, schedule, Clock(100, 10))
     for step in (5, 10, 20):
         rate.observe(step, {"validation/loss": 1.0})
-    assert rate.state()["schedule/scale"] == 0.5
+    assert rate.log_values()["schedule/scale"] == 0.5
 
 
-def test_no_more_cuts_than_allowed():
+def test_max_reductions_limits_the_reductions():
     plateau = Plateau(factor=0.5, patience=1, max_reductions=2)
     assert scales(plateau, [1.0] * 6) == [1.0, 0.5, 0.25, 0.25, 0.25, 0.25]
 
@@ -145,23 +145,23 @@ def test_a_nan_can_be_skipped():
     assert scales(Plateau(**settings), metrics) == [1.0, 1.0, 1.0, 0.5, 0.5, 0.25]
 
 
-def test_asks_to_go_back_at_each_cut_only():
+def test_asks_to_restore_at_each_reduction_only():
     schedule = schedules.build("plateau(factor=.5, patience=1, restore_best=True)")
     rate = LearningRate(1.0, schedule, Clock(100, 10))
-    asked = [
+    restores = [
         rate.observe(step, {"validation/loss": value})
         for step, value in enumerate([1.0, 0.9, 0.9, 0.8])
     ]
-    assert asked == [False, False, True, False]
+    assert restores == [False, False, True, False]
 
 
 @pytest.mark.parametrize(
     ("settings", "metrics", "expected"),
     [
-        # The first evaluation is always the best so far.
+        # The first evaluation is always the best.
         ({"patience": 1}, [0.5], [1.0]),
         ({"patience": 2}, [0.5, 0.5, 0.5], [1.0, 1.0, 0.5]),
-        # An improvement starts the count again.
+        # An improvement resets the count.
         ({"patience": 2}, [0.5, 0.5, 0.4, 0.4], [1.0, 1.0, 1.0, 1.0]),
         # ... but not one smaller than `abs` or `rel`.
         ({"patience": 1, "abs": 0.1}, [0.5, 0.45], [1.0, 0.5]),
@@ -171,12 +171,12 @@ def test_asks_to_go_back_at_each_cut_only():
         # Small improvements add up.
         ({"patience": 2, "abs": 0.1}, [0.5, 0.44, 0.38, 0.38], [1, 1, 1, 1]),
         ({"patience": 1, "cooldown": 2}, [0.5] * 6, [1, 0.5, 0.5, 0.5, 0.25, 0.25]),
-        # An improvement while cooling is taken note of.
+        # An improvement during the cool-down counts.
         ({"patience": 1, "cooldown": 1}, [5, 5, 3, 4], [1, 0.5, 0.5, 0.25]),
         ({"patience": 1, "min_scale": 0.4}, [0.5] * 4, [1.0, 0.5, 0.4, 0.4]),
         ({"patience": 1, "mode": "max"}, [0.5, 0.6, 0.6], [1.0, 1.0, 0.5]),
         ({"patience": 1, "window": 2}, [4, 6, 4, 4, 5, 3], [1, 1, 1, 1, 1, 0.5]),
-        # Of a metric below 0 the share is measured from its size.
+        # For negative metrics `rel` is a fraction of the absolute value.
         ({"patience": 1, "abs": 0.0, "rel": 0.1}, [-1.0, -1.0], [1.0, 0.5]),
         ({"patience": 1, "abs": 0.0, "rel": 0.1}, [-1.0, -0.95], [1.0, 0.5]),
         ({"patience": 1, "abs": 0.0, "rel": 0.1}, [-1.0, -1.05], [1.0, 0.5]),
@@ -186,7 +186,7 @@ def test_asks_to_go_back_at_each_cut_only():
             [-1.0, -0.95, -0.85],
             [1.0, 0.5, 0.5],
         ),
-        # What is no number is bad, and never the best.
+        # NaN and infinity are bad, and never the best.
         ({"patience": 2}, [NAN, NAN, 0.5, 0.4], [1.0, 0.5, 0.5, 0.5]),
         ({"patience": 2}, [NAN, 0.5, 0.4, 0.3], [1.0, 1.0, 1.0, 1.0]),
         ({"patience": 2}, [0.5, NAN, 0.4, NAN, NAN], [1.0, 1.0, 1.0, 1.0, 0.5]),
@@ -195,7 +195,7 @@ def test_asks_to_go_back_at_each_cut_only():
         ({"patience": 1, "rel": 0.1}, [-INF, 0.5, 0.4], [0.5, 0.5, 0.5]),
         ({"patience": 1, "mode": "max"}, [INF, 0.5, 0.6], [0.5, 0.5, 0.5]),
         ({"patience": 1, "mode": "max", "rel": 0.1}, [0.5, INF, 0.6], [1, 0.5, 0.5]),
-        # It spoils its own window only.
+        # They affect their own window only.
         ({"patience": 1, "window": 2}, [5, 5, NAN, 1, 3, 3], [1, 1, 1, 0.5, 0.5, 0.5]),
     ],
 )
@@ -214,7 +214,7 @@ def test_scales(settings, metrics, expected):
         ("validation/recall/floss", 1),
     ],
 )
-def test_auto_knows_which_way_is_better(monitor, sign):
+def test_auto_takes_the_direction_from_the_metric_name(monitor, sign):
     assert Plateau(monitor).sign == sign
     assert Plateau(monitor, mode="min").sign == -1
     assert Plateau(monitor, mode="max").sign == 1
@@ -230,19 +230,19 @@ def keras_scales(metrics, **settings):
     model = _Model()
     callback.set_model(model)
     callback.on_train_begin()
-    found = []
+    scales = []
     for epoch, metric in enumerate(metrics):
         callback.on_epoch_end(epoch, {"loss": float(np.float32(metric))})
-        found.append(float(model.optimizer.learning_rate.numpy()))
-    return found
+        scales.append(float(model.optimizer.learning_rate.numpy()))
+    return scales
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_cuts_when_keras_does(seed):
+def test_reduces_when_keras_does(seed):
     generator = np.random.default_rng(seed)
     patience, cooldown = int(generator.integers(1, 5)), int(generator.integers(0, 4))
     mode = ("min", "max")[seed % 2]
-    # Of eighths, so that nothing is rounded.
+    # Multiples of 1/8 are exact in float32.
     metrics = generator.integers(0, 24, size=40) / 8 + 4 * np.exp2(-np.arange(40) // 8)
     expected = keras_scales(
         metrics,
@@ -268,7 +268,7 @@ def test_cuts_when_keras_does(seed):
 @pytest.mark.parametrize("case", ["keras_long", "torch_nan_first", "optax_accum3"])
 @pytest.mark.parametrize("compiled", [False, True])
 def test_graph_and_xla_agree_with_eager(case, compiled):
-    plateau = mapped(CASES[case])
+    plateau = plateau_like(CASES[case])
     metrics = [float(value) for value in CASES[case]["metrics"]]
     state = plateau.new_state()
 
@@ -276,7 +276,7 @@ def test_graph_and_xla_agree_with_eager(case, compiled):
     def observe(metric):
         plateau.observe(state, metric)
 
-    for metric, expected in zip(metrics, observed(plateau, metrics), strict=True):
+    for metric, expected in zip(metrics, observe_all(plateau, metrics), strict=True):
         observe(tf.constant(metric, tf.float32))
         for name, variable in state.items():
             np.testing.assert_allclose(variable.numpy(), expected[name], rtol=1e-6)
@@ -290,7 +290,9 @@ def test_graph_and_xla_agree_with_eager(case, compiled):
     st.sampled_from([0.0, 0.1]),
     st.integers(0, 12),
 )
-def test_whatever_it_is_told(metrics, patience, cooldown, window, rel, resume_at):
+def test_invariants_hold_for_any_metrics(
+    metrics, patience, cooldown, window, rel, resume_at
+):
     plateau = Plateau(
         factor=0.5,
         patience=patience,
@@ -299,18 +301,20 @@ def test_whatever_it_is_told(metrics, patience, cooldown, window, rel, resume_at
         rel=rel,
         min_scale=0.1,
     )
-    states = observed(plateau, metrics)
-    found = [float(state["scale"]) for state in states]
-    assert all(0.1 <= scale <= 1.0 for scale in np.float32(found) + np.float32(1e-8))
-    assert found == sorted(found, reverse=True)
+    states = observe_all(plateau, metrics)
+    values = [float(state["scale"]) for state in states]
+    assert all(0.1 <= scale <= 1.0 for scale in np.float32(values) + np.float32(1e-8))
+    assert values == sorted(values, reverse=True)
     bests = [float(state["best"]) for state in states]
     assert bests == sorted(bests)
-    # A restart at any place changes nothing.
-    for state, other in zip(states, observed(plateau, metrics, resume_at), strict=True):
+    # A restart at any evaluation changes nothing.
+    for state, other in zip(
+        states, observe_all(plateau, metrics, resume_at), strict=True
+    ):
         np.testing.assert_array_equal(list(state.values()), list(other.values()))
 
 
-def test_two_of_the_same_settings_have_states_of_their_own():
+def test_equal_controllers_have_separate_states():
     first, second = Plateau(patience=1), Plateau(patience=1)
     assert first != second
     states = first.new_state(), second.new_state()
@@ -334,6 +338,6 @@ def test_two_of_the_same_settings_have_states_of_their_own():
         ({"window": 0}, "window must be at least 1"),
     ],
 )
-def test_refuses_settings_that_make_no_sense(settings, message):
+def test_refuses_settings_out_of_range(settings, message):
     with pytest.raises(UsageError, match=message):
         Plateau(**settings)

@@ -15,21 +15,21 @@ def command(*arguments):
     return subprocess.run(line, capture_output=True, text=True)
 
 
-def test_rates_are_those_of_every_step():
+def test_rates_of_every_step():
     values = preview.rates(schedules.build("warmup(4) + linear"), 0.1, Clock(8, 4))
     expected = [0, 0.025, 0.05, 0.075, 0.1, 0.075, 0.05, 0.025]
     np.testing.assert_allclose(values, expected, rtol=1e-6)
 
 
-def test_csv_gives_the_numbers_back():
+def test_csv_is_lossless():
     values = np.array([0.1, 1 / 3, 1e-8], np.float32)
-    lines = preview.csv(values).splitlines()
+    lines = preview.to_csv(values).splitlines()
     assert lines[0] == "step,learning_rate"
     read = np.array([line.split(",")[1] for line in lines[1:]], np.float32)
     np.testing.assert_array_equal(read, values)
 
 
-def test_a_plot_is_as_high_as_its_curve():
+def test_plot_height_follows_the_curve():
     lines = preview.plot(np.array([0.0, 0.5, 1.0]), height=2).splitlines()
     assert lines[0].endswith("|  █")
     assert lines[1].endswith("| ██")
@@ -37,13 +37,13 @@ def test_a_plot_is_as_high_as_its_curve():
 
 
 @pytest.mark.parametrize("values", [np.zeros(5), np.ones(1), np.arange(1000.0)])
-def test_a_plot_of_any_curve_has_one_width(values):
+def test_all_lines_of_a_plot_have_the_same_width(values):
     lines = preview.plot(values).splitlines()
     assert len({len(line) for line in lines}) == 1
 
 
-def test_figure_is_a_png():
-    assert preview.figure(np.ones(3), "constant").startswith(b"\x89PNG")
+def test_to_png_writes_a_png():
+    assert preview.to_png(np.ones(3), "constant").startswith(b"\x89PNG")
 
 
 def test_the_command_prints_every_step(tmp_path):
@@ -53,7 +53,10 @@ def test_the_command_prints_every_step(tmp_path):
     assert done.returncode == 0
     assert [line.split(",")[0] for line in done.stdout.splitlines()] == [
         "step",
-        *"0123",
+        "0",
+        "1",
+        "2",
+        "3",
     ]
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
@@ -70,7 +73,7 @@ def test_the_command_prints_every_step(tmp_path):
         (["warmup(2000) + cosine"], "take 2000 steps"),
     ],
 )
-def test_wrong_usage_is_told_in_a_line(arguments, message):
+def test_wrong_usage_is_reported_in_one_line(arguments, message):
     done = command(*arguments)
     assert done.returncode == 2
     assert message in done.stderr

@@ -27,9 +27,9 @@ CLOCK = Clock(1000, 100)
 def test_reads_numbers_of_every_kind(tmp_path, text):
     path = tmp_path / "values"
     path.write_text(text)
-    found = replay.read(str(path), ["validation/loss"], 100)
-    assert [step for step, _ in found] == [100, 200, 300, 400]
-    values = [metrics["validation/loss"] for _, metrics in found]
+    evaluations = replay.read_metrics(str(path), ["validation/loss"], 100)
+    assert [step for step, _ in evaluations] == [100, 200, 300, 400]
+    values = [metrics["validation/loss"] for _, metrics in evaluations]
     np.testing.assert_array_equal(values, [1.0, np.nan, -np.inf, 0.5])
 
 
@@ -43,11 +43,11 @@ def test_reads_numbers_of_every_kind(tmp_path, text):
         ('{"step": 1, "validation/loss": "a"}\n', RunError, "a row cannot be read"),
     ],
 )
-def test_refuses_what_it_cannot_read(tmp_path, text, error, message):
+def test_refuses_files_it_cannot_parse(tmp_path, text, error, message):
     path = tmp_path / "values"
     path.write_text(text)
     with pytest.raises(error, match=message):
-        replay.read(str(path), ["validation/loss"], 100)
+        replay.read_metrics(str(path), ["validation/loss"], 100)
 
 
 def losses(*values):
@@ -58,7 +58,7 @@ def losses(*values):
     ]
 
 
-def test_each_controller_watches_its_own_metric(tmp_path):
+def test_each_controller_observes_its_own_metric(tmp_path):
     row = {"step": 100, "validation/loss": 1.0, "validation/accuracy": 0.5}
     path = tmp_path / "metrics.jsonl"
     path.write_text(
@@ -72,17 +72,25 @@ def test_each_controller_watches_its_own_metric(tmp_path):
         " * plateau('validation/accuracy', patience=1, factor=.1)"
     )
     monitors = [controller.monitor for controller in schedule.controllers()]
-    values = replay.read(str(path), monitors, 100)
+    values = replay.read_metrics(str(path), monitors, 100)
     assert replay.replay(schedule, 1.0, CLOCK, values)[-1].scale == 0.25
 
 
-def test_shows_each_cut():
+def test_returns_each_reduction():
     schedule = schedules.build("plateau(factor=.5, patience=2)")
     values = losses(1.0, 1.0, 1.0, 0.5, 0.5, 0.5)
-    found = replay.replay(schedule, 0.1, CLOCK, values)
-    assert [each.scale for each in found] == [1, 1, 0.5, 0.5, 0.5, 0.25]
+    observations = replay.replay(schedule, 0.1, CLOCK, values)
+    assert [observation.scale for observation in observations] == [
+        1,
+        1,
+        0.5,
+        0.5,
+        0.5,
+        0.25,
+    ]
     np.testing.assert_allclose(
-        [each.learning_rate for each in found], [0.1, 0.1, 0.05, 0.05, 0.05, 0.025]
+        [observation.learning_rate for observation in observations],
+        [0.1, 0.1, 0.05, 0.05, 0.05, 0.025],
     )
 
 
@@ -90,5 +98,5 @@ def test_evaluations_in_the_warmup_do_not_count():
     schedule = schedules.build(
         "(warmup(300) + constant) * plateau(factor=.5, patience=1)"
     )
-    found = replay.replay(schedule, 1.0, CLOCK, losses(1.0, 1.0, 1.0, 1.0, 1.0))
-    assert [each.scale for each in found] == [1, 1, 1, 0.5, 0.25]
+    observations = replay.replay(schedule, 1.0, CLOCK, losses(1.0, 1.0, 1.0, 1.0, 1.0))
+    assert [observation.scale for observation in observations] == [1, 1, 1, 0.5, 0.25]

@@ -27,7 +27,7 @@ SPECS = {
     "linear_begin": (1.0, "constant(5) + linear(10, end=.01)"),
     "swalr": (0.1, "linear(4, end=.5)"),
     "step": (0.1, "step(every=5)"),
-    # timm's clock of the steps runs on in the warm-up: a product does that.
+    # In timm the step clock runs during the warm-up, as in a product.
     "step_timm_warmup": (0.1, "warmup(3, start=.1) * step(every=4, gamma=.5)"),
     "step_timm_warmup_prefix": (0.1, "warmup(3, start=.1) + step(every=4, gamma=.5)"),
     "cosine_a0.0_x1.0": (0.1, "cosine(12)"),
@@ -115,7 +115,7 @@ SPECS |= {
     "noam": (2.0, "noam(model_dim=512, warmup=5)"),
     "power_tfm": (0.1, "power(power=-.5)"),
     "power_linear_tfm": (0.1, "power(power=-.5) * cooldown(20, last=5)"),
-    # Its warm-up aims at where the cosine is by then: cos(pi / 8) ** 2.
+    # Its warm-up ends at the value of the cosine there: cos(pi / 8) ** 2.
     "warmup_tfm_linear_cosine": (
         0.1,
         "warmup(4, start=.1, end=0.8535533905932737) + cosine(16, skip=4)",
@@ -161,7 +161,7 @@ SPECS |= {
 }
 
 
-def test_every_golden_case_is_accounted_for():
+def test_every_golden_case_has_a_spec():
     assert SPECS.keys() == CASES.keys()
 
 
@@ -170,14 +170,14 @@ def test_golden(case):
     golden = CASES[case]
     peak, text = SPECS[case]
     steps = np.arange(len(golden["lr"]))
-    # The last part of some goes on for longer than the case.
+    # In some cases the last part extends beyond the recorded steps.
     clock = Clock(len(steps) + 24, 1)
     rate = LearningRate(peak, schedules.build(text), clock)
     compiled = tf.function(rate, jit_compile=True)
     graph = tf.function(rate)
     inputs = [tf.constant(step, tf.int64) for step in steps]
     expected = np.array(golden["lr"])
-    # There the reference itself is at odds over which cycle it is in.
+    # At these steps the reference itself rounds to either cycle.
     fragile = np.isin(steps, golden.get("fragile_steps", []))
     eager = np.array([rate(step).numpy() for step in inputs])
     assert eager.dtype == np.float32
@@ -185,8 +185,8 @@ def test_golden(case):
         eager[~fragile], expected[~fragile], rtol=golden["rtol"], atol=1e-7 * peak
     )
     for other in (graph, compiled):
-        found = [other(step).numpy() for step in inputs]
-        np.testing.assert_allclose(found, eager, rtol=1e-6, atol=1e-7 * peak)
+        values = [other(step).numpy() for step in inputs]
+        np.testing.assert_allclose(values, eager, rtol=1e-6, atol=1e-7 * peak)
 
 
 def multipliers(text, total, steps_per_epoch=10):
@@ -214,11 +214,11 @@ def test_specs_of_the_same_schedule(text, same):
     assert multipliers(text, 20) == multipliers(same, 20)
 
 
-def test_a_default_length_is_resolved_as_a_given_one_is():
+def test_default_lengths_are_resolved_like_given_ones():
     assert multipliers("step", 20) == multipliers("step(every=30%)", 20)
 
 
-def test_a_length_that_is_rounded_to_nothing_is_a_step():
+def test_a_length_rounded_to_zero_becomes_one_step():
     assert multipliers("step(every=1%, gamma=.5)", 3) == [1.0, 0.5, 0.25]
 
 
@@ -245,7 +245,7 @@ def test_plateau_takes_its_arguments_by_position():
         ),
         ("warmup(soon)", "soon)", "must be a number, a string, a tuple or a length"),
         ("cosine + warmup('soon')", "warmup('soon')", "warmup: a length is steps"),
-        ("warmup(.5)", "warmup(.5)", "a number of steps must be whole, not 0.5"),
+        ("warmup(.5)", "warmup(.5)", "a number of steps must be an integer, not 0.5"),
         ("warmup(-5)", "warmup(-5)", "warmup: a length is steps"),
         ("warmup(5%, begin=1)", "warmup(5%, begin=1)", "argument 'begin'.*start=0.0"),
         ("cosine(5%, end='a')", "cosine(5%, end='a')", "end must be float, not 'a'"),

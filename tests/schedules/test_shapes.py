@@ -12,7 +12,7 @@ from framework.schedules import shapes
 
 
 def curve(shape, length, steps, /, **parameters):
-    """Returns a shape's values at so many steps from 0 on."""
+    """Returns a schedule's values at the first `steps` steps."""
     return np.array(
         [
             shape(
@@ -54,15 +54,15 @@ ALL = [
 
 @pytest.mark.parametrize(("shape", "parameters"), ALL)
 def test_graph_and_xla_agree_with_eager(shape, parameters):
-    def called(t):
+    def schedule(t):
         return shape(t, tf.constant(10.0), **parameters)
 
     eager = curve(shape, 10, 13, **parameters)
     assert eager.dtype == np.float32
     assert eager.shape == (13,)
-    for compiled in (tf.function(called), tf.function(called, jit_compile=True)):
-        found = [compiled(tf.constant(float(t))).numpy() for t in range(13)]
-        np.testing.assert_allclose(found, eager, rtol=1e-6, atol=1e-7)
+    for compiled in (tf.function(schedule), tf.function(schedule, jit_compile=True)):
+        values = [compiled(tf.constant(float(t))).numpy() for t in range(13)]
+        np.testing.assert_allclose(values, eager, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_graph_and_xla_agree_with_eager(shape, parameters):
         (shapes.cosine, {"end": 0.25, "exponent": 3.0}, 1.0, 0.25),
     ],
 )
-def test_ends_where_it_should_and_stays_there(shape, parameters, first, last):
+def test_reaches_its_last_value_and_holds_it(shape, parameters, first, last):
     values = curve(shape, 8, 20, **parameters)
     assert values[0] == pytest.approx(first, abs=1e-7)
     np.testing.assert_allclose(values[8:], last, atol=1e-6)
@@ -86,12 +86,12 @@ def test_ends_where_it_should_and_stays_there(shape, parameters, first, last):
 @pytest.mark.parametrize(
     "shape", [shapes.constant, shapes.warmup, shapes.linear, shapes.cosine]
 )
-def test_a_part_of_no_length_is_finite(shape):
+def test_length_zero_is_finite(shape):
     assert np.isfinite(curve(shape, 0, 3)).all()
 
 
 @pytest.mark.parametrize("end", [0.0, 0.1])
-def test_cosine_is_that_of_keras(end):
+def test_cosine_matches_keras(end):
     oracle = keras.optimizers.schedules.CosineDecay(1.0, 17, alpha=end)
     expected = [float(oracle(t)) for t in range(25)]
     np.testing.assert_allclose(
@@ -100,7 +100,7 @@ def test_cosine_is_that_of_keras(end):
 
 
 @pytest.mark.parametrize("end", [0.0, 0.1])
-def test_linear_is_that_of_keras(end):
+def test_linear_matches_keras(end):
     oracle = keras.optimizers.schedules.PolynomialDecay(1.0, 17, end)
     expected = [float(oracle(t)) for t in range(25)]
     np.testing.assert_allclose(
@@ -113,7 +113,7 @@ def test_linear_is_that_of_keras(end):
     st.integers(1, 1000),
     st.lists(st.integers(0, 2000), min_size=2, max_size=5).map(sorted),
 )
-def test_rises_or_falls_all_the_way(shape, length, times):
+def test_is_monotonic(shape, length, times):
     sign = 1.0 if shape is shapes.warmup else -1.0
     values = [
         float(shape(tf.constant(float(t)), tf.constant(float(length)))) for t in times
@@ -125,15 +125,15 @@ def test_rises_or_falls_all_the_way(shape, length, times):
 @pytest.mark.parametrize("steps", [7, 40])
 @pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("cycle", [False, True])
-def test_polynomial_is_that_of_keras(steps, power, cycle):
+def test_polynomial_matches_keras(steps, power, cycle):
     oracle = keras.optimizers.schedules.PolynomialDecay(1.0, steps, 0.1, power, cycle)
-    # At the very end of a cycle Keras's own rounding decides which cycle it is.
+    # At the end of a cycle Keras's rounding decides which cycle it is.
     expected = [float(oracle(t)) for t in range(1, 3 * steps) if t % steps]
-    found = curve(
+    values = curve(
         shapes.polynomial, steps, 3 * steps, end=0.1, power=power, cycle=cycle
     )
-    found = [value for t, value in enumerate(found) if t % steps]
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    values = [value for t, value in enumerate(values) if t % steps]
+    np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("staircase", [False, True])
@@ -144,15 +144,15 @@ def test_polynomial_is_that_of_keras(steps, power, cycle):
         (shapes.inverse_time, keras.optimizers.schedules.InverseTimeDecay),
     ],
 )
-def test_decays_by_periods_are_those_of_keras(shape, oracle, staircase):
+def test_exponential_and_inverse_time_match_keras(shape, oracle, staircase):
     oracle = oracle(1.0, 4, 0.5, staircase)
     expected = [float(oracle(t)) for t in range(30)]
-    found = curve(shape, 30, 30, decay_steps=4, decay_rate=0.5, staircase=staircase)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    values = curve(shape, 30, 30, decay_steps=4, decay_rate=0.5, staircase=staircase)
+    np.testing.assert_allclose(values, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("shape", ["linear", "polynomial", "cosine", "1-sqrt"])
-def test_a_warmup_counted_from_one_wastes_no_update(shape):
+def test_warmup_with_first_one_starts_one_step_later(shape):
     late, early = (curve(shapes.warmup, 5, 8, shape=shape, first=n) for n in (0, 1))
     assert late[0] == 0.0 < early[0]
     np.testing.assert_array_equal(early[:-1], late[1:])
@@ -180,7 +180,7 @@ def test_a_cooldown_is_a_decay_at_the_end(shape):
 
 @pytest.mark.parametrize("shape", ["linear", "cosine", "1-sqrt", "exp"])
 def test_wsd_is_warmup_constant_and_decay(shape):
-    found = curve(shapes.wsd, 20, 24, warmup=4, decay=8, shape=shape, end=0.1)
+    values = curve(shapes.wsd, 20, 24, warmup=4, decay=8, shape=shape, end=0.1)
     expected = np.concatenate(
         [
             curve(shapes.warmup, 4, 4),
@@ -188,14 +188,14 @@ def test_wsd_is_warmup_constant_and_decay(shape):
             curve(shapes.decay, 8, 12, shape=shape, end=0.1),
         ]
     )
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(values, expected, rtol=1e-6, atol=1e-7)
 
 
-def test_noise_is_that_of_the_step_and_within_its_bounds():
+def test_noise_depends_on_the_step_and_is_bounded():
     values = curve(shapes.noise, 500, 500, pct=0.5, std=1.0)
     assert np.all(np.abs(values - 1.0) <= 0.5)
     assert len(np.unique(values)) == 500
-    # A normal distribution cut so near its middle is almost uniform.
+    # A normal distribution truncated this tightly is almost uniform.
     assert np.mean(values) == pytest.approx(1.0, abs=0.05)
     assert np.std(values) == pytest.approx(0.28, abs=0.03)
     np.testing.assert_array_equal(
@@ -213,6 +213,6 @@ def test_noise_is_that_of_the_step_and_within_its_bounds():
         (shapes.wsd, {"warmup": 1, "decay": 1, "stable_shape": "flat"}),
     ],
 )
-def test_refuses_values_that_make_no_sense(shape, parameters):
+def test_refuses_values_out_of_range(shape, parameters):
     with pytest.raises(UsageError, match="must be"):
         curve(shape, 5, 1, **parameters)

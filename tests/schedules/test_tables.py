@@ -12,29 +12,29 @@ from framework.schedules import tables
 
 
 def curve(shape, steps, /, **parameters):
-    """Returns a shape's values at so many steps from 0 on."""
+    """Returns a schedule's values at the first `steps` steps."""
     compiled = tf.function(
         lambda t: shape(t, tf.constant(10.0), **parameters), jit_compile=True
     )
-    found = [compiled(tf.constant(float(t))).numpy() for t in range(steps)]
+    values = [compiled(tf.constant(float(t))).numpy() for t in range(steps)]
     eager = [
         shape(tf.constant(float(t)), tf.constant(10.0), **parameters).numpy()
         for t in range(steps)
     ]
-    np.testing.assert_allclose(found, eager, rtol=1e-6)
+    np.testing.assert_allclose(values, eager, rtol=1e-6)
     return np.array(eager)
 
 
 @pytest.mark.parametrize(("every", "gamma"), [(1, 0.5), (3, 0.1), (7, 0.9)])
-def test_step_is_the_staircase_of_keras(every, gamma):
+def test_step_matches_keras_staircase(every, gamma):
     oracle = keras.optimizers.schedules.ExponentialDecay(1.0, every, gamma, True)
     expected = [float(oracle(t)) for t in range(50)]
-    found = curve(tables.step, 50, every=every, gamma=gamma)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    values = curve(tables.step, 50, every=every, gamma=gamma)
+    np.testing.assert_allclose(values, expected, rtol=1e-5)
 
 
 @given(st.integers(1, 800_000), st.integers(1, 20))
-def test_step_changes_exactly_when_it_should(every, number):
+def test_step_changes_at_exact_multiples(every, number):
     for t, cuts in ((every * number - 1, number - 1), (every * number, number)):
         value = tables.step(tf.constant(float(t)), tf.constant(1.0), every, 0.5)
         assert float(value) == 0.5**cuts
@@ -50,22 +50,22 @@ def test_piecewise_keeps_or_changes_at_a_boundary(right):
     np.testing.assert_allclose(values, expected)
 
 
-def test_piecewise_is_that_of_keras():
+def test_piecewise_matches_keras():
     oracle = keras.optimizers.schedules.PiecewiseConstantDecay([3, 7], [1.0, 0.2, 0.5])
     expected = [float(oracle(tf.constant(t))) for t in range(12)]
-    found = curve(
+    values = curve(
         tables.piecewise, 12, boundaries=(3, 7), values=(1.0, 0.2, 0.5), right=True
     )
-    np.testing.assert_allclose(found, expected)
+    np.testing.assert_allclose(values, expected)
 
 
-def test_scales_multiply_one_after_the_other():
-    found = curve(tables.piecewise, 5, boundaries=(1, 3), scales=(0.5, 0.5))
-    np.testing.assert_allclose(found, [1.0, 0.5, 0.5, 0.25, 0.25])
+def test_scales_are_cumulative():
+    values = curve(tables.piecewise, 5, boundaries=(1, 3), scales=(0.5, 0.5))
+    np.testing.assert_allclose(values, [1.0, 0.5, 0.5, 0.25, 0.25])
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=5, unique=True).map(sorted))
-def test_multistep_counts_the_boundaries_behind(boundaries):
+def test_multistep_counts_the_passed_boundaries(boundaries):
     for t in range(0, 32, 3):
         value = tables.multistep(
             tf.constant(float(t)), tf.constant(1.0), tuple(boundaries), 0.5
@@ -75,11 +75,11 @@ def test_multistep_counts_the_boundaries_behind(boundaries):
 
 @pytest.mark.parametrize("shape", ["linear", "cos"])
 def test_interpolate_goes_through_its_values(shape):
-    found = curve(
+    values = curve(
         tables.interpolate, 12, boundaries=(4, 8), factors=(0.2, 0.6), shape=shape
     )
-    np.testing.assert_allclose(found[[0, 4, 8, 11]], [1.0, 0.2, 0.6, 0.6], rtol=1e-6)
-    assert found[2] == pytest.approx(0.6)
+    np.testing.assert_allclose(values[[0, 4, 8, 11]], [1.0, 0.2, 0.6, 0.6], rtol=1e-6)
+    assert values[2] == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,6 @@ def test_interpolate_goes_through_its_values(shape):
         ),
     ],
 )
-def test_refuses_tables_that_do_not_fit(shape, parameters):
+def test_refuses_mismatched_tables(shape, parameters):
     with pytest.raises(UsageError):
         shape(tf.constant(0.0), tf.constant(5.0), **parameters)

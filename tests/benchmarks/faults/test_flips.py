@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.faults import flips
-from framework import archive
+from framework.system import archive
 
 
 def test_damaged_checkpoints_are_found_out():

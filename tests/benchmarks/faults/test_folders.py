@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.faults import damages, folders, handled
 from benchmarks.faults.inputs import own_folder
-from framework import archive
+from framework.system import archive
 
 SAMPLE = 12
 

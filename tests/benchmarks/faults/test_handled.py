@@ -6,7 +6,7 @@ from benchmarks.faults import handled
 from benchmarks.faults.nursery import Outcome
 
 TRACEBACK = b"""Traceback (most recent call last):
-  File "/somewhere/framework/spec.py", line 5, in build
+  File "/somewhere/framework/config/spec.py", line 5, in build
     raise KeyError
 KeyError: 'x'
 """
@@ -19,7 +19,7 @@ KeyError: 'x'
         (1, b"some lines\n", b"error: bad\n", None),
         (None, b"", b"", "hangs"),
         (-6, b"", b"", "dies of signal 6"),
-        (1, b"", TRACEBACK, "traceback: KeyError by framework/spec.py"),
+        (1, b"", TRACEBACK, "traceback: KeyError by framework/config/spec.py"),
         (0, b"", b"", "exit code 0, not 1 or 2"),
         (2, b"", b"", "exit code 2 without a word"),
         (2, b"", b"error: \x1b[2J\n", "raw control character '\\x1b' on stderr"),

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.faults import same_run
-from framework import archive
 from framework.report.events import Events
+from framework.system import archive
 
 
 @pytest.fixture

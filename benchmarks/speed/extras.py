@@ -1,0 +1,121 @@
+"""What a run does besides training, as shares of the time of its training steps.
+
+    taskset -c 0 python -m benchmarks.speed.extras --workload=W1
+
+In one process, epoch after epoch, each thing is done and timed as in a run with the
+defaults: a checkpoint and an evaluation of training images each epoch, a line of the
+log with a measured step every 50 steps, TensorBoard and predictions. Printed are
+medians over the epochs, in processor time, which includes threads that work beside
+training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks.speed.peers import whyflat
+from benchmarks.speed.workloads import WORKLOADS
+
+LOG_EVERY = 50
+
+
+def main() -> None:
+    """Prints a line a thing."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--workload", default="W1", choices=sorted(WORKLOADS))
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--epochs", type=int, default=8)
+    chosen = parser.parse_args()
+    seconds: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        things = _things(chosen, Path(folder))
+        # The first epoch makes graphs.
+        for number in range(chosen.epochs + 1):
+            for name, do in things.items():
+                start = time.process_time()
+                do(number)
+                spent = time.process_time() - start
+                seconds.setdefault(name, []).append(spent)
+    medians = {name: statistics.median(spent[1:]) for name, spent in seconds.items()}
+    for line in shares(medians, WORKLOADS[chosen.workload].train):
+        print(line)
+
+
+def shares(medians: dict[str, float], images: int) -> Iterator[str]:
+    """Returns lines that say what each thing takes of the steps of an epoch.
+
+    Args:
+        medians: Seconds of each thing: of the "steps" of an epoch, of a "step", of a
+            "measured step", and of what happens once an epoch.
+        images: Of an epoch.
+    """
+    steps, step = medians["steps"], medians["step"]
+    per_epoch = steps / step
+    found = {
+        name: spent
+        for name, spent in medians.items()
+        if name not in ("steps", "step", "measured step")
+    }
+    found["measuring a step"] = (
+        (medians["measured step"] - step) * per_epoch / LOG_EVERY
+    )
+    yield f"{1000 * steps:.1f} ms of steps an epoch of {images:,} images; besides:"
+    for name, spent in found.items():
+        yield f"{name:34}{spent / steps:6.1%}"
+    yield f"{'in all':34}{sum(found.values()) / steps:6.1%}"
+
+
+def _things(
+    chosen: argparse.Namespace, folder: Path
+) -> dict[str, Callable[[int], object]]:
+    """Returns what happens in an epoch, each given the epoch's number."""
+    from framework.launch import components, run
+    from framework.report.timing import Timing
+
+    workload = WORKLOADS[chosen.workload]
+    config = whyflat.config(
+        workload, chosen.epochs + 1, chosen.precision, str(folder), {}
+    )
+    made = components.build(config, None, whyflat.dataset(workload), lambda *_: None)
+    history, checkpoints, _ = run._opened(config, made, folder, True)
+    per_epoch = made.plan.steps_per_epoch
+    timing = Timing(made.plan.total_steps, config.batch_size)
+    lines = run.console.Console(
+        made.plan.total_steps, per_epoch, config.monitor, timing, run.console.console()
+    )
+    files, board, _ = run._written(config, made, folder, timing, lines)
+    evaluations = made.evaluations()
+    predictions = evaluations(lambda: None)
+
+    def summarise(epoch: int) -> None:
+        step = (epoch + 1) * per_epoch
+        metrics = {"epoch": 1.0, **evaluations.summaries(predictions)}
+        history.append(step, metrics)
+        logged = {**made.loop.take_window(), "gradient_norm": 1.0, "update_norm": 1.0}
+        for report in (files, board):
+            report.logged(step, logged)
+            report.evaluated(step, metrics, predictions)
+
+    def save(epoch: int) -> None:
+        checkpoints.save((epoch + 1) * per_epoch)
+        checkpoints.wait()
+
+    return {
+        "steps": lambda epoch: made.loop(epoch * per_epoch, per_epoch),
+        "step": lambda epoch: made.loop(epoch * per_epoch, 1),
+        "measured step": lambda epoch: made.loop.measured_step(epoch * per_epoch),
+        "evaluating training images": lambda epoch: evaluations._asked["train_clean"](
+            lambda: None
+        ),
+        "metrics, TensorBoard, predictions": summarise,
+        "a checkpoint": save,
+    }
+
+
+if __name__ == "__main__":
+    main()

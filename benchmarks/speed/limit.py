@@ -1,0 +1,169 @@
+"""Where the time of a training step goes, and how much of it nothing could save.
+
+    taskset -c 0 python -m benchmarks.speed.limit --workload=W2
+
+An epoch is traced by TensorFlow's profiler, and the time of each kind of operation is
+printed. Convolutions and matrix products are what a step cannot do without: were all
+else free, a step would take as long as they do. How close they are to the fastest
+matrix product on the machine (`benchmarks.speed.peak`, in the same process) says
+whether they could be faster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import glob
+import statistics
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+
+from benchmarks.speed import peak
+from benchmarks.speed.peers import whyflat
+from benchmarks.speed.workloads import WORKLOADS
+
+PRODUCTS = "convolutions and matrix products"
+# What the names of operations begin with, and what kind they are.
+_KINDS = {
+    "Conv2D": PRODUCTS,
+    "FusedConv2D": PRODUCTS,
+    "MatMul": PRODUCTS,
+    "FusedMatMul": PRODUCTS,
+    "FusedBatchNorm": "batch norm",
+    "MaxPool": "pooling",
+    "Relu": "ReLU and sums",
+    "Add": "ReLU and sums",
+    "ResourceApply": "update of the weights",
+    "Cast": "casts",
+}
+_FUSION = "fused by XLA: augmentation, ReLU"
+_OTHERS = "TensorFlow's executor and all else"
+
+# When an operation began, how long it took, both in picoseconds, and its name.
+Event = tuple[int, int, str]
+
+
+def main() -> None:
+    """Prints a line a kind of operation, and the limit."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--workload", default="W1", choices=sorted(WORKLOADS))
+    parser.add_argument("--precision", default="float32")
+    chosen = parser.parse_args()
+    workload = WORKLOADS[chosen.workload]
+    found, milliseconds = _measured(chosen)
+    gigaflops = workload.megaflops * workload.batch_size / 1000
+    roof = peak.fastest("tensorflow")[chosen.precision]
+    for line in report(found, milliseconds, gigaflops, roof):
+        print(line)
+
+
+def kinds(times: Mapping[str, float]) -> dict[str, float]:
+    """Returns the times of operations, added up by their kind; of no kind are left out.
+
+    The executor's own are among those, and so are the smallest: they are not traced.
+    """
+    found: dict[str, float] = collections.Counter()
+    for name, value in times.items():
+        operation = name.split(":")[-1].strip()
+        for prefix in ("_Mkl", "Native"):
+            operation = operation.removeprefix(prefix)
+        fits = [kind for start, kind in _KINDS.items() if operation.startswith(start)]
+        if operation.endswith("fusion"):
+            found[_FUSION] += value
+        elif fits:
+            found[fits[0]] += value
+    return dict(found)
+
+
+def own_times(events: Iterable[Event]) -> dict[str, float]:
+    """Returns milliseconds of each name, without what happened within it.
+
+    Args:
+        events: Of one thread.
+    """
+    found: dict[str, float] = collections.Counter()
+    around: list[tuple[int, str]] = []
+    for start, length, name in sorted(events, key=lambda event: (event[0], -event[1])):
+        while around and around[-1][0] <= start:
+            around.pop()
+        if around:
+            found[around[-1][1]] -= length / 1e9
+        found[name] += length / 1e9
+        around.append((start + length, name))
+    return dict(found)
+
+
+def report(
+    found: Mapping[str, float], step: float, gigaflops: float, roof: float
+) -> Iterator[str]:
+    """Returns what is printed.
+
+    Args:
+        found: Milliseconds of each kind of operation in a step.
+        step: Milliseconds of a step; what is of no kind is the rest.
+        gigaflops: Of a step, in convolutions and matrix products.
+        roof: Gigaflops a second of the fastest matrix product.
+    """
+    yield f"{step:.2f} ms a step"
+    for name, value in sorted(found.items(), key=lambda pair: -pair[1]):
+        yield f"{name:36}{value:8.2f} ms {value / step:6.1%}"
+    rest = max(step - sum(found.values()), 0.0)
+    yield f"{_OTHERS:36}{rest:8.2f} ms {rest / step:6.1%}"
+    speed = 1000 * gigaflops / found[PRODUCTS]
+    yield (
+        f"{PRODUCTS}: {speed:,.0f} GFLOP/s, {speed / roof:.0%} of the fastest product "
+        f"({roof:,.0f}); were all else free, a step would be "
+        f"{step / found[PRODUCTS]:.2f} times as fast"
+    )
+
+
+def _measured(chosen: argparse.Namespace) -> tuple[dict[str, float], float]:
+    """Returns milliseconds of each kind in a traced step, and of an untraced one."""
+    import tensorflow as tf
+
+    from framework.launch import components
+
+    with tempfile.TemporaryDirectory() as folder:
+        workload = WORKLOADS[chosen.workload]
+        config = whyflat.config(workload, 1, chosen.precision, folder, {})
+        made = components.build(
+            config, None, whyflat.dataset(workload), lambda *_: None
+        )
+        count = made.plan.steps_per_epoch
+        # The first calls make graphs.
+        made.loop(0, 1)
+        seconds = []
+        for epoch in range(1, 6):
+            start = time.process_time()
+            made.loop(epoch * count, count)
+            seconds.append(time.process_time() - start)
+        with tf.profiler.experimental.Profile(folder):
+            made.loop(6 * count, count)
+        found: dict[str, float] = collections.Counter()
+        for events in _threads(folder):
+            found.update(kinds(own_times(events)))
+    each = {kind: value / count for kind, value in found.items()}
+    return each, 1000 * statistics.median(seconds) / count
+
+
+def _threads(folder: str) -> Iterator[list[Event]]:
+    """Returns the events of each thread that a trace in a folder is of."""
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    (path,) = glob.glob(f"{folder}/**/*.xplane.pb", recursive=True)
+    space = xplane_pb2.XSpace()
+    with open(path, "rb") as file:
+        space.ParseFromString(file.read())
+    for plane in space.planes:
+        if plane.name.startswith("/host:CPU"):
+            names = plane.event_metadata
+            for line in plane.lines:
+                yield [
+                    (event.offset_ps, event.duration_ps, names[event.metadata_id].name)
+                    for event in line.events
+                ]
+
+
+if __name__ == "__main__":
+    main()

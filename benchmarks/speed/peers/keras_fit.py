@@ -1,0 +1,172 @@
+"""Keras's `fit` as its tutorials have it.
+
+    python -m benchmarks.speed.peers.keras_fit --workload=W1 --input=arrays
+
+With `--input=tfdata` the images come from a tf.data pipeline whose autotuning is off:
+its thread makes `fit` wait at the end of epochs, and arrays leave no way to switch it
+off. W2 is augmented by `ImageDataGenerator`, or by layers with `--input=tfdata`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from benchmarks.speed import meter as meter_lib
+from benchmarks.speed.workloads import WORKLOADS, Workload, images, scaled
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+def net(workload: Workload) -> object:
+    """Returns the network, written as usual."""
+    import keras
+
+    layers = keras.layers
+    inputs = features = keras.Input(workload.shape)
+    if not workload.filters:
+        return _resnet(inputs, workload.classes)
+    for count in workload.filters:
+        features = layers.Conv2D(count, 3, activation="relu")(features)
+        features = layers.MaxPooling2D()(features)
+    features = layers.Flatten()(features)
+    features = layers.Dense(workload.dense, activation="relu")(features)
+    if workload.dropout:
+        features = layers.Dropout(workload.dropout)(features)
+    outputs = layers.Dense(workload.classes, activation="softmax", dtype="float32")
+    return keras.Model(inputs, outputs(features))
+
+
+def _resnet(inputs: object, classes: int) -> object:
+    import keras
+
+    layers = keras.layers
+
+    def convolve(features, filters, size=3, stride=1):
+        features = layers.Conv2D(
+            filters,
+            size,
+            stride,
+            "same",
+            use_bias=False,
+            kernel_initializer="he_normal",
+        )(features)
+        return layers.BatchNormalization()(features)
+
+    features = layers.ReLU()(convolve(inputs, 16))
+    for stage in range(3):
+        for index in range(3):
+            filters, stride = 16 * 2**stage, 2 if stage and not index else 1
+            inner = layers.ReLU()(convolve(features, filters, stride=stride))
+            inner = convolve(inner, filters)
+            if features.shape[-1] != filters:
+                features = convolve(features, filters, 1, stride)
+            features = layers.ReLU()(layers.Add()([features, inner]))
+    features = layers.GlobalAveragePooling2D()(features)
+    outputs = layers.Dense(classes, activation="softmax", dtype="float32")(features)
+    return keras.Model(inputs, outputs)
+
+
+def augmentation() -> object:
+    """Returns Keras's layers for the seed article's augmentation."""
+    import keras
+
+    layers, fill = keras.layers, "nearest"
+    return keras.Sequential(
+        [
+            layers.RandomFlip("horizontal"),
+            layers.RandomRotation(20 / 360, fill_mode=fill),
+            layers.RandomTranslation(0.1, 0.1, fill_mode=fill),
+            layers.RandomShear(0.1, fill_mode=fill),
+            layers.RandomZoom(0.1, 0.1, fill_mode=fill),
+        ]
+    )
+
+
+def main() -> None:
+    """Trains and writes what it took."""
+    arguments = meter_lib.arguments(("--input", {"default": "arrays"}))
+    workload = WORKLOADS[arguments.workload]
+    meter = meter_lib.Meter(arguments.started)
+    import keras
+
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy(POLICIES[arguments.precision])
+    model = net(workload)
+    model.compile(
+        keras.optimizers.Adam(workload.learning_rate),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+
+    class Clock(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            meter.stepped()
+
+        def on_test_begin(self, logs=None):
+            meter.trained()
+
+        def on_test_end(self, logs=None):
+            meter.evaluated()
+
+        def on_epoch_end(self, epoch, logs=None):
+            meter_lib.log(epoch, logs.values())
+
+    make = {"arrays": _arrays, "tfdata": _pipelines}[arguments.input]
+    history = model.fit(
+        **make(scaled(images(workload)), workload),
+        epochs=arguments.epochs,
+        callbacks=[Clock()],
+        verbose=0,
+    )
+    meter.write(history.history["val_accuracy"][-1])
+
+
+def _arrays(data: dict, workload: Workload) -> dict:
+    """Returns what `fit` is given if it makes the pipeline itself."""
+    validation = {
+        "validation_data": (data["x_validation"], data["y_validation"]),
+        "validation_batch_size": workload.batch_size,
+    }
+    if not workload.augment:
+        x, y = data["x_train"], data["y_train"]
+        return {"x": x, "y": y, "batch_size": workload.batch_size, **validation}
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator
+
+    generator = ImageDataGenerator(
+        rotation_range=20,
+        width_shift_range=0.1,
+        height_shift_range=0.1,
+        shear_range=0.1,
+        zoom_range=0.1,
+        horizontal_flip=True,
+        fill_mode="nearest",
+    )
+    flow = generator.flow(data["x_train"], data["y_train"], workload.batch_size)
+    return {"x": flow, **validation}
+
+
+def _pipelines(data: dict, workload: Workload) -> dict:
+    """Returns what `fit` is given if tf.data's autotuning is to be off."""
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+
+    def pipeline(name: str) -> tf.data.Dataset:
+        arrays = data[f"x_{name}"], data[f"y_{name}"]
+        dataset = tf.data.Dataset.from_tensor_slices(arrays)
+        if name == "train":
+            dataset = dataset.shuffle(workload.train)
+        dataset = dataset.batch(workload.batch_size)
+        if name == "train" and workload.augment:
+            layers = augmentation()
+            dataset = dataset.map(lambda x, y: (layers(x, training=True), y))
+        return dataset.prefetch(2).with_options(options)
+
+    return {"x": pipeline("train"), "validation_data": pipeline("validation")}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""What a case of the zoo is: a program, with or without something wrong in it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from framework.config import Config
+from framework.data.dataset import Split
+from framework.diagnose.core.causes import CAUSES
+
+HALVES = ("calibration", "report")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Program:
+    """A Keras program: what its author would call `fit` with.
+
+    Attributes:
+        model: Compiled.
+        train: (images, labels), or whatever else `fit` takes.
+        validation: The same, to validate on.
+        test: Images as the author's model takes them, and their true classes, int [N]:
+            what the model is really worth. No part of the program sees them.
+        epochs: How long it trains.
+        batch_size: None where the data come in batches.
+        callbacks: Of `fit`.
+    """
+
+    model: keras.Model
+    train: Any
+    validation: Any
+    test: tuple[np.ndarray, np.ndarray]
+    epochs: int
+    batch_size: int | None = 32
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """A run of this framework.
+
+    Attributes:
+        config: All that defines it.
+        test: What the model is really worth is measured on these; None for the
+            validation images.
+    """
+
+    config: Config
+    test: Callable[[], Split] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """Something to diagnose.
+
+    Attributes:
+        name: Unique.
+        source: What it re-creates.
+        data: What it trains on.
+        faults: One entry a fault: its cause, and after "|" others that are as right,
+            for their remedy alone would do. None at all if it is healthy.
+        make: Returns the program of a seed, with its faults or without.
+        ruler: Whether what is wrong is not the accuracy, but the number reported.
+        floor: What accuracy a healthy case reaches at least.
+        half: One of `HALVES`: thresholds may be chosen by the first only.
+    """
+
+    name: str
+    source: str
+    data: str
+    faults: tuple[str, ...]
+    make: Callable[[int, bool], Program | Run]
+    ruler: bool = False
+    floor: float = 0.0
+    half: str = "calibration"
+
+    def __post_init__(self):
+        unknown = self.accepted - set(CAUSES)
+        if unknown or self.half not in HALVES:
+            raise ValueError(f"{self.name}: {self.half!r}, {sorted(unknown)}")
+
+    @property
+    def causes(self) -> tuple[tuple[str, ...], ...]:
+        """For each fault, the identifiers that name it; its own comes first."""
+        return tuple(tuple(fault.split("|")) for fault in self.faults)
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        """All identifiers that are right."""
+        return frozenset(cause for fault in self.causes for cause in fault)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+
+def case(
+    name: str,
+    source: str,
+    data: str,
+    faults: str,
+    make: Callable[[int, bool], Program | Run],
+    **options: Any,
+) -> Case:
+    """Returns a case; its faults are separated by spaces, and empty if it is healthy.
+
+    Args:
+        name: See `Case`, and so are `source`, `data` and `make`.
+        source: What it re-creates.
+        data: What it trains on.
+        faults: For example "label_noise dead_units|bad_initialization".
+        make: Returns the program.
+        **options: Of `Case`.
+    """
+    return Case(name, source, data, tuple(faults.split()), make, **options)

@@ -1,0 +1,142 @@
+"""The jobs of the zoo: what is done to one case with one seed, as a line of JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.zoo import other_tools, train
+from benchmarks.zoo.cases import CASES, Case, Program, Run
+from framework import diagnose as diagnose_lib
+from framework.diagnose.diagnosis import diagnose
+from framework.diagnose.explain_run import open_run
+from framework.diagnose.report.diagnosis import Diagnosis
+
+Line = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One thing to do.
+
+    Attributes:
+        kind: One of `KINDS`.
+        case: Its name.
+        seed: Of data, weights and everything else.
+    """
+
+    kind: str
+    case: str
+    seed: int
+
+    def run(self) -> Line:
+        """Returns the line of a job; with "error" where it could not be done."""
+        start = time.perf_counter()
+        found: Line = dataclasses.asdict(self)
+        try:
+            found |= KINDS[self.kind](CASES[self.case], self.seed)
+        except Exception as problem:
+            last = traceback.extract_tb(problem.__traceback__)[-1]
+            place = f"{Path(last.filename).name}:{last.lineno}"
+            found["error"] = f"{type(problem).__name__} at {place}: {problem}"[:500]
+        return found | {"seconds": round(time.perf_counter() - start, 1)}
+
+
+def broken(case: Case, seed: int) -> Line:
+    """Trains a case as it is, while the other tools' rules look on."""
+    with train.alone(seed):
+        program = case.make(seed, True)
+        watch = other_tools.Watch(program) if isinstance(program, Program) else None
+        found = train.train(program, (watch,) if watch else ())
+        symptoms = other_tools.symptoms(watch) if watch else {}
+    return dataclasses.asdict(found) | {"symptoms": symptoms}
+
+
+def mended(case: Case, seed: int) -> Line:
+    """Trains the fixed twin of a case; of a healthy one, itself for twice as long."""
+    with train.alone(seed):
+        program = case.make(seed, False)
+        if case.healthy:
+            program = train.longer(program)
+        return dataclasses.asdict(train.train(program))
+
+
+def diagnosed(case: Case, seed: int) -> Line:
+    """Diagnoses a case; the program is all that the diagnosis gets."""
+    with train.alone(seed):
+        program = case.make(seed, True)
+        if isinstance(program, Program):
+            epochs, diagnosis = program.epochs, _explained(program)
+        else:
+            epochs, diagnosis = _opened(program)
+    return {
+        "verdict": diagnosis.plateau.verdict,
+        "findings": [
+            {
+                "cause": each.cause.name,
+                "status": each.status,
+                "message": each.message,
+                "cost": None if each.cost is None else each.cost.value,
+            }
+            for each in diagnosis.findings
+        ],
+        "cost": sum(trial.epochs for trial in diagnosis.trials) / epochs,
+        "failures": [
+            f"{each.name}: {each.reason}"
+            for each in diagnosis.measured.unavailable
+            if each.is_failure
+        ],
+    }
+
+
+KINDS: dict[str, Callable[[Case, int], Line]] = {
+    "broken": broken,
+    "mended": mended,
+    "diagnosed": diagnosed,
+}
+
+
+def _explained(program: Program) -> Diagnosis:
+    return diagnose_lib.explain(
+        program.model,
+        train=program.train,
+        validation=program.validation,
+        epochs=program.epochs,
+        batch_size=program.batch_size or 32,
+    )
+
+
+def _opened(program: Run) -> tuple[float, Diagnosis]:
+    """Returns how many epochs a run has taken, and its diagnosis."""
+    with tempfile.TemporaryDirectory() as folder:
+        train.train(program, folder=Path(folder) / "run")
+        context = open_run(str(Path(folder) / "run"))
+        return float(context.settings.epochs), diagnose(context)
+
+
+def read(path: Path) -> dict[Job, Line]:
+    """Returns what was done already; what ended in an error is to be done again."""
+    found = {}
+    if path.exists():
+        for text in path.read_text().splitlines():
+            try:
+                line = json.loads(text)
+            except json.JSONDecodeError:
+                # The last line of a process that was killed.
+                continue
+            if "error" not in line:
+                found[Job(line["kind"], line["case"], line["seed"])] = line
+    return found
+
+
+def append(path: Path, line: Line) -> None:
+    """Adds a line to a file that other processes add to as well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        stream.write(json.dumps(line) + "\n")

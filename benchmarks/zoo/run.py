@@ -1,0 +1,217 @@
+"""The zoo: how often the diagnosis names the cause, and how often it cries wolf.
+
+    python -m benchmarks.zoo.run --half=report
+    python -m benchmarks.zoo.run --cases='run: ,high' --seeds=1
+    python -m benchmarks.zoo.run --baselines
+    python -m benchmarks.zoo.run --admit --json=benchmarks/zoo/admitted.json
+
+The first diagnoses all cases of a half; the third scores the rules of other tools on
+the trainings that the fourth makes: each case as it is and mended, to see whether they
+differ at all. What was done is kept in --results; the same command goes on with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from absl import app, flags
+
+from framework.system import atomic
+
+_HALF = flags.DEFINE_enum(
+    "half", "all", ["all", "calibration", "report"], "Which cases."
+)
+_SEEDS = flags.DEFINE_integer("seeds", 3, "How many seeds of each.", 1)
+_CASES = flags.DEFINE_list("cases", [], "Only cases whose name contains one of these.")
+_ADMIT = flags.DEFINE_bool("admit", False, "Compare the cases with their fixed twins.")
+_BASELINES = flags.DEFINE_bool("baselines", False, "Score the rules of other tools.")
+_JSON = flags.DEFINE_string("json", "", "A file for the numbers.")
+_RESULTS = flags.DEFINE_string(
+    "results", "runs/zoo/results.jsonl", "What was done, a line each."
+)
+_PROCESSES = flags.DEFINE_integer("processes", 1, "How many at once.", 1)
+_PART = flags.DEFINE_integer("part", -1, "Which of --processes this one is.")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Does what is left to do, and prints the tables."""
+    if len(arguments) > 1:
+        raise app.UsageError(f"what is {arguments[1]!r}?")
+    # Many small programs run better side by side than each on many threads.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Keras warns of what is broken on purpose.
+    warnings.simplefilter("ignore", UserWarning)
+    from benchmarks.zoo import jobs
+
+    path = Path(_RESULTS.value)
+    wanted = _jobs()
+    done = jobs.read(path)
+    left = [job for job in wanted if job not in done]
+    if _PART.value >= 0:
+        for job in left[_PART.value :: _PROCESSES.value]:
+            line = job.run()
+            jobs.append(path, line)
+            print(json.dumps([job.case, job.seed, line.get("error", "")]), flush=True)
+        return
+    told = _Progress(len(left))
+    if _PROCESSES.value > 1:
+        _side_by_side(told)
+    else:
+        for job in left:
+            line = job.run()
+            jobs.append(path, line)
+            told(job.case, job.seed, line.get("error", ""))
+    done = jobs.read(path)
+    _print([done[job] for job in wanted if job in done], len(wanted))
+
+
+def _jobs() -> list:
+    from benchmarks.zoo.cases import CASES
+    from benchmarks.zoo.jobs import Job
+
+    found = []
+    for seed in range(_SEEDS.value):
+        for case in CASES.values():
+            if _HALF.value not in ("all", case.half) or not _is_wanted(case.name):
+                continue
+            if not (_ADMIT.value or _BASELINES.value):
+                found.append(Job("diagnosed", case.name, seed))
+                continue
+            found.append(Job("broken", case.name, seed))
+            if _ADMIT.value:
+                found.append(Job("mended", case.name, seed))
+    return found
+
+
+def _is_wanted(name: str) -> bool:
+    return not _CASES.value or any(part in name for part in _CASES.value)
+
+
+class _Progress:
+    """Says what was done, how fast, and when the rest will be.
+
+    Args:
+        total: How many jobs there are.
+    """
+
+    def __init__(self, total: int):
+        self._total, self._done, self._start = total, 0, time.monotonic()
+        self._lock = threading.Lock()
+
+    def __call__(self, case: str, seed: int, error: str) -> None:
+        with self._lock:
+            self._done += 1
+            minutes = (time.monotonic() - self._start) / 60
+            left = minutes / self._done * (self._total - self._done)
+            problem = f"  {error}" if error else ""
+            print(
+                f"{self._done}/{self._total}  {self._done / minutes:.1f} a minute, "
+                f"{left:.0f} min left  {case}, seed {seed}{problem}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
+def _side_by_side(told: _Progress) -> None:
+    """Runs as many processes as are asked for, each with its share of the jobs."""
+
+    def work(part: int) -> None:
+        command = [sys.executable, "-m", "benchmarks.zoo.run", *sys.argv[1:]]
+        with subprocess.Popen(
+            [*command, f"--part={part}"], stdout=subprocess.PIPE, text=True
+        ) as process:
+            for line in process.stdout:
+                told(*json.loads(line))
+
+    threads = [
+        threading.Thread(target=work, args=(part,)) for part in range(_PROCESSES.value)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _print(lines: Sequence[dict], wanted: int) -> None:
+    if len(lines) < wanted:
+        print(f"{wanted - len(lines)} of {wanted} could not be done", file=sys.stderr)
+    if _ADMIT.value:
+        _print_admission(lines)
+    elif _BASELINES.value:
+        _print_baselines(lines)
+    else:
+        _print_diagnoses(lines)
+
+
+def _print_diagnoses(lines: Iterable[dict]) -> None:
+    from benchmarks.zoo import score
+    from benchmarks.zoo.cases import CASES
+
+    verdicts = [score.verdict(CASES[line["case"]], line) for line in lines]
+    if not verdicts:
+        return
+    found = score.scores(verdicts)
+    print(f"{score.page(found)}\n\nnot right:\n{score.misses(verdicts)}")
+    _write({"diagnosis": score.as_json(found)})
+
+
+def _print_baselines(lines: Sequence[dict]) -> None:
+    from benchmarks.zoo import other_tools, score
+    from benchmarks.zoo.cases import CASES
+
+    found = {}
+    for tool, causes in other_tools.CAUSES.items():
+        verdicts = [
+            score.Verdict(
+                CASES[line["case"]],
+                line["seed"],
+                tuple(causes[symptom] for symptom in line["symptoms"][tool]),
+            )
+            for line in lines
+            # Of runs of this framework, the tools would see nothing at all.
+            if line["symptoms"]
+        ]
+        if verdicts:
+            scores = score.scores(verdicts)
+            print(f"{tool}\n\n{score.page(scores)}\n")
+            found[tool] = score.as_json(scores)
+    _write(found)
+
+
+def _print_admission(lines: Iterable[dict]) -> None:
+    from benchmarks.zoo import admission
+    from benchmarks.zoo.cases import CASES
+    from benchmarks.zoo.train import Trained
+
+    trained: dict[tuple[str, str], list] = defaultdict(list)
+    for line in lines:
+        found = Trained(line["accuracy"], line["reported"], tuple(line["curve"]))
+        trained[line["case"], line["kind"]].append(found)
+    admissions = [
+        admission.admission(
+            case, trained[case.name, "broken"], trained[case.name, "mended"]
+        )
+        for case in CASES.values()
+        if trained[case.name, "broken"] and trained[case.name, "mended"]
+    ]
+    print(admission.page(admissions))
+    _write({each.case: each.as_json() for each in admissions})
+
+
+def _write(found: dict) -> None:
+    if _JSON.value:
+        atomic.write_text(Path(_JSON.value), json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    app.run(main)

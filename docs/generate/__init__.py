@@ -1,0 +1,1 @@
+"""Generates parts of the reference from the program itself."""

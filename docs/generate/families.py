@@ -1,0 +1,62 @@
+"""Generates the lists of what a spec can name, with signatures and arguments."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from framework import schedules
+from framework.launch.families import FAMILIES
+from generate.docstrings import escaped, items, paragraphs, sections
+
+_TITLES = {
+    "dataset": "Data sets",
+    "augment": "Augmentations",
+    "normalize": "Normalizations",
+    "model": "Models",
+    "optimizer": "Optimizers",
+    "schedule": "Schedules",
+}
+
+
+def page() -> str:
+    """Returns a section for each family, with an entry for each member."""
+    blocks = []
+    for flag, family in FAMILIES.items():
+        blocks.append(f"## {_TITLES.get(flag, flag)}: `--{flag}`")
+        blocks += [_entry(flag, name, member) for name, member in family.items()]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _entry(flag: str, name: str, member: Callable[..., Any]) -> str:
+    signature = _signature(flag, member)
+    documented = sections(member)
+    blocks = [
+        f"### {name}",
+        f"```text\n{name}{signature}\n```",
+        paragraphs(documented[""]),
+    ]
+    described = items(documented.get("Args", documented.get("Attributes", "")))
+    lines = [
+        f"- `{argument}`: {escaped(text)}"
+        for argument, text in described.items()
+        if argument in signature.parameters
+    ]
+    if lines:
+        blocks.append("\n".join(lines))
+    return "\n\n".join([*blocks, paragraphs(documented.get("Example", ""))]).rstrip()
+
+
+def _signature(flag: str, member: Callable[..., Any]) -> inspect.Signature:
+    """Returns the signature as it is written in a spec."""
+    function = member
+    if flag == "schedule" and not isinstance(member, type):
+        function = schedules.with_spec_signature(member)
+    parameters = list(inspect.signature(function).parameters.values())
+    if flag == "model":
+        # The image shape and the number of classes come from the data set.
+        parameters = parameters[2:]
+    return inspect.Signature(
+        [each.replace(annotation=inspect.Parameter.empty) for each in parameters]
+    )

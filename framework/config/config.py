@@ -1,0 +1,391 @@
+"""The configuration of a run: one flat, frozen record; each field is also a flag."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from typing import Any, get_type_hints
+
+from framework.config import spec
+from framework.config.durations import Duration
+from framework.errors import UsageError
+from framework.system import paths, printable, waiting
+
+# The headings of `--help`, in order.
+GROUPS = ("data", "model", "training", "evaluation", "run", "devices")
+
+
+def _field(
+    default: Any,
+    help: str,
+    choices: tuple[str, ...] = (),
+    numbers: bool = True,
+    *,
+    group: str,
+) -> Any:
+    """Returns a dataclass field with the metadata of its flag.
+
+    Args:
+        default: The default value.
+        help: The flag's help: one sentence with its unit and an example.
+        choices: The permitted values; () for any.
+        numbers: Whether the run's numbers depend on it. A run resumes only with the
+            same values of such fields.
+        group: Its heading in `--help`, one of `GROUPS`.
+    """
+    metadata = {"help": help, "choices": choices, "numbers": numbers, "group": group}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The configuration of a run; each field is also a command-line flag.
+
+    >>> Config(batch_size=64).difference(Config())
+    {'batch_size': (64, 32)}
+
+    Raises:
+        UsageError: A value is of the wrong type or out of range.
+    """
+
+    dataset: str = _field(
+        "digits",
+        "Data set to train and validate on, such as 'folder(\"photos\", size=64)'.",
+        group="data",
+    )
+    train_dev: float = _field(
+        0.05,
+        "Fraction of the training images to hold out, such as 0.05, in order to "
+        "distinguish overfitting from a different validation set; 0 for none.",
+        group="data",
+    )
+    input: str = _field(
+        "auto",
+        "How to read images: into memory at the start, from disk on demand (stream), "
+        "or by servers (service); auto is memory up to 2 GiB, else stream.",
+        choices=("auto", "memory", "stream", "service"),
+        numbers=False,
+        group="data",
+    )
+    service: str = _field(
+        "localhost:5050",
+        "Comma-separated HOST:PORT of the servers of --input=service, started with "
+        "python -m framework.data.service, such as reader1:5050,reader2:5050.",
+        numbers=False,
+        group="data",
+    )
+    augment: str = _field(
+        "",
+        "Random augmentation of training images, joined by '+', such as "
+        "'flip + rotate(20)'; empty for none.",
+        group="data",
+    )
+    normalize: str = _field(
+        "standard",
+        "Normalization of pixels, joined by '+', such as unit (0 to 1) or standard "
+        "(mean 0 and standard deviation 1 of each channel over the training images).",
+        group="data",
+    )
+    model: str = _field(
+        "cnn(filters=(32, 64), dense=128, dropout=.3, padding='same')",
+        "Network to train, such as 'cnn(filters=(32, 64))', or your own as "
+        "'module:function(...)'.",
+        group="model",
+    )
+    optimizer: str = _field(
+        "adam",
+        "Optimizer, such as 'sgd(momentum=.9)' or 'adam(weight_decay=.01)'; weight "
+        "decay excludes biases and normalization layers.",
+        group="training",
+    )
+    learning_rate: float = _field(
+        1e-3,
+        "Base learning rate, such as 0.001, which --schedule multiplies.",
+        group="training",
+    )
+    schedule: str = _field(
+        "constant",
+        "Multiplier of the learning rate over time, joined by '+' (then) and '*' "
+        "(product), such as 'warmup(5%) + cosine'.",
+        group="training",
+    )
+    batch_size: int = _field(
+        32,
+        "Images per optimizer step over all devices, such as 128.",
+        group="training",
+    )
+    accumulate: int = _field(
+        1,
+        "Gradient accumulation to save memory: micro-batches per batch, such as 4 of "
+        "32 images each for --batch_size=128.",
+        group="training",
+    )
+    clip_norm: float = _field(
+        0.0,
+        "Maximum global L2 norm of the gradient, such as 1.0; 0 for no clipping.",
+        group="training",
+    )
+    label_smoothing: float = _field(
+        0.0,
+        "Fraction of each training label spread evenly over all classes, such as 0.1.",
+        group="training",
+    )
+    ema: float = _field(
+        0.0,
+        "Decay per step of the moving average of the weights that is evaluated, such "
+        "as 0.999; 0 evaluates the weights themselves.",
+        group="model",
+    )
+    precision: str = _field(
+        "float32",
+        "Floating-point type of the network's computation, such as bfloat16 for mixed "
+        "precision; weights are always float32.",
+        choices=("float32", "bfloat16", "float16"),
+        group="model",
+    )
+    jit: bool = _field(
+        False,
+        "Compile the forward and backward pass with XLA, which works on one device "
+        "only.",
+        group="devices",
+    )
+    train_for: str = _field(
+        "20ep",
+        "Length of the run in steps, such as 5000, or epochs, such as 20ep.",
+        group="training",
+    )
+    evaluate_every: str = _field(
+        "1ep",
+        "Interval between evaluations in steps (500), epochs (1ep) or percent of the "
+        "run (5%).",
+        group="evaluation",
+    )
+    checkpoint_every: str = _field(
+        "1ep",
+        "Interval between checkpoints in steps (500), epochs (1ep) or percent of the "
+        "run (5%).",
+        group="run",
+    )
+    log_every: str = _field(
+        "50",
+        "Interval between points of the training curves in steps (50), epochs (1ep) or "
+        "percent of the run (1%).",
+        group="evaluation",
+    )
+    monitor: str = _field(
+        "validation/accuracy",
+        "Metric that determines the best evaluation, such as validation/loss.",
+        group="evaluation",
+    )
+    on_nonfinite: str = _field(
+        "stop",
+        "Reaction to a NaN or infinite loss, gradient or weight: stop and locate its "
+        "origin, skip the update, or return to the last checkpoint and leave out the "
+        "batches since (rollback).",
+        choices=("stop", "skip", "rollback"),
+        group="training",
+    )
+    early_stopping: int = _field(
+        0,
+        "Stop after this number of evaluations without improvement, such as 10; 0 for "
+        "never.",
+        group="training",
+    )
+    seed: int = _field(
+        0,
+        "Seed of the initial weights, the order of images and all random draws, such "
+        "as 1.",
+        group="training",
+    )
+    strategy: str = _field(
+        "default",
+        "Distribution strategy of TensorFlow, such as mirrored for all GPUs of this "
+        "machine.",
+        choices=("default", "one_device", "mirrored", "multi_worker", "tpu"),
+        numbers=False,
+        group="devices",
+    )
+    devices: int = _field(
+        0,
+        "Number of devices of --strategy=mirrored or per machine of multi_worker, such "
+        "as 2, simulated by dividing the CPU where there are too few; 0 for all.",
+        numbers=False,
+        group="devices",
+    )
+    cluster: str = _field(
+        "env",
+        "Cluster resolver of --strategy=multi_worker: the variable TF_CONFIG (env), "
+        "slurm or kubernetes.",
+        choices=("env", "slurm", "kubernetes"),
+        numbers=False,
+        group="devices",
+    )
+    wait_for: str = _field(
+        "10m",
+        "Maximum wait for other processes in seconds (30s), minutes (10m) or hours "
+        "(2h), after which the run ends with exit code 75.",
+        numbers=False,
+        group="devices",
+    )
+    i_trust_this_network: bool = _field(
+        False,
+        "Allow workers and servers on other machines, although anyone who reaches "
+        "TensorFlow's unauthenticated ports can read and write files as you (see "
+        "SECURITY.md).",
+        numbers=False,
+        group="devices",
+    )
+    tpu: str = _field(
+        "",
+        "Name of the TPU of --strategy=tpu, such as my-tpu; empty for the local one.",
+        (),
+        False,
+        group="devices",
+    )
+    steps_per_call: int = _field(
+        0,
+        "Maximum number of steps per call of the compiled loop, such as 100; 0 runs "
+        "until the next event, for about two seconds at most.",
+        numbers=False,
+        group="devices",
+    )
+    workdir: str = _field(
+        "runs/train",
+        "Folder of the run's results and checkpoints, such as runs/flowers; an "
+        "existing run is resumed.",
+        (),
+        False,
+        group="run",
+    )
+    keep_checkpoints: int = _field(
+        3,
+        "Number of latest checkpoints to keep, such as 3.",
+        numbers=False,
+        group="run",
+    )
+    keep_best: int = _field(
+        1,
+        "Number of best evaluations to keep the weights of, such as 1.",
+        numbers=False,
+        group="run",
+    )
+    diagnose: bool = _field(
+        False,
+        "Diagnose static validation accuracy after training, with exit code 3 if a "
+        "cause such as overfitting is confirmed.",
+        numbers=False,
+        group="evaluation",
+    )
+    fresh: bool = _field(
+        False,
+        "Move an earlier run in --workdir aside, such as to runs/train.old-1, and "
+        "start a new one.",
+        numbers=False,
+        group="run",
+    )
+    allow_config_change: bool = _field(
+        False,
+        "Resume the run in --workdir with changed flags, such as another --batch_size.",
+        numbers=False,
+        group="run",
+    )
+    allow_data_change: bool = _field(
+        False,
+        "Resume the run in --workdir with changed data, such as additional images.",
+        numbers=False,
+        group="run",
+    )
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            self._check_type(field)
+        for name in ("train_for", "evaluate_every", "checkpoint_every", "log_every"):
+            self._check_duration(name)
+        for name in ("dataset", "augment", "normalize", "optimizer", "schedule"):
+            self._check_spec(name)
+        self._require("learning_rate", self.learning_rate > 0, "positive")
+        for name in ("batch_size", "accumulate", "keep_checkpoints", "keep_best"):
+            self._require(name, getattr(self, name) >= 1, "at least 1")
+        for name in ("clip_norm", "early_stopping", "devices", "steps_per_call"):
+            self._require(name, getattr(self, name) >= 0, "0 or more")
+        for name in ("label_smoothing", "ema", "train_dev"):
+            self._require(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
+        self._require("seed", 0 <= self.seed < 2**32, "from 0 to 2**32 - 1")
+        self._require(
+            "accumulate",
+            self.batch_size % self.accumulate == 0,
+            f"a divisor of --batch_size={self.batch_size}",
+        )
+        self._require("workdir", bool(self.workdir), "the path of a folder")
+        object.__setattr__(self, "workdir", paths.expand(self.workdir, "--workdir"))
+        waiting.parse_seconds(self.wait_for)
+
+    def numbers(self) -> dict[str, Any]:
+        """Returns the fields that the run's numbers depend on, by name."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.metadata["numbers"]
+        }
+
+    def difference(self, other: Config) -> dict[str, tuple[Any, Any]]:
+        """Compares the fields that the run's numbers depend on.
+
+        Returns:
+            The values here and in `other` where they differ, by name.
+        """
+        after = other.numbers()
+        return {
+            name: (value, after[name])
+            for name, value in self.numbers().items()
+            if value != after[name]
+        }
+
+    def _check_type(self, field: dataclasses.Field[Any]) -> None:
+        value, kind = getattr(self, field.name), field_types()[field.name]
+        permitted = (int, float) if kind is float else kind
+        if not isinstance(value, permitted) or (
+            # A bool is an int to Python.
+            isinstance(value, bool) and kind is not bool
+        ):
+            raise UsageError(
+                f"{field.name} must be of type {kind.__name__}, not {value!r}"
+            )
+        if isinstance(value, str) and printable.control_character(value):
+            # A newline would start another flag in flags.txt.
+            raise UsageError(f"{field.name} must be one line of text, not {value!r}")
+        choices = field.metadata["choices"]
+        if choices:
+            self._require(field.name, value in choices, f"one of {', '.join(choices)}")
+        if isinstance(value, float):
+            self._require(field.name, math.isfinite(value), "a finite number")
+
+    def _check_duration(self, name: str) -> None:
+        try:
+            duration = Duration.parse(getattr(self, name))
+        except UsageError as problem:
+            raise UsageError(f"{name}: {problem}") from None
+        self._require(name, duration.value > 0, "longer than nothing")
+        if name == "train_for":
+            self._require(name, duration.unit != "%", "in steps or epochs")
+
+    def _check_spec(self, name: str) -> None:
+        text = getattr(self, name)
+        if not text.strip():
+            self._require(name, name in ("augment",), "a name(...)")
+            return
+        try:
+            spec.parse(text)
+        except UsageError as problem:
+            raise UsageError(f"{name}: {problem}") from None
+
+    def _require(self, name: str, condition: bool, what: str) -> None:
+        if not condition:
+            raise UsageError(f"{name} must be {what}, not {getattr(self, name)!r}")
+
+
+@functools.cache
+def field_types() -> dict[str, type]:
+    """Returns the type of each field of `Config`: bool, float, int or str."""
+    return get_type_hints(Config)

@@ -1,0 +1,108 @@
+"""The splits are preprocessed differently."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.finding import Evidence
+from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.label_signal import LabelSignal
+from framework.diagnose.measure.labels import SplitComposition
+from framework.diagnose.measure.preprocessing import (
+    MAPPED_LABELS,
+    PreprocessingDifference,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class PreprocessingMismatch(Check):
+    """Looks for one transform of all validation images that makes the model right.
+
+    Why it matters:
+        Another scale, channel order or class order in validation makes a good model
+        look bad, and its curve flat.
+    Evidence:
+        The gain of the best transform, chosen on one half of the images and measured on
+        the other; the ratio of the standard deviations.
+    How it is decided:
+        By that gain; no training is needed.
+    Remedy:
+        Prepare both splits by one function.
+    Sources:
+        The transforms are those of forum reports.
+
+    Attributes:
+        gain: The lower bound of the gain above which a transform is no accident.
+        ratio: Standard deviations this many times apart are another scale: no light
+            does that (bytes against fractions are 255).
+        sees: Standard deviations from chance above which labels fit their images, so
+            that another class order can be told from labels that are void.
+    """
+
+    cause_name: ClassVar[str] = "preprocessing_mismatch"
+    phase: ClassVar[Phase] = Phase.DATA
+    gain: float = 0.05
+    ratio: float = 10.0
+    sees: float = 5.0
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        mismatch, accuracy = (
+            measured.get(PreprocessingDifference),
+            measured.get(Accuracy),
+        )
+        has_gain = mismatch.gain.low > self.gain
+        if mismatch.transform == MAPPED_LABELS and self._are_labels_void(measured):
+            has_gain = False
+        is_scale = not 1 / self.ratio < mismatch.scale_ratio < self.ratio
+        if not has_gain and not is_scale:
+            return None
+        scale = Evidence(
+            "standard deviation of validation images by that of training images",
+            mismatch.scale_ratio,
+            f"{self.ratio:g} or more, or its inverse: another scale",
+            "no light does that",
+        )
+        evidence: tuple[Evidence, ...] = (scale,)
+        if has_gain:
+            message = (
+                f"the model is right about {mismatch.gain.value:.1%} more of the "
+                f"validation images once {mismatch.transform}: the splits are prepared "
+                f"differently"
+            )
+            shown = Evidence(
+                f"gain in validation accuracy once {mismatch.transform}",
+                mismatch.gain,
+                f"for certain above {self.gain}",
+                "chosen on one half of the images, measured on the other; no training",
+            )
+            evidence = (shown, scale)
+        else:
+            message = (
+                f"the standard deviation of validation images is "
+                f"{mismatch.scale_ratio:.3g} times that of training images: one of the "
+                f"splits was scaled and the other was not"
+            )
+        clean, validation = accuracy.train_clean, accuracy.validation
+        return Suspicion(
+            is_certain=has_gain or clean.accuracy.low > validation.accuracy.high,
+            message=message,
+            evidence=evidence,
+            advice=(
+                "prepare both splits by one function: the same scale, channel order, "
+                "orientation and class numbers"
+            ),
+            code=("x_train, x_validation = prepare(x_train), prepare(x_validation)",),
+            refute="the same image through both pipelines: equal pixels and labels",
+            cost=mismatch.gain if has_gain else None,
+        )
+
+    def _are_labels_void(self, measured: Measurements) -> bool:
+        """Returns whether labels are wrong in a way that no mapping would mend."""
+        signals = measured.get(LabelSignal).signals.values()
+        if any(signal.z < self.sees for signal in signals):
+            return True
+        return bool(measured.get(SplitComposition).unseen_classes)

@@ -1,0 +1,160 @@
+"""Labels do not belong to their images."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.finding import Evidence
+from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.trials import Decision, Trials
+from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.label_signal import OTHER_SPLIT, LabelSignal
+from framework.diagnose.measure.labels import LabelValidity
+from framework.diagnose.measure.probe import Signal
+from framework.numerics.intervals import difference
+
+_NULL = "against the same labels permuted; permuted ones gave 3.1 at most in 80 trials"
+
+
+@dataclasses.dataclass(frozen=True)
+class ShuffledLabels(Check):
+    """Compares what probes of untrained features tell in either split.
+
+    Why it matters:
+        Images and labels that were sorted or shuffled apart teach nothing.
+    Evidence:
+        Standard deviations from chance of the better of two probes, in both splits.
+    How it is decided:
+        Labels of one split say nothing, or far more in another order, while as many
+        labels of the other split say much. If neither says anything, nobody can tell.
+    Remedy:
+        Shuffle images and labels by one permutation.
+    Sources:
+        A permutation test (Ojala & Garriga, 2010).
+
+    Attributes:
+        chance: Standard deviations below which labels say nothing. Permuted labels of
+            digits, clothes and flowers gave 3.1 at most in 80 trials.
+        clear: Standard deviations above which they certainly do; true labels gave 19 at
+            least, of 1,000 images.
+        order_gain: The least gain of accuracy by which another order fits better.
+    """
+
+    cause_name: ClassVar[str] = "shuffled_labels"
+    phase: ClassVar[Phase] = Phase.DATA
+    chance: float = 3.0
+    clear: float = 5.0
+    order_gain: float = 0.2
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        accuracy = measured.get(Accuracy)
+        # A model that has learnt something shows that there is something to learn.
+        if measured.get(LabelValidity).has_illegal:
+            return None
+        if accuracy.validation.accuracy.low > accuracy.chance:
+            return None
+        signal = measured.get(LabelSignal)
+        if all(each.z < self.chance for each in signal.signals.values()):
+            return self._unresolvable(accuracy, signal)
+        for split in OTHER_SPLIT:
+            control = signal.controls.get(split)
+            if control is None or control.z <= self.clear:
+                continue
+            order = self._order(signal, split)
+            if order or signal.signals[split].z < self.chance:
+                return self._shuffled(accuracy, signal, split, order)
+        return None
+
+    def decide(
+        self, suspicion: Suspicion, measured: Measurements, trials: Trials
+    ) -> Decision:
+        """See base class. What is not certain is not to be resolved by any trial."""
+        del suspicion, measured, trials
+        return Decision("unresolvable")
+
+    def has_decided(self, trials: Trials) -> bool:
+        """See base class."""
+        del trials
+        return True
+
+    def _order(self, signal: LabelSignal, split: str) -> str:
+        """Returns the order in which labels would fit again, in words, or ""."""
+        orders = signal.orders[split]
+        best = max(orders, key=lambda name: orders[name].z)
+        gain = difference(orders[best].accuracy, signal.signals[split].accuracy)
+        fits = orders[best].z > self.clear and gain.low > self.order_gain
+        return best if fits else ""
+
+    def _shuffled(
+        self, accuracy: Accuracy, label_signal: LabelSignal, split: str, order: str
+    ) -> Suspicion:
+        signal = label_signal.signals[split]
+        control = label_signal.controls[split]
+        message = (
+            f"the {split} labels do not belong to their images: a probe is right "
+            f"{signal.accuracy.value:.1%} of the time, and {signal.chance:.1%} on "
+            f"permuted labels, while in the {OTHER_SPLIT[split]} split it is "
+            f"{control.accuracy.value:.1%}"
+        )
+        if order:
+            message += f"; they fit once {order}"
+        return Suspicion(
+            is_certain=True,
+            message=message,
+            evidence=(
+                _evidence(
+                    split,
+                    signal,
+                    f"below {self.chance:g}, or far more in another order",
+                ),
+                _evidence(
+                    f"as many {OTHER_SPLIT[split]} images",
+                    control,
+                    f"above {self.clear:g}: so the probe would see it",
+                ),
+            ),
+            advice=(
+                "keep each image and its label together: shuffle them by one "
+                "permutation, or as pairs of one tf.data.Dataset, and sort files "
+                "before listing labels"
+            ),
+            code=(
+                "order = np.random.default_rng(0).permutation(len(x_train))",
+                "x_train, y_train = x_train[order], y_train[order]",
+            ),
+            refute=f"the same probe on {split} pairs that were checked by eye",
+            cost=difference(control.accuracy, accuracy.validation.accuracy),
+        )
+
+    def _unresolvable(self, accuracy: Accuracy, signal: LabelSignal) -> Suspicion:
+        return Suspicion(
+            message=(
+                "the labels carry no information about the images that a probe can "
+                "see; no remedy can help: in training as in validation, probes are "
+                "right no more often than on permuted labels, and so is the model "
+                f"({accuracy.validation.accuracy.value:.1%} of the validation images)"
+            ),
+            evidence=tuple(
+                _evidence(name, each, f"below {self.chance:g} in both splits")
+                for name, each in signal.signals.items()
+            ),
+            advice=(
+                "look at some images beside their labels; if a person cannot tell them "
+                "either, other data are needed, and no other training"
+            ),
+            code=("plt.imshow(x_train[0]), print(y_train[0])",),
+            refute="any model that is right more often than chance on held-out images",
+        )
+
+
+def _evidence(where: str, signal: Signal, threshold: str) -> Evidence:
+    return Evidence(
+        f"standard deviations from chance, {where}",
+        signal.z,
+        threshold,
+        f"{signal.probe}: {signal.accuracy.value:.1%} right by {signal.chance:.1%} "
+        f"{_NULL}",
+    )

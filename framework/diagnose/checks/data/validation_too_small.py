@@ -1,0 +1,76 @@
+"""The validation set is too small."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.finding import Evidence
+from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.measure.accuracy import Accuracy
+from framework.numerics.intervals import detectable
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidationTooSmall(Check):
+    """Computes the least difference that the validation set can show.
+
+    Why it matters:
+        A curve on few images is flat, or jumps, whatever the model does.
+    Evidence:
+        The interval of accuracy, and the least difference that a test would find.
+    How it is decided:
+        By arithmetic. It is taken back where another cause has been shown on the same
+        images.
+    Remedy:
+        More validation images, or cross-validation.
+    Sources:
+        Wilson (1927); two proportions at 80 % power.
+
+    Attributes:
+        coarse: The least difference that must be seen: fifteen points. 111 of 129
+            faulty programs in the calibration half of the zoo lose more
+            (benchmarks/zoo/admitted.json).
+        few: With fewer images one alone is more than two points.
+    """
+
+    cause_name: ClassVar[str] = "validation_too_small"
+    phase: ClassVar[Phase] = Phase.DATA
+    coarse: float = 0.15
+    few: int = 40
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        validation = measured.get(Accuracy).validation
+        total, accuracy = validation.images, validation.accuracy
+        least = detectable(accuracy.value, total)
+        if least <= self.coarse and total >= self.few:
+            return None
+        half = (accuracy.high - accuracy.low) / 2
+        return Suspicion(
+            is_certain=True,
+            message=(
+                f"{total:,} validation images resolve accuracy to +-{half:.1%}: one "
+                f"image is {1 / total:.1%}, and of two models one must be {least:.1%} "
+                f"better for it to be seen"
+            ),
+            evidence=(
+                Evidence("validation/accuracy", accuracy, "interval", "Wilson, 1927"),
+                Evidence(
+                    "least difference seen",
+                    least,
+                    f"above {self.coarse}, or fewer than {self.few} images",
+                    "two proportions at 80 % power",
+                ),
+            ),
+            advice=(
+                "use more validation images, or score by k-fold cross-validation; "
+                "until then, read no meaning into differences below that size"
+            ),
+            code=(
+                "from sklearn.model_selection import StratifiedKFold",
+                "folds = StratifiedKFold(5, shuffle=True, random_state=0).split(x, y)",
+            ),
+            refute="a larger validation set on which accuracy is as static",
+        )

@@ -1,0 +1,72 @@
+"""Validation is random."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.finding import Evidence
+from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.trials import is_gain
+from framework.diagnose.measure.reported import FLIPPED, Repeatability
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomValidation(Check):
+    """Evaluates the same weights twice.
+
+    Why it matters:
+        Random changes of validation images, or dropout in evaluation, add noise to the
+        curve and cost accuracy.
+    Evidence:
+        The fraction of predictions that a second evaluation changes, and what the mean
+        of eight evaluations gains.
+    How it is decided:
+        By that gain, since dropout that averages over itself costs nothing; or by
+        validation data that differ between two passes.
+    Remedy:
+        No augmentation in the validation pipeline; training=False in evaluation.
+    Sources:
+        Two passes over the data as given.
+    """
+
+    cause_name: ClassVar[str] = "random_validation"
+    phase: ClassVar[Phase] = Phase.EVALUATION
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        repeated = measured.get(Repeatability)
+        gain = None
+        if repeated.other_images:
+            message = (
+                "two passes through the validation data give other images: they are "
+                "changed at random, as only training images should be"
+            )
+        elif repeated.gain is not None and is_gain(repeated.gain):
+            gain = repeated.gain
+            message = (
+                f"evaluating the same weights twice changes {repeated.flipped:.1%} of "
+                f"the predictions: the model is random in evaluation mode as well"
+            )
+        else:
+            return None
+        return Suspicion(
+            is_certain=True,
+            message=message,
+            evidence=(
+                Evidence(
+                    "predictions that a second evaluation changes",
+                    repeated.flipped,
+                    f"above {FLIPPED}",
+                    "the same weights, evaluated twice",
+                ),
+            ),
+            advice=(
+                "leave augmentation out of the validation pipeline, and call the model "
+                "with training=False in evaluation"
+            ),
+            code=("outputs = model(x_validation, training=False)",),
+            refute="two evaluations of the same weights that agree in every prediction",
+            cost=gain,
+        )

@@ -1,0 +1,195 @@
+"""Training and evaluation mode differ."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from framework.diagnose.checks.evaluation import other_weights
+from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.finding import Evidence
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.trials import MINIMUM_GAIN, is_gain
+from framework.diagnose.measure.cross_evaluation import CrossEvaluation
+from framework.diagnose.measure.reported import ReportedMetrics
+from framework.diagnose.measure.train_eval_modes import (
+    ReestimatedStatistics,
+    TrainEvalModes,
+)
+
+_NAME = "train_eval_mismatch"
+_TRAINING_STEP = "call the model with training=True in the step"
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluatedInTrainingMode(Check):
+    """Compares the reported accuracy with that of training mode.
+
+    Why it matters:
+        Dropout and the moments of single batches make a model worse than it is.
+    Evidence:
+        The reported accuracy, the counted one, and the one in training mode.
+    How it is decided:
+        The reported accuracy lies within the interval of training mode, and is clearly
+        below that of evaluation mode.
+    Remedy:
+        Call the model with training=False.
+    Sources:
+        The cross-evaluation; `keras.Model.__call__`.
+    """
+
+    cause_name: ClassVar[str] = _NAME
+    phase: ClassVar[Phase] = Phase.EVALUATION
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        metrics = measured.get(ReportedMetrics)
+        if not other_weights.are_reported(metrics) or metrics.accuracy is None:
+            return None
+        if not other_weights.are_in_training_mode(measured, metrics):
+            return None
+        training = measured.get(CrossEvaluation).accuracy("validation", mode="training")
+        assert training is not None
+        counted = metrics.counted_accuracy
+        return Suspicion(
+            is_certain=True,
+            message=(
+                f"the reported validation accuracy is {metrics.accuracy:.1%}, as in "
+                f"training mode, but {counted:.1%} of the images are right in "
+                f"evaluation mode"
+            ),
+            evidence=(
+                Evidence(
+                    "reported accuracy", metrics.accuracy, "", "the last evaluation"
+                ),
+                Evidence(
+                    "accuracy on validation images in training mode",
+                    training,
+                    "the reported one lies within",
+                    "the cross-evaluation",
+                ),
+                Evidence(
+                    "accuracy in evaluation mode",
+                    counted,
+                    f"{MINIMUM_GAIN:.0%} or more above the reported one",
+                    "predictions compared with labels in NumPy",
+                ),
+            ),
+            advice="call the model with training=False in the evaluation step",
+            code=("outputs = model(x_validation, training=False)",),
+            refute="an evaluation by model(x, training=False) that gives the same",
+            cost=other_weights.shortfall(metrics),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class WrongMovingStatistics(Check):
+    """Takes batch norm's moving statistics anew, without changing a weight.
+
+    Why it matters:
+        Moving statistics with too long a memory, or of other images, make the model
+        another one in evaluation mode.
+    Evidence:
+        The gain in accuracy by new statistics; the accuracy in either mode.
+    How it is decided:
+        By that gain; no training is needed.
+    Remedy:
+        A momentum whose memory is shorter than the run.
+    Sources:
+        `keras.layers.BatchNormalization`.
+
+    Attributes:
+        drop: The drop from training to evaluation mode is shown beside this threshold,
+            which decides nothing.
+    """
+
+    cause_name: ClassVar[str] = _NAME
+    phase: ClassVar[Phase] = Phase.TRAINING
+    drop: float = 0.10
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        gain = measured.get(ReestimatedStatistics).gain
+        if not is_gain(gain):
+            return None
+        return Suspicion(
+            is_certain=True,
+            message=(
+                f"with statistics of batch norm taken anew, and the same weights, "
+                f"validation accuracy is {gain.value:+.1%}: the moving ones are not "
+                f"those of the images"
+            ),
+            evidence=(
+                Evidence(
+                    "gain in validation accuracy by statistics taken anew",
+                    gain,
+                    "the interval above 0, and 3 % or more",
+                    "forward passes over training images; no weight changes",
+                ),
+                Evidence(
+                    "accuracy on training images in training mode, above evaluation "
+                    "mode",
+                    measured.get(TrainEvalModes).drop,
+                    f"above {self.drop}",
+                    "the same images",
+                ),
+            ),
+            advice=(
+                f"{_TRAINING_STEP}, and give batch norm a momentum whose memory, "
+                f"1 / (1 - momentum) steps, is shorter than the run"
+            ),
+            code=(
+                "for layer in model.layers:",
+                "    if isinstance(layer, keras.layers.BatchNormalization):",
+                "        layer.momentum = 0.9",
+            ),
+            refute="statistics taken anew, and no gain",
+            cost=gain,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class NeverInTrainingMode(Check):
+    """Looks for moving statistics that no step has ever updated.
+
+    Why it matters:
+        Steps that call the model in evaluation mode train without dropout, with moments
+        that are wrong.
+    Evidence:
+        The moving statistics before the first step and now.
+    How it is decided:
+        By a trial of Keras's own step, which trains in training mode.
+    Remedy:
+        Call the model with training=True in the step.
+    Sources:
+        `keras.Model.__call__`.
+    """
+
+    cause_name: ClassVar[str] = _NAME
+    phase: ClassVar[Phase] = Phase.TRAINING
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        names = measured.get(TrainEvalModes).unchanged_statistics
+        if not names:
+            return None
+        return Suspicion(
+            message=(
+                f"training has left {len(names)} moving statistics of batch norm as "
+                f"they were before the first step: steps call the model in evaluation "
+                f"mode"
+            ),
+            evidence=(
+                Evidence(
+                    "moving statistics that have never changed",
+                    float(len(names)),
+                    "above 0",
+                    "compared with those before the first step",
+                ),
+            ),
+            advice=_TRAINING_STEP,
+            intervention=Intervention(keras_step=True),
+            code=("outputs = model(x_train, training=True)  # in a step of your own",),
+            refute="training in training mode, and reaching no more",
+        )

@@ -1,0 +1,92 @@
+"""The model is too small."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from framework.diagnose.checks.training import size_or_length
+from framework.diagnose.checks.training.size_or_length import NARROW
+from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.finding import Evidence
+from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.trials import Decision, Trials
+from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.regularization import Capacity
+
+
+@dataclasses.dataclass(frozen=True)
+class InsufficientCapacity(Check):
+    """Looks for training images that cannot be learnt, and no gap to validation.
+
+    Why it matters:
+        A net that cannot represent training images cannot know others.
+    Evidence:
+        Training accuracy, and the units of the narrowest hidden layer.
+    How it is decided:
+        By trials of a larger model and of a longer training, side by side.
+    Remedy:
+        More filters and units, or more layers.
+    Sources:
+        Goodfellow et al., Deep Learning (2016), chapter 11.
+
+    Attributes:
+        learnt: Training accuracy whose lower bound shows that the model is large
+            enough.
+        gap: A larger gap between training and validation accuracy is another matter.
+        fits: Wider nets are a little better in any case: above this training accuracy
+            only a model with a very narrow layer is suspected.
+    """
+
+    cause_name: ClassVar[str] = "insufficient_capacity"
+    phase: ClassVar[Phase] = Phase.LAST
+    learnt: float = 0.95
+    gap: float = 0.20
+    fits: float = 0.85
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        accuracy, capacity = measured.get(Accuracy), measured.get(Capacity)
+        clean = accuracy.train_clean.accuracy
+        if any(name in measured.confirmed for name in self.cause.explained_by):
+            return None
+        if clean.low > self.learnt or accuracy.gap.value > self.gap:
+            return None
+        if clean.value > self.fits and capacity.narrowest >= NARROW:
+            return None
+        return Suspicion(
+            message=(
+                f"{clean.value:.1%} of the training images are learnt, by "
+                f"{capacity.parameters:,} weights whose narrowest hidden layer has "
+                f"{capacity.narrowest} units"
+            ),
+            evidence=(
+                Evidence(
+                    "accuracy on training images",
+                    clean,
+                    f"below {self.learnt}",
+                    "evaluation mode, no augmentation",
+                ),
+                Evidence(
+                    "units of the narrowest hidden layer",
+                    float(capacity.narrowest),
+                    "",
+                    "the model's kernels",
+                ),
+            ),
+            advice="use more filters and units, or more layers",
+            intervention=size_or_length.larger(capacity),
+            refute="training four times the units, and reaching no more",
+        )
+
+    def decide(
+        self, suspicion: Suspicion, measured: Measurements, trials: Trials
+    ) -> Decision:
+        """See base class."""
+        del suspicion
+        both = size_or_length.decide(measured, trials, frozenset({"size"}))
+        return both.decision("size")
+
+    def has_decided(self, trials: Trials) -> bool:
+        """See base class."""
+        return size_or_length.has_decided(trials, "size")

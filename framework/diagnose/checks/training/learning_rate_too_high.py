@@ -1,0 +1,96 @@
+"""The learning rate is too high."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import ClassVar
+
+from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.finding import Evidence
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.step_sizes import StepSizes
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningRateTooHigh(Check):
+    """Measures how far steps go, and whether they overshoot.
+
+    Why it matters:
+        Long steps jump over minima; very long ones destroy what was learnt.
+    Evidence:
+        The length of the first and of the next steps, and the fraction of steps that
+        raise the loss of their own batch.
+    How it is decided:
+        By a trial with a rate that moves weights as far as is usual.
+    Remedy:
+        That rate.
+    Sources:
+        Karpathy's recipe (updates of 1e-3 of the weights); TheDeepChecker (1e-4 to
+        1e-1); Cockpit's alpha (Schneider et al., 2021).
+
+    Attributes:
+        long: Log10 of a step's length, in the weights' norm, from where on it is long;
+            healthy runs have -2 to -3.
+        usual: Log10 of the length that the trial aims at.
+        far: Log10 of a step that throws the weights away: the others are short beside
+            them then.
+        overshoot: The fraction of steps that go too far; Cockpit's alpha above 0 in
+            most steps.
+        stuck: Training accuracy this little above the majority class has not been
+            learnt: a step of any length may be one too long.
+        learnt: Training accuracy whose lower bound shows that steps were right.
+    """
+
+    cause_name: ClassVar[str] = "learning_rate_too_high"
+    phase: ClassVar[Phase] = Phase.TRAINING
+    long: float = -1.5
+    usual: float = -2.3
+    far: float = 2.0
+    overshoot: float = 0.5
+    stuck: float = 0.1
+    learnt: float = 0.95
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        steps, clean = measured.get(StepSizes), measured.get(Accuracy).train_clean
+        is_stuck = clean.accuracy.value < clean.majority + self.stuck
+        is_long = steps.longer > (self.long - 1 if is_stuck else self.long)
+        overshoots = steps.overshoot > self.overshoot
+        if not (is_long or overshoots or steps.has_diverged):
+            return None
+        if clean.accuracy.low > self.learnt:
+            return None
+        factor = self._factor(steps)
+        return Suspicion(
+            message=(
+                f"a step moves the weights by 10^{steps.longer:.1f} of their norm, and "
+                f"{steps.overshoot:.0%} of steps end with a higher loss of the same "
+                f"batch"
+            ),
+            evidence=(
+                Evidence(
+                    "log10 of a step's length, in the weights' norm",
+                    steps.longer,
+                    f"above {self.long}",
+                    "healthy runs have -2 to -3",
+                ),
+                Evidence(
+                    "steps that go too far",
+                    steps.overshoot,
+                    f"above {self.overshoot}",
+                    "loss of the batch after the step above that before; Cockpit, 2021",
+                ),
+            ),
+            advice=f"multiply the learning rate by {factor:g}",
+            intervention=Intervention(learning_rate_factor=factor),
+            refute="training with that rate, and reaching no more",
+        )
+
+    def _factor(self, steps: StepSizes) -> float:
+        length = steps.longer
+        if steps.longest > self.far:
+            length = max(length, steps.longest)
+        return 10.0 ** -max(1, min(math.floor(length - self.usual), 12))

@@ -1,0 +1,97 @@
+"""The learning rate is too low."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.finding import Evidence
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.plateau import Plateau
+from framework.diagnose.measure.step_sizes import FALLEN, StepSizes
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningRateTooLow(Check):
+    """Measures how short steps are while training images are not learnt.
+
+    Why it matters:
+        Short steps make a curve that looks flat.
+    Evidence:
+        The length of steps, and what the schedule leaves of the rate halfway.
+    How it is decided:
+        By a trial with a rate that moves weights as far as is usual, or with a schedule
+        that does not fall.
+    Remedy:
+        That rate, or that schedule.
+    Sources:
+        As of `LearningRateTooHigh`.
+
+    Attributes:
+        short: Log10 of a step's length, in the weights' norm, up to which it is short.
+        improving_margin: A curve that still rises is suspected this much earlier.
+        usual: Log10 of the length that the trial aims at.
+        learnt: Training accuracy whose lower bound shows that steps were enough.
+    """
+
+    cause_name: ClassVar[str] = "learning_rate_too_low"
+    phase: ClassVar[Phase] = Phase.STEPS
+    short: float = -3.3
+    improving_margin: float = 0.5
+    usual: float = -2.3
+    learnt: float = 0.95
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        steps, accuracy = measured.get(StepSizes), measured.get(Accuracy).train_clean
+        if accuracy.accuracy.low > self.learnt or steps.has_diverged:
+            return None
+        is_improving = measured.get(Plateau).verdict == "improving"
+        if steps.typical > self.short + self.improving_margin * is_improving:
+            return None
+        left = steps.rate_left
+        fallen = (
+            f"; the schedule has left {left:.1g} of the rate"
+            if steps.has_fallen
+            else ""
+        )
+        intervention, advice = self._remedy(measured, steps)
+        return Suspicion(
+            message=(
+                f"a step moves the weights by 10^{steps.typical:.1f} of their norm "
+                f"only, and {accuracy.accuracy.value:.1%} of the training images are "
+                f"learnt{fallen}"
+            ),
+            evidence=(
+                Evidence(
+                    "log10 of a step's length, in the weights' norm",
+                    steps.typical,
+                    f"below {self.short}",
+                    "healthy runs have -2 to -3",
+                ),
+                Evidence(
+                    "part of the highest rate that is left",
+                    left,
+                    f"below {FALLEN}: the schedule is at fault",
+                    "the learning rate halfway through the run",
+                ),
+            ),
+            advice=advice,
+            intervention=intervention,
+            refute="training with that rate, and reaching no more",
+        )
+
+    def _remedy(
+        self, measured: Measurements, steps: StepSizes
+    ) -> tuple[Intervention, str]:
+        if steps.has_fallen:
+            rate = measured.settings.highest_rate
+            constant = Intervention(constant_learning_rate=rate)
+            return constant, "have the learning rate fall later, or less"
+        exponent = max(1, min(round(self.usual - steps.typical), 4))
+        factor = 10.0**exponent
+        higher = Intervention(learning_rate_factor=factor)
+        return higher, f"multiply the learning rate by {factor:g}"

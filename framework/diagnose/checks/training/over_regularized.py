@@ -1,0 +1,103 @@
+"""Regularization is too strong."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.finding import Evidence
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.regularization import Regularization
+
+
+@dataclasses.dataclass(frozen=True)
+class OverRegularized(Check):
+    """Looks for what keeps training images from being learnt.
+
+    Why it matters:
+        A net that cannot learn training images cannot know others.
+    Evidence:
+        Training accuracy, the highest dropout, the penalty of weights.
+    How it is decided:
+        By a trial without any of it.
+    Remedy:
+        Weaker dropout, weight decay and augmentation.
+    Sources:
+        TheDeepChecker compares the gradients of penalty and loss so.
+
+    Attributes:
+        learnt: Training accuracy whose lower bound shows that nothing is in the way.
+        dropout: The rate from where on it is suspected: more than the 0.5 that
+            Srivastava et al. (2014) found to work for hidden layers.
+        decay: The least product of weight decay, learning rate and steps: weights would
+            shrink to a twentieth by it alone.
+        behind: Training accuracy as trained this far below that in evaluation mode is
+            the work of augmentation.
+    """
+
+    cause_name: ClassVar[str] = "over_regularized"
+    phase: ClassVar[Phase] = Phase.TRAINING
+    learnt: float = 0.95
+    dropout: float = 0.55
+    decay: float = 3.0
+    behind: float = 0.10
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        clean = measured.get(Accuracy).train_clean
+        if clean.accuracy.low > self.learnt:
+            return None
+        present = measured.get(Regularization)
+        reasons = self._reasons(measured, present)
+        if not reasons:
+            return None
+        return Suspicion(
+            message=(
+                f"only {clean.accuracy.value:.1%} of the training images are learnt, "
+                f"and there is {' and '.join(reasons)}"
+            ),
+            evidence=(
+                Evidence(
+                    "accuracy on training images",
+                    clean.accuracy,
+                    f"below {self.learnt}",
+                    "evaluation mode, no augmentation",
+                ),
+                Evidence(
+                    "highest dropout",
+                    present.dropout,
+                    f"{self.dropout} or more",
+                    "Srivastava et al. (2014) use a half",
+                ),
+                Evidence(
+                    "penalty of weights",
+                    present.penalty,
+                    f"above the loss of the images, {clean.loss:.3g}",
+                    "TheDeepChecker compares their gradients so",
+                ),
+            ),
+            advice="weaken it: dropout .2, weight decay 1e-4, less augmentation",
+            intervention=Intervention(
+                dropout=0.0, weight_decay=0.0, augment="" if present.augment else None
+            ),
+            refute="training without it, and reaching no more",
+        )
+
+    def _reasons(self, measured: Measurements, present: Regularization) -> list[str]:
+        clean, settings = measured.get(Accuracy).train_clean, measured.settings
+        reasons = []
+        if present.dropout >= self.dropout:
+            reasons.append(f"dropout of {present.dropout:g}")
+        if present.penalty > clean.loss:
+            reasons.append(f"a penalty of weights of {present.penalty:.3g}")
+        steps = settings.epochs * settings.steps_per_epoch
+        if settings.weight_decay * settings.learning_rate * steps > self.decay:
+            reasons.append(f"weight decay of {settings.weight_decay:g}")
+        is_behind = clean.accuracy.value - present.train_accuracy > self.behind
+        is_stuck = clean.accuracy.value < clean.majority + self.behind
+        if present.augment and (is_behind or is_stuck):
+            reasons.append(f"augmentation {present.augment}")
+        return reasons

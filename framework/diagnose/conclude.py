@@ -1,0 +1,101 @@
+"""Puts a diagnosis into the run's folder: as JSON, as text, and for TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from tensorboard.plugins.text.summary_v2 import text_pb
+
+from framework.diagnose import snapshot, workspace
+from framework.diagnose.diagnosis import diagnose
+from framework.diagnose.explain_run import open_run
+from framework.diagnose.report import figures
+from framework.diagnose.report.diagnosis import Diagnosis
+from framework.diagnose.snapshot import Snapshot
+from framework.report.events import Events
+from framework.system import atomic
+
+# The exit code where a cause is confirmed.
+CONFIRMED = 3
+
+
+def conclude(
+    workdir: str,
+    budget: float = 1.0,
+    print_json: bool = False,
+    allow_data_change: bool = False,
+    trust_run: bool = False,
+) -> int:
+    """Diagnoses a run, prints and records the result, and returns the exit code.
+
+    Only RUN/diagnosis is written to; the run may be under way.
+
+    Args:
+        workdir: The folder of the run.
+        budget: How much experiments may train, in units of the run.
+        print_json: Whether to print diagnosis.json instead of a page.
+        allow_data_change: Whether the data may differ from those of the run.
+        trust_run: Whether what the run names may be executed; see
+            `framework.launch.trust`.
+
+    Raises:
+        UsageError: There is no run, or one that cannot be diagnosed.
+    """
+
+    def progress(what: str) -> None:
+        print(f"{what} ...", file=sys.stderr, flush=True)
+
+    run = snapshot.read(Path(workdir))
+    print(run.notice, file=sys.stderr, flush=True)
+    with workspace.opened(run.folder) as place:
+        context = open_run(
+            workdir,
+            snapshot=run,
+            trials=place.trials,
+            allow_data_change=allow_data_change,
+            trust_run=trust_run,
+        )
+        diagnosis = diagnose(context, budget, progress)
+        print(as_text(diagnosis, run) if print_json else str(diagnosis), end="")
+        if place.problem:
+            print(
+                f"{run.folder / 'diagnosis'} cannot be written to ({place.problem}): "
+                f"this diagnosis is not recorded",
+                file=sys.stderr,
+            )
+        else:
+            record(diagnosis, run, place.folder)
+    return CONFIRMED if diagnosis.confirmed else 0
+
+
+def as_text(diagnosis: Diagnosis, run: Snapshot) -> str:
+    """Returns the text of diagnosis.json, with the run and weights it is of."""
+    fields = {
+        "run": dict(run.state),
+        "weights": {"step": run.checkpoint.step, "are_best": run.is_best},
+        **diagnosis.as_json(),
+    }
+    return json.dumps(fields, indent=2, allow_nan=False) + "\n"
+
+
+def record(diagnosis: Diagnosis, run: Snapshot, folder: Path) -> None:
+    """Writes a diagnosis as JSON, as text, as a figure, and for TensorBoard.
+
+    Args:
+        diagnosis: The result.
+        run: What was diagnosed.
+        folder: Where to; it exists.
+    """
+    text, png = str(diagnosis), figures.draw(diagnosis)
+    atomic.write_text(folder / "diagnosis.json", as_text(diagnosis, run))
+    atomic.write_text(folder / "diagnosis.txt", text)
+    atomic.write_bytes(folder / "diagnosis.png", png)
+    for path in folder.glob("events.out.tfevents.*"):
+        # An earlier diagnosis of the same run.
+        path.unlink()
+    events = Events(folder)
+    events.add(run.checkpoint.step, text_pb("diagnosis/text", f"```\n{text}```"))
+    events.image(run.checkpoint.step, "diagnosis/figure", png)
+    events.close()

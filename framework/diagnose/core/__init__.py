@@ -1,0 +1,1 @@
+"""The vocabulary of a diagnosis: causes, measurements, checks, trials, findings."""

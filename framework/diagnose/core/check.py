@@ -1,0 +1,165 @@
+"""A check of one cause, and the way from its suspicion to a finding."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import enum
+from typing import ClassVar
+
+from framework.diagnose.core.causes import CAUSES, Cause
+from framework.diagnose.core.finding import Evidence, Finding, Remedy
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import (
+    Measurements,
+    Unavailable,
+    UnavailableError,
+)
+from framework.diagnose.core.trials import Decision, Trials
+from framework.numerics.intervals import Estimate
+
+
+class Phase(enum.IntEnum):
+    """When a check is run; within a phase in the order of `CAUSES`."""
+
+    # How accuracy is measured.
+    EVALUATION = 0
+    # The data: what makes labels void, then what needs no trial, then the rest.
+    DATA = 1
+    # What a single step does.
+    UPDATES = 2
+    # Training: what comes first can explain what comes later.
+    TRAINING = 3
+    # What long steps may have caused, and short ones.
+    STEPS = 4
+    # What takes the budget that is left.
+    LAST = 5
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Suspicion:
+    """What measurements say for a cause.
+
+    Attributes:
+        message: What is the case, in a sentence.
+        evidence: The numbers that support it.
+        advice: What to do, in words.
+        refute: How to refute it.
+        intervention: What would mend it; None if that takes a person.
+        code: What to do as lines of Python, where there is no intervention.
+        is_certain: Whether the measurements decide already.
+        cost: How much accuracy it costs; None if that is not known.
+    """
+
+    message: str
+    evidence: tuple[Evidence, ...]
+    advice: str
+    refute: str
+    intervention: Intervention | None = None
+    code: tuple[str, ...] = ()
+    is_certain: bool = False
+    cost: Estimate | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Check(abc.ABC):
+    """Looks for one cause. Thresholds are the fields of its subclasses.
+
+    Attributes:
+        cause_name: That of the cause.
+        phase: When it is run.
+        inflates_accuracy: Whether the cause makes accuracy look better than it is: then
+            it is decided where no errors are left as well.
+    """
+
+    cause_name: ClassVar[str]
+    phase: ClassVar[Phase]
+    inflates_accuracy: ClassVar[bool] = False
+
+    @property
+    def cause(self) -> Cause:
+        """The cause that it looks for."""
+        return CAUSES[self.cause_name]
+
+    @abc.abstractmethod
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """Returns a suspicion, if what was measured supports the cause.
+
+        Raises:
+            UnavailableError: A measurement that it needs is not available.
+        """
+
+    def decide(
+        self, suspicion: Suspicion, measured: Measurements, trials: Trials
+    ) -> Decision:
+        """Decides a suspicion that is not certain, by a trial of its intervention."""
+        del measured
+        if suspicion.intervention is None:
+            return Decision("suspected")
+        return trials.run(self.cause.name, suspicion.intervention)
+
+    def has_decided(self, trials: Trials) -> bool:
+        """Returns whether the trials that decide have been run for another cause."""
+        del trials
+        return False
+
+
+def examine(
+    check: Check, measured: Measurements, trials: Trials
+) -> Finding | Unavailable | None:
+    """Runs a check, and decides its suspicion.
+
+    Returns:
+        None if there is nothing to report; `Unavailable` if the check could not judge.
+    """
+    if any(name in measured.confirmed for name in check.cause.explained_by):
+        return None
+    try:
+        suspicion = check.suspect(measured)
+    except UnavailableError as problem:
+        return problem.unavailable
+    if suspicion is None:
+        return None
+    decision = _decided(check, suspicion, measured, trials)
+    if decision is None:
+        return None
+    if decision.status == "confirmed":
+        measured.confirmed.add(check.cause.name)
+    return Finding(
+        cause=check.cause,
+        status=decision.status,
+        message=suspicion.message,
+        evidence=(*suspicion.evidence, *decision.evidence),
+        remedy=_remedy(suspicion, decision, measured),
+        refute=suspicion.refute,
+        cost=decision.cost,
+    )
+
+
+def _decided(
+    check: Check, suspicion: Suspicion, measured: Measurements, trials: Trials
+) -> Decision | None:
+    name = check.cause.name
+    if suspicion.is_certain:
+        applied = Decision("confirmed")
+        if suspicion.intervention is not None:
+            applied = trials.apply(name, suspicion.intervention)
+        return dataclasses.replace(applied, cost=suspicion.cost or applied.cost)
+    needs_errors = not (check.inflates_accuracy or check.has_decided(trials))
+    if trials.is_done and needs_errors:
+        return None
+    decision = check.decide(suspicion, measured, trials)
+    return dataclasses.replace(decision, cost=decision.cost or suspicion.cost)
+
+
+def _remedy(suspicion: Suspicion, decision: Decision, measured: Measurements) -> Remedy:
+    # What was tried is what is printed.
+    intervention = decision.intervention or suspicion.intervention
+    settings = measured.settings
+    flags: tuple[str, ...] = ()
+    code = suspicion.code
+    if intervention is not None:
+        if settings.config is not None:
+            flags = intervention.flags(settings.config)
+        code = (*intervention.code(settings), *code)
+    return Remedy(suspicion.advice, flags, code, intervention)

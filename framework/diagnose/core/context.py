@@ -1,0 +1,110 @@
+"""All that a diagnosis knows of a program, its data and one training."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from framework.data.dataset import LabelledImages, Split
+from framework.diagnose.core.measurement import Measurements, MeasurementT
+from framework.diagnose.core.program import Program
+from framework.diagnose.core.settings import TrainingSettings
+from framework.numerics import outputs
+from framework.numerics.metrics import Predictions
+from framework.report.history import Row
+
+# A sample of this many images is as good as all of them.
+_SAMPLE = 5_000
+SPLITS = ("train", "dev", "validation")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DiagnosisContext:
+    """The program, its data and its history.
+
+    Attributes:
+        class_names: One of each class.
+        train: Images that are trained on, in memory; a sample if there are many.
+        dev: Images held out of the training split; perhaps none.
+        validation: The validation images, in memory; a sample if there are many.
+        labels: All labels of "train" and "validation" as they were given, before
+            anything was made of them: [N], or one-hot [N, K].
+        first_epoch_labels: Labels in the order in which the first epoch fed them, int
+            [N]; None if it is certain that they are shuffled.
+        program: The model, and how it is trained.
+        rows: The reported metrics of each evaluation.
+        predictions: The predictions of the validation images, by evaluation.
+        settings: How it was trained.
+    """
+
+    class_names: tuple[str, ...]
+    train: Split
+    dev: Split
+    validation: Split
+    labels: Mapping[str, np.ndarray]
+    first_epoch_labels: np.ndarray | None
+    program: Program
+    rows: Sequence[Row]
+    predictions: Sequence[Predictions]
+    settings: TrainingSettings
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return len(self.class_names)
+
+    @functools.cached_property
+    def measurements(self) -> Measurements:
+        """What was measured so far."""
+        return Measurements(self, self.settings)
+
+    def get(self, kind: type[MeasurementT]) -> MeasurementT:
+        """Returns a measurement; see `Measurements.get`."""
+        return self.measurements.get(kind)
+
+    def split(self, name: str) -> Split:
+        """Returns one of `SPLITS`."""
+        split: Split = getattr(self, name)
+        return split
+
+    @functools.cached_property
+    def _outputs(self) -> dict[tuple[str, bool], np.ndarray]:
+        return {}
+
+    def outputs(self, name: str, training: bool = False) -> np.ndarray:
+        """Returns the outputs of the model for a split: float32 [N, U]; cached.
+
+        Args:
+            name: One of `SPLITS`.
+            training: Whether in training mode.
+        """
+        key = (name, training)
+        if key not in self._outputs:
+            images = self.split(name).images
+            self._outputs[key] = self.program.predict(images, training)
+        return self._outputs[key]
+
+    def predicted(self, name: str, training: bool = False) -> np.ndarray:
+        """Returns the predicted classes of a split: int64 [N]."""
+        return outputs.predicted(self.outputs(name, training))
+
+    def correct(self, name: str, training: bool = False) -> np.ndarray:
+        """Returns which images of a split are predicted correctly: bool [N]."""
+        correct: np.ndarray = self.predicted(name, training) == self.split(name).labels
+        return correct
+
+
+def sample(split: LabelledImages, indices: np.ndarray, seed: int = 0) -> Split:
+    """Returns at most 5,000 examples of a split, in memory, in their order.
+
+    Args:
+        split: Where to take them from.
+        indices: Those to choose from: int [N].
+        seed: Of the choice.
+    """
+    generator = np.random.Generator(np.random.PCG64(seed))
+    chosen = np.sort(generator.permutation(indices)[:_SAMPLE])
+    return split.take(chosen).in_memory(lambda done, total: None)

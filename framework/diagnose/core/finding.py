@@ -1,0 +1,112 @@
+"""The result of a check: a cause, its status, the evidence and the remedy."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from framework.diagnose.core.causes import Cause
+from framework.diagnose.core.intervention import Intervention
+from framework.numerics.intervals import Estimate
+
+STATUSES = ("confirmed", "suspected", "falsified", "unresolvable")
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """A number that supports a cause.
+
+    Attributes:
+        name: What was measured.
+        value: The result.
+        threshold: From where on it supports the cause, in words.
+        source: Where the number and its threshold come from.
+
+    Example:
+        >>> Evidence("highest dropout", 0.9, ">= 0.55", "layers").as_json()["value"]
+        0.9
+    """
+
+    name: str
+    value: float | str | Estimate
+    threshold: str
+    source: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns a JSON value; numbers that are not finite become strings."""
+        estimate = self.value if isinstance(self.value, Estimate) else None
+        value = estimate.value if estimate else self.value
+        if isinstance(value, float) and not math.isfinite(value):
+            value = str(value)
+        return {
+            "name": self.name,
+            "value": value,
+            "interval": [estimate.low, estimate.high] if estimate else None,
+            "threshold": self.threshold,
+            "source": self.source,
+        }
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Remedy:
+    """What to do about a cause.
+
+    Attributes:
+        text: In words.
+        flags: As flags of the training command, each quoted for a shell.
+        code: As lines of Python for a Keras program.
+        intervention: The same as an object, which trials run; None if it takes a
+            person, such as one who relabels images.
+    """
+
+    text: str
+    flags: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    intervention: Intervention | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns a JSON value."""
+        return {"text": self.text, "flags": list(self.flags), "code": list(self.code)}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Finding:
+    """A cause and how certain it is.
+
+    Attributes:
+        cause: Which.
+        status: One of `STATUSES`. Only a decisive measurement or a trial confirms.
+        message: What is the case, in a sentence.
+        evidence: The numbers that support it.
+        remedy: What to do.
+        refute: How to refute it: a command or a measurement.
+        cost: How much accuracy it costs, from 0 to 1; None if that was not measured.
+    """
+
+    cause: Cause
+    status: str
+    message: str
+    evidence: tuple[Evidence, ...]
+    remedy: Remedy
+    refute: str
+    cost: Estimate | None = None
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise ValueError(f"{self.status!r} is not one of {STATUSES}")
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns a JSON value; costs are in percentage points."""
+        cost = self.cost
+        interval = None if cost is None else [100 * cost.low, 100 * cost.high]
+        return {
+            "cause": self.cause.name,
+            "status": self.status,
+            "message": self.message,
+            "cost_points": None if cost is None else 100 * cost.value,
+            "cost_interval": interval,
+            "evidence": [each.as_json() for each in self.evidence],
+            "remedy": self.remedy.as_json(),
+            "refute": self.refute,
+        }

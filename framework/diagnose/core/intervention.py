@@ -1,0 +1,150 @@
+"""What one would change about a training: tried, printed and applied as one object."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from typing import Any
+
+from framework.config import Config, spec
+from framework.data.dataset import Split
+from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.core.settings import TrainingSettings
+
+_FACTORS = ("learning_rate_factor", "batch_size_factor", "width_factor")
+# The fields of a config that an intervention can change.
+_CONFIG_FIELDS = (
+    "batch_size",
+    "learning_rate",
+    "schedule",
+    "normalize",
+    "augment",
+    "clip_norm",
+    "optimizer",
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Intervention:
+    """Differences from the original training; defaults change nothing.
+
+    Attributes:
+        learning_rate_factor: Multiplies the learning rate.
+        constant_learning_rate: Replaces the schedule, before the factor; 0 for none.
+        batch_size_factor: Multiplies the batch size; the learning rate stays.
+        standardize: Whether to scale inputs to mean 0 and standard deviation 1 of each
+            channel.
+        consistent_loss: Whether to train logits with the mean cross-entropy.
+        reinitialize: Whether to draw kernels by He or Glorot, and set biases to 0.
+        activation: Of the hidden layers; "" leaves them.
+        width_factor: Multiplies units and filters of the hidden layers.
+        dropout: The rate of all dropout layers; None leaves them.
+        weight_decay: Of the optimizer and the layers; None leaves it.
+        augment: The augmentation spec of the training images; "" for none, None leaves
+            it.
+        clip_norm: The largest global norm of the gradient; 0 leaves it.
+        balance: Whether to draw all classes equally often.
+        shuffle: Whether to draw a new order in each epoch.
+        unfreeze: Whether to train all weights.
+        keras_step: Whether to train by Keras's own step instead of the program's.
+        train: Images to train on instead; None leaves them.
+
+    Example:
+        >>> slower = Intervention(learning_rate_factor=0.1)
+        >>> (slower | Intervention(learning_rate_factor=0.1)).learning_rate_factor
+        0.010000000000000002
+        >>> slower.flags(Config(learning_rate=0.05))
+        ('--learning_rate=0.005',)
+    """
+
+    learning_rate_factor: float = 1.0
+    constant_learning_rate: float = 0.0
+    batch_size_factor: float = 1.0
+    standardize: bool = False
+    consistent_loss: bool = False
+    reinitialize: bool = False
+    activation: str = ""
+    width_factor: float = 1.0
+    dropout: float | None = None
+    weight_decay: float | None = None
+    augment: str | None = None
+    clip_norm: float = 0.0
+    balance: bool = False
+    shuffle: bool = False
+    unfreeze: bool = False
+    keras_step: bool = False
+    train: Split | None = None
+
+    def differences(self) -> dict[str, Any]:
+        """Returns the fields that are not at their defaults, by name."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) is not field.default
+            and getattr(self, field.name) != field.default
+        }
+
+    def __or__(self, other: Intervention) -> Intervention:
+        """Returns both in one: factors are multiplied, otherwise `other` wins."""
+        factors = {
+            name: getattr(self, name) * getattr(other, name) for name in _FACTORS
+        }
+        return Intervention(**{**self.differences(), **other.differences(), **factors})
+
+    def apply(self, config: Config) -> Config:
+        """Returns a config with all that a config can express.
+
+        What is about the model itself or the data is left to `code`.
+
+        Raises:
+            NotApplicableError: It is about a training step that this framework
+                replaces.
+        """
+        if self.shuffle or self.keras_step:
+            raise NotApplicableError("this framework shuffles, by a step of its own")
+        rate = self.constant_learning_rate or config.learning_rate
+        rate *= self.learning_rate_factor
+        size = max(round(config.batch_size * self.batch_size_factor), 1)
+        fields: dict[str, Any] = {
+            "batch_size": -(-size // config.accumulate) * config.accumulate,
+        }
+        if rate != config.learning_rate:
+            # Eight digits are all that float32 has, and print well.
+            fields["learning_rate"] = float(f"{rate:.8g}")
+        if self.constant_learning_rate:
+            fields["schedule"] = "constant"
+        if self.standardize:
+            fields["normalize"] = "standard"
+        if self.augment is not None:
+            fields["augment"] = self.augment
+        if self.clip_norm:
+            fields["clip_norm"] = self.clip_norm
+        if self.weight_decay is not None:
+            optimizer = spec.single(config.optimizer)
+            arguments = {**optimizer.kwargs, "weight_decay": self.weight_decay}
+            fields["optimizer"] = spec.written(
+                optimizer.name, optimizer.args, arguments
+            )
+        return dataclasses.replace(config, **fields)
+
+    def flags(self, config: Config) -> tuple[str, ...]:
+        """Returns the flags of `apply`, each quoted for a shell."""
+        try:
+            changed = self.apply(config)
+        except NotApplicableError:
+            return ()
+        return tuple(
+            shlex.quote(f"--{name}={getattr(changed, name)}")
+            for name in _CONFIG_FIELDS
+            if getattr(changed, name) != getattr(config, name)
+        )
+
+    def code(self, settings: TrainingSettings) -> tuple[str, ...]:
+        """Returns lines of Python that do the same to a Keras program.
+
+        They use the names `keras`, `np`, `model`, `x_train`, `y_train` and
+        `x_validation`.
+        """
+        from framework.diagnose.core import keras_code
+
+        return keras_code.lines(self, settings)

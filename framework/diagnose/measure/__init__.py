@@ -1,0 +1,1 @@
+"""Measurements, one family a file; each is made once, at first use."""

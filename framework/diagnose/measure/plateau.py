@@ -1,0 +1,170 @@
+"""Whether validation accuracy is static, and whether the set could show a change."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from framework.diagnose.core.measurement import Measurement
+from framework.diagnose.measure.accuracy import Accuracy
+from framework.numerics.intervals import (
+    Estimate,
+    detectable,
+    difference,
+    mcnemar,
+    proportion,
+    trend,
+)
+from framework.numerics.metrics import Predictions
+
+if TYPE_CHECKING:
+    from framework.diagnose.core.context import DiagnosisContext
+
+# Of all evaluations, the last share is looked at; but so many at least.
+_WINDOW_SHARE = 0.2
+_WINDOW = 5
+_LEVEL = 0.05
+# An improvement of fifteen points is what nobody would want to overlook.
+_COARSE = 0.15
+# As good as on the training images, for all practical purposes.
+_NO_GAP = 0.03
+_GAP = 0.10
+
+
+@dataclasses.dataclass(frozen=True)
+class Plateau(Measurement):
+    """The curve of validation accuracy: its trend, and its verdict.
+
+    Attributes:
+        verdict: at_chance, improving, not_static (it falls), unresolvable, ceiling or
+            static.
+        reason: Why, in a sentence.
+        accuracy: Of the last evaluation.
+        evaluations: How many there were.
+        window: How many of the last were looked at.
+        change: By how much accuracy changed over the window, by its trend.
+        p: Of that trend (Mann-Kendall).
+        churn: Share of the images about which the model changed its mind over the
+            window.
+        p_pair: Of as many fixed as broken ones among those (McNemar).
+        detectable: The least change of accuracy that the set could show.
+        gap: Accuracy on training images, in evaluation mode, less that on validation.
+    """
+
+    verdict: str
+    reason: str
+    accuracy: Estimate
+    evaluations: int
+    window: int
+    change: float
+    p: float
+    churn: float
+    p_pair: float
+    detectable: float
+    gap: Estimate | None
+
+    @classmethod
+    def measure(cls, context: DiagnosisContext) -> Plateau:
+        """See base class."""
+        clean = context.get(Accuracy).train_clean.accuracy
+        return assess(context.predictions, context.num_classes, clean)
+
+
+def assess(
+    predictions: Sequence[Predictions],
+    num_classes: int,
+    clean: Estimate | None = None,
+) -> Plateau:
+    """Tests a curve for a plateau.
+
+    Args:
+        predictions: Of the validation images, by evaluation; one at least.
+        num_classes: How many classes there are.
+        clean: Accuracy on training images in evaluation mode, after the last step.
+    """
+    right = [each.predicted == each.labels for each in predictions]
+    accuracies = [float(np.mean(each)) for each in right]
+    total = len(right[-1])
+    accuracy = proportion(int(right[-1].sum()), total)
+    window = min(len(right), max(_WINDOW, math.ceil(_WINDOW_SHARE * len(right))))
+    first, last = right[-window], right[-1]
+    slope, p = trend(accuracies[-window:])
+    result = Plateau(
+        verdict="",
+        reason="",
+        accuracy=accuracy,
+        evaluations=len(right),
+        window=window,
+        change=slope * (window - 1),
+        p=p,
+        churn=float(np.mean(first != last)),
+        p_pair=mcnemar(int(np.sum(last & ~first)), int(np.sum(first & ~last))),
+        detectable=detectable(accuracy.value, total),
+        gap=difference(clean, accuracy) if clean else None,
+    )
+    verdict, reason = _verdict(result, predictions[-1], num_classes, total)
+    return dataclasses.replace(result, verdict=verdict, reason=reason)
+
+
+def _verdict(
+    plateau: Plateau, last: Predictions, num_classes: int, total: int
+) -> tuple[str, str]:
+    shown = f"{plateau.accuracy.value:.1%} of {total:,} images"
+    if _is_chance(last, plateau.accuracy, num_classes):
+        return "at_chance", f"validation accuracy, {shown}, is what guessing gives"
+    if plateau.evaluations < 3:
+        return "unresolvable", f"there are only {plateau.evaluations} evaluations"
+    if plateau.p < _LEVEL and abs(plateau.change) > 1 / total:
+        if plateau.change > 0:
+            return "improving", (
+                f"it rose by {plateau.change:.1%} over the last {plateau.window} "
+                "evaluations"
+            )
+        return "not_static", (
+            f"it fell by {-plateau.change:.1%} over the last {plateau.window} "
+            "evaluations"
+        )
+    if 1 - plateau.accuracy.value <= plateau.detectable:
+        return "ceiling", (
+            f"{shown}: what is missing is less than the {plateau.detectable:.1%} that "
+            f"they can resolve"
+        )
+    has_gap = plateau.gap is not None and plateau.gap.low > _GAP
+    if plateau.detectable > _COARSE and not has_gap:
+        half = (plateau.accuracy.high - plateau.accuracy.low) / 2
+        return "unresolvable", (
+            f"cannot tell: {total:,} images resolve +-{half:.1%}, and changes of less "
+            f"than {plateau.detectable:.1%} stay unseen"
+        )
+    if plateau.gap is not None and plateau.gap.high < _NO_GAP:
+        return "ceiling", (
+            f"{shown}, as on the training images: nothing was learnt by heart, and no "
+            f"image is at a disadvantage"
+        )
+    return "static", (
+        f"{shown}, with no trend over the last {plateau.window} evaluations (p = "
+        f"{plateau.p:.2g})"
+    )
+
+
+def _is_chance(last: Predictions, accuracy: Estimate, num_classes: int) -> bool:
+    """Returns whether guessing, or naming one class always, would do as well."""
+    counts = np.bincount(last.labels, minlength=num_classes)
+    majority = counts.max() / counts.sum()
+    # A model that knows something of rare classes does not guess.
+    recalls, variance = [], 0.0
+    for label in np.flatnonzero(counts):
+        recall = proportion(
+            int(np.sum((last.labels == label) & (last.predicted == label))),
+            int(counts[label]),
+        )
+        recalls.append(recall.value)
+        variance += ((recall.high - recall.low) / 4) ** 2
+    balanced, error = float(np.mean(recalls)), math.sqrt(variance) / len(recalls)
+    if balanced > 1 / len(recalls) + 2 * error:
+        return False
+    return accuracy.low <= max(majority, 1 / num_classes)

@@ -1,0 +1,119 @@
+"""What keeps a model from memorizing, and the fall of accuracy since its best."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from framework.diagnose.core.measurement import Measurement
+from framework.diagnose.measure.reported import correct
+from framework.numerics.intervals import Estimate, mcnemar, paired_difference
+
+if TYPE_CHECKING:
+    from framework.diagnose.core.context import DiagnosisContext
+
+
+@dataclasses.dataclass(frozen=True)
+class Regularization(Measurement):
+    """What is in place.
+
+    Attributes:
+        dropout: The highest rate of a dropout layer.
+        penalty: The loss that the layers add, now or before the first step, whichever
+            is larger.
+        augment: The augmentation, by its spec or by layers that change images at
+            random; "" for none.
+        train_accuracy: As reported at the end, as trained.
+        has_images: Whether the examples are images that augmentation can change.
+        has_colors: Whether they have three channels.
+    """
+
+    dropout: float
+    penalty: float
+    augment: str
+    train_accuracy: float
+    has_images: bool
+    has_colors: bool
+
+    @classmethod
+    def measure(cls, context: DiagnosisContext) -> Regularization:
+        """See base class."""
+        architecture, penalty = context.program.architecture, context.program.penalty
+        layers = ", ".join(architecture.random_layers)
+        return cls(
+            dropout=architecture.highest_dropout,
+            penalty=max(penalty(True), penalty(False)),
+            augment=context.settings.augment or layers,
+            train_accuracy=float(context.rows[-1].get("train/accuracy", np.nan)),
+            has_images=context.train.images.ndim == 4,
+            has_colors=context.train.images.shape[-1] == 3,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Capacity(Measurement):
+    """The size of the model.
+
+    Attributes:
+        narrowest: Units of its narrowest hidden layer; the number of classes without
+            one.
+        parameters: The number of weights.
+    """
+
+    narrowest: int
+    parameters: int
+
+    @classmethod
+    def measure(cls, context: DiagnosisContext) -> Capacity:
+        """See base class."""
+        architecture = context.program.architecture
+        narrowest = architecture.narrowest_hidden
+        return cls(
+            narrowest=context.num_classes if narrowest is None else narrowest,
+            parameters=architecture.parameters,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class AccuracyFall(Measurement):
+    """The best evaluation beside the last one.
+
+    Attributes:
+        fall: Validation accuracy of the best less that of the last, paired by image.
+        p: McNemar's, times the number of evaluations of which that is the best.
+    """
+
+    fall: Estimate
+    p: float
+
+    @classmethod
+    def measure(cls, context: DiagnosisContext) -> AccuracyFall:
+        """See base class."""
+        best = max(
+            (correct(each) for each in context.predictions),
+            key=lambda each: float(np.mean(each)),
+        )
+        last = correct(context.predictions[-1])
+        p = mcnemar(int(np.sum(best & ~last)), int(np.sum(last & ~best)))
+        return cls(paired_difference(best, last), p * len(context.predictions))
+
+
+@dataclasses.dataclass(frozen=True)
+class Activations(Measurement):
+    """The activations of the hidden layers.
+
+    Attributes:
+        saturating: The number of hidden layers with a saturating activation.
+        softmax: The number of those with a softmax.
+    """
+
+    saturating: int
+    softmax: int
+
+    @classmethod
+    def measure(cls, context: DiagnosisContext) -> Activations:
+        """See base class."""
+        architecture = context.program.architecture
+        return cls(architecture.saturating_hidden, architecture.softmax_hidden)

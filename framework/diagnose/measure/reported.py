@@ -1,0 +1,124 @@
+"""The reported metrics beside those that predictions and labels give."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from framework.diagnose.core.measurement import Measurement
+from framework.numerics import outputs
+from framework.numerics.intervals import Estimate, paired_difference
+
+if TYPE_CHECKING:
+    from framework.diagnose.core.context import DiagnosisContext
+    from framework.numerics.metrics import Predictions
+
+# Kernels that add up in another order may flip an image that is on the edge.
+FLIPPED = 0.001
+_EVALUATIONS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportedMetrics(Measurement):
+    """The last evaluation, as reported and counted anew.
+
+    Attributes:
+        examples: The number of validation images.
+        accuracy: The reported accuracy; None if none is reported.
+        loss: The reported loss; None if none is reported.
+        counted_accuracy: Fraction of the predictions that are right.
+        counted_loss: The loss of the weights in training, with penalties.
+        mean_so_far: The mean of the counted accuracies of all evaluations, which is
+            what a metric that is never reset reports.
+    """
+
+    examples: int
+    accuracy: float | None
+    loss: float | None
+    counted_accuracy: float
+    counted_loss: float
+    mean_so_far: float
+
+    @classmethod
+    def measure(cls, context: DiagnosisContext) -> ReportedMetrics:
+        """See base class."""
+        row = context.rows[-1]
+        counted = [float(np.mean(correct(each))) for each in context.predictions]
+        live = context.program.predict_live(context.validation.images)
+        loss = context.program.loss(context.validation.labels, live)
+        return cls(
+            examples=len(context.predictions[-1]),
+            accuracy=row.get("validation/accuracy"),
+            loss=row.get("validation/loss"),
+            counted_accuracy=counted[-1],
+            counted_loss=loss + context.program.penalty(at_initialization=False),
+            mean_so_far=float(np.mean(counted)),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class LiveWeights(Measurement):
+    """The weights in training beside those that are evaluated.
+
+    Attributes:
+        evaluated: Validation accuracy of the evaluated weights.
+        live: Validation accuracy of the weights in training.
+        gain: The second less the first, paired by image.
+    """
+
+    evaluated: float
+    live: float
+    gain: Estimate
+
+    @classmethod
+    def measure(cls, context: DiagnosisContext) -> LiveWeights:
+        """See base class."""
+        predicted = context.program.predict_live(context.validation.images)
+        live = outputs.predicted(predicted) == context.validation.labels
+        evaluated = context.correct("validation")
+        return cls(
+            float(np.mean(evaluated)),
+            float(np.mean(live)),
+            paired_difference(live, evaluated),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Repeatability(Measurement):
+    """Two evaluations of the same weights.
+
+    Attributes:
+        flipped: Fraction of predictions that the second evaluation changes.
+        other_images: Whether two passes through the data give other images.
+        gain: What the mean of eight evaluations gains; None if nothing is flipped.
+    """
+
+    flipped: float
+    other_images: bool
+    gain: Estimate | None
+
+    @classmethod
+    def measure(cls, context: DiagnosisContext) -> Repeatability:
+        """See base class."""
+        images = context.validation.images
+        first = outputs.predicted(context.outputs("validation"))
+        again = outputs.predicted(context.program.predict(images))
+        flipped = float(np.mean(first != again))
+        gain = None
+        if flipped > FLIPPED:
+            logs = [
+                outputs.log_probabilities(context.program.predict(images))
+                for _ in range(_EVALUATIONS)
+            ]
+            mean = np.exp(logs).mean(axis=0).argmax(axis=1)
+            labels = context.validation.labels
+            gain = paired_difference(mean == labels, first == labels)
+        return cls(flipped, context.settings.validation_is_random, gain)
+
+
+def correct(predictions: Predictions) -> np.ndarray:
+    """Returns which predictions of an evaluation are right: bool [N]."""
+    result: np.ndarray = predictions.predicted == predictions.labels
+    return result

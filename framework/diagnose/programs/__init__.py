@@ -1,0 +1,1 @@
+"""The programs that can be diagnosed: Keras models and runs of this framework."""

@@ -1,0 +1,221 @@
+"""Trains and evaluates a compiled Keras model by its own steps, an epoch a call."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from framework import compiled
+from framework.diagnose.programs import model_edits
+from framework.numerics import outputs as outputs_lib
+from framework.numerics.metrics import Predictions
+
+_BATCH = 256
+
+
+class KerasLoop:
+    """Trains and evaluates as `fit` does, without its waits.
+
+    Args:
+        model: Compiled, and called on a batch before. Its own `train_step` and
+            `test_step` are used, whatever they do.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+        self._train = compiled.function(self._train_steps)
+        self._test = compiled.function(self._test_steps)
+        self._outputs = compiled.function(self._call)
+
+    def train(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        order: np.ndarray,
+        batch_size: int,
+        eagerly: bool = False,
+    ) -> dict[str, float]:
+        """Trains on examples in an order; returns the reported metrics.
+
+        Args:
+            x: [N, ...].
+            y: [N, ...].
+            order: int [M], which of them, in batches of `batch_size`.
+            batch_size: The last one may be smaller.
+            eagerly: Whether step by step, as it must be where variables are yet to be
+                made.
+        """
+        self.model.reset_metrics()
+        if eagerly:
+            return self._eagerly(True, x, y, order, batch_size)
+        return self._run(self._train, x, y, order, batch_size)
+
+    def test(self, x: np.ndarray, y: np.ndarray, batch_size: int) -> dict[str, float]:
+        """Evaluates as `evaluate` does; returns the reported metrics."""
+        self.model.reset_metrics()
+        return self._run(self._test, x, y, np.arange(len(x)), batch_size)
+
+    def predict(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """Returns the outputs of the model: float32 [N, U]; nothing in it changes."""
+        # Traced once, however many images there are in the last batch.
+        spec = tf.TensorSpec([None, *x.shape[1:]], _tensor(x[:1]).dtype)
+        call = functools.partial(self._call, training=training)
+        if not self.model.run_eagerly:
+            call = self._outputs.get_concrete_function(spec, training)
+        variables = self.model.non_trainable_variables if training else []
+        with model_edits.restoring(variables):
+            outputs = [
+                call(_tensor(x[start : start + _BATCH])).numpy()
+                for start in range(0, len(x), _BATCH)
+            ]
+        return np.concatenate(outputs).reshape(len(x), -1)
+
+    def predictions(self, x: np.ndarray, labels: np.ndarray) -> Predictions:
+        """Returns the predictions of labelled images.
+
+        Args:
+            x: [N, ...].
+            labels: int [N].
+        """
+        logs = outputs_lib.log_probabilities(self.predict(x))
+        predicted = logs.argmax(axis=1)
+        num_classes = logs.shape[1]
+        inside = np.clip(labels, 0, num_classes - 1)
+        true = logs[np.arange(len(logs)), inside]
+        # Equal outputs rank by their index, as argmax has them.
+        earlier = np.arange(num_classes) < labels[:, None]
+        ahead = (logs > true[:, None]) | ((logs == true[:, None]) & earlier)
+        is_ranked = (inside == labels) & np.isfinite(logs).all(axis=1)
+        return Predictions(
+            labels.astype(np.int32),
+            predicted.astype(np.int32),
+            np.where(is_ranked, ahead.sum(axis=1), num_classes).astype(np.int32),
+            np.exp(logs.max(axis=1)).astype(np.float32),
+            -true.astype(np.float32),
+        )
+
+    def _run(
+        self,
+        steps: Callable[..., dict[str, tf.Tensor]],
+        x: np.ndarray,
+        y: np.ndarray,
+        order: np.ndarray,
+        batch_size: int,
+    ) -> dict[str, float]:
+        if self.model.run_eagerly:
+            return self._eagerly(steps is self._train, x, y, order, batch_size)
+        metrics = steps(
+            _tensor(x), _tensor(y), tf.constant(order), tf.constant(batch_size)
+        )
+        return _scalars(metrics)
+
+    def _eagerly(
+        self, training: bool, x: np.ndarray, y: np.ndarray, order: np.ndarray, size: int
+    ) -> dict[str, float]:
+        step = self.model.train_step if training else self.model.test_step
+        metrics: Mapping[str, Any] = {}
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
+            metrics = step((_tensor(x[rows]), _tensor(y[rows])))
+        return _scalars(metrics)
+
+    def _train_steps(
+        self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, size: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        step = self.model.train_step
+        is_plain = _is(step, keras.Model.train_step)
+        return self._steps(
+            step, _batches(x, y, order, size), tf.size(order), size, is_plain
+        )
+
+    def _test_steps(
+        self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, size: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        step = self.model.test_step
+        is_plain = _is(step, keras.Model.test_step)
+        return self._steps(
+            step, _batches(x, y, order, size), tf.size(order), size, is_plain
+        )
+
+    def _steps(
+        self,
+        step: Callable[..., Any],
+        batches: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+        count: tf.Tensor,
+        size: tf.Tensor,
+        is_plain: bool,
+    ) -> dict[str, tf.Tensor]:
+        """Runs steps over batches of `size` of `count` examples.
+
+        Args:
+            step: Of the model.
+            batches: Returns the batch that begins at a position.
+            count: The number of examples.
+            size: Of a batch.
+            is_plain: Whether the step is Keras's own, whose metrics the model keeps.
+        """
+
+        def run(start: tf.Tensor) -> dict[str, tf.Tensor]:
+            metrics = step(batches(start))
+            if is_plain:
+                return {}
+            return {name: tf.cast(each, tf.float32) for name, each in _flat(metrics)}
+
+        def has_more(start: tf.Tensor, _: dict[str, tf.Tensor]) -> tf.Tensor:
+            return start < count
+
+        def advance(
+            start: tf.Tensor, _: dict[str, tf.Tensor]
+        ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+            return start + size, run(start)
+
+        # The metrics of a custom step are known once it was run.
+        begin = (0, {}) if is_plain else (size, run(tf.constant(0)))
+        _, metrics = tf.while_loop(has_more, advance, begin, parallel_iterations=1)
+        return self.model.get_metrics_result() if is_plain else metrics
+
+    def _call(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+        return tf.cast(self.model(x, training=training), tf.float32)
+
+
+def _batches(
+    x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, size: tf.Tensor
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Returns a function that gathers the batch that begins at a position."""
+
+    def batch(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        rows = order[start : start + size]
+        return tf.gather(x, rows), tf.gather(y, rows)
+
+    return batch
+
+
+def _is(step: Callable[..., Any], method: Callable[..., Any]) -> bool:
+    """Returns whether a model's step is this method; it may be any function as well."""
+    return getattr(step, "__func__", None) is method
+
+
+def _tensor(values: np.ndarray) -> tf.Tensor:
+    """Returns a tensor of the type that `fit` would feed."""
+    if values.dtype == np.float64:
+        values = values.astype(np.float32)
+    return tf.constant(values)
+
+
+def _flat(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields metrics by name; those of `compile` come in a nested dict."""
+    for name, value in metrics.items():
+        if isinstance(value, dict):
+            yield from _flat(value)
+        else:
+            yield name, value
+
+
+def _scalars(metrics: Mapping[str, Any]) -> dict[str, float]:
+    values = {name: np.asarray(value) for name, value in _flat(metrics)}
+    return {name: float(value) for name, value in values.items() if value.size == 1}

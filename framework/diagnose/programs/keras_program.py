@@ -1,0 +1,357 @@
+"""A compiled Keras model, trained as `fit` would train it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from framework.data.dataset import Split
+from framework.diagnose.core.architecture import Architecture
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.core.program import (
+    Program,
+    StepRecord,
+    TrialResult,
+    relative_length,
+)
+from framework.diagnose.programs import keras_training, model_edits, watch_layers
+from framework.diagnose.programs.keras_data import Source
+from framework.diagnose.programs.keras_loop import KerasLoop
+from framework.errors import UsageError
+
+
+class KerasProgram(Program):
+    """See base class.
+
+    Args:
+        model: Compiled.
+        source: The training data.
+    """
+
+    def __init__(self, model: keras.Model, source: Source):
+        self._model, self._source = model, source
+        self._build()
+        self._loop = KerasLoop(model)
+        self.initial = _values(self._state())
+
+    @property
+    def model(self) -> keras.Model:
+        """The model, with the weights after the last step."""
+        return self._model
+
+    @property
+    def architecture(self) -> Architecture:
+        """See base class."""
+        return model_edits.architecture(self._model)
+
+    @property
+    def loop(self) -> KerasLoop:
+        """Trains and calls the model as it is."""
+        return self._loop
+
+    @contextlib.contextmanager
+    def as_before(self) -> Iterator[None]:
+        """Restores the model and its optimizer on leaving."""
+        variables = self._state()
+        before = _values(variables)
+        trainable = [
+            (layer, layer.trainable) for layer in self._model._flatten_layers()
+        ]
+        optimizer = self._model.optimizer
+        try:
+            yield
+        finally:
+            for layer, value in trainable:
+                if layer.trainable != value:
+                    layer.trainable = value
+            self._model.optimizer = optimizer
+            _assign(variables, before)
+
+    def predict(self, images: np.ndarray, training: bool = False) -> np.ndarray:
+        """See base class."""
+        with _accepting():
+            return self._loop.predict(images, training)
+
+    def inputs(self, images: np.ndarray) -> np.ndarray:
+        """See base class."""
+        return np.asarray(images, np.float32)
+
+    def predict_live(self, images: np.ndarray) -> np.ndarray:
+        """See base class."""
+        with self.as_before():
+            if self.live is not None:
+                _assign(self._model.trainable_variables, self.live)
+            return self.predict(images, training=not self._are_evaluated(images[:8]))
+
+    def _are_evaluated(self, images: np.ndarray) -> bool:
+        """Returns whether evaluation depends on the weights that are trained."""
+        weights = self._model.trainable_variables
+        with self.as_before():
+            before = self.predict(images)
+            _assign(weights, [0.5 * value + 0.1 for value in _values(weights)])
+            return not np.array_equal(before, self.predict(images))
+
+    # The weights after the last step, where others have taken their place.
+    live: list[np.ndarray] | None = None
+
+    def begin_with(self, weights: list[np.ndarray]) -> None:
+        """Sets the weights that trials begin with.
+
+        Args:
+            weights: Those before the first step, in the model's order.
+
+        Raises:
+            UsageError: They are of another model.
+        """
+        shapes = [tuple(weight.shape) for weight in self._model.weights]
+        if shapes != [value.shape for value in weights]:
+            raise UsageError("the recording is of another model")
+        optimizer = self._model.optimizer
+        with self.as_before():
+            _assign(self._model.weights, weights)
+            for variable in optimizer.variables:
+                if variable is not getattr(optimizer, "_learning_rate", None):
+                    variable.assign(np.zeros_like(np.asarray(variable.value)))
+            self.initial = _values(self._state())
+
+    def finish(self) -> None:
+        """Ends training as `fit` does: an average of the weights takes over."""
+        weights = self._model.trainable_variables
+        if self._model.optimizer.use_ema:
+            self.live = _values(weights)
+            self._model.optimizer.finalize_variable_values(weights)
+
+    def predict_reestimated(
+        self, images: np.ndarray, train_images: np.ndarray
+    ) -> np.ndarray:
+        """See base class."""
+        norms = model_edits.batch_norms(self._model)
+        with self.as_before(), model_edits.reestimating(norms):
+            for batch in model_edits.batches(train_images):
+                self._model(_as_fed(batch), training=True)
+            return self.predict(images)
+
+    def penalty(self, at_initialization: bool) -> float:
+        """See base class."""
+        with self._weights(at_initialization):
+            return float(sum(float(loss) for loss in self._model.losses))
+
+    def step_records(self, count: int, at_initialization: bool) -> list[StepRecord]:
+        """See base class."""
+        records, size = [], self._source.batch_size
+        x, y = self._source.fed
+        order = self._source.order(0, len(x))
+        with self._weights(at_initialization):
+            for place in range(count):
+                rows = np.take(
+                    order, range(place * size, (place + 1) * size), mode="wrap"
+                )
+                batch = x[rows], y[rows]
+                old = _values(self._model.trainable_variables)
+                before = self._batch_loss(*batch)
+                self._loop.train(*batch, np.arange(len(rows)), size)
+                new = _values(self._model.trainable_variables)
+                records.append(
+                    StepRecord(
+                        before, self._batch_loss(*batch), relative_length(old, new)
+                    )
+                )
+        return records
+
+    def _batch_loss(self, x: np.ndarray, y: np.ndarray) -> float:
+        outputs = tf.constant(self.predict(x))
+        return self._loss(_as_fed(y), outputs)
+
+    def loss(self, labels: np.ndarray, outputs: np.ndarray) -> float:
+        """See base class."""
+        y = tf.constant(self._source.like(labels))
+        loss = self._loss(y, tf.constant(outputs.astype(np.float32)))
+        return loss - self.penalty(at_initialization=False)
+
+    def gradients(
+        self, split: Split, at_initialization: bool
+    ) -> dict[str, np.ndarray | None]:
+        """See base class."""
+        x, y = self._batch(split)
+        with self._weights(at_initialization), tf.GradientTape() as tape:
+            outputs = self._model(x, training=True)
+            loss = self._model.compute_loss(x=x, y=y, y_pred=outputs)
+        weights = self._model.trainable_variables
+        gradients = tape.gradient(loss, [weight.value for weight in weights])
+        return {
+            weight.path: None
+            if gradient is None
+            else tf.convert_to_tensor(gradient).numpy()
+            for weight, gradient in zip(weights, gradients, strict=True)
+        }
+
+    def update_vectors(self, split: Split) -> dict[str, np.ndarray]:
+        """See base class."""
+        x, y = self._batch(split)
+        with self.as_before():
+            _assign(self._state(), self.initial)
+            self._model.optimizer = keras.optimizers.SGD(1.0)
+            self._model.optimizer.build(self._model.trainable_variables)
+            before = _values(self._model.trainable_variables)
+            KerasLoop(self._model).train(
+                x.numpy(), y.numpy(), np.arange(len(x)), len(x)
+            )
+            after = _values(self._model.trainable_variables)
+        names = [weight.path for weight in self._model.trainable_variables]
+        return {
+            name: old - new for name, old, new in zip(names, before, after, strict=True)
+        }
+
+    def update_norm(self, split: Split, rate_factor: float) -> float:
+        """See base class."""
+        x, y = self._batch(split)
+        optimizer = self._model.optimizer
+        if not isinstance(optimizer._learning_rate, keras.Variable):
+            raise NotApplicableError("the learning rate follows a schedule")
+        # From the first step: a momentum would hide what the rate does.
+        with self._weights(at_initialization=True):
+            optimizer.learning_rate.assign(optimizer.learning_rate * rate_factor)
+            before = _values(self._model.trainable_variables)
+            count = optimizer.gradient_accumulation_steps or 1
+            order = np.tile(np.arange(len(x)), count)
+            self._loop.train(x.numpy(), y.numpy(), order, len(x))
+            after = _values(self._model.trainable_variables)
+        return float(
+            np.sqrt(
+                sum(np.sum((a - b) ** 2) for a, b in zip(after, before, strict=True))
+            )
+        )
+
+    def depends_on(self, images: np.ndarray, names: Sequence[str]) -> list[str]:
+        """See base class."""
+        return model_edits.dependent_kernels(self._model, self.predict, images, names)
+
+    def activations(
+        self, images: np.ndarray, at_initialization: bool
+    ) -> dict[str, np.ndarray]:
+        """See base class."""
+        with (
+            self._weights(at_initialization),
+            watch_layers.watched(self._model) as seen,
+        ):
+            self._model(tf.constant(images), training=False)
+        return seen
+
+    def weights(self, at_initialization: bool) -> dict[str, np.ndarray]:
+        """See base class."""
+        with self._weights(at_initialization):
+            return {weight.path: weight.numpy() for weight in self._model.weights}
+
+    def train(
+        self,
+        name: str,
+        intervention: Intervention,
+        epochs: float,
+        at_initialization: bool,
+    ) -> TrialResult:
+        """See base class."""
+        del name
+        with self._weights(at_initialization), _accepting():
+            return keras_training.train(
+                self._model,
+                self._source,
+                intervention,
+                epochs,
+                continued=not at_initialization,
+                images=(self.validation_images, self.train_images),
+            )
+
+    # Set together with the context; trials predict them at their end.
+    validation_images: np.ndarray
+    train_images: np.ndarray
+
+    def _build(self) -> None:
+        """Makes Keras create all variables, by a step that is undone."""
+        x, y = self._source.fed
+        batch = x[: self._source.batch_size], y[: self._source.batch_size]
+        self._model(_as_fed(batch[0][:2]))
+        with contextlib.suppress(ValueError):
+            self._model.optimizer.build(self._model.trainable_variables)
+        before = [(each, np.array(each.numpy())) for each in self._state()]
+        unbuilt = [each for each in self._optimizers() if not each.built]
+        KerasLoop(self._model).train(
+            *batch, np.arange(len(batch[0])), len(batch[0]), True
+        )
+        for variable, value in before:
+            variable.assign(value)
+        for optimizer in unbuilt:
+            # Its variables were made within the step, and begin anew.
+            anew = type(optimizer).from_config(optimizer.get_config())
+            anew.build(optimizer._trainable_variables)
+            _assign(optimizer.variables, _values(anew.variables))
+        self._model.reset_metrics()
+
+    def _owned(self, kind: type) -> list[Any]:
+        """Returns the attributes of the model of a kind, also those in lists."""
+        values = [
+            each if isinstance(each, (list, tuple)) else [each]
+            for each in (self._model.optimizer, *vars(self._model).values())
+        ]
+        flat = itertools.chain.from_iterable(values)
+        return list(
+            {id(each): each for each in flat if isinstance(each, kind)}.values()
+        )
+
+    def _optimizers(self) -> list[keras.optimizers.Optimizer]:
+        return self._owned(keras.optimizers.Optimizer)
+
+    def _state(self) -> list[keras.Variable | tf.Variable]:
+        """Returns whatever a step can change."""
+        variables = [*self._model.variables, *self._owned(tf.Variable)]
+        for optimizer in self._optimizers():
+            variables += optimizer.variables
+        return list({id(each): each for each in variables}.values())
+
+    @contextlib.contextmanager
+    def _weights(self, at_initialization: bool) -> Iterator[None]:
+        with self.as_before():
+            if at_initialization:
+                _assign(self._state(), self.initial)
+            yield
+
+    def _batch(self, split: Split) -> tuple[tf.Tensor, tf.Tensor]:
+        y = self._source.like(split.labels)
+        return _as_fed(split.images), _as_fed(y)
+
+    def _loss(self, y: tf.Tensor, outputs: tf.Tensor) -> float:
+        return float(self._model.compute_loss(x=None, y=y, y_pred=outputs))
+
+
+@contextlib.contextmanager
+def _accepting() -> Iterator[None]:
+    """Translates the error of inputs that an embedding has no row for.
+
+    Raises:
+        NotApplicableError: The model does not take them.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as problem:
+        raise NotApplicableError("the model does not take such inputs") from problem
+
+
+def _as_fed(values: np.ndarray) -> tf.Tensor:
+    if values.dtype == np.float64:
+        values = values.astype(np.float32)
+    return tf.constant(values)
+
+
+def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    return [np.array(variable.numpy()) for variable in variables]
+
+
+def _assign(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

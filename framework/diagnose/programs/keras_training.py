@@ -1,0 +1,254 @@
+"""Trains a Keras model with an intervention."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import types
+from collections.abc import Callable, Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from framework import augment
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.core.program import TrialResult
+from framework.diagnose.programs import model_edits
+from framework.diagnose.programs.keras_data import Source
+from framework.diagnose.programs.keras_loop import KerasLoop
+from framework.numerics import labels as labels_lib
+from framework.numerics import outputs
+from framework.numerics.draws import Draws
+
+_SEED = 0
+Scale = Callable[[np.ndarray], np.ndarray]
+
+
+def train(
+    model: keras.Model,
+    source: Source,
+    intervention: Intervention,
+    epochs: float,
+    continued: bool,
+    images: tuple[np.ndarray, np.ndarray],
+) -> TrialResult:
+    """Trains a model from its present state, and leaves it trained.
+
+    Args:
+        model: Compiled; a copy of its optimizer is used.
+        source: The training data.
+        intervention: What is different.
+        epochs: The length, in epochs of the source.
+        continued: Whether with the moments of the optimizer.
+        images: Validation and training images, which are predicted at the end.
+
+    Raises:
+        NotApplicableError: The model has nothing to change so.
+    """
+    classes = labels_lib.classes(source.fed[1])
+    if intervention.consistent_loss and source.outputs == 1 and classes.max() > 1:
+        raise NotApplicableError("one output cannot tell them apart")
+    with contextlib.ExitStack() as stack:
+        other = stack.enter_context(model_edits.changed(model, intervention))
+        optimizer = changed_optimizer(model.optimizer, intervention)
+        stack.enter_context(_compiled(model, other, optimizer, intervention))
+        if continued:
+            _copy(model.optimizer, optimizer)
+        other.optimizer = optimizer
+        loop, scale = KerasLoop(other), make_scale(source, intervention)
+        for x, y, order, size in training_epochs(source, intervention, epochs):
+            loop.train(scale(x), y, order, size)
+        validation, train = (
+            outputs.predicted(loop.predict(scale(each))) for each in images
+        )
+    return TrialResult(validation, train, epochs)
+
+
+def training_epochs(
+    source: Source, intervention: Intervention, epochs: float
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
+    """Yields the epochs of a trial.
+
+    Args:
+        source: The training data.
+        intervention: What is different from the original training.
+        epochs: The length, in epochs of the original training.
+
+    Yields:
+        Examples, labels, the order of both (int [N]) and the batch size.
+    """
+    x, y = source.fed
+    size = max(round(source.batch_size * intervention.batch_size_factor), 1)
+    steps = max(round(epochs * len(x) / size), 1)
+    if intervention.train is not None:
+        x, y = intervention.train.images, source.like(intervention.train.labels)
+    epoch = 0
+    while steps > 0:
+        if intervention.train is None:
+            x, y = source.epoch()
+        order = _order(source, intervention, epoch, y)[: steps * size]
+        yield augmented(x, intervention.augment or "", epoch), y, order, size
+        steps -= -(-len(order) // size)
+        epoch += 1
+
+
+def _order(
+    source: Source, intervention: Intervention, epoch: int, y: np.ndarray
+) -> np.ndarray:
+    generator = np.random.Generator(np.random.PCG64([_SEED, epoch]))
+    if intervention.balance:
+        labels = labels_lib.classes(y)
+        rows = {each: np.flatnonzero(labels == each) for each in np.unique(labels)}
+        drawn = generator.choice(list(rows), len(y))
+        return np.array([generator.choice(rows[each]) for each in drawn])
+    if intervention.shuffle or intervention.train is not None:
+        return generator.permutation(len(y))
+    return source.order(epoch, len(y))
+
+
+def make_scale(source: Source, intervention: Intervention) -> Scale:
+    """Returns a function that scales images: to mean 0 and deviation 1, or not at all.
+
+    Args:
+        source: The training data, whose moments are used.
+        intervention: Says by `standardize` whether to scale.
+    """
+    if not intervention.standardize:
+        return lambda images: images
+    images = source.arrays[0].astype(np.float32)
+    axes = tuple(range(images.ndim - 1))
+    mean, std = images.mean(axes), np.maximum(images.std(axes), 1e-6)
+    return lambda images: ((images - mean) / std).astype(np.float32)
+
+
+@contextlib.contextmanager
+def _compiled(
+    model: keras.Model,
+    other: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    intervention: Intervention,
+) -> Iterator[None]:
+    """Gives a model another loss, step and optimizer for as long as it is entered."""
+    own = vars(other)
+    kept = {name: own.get(name) for name in ("compute_loss", "train_step")}
+    try:
+        if other is not model:
+            other.compile(optimizer=optimizer, loss=model.loss)
+        if intervention.consistent_loss:
+            own["compute_loss"] = functools.partial(_cross_entropy, other)
+        if intervention.consistent_loss or intervention.keras_step:
+            own["train_step"] = types.MethodType(keras.Model.train_step, other)
+        optimizer.build(other.trainable_variables)
+        yield
+    finally:
+        for name, value in kept.items():
+            own.pop(name, None)
+            if value is not None:
+                own[name] = value
+
+
+def _cross_entropy(
+    model: keras.Model,
+    x: tf.Tensor = None,
+    y: tf.Tensor = None,
+    y_pred: tf.Tensor = None,
+    *_: object,
+    **__: object,
+) -> tf.Tensor:
+    """Returns the mean cross-entropy of logits, plus the penalties of layers."""
+    if y.shape.rank > 1 and y.shape[-1] > 1:
+        labels = tf.argmax(y, axis=-1)
+    else:
+        labels = tf.cast(tf.reshape(y, [-1]), tf.int64)
+    logits = tf.cast(y_pred, tf.float32)
+    if logits.shape[-1] == 1:
+        logits = tf.concat([tf.zeros_like(logits), logits], axis=-1)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    return tf.reduce_mean(losses) + sum(model.losses)
+
+
+def changed_optimizer(
+    optimizer: keras.optimizers.Optimizer, intervention: Intervention
+) -> keras.optimizers.Optimizer:
+    """Returns a new optimizer with the learning rate and the like of an intervention.
+
+    Args:
+        optimizer: The original one, whose other settings are kept.
+        intervention: What is different.
+    """
+    config = optimizer.get_config()
+    config["use_ema"] = False
+    rate = intervention.constant_learning_rate or config["learning_rate"]
+    if isinstance(rate, dict):
+        raise_at = keras.optimizers.schedules.deserialize(rate)
+        config["learning_rate"] = _Scaled(raise_at, intervention.learning_rate_factor)
+    else:
+        config["learning_rate"] = float(rate) * intervention.learning_rate_factor
+    if intervention.weight_decay is not None:
+        config["weight_decay"] = intervention.weight_decay
+    if intervention.clip_norm:
+        config |= {"global_clipnorm": intervention.clip_norm, "clipnorm": None}
+        config["clipvalue"] = None
+    return type(optimizer).from_config(config)
+
+
+class _Scaled(keras.optimizers.schedules.LearningRateSchedule):
+    """A multiple of another schedule."""
+
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, factor: float
+    ):
+        self._schedule, self._factor = schedule, factor
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        return self._factor * self._schedule(step)
+
+    def get_config(self) -> dict[str, object]:
+        """See base class."""
+        return {"schedule": self._schedule, "factor": self._factor}
+
+
+def _copy(
+    source: keras.optimizers.Optimizer, target: keras.optimizers.Optimizer
+) -> None:
+    """Gives an optimizer the moments of another one."""
+    moments = {variable.path: variable for variable in source.variables}
+    for variable in target.variables:
+        other = moments.get(variable.path)
+        if variable is getattr(target, "_learning_rate", None) or other is None:
+            continue
+        if tuple(other.shape) == tuple(variable.shape):
+            variable.assign(other)
+
+
+def augmented(images: np.ndarray, text: str, epoch: int) -> np.ndarray:
+    """Augments images as trials do, with draws of their own in each epoch.
+
+    Args:
+        images: [N, height, width, C], uint8 or float32.
+        text: An augmentation spec, such as "rotate(10) + flip"; "" for none.
+        epoch: Counted from 0; each has other draws.
+
+    Returns:
+        float32 [N, height, width, C]; the images themselves for an empty spec.
+
+    Raises:
+        NotApplicableError: The array holds no images.
+
+    Example:
+        >>> augmented(np.zeros([2, 8, 8, 1], np.float32), "flip", epoch=0).shape
+        (2, 8, 8, 1)
+    """
+    if not text:
+        return images
+    if images.ndim != 4:
+        raise NotApplicableError("these are no images")
+    policy = augment.build(text, of_bytes=images.dtype == np.uint8)
+    if policy is None:
+        return images
+    zero = tf.constant(0, tf.int64)
+    draws = Draws(_SEED, tf.constant(epoch, tf.int64), zero, len(images))
+    result: np.ndarray = policy(tf.constant(images), draws, len(images)).numpy()
+    return result

@@ -1,0 +1,18 @@
+"""The names that the metrics of a Keras model have here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+# Names of plain accuracy; top-k accuracy is another metric.
+_ACCURACY = re.compile(r"(acc|(\w+_)?accuracy)(?<!top_k_categorical_accuracy)")
+
+
+def named(split: str, reported: Mapping[str, float]) -> dict[str, float]:
+    """Returns metrics by the names that they have everywhere here."""
+    renamed = {f"{split}/{name}": value for name, value in reported.items()}
+    accuracies = [name for name in reported if _ACCURACY.fullmatch(name)]
+    if accuracies:
+        renamed[f"{split}/accuracy"] = reported[accuracies[0]]
+    return renamed

@@ -1,0 +1,340 @@
+"""A run of this framework; its trials are ordinary runs."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from framework import compiled, models
+from framework.config import Config
+from framework.data.dataset import Dataset, Split
+from framework.diagnose.core.architecture import Architecture
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.core.program import (
+    Program,
+    StepRecord,
+    TrialResult,
+    relative_length,
+)
+from framework.diagnose.programs import model_edits, watch_layers
+from framework.errors import RunError
+from framework.launch import components, run_folder
+from framework.launch import run as run_lib
+from framework.launch.components import Components, ModelFunction
+from framework.loop import checkpoint_files
+from framework.numerics.draws import Draws, use_draws
+from framework.system import archive
+
+_BATCH = 256
+
+
+class RunProgram(Program):
+    """See base class.
+
+    Args:
+        config: Of the run.
+        made: Its components, in the state after the last step.
+        trials: The folder of the trials.
+        step: The number of steps that it has trained.
+        model: Builds the model, if it is not the config's.
+        train: Images that are trained on, for trials to predict at their end.
+        validation: The validation images, for the same.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        made: Components,
+        trials: Path,
+        step: int,
+        model: ModelFunction | None,
+        train: Split,
+        validation: Split,
+    ):
+        self._config, self._made, self._trials = config, made, trials
+        self._step, self._function = step, model
+        self._train, self._validation = train, validation
+
+    @property
+    def model(self) -> keras.Model:
+        """The model, with the weights after the last step."""
+        return self._made.state.model
+
+    @property
+    def architecture(self) -> Architecture:
+        """See base class."""
+        return model_edits.architecture(self.model)
+
+    @functools.cached_property
+    def _compiled_logits(self) -> Callable[[tf.Tensor, bool], tf.Tensor]:
+        return compiled.function(self._logits)
+
+    def _logits(self, images: tf.Tensor, training: bool) -> tf.Tensor:
+        with use_draws(self._draws(images.shape[0])):
+            scaled = self._made.objective.normalize(images)
+            logits = self.model(scaled, training=training)
+        return tf.cast(logits, tf.float32)
+
+    def _draws(self, rows: int) -> Draws:
+        zero = tf.constant(0, tf.int64)
+        return Draws(self._config.seed, zero, zero, rows)
+
+    def predict(self, images: np.ndarray, training: bool = False) -> np.ndarray:
+        """See base class."""
+        outputs = []
+        with self._unchanged(self._made), self._evaluated():
+            for start in range(0, len(images), _BATCH):
+                batch = images[start : start + _BATCH]
+                # Of one size, so that it is traced once.
+                padded = np.resize(batch, (_BATCH, *batch.shape[1:]))
+                logits = self._compiled_logits(tf.constant(padded), training)
+                outputs.append(logits[: len(batch)].numpy())
+        shape = (0, self._made.examples.dataset.num_classes)
+        return np.concatenate([np.zeros(shape, np.float32), *outputs])
+
+    @contextlib.contextmanager
+    def _evaluated(self) -> Iterator[None]:
+        """Swaps in the average of the weights, if there is one."""
+        self._made.state.swap_ema()
+        try:
+            yield
+        finally:
+            self._made.state.swap_ema()
+
+    def predict_live(self, images: np.ndarray) -> np.ndarray:
+        """See base class."""
+        with self._evaluated():
+            return self.predict(images)
+
+    def inputs(self, images: np.ndarray) -> np.ndarray:
+        """See base class."""
+        return self._made.objective.normalize(images).numpy()
+
+    def predict_reestimated(
+        self, images: np.ndarray, train_images: np.ndarray
+    ) -> np.ndarray:
+        """See base class."""
+        norms = model_edits.batch_norms(self.model)
+        with self._unchanged(self._made), model_edits.reestimating(norms):
+            for batch in model_edits.batches(train_images):
+                with use_draws(self._draws(len(batch))):
+                    self.model(self._made.objective.normalize(batch), training=True)
+            return self.predict(images)
+
+    def penalty(self, at_initialization: bool) -> float:
+        """See base class."""
+        losses = self._parts(at_initialization).state.model.losses
+        return float(sum(float(loss) for loss in losses))
+
+    def step_records(self, count: int, at_initialization: bool) -> list[StepRecord]:
+        """See base class."""
+        made, records = self._parts(at_initialization), []
+        weights = made.state.weights
+        first = 0 if at_initialization else self._step
+        with model_edits.restoring(list(made.variables().values())):
+            for step in range(first, first + count):
+                batch = made.examples.dataset.train.take(made.loop.feed.indices(step))
+                batch = batch.in_memory(lambda done, total: None)
+                old = [weight.numpy() for weight in weights]
+                loss = self._batch_loss(made, batch)
+                made.loop(step, 1)
+                new = [weight.numpy() for weight in weights]
+                length = relative_length(old, new)
+                after = self._batch_loss(made, batch)
+                records.append(StepRecord(loss, after, length))
+        return records
+
+    def _batch_loss(self, made: Components, batch: Split) -> float:
+        inputs = made.objective.normalize(batch.images)
+        logits = made.state.model(inputs, training=False)
+        return self.loss(batch.labels, tf.cast(logits, tf.float32).numpy())
+
+    def loss(self, labels: np.ndarray, outputs: np.ndarray) -> float:
+        """See base class."""
+        logits = tf.constant(outputs.astype(np.float32))
+        losses = self._made.objective.losses(tf.constant(labels, tf.int32), logits)
+        return float(tf.reduce_mean(losses))
+
+    def gradients(
+        self, split: Split, at_initialization: bool
+    ) -> dict[str, np.ndarray | None]:
+        """See base class."""
+        made = self._parts(at_initialization)
+        weights = made.state.model.trainable_variables
+        with self._unchanged(made), tf.GradientTape() as tape:
+            logits = made.objective.logits(
+                tf.constant(split.images), self._draws(len(split))
+            )
+            labels = tf.constant(split.labels, tf.int32)
+            loss = tf.reduce_mean(made.objective.losses(labels, logits))
+        gradients = tape.gradient(loss, [weight.value for weight in weights])
+        # Keras numbers layers on in a process: names are those of the run's own model.
+        names = [weight.path for weight in self.model.trainable_variables]
+        return {
+            name: None if gradient is None else np.asarray(gradient)
+            for name, gradient in zip(names, gradients, strict=True)
+        }
+
+    def update_vectors(self, split: Split) -> dict[str, np.ndarray]:
+        """See base class."""
+        raise NotApplicableError("the step is this framework's own")
+
+    def update_norm(self, split: Split, rate_factor: float) -> float:
+        """See base class."""
+        raise NotApplicableError("the learning rate is set by this framework")
+
+    def depends_on(self, images: np.ndarray, names: Sequence[str]) -> list[str]:
+        """See base class."""
+        return model_edits.dependent_kernels(self.model, self.predict, images, names)
+
+    def activations(
+        self, images: np.ndarray, at_initialization: bool
+    ) -> dict[str, np.ndarray]:
+        """See base class."""
+        made = self._parts(at_initialization)
+        with watch_layers.watched(made.state.model) as seen:
+            made.state.model(made.objective.normalize(images), training=False)
+        copies = model_edits.leaves(made.state.model)
+        own = model_edits.leaves(self.model)
+        names = {a.name: b.name for a, b in zip(copies, own, strict=True)}
+        return {names[name]: values for name, values in seen.items()}
+
+    def weights(self, at_initialization: bool) -> dict[str, np.ndarray]:
+        """See base class."""
+        names = [weight.path for weight in self.model.weights]
+        weights = self._parts(at_initialization).state.model.weights
+        return {
+            name: weight.numpy() for name, weight in zip(names, weights, strict=True)
+        }
+
+    def train(
+        self,
+        name: str,
+        intervention: Intervention,
+        epochs: float,
+        at_initialization: bool,
+    ) -> TrialResult:
+        """See base class."""
+        folder = self._trials / name
+        shutil.rmtree(folder, ignore_errors=True)
+        steps = max(round(epochs * self._made.plan.steps_per_epoch), 1)
+        config = self.trial_config(intervention, steps, folder)
+        if not at_initialization:
+            config = self._continued(config, intervention, steps, folder)
+        with contextlib.ExitStack() as stack:
+
+            def function(shape: tuple[int, int, int], classes: int) -> keras.Model:
+                made = self._function or models.build(self._config.model)
+                model = made(shape, classes)
+                return stack.enter_context(model_edits.changed(model, intervention))
+
+            try:
+                result = run_lib.run(
+                    config, function, self._dataset(intervention), quiet=True
+                )
+            except RunError:
+                # It has diverged, and is right about nothing.
+                validation = np.full(len(self._validation), -1)
+                train = np.full(len(self._train), -1)
+            else:
+                validation = result.predict(self._validation.images).argmax(axis=1)
+                train = result.predict(self._train.images).argmax(axis=1)
+        return TrialResult(validation, train, epochs)
+
+    def trial_config(
+        self, intervention: Intervention, steps: int, folder: Path
+    ) -> Config:
+        """Returns the config of a trial from the first step.
+
+        Args:
+            intervention: What is different from the run.
+            steps: The length, in steps of the run's own batch size.
+            folder: Of the trial.
+        """
+        config, changed = self._config, intervention.apply(self._config)
+        length = max(round(steps * config.batch_size / changed.batch_size), 1)
+        return dataclasses.replace(
+            changed,
+            train_for=str(length),
+            train_dev=0.0,
+            early_stopping=0,
+            monitor="validation/accuracy",
+            # An average of so few steps lags behind.
+            ema=0.0,
+            workdir=str(folder),
+            strategy="default",
+            devices=0,
+            input="memory",
+            evaluate_every="50%",
+            checkpoint_every="50%",
+        )
+
+    def _continued(
+        self, config: Config, intervention: Intervention, steps: int, folder: Path
+    ) -> Config:
+        """Returns the config of a trial that resumes from the last step."""
+        rate = self._made.state.rate()
+        if rate <= 0:
+            raise NotApplicableError("the learning rate is 0 at the last step")
+        # An ordinary run, stopped at this step, which is resumed with changes.
+        (folder / "checkpoints").mkdir(parents=True)
+        run_folder.write_config(
+            folder, dataclasses.replace(config, workdir=str(folder))
+        )
+        values = {
+            name: variable.numpy() for name, variable in self._made.variables().items()
+        }
+        path = folder / "checkpoints" / checkpoint_files.file_name(self._step)
+        archive.write(path, self._step, values)
+        return dataclasses.replace(
+            config,
+            learning_rate=rate * intervention.learning_rate_factor,
+            schedule="constant",
+            train_for=str(self._step + steps),
+            evaluate_every=str(steps),
+            checkpoint_every=str(steps),
+            allow_config_change=True,
+        )
+
+    def _dataset(self, intervention: Intervention) -> Dataset:
+        dataset, rows = self._made.examples.dataset, self._made.examples.train
+        train = intervention.train or dataset.train.take(rows)
+        if intervention.balance:
+            train = train.take(_balanced(train.labels))
+        return dataclasses.replace(
+            dataset, train=train, validation=self._validation, notes=()
+        )
+
+    def _parts(self, at_initialization: bool) -> Components:
+        return self._fresh if at_initialization else self._made
+
+    @functools.cached_property
+    def _fresh(self) -> Components:
+        """The run before its first step."""
+        dataset = self._made.examples.dataset
+        return components.build(self._config, self._function, dataset, lambda *_: None)
+
+    @contextlib.contextmanager
+    def _unchanged(self, made: Components) -> Iterator[None]:
+        variables = [each.value for each in made.state.model.non_trainable_variables]
+        with model_edits.restoring(variables):
+            yield
+
+
+def _balanced(labels: np.ndarray) -> np.ndarray:
+    """Returns as many indices, so that all classes are equally frequent."""
+    generator = np.random.Generator(np.random.PCG64(0))
+    classes = np.unique(labels)
+    share = -(-len(labels) // len(classes))
+    return np.concatenate(
+        [generator.choice(np.flatnonzero(labels == each), share) for each in classes]
+    )

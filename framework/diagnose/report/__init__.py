@@ -1,0 +1,1 @@
+"""A diagnosis as text, as JSON, as a figure and for TensorBoard."""

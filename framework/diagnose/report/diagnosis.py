@@ -1,0 +1,47 @@
+"""The result of a diagnosis."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from framework.diagnose.core.finding import Finding
+from framework.diagnose.core.measurement import Measurements, Unavailable
+from framework.diagnose.core.trials import TrialRecord
+from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.plateau import Plateau
+from framework.diagnose.report import json, text
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """The result; print it to read it.
+
+    Attributes:
+        plateau: The trend and verdict of the curve.
+        findings: The confirmed ones first, by what they cost; at most one a cause.
+        measured: All that was measured.
+        trials: The trials that were run, in order.
+        not_judged: Checks that lacked a measurement, by the cause: why.
+    """
+
+    plateau: Plateau
+    findings: tuple[Finding, ...]
+    measured: Measurements
+    trials: tuple[TrialRecord, ...]
+    not_judged: dict[str, Unavailable]
+
+    @property
+    def confirmed(self) -> tuple[Finding, ...]:
+        """The confirmed findings."""
+        return tuple(each for each in self.findings if each.status == "confirmed")
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns a JSON value; see `framework.diagnose.report.json.SCHEMA`."""
+        return json.as_json(
+            self.plateau, self.findings, self.measured, self.trials, self.not_judged
+        )
+
+    def __str__(self) -> str:
+        accuracy = self.measured.get(Accuracy)
+        return text.page(self.plateau, accuracy, self.findings, self.not_judged)

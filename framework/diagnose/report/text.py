@@ -1,0 +1,80 @@
+"""A diagnosis as a page of text."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+from framework.diagnose.core.finding import Evidence, Finding
+from framework.diagnose.core.measurement import Unavailable
+from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.plateau import Plateau
+from framework.diagnose.report.reading import reading
+
+_WIDTH = 88
+
+
+def page(
+    plateau: Plateau,
+    accuracy: Accuracy,
+    findings: Sequence[Finding],
+    not_judged: Mapping[str, Unavailable],
+) -> str:
+    """Returns the text of a diagnosis: verdict, findings, and what was not measured."""
+    sections = [
+        _filled(f"verdict: {plateau.verdict.replace('_', ' ')}: {plateau.reason}"),
+        _filled(reading(accuracy)),
+    ]
+    if not any(each.status == "confirmed" for each in findings):
+        sections.append("No cause is confirmed.")
+    sections += [_finding(each) for each in findings]
+    if not_judged:
+        sections.append(_not_judged(not_judged))
+    return "\n\n".join(sections) + "\n"
+
+
+def _finding(finding: Finding) -> str:
+    cost = ""
+    if finding.cost is not None and finding.status == "confirmed":
+        cost = f", costs {100 * finding.cost.value:.1f} points of accuracy"
+        cost += f" ({100 * finding.cost.low:.1f} to {100 * finding.cost.high:.1f})"
+    lines = [f"{finding.cause.name} ({finding.status}{cost})"]
+    lines += _paragraph("", finding.message)
+    for each in finding.evidence:
+        lines += _paragraph("evidence: ", _evidence(each))
+    lines += _paragraph("what to do: ", finding.remedy.text)
+    lines += [f"    {flag}" for flag in finding.remedy.flags]
+    # Whoever trains by flags has them instead.
+    if not finding.remedy.flags:
+        lines += [f"    {line}" for line in finding.remedy.code]
+    lines += _paragraph("would refute it: ", finding.refute)
+    return "\n".join(lines)
+
+
+def _not_judged(not_judged: Mapping[str, Unavailable]) -> str:
+    """Returns the causes that could not be judged, failures first."""
+    lines = ["not judged:"]
+    items = sorted(not_judged.items(), key=lambda item: not item[1].is_failure)
+    for cause, unavailable in items:
+        kind = "failed" if unavailable.is_failure else "not applicable"
+        reason = f"{unavailable.name} {kind}: {unavailable.reason}"
+        lines += _paragraph(f"{cause}: ", reason)
+    return "\n".join(lines)
+
+
+def _evidence(evidence: Evidence) -> str:
+    value = evidence.value
+    shown = f"{value:.3g}" if isinstance(value, float) else str(value)
+    threshold = f"; {evidence.threshold}" if evidence.threshold else ""
+    return f"{evidence.name} = {shown}{threshold} [{evidence.source}]"
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, _WIDTH)
+
+
+def _paragraph(begin: str, text: str) -> list[str]:
+    indent = "  " + " " * len(begin)
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent="  " + begin, subsequent_indent=indent
+    )

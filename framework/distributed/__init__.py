@@ -1,0 +1,1 @@
+"""Distribution strategies over several devices and machines."""

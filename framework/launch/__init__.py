@@ -1,0 +1,1 @@
+"""Launches runs: builds components from a config, manages the folder, resumes."""

@@ -1,0 +1,311 @@
+"""Builds all components of a run from its config.
+
+Nothing below reads a config: each value is read here once and passed to its component.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from framework import augment, data, models, schedules
+from framework.augment import normalize
+from framework.config import Config
+from framework.config.durations import Duration
+from framework.data import record
+from framework.data.dataset import Dataset, Progress
+from framework.data.examples import Examples, prepare
+from framework.data.feed import Feed
+from framework.data.record import DataRecord
+from framework.data.servers import Servers
+from framework.distributed.strategy import build_strategy
+from framework.errors import UsageError
+from framework.loop.evaluate import Evaluations, metric_names
+from framework.loop.plan import Plan
+from framework.loop.state import TrainState
+from framework.loop.step import Objective, Update
+from framework.loop.steps import Evaluator, TrainLoop
+from framework.optim import optimizers, precision
+from framework.system import waiting
+
+ModelFunction = Callable[[tuple[int, int, int], int], "keras.Model"]
+
+# The minimum batch size of evaluations, which need no memory for gradients.
+_EVALUATION_BATCH = 256
+# The maximum number of returns to a checkpoint with --on_nonfinite=rollback.
+_ROLLBACKS = 10
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Components:
+    """All components of a run, ready to train.
+
+    Attributes:
+        strategy: The distribution strategy.
+        examples: The examples of training and evaluation.
+        plan: The event schedule.
+        state: The training state.
+        objective: The training objective.
+        loop: The compiled training loop.
+    """
+
+    strategy: tf.distribute.Strategy
+    examples: Examples
+    plan: Plan
+    state: TrainState
+    objective: Objective
+    loop: TrainLoop
+
+    def data_record(self, drawn: dict[str, Any]) -> DataRecord:
+        """Describes the data; call it before a checkpoint's statistics are restored.
+
+        Args:
+            drawn: From `drawn_by`.
+        """
+        scaling = self.objective.normalize.variables
+        statistics = {name: value.numpy() for name, value in scaling.items()}
+        return record.describe(
+            self.examples.dataset, self.examples.train_dev, statistics, drawn
+        )
+
+    def variables(self) -> dict[str, tf.Variable]:
+        """Returns every variable that a restart needs, by name."""
+        scaling = self.objective.normalize.variables
+        statistics = {f"normalize/{name}": value for name, value in scaling.items()}
+        return {**self.state.variables(), **statistics}
+
+    def evaluations(self) -> Evaluations:
+        """Builds the evaluations of the model."""
+        examples, replicas = self.examples, self.strategy.num_replicas_in_sync
+        size = max(self.objective.batch_size, _EVALUATION_BATCH)
+        size = -(-size // replicas) * replicas
+        state, objective = self.state, self.objective
+        train = Evaluator(state, objective, examples.train_batches, size)
+        validation = Evaluator(state, objective, examples.validation_batches, size)
+        all_validation = np.arange(len(examples.dataset.validation))
+        evaluators = {
+            "train_clean": functools.partial(train, examples.train_clean),
+            "train_dev": functools.partial(train, examples.train_dev),
+            "validation": functools.partial(validation, all_validation),
+        }
+        if not len(examples.train_dev):
+            del evaluators["train_dev"]
+        return Evaluations(evaluators, examples.dataset.class_names)
+
+
+def check(config: Config, given: Collection[str] = ()) -> None:
+    """Validates a config as far as possible without loading TensorFlow or data.
+
+    Args:
+        config: The configuration.
+        given: The fields to skip, because their components are given in Python.
+
+    Raises:
+        UsageError: A spec names something unknown, or has wrong arguments.
+    """
+    checks: dict[str, Callable[[str], object]] = {
+        "dataset": data.check,
+        "augment": augment.build,
+        "normalize": normalize.parse,
+        "model": models.build,
+        "optimizer": optimizers.build,
+        "schedule": schedules.build,
+    }
+    for name, check_spec in checks.items():
+        if name in given:
+            continue
+        try:
+            check_spec(getattr(config, name))
+        except UsageError as problem:
+            raise UsageError(f"--{name}: {problem}") from None
+    if config.input == "service":
+        Servers.parse(config.service, 0.0, config.i_trust_this_network)
+
+
+def build(
+    config: Config,
+    model: ModelFunction | keras.Model | None,
+    dataset: Dataset | None,
+    progress: Progress,
+) -> Components:
+    """Builds the components of a run.
+
+    Args:
+        config: The configuration.
+        model: Replaces that of the config: a model, or a function of an image's shape
+            and the number of classes that builds one.
+        dataset: Replaces that of the config.
+        progress: Called with the numbers of images loaded and to load.
+
+    Raises:
+        UsageError: The config is wrong.
+        RunError: The data cannot be used.
+    """
+    given = {"model": model, "dataset": dataset}
+    check(config, [name for name, value in given.items() if value is not None])
+    wait_for = waiting.parse_seconds(config.wait_for)
+    trusted = config.i_trust_this_network
+    servers = None
+    if config.input == "service":
+        servers = Servers.parse(config.service, wait_for, trusted)
+        servers.wait()
+    strategy = build_strategy(
+        config.strategy, config.devices, config.cluster, config.tpu, wait_for, trusted
+    )
+    dataset = dataset or data.build(config.dataset)
+    recorded = None if config.fresh else record.read(Path(config.workdir))
+    if recorded:
+        dataset = recorded.keep_split(dataset, drawn_by(config))
+    examples = prepare(
+        dataset,
+        config.train_dev,
+        config.seed,
+        config.input,
+        strategy,
+        progress,
+        servers,
+        recorded.held_out(dataset, drawn_by(config)) if recorded else None,
+    )
+    _check_batch_size(config, len(examples.train), strategy.num_replicas_in_sync)
+    feed = Feed(
+        examples.train_batches,
+        examples.train,
+        config.batch_size,
+        config.seed,
+        config.accumulate,
+    )
+    plan = _plan(config, feed.per_epoch)
+    state = _state(config, plan, strategy, dataset, model)
+    _check_metrics(config, state, examples)
+    objective = _objective(config, state.model, examples, strategy)
+    update = Update(config.clip_norm, config.ema, config.on_nonfinite == "skip")
+    loop = TrainLoop(state, objective, update, feed, config.seed, config.jit)
+    return Components(strategy, examples, plan, state, objective, loop)
+
+
+def drawn_by(config: Config) -> dict[str, Any]:
+    """Returns the fields that determine which images are trained on."""
+    return {name: getattr(config, name) for name in ("dataset", "train_dev", "seed")}
+
+
+def _check_batch_size(config: Config, images: int, replicas: int) -> None:
+    """Raises UsageError if a batch is too large or cannot be divided."""
+    size, divisor = config.batch_size, replicas * config.accumulate
+    if size > images:
+        raise UsageError(
+            f"batch_size must be at most the number of training images, {images:,}, "
+            f"not {size:,}"
+        )
+    if size % divisor:
+        raise UsageError(
+            f"batch_size must be a multiple of {divisor} ({replicas} devices times "
+            f"--accumulate={config.accumulate}), not {size}"
+        )
+    if config.jit and replicas > 1:
+        raise UsageError("jit works on one device only; leave out --jit or --devices")
+
+
+def _check_metrics(config: Config, state: TrainState, examples: Examples) -> None:
+    """Raises UsageError if --monitor or the schedule names an unknown metric."""
+    names = metric_names(
+        examples.dataset.class_names, has_dev=len(examples.train_dev) > 0
+    )
+    state.learning_rate.check_monitors(names)
+    if config.monitor not in names:
+        raise UsageError(
+            f"monitor must be a metric of an evaluation, not {config.monitor!r}; known "
+            f"are {', '.join(names)}"
+        )
+
+
+def _plan(config: Config, steps_per_epoch: int) -> Plan:
+    total = Duration.parse(config.train_for).steps(steps_per_epoch)
+    if not total:
+        raise UsageError(f"train_for must be at least a step, not {config.train_for}")
+
+    def steps(length: str) -> int:
+        return max(Duration.parse(length).steps(steps_per_epoch, total), 1)
+
+    return Plan(
+        total,
+        steps_per_epoch,
+        log_every=steps(config.log_every),
+        evaluate_every=steps(config.evaluate_every),
+        checkpoint_every=steps(config.checkpoint_every),
+        steps_per_call=config.steps_per_call,
+        monitor=config.monitor,
+        early_stopping=config.early_stopping,
+        rollbacks=_ROLLBACKS if config.on_nonfinite == "rollback" else 0,
+    )
+
+
+def _state(
+    config: Config,
+    plan: Plan,
+    strategy: tf.distribute.Strategy,
+    dataset: Dataset,
+    model: ModelFunction | keras.Model | None,
+) -> TrainState:
+    """Builds the training state inside the strategy's scope."""
+    needs_function = strategy.num_replicas_in_sync > 1 or config.precision != "float32"
+    if isinstance(model, keras.Model) and needs_function:
+        raise UsageError(
+            "a built model is bound to one device and one precision; for several "
+            "devices or --precision, pass a function that builds it"
+        )
+    keras.utils.set_random_seed(config.seed)
+    with strategy.scope():
+        clock = schedules.Clock(plan.total_steps, plan.steps_per_epoch)
+        schedule = schedules.build(config.schedule)
+        learning_rate = schedules.LearningRate(config.learning_rate, schedule, clock)
+        network = _network(config, dataset, model)
+        optimizer = optimizers.build(config.optimizer)()
+        optimizers.prepare(optimizer, network.trainable_variables)
+        loss_scale = None
+        if config.precision == "float16":
+            loss_scale = precision.LossScale()
+        return TrainState(network, optimizer, learning_rate, config.ema > 0, loss_scale)
+
+
+def _network(
+    config: Config, dataset: Dataset, model: ModelFunction | keras.Model | None
+) -> keras.Model:
+    """Returns the given model, or builds one; checks that it fits the data set."""
+    network = model
+    if not isinstance(model, keras.Model):
+        function = model or models.build(config.model)
+        if not callable(function):
+            raise UsageError(
+                f"model must be a keras.Model or a function, not {model!r}"
+            )
+        with precision.policy(config.precision):
+            network = function(dataset.image_shape, dataset.num_classes)
+    models.check(network, dataset.image_shape, dataset.num_classes)
+    return network
+
+
+def _objective(
+    config: Config,
+    model: keras.Model,
+    examples: Examples,
+    strategy: tf.distribute.Strategy,
+) -> Objective:
+    """Builds the objective; fits the normalization to the training images."""
+    split = examples.train_batches.split
+    policy = augment.build(config.augment, of_bytes=split.dtype == np.uint8)
+    divisor = 2 * strategy.num_replicas_in_sync * config.accumulate
+    if policy and policy.has_mix and config.batch_size % divisor:
+        raise UsageError(
+            f"batch_size must be a multiple of {divisor} where --augment mixes images "
+            f"in pairs, not {config.batch_size}"
+        )
+    with strategy.scope():
+        scaling = normalize.build(config.normalize, split, examples.train)
+    return Objective(model, policy, scaling, config.batch_size, config.label_smoothing)

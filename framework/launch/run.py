@@ -1,0 +1,327 @@
+"""Runs a config: builds its components, trains, and reports into its folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from rich.console import Console as Screen
+
+from framework import compiled, models
+from framework.augment import preview
+from framework.augment.normalize import Normalizer
+from framework.config import Config, reference
+from framework.data import record as data_record
+from framework.data.dataset import Dataset
+from framework.data.record import DataRecord
+from framework.distributed.workers import Workers, is_loss, translate_loss
+from framework.errors import RunError, WorkerLostError
+from framework.launch import components, resume, run_folder, trust, worker_folders
+from framework.launch.components import Components, ModelFunction
+from framework.launch.export import export_model
+from framework.launch.resume import Resumption
+from framework.loop import nonfinite
+from framework.loop import stop as stop_lib
+from framework.loop.checkpoint import Checkpoints
+from framework.loop.nonfinite import NonFiniteError
+from framework.loop.stop import Stop
+from framework.loop.train import train
+from framework.optim import precision
+from framework.report import Report, Reports, console
+from framework.report.files import Files
+from framework.report.history import History
+from framework.report.static import StaticNotice
+from framework.report.tensorboard import TensorBoard
+from framework.report.timing import Timing
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Result:
+    """The result of a run.
+
+    Attributes:
+        history: The metrics of each evaluation.
+        model: Maps normalized images to logits; has the weights after the last step.
+        normalize: Normalization of pixels, which the model does not include.
+        checkpoints: The checkpoints of the run.
+        monitor: The metric that determines the best evaluation.
+    """
+
+    history: History
+    model: keras.Model
+    normalize: Normalizer
+    checkpoints: Checkpoints
+    monitor: str
+
+    def use_best(self) -> Result:
+        """Sets the model's weights to those of the best evaluation; returns itself."""
+        self.checkpoints.restore_best(("model/",), self.history.ranked(self.monitor))
+        return self
+
+    def predict(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
+        """Returns the probabilities of each class, float32 [N, K].
+
+        Args:
+            images: [N, height, width, C], as in the data set.
+            batch_size: Images per call of the model.
+        """
+        probabilities = [
+            tf.nn.softmax(
+                self.model(self.normalize(images[start : start + batch_size]))
+            )
+            for start in range(0, len(images), batch_size)
+        ]
+        return np.concatenate(probabilities)
+
+    def export(self, folder: str | Path) -> None:
+        """Writes a SavedModel that takes images as in the data set.
+
+        Its default signature maps "images", [N, height, width, C], to "probabilities",
+        float32 [N, K]. `tf.saved_model.load` and TensorFlow Serving can read it without
+        this program. An existing SavedModel is replaced once the new one is complete.
+
+        Args:
+            folder: The folder to write.
+
+        Raises:
+            UsageError: The folder exists and is not a SavedModel.
+        """
+        export_model(self.model, self.normalize, folder)
+
+
+def run(
+    config: Config,
+    model: ModelFunction | keras.Model | None = None,
+    dataset: Dataset | None = None,
+    quiet: bool = False,
+) -> Result:
+    """Trains a model, or resumes the run in the config's folder.
+
+    Args:
+        config: The configuration.
+        model: Replaces that of the config: a model, or a function of an image's shape
+            and the number of classes that builds one.
+        dataset: Replaces that of the config.
+        quiet: Whether to print nothing on the console.
+
+    Raises:
+        UsageError: The config is wrong, or does not fit the run in its folder.
+        RunError: Data, disk or numbers are bad.
+        WorkerLostError: Another process was lost; the same call resumes.
+        Stopped: A signal requested to stop; the same call resumes.
+    """
+    reference.refuse_to_run_while_loading()
+    screen = console.console()
+    screen.quiet = quiet
+    has_others = config.strategy == "multi_worker"
+    with (
+        compiled.collectable_graphs(),
+        stop_lib.handle_signals() as stop,
+        translate_loss(has_others),
+    ):
+        progress = console.reading_progress(screen)
+        built = components.build(config, model, dataset, progress)
+        # TensorFlow may have replaced a signal handler.
+        stop.install()
+        workers = Workers(built.strategy)
+        # Only worker 0 logs.
+        screen.quiet |= not workers.is_chief
+        config = _describe_given(config, built, model is not None, dataset is not None)
+        with worker_folders.folder(config, workers) as folder:
+            return _run(config, built, folder, screen, workers, stop)
+
+
+def _run(
+    config: Config,
+    built: Components,
+    folder: Path,
+    screen: Screen,
+    workers: Workers,
+    stop: Stop,
+) -> Result:
+    """Trains in a folder that no other process uses."""
+    plan, dataset = built.plan, built.examples.dataset
+    history, checkpoints, resumption = _open(config, built, folder, workers.is_chief)
+    timing = Timing(plan.total_steps, config.batch_size)
+    lines = console.Console(
+        plan.total_steps, plan.steps_per_epoch, config.monitor, timing, screen
+    )
+    lines.banner(_facts(config, built, resumption))
+    # The timing comes first, because the others read it.
+    reports: list[Report] = [timing, lines]
+    if workers.is_chief:
+        reports += _file_reports(config, built, folder, timing, lines)
+    report = Reports(reports)
+    # From here on there is a state to save before stopping.
+    stop.defer(workers.all_reduce_min)
+    try:
+        train(
+            built.state,
+            built.loop,
+            built.evaluations(),
+            plan,
+            history,
+            checkpoints,
+            report,
+            stop,
+        )
+    except NonFiniteError as problem:
+        raise nonfinite.explain(
+            problem,
+            built.state,
+            built.loop,
+            history,
+            checkpoints,
+            config.monitor,
+            folder,
+        ) from None
+    except SystemExit as problem:
+        # The user's own code has called sys.exit.
+        raise RunError(reference.summary(problem)) from problem
+    except tf.errors.OpError as problem:
+        if workers.count > 1 and is_loss(problem):
+            raise
+        _raise_known_cause(problem, config, dataset)
+        raise
+    finally:
+        # Before another process can lock the folder.
+        checkpoints.close()
+        report.stopped()
+    lines.summary(history, config.workdir)
+    return Result(
+        history,
+        built.state.model,
+        built.objective.normalize,
+        checkpoints,
+        config.monitor,
+    )
+
+
+def _raise_known_cause(
+    problem: tf.errors.OpError, config: Config, dataset: Dataset
+) -> None:
+    """Raises a more specific error for an error of TensorFlow, if there is one.
+
+    Raises:
+        RunError: An image file cannot be read; TensorFlow's error does not name it.
+        WorkerLostError: A server of images was restarted.
+    """
+    for split in (dataset.train, dataset.validation):
+        split.check()
+    if config.input == "service" and isinstance(problem, tf.errors.NotFoundError):
+        # A restarted server does not know the data sets of before.
+        raise WorkerLostError(
+            f"a server of --service={config.service} was restarted; rerun the same "
+            f"command to resume from the last checkpoint"
+        ) from None
+
+
+def _file_reports(
+    config: Config,
+    built: Components,
+    folder: Path,
+    timing: Timing,
+    lines: console.Console,
+) -> list[Report]:
+    """Returns the reports that write to the run's folder."""
+    split = built.examples.train_batches.split
+    samples = preview.samples(built.objective.augment, split, config.seed)
+    names = built.examples.dataset.class_names
+    board = TensorBoard(folder, config.numbers(), names, timing, samples)
+    notice = StaticNotice(folder, lines.notice, board.text)
+    return [Files(folder, timing), board, notice]
+
+
+def _describe_given(
+    config: Config, built: Components, has_model: bool, has_dataset: bool
+) -> Config:
+    """Describes a model or data set that was given in Python in the config.
+
+    Args:
+        config: The configuration.
+        built: The components.
+        has_model: Whether the model was given.
+        has_dataset: Whether the data set was given.
+    """
+    if has_model:
+        count = built.state.model.count_params()
+        config = dataclasses.replace(config, model=f"given(parameters={count})")
+    if has_dataset:
+        data = built.examples.dataset
+        sizes = f"train={len(data.train)}, validation={len(data.validation)}"
+        config = dataclasses.replace(config, dataset=f"given({data.name!r}, {sizes})")
+    return config
+
+
+def _open(
+    config: Config, built: Components, folder: Path, is_chief: bool
+) -> tuple[History, Checkpoints, Resumption]:
+    """Opens the history and the checkpoints, after checking that the run may resume."""
+    history = History(folder / "metrics.jsonl")
+    checkpoints = Checkpoints(
+        folder / "checkpoints",
+        folder / "best",
+        built.variables(),
+        config.keep_checkpoints,
+        config.keep_best,
+    )
+    latest = checkpoints.check()
+    step = latest.step if latest else None
+    if not is_chief:
+        # If the chief refuses to resume, the other workers end as well.
+        return history, checkpoints, Resumption(step)
+    if latest:
+        history.check_against(latest.values)
+    resumption = resume.check(folder, config, built.plan, history, step)
+    data = built.data_record(components.drawn_by(config))
+    resumption = resume.check_data(folder, config, data, resumption)
+    if not resumption.is_over:
+        _write_record(folder, config, data, resumption)
+    return history, checkpoints, resumption
+
+
+def _write_record(
+    folder: Path, config: Config, data: DataRecord, resumption: Resumption
+) -> None:
+    """Writes the files that define the run, once it is certain that it will train."""
+    resume.record(folder, resumption)
+    # First, since a folder without it would be taken for somebody else's if this
+    # process were killed now.
+    run_folder.write_config(folder, config)
+    data_record.write(folder, data)
+    devices = [device.name for device in tf.config.list_logical_devices()]
+    run_folder.write_environment(folder, devices)
+    trust.remember(folder, config)
+
+
+def _facts(config: Config, built: Components, resumption: Resumption) -> dict[str, str]:
+    """Returns the lines of the banner by heading."""
+    examples, plan, dataset = built.examples, built.plan, built.examples.dataset
+    replicas = built.strategy.num_replicas_in_sync
+    train = dataset.train.labels[examples.train]
+    validation = dataset.validation.labels
+    facts = {
+        "data": f"{config.dataset}, {'x'.join(map(str, dataset.image_shape))}",
+        "train": console.counts(train, dataset.class_names),
+        "validation": console.counts(validation, dataset.class_names),
+        "held out": f"{len(examples.train_dev):,} of the training images",
+        "model": f"{config.model}, {built.state.model.count_params():,} parameters",
+        "optimizer": f"{config.optimizer}, learning rate {config.learning_rate:g} x "
+        f"{config.schedule}",
+        "length": f"{plan.total_steps:,} steps, {plan.steps_per_epoch:,} per epoch, "
+        f"{config.batch_size} images each",
+        "runs on": f"{replicas} device(s), {config.precision}",
+        "folder": config.workdir,
+    }
+    notices = [
+        *dataset.notes,
+        *models.notices(built.state.model, replicas),
+        precision.notice(config.precision),
+        resumption.notice(),
+    ]
+    if any(notices):
+        facts["note"] = "; ".join(filter(None, notices))
+    return facts

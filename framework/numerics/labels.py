@@ -1,0 +1,38 @@
+"""Labels as they were given: numbers, one column, or a column for each class."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def is_table(given: np.ndarray) -> bool:
+    """Returns whether labels have a column for each class."""
+    return given.ndim > 1 and given.shape[-1] > 1
+
+
+def classes(given: np.ndarray) -> np.ndarray:
+    """Returns the classes that labels come to once they are whole numbers: int64 [N].
+
+    Args:
+        given: [N], [N, 1], or [N, K] of which the largest counts.
+    """
+    given = np.asarray(given)
+    if is_table(given):
+        rows = np.nan_to_num(given.reshape(len(given), -1))
+        return rows.argmax(axis=1).astype(np.int64)
+    given = given.reshape(-1)
+    if np.issubdtype(given.dtype, np.floating):
+        # What is no number stays no class.
+        given = np.where(np.isfinite(given), given, -1)
+    return given.astype(np.int64)
+
+
+def counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Returns how many examples each class has: int64 [K]; illegal ones are left out.
+
+    Args:
+        labels: int [N].
+        num_classes: K.
+    """
+    legal = labels[(labels >= 0) & (labels < num_classes)]
+    return np.bincount(legal, minlength=num_classes)

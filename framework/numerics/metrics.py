@@ -1,0 +1,110 @@
+"""Metrics of an evaluation, computed from the predictions of its examples."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+# As in Guo et al. (2017), "On Calibration of Modern Neural Networks".
+_CALIBRATION_BINS = 15
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Predictions:
+    """The predictions of a model for each example of a split, in the split's order.
+
+    Attributes:
+        labels: int32 [N], the true classes.
+        predicted: int32 [N], the classes with the highest logit; the first of ties.
+        rank: int32 [N], the number of classes ranked above the true one; 0 is correct,
+            and K stands for logits that are not finite. None if unknown.
+        confidence: float32 [N], the probability of the predicted class.
+        losses: float32 [N], cross-entropy in nats.
+    """
+
+    labels: np.ndarray
+    predicted: np.ndarray
+    rank: np.ndarray | None
+    confidence: np.ndarray
+    losses: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def summarize(predictions: Predictions, class_names: Sequence[str]) -> dict[str, float]:
+    """Computes the metrics of an evaluation.
+
+    Args:
+        predictions: The predictions of every example once.
+        class_names: The names of the classes.
+
+    Returns:
+        accuracy, loss, top5_accuracy (with more than five classes and known ranks),
+        balanced_accuracy (mean recall of the classes that occur), macro_f1 (over the
+        classes that occur or are predicted), ece (expected calibration error),
+        recall/<class> and precision/<class> (NaN where undefined).
+    """
+    matrix = confusion(predictions, len(class_names))
+    true_positives = np.diag(matrix)
+    recall = _ratio(true_positives, matrix.sum(axis=1))
+    precision = _ratio(true_positives, matrix.sum(axis=0))
+    f1 = _ratio(2 * true_positives, matrix.sum(axis=1) + matrix.sum(axis=0))
+    correct = predictions.predicted == predictions.labels
+    result = {
+        "accuracy": float(np.mean(correct)),
+        "loss": float(np.mean(predictions.losses, dtype=np.float64)),
+        "balanced_accuracy": float(np.nanmean(recall)),
+        "macro_f1": float(np.nanmean(f1)),
+        "ece": calibration_error(correct, predictions.confidence),
+    }
+    if len(class_names) > 5 and predictions.rank is not None:
+        result["top5_accuracy"] = float(np.mean(predictions.rank < 5))
+    for index, name in enumerate(class_names):
+        result[f"recall/{name}"] = float(recall[index])
+        result[f"precision/{name}"] = float(precision[index])
+    return result
+
+
+def direction(name: str) -> float:
+    """Returns 1 if more of a metric is better, -1 if less is better, by its name.
+
+    >>> direction("validation/loss"), direction("validation/accuracy")
+    (-1.0, 1.0)
+    """
+    # The third part is a class, as in validation/recall/floss.
+    metric = name.split("/")[:2][-1]
+    return -1.0 if metric.endswith(("loss", "ece", "error")) else 1.0
+
+
+def confusion(predictions: Predictions, num_classes: int) -> np.ndarray:
+    """Returns the confusion matrix, int64 [K, K]: rows are true classes."""
+    cells = predictions.labels.astype(np.int64) * num_classes + predictions.predicted
+    return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, -1)
+
+
+def calibration_error(correct: np.ndarray, confidence: np.ndarray) -> float:
+    """Returns the expected calibration error over 15 bins (Guo et al., 2017).
+
+    >>> calibration_error(np.array([True, False]), np.array([0.75, 0.75]))
+    0.25
+
+    Args:
+        correct: bool [N].
+        confidence: float [N], from 0 to 1.
+    """
+    bins = np.ceil(np.nan_to_num(confidence) * _CALIBRATION_BINS).astype(int) - 1
+    bins = np.clip(bins, 0, _CALIBRATION_BINS - 1)
+    gaps = np.bincount(
+        bins, correct.astype(np.float64) - confidence, minlength=_CALIBRATION_BINS
+    )
+    return float(np.abs(gaps).sum() / len(correct))
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Divides elementwise; NaN where the denominator is 0."""
+    is_defined = denominator > 0
+    divisor = np.where(is_defined, denominator, 1)
+    return np.where(is_defined, numerator / divisor, np.nan)

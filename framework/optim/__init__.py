@@ -1,0 +1,1 @@
+"""Optimizers, precision, and statistics of steps."""

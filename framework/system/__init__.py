@@ -1,0 +1,1 @@
+"""Files, paths, terminal text, network addresses, and waiting for processes."""

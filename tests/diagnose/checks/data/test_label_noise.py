@@ -1,0 +1,171 @@
+"""Tests of framework/diagnose/checks/data/label_noise.py."""
+
+import types
+
+import numpy as np
+import pytest
+
+from framework.data.dataset import Split
+from framework.data.drawn import drawn_flowers
+from framework.data.fashion_mnist import fashion_mnist
+from framework.diagnose.checks.data import label_noise
+from framework.diagnose.checks.data.label_noise import LabelNoise
+from framework.diagnose.core.check import examine
+from framework.diagnose.core.measurement import Unavailable
+from framework.diagnose.measure.label_agreement import FlaggedLabels, LabelAgreement
+from framework.numerics.intervals import Estimate, proportion
+
+
+@pytest.fixture(scope="module")
+def found(examined, context, label_signal):
+    """Returns the finding for splits; a probe sees what their labels are."""
+
+    def run(train_split, validation_split, **signals):
+        case = context(train_split, validation_split)
+        return examined(LabelNoise(), case, label_signal(**signals))
+
+    return run
+
+
+def agreement(easy=30, worst=10, validation=25):
+    """Returns contradicted labels: of 100 easy ones, 25 of a class, and 100."""
+    return LabelAgreement(
+        easy=proportion(easy, 100),
+        worst_class="tulip",
+        worst=proportion(worst, 25),
+        validation=proportion(validation, 100),
+    )
+
+
+_FLAGGED = FlaggedLabels(proportion(300, 1000))
+
+
+def noisy(split, fraction, seed=0):
+    """Returns a split of which a fraction has another label."""
+    generator = np.random.default_rng(seed)
+    is_wrong = generator.random(len(split)) < fraction
+    classes = int(split.labels.max()) + 1
+    others = (split.labels + generator.integers(1, classes, len(split))) % classes
+    labels = np.where(is_wrong, others, split.labels).astype(np.int32)
+    return Split(split.images, labels)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "status"), [(0.1, "suspected"), (0.3, "confirmed")]
+)
+def test_wrong_labels(found, scans, fraction, status):
+    finding = found(noisy(scans.train, fraction), scans.validation)
+    assert (finding.cause.name, finding.status) == ("label_noise", status)
+    (flagged,) = [each for each in finding.evidence if each.name == "labels flagged"]
+    assert flagged.value.value == pytest.approx(fraction, abs=0.05)
+
+
+def test_suspects_a_class_that_is_mistaken_for_another(found):
+    data = drawn_flowers(train=600, validation=100, size=32, mislabelled=0.5)
+    finding = found(data.train, data.validation)
+    assert finding.status == "suspected"
+
+
+def test_noise_of_both_splits_is_only_suspected(found, scans):
+    splits = [noisy(each, 0.3) for each in (scans.train, scans.validation)]
+    assert found(*splits).status == "suspected"
+
+
+def test_silent_on_right_labels_however_hard(found, scans):
+    assert found(scans.train, scans.validation) is None
+    assert found(noisy(scans.train, 0.01), scans.validation) is None
+    data = drawn_flowers(train=600, validation=100, size=32)
+    assert found(data.train, data.validation) is None
+
+
+@pytest.mark.real_data
+def test_silent_on_clothes_that_look_alike(found):
+    data = fashion_mnist()
+    rows = np.arange(2000)
+    assert found(data.train.take(rows), data.validation.take(rows)) is None
+
+
+def test_silent_where_a_probe_sees_nothing(found, scans):
+    noise = noisy(scans.train, 0.3)
+    assert found(noise, scans.validation, train=1.0) is None
+
+
+def test_unavailable_for_few_images(found, scans):
+    assert found(scans.train.take(np.arange(100)), scans.validation) == Unavailable(
+        "LabelAgreement", "there are fewer than 200 training images", is_failure=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "outside", "status"),
+    [
+        (agreement(30, 0, 0), 0, "confirmed"),
+        # The probe is not trusted, or the excess is not certain.
+        (agreement(30, 0, 11), 0, "suspected"),
+        (agreement(20, 0, 0), 0, "suspected"),
+        # One class is enough; but neither is a twentieth that may be chance.
+        (agreement(0, 10, 0), 0, "suspected"),
+        (agreement(4, 5, 0), 0, None),
+        (agreement(30, 10, 0), 1, None),
+    ],
+)
+def test_thresholds(
+    measured, undecided, validity, label_signal, monkeypatch, known, outside, status
+):
+    monkeypatch.setattr(label_noise, "train_without", lambda *arguments: None)
+    monkeypatch.setattr(label_noise, "flagged", lambda features, labels: labels > 0)
+    rows = Split(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.int32) % 2)
+    trials = undecided(types.SimpleNamespace(train=rows))
+    seen = measured(known, _FLAGGED, validity(outside), label_signal())
+    finding = examine(LabelNoise(), seen, trials)
+    assert (finding and finding.status) == status
+
+
+def test_leaves_out_what_is_probably_wrong(
+    scans, monkeypatch, measured, undecided, validity, label_signal
+):
+    train, flags = noisy(scans.train, 0.2), {}
+
+    def train_without(trials, name, flagged):
+        flags[name] = flagged
+        return Estimate(0.1, 0.05, 0.15)
+
+    monkeypatch.setattr(label_noise, "train_without", train_without)
+    known = measured(agreement(), _FLAGGED, validity(), label_signal())
+    trials = undecided(types.SimpleNamespace(train=train))
+    assert examine(LabelNoise(), known, trials).cost.value == 0.1
+    is_wrong, is_flagged = train.labels != scans.train.labels, flags["label_noise"]
+    assert np.mean(is_flagged) == pytest.approx(0.2, abs=0.04)
+    assert np.mean(is_wrong[~is_flagged]) < 0.04
+
+
+@pytest.mark.parametrize(
+    ("gain", "status"),
+    [
+        (Estimate(0.08, 0.04, 0.12), "confirmed"),
+        # Trap H23: irreducible noise, at its ceiling.
+        (Estimate(0.0, -0.02, 0.02), "falsified"),
+        (Estimate(0.02, 0.01, 0.03), "falsified"),
+    ],
+)
+def test_a_trial_decides(
+    monkeypatch, measured, undecided, validity, label_signal, gain, status
+):
+    monkeypatch.setattr(label_noise, "train_without", lambda *arguments: gain)
+    monkeypatch.setattr(label_noise, "flagged", lambda features, labels: labels > 0)
+    rows = Split(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.int32) % 2)
+    known = measured(agreement(), _FLAGGED, validity(), label_signal())
+    trials = undecided(types.SimpleNamespace(train=rows))
+    finding = examine(LabelNoise(), known, trials)
+    assert (finding.status, finding.cost) == (status, gain)
+    assert finding.message == (
+        "30.0% of the labels of easy training images are contradicted by all similar "
+        "images; worst are images that look like tulip, 40.0%"
+    )
+    assert [each.threshold for each in finding.evidence] == [
+        "5% or more, for certain above 2%",
+        "for certain above 15%",
+        "shown only: hard images are flagged as well",
+        "for certain above 15%, and those 10% or fewer: decisive",
+        "the interval above 0, and 3% or more",
+    ]

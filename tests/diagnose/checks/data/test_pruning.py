@@ -1,0 +1,66 @@
+"""Tests of framework/diagnose/checks/data/pruning.py."""
+
+import numpy as np
+import pytest
+
+from framework.diagnose.checks.data.pruning import train_without
+from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.core.program import TrialResult
+from framework.diagnose.core.trials import Trials
+
+
+class GivenTrials(Trials):
+    """Returns results that are right about so many tenths of the images."""
+
+    def __init__(self, context, *tenths, budget=1.0):
+        super().__init__(context, budget, lambda line: None)
+        self.interventions, self.accepted = [], []
+        self._tenths = list(tenths)
+
+    def train(self, name, intervention, at_initialization=True, lengths=1.0):
+        if not self._tenths:
+            raise NotApplicableError("it cannot be trained")
+        self.interventions.append(intervention)
+        labels = self.context.validation.labels
+        is_right = np.arange(len(labels)) % 10 < self._tenths.pop(0)
+        predicted = np.where(is_right, labels, labels + 1)
+        return TrialResult(predicted, self.context.train.labels, 1.0)
+
+    def accept(self, result, intervention):
+        self.accepted.append(intervention)
+
+
+@pytest.fixture
+def case(context, scans):
+    return context(scans.train, scans.validation)
+
+
+@pytest.fixture
+def flags(scans):
+    return np.arange(len(scans.train)) % 5 == 0
+
+
+@pytest.mark.parametrize(
+    ("tenths", "gain", "accepted"), [((9, 7), 0.2, 1), ((7, 9), -0.2, 0)]
+)
+def test_leaves_out_some_or_as_many_of_the_same_classes(
+    case, flags, tenths, gain, accepted
+):
+    trials = GivenTrials(case, *tenths)
+    estimate = train_without(trials, "label_noise", flags)
+    assert estimate.value == pytest.approx(gain, abs=0.01)
+    pruned, control = (each.train for each in trials.interventions)
+    assert np.array_equal(np.bincount(pruned.labels), np.bincount(control.labels))
+    assert len(pruned) == np.sum(~flags)
+    kept = {image.tobytes() for image in case.train.images[~flags]}
+    assert all(image.tobytes() in kept for image in pruned.images)
+    assert len(trials.accepted) == accepted
+
+
+def test_none_without_a_program_images_or_budget(case, context, scans, flags):
+    assert train_without(GivenTrials(case), "label_noise", flags) is None
+    every = np.ones_like(flags)
+    assert train_without(GivenTrials(case, 9, 9), "split_leakage", every) is None
+    long = context(scans.train, scans.validation, settings={"steps_per_epoch": 10**6})
+    poor = GivenTrials(long, 9, 9, budget=0.1)
+    assert train_without(poor, "split_leakage", flags) is None

@@ -1,0 +1,70 @@
+"""Tests of framework/diagnose/checks/data/unnormalized_inputs.py."""
+
+import numpy as np
+import pytest
+
+from framework.data.dataset import Split
+from framework.diagnose.checks.data.unnormalized_inputs import UnnormalizedInputs
+
+
+@pytest.fixture
+def found(examined, context, scans):
+    """Returns the finding for the scaling of the inputs, and kinds of layers."""
+
+    def run(scaling, layers=(), images=scans.train.images):
+        case = context(Split(images, scans.train.labels), scans.validation)
+        case.program.inputs = lambda images: scaling(images.astype(np.float64))
+        case.program.outermost = layers
+        return examined(UnnormalizedInputs(), case)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        lambda images: images,
+        lambda images: images / 255 / 255,
+        lambda images: images / 255 + 100,
+    ],
+)
+def test_unusual_inputs_are_suspected(found, scaling):
+    finding = found(scaling)
+    assert (finding.cause.name, finding.status) == ("unnormalized_inputs", "suspected")
+    assert found(scaling, ("InputLayer", "Dense", "BatchNormalization")) is not None
+    assert found(scaling, ("InputLayer", "BatchNormalization", "Dense")) is None
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        lambda images: images / 255,
+        lambda images: images / 127.5 - 1,
+        # Trap H1: as ImageNet is standardised, up to 2.6.
+        lambda images: (images / 255 - 0.45) / 0.225,
+        lambda images: (images - images.mean()) / images.std(),
+    ],
+)
+def test_silent_on_usual_inputs(found, scaling):
+    assert found(scaling) is None
+
+
+def test_features_of_rows_count_one_by_one(found, scans):
+    flat = scans.train.images.reshape(len(scans.train), -1)
+    # Black corners of scaled images vary little, or not at all.
+    assert found(lambda images: images / 255, images=flat) is None
+    assert found(lambda images: images, images=flat) is not None
+
+
+def test_the_remedy_standardizes(found):
+    remedy = found(lambda images: images).remedy
+    assert remedy.intervention.differences() == {"standardize": True}
+
+
+def test_evidence_and_message(found):
+    finding = found(lambda images: images)
+    assert finding.message == (
+        "the network sees inputs of standard deviation 96.1, at most 96.1, and a mean "
+        "0.817 times as large; its weights were drawn for inputs around 0 of about 1"
+    )
+    assert finding.evidence[1].threshold == "above 5"

@@ -1,0 +1,45 @@
+"""Tests of framework/diagnose/checks/data/validation_too_small.py."""
+
+import dataclasses
+
+import pytest
+
+from framework.diagnose.checks.data.validation_too_small import ValidationTooSmall
+
+
+@pytest.fixture
+def found(judged, accuracy, split_accuracy):
+    """Returns the finding for a validation set of which so many are right."""
+
+    def run(correct, total):
+        validation = split_accuracy(correct, total)
+        known = dataclasses.replace(accuracy(), validation=validation)
+        return judged(ValidationTooSmall(), known)
+
+    return run
+
+
+@pytest.mark.parametrize(("correct", "total"), [(7, 19), (32, 63), (86, 171), (38, 39)])
+def test_confirmed_where_fifteen_points_stay_unseen(found, correct, total):
+    finding = found(correct, total)
+    assert (finding.cause.name, finding.status) == ("validation_too_small", "confirmed")
+
+
+@pytest.mark.parametrize(
+    ("correct", "total"),
+    # The last two are near misses; of a good model fewer images are enough.
+    [(5000, 10_000), (225, 500), (355, 360), (100, 200), (62, 63)],
+)
+def test_silent_where_they_are_seen(found, correct, total):
+    assert found(correct, total) is None
+
+
+def test_evidence_and_message(found):
+    finding = found(32, 63)
+    assert finding.message == (
+        "63 validation images resolve accuracy to +-12.0%: one image is 1.6%, and of "
+        "two models one must be 25.0% better for it to be seen"
+    )
+    accuracy, least = finding.evidence
+    assert str(accuracy.value) == "0.508 (0.388 to 0.627)"
+    assert least.value == pytest.approx(0.2495, abs=1e-4)

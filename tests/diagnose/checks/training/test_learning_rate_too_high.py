@@ -1,0 +1,75 @@
+"""Tests of framework/diagnose/checks/training/learning_rate_too_high.py."""
+
+import pytest
+
+from framework.config import Config
+from framework.diagnose.checks.training.learning_rate_too_high import (
+    LearningRateTooHigh,
+)
+from framework.diagnose.core.check import examine
+
+
+@pytest.mark.parametrize(
+    ("changes", "clean", "is_suspected"),
+    [
+        ({}, 700, False),
+        ({"first": -1.0}, 700, True),
+        ({"next": -1.4}, 700, True),
+        ({"next_overshoot": 0.75}, 700, True),
+        ({"first_overshoot": 0.75}, 700, True),
+        ({"has_diverged": True}, 700, True),
+        # Where nothing has been learnt, shorter steps may be too long.
+        ({"first": -2.3}, 100, True),
+        ({"first": -2.7}, 100, False),
+        ({"first_overshoot": 0.5}, 700, False),
+        # Traps H11 and H24: what is learnt all the same.
+        ({"first": -1.0}, 995, False),
+        ({"next_overshoot": 1.0}, 995, False),
+    ],
+)
+def test_steps_that_are_too_long(
+    measured, accuracy, steps, changes, clean, is_suspected
+):
+    made = measured(accuracy(clean), steps(**changes))
+    assert (LearningRateTooHigh().suspect(made) is not None) is is_suspected
+
+
+def test_evidence(measured, accuracy, steps):
+    made = measured(accuracy(), steps(first=-0.52, next_overshoot=0.75))
+    suspicion = LearningRateTooHigh().suspect(made)
+    assert not suspicion.is_certain
+    assert suspicion.message == (
+        "a step moves the weights by 10^-0.5 of their norm, and 75% of steps end with "
+        "a higher loss of the same batch"
+    )
+    assert [(e.value, e.threshold) for e in suspicion.evidence] == [
+        (-0.52, "above -1.5"),
+        (0.75, "above 0.5"),
+    ]
+
+
+def test_the_remedy_is_given_as_flags(measured, accuracy, steps, no_trials):
+    config = Config(learning_rate=0.02)
+    settings = {"config": config, "learning_rate": 0.02, "highest_rate": 0.02}
+    made = measured(accuracy(), steps(first=-0.5), **settings)
+    remedy = examine(LearningRateTooHigh(), made, no_trials).remedy
+    assert remedy.text == "multiply the learning rate by 0.1"
+    assert remedy.flags == ("--learning_rate=0.002",)
+    assert remedy.code == ("model.optimizer.learning_rate = 0.002",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "factor"),
+    [
+        ({"first_overshoot": 0.75}, 0.1),
+        ({"first": 0.5}, 0.01),
+        # The first step alone was too long, and made weights huge.
+        ({"first": 0.5, "longest": 7.0}, 1e-9),
+    ],
+)
+def test_the_remedy_aims_at_steps_of_the_usual_length(
+    measured, accuracy, steps, changes, factor
+):
+    suspicion = LearningRateTooHigh().suspect(measured(accuracy(), steps(**changes)))
+    differences = suspicion.intervention.differences()
+    assert differences == {"learning_rate_factor": pytest.approx(factor)}

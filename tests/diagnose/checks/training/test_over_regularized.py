@@ -1,0 +1,105 @@
+"""Tests of framework/diagnose/checks/training/over_regularized.py."""
+
+import pytest
+
+from framework.diagnose.checks.training.over_regularized import OverRegularized
+from framework.diagnose.measure.regularization import Regularization
+
+_SETTINGS = {"learning_rate": 0.01, "epochs": 10.0, "steps_per_epoch": 100}
+
+
+def regularization(**changes):
+    fields = {
+        "dropout": 0.2,
+        "penalty": 0.1,
+        "augment": "",
+        "train_accuracy": 0.7,
+        "has_images": True,
+        "has_colors": False,
+    }
+    return Regularization(**{**fields, **changes})
+
+
+@pytest.fixture
+def suspicion(measured, accuracy):
+    """Returns the suspicion of a training: `suspicion(changes, **accuracies)`."""
+
+    def suspect(changes=None, settings=None, **accuracies):
+        known = regularization(**(changes or {})), accuracy(**accuracies)
+        settings = {**_SETTINGS, "weight_decay": 0.01, **(settings or {})}
+        return OverRegularized().suspect(measured(*known, **settings))
+
+    return suspect
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "majority", "reason"),
+    [
+        ({"dropout": 0.9}, {}, 0.1, "dropout of 0.9"),
+        ({"penalty": 5.0}, {}, 0.1, "a penalty of weights of 5"),
+        ({}, {"weight_decay": 1.0}, 0.1, "weight decay of 1"),
+        (
+            {"augment": "rotate(90)", "train_accuracy": 0.4},
+            {},
+            0.1,
+            "augmentation rotate(90)",
+        ),
+        # Where nothing is learnt, training images are no better without it.
+        ({"augment": "flip"}, {}, 0.65, "augmentation flip"),
+        (
+            {"dropout": 0.9, "penalty": 5.0},
+            {},
+            0.1,
+            "dropout of 0.9 and a penalty of weights of 5",
+        ),
+    ],
+)
+def test_what_keeps_a_model_from_learning(
+    suspicion, changes, settings, majority, reason
+):
+    result = suspicion(changes, settings, majority=majority)
+    assert not result.is_certain
+    assert result.message == (
+        f"only 70.0% of the training images are learnt, and there is {reason}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "clean"),
+    [
+        ({}, {}, 700),
+        ({"dropout": 0.5}, {}, 700),
+        ({"penalty": 0.8}, {}, 700),
+        ({"augment": "flip"}, {}, 700),
+        # Traps H3 and H10: strong dropout, and yet all is learnt.
+        ({"dropout": 0.6, "train_accuracy": 0.8}, {}, 990),
+        ({}, {"learning_rate": 0.001, "weight_decay": 0.1}, 700),
+        # Not every program says what its optimizer does.
+        ({}, {"learning_rate": 0.001, "weight_decay": 0.0}, 700),
+    ],
+)
+def test_silent_where_little_holds_it_back(suspicion, changes, settings, clean):
+    assert suspicion(changes, settings, clean=clean) is None
+
+
+def test_evidence(suspicion):
+    result = suspicion({"dropout": 0.9})
+    assert [(e.name, e.threshold) for e in result.evidence] == [
+        ("accuracy on training images", "below 0.95"),
+        ("highest dropout", "0.55 or more"),
+        ("penalty of weights", "above the loss of the images, 0.9"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "differences"),
+    [
+        ({"dropout": 0.9}, {"dropout": 0.0, "weight_decay": 0.0}),
+        (
+            {"dropout": 0.9, "augment": "flip"},
+            {"dropout": 0.0, "weight_decay": 0.0, "augment": ""},
+        ),
+    ],
+)
+def test_the_remedy_takes_all_of_it_away(suspicion, changes, differences):
+    assert suspicion(changes).intervention.differences() == differences

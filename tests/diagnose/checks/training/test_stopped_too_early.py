@@ -1,0 +1,39 @@
+"""Tests of framework/diagnose/checks/training/stopped_too_early.py."""
+
+import pytest
+
+from framework.diagnose.checks.training.stopped_too_early import StoppedTooEarly
+from framework.diagnose.measure.regularization import Capacity
+
+
+@pytest.mark.parametrize(
+    ("verdict", "evaluations", "clean", "is_suspected"),
+    [
+        ("improving", 30, 990, True),
+        # So few evaluations cannot tell.
+        ("unresolvable", 3, 990, True),
+        # What is not learnt may need time, or size.
+        ("static", 10, 700, True),
+        # Trap H29: stopped early on purpose, once nothing moved.
+        ("static", 10, 900, False),
+        ("ceiling", 30, 990, False),
+    ],
+)
+def test_where_more_time_may_help(
+    measured, accuracy, plateau, verdict, evaluations, clean, is_suspected
+):
+    made = measured(
+        accuracy(clean, clean - 20), plateau(verdict, evaluations), Capacity(32, 12_345)
+    )
+    assert (StoppedTooEarly().suspect(made) is not None) is is_suspected
+
+
+def test_evidence(measured, accuracy, plateau):
+    made = measured(accuracy(), plateau("improving"), Capacity(32, 12_345), epochs=10)
+    suspicion = StoppedTooEarly().suspect(made)
+    assert suspicion.message == (
+        "the run ended after 10 epochs, with a trend of +8.0% over the last 5 "
+        "evaluations"
+    )
+    (evidence,) = suspicion.evidence
+    assert (evidence.value, evidence.threshold) == (0.08, "p = 0.012, below 0.05")

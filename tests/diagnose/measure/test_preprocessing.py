@@ -1,0 +1,35 @@
+"""Tests of framework/diagnose/measure/preprocessing.py."""
+
+import numpy as np
+import pytest
+
+from framework.data.dataset import Split
+from framework.diagnose.measure.preprocessing import (
+    MAPPED_LABELS,
+    PreprocessingDifference,
+)
+from framework.numerics.intervals import Estimate
+
+
+def test_nothing_is_tried_where_validation_is_as_good(context, scans):
+    case = context(scans.train, scans.validation)
+    case.program.predict = lambda images, training=False: np.zeros((len(images), 10))
+    difference = case.get(PreprocessingDifference)
+    assert difference.transform == ""
+    assert difference.gain == Estimate(0.0, 0.0, 0.0)
+    assert difference.scale_ratio == pytest.approx(1.0, abs=0.1)
+
+
+def test_the_gain_is_measured_on_images_that_did_not_choose(context, scans):
+    mirrored = Split(scans.validation.images[:, :, ::-1], scans.validation.labels)
+    difference = context(scans.train, mirrored).get(PreprocessingDifference)
+    assert difference.transform == "they are mirrored"
+    assert difference.gain.low > 0.05
+
+
+def test_another_order_of_the_classes(context, scans):
+    order = np.random.default_rng(0).permutation(10).astype(np.int32)
+    other = Split(scans.validation.images, order[scans.validation.labels])
+    difference = context(scans.train, other).get(PreprocessingDifference)
+    assert difference.transform == MAPPED_LABELS
+    assert difference.gain.low > 0.5

@@ -1,0 +1,98 @@
+"""Tests of framework/diagnose/measure/regularization.py."""
+
+import types
+
+import keras
+import numpy as np
+
+from framework.diagnose.measure.regularization import (
+    AccuracyFall,
+    Activations,
+    Capacity,
+    Regularization,
+)
+from framework.diagnose.programs import model_edits
+from framework.numerics.metrics import Predictions
+
+
+def program(model):
+    """Returns a program of a Keras model with penalties."""
+    return types.SimpleNamespace(
+        architecture=model_edits.architecture(model),
+        penalty=lambda at_initialization: 2.0 if at_initialization else 1.0,
+    )
+
+
+def regularized(context, scans, **changes):
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Flatten(),
+            layers.Dense(7, "relu"),
+            layers.Dropout(0.2),
+            layers.GaussianDropout(0.4),
+            layers.Dense(10),
+        ]
+    )
+    made = context(
+        scans.train,
+        scans.validation,
+        program=program(model),
+        rows=[{"train/accuracy": 0.75, "train/loss": 0.5}],
+        settings={"augment": "flip"},
+        **changes,
+    )
+    return model, made
+
+
+def test_what_holds_a_model_back(context, scans):
+    _, made = regularized(context, scans)
+    result = Regularization.measure(made)
+    assert result.dropout == 0.4
+    assert result.penalty == 2.0
+    assert result.train_accuracy == 0.75
+    assert result.augment == "flip"
+    assert result.has_images
+    assert not result.has_colors
+
+
+def test_capacity(context, scans):
+    model, made = regularized(context, scans)
+    assert Capacity.measure(made) == Capacity(7, model.count_params())
+
+
+def test_accuracy_that_has_fallen_since_its_best(context, scans):
+    labels = scans.validation.labels
+    zeros = np.zeros(len(labels), np.float32)
+    # Accuracy was 1 in the second evaluation, and is 0 now.
+    predictions = [
+        Predictions(labels, (labels + shift) % 10, zeros, zeros, zeros)
+        for shift in (1, 0, 1)
+    ]
+    _, made = regularized(context, scans, predictions=predictions)
+    result = AccuracyFall.measure(made)
+    assert result.fall.value == 1.0
+    assert result.p < 1e-6
+
+
+def test_without_hidden_layers_the_classes_are_the_narrowest(context, scans):
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10)])
+    made = context(scans.train, scans.validation, program=program(model), rows=[{}])
+    assert Capacity.measure(made).narrowest == 10
+    assert np.isnan(Regularization.measure(made).train_accuracy)
+
+
+def test_saturating_layers(context, scans):
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((64,)),
+            layers.Dense(30, "relu"),
+            layers.Dense(30, "tanh"),
+            layers.Dense(10, "softmax"),
+        ]
+    )
+    made = context(scans.train, scans.validation, program=program(model))
+    # The last one is a head.
+    assert Activations.measure(made) == Activations(saturating=1, softmax=0)

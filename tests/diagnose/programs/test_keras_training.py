@@ -1,0 +1,336 @@
+"""Tests of framework/diagnose/keras_training.py."""
+
+import keras
+import numpy as np
+import pytest
+
+from framework.data.dataset import Split
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.programs import keras_training
+from framework.diagnose.programs.keras_data import Source
+
+L = keras.layers
+_N = 60
+Y = np.arange(_N) % 3
+X = np.random.default_rng(0).normal(size=(_N, 8, 8, 1)).astype(np.float32)
+X += Y[:, None, None, None]
+
+
+def network(optimizer="sgd"):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            L.Flatten(),
+            L.Dense(8, "relu"),
+            L.Dropout(0.2),
+            L.Dense(3),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def source(shuffle=False):
+    return Source((X, Y), batch_size=20, shuffle=shuffle)
+
+
+def branch(model=None, intervention=None, epochs=1.0, continued=False, data=None):
+    model = model or network()
+    data = data or source()
+    intervention = intervention or Intervention()
+    found = keras_training.train(
+        model, data, intervention, epochs, continued, (X[:10], X)
+    )
+    return model, found
+
+
+def fed(intervention, epochs=1.0, data=None, y=Y):
+    """Returns what a branch is fed: images, labels, and how many in a batch."""
+    data = data or Source((X, y), batch_size=20, shuffle=False)
+    return [
+        (x[order], given[order], size)
+        for x, given, order, size in keras_training.training_epochs(
+            data, intervention, epochs
+        )
+    ]
+
+
+def test_without_a_change_it_is_the_training_itself():
+    ours, found = branch(epochs=2.0)
+    theirs = network()
+    theirs.fit(X, Y, batch_size=20, epochs=2, shuffle=False, verbose=0)
+    for a, b in zip(ours.weights, theirs.weights, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    said = theirs.predict(X, verbose=0).argmax(axis=1)
+    assert np.array_equal(found.train_predictions, said)
+    assert np.array_equal(found.validation_predictions, said[:10])
+    assert found.epochs == 2.0
+
+
+@pytest.mark.parametrize(
+    ("epochs", "batch_size", "steps"),
+    [
+        (1.0, 1.0, [(60, 20)]),
+        (2.5, 1.0, [(60, 20), (60, 20), (40, 20)]),
+        (0.1, 1.0, [(20, 20)]),
+        # As many examples, in other batches.
+        (1.0, 0.5, [(60, 10)]),
+        (2.0, 3.0, [(60, 60), (60, 60)]),
+        (1.0, 0.001, [(60, 1)]),
+    ],
+)
+def test_how_long_it_trains(epochs, batch_size, steps):
+    found = fed(Intervention(batch_size_factor=batch_size), epochs)
+    assert [(len(x), size) for x, _, size in found] == steps
+
+
+def test_orders_are_those_of_the_source():
+    data = source(shuffle=True)
+    found = fed(Intervention(), 2.0, data)
+    for epoch, (_, labels, _) in enumerate(found):
+        assert np.array_equal(labels, Y[data.order(epoch, _N)])
+
+
+def test_what_is_to_be_shuffled_is():
+    labels = [labels for _, labels, _ in fed(Intervention(shuffle=True), 2.0)]
+    assert not np.array_equal(labels[0], Y)
+    assert not np.array_equal(labels[0], labels[1])
+    assert np.array_equal(np.sort(labels[0]), np.sort(Y))
+
+
+@pytest.mark.parametrize("form", [lambda y: y, lambda y: np.eye(3)[y]])
+def test_classes_are_balanced(form):
+    rare = np.where(np.arange(_N) < 50, 0, 1 + np.arange(_N) % 2)
+    ((_, labels, _),) = fed(Intervention(balance=True), y=form(rare))
+    counts = np.bincount(labels if labels.ndim == 1 else labels.argmax(axis=1))
+    assert counts.min() > 10
+
+
+def test_other_images_are_trained_on_as_often():
+    split = Split(X[:10], Y[:10])
+    found = fed(Intervention(train=split), 1.0)
+    assert [(len(x), size) for x, _, size in found] == [(10, 20)] * 3
+    ((x, labels, _),) = fed(Intervention(train=split), 0.1, y=np.eye(3)[Y])
+    assert np.array_equal(np.sort(labels.argmax(axis=1)), np.sort(Y[:10]))
+    assert {image.tobytes() for image in x} == {image.tobytes() for image in X[:10]}
+
+
+def test_images_are_changed_at_random():
+    found = [x for x, _, _ in fed(Intervention(augment="rotate(90)"), 2.0)]
+    assert not np.allclose(found[0], X)
+    assert not np.allclose(found[0], found[1])
+    again = fed(Intervention(augment="rotate(90)"))[0][0]
+    assert np.array_equal(again, found[0])
+    assert np.array_equal(fed(Intervention(augment=""))[0][0], X)
+
+
+def test_what_is_no_image_cannot_be_changed_so():
+    rows = Source((X.reshape(_N, -1), Y), shuffle=False)
+    with pytest.raises(NotApplicableError, match="no images"):
+        fed(Intervention(augment="flip"), data=rows)
+
+
+def test_inputs_are_standardized_by_those_of_the_source():
+    images = np.concatenate([X + 100, 50 * X], axis=3)
+    data = Source((images, Y), shuffle=False)
+    scaled = keras_training.make_scale(data, Intervention(standardize=True))(images)
+    np.testing.assert_allclose(scaled.mean(axis=(0, 1, 2)), 0, atol=1e-4)
+    np.testing.assert_allclose(scaled.std(axis=(0, 1, 2)), 1, rtol=1e-4)
+    assert scaled.dtype == np.float32
+    assert keras_training.make_scale(data, Intervention())(images) is images
+
+
+def test_a_standardized_branch_is_asked_in_the_same_scale():
+    small = Source((X / 1000, Y), batch_size=20, shuffle=False)
+    model = network(keras.optimizers.SGD(0.1))
+    found = keras_training.train(
+        model, small, Intervention(standardize=True), 20.0, False, (X / 1000, X / 1000)
+    )
+    assert np.mean(found.validation_predictions == Y) > 0.9
+
+
+def test_it_continues_with_what_the_optimizer_remembers():
+    first, whole = network("rmsprop"), network("rmsprop")
+    first.fit(X, Y, batch_size=20, shuffle=False, verbose=0)
+    whole.fit(X, Y, batch_size=20, epochs=2, shuffle=False, verbose=0)
+    branch(first, continued=True)
+    for a, b in zip(first.weights, whole.weights, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_the_optimizer_is_another_one_and_the_first_is_left_alone():
+    model = network("adam")
+    before = model.optimizer
+    values = [variable.numpy() for variable in before.variables]
+    branch(model)
+    assert model.optimizer is not before
+    for variable, value in zip(before.variables, values, strict=True):
+        assert np.array_equal(variable.numpy(), value)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "intervention", "wanted"),
+    [
+        ({}, Intervention(), {"learning_rate": 0.1, "momentum": 0.9}),
+        (
+            {},
+            Intervention(learning_rate_factor=0.1),
+            {"learning_rate": pytest.approx(0.01)},
+        ),
+        ({}, Intervention(weight_decay=0.01), {"weight_decay": 0.01}),
+        ({"weight_decay": 0.1}, Intervention(), {"weight_decay": 0.1}),
+        # None would be none to all but AdamW, which refuses it.
+        ({"weight_decay": 0.1}, Intervention(weight_decay=0.0), {"weight_decay": 0.0}),
+        ({}, Intervention(clip_norm=1.0), {"global_clipnorm": 1.0}),
+        # Only one of them may be set.
+        (
+            {"clipnorm": 5.0},
+            Intervention(clip_norm=1.0),
+            {"global_clipnorm": 1.0, "clipnorm": None},
+        ),
+        (
+            {"clipvalue": 5.0},
+            Intervention(clip_norm=1.0),
+            {"global_clipnorm": 1.0, "clipvalue": None},
+        ),
+        # So few steps are not averaged over.
+        ({"use_ema": True}, Intervention(), {"use_ema": False}),
+    ],
+)
+def test_another_optimizer_is_like_the_first(optimizer, intervention, wanted):
+    first = keras.optimizers.SGD(0.1, momentum=0.9, **optimizer)
+    config = keras_training.changed_optimizer(first, intervention).get_config()
+    config["learning_rate"] = float(config["learning_rate"])
+    found = {name: config[name] for name in wanted}
+    assert found == pytest.approx(wanted)
+
+
+def test_a_schedule_is_scaled():
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+    first = keras.optimizers.SGD(schedule)
+    other = keras_training.changed_optimizer(
+        first, Intervention(learning_rate_factor=0.1)
+    )
+    for step in (0, 10, 20):
+        other.iterations.assign(step)
+        assert float(other.learning_rate) == pytest.approx(float(schedule(step)) / 10)
+    assert set(other._learning_rate.get_config()) == {"schedule", "factor"}
+
+
+def test_a_changed_learning_rate_is_that_of_the_step():
+    start = network().get_weights()
+    usual, slow = (
+        branch(intervention=Intervention(learning_rate_factor=f))[0]
+        for f in (1.0, 0.01)
+    )
+
+    def distance(model):
+        pairs = zip(model.get_weights(), start, strict=True)
+        return sum(np.abs(a - b).sum() for a, b in pairs)
+
+    assert distance(slow) < 0.05 * distance(usual)
+
+
+@pytest.mark.parametrize(
+    "form", [lambda y: y, lambda y: y[:, None], lambda y: np.eye(3)[y]]
+)
+@pytest.mark.parametrize("own", [False, True])
+def test_a_consistent_loss_learns_where_the_own_one_does_not(form, own):
+    model = network()
+    model.layers[-1].activation = keras.activations.sigmoid
+    model.compile(keras.optimizers.SGD(0.1), lambda y, said: 0.0 * said)
+    if own:
+        model.train_step = lambda data: {}
+    model.optimizer.build(model.trainable_variables)
+    data = Source((X, form(Y)), batch_size=20, shuffle=False)
+    kept = dict(vars(model))
+    _, found = branch(model, Intervention(consistent_loss=True), 20.0, data=data)
+    assert np.mean(found.train_predictions == Y) > 0.9
+    for name in ("compute_loss", "train_step"):
+        assert vars(model).get(name) is kept.get(name)
+    assert model.layers[-1].activation is keras.activations.sigmoid
+
+
+def test_one_output_has_a_consistent_loss_as_well():
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), L.Flatten(), L.Dense(1, "softmax")]
+    )
+    with pytest.warns(UserWarning, match="softmax"):
+        model(X[:1])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    data = Source((X, Y // 2), batch_size=20, shuffle=False)
+    _, found = branch(model, Intervention(consistent_loss=True), 30.0, data=data)
+    assert np.mean(found.train_predictions == Y // 2) > 0.9
+
+
+def test_penalties_of_layers_stay_in_a_consistent_loss():
+    model = network()
+    model.layers[1].kernel.regularizer = keras.regularizers.L2(10.0)
+    start = np.abs(model.layers[1].kernel.numpy()).mean()
+    branch(model, Intervention(consistent_loss=True), 2.0)
+    assert np.abs(model.layers[1].kernel.numpy()).mean() < 0.5 * start
+
+
+def test_a_plain_step_takes_the_place_of_the_programs_own():
+    model = network(keras.optimizers.SGD(0.1))
+    model.train_step = lambda data: {"loss": 0.0 * model(data[0])[0, 0]}
+    start = model.get_weights()
+    branch(model)
+    assert all(map(np.array_equal, model.get_weights(), start))
+    own = model.train_step
+    branch(model, Intervention(keras_step=True))
+    assert not all(map(np.array_equal, model.get_weights(), start))
+    assert model.train_step is own
+
+
+def test_a_wider_model_is_trained_instead():
+    model = network(keras.optimizers.SGD(0.1))
+    start = model.get_weights()
+    _, found = branch(model, Intervention(width_factor=4.0), 10.0)
+    assert np.mean(found.train_predictions == Y) > 0.9
+    assert all(map(np.array_equal, model.get_weights(), start))
+
+
+def test_frozen_weights_are_trained_by_a_change():
+    model = network()
+    model.layers[1].trainable = False
+    model.compile("sgd", model.loss)
+    model.optimizer.build(model.trainable_variables)
+    start = model.layers[1].get_weights()
+    branch(model)
+    assert all(map(np.array_equal, model.layers[1].get_weights(), start))
+    branch(model, Intervention(unfreeze=True))
+    assert not np.array_equal(model.layers[1].get_weights()[0], start[0])
+    assert not model.layers[1].trainable
+
+
+def test_a_schedule_gives_way_to_a_constant_rate():
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.1)
+    first = keras.optimizers.SGD(schedule)
+    other = keras_training.changed_optimizer(
+        first, Intervention(constant_learning_rate=0.1, learning_rate_factor=0.5)
+    )
+    assert float(other.learning_rate) == pytest.approx(0.05)
+
+
+def test_one_output_for_many_classes_has_no_consistent_loss():
+    model = keras.Sequential([keras.Input((8, 8, 1)), L.Flatten(), L.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=False)
+    data = source()
+    data.outputs = 1
+    with pytest.raises(NotApplicableError, match="one output"):
+        branch(model, Intervention(consistent_loss=True), data=data)
+
+
+def test_adamw_goes_on_without_decay():
+    first = keras.optimizers.AdamW(1e-3, weight_decay=0.1)
+    assert (
+        keras_training.changed_optimizer(
+            first, Intervention(weight_decay=0.0)
+        ).weight_decay
+        == 0
+    )

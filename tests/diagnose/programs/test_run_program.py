@@ -1,0 +1,268 @@
+"""Tests of framework/diagnose/programs/run_program.py."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from framework.config import Config
+from framework.data.dataset import Split
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.explain_run import open_run
+from framework.launch.run import run
+
+CONFIG = Config(
+    model="mlp(units=(16,), dropout=.2)",
+    # Momentum would go on, however low the rate of a branch.
+    optimizer="sgd",
+    learning_rate=0.3,
+    batch_size=64,
+    train_for="4ep",
+    checkpoint_every="2ep",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    run(dataclasses.replace(CONFIG, workdir=str(folder)), quiet=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(folder):
+    return open_run(str(folder))
+
+
+@pytest.fixture(scope="module")
+def program(made):
+    return made.program
+
+
+def contents(folder):
+    """Returns all files of a run, its diagnosis aside."""
+    return {
+        path: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and "diagnosis" not in path.relative_to(folder).parts
+    }
+
+
+def weights(program):
+    return {
+        name: each.tobytes()
+        for name, each in program.weights(at_initialization=False).items()
+    }
+
+
+def test_says_what_was_recorded(made):
+    assert np.array_equal(made.predicted("validation"), made.predictions[-1].predicted)
+    assert made.correct("validation").mean() == pytest.approx(
+        made.rows[-1]["validation/accuracy"]
+    )
+    # That of a run is of some of the images only.
+    clean = made.rows[-1]["train_clean/accuracy"]
+    assert made.correct("train").mean() == pytest.approx(clean, abs=0.08)
+
+
+def test_says_the_same_of_any_number_of_images(made, program):
+    images = made.validation.images
+    whole = program.predict(images)
+    assert program.predict(images[:0]).shape == (0, 10)
+    np.testing.assert_allclose(
+        program.predict(images[:3]), whole[:3], rtol=1e-4, atol=1e-5
+    )
+    assert np.array_equal(program.predict(images), whole)
+
+
+QUESTIONS = {
+    "training mode": lambda p, split: p.predict(split.images, training=True),
+    "live": lambda p, split: p.predict_live(split.images),
+    "steps": lambda p, split: p.step_records(2, at_initialization=False),
+    "gradients": lambda p, split: p.gradients(split, at_initialization=False),
+    "activations": lambda p, split: p.activations(
+        split.images, at_initialization=False
+    ),
+    "experiment": lambda p, split: p.train(
+        "asked", Intervention(), 0.2, at_initialization=True
+    ),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_no_question_changes_anything(made, program, question):
+    before, said = weights(program), program.predict(made.validation.images)
+    QUESTIONS[question](program, made.train.take(np.arange(20)))
+    assert weights(program) == before
+    assert np.array_equal(program.predict(made.validation.images), said)
+
+
+def test_training_mode_draws_dropout(made, program):
+    images = made.validation.images
+    said = program.predict(images, training=True)
+    assert not np.allclose(said, program.predict(images))
+    assert np.array_equal(said, program.predict(images, training=True))
+
+
+def test_without_batch_norm_there_is_nothing_to_take_anew(made, program):
+    with pytest.raises(NotApplicableError):
+        program.predict_reestimated(made.validation.images, made.train.images)
+
+
+def test_inputs_are_those_of_the_network(made, program):
+    found = program.inputs(made.train.images)
+    assert found.mean() == pytest.approx(0, abs=0.05)
+    assert found.std() == pytest.approx(1, abs=0.05)
+
+
+def test_loss_and_gradients_are_those_of_training(made, program):
+    labels = made.validation.labels
+    losses = made.predictions[-1].losses
+    found = program.loss(labels, program.predict(made.validation.images))
+    assert found == pytest.approx(losses.mean(), rel=1e-3)
+    assert program.penalty(at_initialization=False) == 0
+    gradients = program.gradients(
+        made.train.take(np.arange(64)), at_initialization=False
+    )
+    assert set(gradients) == set(program.weights(at_initialization=False))
+    assert all(np.isfinite(each).all() for each in gradients.values())
+
+
+def test_what_is_first_is_before_the_first_step(made, program):
+    first, last = (
+        program.weights(at_initialization) for at_initialization in (True, False)
+    )
+    assert list(first) == list(last)
+    kernels = [name for name in first if name.endswith("kernel")]
+    assert all(np.any(first[name] != last[name]) for name in kernels)
+    seen = [
+        program.activations(made.train.images[:5], at_initialization)
+        for at_initialization in (True, False)
+    ]
+    assert list(seen[0]) == list(seen[1])
+    said = program.predict(made.train.images[:5])
+    np.testing.assert_allclose(list(seen[1].values())[-1], said, rtol=1e-4, atol=1e-5)
+
+
+def test_steps_are_those_of_training(program):
+    first, further = (
+        program.step_records(3, at_initialization)
+        for at_initialization in (True, False)
+    )
+    assert first[0].loss_before > further[0].loss_before
+    assert all(step.loss_after < step.loss_before for step in first)
+    assert all(0 < step.relative_length < 1 for step in (*first, *further))
+
+
+def test_the_step_is_not_asked(made, program):
+    split = made.train.take(np.arange(20))
+    with pytest.raises(NotApplicableError):
+        program.update_vectors(split)
+    with pytest.raises(NotApplicableError):
+        program.update_norm(split, 0.1)
+
+
+@pytest.fixture(scope="module")
+def branches(folder, made):
+    """Branches of the run, and what was in its folder before them."""
+    before = contents(folder)
+    changes = {
+        "anew": (Intervention(), 0.5, True),
+        "further": (Intervention(learning_rate_factor=0.001), 0.5, False),
+        "changed": (
+            Intervention(
+                learning_rate_factor=0.5,
+                batch_size_factor=0.5,
+                standardize=True,
+                augment="shift(.1)",
+                clip_norm=1.0,
+                weight_decay=0.01,
+                dropout=0.0,
+                balance=True,
+            ),
+            0.5,
+            True,
+        ),
+    }
+    found = {
+        name: made.program.train(name, intervention, epochs, at_initialization)
+        for name, (intervention, epochs, at_initialization) in changes.items()
+    }
+    return before, found
+
+
+def test_the_runs_own_folder_is_left_alone(folder, branches):
+    before, _ = branches
+    assert contents(folder) == before
+
+
+def branch_of(folder, name):
+    path = folder / "diagnosis" / "trials" / name
+    config = json.loads((path / "config.json").read_text())
+    rows = (path / "metrics.jsonl").read_text().splitlines()
+    return config.get("config", config), [json.loads(row) for row in rows]
+
+
+def test_branches_are_runs_in_folders_of_their_own(folder, made, branches):
+    _, found = branches
+    assert {path.name for path in (folder / "diagnosis" / "trials").iterdir()} >= {
+        *found
+    }
+    steps = made.settings.steps_per_epoch
+    _, rows = branch_of(folder, "anew")
+    assert rows[-1]["step"] == round(0.5 * steps)
+    right = found["anew"].validation_predictions == made.validation.labels
+    assert right.mean() == pytest.approx(rows[-1]["validation/accuracy"])
+    assert len(found["anew"].train_predictions) == len(made.train)
+
+
+def test_a_changed_branch_is_another_config(folder, branches):
+    config, _ = branch_of(folder, "changed")
+    wanted = {
+        "learning_rate": 0.15,
+        "batch_size": 32,
+        "normalize": "standard",
+        "augment": "shift(.1)",
+        "clip_norm": 1.0,
+    }
+    assert {name: config[name] for name in wanted} == wanted
+    assert config["optimizer"] == "sgd(weight_decay=0.01)"
+
+
+def test_a_branch_that_goes_on_begins_where_the_run_has_ended(folder, made, branches):
+    _, found = branches
+    steps = made.settings.steps_per_epoch
+    _, rows = branch_of(folder, "further")
+    assert rows[-1]["step"] == 4 * steps + round(0.5 * steps)
+    # At so low a rate it stays where it is.
+    last = made.predictions[-1].predicted
+    assert np.mean(found["further"].validation_predictions == last) > 0.97
+    assert np.mean(found["anew"].validation_predictions == last) < 0.97
+
+
+def test_a_branch_of_the_same_name_takes_the_place_of_the_first(folder, program):
+    for epochs in (0.5, 0.2):
+        program.train("twice", Intervention(), epochs, at_initialization=True)
+    _, rows = branch_of(folder, "twice")
+    assert rows[-1]["epoch"] == pytest.approx(0.2, abs=0.05)
+
+
+def test_other_images_can_be_trained_on(made, program):
+    zeros = made.train.take(np.flatnonzero(made.train.labels == 0))
+    only = Split(zeros.images, zeros.labels)
+    found = program.train("only", Intervention(train=only), 1.0, at_initialization=True)
+    assert np.mean(found.validation_predictions == 0) > 0.9
+
+
+@pytest.mark.parametrize(
+    "intervention",
+    [
+        Intervention(shuffle=True),
+        Intervention(keras_step=True),
+    ],
+)
+def test_what_a_run_does_not_have_cannot_be_changed(program, intervention):
+    with pytest.raises(NotApplicableError):
+        program.train("cannot", intervention, 0.2, at_initialization=True)

@@ -1,0 +1,50 @@
+"""Tests of framework/diagnose/conclude.py and figure.py."""
+
+import json
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from framework.config import Config
+from framework.diagnose.conclude import CONFIRMED, conclude
+from framework.launch.run import run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("record") / "run"
+    run(
+        Config(
+            model="mlp(units=(16,))",
+            learning_rate=1e-7,
+            train_for="6ep",
+            workdir=str(workdir),
+        ),
+        quiet=True,
+    )
+    return workdir
+
+
+def test_a_cause_is_printed_and_recorded(folder, capsys):
+    assert conclude(str(folder)) == CONFIRMED
+    said = capsys.readouterr()
+    assert said.out.startswith("verdict: at chance")
+    assert "learning_rate_too_low (confirmed, costs" in said.out
+    assert "trial of learning_rate_too_low: " in said.err
+    found = json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
+    assert found["format"] == 2
+    assert found["verdict"] == "at_chance"
+    assert found["findings"][0]["cause"] == "learning_rate_too_low"
+    assert found["findings"][0]["cost_points"] > 30
+    assert set(found["plateau"]) >= {"accuracy", "change", "p", "churn", "detectable"}
+    assert (folder / "diagnosis" / "diagnosis.txt").read_text() == said.out
+    branch = folder / "diagnosis" / "trials" / "learning_rate_too_low"
+    assert (branch / "metrics.jsonl").exists()
+
+
+def test_tensorboard_shows_the_last_diagnosis_only(folder):
+    for _ in range(2):
+        conclude(str(folder), print_json=True)
+    events = EventAccumulator(str(folder / "diagnosis")).Reload()
+    tags = events.Tags()["tensors"]
+    assert sorted(tags) == ["diagnosis/figure", "diagnosis/text"]

@@ -1,0 +1,90 @@
+"""Tests of framework/distributed/strategy.py."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from framework.distributed.strategy import build_strategy
+from framework.errors import UsageError
+from framework.system import network
+
+
+def test_default_is_no_strategy_at_all():
+    strategy = build_strategy("default")
+    assert strategy is tf.distribute.get_strategy()
+    assert strategy.num_replicas_in_sync == 1
+
+
+def test_one_device():
+    strategy = build_strategy("one_device")
+    assert isinstance(strategy, tf.distribute.OneDeviceStrategy)
+    assert strategy.num_replicas_in_sync == 1
+
+
+@pytest.mark.parametrize(("devices", "expected"), [(0, 2), (1, 1), (2, 2)])
+def test_mirrored_uses_so_many_devices(devices, expected):
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("counts the logical CPUs")
+    strategy = build_strategy("mirrored", devices)
+    assert isinstance(strategy, tf.distribute.MirroredStrategy)
+    assert strategy.num_replicas_in_sync == expected
+
+
+def test_refuses_more_devices_than_there_are():
+    there = len(tf.config.list_logical_devices("GPU")) or 2
+    with pytest.raises(
+        UsageError, match=f"devices must be at most {there} on this machine, not 99"
+    ):
+        build_strategy("mirrored", 99)
+
+
+def test_sums_over_replicas(mirrored):
+    def share():
+        context = tf.distribute.get_replica_context()
+        mine = tf.cast(context.replica_id_in_sync_group + 1, tf.float32)
+        return context.all_reduce(
+            tf.distribute.ReduceOp.SUM, [mine, tf.fill([2], mine)]
+        )
+
+    compiled = tf.function(lambda: mirrored.run(share), autograph=False)
+    one, two = (mirrored.experimental_local_results(value) for value in compiled())
+    count = mirrored.num_replicas_in_sync
+    np.testing.assert_array_equal(one, [sum(range(1, count + 1))] * count)
+    np.testing.assert_array_equal(two, [[sum(range(1, count + 1))] * 2] * count)
+
+
+def test_divides_the_cpu_into_as_many_as_are_asked_for():
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("takes GPUs where there are any")
+    # It can be done only once per process.
+    code = (
+        "from framework.distributed import strategy\n"
+        "print(strategy.build_strategy('mirrored', 3).num_replicas_in_sync)\n"
+    )
+    root = pathlib.Path(__file__).parents[2]
+    actual = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert actual.stdout.split() == ["3"]
+
+
+def test_without_a_tpu_there_is_one_clear_line():
+    with pytest.raises(UsageError, match="install tensorflow-tpu on a TPU VM"):
+        build_strategy("tpu")
+
+
+def test_a_machine_has_no_more_devices_than_it_has(monkeypatch):
+    task = {"type": "worker", "index": 0}
+    workers = {"worker": [f"localhost:{network.free_port()}"]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": workers, "task": task}))
+    with pytest.raises(UsageError, match="at most 1 on this machine, not 5"):
+        build_strategy("multi_worker", 5)

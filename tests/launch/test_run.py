@@ -1,0 +1,506 @@
+"""Tests of run: whole runs, small ones, on real digits."""
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from framework.config import Config
+from framework.data import record as data_record
+from framework.data.dataset import Dataset, Split
+from framework.errors import RunError, UsageError
+from framework.launch import run as run_lib
+from framework.launch import run_folder, trust
+from framework.launch.run import run
+from framework.loop.checkpoint import Checkpoints
+
+SMALL = Config(
+    model="mlp(units=(8,), dropout=.3)",
+    schedule="(warmup(10%) + cosine) * plateau('validation/loss', patience=1)",
+    batch_size=128,
+    train_for="3ep",
+    log_every="4",
+)
+
+
+def small(tmp_path, name="run", **changes):
+    changes = {"workdir": str(tmp_path / name), **changes}
+    return dataclasses.replace(SMALL, **changes)
+
+
+def weights(config):
+    """Returns the arrays of the latest checkpoint of a run."""
+    path = max((run_lib.Path(config.workdir) / "checkpoints").glob("*.npz"))
+    with np.load(path) as file:
+        return {name: file[name] for name in file.files}
+
+
+def text(config, name):
+    return (run_lib.Path(config.workdir) / name).read_text()
+
+
+def largest_difference(one, other):
+    """Returns the largest difference of any weight, relative to the largest weight."""
+    return max(
+        np.abs(one[name] - other[name]).max() / np.abs(one[name]).max()
+        for name in one
+        if name.startswith("model/")
+    )
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    config = small(tmp_path_factory.mktemp("unbroken"))
+    run(config)
+    return config
+
+
+@pytest.fixture(scope="module")
+def finished_once(tmp_path_factory):
+    config = small(tmp_path_factory.mktemp("finished"), train_for="1ep")
+    run(config)
+    return config
+
+
+@pytest.fixture
+def finished(finished_once, tmp_path):
+    """Returns the config of a finished run of one epoch, in a folder of its own."""
+    folder = tmp_path / "run"
+    shutil.copytree(finished_once.workdir, folder)
+    return dataclasses.replace(finished_once, workdir=str(folder))
+
+
+def test_leaves_the_folder_of_the_design(unbroken):
+    folder = run_lib.Path(unbroken.workdir)
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json",
+        "flags.txt",
+        "environment.json",
+        "data.json",
+        "metrics.jsonl",
+        "timing.jsonl",
+        "predictions",
+        "train",
+        "validation",
+        "checkpoints",
+        "best",
+    }
+    assert Config(**json.loads(text(unbroken, "config.json"))) == unbroken
+    rows = [json.loads(line) for line in text(unbroken, "metrics.jsonl").splitlines()]
+    assert [row["step"] for row in rows] == [11, 22, 33]
+    assert {
+        "epoch",
+        "learning_rate",
+        "train/accuracy",
+        "train/loss",
+        "train_clean/accuracy",
+        "train_dev/accuracy",
+        "validation/accuracy",
+        "validation/loss",
+        "validation/macro_f1",
+        "validation/recall/7",
+    } <= rows[0].keys()
+    with np.load(folder / "predictions" / "step-00000033.npz") as file:
+        right = np.mean(file["labels"] == file["predicted"])
+    assert right == rows[-1]["validation/accuracy"]
+
+
+def test_learns(tmp_path):
+    config = small(tmp_path, train_for="15ep", model="mlp", batch_size=32)
+    assert run(config).history.best("validation/accuracy")["validation/accuracy"] > 0.95
+
+
+def test_the_same_command_gives_the_same_run(tmp_path, unbroken):
+    again = small(tmp_path)
+    run(again)
+    assert text(again, "metrics.jsonl") == text(unbroken, "metrics.jsonl")
+    first, second = weights(unbroken), weights(again)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize(
+    ("at", "before"),
+    [
+        (7, True),
+        (11, False),
+        (14, True),
+        (22, False),
+        *(
+            pytest.param(at, before, marks=pytest.mark.slow)
+            for at, before in [(7, False), (11, True), (14, False), (22, True)]
+        ),
+    ],
+)
+def test_goes_on_where_it_was_broken_off(tmp_path, unbroken, monkeypatch, at, before):
+    config = small(tmp_path, checkpoint_every="7")
+    save = Checkpoints.save
+
+    def break_off(self, step, *arguments):
+        if not before:
+            save(self, step, *arguments)
+        if step >= at:
+            raise KeyboardInterrupt
+        if before:
+            save(self, step, *arguments)
+
+    monkeypatch.setattr(Checkpoints, "save", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        run(config)
+    monkeypatch.undo()
+    run(config)
+    assert text(config, "metrics.jsonl") == text(unbroken, "metrics.jsonl")
+    first, second = weights(unbroken), weights(config)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize(
+    ("changes", "tolerance"),
+    [
+        pytest.param({"strategy": "one_device"}, 0.0, marks=pytest.mark.slow),
+        pytest.param(
+            {"strategy": "mirrored", "devices": 1}, 0.0, marks=pytest.mark.slow
+        ),
+        ({"strategy": "mirrored", "devices": 2}, 2e-6),
+        pytest.param({"input": "stream"}, 0.0, marks=pytest.mark.slow),
+        ({"input": "stream", "strategy": "mirrored", "devices": 2}, 2e-6),
+        pytest.param({"steps_per_call": 1}, 0.0, marks=pytest.mark.slow),
+        ({"steps_per_call": 3}, 0.0),
+    ],
+    ids=str,
+)
+def test_the_machine_does_not_change_the_numbers(
+    tmp_path, unbroken, changes, tolerance
+):
+    config = small(tmp_path, **changes)
+    run(config)
+    difference = largest_difference(weights(unbroken), weights(config))
+    assert difference <= tolerance
+
+
+def test_a_changed_config_is_refused_with_the_difference(tmp_path, unbroken):
+    changed = dataclasses.replace(unbroken, learning_rate=0.5)
+    with pytest.raises(UsageError, match=r"--learning_rate: 0\.001 -> 0\.5"):
+        run(changed)
+
+
+def test_a_run_can_be_made_longer(tmp_path):
+    config = small(tmp_path, schedule="constant", train_for="1ep")
+    run(config)
+    longer = dataclasses.replace(config, train_for="2ep", allow_config_change=True)
+    assert len(run(longer).history) == 2
+
+
+def test_fresh_starts_over_and_keeps_the_old_run(tmp_path):
+    config = small(tmp_path, train_for="1ep")
+    run(config)
+    before = text(config, "metrics.jsonl")
+    result = run(dataclasses.replace(config, fresh=True, seed=1))
+    assert len(result.history) == 1
+    assert (tmp_path / "run.old-1" / "metrics.jsonl").read_text() == before
+
+
+def test_stops_early(tmp_path):
+    config = small(tmp_path, learning_rate=1e-9, schedule="constant", early_stopping=2)
+    config = dataclasses.replace(config, train_for="50ep")
+    assert len(run(config).history) < 10
+
+
+def test_takes_a_users_own_model_and_data(tmp_path):
+    generator = np.random.default_rng(0)
+    labels = np.arange(64, dtype=np.int32) % 2
+    images = generator.normal(labels[:, None, None, None], 0.1, (64, 4, 4, 1))
+    split = Split(images.astype(np.float32), labels)
+    dataset = Dataset("mine", split, split, ("low", "high"))
+
+    def model(image_shape, num_classes):
+        inputs = keras.Input(image_shape)
+        features = keras.layers.Flatten()(inputs)
+        return keras.Model(inputs, keras.layers.Dense(num_classes)(features))
+
+    config = small(tmp_path, batch_size=8, learning_rate=0.1, schedule="constant")
+    result = run(config, model, dataset)
+    assert result.history["validation/accuracy"][-1] == 1.0
+    assert isinstance(result.model, keras.Model)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 2000}, "at most the number of training images, 1,368"),
+        (
+            {"batch_size": 33, "strategy": "mirrored", "devices": 2},
+            "batch_size must be a multiple of 2",
+        ),
+        ({"monitor": "validation/acc"}, "monitor must be a metric of an evaluation"),
+        ({"schedule": "plateau('loss')"}, "the schedule watches 'loss'"),
+        ({"schedule": "warmup(500) + cosine"}, "take 500 steps, but only 33"),
+        ({"model": "cnn"}, "images of 8x8 are too small"),
+        ({"jit": True, "strategy": "mirrored", "devices": 2}, "jit works on one"),
+        ({"train_for": "0.01ep"}, "train_for must be at least a step"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(value),
+)
+def test_refuses_what_cannot_be_done_and_leaves_no_folder(tmp_path, changes, message):
+    with pytest.raises(UsageError, match=message):
+        run(small(tmp_path, **changes))
+    assert not (tmp_path / "run").exists()
+
+
+def test_stops_when_the_loss_is_no_number(tmp_path):
+    config = small(
+        tmp_path,
+        dataset="noise(train=64, validation=16, size=8)",
+        normalize="none",
+        optimizer="sgd",
+        learning_rate=1e38,
+        schedule="constant",
+        batch_size=16,
+        log_every="1",
+    )
+    with pytest.raises(RunError, match="in step 2 numbers are no longer finite"):
+        run(config)
+
+
+def test_a_cooldown_is_branched_from_a_stable_run(tmp_path):
+    config = small(tmp_path, schedule="constant", train_for="2ep")
+    run(config)
+    branch = dataclasses.replace(
+        config,
+        train_for="3ep",
+        schedule="constant(2ep) + decay * plateau('validation/loss', patience=1)",
+        allow_config_change=True,
+    )
+    rows = run(branch).history.rows
+    assert [row["step"] for row in rows] == [11, 22, 33]
+    assert rows[1]["learning_rate"] == pytest.approx(1e-3)
+    assert rows[2]["learning_rate"] < 2e-4
+
+
+def test_goes_back_to_the_best_weights_at_a_cut(tmp_path):
+    config = small(
+        tmp_path,
+        learning_rate=1.0,
+        optimizer="sgd",
+        train_for="8ep",
+        monitor="validation/loss",
+        schedule="plateau(factor=.01, patience=1, restore_best=True)",
+    )
+    history = run(config).history
+    losses, rates = history["validation/loss"], history["learning_rate"]
+    (cuts,) = np.nonzero(rates[1:] < rates[:-1])
+    first = cuts[0]
+    # The evaluation after a cut begins at the best weights, and at a tiny rate.
+    assert losses[first + 1] == pytest.approx(losses[: first + 1].min(), rel=0.2)
+    assert losses[first + 1] < losses[first]
+
+
+def test_the_result_predicts_and_has_its_best_weights(tmp_path):
+    dataset = run_lib.components.data.build("digits")
+    result = run(small(tmp_path, train_for="2ep"), dataset=dataset)
+    images, labels = dataset.validation.images, dataset.validation.labels
+    for used, row in (
+        (result, result.history.rows[-1]),
+        (result.use_best(), result.history.best("validation/accuracy")),
+    ):
+        probabilities = used.predict(images)
+        assert probabilities.shape == (len(labels), 10)
+        right = np.mean(probabilities.argmax(axis=1) == labels)
+        assert right == pytest.approx(row["validation/accuracy"])
+
+
+def test_data_given_in_python_is_recorded_and_not_mixed_up(tmp_path):
+    dataset = run_lib.components.data.build("digits")
+    config = small(tmp_path, train_for="1ep")
+    run(config, dataset=dataset)
+    assert "given('digits'" in text(config, "config.json")
+    longer = dataclasses.replace(config, train_for="2ep", allow_config_change=True)
+    assert len(run(longer, dataset=dataset).history) == 2
+    with pytest.raises(UsageError, match="has a run of another configuration"):
+        run(config)
+
+
+class Killed(BaseException):
+    """Ends a run where it is, as SIGKILL does."""
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (run_folder, "write_config"),
+        (data_record, "write"),
+        (run_folder, "write_environment"),
+        (trust, "remember"),
+        (Checkpoints, "save"),
+    ],
+)
+def test_whatever_is_killed_in_its_first_moments_starts_again(
+    tmp_path, monkeypatch, owner, name
+):
+    def killed(*arguments, **options):
+        raise Killed
+
+    config = small(tmp_path, train_for="1ep")
+    monkeypatch.setattr(owner, name, killed)
+    with pytest.raises(Killed):
+        run(config)
+    monkeypatch.undo()
+    assert run(config).history.rows[-1]["epoch"] == 1
+
+
+def test_a_failed_resume_changes_nothing(finished):
+    config = finished
+    before = text(config, "config.json")
+    other = dataclasses.replace(
+        config, model="mlp(units=(9,))", allow_config_change=True
+    )
+    with pytest.raises(RunError, match="is of another model or optimizer"):
+        run(other)
+    assert text(config, "config.json") == before
+
+
+def test_a_subclassed_model_and_one_that_ends_in_softmax(tmp_path, capsys):
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flat = keras.layers.Flatten()
+            self.last = keras.layers.Dense(10, activation="softmax")
+
+        def call(self, images, training=False):
+            return self.last(self.flat(images))
+
+    run(small(tmp_path, train_for="2"), model=lambda shape, classes: Net())
+    assert "the model ends in a softmax" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: "\x00\xff{\n" + text, "line 1 is damaged"),
+        # Whoever reads these sees whole rows only.
+        (lambda text: text[: len(text) // 2], "has 0 of 1 evaluations"),
+        (lambda text: '{"a":' * 9_000 + "1" + "}" * 9_000, "has 0 of 1 evaluations"),
+        (lambda text: text.replace("0.", "0.1", 1), "has other numbers"),
+    ],
+)
+def test_a_damaged_history_stops_the_run_and_stays(finished, damage, message):
+    path = run_lib.Path(finished.workdir) / "metrics.jsonl"
+    damaged = damage(path.read_text())
+    path.write_text(damaged)
+    with pytest.raises(RunError, match=message):
+        run(finished)
+    assert path.read_text() == damaged
+
+
+def test_a_diverged_run_keeps_its_good_checkpoints(tmp_path):
+    config = small(
+        tmp_path,
+        dataset="noise(train=64, validation=16, size=8)",
+        normalize="none",
+        optimizer="sgd",
+        learning_rate=1.0,
+        schedule="constant(4) + constant(factor=1e30)",
+        batch_size=16,
+        log_every="100",
+        evaluate_every="100",
+        checkpoint_every="1",
+        train_for="20ep",
+    )
+    with pytest.raises(RunError, match="numbers are no longer finite"):
+        run(config)
+    assert all(np.isfinite(value).all() for value in weights(config).values())
+
+
+MIXED = {
+    "augment": "shift(1) + erase + mixup(.4) + cutmix(p=.5)",
+    "normalize": "unit + standard",
+    "model": "mlp(units=(32,))",
+    "batch_size": 64,
+}
+
+
+def test_goes_on_with_the_statistics_that_it_began_with(tmp_path):
+    dataset = run_lib.components.data.build("digits")
+    config = small(tmp_path, train_for="1ep", **MIXED)
+    before = run(config, dataset=dataset).normalize
+    dark = dataclasses.replace(
+        dataset, train=Split(dataset.train.images // 2, dataset.train.labels)
+    )
+    config = dataclasses.replace(config, train_for="2ep", allow_data_change=True)
+    after = run(config, dataset=dark).normalize
+    for name, variable in before.variables.items():
+        np.testing.assert_array_equal(variable, after.variables[name])
+
+
+def test_a_finished_run_is_extended_and_what_has_changed_is_recorded(finished):
+    config = finished
+    run(dataclasses.replace(config, train_for="2ep"))
+    folder = run_lib.Path(config.workdir)
+    assert json.loads((folder / "changes.jsonl").read_text()) == {
+        "step": 11,
+        "old": {"train_for": "1ep"},
+        "new": {"train_for": "2ep"},
+    }
+    assert json.loads((folder / "config.json").read_text())["train_for"] == "2ep"
+    assert text(config, "metrics.jsonl").count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rate": 0.5},
+        {"learning_rate": 0.5, "allow_config_change": True},
+        {"dataset": "digits(seed=1)", "allow_config_change": True},
+    ],
+)
+def test_a_change_that_trains_nothing_leaves_a_finished_run_alone(finished, changes):
+    config = finished
+    folder = run_lib.Path(config.workdir)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(UsageError):
+        run(dataclasses.replace(config, **changes))
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_mixed_and_erased_images_are_learnt_from(tmp_path):
+    result = run(small(tmp_path, train_for="12ep", **MIXED))
+    row = result.history.rows[-1]
+    # Training images are harder than validation images.
+    assert row["validation/accuracy"] > 0.6
+    assert row["train/accuracy"] < row["train_clean/accuracy"]
+
+
+@pytest.mark.parametrize("changes", [{"batch_size": 6, "accumulate": 2}, {}])
+def test_images_are_mixed_in_pairs(tmp_path, changes):
+    options = {"batch_size": 5} | changes
+    with pytest.raises(UsageError, match=r"must be a multiple of [24] where"):
+        run(small(tmp_path, augment="mixup", **options))
+
+
+def test_floats_have_no_negative(tmp_path):
+    with pytest.raises(UsageError, match="invert needs images of bytes"):
+        run(small(tmp_path, dataset="noise", augment="flip + invert"))
+
+
+def test_what_is_exported_needs_nothing_of_this_program(tmp_path):
+    dataset = run_lib.components.data.build("digits")
+    config = small(tmp_path / "run", train_for="1ep", normalize="unit + standard")
+    result = run(config, dataset=dataset)
+    result.export(tmp_path / "exported")
+    images = dataset.validation.images[:50]
+    np.save(tmp_path / "images.npy", images)
+    program = (
+        "import numpy as np, tensorflow as tf\n"
+        "model = tf.saved_model.load('exported').signatures['serving_default']\n"
+        "images = tf.constant(np.load('images.npy'), tf.float32)\n"
+        "np.save('found.npy', model(images=images)['probabilities'])\n"
+    )
+    command = [sys.executable, "-c", program]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    actual = np.load(tmp_path / "found.npy")
+    np.testing.assert_allclose(actual, result.predict(images), atol=1e-6)
