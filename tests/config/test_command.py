@@ -144,6 +144,8 @@ def program(body, shell="{}", **options):
     """Runs a program in a shell; its `main` has the given body."""
     lines = "\n".join(f"    {line}" for line in body.splitlines())
     code = "import sys, os, signal\nfrom framework.config import command\n"
+    # A test runner in the background of a shell ignores it, and so would the program.
+    code += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     code += f"def main(arguments):\n{lines}\ncommand.run(main)\n"
     python = f'{sys.executable} -c "$CODE"'
     return subprocess.run(
