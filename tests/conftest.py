@@ -20,6 +20,23 @@ tf.config.threading.set_intra_op_parallelism_threads(2)
 _FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
 
 
+def pytest_collection_modifyitems(items):
+    """Puts the files that start processes first, and the many small ones last.
+
+    So no worker is left alone with a long file in the end.
+    """
+    here = pathlib.Path(__file__).parent
+    first = ("launch", "benchmarks", "config", "data")
+    items.sort(
+        key=lambda item: (
+            not (
+                item.path.parent == here
+                or item.path.relative_to(here).parts[0] in first
+            )
+        )
+    )
+
+
 def pytest_runtest_setup(item):
     """Skips tests of real data where these are not installed."""
     if item.get_closest_marker("real_data") and not _FASHION_MNIST.is_dir():
