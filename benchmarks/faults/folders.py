@@ -161,12 +161,13 @@ def tried(case: Case, run: Undamaged, command) -> str | None:
             problem = handled.problem(outcome, {0, 1, 2})
             return problem or _resumed(case, run, outcome, folder, before, after)
         problem = handled.problem(outcome, {0, 1, 2, 3})
-        if any(what in case.name for what in CAN_BE_TRUE):
-            return problem
-        return problem or _diagnosed(run, outcome, folder, before, after)
+        return problem or _diagnosed(case, run, outcome, folder, before, after)
 
 
-_OF_A_STEP = re.compile(r"run/(best|predictions)/step-\d{8}\.npz")
+_BEST = re.compile(r"run/best/step-\d{8}\.npz")
+_PREDICTIONS = re.compile(r"run/predictions/step-(\d{8})\.npz")
+# A user's own link of a whole folder may lead to a larger disk.
+_LINKED_FOLDER = re.compile(r"train, (\w+)/ is a link outside")
 
 
 def numbers(run: Path) -> dict[str, object]:
@@ -217,13 +218,16 @@ def _resumed(
         return f"refused, but {problem}" if problem else None
     # What is named like a file of a later evaluation is deleted on resume.
     kept = [name for name in before if not name.endswith(".tmp")]
-    kept = [name for name in kept if not _OF_A_STEP.fullmatch(name)]
+    kept = [name for name in kept if not _BEST.fullmatch(name)]
+    last = max(int(name[-12:-4]) for name in run.numbers if name.startswith("check"))
+    kept = [name for name in kept if not _is_of_a_later_step(name, last)]
     lost = [name for name in kept if name not in after]
     if lost:
         return f"done, but lost: {handled.general(min(lost))}"
-    outside = handled.changes(before, after, ("run",))
-    # A user's own link may lead to a larger disk.
-    if outside and "a link outside" not in case.name:
+    linked = _LINKED_FOLDER.fullmatch(case.name)
+    own = ("run", f"outside-{linked[1]}") if linked else ("run",)
+    outside = handled.changes(before, after, own)
+    if outside:
         return f"done, but outside {outside}"
     found = numbers(folder / "run")
     for name, value in run.numbers.items():
@@ -235,6 +239,11 @@ def _resumed(
     return None
 
 
+def _is_of_a_later_step(name: str, last: int) -> bool:
+    match = _PREDICTIONS.fullmatch(name)
+    return match is not None and int(match[1]) > last
+
+
 def _has(found: object, wanted: object) -> bool:
     """Returns whether numbers are those wanted; further arrays need not be."""
     if isinstance(found, dict) and isinstance(wanted, dict):
@@ -243,6 +252,7 @@ def _has(found: object, wanted: object) -> bool:
 
 
 def _diagnosed(
+    case: Case,
     run: Undamaged,
     outcome: Outcome,
     folder: Path,
@@ -253,7 +263,8 @@ def _diagnosed(
     problem = handled.changes(before, after, ("run/diagnosis",))
     if problem:
         return f"a reader wrote; {problem}"
-    if outcome.code in handled.REFUSED:
+    can_be_true = any(what in case.name for what in CAN_BE_TRUE)
+    if outcome.code in handled.REFUSED or can_be_true:
         return None
     path = folder / "run/diagnosis/diagnosis.json"
     found = json.loads(path.read_text()) if path.is_file() else {}

@@ -56,7 +56,7 @@ class CheckpointFiles:
         self.best = best
 
     def paths(self) -> list[Path]:
-        """Returns whatever has the name of a checkpoint, in both folders."""
+        """Returns all paths that are named like a checkpoint, in both folders."""
         return [*checkpoint_paths(self.folder), *checkpoint_paths(self.best)]
 
     def latest(self) -> Checkpoint | None:

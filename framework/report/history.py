@@ -73,16 +73,16 @@ class History:
         self._digest = _digest(self.rows)
 
     def fingerprint(self) -> Values:
-        """Returns what identifies the rows so far, for `check_against`.
+        """Returns the number of rows and their SHA-256, as arrays for a checkpoint.
 
         Returns:
-            Their number and their SHA-256, as arrays for a checkpoint.
+            "history/rows", an int64 scalar, and "history/sha256", uint8 [32].
         """
         digest = np.frombuffer(self._digest.digest(), np.uint8)
         return {_COUNT: np.asarray(len(self.rows), np.int64), _SHA256: digest}
 
     def check_against(self, fingerprint: Mapping[str, np.ndarray]) -> None:
-        """Checks that the first rows are still those of a checkpoint.
+        """Checks that the rows before a checkpoint are unchanged.
 
         Args:
             fingerprint: The arrays of a checkpoint; older ones lack a fingerprint, and

@@ -353,14 +353,13 @@ def test_whatever_is_killed_in_its_first_moments_starts_again(
 
 
 def test_a_failed_resume_changes_nothing(finished):
-    config = finished
-    before = text(config, "config.json")
+    before = text(finished, "config.json")
     other = dataclasses.replace(
-        config, model="mlp(units=(9,))", allow_config_change=True
+        finished, model="mlp(units=(9,))", allow_config_change=True
     )
     with pytest.raises(RunError, match="is of another model or optimizer"):
         run(other)
-    assert text(config, "config.json") == before
+    assert text(finished, "config.json") == before
 
 
 def test_a_subclassed_model_and_one_that_ends_in_softmax(tmp_path, capsys):
@@ -437,16 +436,15 @@ def test_goes_on_with_the_statistics_that_it_began_with(tmp_path):
 
 
 def test_a_finished_run_is_extended_and_what_has_changed_is_recorded(finished):
-    config = finished
-    run(dataclasses.replace(config, train_for="2ep"))
-    folder = run_lib.Path(config.workdir)
+    run(dataclasses.replace(finished, train_for="2ep"))
+    folder = run_lib.Path(finished.workdir)
     assert json.loads((folder / "changes.jsonl").read_text()) == {
         "step": 11,
         "old": {"train_for": "1ep"},
         "new": {"train_for": "2ep"},
     }
     assert json.loads((folder / "config.json").read_text())["train_for"] == "2ep"
-    assert text(config, "metrics.jsonl").count("\n") == 2
+    assert text(finished, "metrics.jsonl").count("\n") == 2
 
 
 @pytest.mark.parametrize(
@@ -458,11 +456,10 @@ def test_a_finished_run_is_extended_and_what_has_changed_is_recorded(finished):
     ],
 )
 def test_a_change_that_trains_nothing_leaves_a_finished_run_alone(finished, changes):
-    config = finished
-    folder = run_lib.Path(config.workdir)
+    folder = run_lib.Path(finished.workdir)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(UsageError):
-        run(dataclasses.replace(config, **changes))
+        run(dataclasses.replace(finished, **changes))
     after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert after == before
 

@@ -182,7 +182,7 @@ class Signals:
             self.stop.receive(signal.SIGTERM)
 
 
-class Rehearsal:
+class Harness:
     """A training of fakes, which record their calls in one list."""
 
     def __init__(self, folder, restored=0, bad=(), rights=(), pending=False):
@@ -220,7 +220,7 @@ class Rehearsal:
 
 
 def test_everything_in_its_order(tmp_path):
-    assert Rehearsal(tmp_path, rights=[1, 3]).train() == [
+    assert Harness(tmp_path, rights=[1, 3]).train() == [
         ("started", 0),
         ("logged", 2),
         ("logged", 4),
@@ -242,9 +242,9 @@ def test_everything_in_its_order(tmp_path):
 
 
 def test_goes_back_to_the_best_before_it_saves(tmp_path):
-    rehearsal = Rehearsal(tmp_path, rights=[3, 1])
-    rehearsal.learning_rate.resets = {8}
-    assert rehearsal.train()[-6:] == [
+    harness = Harness(tmp_path, rights=[3, 1])
+    harness.learning_rate.resets = {8}
+    assert harness.train()[-6:] == [
         ("evaluated", 8),
         ("observed", 0.25),
         ("restored best",),
@@ -255,29 +255,29 @@ def test_goes_back_to_the_best_before_it_saves(tmp_path):
 
 
 def test_each_step_is_done_once_and_none_over_the_end_of_an_epoch(tmp_path):
-    rehearsal = Rehearsal(tmp_path)
-    rehearsal.train(total_steps=50, steps_per_epoch=7, log_every=20, evaluate_every=25)
-    ran = [event[1:] for event in rehearsal.events if event[0] == "ran"]
+    harness = Harness(tmp_path)
+    harness.train(total_steps=50, steps_per_epoch=7, log_every=20, evaluate_every=25)
+    ran = [event[1:] for event in harness.events if event[0] == "ran"]
     done = [step + index for step, count in ran for index in range(count)]
     assert done == list(range(50))
     assert all(step // 7 == (step + count - 1) // 7 for step, count in ran)
     # All calls are reported in order.
-    messages = [event[1] for event in rehearsal.events if event[0] == "advanced"]
+    messages = [event[1] for event in harness.events if event[0] == "advanced"]
     assert messages == sorted(set(messages))
     assert messages[-1] == 50
 
 
 @pytest.mark.parametrize("most", [1, 3])
 def test_no_call_is_longer_than_was_asked_for(tmp_path, most):
-    rehearsal = Rehearsal(tmp_path)
-    rehearsal.train(total_steps=40, steps_per_epoch=20, steps_per_call=most)
-    assert max(event[2] for event in rehearsal.events if event[0] == "ran") <= most
+    harness = Harness(tmp_path)
+    harness.train(total_steps=40, steps_per_epoch=20, steps_per_call=most)
+    assert max(event[2] for event in harness.events if event[0] == "ran") <= most
 
 
 def test_the_row_of_an_evaluation(tmp_path):
-    rehearsal = Rehearsal(tmp_path)
-    rehearsal.train(total_steps=6, steps_per_epoch=4, evaluate_every=6)
-    (row,) = rehearsal.history.rows
+    harness = Harness(tmp_path)
+    harness.train(total_steps=6, steps_per_epoch=4, evaluate_every=6)
+    (row,) = harness.history.rows
     assert row["step"] == 6
     assert row["epoch"] == 1.5
     assert row["learning_rate"] == 0.1
@@ -289,9 +289,9 @@ def test_the_row_of_an_evaluation(tmp_path):
 
 
 def test_a_line_of_the_log_has_norms_and_rates(tmp_path):
-    rehearsal = Rehearsal(tmp_path)
-    rehearsal.train()
-    assert rehearsal.report.rows[2] == {
+    harness = Harness(tmp_path)
+    harness.train()
+    assert harness.report.rows[2] == {
         "accuracy": 0.25,
         "loss": 0.5,
         "gradient_norm": 1.0,
@@ -302,75 +302,73 @@ def test_a_line_of_the_log_has_norms_and_rates(tmp_path):
 
 
 def test_numbers_that_are_not_finite_end_the_run(tmp_path):
-    rehearsal = Rehearsal(tmp_path, bad=[2])
+    harness = Harness(tmp_path, bad=[2])
     with pytest.raises(NonFiniteError, match="not finite after step 2; try"):
-        rehearsal.train()
+        harness.train()
     # No result of it is saved.
-    assert not [
-        e for e in rehearsal.events if e[0] in ("saved", "saved best", "logged")
-    ]
-    assert not len(rehearsal.history)
+    assert not [e for e in harness.events if e[0] in ("saved", "saved best", "logged")]
+    assert not len(harness.history)
 
 
 def test_goes_back_to_the_last_checkpoint_so_often(tmp_path):
-    rehearsal = Rehearsal(tmp_path, bad=[6, 12, 14])
+    harness = Harness(tmp_path, bad=[6, 12, 14])
     with pytest.raises(NonFiniteError, match="after step 14"):
-        rehearsal.train(total_steps=16, rollbacks=2)
-    backs = [event[1] for event in rehearsal.events if event[0] == "went back"]
+        harness.train(total_steps=16, rollbacks=2)
+    backs = [event[1] for event in harness.events if event[0] == "went back"]
     assert backs == [4, 8]
     # The checkpoint of step 12 has good weights.
-    assert ("saved", 12) in rehearsal.events
+    assert ("saved", 12) in harness.events
 
 
 def test_goes_back_only_where_an_unbroken_run_would(tmp_path):
-    rehearsal = Rehearsal(tmp_path, bad=[9])
-    rehearsal.signals.moments = {9}
+    harness = Harness(tmp_path, bad=[9])
+    harness.signals.moments = {9}
     with pytest.raises(Stopped):
-        rehearsal.train(total_steps=16, rollbacks=2, steps_per_call=1)
-    assert not [event for event in rehearsal.events if event[0] == "went back"]
-    assert rehearsal.checkpoints.last_saved == 8
+        harness.train(total_steps=16, rollbacks=2, steps_per_call=1)
+    assert not [event for event in harness.events if event[0] == "went back"]
+    assert harness.checkpoints.last_saved == 8
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 7])
 def test_a_signal_saves_and_leaves_after_the_call(tmp_path, at):
-    rehearsal = Rehearsal(tmp_path)
-    rehearsal.signals.moments = {at}
+    harness = Harness(tmp_path)
+    harness.signals.moments = {at}
     with pytest.raises(Stopped, match="stopped by SIGTERM; rerun the same command"):
-        rehearsal.train(steps_per_call=1)
-    assert rehearsal.events[-2:] == [("saved", at), ("waited",)]
+        harness.train(steps_per_call=1)
+    assert harness.events[-2:] == [("saved", at), ("waited",)]
     # An evaluation takes too long.
-    assert list(rehearsal.history["step"]) == ([4] if at > 4 else [])
+    assert list(harness.history["step"]) == ([4] if at > 4 else [])
 
 
 def test_a_signal_at_the_end_changes_nothing(tmp_path):
-    rehearsal = Rehearsal(tmp_path)
-    rehearsal.signals.moments = {"observed"}
-    assert rehearsal.train(total_steps=4)[-1] == ("finished", 4)
+    harness = Harness(tmp_path)
+    harness.signals.moments = {"observed"}
+    assert harness.train(total_steps=4)[-1] == ("finished", 4)
 
 
 def test_a_signal_before_training_leaves_at_once(tmp_path):
-    rehearsal = Rehearsal(tmp_path, restored=4)
-    rehearsal.signals.stop.receive(signal.SIGUSR1)
+    harness = Harness(tmp_path, restored=4)
+    harness.signals.stop.receive(signal.SIGUSR1)
     with pytest.raises(Stopped, match="SIGUSR1"):
-        rehearsal.train()
-    assert rehearsal.events == [("started", 4)]
+        harness.train()
+    assert harness.events == [("started", 4)]
 
 
 @pytest.mark.parametrize("step", [4, 8])
 def test_an_evaluation_that_was_broken_off_is_made_up_for(tmp_path, step):
     for name in ("unbroken", "broken"):
         (tmp_path / name).mkdir()
-    unbroken = Rehearsal(tmp_path / "unbroken")
+    unbroken = Harness(tmp_path / "unbroken")
     unbroken.train()
-    rehearsal = Rehearsal(tmp_path / "broken")
+    harness = Harness(tmp_path / "broken")
     if step == 8:
-        rehearsal.train(total_steps=4)
-    rehearsal = Rehearsal(tmp_path / "broken", restored=0 if step == 4 else 4)
-    rehearsal.signals.moments = {"asked"}
+        harness.train(total_steps=4)
+    harness = Harness(tmp_path / "broken", restored=0 if step == 4 else 4)
+    harness.signals.moments = {"asked"}
     with pytest.raises(Stopped):
-        rehearsal.train()
-    assert rehearsal.events[-2:] == [("saved", step), ("waited",)]
-    again = Rehearsal(tmp_path / "broken", restored=step)
+        harness.train()
+    assert harness.events[-2:] == [("saved", step), ("waited",)]
+    again = Harness(tmp_path / "broken", restored=step)
     events = again.train()
     assert events[:4] == [
         ("started", step),
@@ -382,11 +380,11 @@ def test_an_evaluation_that_was_broken_off_is_made_up_for(tmp_path, step):
 
 
 def test_a_rerun_evaluation_whose_process_was_killed_is_rerun_once_more(tmp_path):
-    rehearsal = Rehearsal(tmp_path)
-    rehearsal.train()
-    rows = list(rehearsal.history.rows)
+    harness = Harness(tmp_path)
+    harness.train()
+    rows = list(harness.history.rows)
     # The history has step 4, but its checkpoint precedes the evaluation.
-    again = Rehearsal(tmp_path, restored=4, pending=True)
+    again = Harness(tmp_path, restored=4, pending=True)
     events = again.train()
     assert events[:3] == [("started", 4), ("asked",), ("evaluated", 4)]
     assert again.history.rows == rows
@@ -394,21 +392,21 @@ def test_a_rerun_evaluation_whose_process_was_killed_is_rerun_once_more(tmp_path
 
 @pytest.mark.parametrize(("in_a_row", "ends"), [(0, False), (19, False), (20, True)])
 def test_skipped_updates_are_told_until_there_are_too_many(tmp_path, in_a_row, ends):
-    rehearsal = Rehearsal(tmp_path)
-    rehearsal.state.nonfinite["skipped"].value = 30
-    rehearsal.state.nonfinite["in_a_row"].value = in_a_row
+    harness = Harness(tmp_path)
+    harness.state.nonfinite["skipped"].value = 30
+    harness.state.nonfinite["in_a_row"].value = in_a_row
     if ends:
         with pytest.raises(NonFiniteError):
-            rehearsal.train()
+            harness.train()
     else:
-        rehearsal.train()
-        assert rehearsal.report.rows[2]["skipped_steps"] == 30
+        harness.train()
+        assert harness.report.rows[2]["skipped_steps"] == 30
 
 
 def test_resuming_forgets_what_came_after(tmp_path):
-    rehearsal = Rehearsal(tmp_path)
-    rehearsal.train()
-    again = Rehearsal(tmp_path, restored=4, rights=[4])
+    harness = Harness(tmp_path)
+    harness.train()
+    again = Harness(tmp_path, restored=4, rights=[4])
     assert len(again.history) == 2
     events = again.train()
     assert events[0] == ("started", 4)
@@ -422,20 +420,20 @@ def test_resuming_forgets_what_came_after(tmp_path):
 
 
 def test_a_finished_run_does_nothing_more(tmp_path):
-    Rehearsal(tmp_path).train()
-    again = Rehearsal(tmp_path, restored=8)
+    Harness(tmp_path).train()
+    again = Harness(tmp_path, restored=8)
     assert again.train() == [("started", 8), ("waited",), ("finished", 8)]
     assert len(again.history) == 2
 
 
 def test_only_a_better_evaluation_is_the_best(tmp_path):
-    rehearsal = Rehearsal(tmp_path, rights=[2, 1, 2, 3])
-    events = rehearsal.train(total_steps=16, checkpoint_every=100)
+    harness = Harness(tmp_path, rights=[2, 1, 2, 3])
+    events = harness.train(total_steps=16, checkpoint_every=100)
     best = [event[1] for event in events if event[0] == "saved best"]
     assert best == [4, 16]
 
 
 def test_early_stopping_saves_where_it_stops(tmp_path):
-    rehearsal = Rehearsal(tmp_path, rights=[3, 2, 2, 2])
-    events = rehearsal.train(total_steps=100, checkpoint_every=100, early_stopping=2)
+    harness = Harness(tmp_path, rights=[3, 2, 2, 2])
+    events = harness.train(total_steps=100, checkpoint_every=100, early_stopping=2)
     assert events[-3:] == [("saved", 12), ("waited",), ("finished", 12)]

@@ -308,7 +308,7 @@ class KerasProgram(Program):
         return self._owned(keras.optimizers.Optimizer)
 
     def _state(self) -> list[keras.Variable | tf.Variable]:
-        """Returns whatever a step can change."""
+        """Returns all variables that a training step can change."""
         variables = [*self._model.variables, *self._owned(tf.Variable)]
         for optimizer in self._optimizers():
             variables += optimizer.variables

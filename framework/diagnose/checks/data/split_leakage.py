@@ -35,7 +35,7 @@ class SplitLeakage(Check):
     Remedy:
         Split by source before anything is augmented or drawn twice.
     Sources:
-        Barz & Denzler (2020) for CIFAR's copies.
+        Barz & Denzler (2020) for CIFAR's duplicates.
 
     Attributes:
         rate: The least rate of duplicates above that within training.
