@@ -25,6 +25,44 @@ def test_an_experiment_of_ones_own_outside_the_repository(tmp_path):
     assert json.loads(lines[-1])["validation/accuracy"] > 0.9
 
 
+def python_blocks(page):
+    text = (ROOT / "docs" / page).read_text()
+    return re.findall(r"(?ms)^```python\n(.*?)^```$", text)
+
+
+def keras_names():
+    """Returns the names that the guide for Keras users takes for granted."""
+    import keras
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    images = (images / 16).astype("float32").reshape(-1, 8, 8, 1)
+    layers = [keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")]
+    model = keras.Sequential([keras.Input((8, 8, 1)), *layers])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    x, y, vx, vy = images[:1400], labels[:1400], images[1400:], labels[1400:]
+    return {"model": model, "x": x, "y": y, "vx": vx, "vy": vy, "x_train": x[:64]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "names", "cause"),
+    [
+        ("tutorial.md", dict, "shuffled_labels"),
+        ("how-to/keras.md", keras_names, None),
+        ("how-to/schedules.md", dict, None),
+    ],
+)
+def test_python_blocks_run(page, names, cause, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = names()
+    for block in python_blocks(page):
+        exec(compile(block, page, "exec"), namespace)
+    if cause:
+        first = namespace["diagnosis"].findings[0]
+        assert (first.cause.name, first.status) == (cause, "confirmed")
+
+
 def rows_for_users_of_image_data_generator():
     after = MIGRATION.partition("those who come from `ImageDataGenerator`")[2]
     lines = re.match(r".*?\n\n(.*?)\n\n", after, re.S)[1].splitlines()[2:]

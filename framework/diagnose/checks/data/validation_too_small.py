@@ -9,6 +9,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
 from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.plateau import COARSE
 from framework.numerics.intervals import detectable
 
 
@@ -29,15 +30,13 @@ class ValidationTooSmall(Check):
         Wilson (1927); two proportions at 80 % power.
 
     Attributes:
-        coarse: The least difference that must be seen: fifteen points. 111 of 129
-            faulty programs in the calibration half of the zoo lose more
-            (benchmarks/zoo/admitted.json).
+        coarse: The least difference that must be seen, as in `Plateau`.
         few: With fewer images one alone is more than two points.
     """
 
     cause_name: ClassVar[str] = "validation_too_small"
     phase: ClassVar[Phase] = Phase.DATA
-    coarse: float = 0.15
+    coarse: float = COARSE
     few: int = 40
 
     def suspect(self, measured: Measurements) -> Suspicion | None:

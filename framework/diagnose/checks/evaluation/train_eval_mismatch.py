@@ -98,15 +98,10 @@ class WrongMovingStatistics(Check):
         A momentum whose memory is shorter than the run.
     Sources:
         `keras.layers.BatchNormalization`.
-
-    Attributes:
-        drop: The drop from training to evaluation mode is shown beside this threshold,
-            which decides nothing.
     """
 
     cause_name: ClassVar[str] = _NAME
     phase: ClassVar[Phase] = Phase.TRAINING
-    drop: float = 0.10
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
@@ -131,7 +126,7 @@ class WrongMovingStatistics(Check):
                     "accuracy on training images in training mode, above evaluation "
                     "mode",
                     measured.get(TrainEvalModes).drop,
-                    f"above {self.drop}",
+                    "shown only",
                     "the same images",
                 ),
             ),
