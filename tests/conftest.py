@@ -1,6 +1,8 @@
 """What all tests share: two logical CPU devices, made before TensorFlow computes."""
 
+import gc
 import pathlib
+import subprocess
 
 import pytest
 import tensorflow as tf
@@ -16,7 +18,11 @@ tf.config.set_logical_device_configuration(
 # Sums are divided among threads: so all round alike, whatever a machine has of cores.
 tf.config.threading.set_intra_op_parallelism_threads(2)
 
+# Graphs are millions of objects that live on; by default each trace scans them all.
+gc.freeze()
+gc.set_threshold(20_000, 20, 20)
 
+ROOT = pathlib.Path(__file__).parents[1]
 _FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
 
 
@@ -41,6 +47,27 @@ def pytest_runtest_setup(item):
     """Skips tests of real data where these are not installed."""
     if item.get_closest_marker("real_data") and not _FASHION_MNIST.is_dir():
         pytest.skip("Fashion-MNIST: apt-get install dataset-fashion-mnist")
+
+
+@pytest.fixture(scope="session")
+def nursery():
+    """Runs commands in forks of one process that has TensorFlow loaded."""
+    from benchmarks.faults.nursery import Nursery
+
+    with Nursery() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def command(nursery):
+    """Runs `python -m MODULE ARGUMENTS`; returns the completed process, with texts."""
+
+    def run(module, *arguments, folder=ROOT, **variables):
+        outcome = nursery.run(module, arguments, folder, 300, variables)
+        texts = outcome.stdout.decode(), outcome.stderr.decode()
+        return subprocess.CompletedProcess([module, *arguments], outcome.code, *texts)
+
+    return run
 
 
 @pytest.fixture(scope="session")

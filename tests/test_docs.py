@@ -82,30 +82,34 @@ def test_verbs_exist(command):
     assert verb in {*VERBS, "help", "VERB"}
 
 
-def flags_of(verb):
+@pytest.fixture
+def flags_of(command, tmp_path):
     """Returns the flags of a verb, from its `--help`."""
-    program = "from framework.commands import main; main()"
-    process = subprocess.run(
-        [sys.executable, "-c", program, verb, "--help"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=True,
-    )
-    return set(re.findall(r"--(?:\[no\])?(\w+)", process.stdout)) | _OTHER_FLAGS
+    (tmp_path / "script.py").write_text("from framework.commands import main\nmain()")
+
+    def flags(verb):
+        process = command("script", verb, "--help", folder=tmp_path)
+        assert process.returncode == 0, process.stderr
+        return _flags_in(process.stdout)
+
+    return flags
 
 
-def test_flags_of_commands_exist():
+def _flags_in(text):
+    return set(re.findall(r"--(?:\[no\])?(\w+)", text)) | _OTHER_FLAGS
+
+
+def test_flags_of_commands_exist(flags_of):
     known = {}
-    for command in commands():
-        verb = command.split()[1]
+    for line in commands():
+        verb = line.split()[1]
         if verb in ("help", "VERB"):
             continue
         if verb not in known:
             known[verb] = flags_of(verb)
-        for word in shlex.split(command):
+        for word in shlex.split(line):
             flag = re.match(r"--(\w+)", word)
-            assert not flag or flag[1] in known[verb], command
+            assert not flag or flag[1] in known[verb], line
 
 
 def test_flags_in_text_exist():

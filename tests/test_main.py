@@ -1,14 +1,11 @@
 """Tests of main: what a person at the command line is answered."""
 
-import subprocess
-import sys
-
 import pytest
 
 
-def train(*flags, timeout=100):
-    command = [sys.executable, "-m", "experiments.train", *flags]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+@pytest.fixture
+def train(command):
+    return lambda *flags: command("experiments.train", *flags)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +38,7 @@ def train(*flags, timeout=100):
         ("--dataset=sys:exit(0)", "sys:exit"),
     ],
 )
-def test_wrong_usage_is_one_line_and_exit_code_2(flag, message):
+def test_wrong_usage_is_one_line_and_exit_code_2(train, flag, message):
     done = train(flag)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
@@ -50,7 +47,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(flag, message):
     assert not done.stdout
 
 
-def test_help_lists_the_flags_and_succeeds():
+def test_help_lists_the_flags_and_succeeds(train):
     done = train("--help")
     assert done.returncode == 0
     assert "Trains an image classifier on any data set" in done.stdout
@@ -58,7 +55,7 @@ def test_help_lists_the_flags_and_succeeds():
     assert "One of cnn, mlp, resnet. --model=help describes them." in done.stdout
 
 
-def test_a_family_describes_itself():
+def test_a_family_describes_itself(train):
     done = train("--schedule=help")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\n  warmup           Rises from `start` to `end`.\n" in done.stdout
@@ -74,7 +71,9 @@ def test_a_family_describes_itself():
         ("full", ["--workdir={path}"], 2, "is not empty, and not a run"),
     ],
 )
-def test_what_fails_is_one_line_with_its_code(tmp_path, prepare, flags, code, message):
+def test_what_fails_is_one_line_with_its_code(
+    train, tmp_path, prepare, flags, code, message
+):
     path = tmp_path / "thing"
     if prepare in ("dir", "full"):
         path.mkdir()

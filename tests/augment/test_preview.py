@@ -1,8 +1,6 @@
 """Tests of framework/augment/preview.py and of its command line."""
 
 import io
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -49,29 +47,26 @@ def test_without_augmentation_there_are_no_samples(split):
     assert preview.samples(None, split, 0) == []
 
 
-def command(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "framework.augment", *arguments],
-        capture_output=True,
-        text=True,
-    )
+@pytest.fixture
+def draw(command):
+    return lambda *arguments: command("framework.augment", *arguments)
 
 
-def test_the_command_draws_a_grid(tmp_path):
+def test_the_command_draws_a_grid(draw, tmp_path):
     image = pytest.importorskip("PIL.Image")
     path = tmp_path / "a.png"
-    completed = command("rotate(20) + flip", "--dataset=digits", f"--png={path}")
+    completed = draw("rotate(20) + flip", "--dataset=digits", f"--png={path}")
     assert completed.returncode == 0, completed.stderr
     assert completed.stdout == f"{path}: 4 images, each with 8 augmentations\n"
     width, height = image.open(io.BytesIO(path.read_bytes())).size
     assert 2 < width / height < 2.5
 
 
-def test_tensorboard_shows_the_image_of_the_command(tmp_path):
+def test_tensorboard_shows_the_image_of_the_command(draw, tmp_path):
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
     augmentation, path = "rotate(20) + zoom(.2) + mixup", tmp_path / "a.png"
-    completed = command(augmentation, "--dataset=digits", "--seed=3", f"--png={path}")
+    completed = draw(augmentation, "--dataset=digits", "--seed=3", f"--png={path}")
     assert completed.returncode == 0, completed.stderr
     folder = tmp_path / "run"
     changes = {"dataset": "digits", "augment": augmentation, "seed": 3}
@@ -98,8 +93,8 @@ def test_tensorboard_shows_the_image_of_the_command(tmp_path):
         (["flip", "--png=a.png", "--sed=1"], "Unknown command line flag"),
     ],
 )
-def test_the_command_refuses_in_one_line(arguments, message, tmp_path):
-    completed = command(*arguments)
+def test_the_command_refuses_in_one_line(draw, arguments, message, tmp_path):
+    completed = draw(*arguments)
     assert completed.returncode == 2
     assert message in completed.stderr
     assert "Traceback" not in completed.stderr

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 
 import pytest
 from absl.testing import flagsaver
@@ -68,10 +66,8 @@ def test_what_cannot_be_done_is_one_line_and_code_2(diagnosed, tmp_path, argumen
     assert message.startswith("error: ")
 
 
-def test_the_module_can_be_run():
-    actual = subprocess.run(
-        [sys.executable, "-m", "framework.diagnose"], capture_output=True, text=True
-    )
+def test_the_module_can_be_run(command):
+    actual = command("framework.diagnose")
     assert (actual.returncode, actual.stdout) == (2, "")
     wanted = "error: give the folder of a run, as in --workdir=runs/train\n"
     assert actual.stderr == wanted

@@ -1,15 +1,14 @@
 """Tests of framework/commands/lr_range.py."""
 
-import subprocess
-import sys
+import pytest
 
 
-def sweep(*flags):
-    command = [sys.executable, "-m", "experiments.lr_range", *flags]
-    return subprocess.run(command, capture_output=True, text=True)
+@pytest.fixture
+def sweep(command):
+    return lambda *flags: command("experiments.lr_range", *flags)
 
 
-def test_suggests_a_rate_and_draws_its_curve(tmp_path):
+def test_suggests_a_rate_and_draws_its_curve(sweep, tmp_path):
     done = sweep(f"--workdir={tmp_path}", "--sweep_steps=80", "--seeds=1")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -20,7 +19,7 @@ def test_suggests_a_rate_and_draws_its_curve(tmp_path):
     assert any((tmp_path / "seed-0").glob("events.*"))
 
 
-def test_a_sweep_downwards_is_refused():
+def test_a_sweep_downwards_is_refused(sweep):
     done = sweep("--lowest_rate=1", "--highest_rate=.1")
     assert (done.returncode, done.stdout) == (2, "")
     assert "lowest_rate must be positive, and below" in done.stderr

@@ -1,8 +1,5 @@
 """Tests of framework/commands/selfcheck.py."""
 
-import subprocess
-import sys
-
 import pytest
 
 MODELS = """
@@ -29,20 +26,13 @@ def net(shape, classes, layer):
         ("BatchNormalization", "(BatchNormalization): its outputs differ"),
     ],
 )
-def test_says_which_layer_is_to_blame(layer, message, tmp_path):
+def test_says_which_layer_is_to_blame(command, layer, message, tmp_path):
     (tmp_path / "models.py").write_text(MODELS)
-    command = [
-        sys.executable,
-        "-m",
+    actual = command(
         "experiments.selfcheck",
         "--train_for=5",
         f"--model=models:net(layer='{layer}')",
-    ]
-    actual = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        env={"PYTHONPATH": f"{tmp_path}:.", "PATH": ""},
+        folder=tmp_path,
     )
     assert actual.returncode == int(bool(layer)), actual.stderr
     assert message in actual.stdout + actual.stderr

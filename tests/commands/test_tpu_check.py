@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.util
-import subprocess
 import sys
 
 import keras
@@ -79,9 +78,8 @@ def test_a_batch_that_cannot_be_divided():
         ),
     ],
 )
-def test_what_is_missing_is_one_line(flag, message):
-    command = [sys.executable, "-m", "experiments.tpu_check", flag]
-    done = subprocess.run(command, capture_output=True, text=True)
+def test_what_is_missing_is_one_line(command, flag, message):
+    done = command("experiments.tpu_check", flag)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -1,9 +1,7 @@
 """Tests of framework/config/experiment.py."""
 
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import types
 
@@ -190,20 +188,15 @@ def test_a_recorded_experiment_that_is_gone(entry):
         experiment.load_recorded(entry)
 
 
-def test_previews_take_an_experiment(tmp_path):
+def test_previews_take_an_experiment(command, tmp_path):
     (tmp_path / "mine.py").write_text(
         "from framework.schedules import SCHEDULES\n"
         "def half(t, T, by=2.0):\n    return 1.0 / by\n"
         "SCHEDULES['half'] = half\n"
     )
-    command = [sys.executable, "-m", "framework.schedules", "--csv", "--total_steps=2"]
+    flags = ["--csv", "--total_steps=2"]
     for spec in (["half(by=4.)", "--experiment=mine.py"], ["mine:half(by=4.)"]):
-        done = subprocess.run(
-            [*command, *spec],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
+        done = command("framework.schedules", *flags, *spec, folder=tmp_path)
         assert done.stdout == "step,learning_rate\n0,0.25\n1,0.25\n", done.stderr
 
 
@@ -236,30 +229,21 @@ if __name__ == "__main__":
 """
 
 
-def test_a_run_of_ones_own_experiment_can_be_diagnosed(tmp_path):
+def test_a_run_of_ones_own_experiment_can_be_diagnosed(command, tmp_path):
     """By its owner; by others only if they trust it or have the file."""
     for folder in ("own", "other", "state", "nothing"):
         (tmp_path / folder).mkdir()
     (tmp_path / "own" / "squares.py").write_text(OWN)
 
     def started(*arguments, folder="other", state="state"):
-        paths = {
-            "PYTHONPATH": str(ROOT),
-            "XDG_STATE_HOME": str(tmp_path / state),
-        }
-        return subprocess.run(
-            [sys.executable, *arguments],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path / folder,
-            env={**os.environ, **paths},
-        )
+        state = str(tmp_path / state)
+        return command(*arguments, folder=tmp_path / folder, XDG_STATE_HOME=state)
 
-    trained = started("squares.py", folder="own")
+    trained = started("squares", folder="own")
     assert trained.returncode == 0, trained.stderr
     run = tmp_path / "own" / "run"
     assert experiment.recorded(run) == {"file": str(tmp_path / "own" / "squares.py")}
-    diagnose = ("-m", "framework.diagnose", f"--workdir={run}", "--budget=0")
+    diagnose = ("framework.diagnose", f"--workdir={run}", "--budget=0")
     assert started(*diagnose).returncode in (0, 3)
     foreign = started(*diagnose, state="nothing")
     assert foreign.returncode == 2
@@ -270,7 +254,7 @@ def test_a_run_of_ones_own_experiment_can_be_diagnosed(tmp_path):
     allowed = f"--experiment={tmp_path}/own/squares.py"
     assert started(*diagnose, allowed, state="nothing").returncode in (0, 3)
     # The file's CONFIG gives the defaults of the flags, so this is the same run.
-    again = ("-m", "experiments.train", "--experiment=squares.py")
+    again = ("experiments.train", "--experiment=squares.py")
     done = started(*again, folder="own")
     assert done.returncode == 0, done.stderr
     assert "noise" not in done.stderr

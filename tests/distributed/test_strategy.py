@@ -1,9 +1,6 @@
 """Tests of framework/distributed/strategy.py."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -58,22 +55,15 @@ def test_sums_over_replicas(mirrored):
     np.testing.assert_array_equal(two, [[sum(range(1, count + 1))] * 2] * count)
 
 
-def test_divides_the_cpu_into_as_many_as_are_asked_for():
+def test_divides_the_cpu_into_as_many_as_are_asked_for(command, tmp_path):
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("takes GPUs where there are any")
     # It can be done only once per process.
-    code = (
+    (tmp_path / "three.py").write_text(
         "from framework.distributed import strategy\n"
         "print(strategy.build_strategy('mirrored', 3).num_replicas_in_sync)\n"
     )
-    root = pathlib.Path(__file__).parents[2]
-    actual = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    actual = command("three", folder=tmp_path)
     assert actual.stdout.split() == ["3"]
 
 

@@ -1,8 +1,5 @@
 """Tests of framework/schedules/preview.py, replay.py's display and the command."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -10,9 +7,9 @@ from framework import schedules
 from framework.schedules import Clock, preview
 
 
-def command(*arguments):
-    line = [sys.executable, "-m", "framework.schedules", *arguments]
-    return subprocess.run(line, capture_output=True, text=True)
+@pytest.fixture
+def schedule(command):
+    return lambda *arguments: command("framework.schedules", *arguments)
 
 
 def test_rates_of_every_step():
@@ -46,8 +43,8 @@ def test_to_png_writes_a_png():
     assert preview.to_png(np.ones(3), "constant").startswith(b"\x89PNG")
 
 
-def test_the_command_prints_every_step(tmp_path):
-    done = command(
+def test_the_command_prints_every_step(schedule, tmp_path):
+    done = schedule(
         "warmup(2) + cosine", "--total_steps=4", "--csv", f"--png={tmp_path / 'a.png'}"
     )
     assert done.returncode == 0
@@ -73,8 +70,8 @@ def test_the_command_prints_every_step(tmp_path):
         (["warmup(2000) + cosine"], "take 2000 steps"),
     ],
 )
-def test_wrong_usage_is_reported_in_one_line(arguments, message):
-    done = command(*arguments)
+def test_wrong_usage_is_reported_in_one_line(schedule, arguments, message):
+    done = schedule(*arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
