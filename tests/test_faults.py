@@ -37,23 +37,16 @@ def assert_same_run(config, expected):
     assert problem is None
 
 
-def start(config, number=signal.SIGKILL, times=0, moment="any", place=0, limit=None):
-    """Runs a process that gets a signal at a moment; returns it when it has ended."""
+def arguments(config, number=signal.SIGKILL, times=0, moment="any", place=0):
+    """Returns the command line of a process that gets a signal at a moment."""
     flags = run_lib.run_folder.flags.flagfile(config).splitlines()
-    signals = [signal.Signals(number).name, times, moment, place]
-    program = [sys.executable, "-m", "benchmarks.faults.moments"]
-    command = [*program, *map(str, signals), *flags]
+    return [signal.Signals(number).name, str(times), moment, str(place), *flags]
 
-    def limited():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        preexec_fn=limited if limit else None,
-    )
+@pytest.fixture(scope="module")
+def start(command):
+    """Runs a process that gets a signal at a moment; returns it when it has ended."""
+    return lambda *place: command("benchmarks.faults.moments", *arguments(*place))
 
 
 def told(done):
@@ -63,7 +56,7 @@ def told(done):
 
 
 @pytest.fixture(scope="module")
-def process(tmp_path_factory):
+def process(tmp_path_factory, start):
     """A run in a process of its own that nothing has broken, and its moments."""
     config = small(tmp_path_factory.mktemp("process"))
     done = start(config)
@@ -81,7 +74,7 @@ def unbroken(tmp_path_factory):
 
 # Kills are sampled in tests/benchmarks/faults as well.
 @pytest.mark.slow
-def test_killed_while_compiling_evaluating_and_saving(tmp_path, process):
+def test_killed_while_compiling_evaluating_and_saving(tmp_path, start, process):
     config = small(tmp_path)
     for moment, place in (("compile", 1), ("evaluate", 5), ("write", 100)):
         killed = start(config, signal.SIGKILL, 1, moment, place)
@@ -91,7 +84,7 @@ def test_killed_while_compiling_evaluating_and_saving(tmp_path, process):
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments(tmp_path, process):
+def test_killed_at_random_moments(tmp_path, start, process):
     generator, kills, runs = np.random.default_rng(0), 0, 0
     while kills < 24:
         (tmp_path / str(runs)).mkdir()
@@ -124,7 +117,7 @@ def test_killed_at_random_moments(tmp_path, process):
         ("let go", 3),
     ],
 )
-def test_killed_at_a_moment(tmp_path, process, moment, place):
+def test_killed_at_a_moment(tmp_path, start, process, moment, place):
     config = small(tmp_path)
     killed = start(config, signal.SIGKILL, 1, moment, place)
     assert killed.returncode == -signal.SIGKILL
@@ -150,7 +143,7 @@ def test_killed_at_a_moment(tmp_path, process, moment, place):
     ],
 )
 def test_a_stopped_process_has_a_code_of_its_own(
-    tmp_path, number, times, code, message
+    tmp_path, start, number, times, code, message
 ):
     done = start(small(tmp_path), number, times, "evaluate", 5)
     assert done.returncode == code
@@ -269,7 +262,14 @@ def test_a_stop_that_could_not_be_saved_is_a_failure(tmp_path, monkeypatch):
 
 def test_a_process_without_room_ends_in_one_line(tmp_path):
     config = small(tmp_path, model="mlp(units=(4096,))")
-    done = start(config, limit=1 << 20)
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+    program = [sys.executable, "-m", "benchmarks.faults.moments", *arguments(config)]
+    done = subprocess.run(
+        program, capture_output=True, text=True, cwd=ROOT, preexec_fn=limited
+    )
     assert done.returncode == 1
     assert len(told(done)) == 1
     assert "free some space, then rerun the same command to resume" in told(done)[0]

@@ -43,7 +43,7 @@ ONE_OF_EACH = [
 ]
 
 
-@pytest.mark.parametrize("replicas", [2, 4])
+@pytest.mark.parametrize("replicas", [2, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("text", ONE_OF_EACH)
 def test_a_part_of_the_batch_gives_the_same_images_as_the_whole(text, replicas, images):
     policy, size = augment.build(text), 8 // replicas

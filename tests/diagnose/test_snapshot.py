@@ -58,7 +58,7 @@ def finished_run(folder):
     ("change", "step", "is_best"),
     [
         (finished_run, 44, False),
-        (under_way, 33, False),
+        pytest.param(under_way, 33, False, marks=pytest.mark.slow),
         (without_checkpoints, None, True),
     ],
 )

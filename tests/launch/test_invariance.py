@@ -80,7 +80,7 @@ def test_an_overflow_on_one_replica_lowers_the_scale_on_all(alone):
     assert actual["loss_scale/scale"] < 2.0**15
 
 
-@pytest.mark.parametrize("count", [1, 7])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 7])
 def test_steps_per_call_change_nothing(count, alone):
     other = cases.train("everything", steps_per_call=count)
     assert difference(alone("everything"), other) == 0

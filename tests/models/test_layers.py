@@ -156,12 +156,18 @@ def normalized(layer, inputs, steps=3):
     return [tf.cast(tensor, tf.float32).numpy() for tensor in tensors]
 
 
-@pytest.mark.parametrize("options", [{}, {"momentum": 0.9, "epsilon": 1e-5}])
-@pytest.mark.parametrize("parts", [{}, {"scale": False}, {"center": False}])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_batch_norm_matches_keras_on_one_device(shape, parts, options):
+@pytest.mark.parametrize(
+    ("shape", "settings"),
+    [
+        *((shape, {}) for shape in SHAPES),
+        (SHAPES[1], {"scale": False}),
+        (SHAPES[1], {"center": False}),
+        (SHAPES[0], {"momentum": 0.9, "epsilon": 1e-5}),
+        (SHAPES[2], {"momentum": 0.9, "scale": False, "center": False}),
+    ],
+)
+def test_batch_norm_matches_keras_on_one_device(shape, settings):
     inputs = tf.random.stateless_normal(shape, (0, 0)) * 3 + 2
-    settings = options | parts
     actual = normalized(batch_norm(**settings), inputs)
     expected = normalized(keras.layers.BatchNormalization(**settings), inputs)
     assert len(actual) == len(expected)

@@ -173,8 +173,10 @@ def test_golden(case):
     # In some cases the last part extends beyond the recorded steps.
     clock = Clock(len(steps) + 24, 1)
     rate = LearningRate(peak, schedules.build(text), clock)
-    compiled = tf.function(rate, jit_compile=True)
-    graph = tf.function(rate)
+    compiled = [tf.function(rate)]
+    # Single shapes are compiled by XLA in test_shapes.py and test_cycles.py.
+    if "+" in text or "*" in text:
+        compiled.append(tf.function(rate, jit_compile=True))
     inputs = [tf.constant(step, tf.int64) for step in steps]
     expected = np.array(golden["lr"])
     # At these steps the reference itself rounds to either cycle.
@@ -184,7 +186,7 @@ def test_golden(case):
     np.testing.assert_allclose(
         eager[~fragile], expected[~fragile], rtol=golden["rtol"], atol=1e-7 * peak
     )
-    for other in (graph, compiled):
+    for other in compiled:
         values = [other(step).numpy() for step in inputs]
         np.testing.assert_allclose(values, eager, rtol=1e-6, atol=1e-7 * peak)
 
