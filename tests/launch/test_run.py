@@ -332,27 +332,23 @@ class Killed(BaseException):
     """Ends a run where it is, as SIGKILL does."""
 
 
-@pytest.mark.parametrize(
-    ("owner", "name"),
-    [
+def test_whatever_is_killed_in_its_first_moments_starts_again(tmp_path, monkeypatch):
+    def killed(*arguments, **options):
+        raise Killed
+
+    config = small(tmp_path, train_for="1ep")
+    # Each time the run comes as far as its next moment.
+    for owner, name in (
         (run_folder, "write_config"),
         (data_record, "write"),
         (run_folder, "write_environment"),
         (trust, "remember"),
         (Checkpoints, "save"),
-    ],
-)
-def test_whatever_is_killed_in_its_first_moments_starts_again(
-    tmp_path, monkeypatch, owner, name
-):
-    def killed(*arguments, **options):
-        raise Killed
-
-    config = small(tmp_path, train_for="1ep")
-    monkeypatch.setattr(owner, name, killed)
-    with pytest.raises(Killed):
-        run(config)
-    monkeypatch.undo()
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, killed)
+            with pytest.raises(Killed):
+                run(config)
     assert run(config).history.rows[-1]["epoch"] == 1
 
 

@@ -274,12 +274,12 @@ def test_every_case_can_be_made(name):
 # Quick ones of all kinds, which the diagnosis must never get wrong; -m slow has more.
 FAST = (
     "labels divided by 255",
-    "raw digits",
-    "SGD .0005",
     "plain MLP",
     "two heads alike",
 )
 FURTHER = (
+    "raw digits",
+    "SGD .0005",
     "two classes in a row",
     "last part of sorted data",
     "thirteen to validate on",
