@@ -19,17 +19,17 @@ _FLIPS, _CUTS = 60, 40
 
 def npz_files(seed: int) -> list[Input]:
     """Returns data sets in one file, each with something wrong."""
-    found = [
+    inputs = [
         _npz(f"{name}: {what}", lambda path, c=changes: write_data(path, **c), codes)
         for name, cases in _arrays().items()
         for what, (changes, codes) in cases.items()
     ]
-    found += [_npz(name, write) for name, write in _FILES.items()]
+    inputs += [_npz(name, write) for name, write in _FILES.items()]
     for place in range(_FLIPS):
-        found.append(_npz(f"flip {place}", _damaged(flip, [seed, place]), ANY))
+        inputs.append(_npz(f"flip {place}", _damaged(flip, [seed, place]), ANY))
     for place in range(_CUTS):
-        found.append(_npz(f"cut {place}", _damaged(cut, [seed, place])))
-    return found
+        inputs.append(_npz(f"cut {place}", _damaged(cut, [seed, place])))
+    return inputs
 
 
 def _npz(

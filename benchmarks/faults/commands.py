@@ -82,7 +82,7 @@ _ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
 
 def inputs() -> list[Input]:
     """Returns all of them."""
-    found = [
+    commands = [
         Input(f"{module} {line!r}", line, ANY, module=module, free=("here",))
         for module, lines in _LINES.items()
         for line in lines
@@ -94,11 +94,13 @@ def inputs() -> list[Input]:
     texts += [json.dumps({"cluster": cluster, "task": each}) for each in _TASKS]
     for text in texts:
         variables = {"TF_CONFIG": text}
-        found.append(Input(f"TF_CONFIG={text!r}", flags, REFUSED, variables=variables))
+        commands.append(
+            Input(f"TF_CONFIG={text!r}", flags, REFUSED, variables=variables)
+        )
     for name, variables in _ENVIRONMENTS.items():
         line = (*flags, f"--cluster={name.strip()}")
-        found.append(Input(f"{variables!r}", line, REFUSED, variables=variables))
-    return found
+        commands.append(Input(f"{variables!r}", line, REFUSED, variables=variables))
+    return commands
 
 
 def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:

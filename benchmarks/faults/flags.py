@@ -24,18 +24,18 @@ from benchmarks.faults.specs import drawn, fields, with_flag
 
 def table() -> list[Input]:
     """Returns inputs written by hand."""
-    found = []
+    inputs = []
     for flag, values in BAD.items():
         for value in values:
-            found.append(with_flag(flag, value, REFUSED))
+            inputs.append(with_flag(flag, value, REFUSED))
     for flag, values in MAY_BE_RIGHT.items():
         for value in values:
-            found.append(with_flag(flag, value, ANY))
-    found += [Input(f"arguments {each!r}", (*SMALL, *each)) for each in LINES]
+            inputs.append(with_flag(flag, value, ANY))
+    inputs += [Input(f"arguments {each!r}", (*SMALL, *each)) for each in LINES]
     # Flags may end so, as those of any program.
-    found.append(Input("arguments ('--',)", (*SMALL, "--"), ANY))
+    inputs.append(Input("arguments ('--',)", (*SMALL, "--"), ANY))
     for name, content in FLAGFILES.items():
-        found.append(
+        inputs.append(
             Input(
                 f"flagfile {name}",
                 (*SMALL, "--flagfile=flags.txt"),
@@ -46,15 +46,15 @@ def table() -> list[Input]:
     for service in SERVICES:
         flags = ("--input=service", f"--service={service}", *wait)
         codes = frozenset({1, 2, 75})
-        found.append(Input(f"--service={service!r}", (*SMALL, *flags), codes))
-    return found
+        inputs.append(Input(f"--service={service!r}", (*SMALL, *flags), codes))
+    return inputs
 
 
 def modules() -> list[Input]:
     """Returns modules of a user's that cannot be imported, or make no usable model."""
-    found = []
+    inputs = []
     for name, (source, codes) in MODULES.items():
-        found.append(
+        inputs.append(
             Input(
                 f"module {name}",
                 (*SMALL, "--model=mine:f"),
@@ -64,14 +64,14 @@ def modules() -> list[Input]:
         )
     for flag in ("dataset", "augment", "optimizer", "schedule", "normalize"):
         for name in ("raises at import", "exits with 0", "returns None"):
-            found.append(
+            inputs.append(
                 Input(
                     f"module {name}, as --{flag}",
                     (*SMALL, f"--{flag}=mine:f"),
                     prepare=_writing("mine.py", MODULES[name][0]),
                 )
             )
-    return found
+    return inputs
 
 
 def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:

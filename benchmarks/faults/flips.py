@@ -70,7 +70,7 @@ def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
 def problem(path: Path) -> str | None:
     """Returns how a damaged checkpoint was mishandled; None if it was not."""
     try:
-        found = archive.read(path)
+        actual = archive.read(path)
     except RunError as refusal:
         return (
             "the error does not name the file"
@@ -80,12 +80,12 @@ def problem(path: Path) -> str | None:
     except Exception as other:
         return f"{type(other).__name__} instead of RunError"
     expected = {"step": np.int64(42), **values()}
-    if found.keys() != expected.keys():
+    if actual.keys() != expected.keys():
         return "other arrays, silently"
     for name, value in expected.items():
-        if found[name].dtype != value.dtype or found[name].shape != value.shape:
+        if actual[name].dtype != value.dtype or actual[name].shape != value.shape:
             return "another type or shape, silently"
-        if found[name].tobytes() != value.tobytes():
+        if actual[name].tobytes() != value.tobytes():
             return "wrong values, silently"
     return None
 

@@ -88,17 +88,17 @@ def cases(run: Path, seed: int) -> list[Case]:
         run: The folder of a finished run.
         seed: Which bits to flip.
     """
-    found: list[tuple[str, Damage]] = []
+    damages: list[tuple[str, Damage]] = []
     for name in _damaged_files(run):
         for what, damage in ANY_FILE.items():
-            found.append((f"{_shown(name)} {what}", _on(name, damage)))
+            damages.append((f"{_shown(name)} {what}", _on(name, damage)))
         for flip in range(_FLIPS):
             what = f"{_shown(name)} with flip {flip}"
-            found.append((what, _on(name, flipped([seed, flip]))))
-    found += WHOLE_RUN.items()
+            damages.append((what, _on(name, flipped([seed, flip]))))
+    damages += WHOLE_RUN.items()
     return [
         Case(f"{command}, {what}", module, damage)
-        for what, damage in found
+        for what, damage in damages
         for command, module in (("train", TRAIN), ("diagnose", DIAGNOSE))
     ]
 
@@ -131,14 +131,14 @@ def undamaged(nursery: Nursery) -> Iterator[Undamaged]:
         home.mkdir()
         write_data(home / "data.npz")
         _must(nursery.run(TRAIN, _TRAIN, home, 300), {0})
-        found = numbers(home / "run")
+        expected = numbers(home / "run")
         shutil.copytree(home / "run", home / "diagnosed")
         again = ("--workdir=diagnosed", *_DIAGNOSE[1:])
         outcome = nursery.run(DIAGNOSE, again, home, 300)
         _must(outcome, {0, 3})
         text = (home / "diagnosed/diagnosis/diagnosis.json").read_text()
         shutil.rmtree(home / "diagnosed")
-        yield Undamaged(home, found, json.loads(text), handled.warnings(outcome))
+        yield Undamaged(home, expected, json.loads(text), handled.warnings(outcome))
 
 
 def tried(case: Case, run: Undamaged, command) -> str | None:
@@ -176,16 +176,16 @@ def numbers(run: Path) -> dict[str, object]:
     A checkpoint that cannot be read is passed over, as a resume does it.
     """
     checkpoints = sorted((run / "checkpoints").glob("step-????????.npz"))
-    found: dict[str, object] = {}
+    contents: dict[str, object] = {}
     for path in reversed(checkpoints):
         arrays = _arrays(path)
         if arrays is not None:
-            found[str(path.relative_to(run))] = arrays
+            contents[str(path.relative_to(run))] = arrays
             break
     for path in sorted((run / "best").glob("step-????????.npz")):
-        found[str(path.relative_to(run))] = _arrays(path) or "damaged"
-    found["metrics.jsonl"] = (run / "metrics.jsonl").read_text()
-    return found
+        contents[str(path.relative_to(run))] = _arrays(path) or "damaged"
+    contents["metrics.jsonl"] = (run / "metrics.jsonl").read_text()
+    return contents
 
 
 def _arrays(path: Path) -> dict[str, bytes] | None:
@@ -229,12 +229,12 @@ def _resumed(
     outside = handled.changes(before, after, own)
     if outside:
         return f"done, but outside {outside}"
-    found = numbers(folder / "run")
+    resumed = numbers(folder / "run")
     for name, value in run.numbers.items():
         # What nothing needs may stay as damaged as it is.
         path = f"run/{name}"
         idle = name.startswith("best/") and before.get(path) == after.get(path)
-        if not idle and not _has(found.get(name), value):
+        if not idle and not _has(resumed.get(name), value):
             return f"done, but with other numbers in {handled.general(name)}"
     return None
 
@@ -244,11 +244,11 @@ def _is_of_a_later_step(name: str, last: int) -> bool:
     return match is not None and int(match[1]) > last
 
 
-def _has(found: object, wanted: object) -> bool:
+def _has(actual: object, expected: object) -> bool:
     """Returns whether numbers are those wanted; further arrays need not be."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        return wanted.items() <= found.items()
-    return found == wanted
+    if isinstance(actual, dict) and isinstance(expected, dict):
+        return expected.items() <= actual.items()
+    return actual == expected
 
 
 def _diagnosed(
@@ -267,8 +267,8 @@ def _diagnosed(
     if outcome.code in handled.REFUSED or can_be_true:
         return None
     path = folder / "run/diagnosis/diagnosis.json"
-    found = json.loads(path.read_text()) if path.is_file() else {}
-    same = found.get("measurements") == run.diagnosis["measurements"]
+    diagnosis = json.loads(path.read_text()) if path.is_file() else {}
+    same = diagnosis.get("measurements") == run.diagnosis["measurements"]
     if not same and handled.warnings(outcome) == run.notices:
         return "other measurements, without a word"
     return None
@@ -285,11 +285,11 @@ def _without_leftovers(listing: handled.Listing) -> handled.Listing:
 
 def _damaged_files(run: Path) -> list[str]:
     """Returns the files of a run of each kind: the first and the last of many."""
-    found = [path.name for path in sorted(run.iterdir()) if path.is_file()]
+    files = [path.name for path in sorted(run.iterdir()) if path.is_file()]
     for folder in sorted(path for path in run.iterdir() if path.is_dir()):
         names = sorted(str(path.relative_to(run)) for path in folder.iterdir())
-        found += sorted({*names[:1], *names[-1:]})
-    return found
+        files += sorted({*names[:1], *names[-1:]})
+    return files
 
 
 def _shown(name: str) -> str:

@@ -49,9 +49,9 @@ def problem(outcome: Outcome, codes: Collection[int]) -> str | None:
             text = content.decode()
         except UnicodeDecodeError:
             return f"{name} is not UTF-8"
-        found = _CONTROL.search(text)
-        if found:
-            return f"raw control character {found[0]!r} on {name}"
+        match = _CONTROL.search(text)
+        if match:
+            return f"raw control character {match[0]!r} on {name}"
     lines = [line for line in stderr.splitlines() if line.strip()]
     if len(lines) > MOST_LINES:
         return f"more than {MOST_LINES} lines on stderr"
@@ -75,19 +75,19 @@ def _last_error(stderr: str) -> str:
 
 def listing(folder: Path) -> Listing:
     """Returns what is below a folder; symbolic links are not followed."""
-    found: Listing = {}
+    entries: Listing = {}
     for place, folders, files in os.walk(folder):
         for name in folders + files:
             path = Path(place, name)
             relative = str(path.relative_to(folder))
             status = path.lstat()
             if stat.S_ISLNK(status.st_mode):
-                found[relative] = ("link", os.readlink(path))
+                entries[relative] = ("link", os.readlink(path))
             elif stat.S_ISREG(status.st_mode) and status.st_mode & 0o400:
-                found[relative] = ("file", _digest(path))
+                entries[relative] = ("file", _digest(path))
             else:
-                found[relative] = ("other", stat.S_IFMT(status.st_mode))
-    return found
+                entries[relative] = ("other", stat.S_IFMT(status.st_mode))
+    return entries
 
 
 def _digest(path: Path) -> str:

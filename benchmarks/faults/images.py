@@ -23,19 +23,21 @@ _PER_CLASS = 8
 
 def folders(seed: int) -> list[Input]:
     """Returns folders of images, each with something wrong."""
-    found = [_photos(name, change, codes) for name, (change, codes) in _FOLDERS.items()]
+    inputs = [
+        _photos(name, change, codes) for name, (change, codes) in _FOLDERS.items()
+    ]
     for name, content in _BAD_IMAGES.items():
         for where in ("first", "last"):
             # The first is found by the model's shape, the last in the middle of a run.
-            found.append(_photos(f"{where} file {name}", _file(content, where)))
-            found.append(
+            inputs.append(_photos(f"{where} file {name}", _file(content, where)))
+            inputs.append(
                 _photos(
                     f"{where} file {name}, streamed",
                     _file(content, where),
                     flags=("--input=stream",),
                 )
             )
-        found.append(
+        inputs.append(
             _photos(
                 f"a file {name}, skipped",
                 _file(content, "first"),
@@ -46,15 +48,15 @@ def folders(seed: int) -> list[Input]:
     for place in range(_FLIPS):
         kind = ("jpg", "png")[place % 2]
         change = _damaged_image(flip, kind, [seed, place])
-        found.append(_photos(f"{kind} with flip {place}", change, ANY))
+        inputs.append(_photos(f"{kind} with flip {place}", change, ANY))
     for place in range(_CUTS):
         kind = ("jpg", "png")[place % 2]
         change = _damaged_image(cut, kind, [seed, place])
         # Of a file cut in its last bytes all of the image may be there.
-        found.append(_photos(f"{kind} cut {place}", change, ANY))
+        inputs.append(_photos(f"{kind} cut {place}", change, ANY))
     for flags in _FLAGS:
-        found.append(_photos(f"with {flags!r}", lambda photos: None, ANY, flags))
-    return found
+        inputs.append(_photos(f"with {flags!r}", lambda photos: None, ANY, flags))
+    return inputs
 
 
 def _photos(

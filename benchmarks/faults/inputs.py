@@ -87,10 +87,10 @@ def try_all(
 
 def chosen(inputs: Sequence[Input], number: int | None, only: str) -> list[Input]:
     """Returns those whose name contains a text, or so many of them, evenly spread."""
-    found = [each for each in inputs if only in each.name]
-    if number is None or number >= len(found):
-        return found
-    return [found[index * len(found) // number] for index in range(number)]
+    matching = [each for each in inputs if only in each.name]
+    if number is None or number >= len(matching):
+        return matching
+    return [matching[index * len(matching) // number] for index in range(number)]
 
 
 @contextlib.contextmanager

@@ -118,12 +118,12 @@ def fuzz(seed: int, number: int) -> list[Tally]:
             run, folder = runs[turn % len(runs)], Path(place, "run")
             chosen = turn % 4
             if chosen < 2:
-                found = until_it_ends(nursery, run, folder, generator)
+                results = until_it_ends(nursery, run, folder, generator)
             elif chosen == 2:
-                found = [("run under diagnosis", *_looked_at(run, folder, generator))]
+                results = [("run under diagnosis", *_looked_at(run, folder, generator))]
             else:
-                found = _killed_diagnoses(nursery, run, folder, generator)
-            for kind, name, problem in found:
+                results = _killed_diagnoses(nursery, run, folder, generator)
+            for kind, name, problem in results:
                 tallies[kind].add(f"turn {turn}, {name}", problem)
                 total.add(name, problem)
             progress.show(total)
@@ -139,7 +139,7 @@ def until_it_ends(
 
     A difference from the unbroken run is told of the last kill.
     """
-    found: list[tuple[str, str, str | None]] = []
+    results: list[tuple[str, str, str | None]] = []
     history: list[str] = []
     while True:
         kind = KINDS[generator.integers(len(KINDS))]
@@ -153,14 +153,14 @@ def until_it_ends(
         problem = _ended(outcome, kind.codes)
         if outcome.code == 0 or problem:
             break
-        found.append((kind.name, name, None))
+        results.append((kind.name, name, None))
     # The last one has ended by itself, so it was not killed.
     problem = problem or _difference(folder, run.folder)
-    if problem and not found:
-        found.append((kind.name, name, None))
+    if problem and not results:
+        results.append((kind.name, name, None))
     if problem:
-        found[-1] = (found[-1][0], "; ".join(history), problem)
-    return found
+        results[-1] = (results[-1][0], "; ".join(history), problem)
+    return results
 
 
 def _killed(
@@ -183,13 +183,13 @@ def _ended(outcome: Outcome, codes: Collection[int]) -> str | None:
     if outcome.code is not None and outcome.code < 0 and outcome.code in codes:
         return None
     lines = outcome.stderr.splitlines(keepends=True)
-    told = b"".join(line for line in lines if not line.startswith(b"moment "))
-    return handled.problem(dataclasses.replace(outcome, stderr=told), codes)
+    stderr = b"".join(line for line in lines if not line.startswith(b"moment "))
+    return handled.problem(dataclasses.replace(outcome, stderr=stderr), codes)
 
 
-def _difference(found: Path, expected: Path) -> str | None:
+def _difference(actual: Path, expected: Path) -> str | None:
     try:
-        return same_run.difference(found, expected)
+        return same_run.difference(actual, expected)
     except (OSError, ValueError, RuntimeError) as problem:
         return f"cannot be compared: {type(problem).__name__}"
 

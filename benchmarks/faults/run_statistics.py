@@ -46,15 +46,15 @@ def of_a_run() -> list[Pairs]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "run")
         result = run(dataclasses.replace(_CONFIG, workdir=str(folder)), quiet=True)
-        found = fresh(DIAGNOSE, [f"--workdir={folder}", "--budget=0"], folder, 300)
-        if found.code not in (0, 3):
-            raise RuntimeError(found.stderr.decode())
-        said = json.loads((folder / "diagnosis/diagnosis.json").read_text())
+        outcome = fresh(DIAGNOSE, [f"--workdir={folder}", "--budget=0"], folder, 300)
+        if outcome.code not in (0, 3):
+            raise RuntimeError(outcome.stderr.decode())
+        diagnosis = json.loads((folder / "diagnosis/diagnosis.json").read_text())
         return [
             _of_last_row(result),
             _of_predictions(result, folder),
-            _of_diagnosis(result, said),
-            _of_plateau(folder, said["plateau"]),
+            _of_diagnosis(result, diagnosis),
+            _of_plateau(folder, diagnosis["plateau"]),
             _of_curves(result, folder),
         ]
 
@@ -91,18 +91,18 @@ def _of_predictions(result: Result, folder: Path) -> Pairs:
         }
 
 
-def _of_diagnosis(result: Result, said: Mapping) -> Pairs:
+def _of_diagnosis(result: Result, diagnosis: Mapping) -> Pairs:
     """Returns the measurements of a diagnosis, and what the outputs or SciPy give."""
     dataset = _dataset()
     probabilities = result.predict(dataset.validation.images).astype(np.float64)
-    measured = said["measurements"]
+    measured = diagnosis["measurements"]
     pairs = {}
     for name, value in expected_metrics(
         probabilities, dataset.validation.labels
     ).items():
-        found = measured["CountedMetrics"]["values"].get(name)
+        counted = measured["CountedMetrics"]["values"].get(name)
         # JSON has no NaN.
-        pairs[f"counted/{name}"] = (math.nan if found is None else found, value)
+        pairs[f"counted/{name}"] = (math.nan if counted is None else counted, value)
     accuracy = measured["Accuracy"]
     loss = expected_metrics(probabilities, dataset.validation.labels)["loss"]
     pairs["validation/loss"] = (accuracy["validation"]["loss"], loss)

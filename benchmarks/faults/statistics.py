@@ -59,10 +59,10 @@ def compared(kind: str, cases: list[Pairs]) -> Tally:
     tally = Tally(f"statistics: {kind}")
     progress = Progress(tally.kind, sum(map(len, cases)))
     for place, pairs in enumerate(cases):
-        for name, (found, expected) in pairs.items():
-            same = np.isclose(found, expected, _RELATIVE, _ABSOLUTE, equal_nan=True)
+        for name, (actual, expected) in pairs.items():
+            same = np.isclose(actual, expected, _RELATIVE, _ABSOLUTE, equal_nan=True)
             what = None if same else f"{_family(name)} is not as computed anew"
-            tally.add(f"case {place}, {name}: {found!r}, not {expected!r}", what)
+            tally.add(f"case {place}, {name}: {actual!r}, not {expected!r}", what)
             progress.show(tally)
     return tally
 
@@ -109,7 +109,7 @@ def _metrics_of(probabilities: np.ndarray, labels: np.ndarray) -> Pairs:
     rank = ahead + (equal & (np.arange(classes) < labels[:, None])).sum(axis=1)
     confidence = probabilities.max(axis=1)
     losses = -np.log(np.maximum(own, 1e-300))
-    found = metrics.summarize(
+    actual = metrics.summarize(
         Predictions(
             labels.astype(np.int32),
             predicted.astype(np.int32),
@@ -119,7 +119,7 @@ def _metrics_of(probabilities: np.ndarray, labels: np.ndarray) -> Pairs:
         ),
         names,
     )
-    return pairs_of(found, expected_metrics(probabilities, labels))
+    return pairs_of(actual, expected_metrics(probabilities, labels))
 
 
 def _of_intervals(generator: np.random.Generator) -> Pairs:

@@ -106,21 +106,21 @@ def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
     if number is not None and number < len(every):
         every = [every[index * len(every) // number] for index in range(number)]
     tally, progress = Tally("surroundings"), Progress("surroundings", len(every))
-    with own_folder() as made:
-        write_data(made / "data.npz")
-        done = _run(ALL[0], TRAIN, (*SMALL, "--workdir=done"), made)
+    with own_folder() as template:
+        write_data(template / "data.npz")
+        done = _run(ALL[0], TRAIN, (*SMALL, "--workdir=done"), template)
         if done.code:
             raise RuntimeError(done.stderr.decode())
         for where, command in every:
-            problem = _tried(where, command, made)
+            problem = _tried(where, command, template)
             tally.add(f"{command}, {where.name}", problem)
             progress.show(tally)
     return [tally]
 
 
-def _tried(where: Surroundings, command: str, made: Path) -> str | None:
+def _tried(where: Surroundings, command: str, template: Path) -> str | None:
     with own_folder() as folder:
-        shutil.copytree(made, folder, dirs_exist_ok=True)
+        shutil.copytree(template, folder, dirs_exist_ok=True)
         where.prepare(folder)
         before = handled.listing(folder)
         outcome = _run(where, *_COMMANDS[command], folder)

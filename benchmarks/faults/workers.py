@@ -95,7 +95,7 @@ class Pair:
         """Returns how often a process was started."""
         return sum(self._starts)
 
-    def said(self, index: int) -> str:
+    def stderr_tail(self, index: int) -> str:
         """Returns the end of what the last process of a worker wrote on stderr."""
         path = self._errors(index)
         return path.read_text(errors="backslashreplace")[-_SHOWN:]
@@ -215,9 +215,9 @@ def _unexpected(pair: Pair, kill: Kill | None) -> str | None:
         # A signal that comes while Python starts up ends it.
         allowed |= {-kill.signal, 130}
     for index, process in enumerate(pair.processes):
-        said = pair.said(index)
-        if process.poll() not in allowed or "Traceback" in said:
-            last = [line for line in said.splitlines() if line.strip()][-1:]
+        stderr = pair.stderr_tail(index)
+        if process.poll() not in allowed or "Traceback" in stderr:
+            last = [line for line in stderr.splitlines() if line.strip()][-1:]
             return f"exit code {process.poll()}: {''.join(last)[:100]}"
     return None
 

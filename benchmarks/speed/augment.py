@@ -41,10 +41,10 @@ def contestants(images: np.ndarray) -> dict[str, Callable[[int], object]]:
 
     def ours(step: tf.Tensor) -> tf.Tensor:
         draws = Draws(0, step, tf.constant(0, tf.int64), count)
-        found = policy(tensor, draws, count)
+        augmented = policy(tensor, draws, count)
         if policy.has_mix:
-            found, _ = policy.mix(found, draws, tf.fill([count], True))
-        return found
+            augmented, _ = policy.mix(augmented, draws, tf.fill([count], True))
+        return augmented
 
     def bare(step: tf.Tensor) -> tf.Tensor:
         """Returns what TensorFlow's own kernel makes of matrices that are there."""
@@ -113,8 +113,8 @@ def main(_: list[str]) -> None:
     print(f"{'':34}{'images/s':>10}{'ratio':>8}{'from':>8}{'to':>8}{'first s':>9}")
     for name, (first, *others) in seconds.items():
         ratios = [
-            theirs / own
-            for theirs, own in zip(
+            keras / ours
+            for keras, ours in zip(
                 seconds["ImageDataGenerator"][1:], others, strict=True
             )
         ]

@@ -27,9 +27,9 @@ def contestants() -> dict[str, Callable[[], object]]:
     from framework.launch import components
     from framework.numerics.draws import Draws
 
-    made = components.build(CONFIG, None, None, lambda *_: None)
-    policy, count = made.objective.augment, CONFIG.batch_size
-    images = tf.constant(made.examples.train_batches.split.images[:count])
+    built = components.build(CONFIG, None, None, lambda *_: None)
+    policy, count = built.objective.augment, CONFIG.batch_size
+    images = tf.constant(built.examples.train_batches.split.images[:count])
     start = tf.constant(0, tf.int64)
 
     def body(step: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -41,8 +41,8 @@ def contestants() -> dict[str, Callable[[], object]]:
         return tf.while_loop(lambda step, _: step < _STEPS.value, body, (start, 0.0))[1]
 
     def whole() -> None:
-        made.loop(0, _STEPS.value)
-        made.loop.is_finite()
+        built.loop(0, _STEPS.value)
+        built.loop.is_finite()
 
     return {"whole": whole, "alone": lambda: alone().numpy()}
 

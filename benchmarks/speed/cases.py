@@ -163,19 +163,19 @@ def train(
     case = CASES[name]
     changes = {"strategy": strategy, "devices": devices, **changes}
     config = dataclasses.replace(case.config, **changes)
-    made = components.build(config, None, dataset(case), lambda done, total: None)
-    return invariance.train(made, config.steps_per_call or 100)
+    built = components.build(config, None, dataset(case), lambda done, total: None)
+    return invariance.train(built, config.steps_per_call or 100)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Trains cases, and writes what has become of them, named case/variable."""
     strategy, devices, path, *names = arguments
-    found = {
+    weights = {
         f"{name}:{variable}": value
         for name in names
         for variable, value in train(name, strategy, int(devices)).items()
     }
-    np.savez(path, **found)
+    np.savez(path, **weights)
 
 
 if __name__ == "__main__":

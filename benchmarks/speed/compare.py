@@ -106,9 +106,9 @@ def main() -> None:
     )
     for number in range(options.rounds):
         for name, peer in chosen.items():
-            found = _run(peer, interpreters[peer.needs], options)
-            if found:
-                lines[name].append(found)
+            line = _run(peer, interpreters[peer.needs], options)
+            if line:
+                lines[name].append(line)
         # After each, so that a run that is broken off leaves what it has.
         print(
             f"after {number + 1} round(s):\n{table(lines, workload, peaks)}", flush=True
@@ -156,10 +156,10 @@ def _run(peer: Peer, python: str, options: argparse.Namespace) -> dict | None:
         f"--started={time.time()}",
     ]
     done = subprocess.run(command, capture_output=True, text=True)
-    found = meter.read(done.stdout)
-    if not found:
+    line = meter.read(done.stdout)
+    if not line:
         print(f"{peer.module} failed: {done.stderr.strip().splitlines()[-1:]}")
-    return found
+    return line
 
 
 def _peaks(interpreters: dict[str, str]) -> dict[str, float]:
@@ -189,11 +189,11 @@ def table(
         "| first step s | whole process s | CPU s | peak MB | accuracy |",
         "|---" * 11 + "|",
     ]
-    for name, found in lines.items():
-        if not found:
+    for name, measured in lines.items():
+        if not measured:
             continue
         speeds = {
-            kind: [speed(each, kind, workload) for each in found] for kind in KINDS
+            kind: [speed(each, kind, workload) for each in measured] for kind in KINDS
         }
         texts = []
         for kind in KINDS:
@@ -208,9 +208,9 @@ def table(
         texts.append(f"{used / roof:.1%}" if roof else "-")
         for key, digits in (("first_step", 1), ("wall", 1), ("cpu", 1), ("peak_mb", 0)):
             texts.append(
-                f"{statistics.median(each[key] for each in found):,.{digits}f}"
+                f"{statistics.median(each[key] for each in measured):,.{digits}f}"
             )
-        texts.append(f"{statistics.median(each['accuracy'] for each in found):.1%}")
+        texts.append(f"{statistics.median(each['accuracy'] for each in measured):.1%}")
         rows.append(f"| {name} | " + " | ".join(texts) + " |")
     return "\n".join(rows)
 

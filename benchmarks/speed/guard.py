@@ -100,10 +100,10 @@ def _train(tree: pathlib.Path, chosen: argparse.Namespace) -> dict:
         f"--started={time.time()}",
     ]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True)
-    found = meter.read(done.stdout)
-    if not found:
+    line = meter.read(done.stdout)
+    if not line:
         raise SystemExit(f"{tree}: {done.stderr.strip()}")
-    return found
+    return line
 
 
 if __name__ == "__main__":

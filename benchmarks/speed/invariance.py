@@ -25,7 +25,7 @@ from absl import app
 from benchmarks.speed import cases
 
 # What has become of each case, by its name: arrays by theirs.
-Found = dict[str, dict[str, np.ndarray]]
+Weights = dict[str, dict[str, np.ndarray]]
 
 
 def in_other_processes(
@@ -34,7 +34,7 @@ def in_other_processes(
     strategy: str,
     devices: int,
     environments: Sequence[Mapping[str, str]],
-) -> list[Found]:
+) -> list[Weights]:
     """Trains cases in other processes, all at the same time.
 
     Args:
@@ -60,21 +60,21 @@ def in_other_processes(
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **variables}
         process = subprocess.Popen([*command, path, *names], env=environment)
         processes.append((process, path))
-    found = []
+    weights = []
     for process, path in processes:
         if process.wait():
             raise subprocess.CalledProcessError(process.returncode, process.args)
-        found.append(_read(path, names))
-    return found
+        weights.append(_read(path, names))
+    return weights
 
 
-def _read(path: str, names: Sequence[str]) -> Found:
-    found: Found = {name: {} for name in names}
+def _read(path: str, names: Sequence[str]) -> Weights:
+    weights: Weights = {name: {} for name in names}
     with np.load(path) as values:
         for key in values.files:
             name, _, variable = key.partition(":")
-            found[name][variable] = values[key]
-    return found
+            weights[name][variable] = values[key]
+    return weights
 
 
 def two_machines() -> list[dict[str, str]]:
@@ -112,8 +112,10 @@ def _row(name: str, of_processes: dict[str, np.ndarray]) -> list[str]:
     # First that on the most devices: the CPU is divided once.
     four = cases.train(name, "mirrored", 4)
     one, two = cases.train(name), cases.train(name, "mirrored", 2)
-    found = [invariance.difference(one, each) for each in (two, four, of_processes)]
-    return [*map(_number, found), _of_fit(name)]
+    differences = [
+        invariance.difference(one, each) for each in (two, four, of_processes)
+    ]
+    return [*map(_number, differences), _of_fit(name)]
 
 
 def _of_fit(name: str) -> str:

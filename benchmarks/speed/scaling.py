@@ -70,12 +70,12 @@ def main() -> None:
     for axis in chosen.vary.split(","):
         values, others = AXES[axis]
         for value in values:
-            found = _process({**others, axis: value})
-            curves.setdefault(axis, []).append((value, found))
+            costs = _process({**others, axis: value})
+            curves.setdefault(axis, []).append((value, costs))
             limit = LIMITS[axis] if value == values[0] else ""
             print(
-                f"| {axis} | {value} | {found['wall']:,.0f} | {found['cpu']:,.0f} | "
-                f"{found['first_step']:.1f} | {found['peak_mb']:,.0f} | {limit} |",
+                f"| {axis} | {value} | {costs['wall']:,.0f} | {costs['cpu']:,.0f} | "
+                f"{costs['first_step']:.1f} | {costs['peak_mb']:,.0f} | {limit} |",
                 flush=True,
             )
     for line in input_shares(curves.get("input", [])):
@@ -90,11 +90,11 @@ def input_shares(points: list[tuple[str, dict]]) -> Iterator[str]:
     Args:
         points: Kinds of input, the first from memory, and what was measured of each.
     """
-    for value, found in points[1:]:
-        share = 1 - points[0][1]["wall"] / found["wall"]
+    for value, costs in points[1:]:
+        share = 1 - points[0][1]["wall"] / costs["wall"]
         line = f"{value}: input takes {share:.0%} of the time"
         if share >= _BOUND:
-            more = found["cpu"] - points[0][1]["cpu"]
+            more = costs["cpu"] - points[0][1]["cpu"]
             line += (
                 f", input-bound: {more:,.0f} us of processor an image for reading and "
                 f"decoding, which {len(os.sched_getaffinity(0))} core(s) must do "
@@ -135,11 +135,11 @@ def measured(point: dict) -> dict:
             side = tuple(map(int, values["input"].split()[1].split("x")))
             values["dataset"] = _photographs(pathlib.Path(folder), side)
             values["input"] = "stream"
-        made = components.build(Config(**values), None, None, lambda *_: None)
-        made.loop(0, 1)
+        built = components.build(Config(**values), None, None, lambda *_: None)
+        built.loop(0, 1)
         first_step = time.time() - started
-        spans = _spans(made.loop, made.loop.feed.per_epoch, most)
-    images = made.loop.feed.size
+        spans = _spans(built.loop, built.loop.feed.per_epoch, most)
+    images = built.loop.feed.size
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "wall": 1e6 * statistics.median(wall for wall, _ in spans) / images,
@@ -207,7 +207,7 @@ def drawn(curves: dict[str, list[tuple]]) -> bytes:
     grid = figure.subplots(1, len(numeric), squeeze=False)[0]
     for axes, (axis, points) in zip(grid, numeric.items(), strict=True):
         values = [value for value, _ in points]
-        costs = [found["cpu"] for _, found in points]
+        costs = [measurement["cpu"] for _, measurement in points]
         axes.plot(values, costs, "o-")
         axes.set(xscale="log", yscale="log", xlabel=axis)
         axes.set_xticks(values, values)

@@ -118,16 +118,16 @@ def images(workload: Workload) -> dict[str, np.ndarray]:
         0, 40, (workload.classes, height // 4, width // 4, channels)
     )
     patterns = np.kron(coarse, np.ones((1, 4, 4, 1)))
-    found = {}
+    arrays = {}
     for name in ("train", "validation"):
         count = getattr(workload, name)
         labels = generator.permutation(
             np.arange(count, dtype=np.int32) % workload.classes
         )
         noise = generator.normal(128, 50, (count, *workload.shape))
-        found[f"x_{name}"] = (patterns[labels] + noise).clip(0, 255).astype(np.uint8)
-        found[f"y_{name}"] = labels
-    return found
+        arrays[f"x_{name}"] = (patterns[labels] + noise).clip(0, 255).astype(np.uint8)
+        arrays[f"y_{name}"] = labels
+    return arrays
 
 
 def scaled(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

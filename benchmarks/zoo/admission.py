@@ -100,7 +100,7 @@ def page(admissions: Sequence[Admission]) -> str:
     lines = [
         f"{'case':36}{'seeds':>6}{'broken':>8}{'mended':>8}{'d':>7}{'low':>8}",
     ]
-    for each in sorted(admissions, key=lambda found: not found.admitted):
+    for each in sorted(admissions, key=lambda admission: not admission.admitted):
         lines.append(
             f"{each.case:36}{each.seeds:6}{each.broken:8.3f}{each.mended:8.3f}"
             f"{each.effect:7.1f}{each.low:8.3f}{'' if each.admitted else '  refused'}"

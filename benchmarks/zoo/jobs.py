@@ -38,14 +38,14 @@ class Job:
     def run(self) -> Line:
         """Returns the line of a job; with "error" where it could not be done."""
         start = time.perf_counter()
-        found: Line = dataclasses.asdict(self)
+        line: Line = dataclasses.asdict(self)
         try:
-            found |= KINDS[self.kind](CASES[self.case], self.seed)
+            line |= KINDS[self.kind](CASES[self.case], self.seed)
         except Exception as problem:
             last = traceback.extract_tb(problem.__traceback__)[-1]
             place = f"{Path(last.filename).name}:{last.lineno}"
-            found["error"] = f"{type(problem).__name__} at {place}: {problem}"[:500]
-        return found | {"seconds": round(time.perf_counter() - start, 1)}
+            line["error"] = f"{type(problem).__name__} at {place}: {problem}"[:500]
+        return line | {"seconds": round(time.perf_counter() - start, 1)}
 
 
 def broken(case: Case, seed: int) -> Line:
@@ -53,9 +53,9 @@ def broken(case: Case, seed: int) -> Line:
     with train.alone(seed):
         program = case.make(seed, True)
         watch = other_tools.Watch(program) if isinstance(program, Program) else None
-        found = train.train(program, (watch,) if watch else ())
+        trained = train.train(program, (watch,) if watch else ())
         symptoms = other_tools.symptoms(watch) if watch else {}
-    return dataclasses.asdict(found) | {"symptoms": symptoms}
+    return dataclasses.asdict(trained) | {"symptoms": symptoms}
 
 
 def mended(case: Case, seed: int) -> Line:
@@ -122,7 +122,7 @@ def _opened(program: Run) -> tuple[float, Diagnosis]:
 
 def read(path: Path) -> dict[Job, Line]:
     """Returns what was done already; what ended in an error is to be done again."""
-    found = {}
+    done = {}
     if path.exists():
         for text in path.read_text().splitlines():
             try:
@@ -131,8 +131,8 @@ def read(path: Path) -> dict[Job, Line]:
                 # The last line of a process that was killed.
                 continue
             if "error" not in line:
-                found[Job(line["kind"], line["case"], line["seed"])] = line
-    return found
+                done[Job(line["kind"], line["case"], line["seed"])] = line
+    return done
 
 
 def append(path: Path, line: Line) -> None:

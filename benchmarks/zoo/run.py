@@ -56,21 +56,21 @@ def main(arguments: Sequence[str]) -> None:
     path = Path(_RESULTS.value)
     wanted = _jobs()
     done = jobs.read(path)
-    left = [job for job in wanted if job not in done]
+    remaining = [job for job in wanted if job not in done]
     if _PART.value >= 0:
-        for job in left[_PART.value :: _PROCESSES.value]:
+        for job in remaining[_PART.value :: _PROCESSES.value]:
             line = job.run()
             jobs.append(path, line)
             print(json.dumps([job.case, job.seed, line.get("error", "")]), flush=True)
         return
-    told = _Progress(len(left))
+    progress = _Progress(len(remaining))
     if _PROCESSES.value > 1:
-        _side_by_side(told)
+        _side_by_side(progress)
     else:
-        for job in left:
+        for job in remaining:
             line = job.run()
             jobs.append(path, line)
-            told(job.case, job.seed, line.get("error", ""))
+            progress(job.case, job.seed, line.get("error", ""))
     done = jobs.read(path)
     _print([done[job] for job in wanted if job in done], len(wanted))
 
@@ -79,18 +79,18 @@ def _jobs() -> list:
     from benchmarks.zoo.cases import CASES
     from benchmarks.zoo.jobs import Job
 
-    found = []
+    chosen = []
     for seed in range(_SEEDS.value):
         for case in CASES.values():
             if _HALF.value not in ("all", case.half) or not _is_wanted(case.name):
                 continue
             if not (_ADMIT.value or _BASELINES.value):
-                found.append(Job("diagnosed", case.name, seed))
+                chosen.append(Job("diagnosed", case.name, seed))
                 continue
-            found.append(Job("broken", case.name, seed))
+            chosen.append(Job("broken", case.name, seed))
             if _ADMIT.value:
-                found.append(Job("mended", case.name, seed))
-    return found
+                chosen.append(Job("mended", case.name, seed))
+    return chosen
 
 
 def _is_wanted(name: str) -> bool:
@@ -122,7 +122,7 @@ class _Progress:
             )
 
 
-def _side_by_side(told: _Progress) -> None:
+def _side_by_side(progress: _Progress) -> None:
     """Runs as many processes as are asked for, each with its share of the jobs."""
 
     def work(part: int) -> None:
@@ -131,7 +131,7 @@ def _side_by_side(told: _Progress) -> None:
             [*command, f"--part={part}"], stdout=subprocess.PIPE, text=True
         ) as process:
             for line in process.stdout:
-                told(*json.loads(line))
+                progress(*json.loads(line))
 
     threads = [
         threading.Thread(target=work, args=(part,)) for part in range(_PROCESSES.value)
@@ -160,16 +160,16 @@ def _print_diagnoses(lines: Iterable[dict]) -> None:
     verdicts = [score.verdict(CASES[line["case"]], line) for line in lines]
     if not verdicts:
         return
-    found = score.scores(verdicts)
-    print(f"{score.page(found)}\n\nnot right:\n{score.misses(verdicts)}")
-    _write({"diagnosis": score.as_json(found)})
+    scores = score.scores(verdicts)
+    print(f"{score.page(scores)}\n\nnot right:\n{score.misses(verdicts)}")
+    _write({"diagnosis": score.as_json(scores)})
 
 
 def _print_baselines(lines: Sequence[dict]) -> None:
     from benchmarks.zoo import other_tools, score
     from benchmarks.zoo.cases import CASES
 
-    found = {}
+    scores_by_tool = {}
     for tool, causes in other_tools.CAUSES.items():
         verdicts = [
             score.Verdict(
@@ -184,8 +184,8 @@ def _print_baselines(lines: Sequence[dict]) -> None:
         if verdicts:
             scores = score.scores(verdicts)
             print(f"{tool}\n\n{score.page(scores)}\n")
-            found[tool] = score.as_json(scores)
-    _write(found)
+            scores_by_tool[tool] = score.as_json(scores)
+    _write(scores_by_tool)
 
 
 def _print_admission(lines: Iterable[dict]) -> None:
@@ -195,8 +195,8 @@ def _print_admission(lines: Iterable[dict]) -> None:
 
     trained: dict[tuple[str, str], list] = defaultdict(list)
     for line in lines:
-        found = Trained(line["accuracy"], line["reported"], tuple(line["curve"]))
-        trained[line["case"], line["kind"]].append(found)
+        result = Trained(line["accuracy"], line["reported"], tuple(line["curve"]))
+        trained[line["case"], line["kind"]].append(result)
     admissions = [
         admission.admission(
             case, trained[case.name, "broken"], trained[case.name, "mended"]
@@ -208,9 +208,9 @@ def _print_admission(lines: Iterable[dict]) -> None:
     _write({each.case: each.as_json() for each in admissions})
 
 
-def _write(found: dict) -> None:
+def _write(content: dict) -> None:
     if _JSON.value:
-        atomic.write_text(Path(_JSON.value), json.dumps(found, indent=1) + "\n")
+        atomic.write_text(Path(_JSON.value), json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -82,21 +82,21 @@ def scores(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 def _precision(verdicts: Sequence[Verdict]) -> dict[str, float]:
     """Returns for each cause how often it was right, of all times it was named."""
-    found = defaultdict(list)
+    is_right = defaultdict(list)
     for each in verdicts:
         for causes in each.named:
-            found[causes[0]].append(each.is_right(causes))
-    return {cause: statistics.fmean(right) for cause, right in sorted(found.items())}
+            is_right[causes[0]].append(each.is_right(causes))
+    return {cause: statistics.fmean(each) for cause, each in sorted(is_right.items())}
 
 
 def _recall(faulty: Sequence[Verdict]) -> dict[str, float]:
     """Returns for each cause how often it was named, of all times it was there."""
-    found = defaultdict(list)
+    is_named = defaultdict(list)
     for each in faulty:
         names = {cause for causes in each.named for cause in causes}
         for fault in each.case.causes:
-            found[fault[0]].append(bool(names.intersection(fault)))
-    return {cause: statistics.fmean(right) for cause, right in sorted(found.items())}
+            is_named[fault[0]].append(bool(names.intersection(fault)))
+    return {cause: statistics.fmean(each) for cause, each in sorted(is_named.items())}
 
 
 def _share(values: Iterable[bool]) -> Estimate:
@@ -109,23 +109,23 @@ def _mean(values: Iterable[float]) -> float | None:
     return statistics.fmean(values) if values else None
 
 
-def as_json(found: Mapping[str, Any]) -> dict[str, Any]:
+def as_json(scores: Mapping[str, Any]) -> dict[str, Any]:
     """Returns scores as a JSON value."""
     return {
         name: dataclasses.asdict(value) if isinstance(value, Estimate) else value
-        for name, value in found.items()
+        for name, value in scores.items()
     }
 
 
-def page(found: Mapping[str, Any]) -> str:
+def page(scores: Mapping[str, Any]) -> str:
     """Returns scores as a table."""
     lines = [
         f"{name:24}{_shown(value)}"
-        for name, value in found.items()
+        for name, value in scores.items()
         if name not in ("precision", "recall")
     ]
     lines += ["", f"{'cause':28}{'precision':>10}{'recall':>10}"]
-    precision, recall = found["precision"], found["recall"]
+    precision, recall = scores["precision"], scores["recall"]
     for cause in sorted({*precision, *recall}):
         shown = [
             f"{each[cause]:10.2f}" if cause in each else f"{'-':>10}"
@@ -149,16 +149,16 @@ def misses(verdicts: Sequence[Verdict]) -> str:
     for each in verdicts:
         by_case[each.case.name].append(each)
     lines = []
-    for name, found in by_case.items():
-        case = found[0].case
-        right = [not each.named if case.healthy else each.top for each in found]
+    for name, case_verdicts in by_case.items():
+        case = case_verdicts[0].case
+        right = [not each.named if case.healthy else each.top for each in case_verdicts]
         if all(right):
             continue
-        told = {
+        named = {
             f"{each.seed}: " + (", ".join("/".join(c) for c in each.named) or "nothing")
-            for each in found
+            for each in case_verdicts
         }
         lines.append(f"{name} ({case.half}): {sum(right)} of {len(right)} right")
         lines.append(f"    is     {' + '.join(case.faults) or 'healthy'}")
-        lines += [f"    named  {each}" for each in sorted(told)]
+        lines += [f"    named  {each}" for each in sorted(named)]
     return "\n".join(lines) or "none"

@@ -91,12 +91,12 @@ def longer(program: Program | Run) -> Program | Run:
 def tested(program: Program) -> float:
     """Returns the accuracy of a program's model on its test images."""
     images, labels = program.test
-    parts = [
+    batches = [
         program.model(images[start : start + 500].astype(np.float32), training=False)
         for start in range(0, len(images), 500)
     ]
-    said = np.concatenate(parts).reshape(len(labels), -1)
-    return float(np.mean(outputs.predicted(said) == labels))
+    values = np.concatenate(batches).reshape(len(labels), -1)
+    return float(np.mean(outputs.predicted(values) == labels))
 
 
 def _run(program: Run, folder: Path) -> Trained:
@@ -113,6 +113,6 @@ def _run(program: Run, folder: Path) -> Trained:
         # What is evaluated is the average, which is in no model of the result's.
         accuracy = curve[-1]
     else:
-        found = result.predict(split.images)
-        accuracy = float(np.mean(found.argmax(axis=1) == split.labels))
+        probabilities = result.predict(split.images)
+        accuracy = float(np.mean(probabilities.argmax(axis=1) == split.labels))
     return Trained(accuracy, curve[-1], curve)

@@ -95,10 +95,10 @@ def main() -> None:
         order, trained = generator.permutation(workload.train), []
         for rows in np.split(order, range(size, len(order), size)):
             x, y = data["x_train"][rows], data["y_train"][rows]
-            state, *found = train_step(state, x, y)
-            trained.append(found)
+            state, *outputs = train_step(state, x, y)
+            trained.append(outputs)
             if not epoch and len(trained) == 1:
-                jax.block_until_ready(found)
+                jax.block_until_ready(outputs)
                 meter.stepped()
         trained = [
             float(jnp.stack(values).mean()) for values in zip(*trained, strict=True)

@@ -25,9 +25,11 @@ def main() -> None:
     given = dataset(workload)
     with tempfile.TemporaryDirectory() as folder:
         changes = dict(text.split("=", 1) for text in arguments.set)
-        made = config(workload, arguments.epochs, arguments.precision, folder, changes)
+        settings = config(
+            workload, arguments.epochs, arguments.precision, folder, changes
+        )
         _time(meter)
-        result = run.run(made, dataset=given)
+        result = run.run(settings, dataset=given)
         meter.write(result.history["validation/accuracy"][-1])
 
 
@@ -73,24 +75,24 @@ def config(
 
 
 def _time(meter: meter_lib.Meter) -> None:
-    """Has the framework tell the clock of what the other peers tell it of."""
+    """Makes the framework call the meter at the same moments as the other peers."""
     from framework.launch import components
     from framework.report.timing import Timing
 
     evaluations, advanced = components.Components.evaluations, Timing.advanced
 
     def timed_evaluations(self):
-        made = evaluations(self)
-        ask = made._asked["validation"]
+        built = evaluations(self)
+        evaluate = built._evaluators["validation"]
 
         def timed(check):
             meter.trained()
-            found = ask(check)
+            predictions = evaluate(check)
             meter.evaluated()
-            return found
+            return predictions
 
-        made._asked["validation"] = timed
-        return made
+        built._evaluators["validation"] = timed
+        return built
 
     def timed_advanced(self, step, seconds):
         meter.stepped()

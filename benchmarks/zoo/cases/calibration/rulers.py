@@ -41,10 +41,10 @@ class Averaged(keras.Model):
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Does one step, and moves the average."""
-        found = super().train_step(data)
+        metrics = super().train_step(data)
         for mean, value in zip(self.average.weights, self.network.weights, strict=True):
             mean.assign(self._decay * mean + (1 - self._decay) * value)
-        return found
+        return metrics
 
 
 def averaged(recipe: Recipe, decay: float, good: float):
@@ -94,21 +94,21 @@ class NeverReset(keras.Model):
         """Does one step."""
         images, labels = data
         with tf.GradientTape() as tape:
-            found = self(images, training=True)
-            loss = self.compute_loss(y=labels, y_pred=found)
+            outputs = self(images, training=True)
+            loss = self.compute_loss(y=labels, y_pred=outputs)
         gradients = tape.gradient(loss, self.trainable_variables)
         self.optimizer.apply_gradients(
             zip(gradients, self.trainable_variables, strict=True)
         )
-        self.right.update_state(labels, found)
+        self.right.update_state(labels, outputs)
         return {"loss": loss, "accuracy": self.right.result()}
 
     def test_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Evaluates one batch."""
         images, labels = data
-        found = self(images, training=False)
-        self.right.update_state(labels, found)
-        loss = self.compute_loss(y=labels, y_pred=found)
+        outputs = self(images, training=False)
+        self.right.update_state(labels, outputs)
+        loss = self.compute_loss(y=labels, y_pred=outputs)
         return {"loss": loss, "accuracy": self.right.result()}
 
 

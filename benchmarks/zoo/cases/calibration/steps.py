@@ -46,7 +46,7 @@ class Loop(keras.Model):
     ):
         super().__init__()
         self.network = network
-        self._told, self._replicas, self._only = training, replicas, only
+        self._training, self._replicas, self._only = training, replicas, only
         self._frozen_rate, self._total = frozen_rate, total
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -57,9 +57,9 @@ class Loop(keras.Model):
         """Does one step."""
         images, labels = data
         with tf.GradientTape() as tape:
-            found = self.network(images, training=self._told)
-            each = keras.losses.sparse_categorical_crossentropy(labels, found)
-            mean = tf.reduce_sum(each) if self._total else tf.reduce_mean(each)
+            outputs = self.network(images, training=self._training)
+            losses = keras.losses.sparse_categorical_crossentropy(labels, outputs)
+            mean = tf.reduce_sum(losses) if self._total else tf.reduce_mean(losses)
             loss = mean / self._replicas
         if self._only:
             variables = self.network.get_layer(self._only).trainable_variables
@@ -76,7 +76,7 @@ class Loop(keras.Model):
             if metric.name == "loss":
                 metric.update_state(loss)
             else:
-                metric.update_state(labels, found)
+                metric.update_state(labels, outputs)
         return {metric.name: metric.result() for metric in self.metrics}
 
     def compile(self, optimizer: keras.optimizers.Optimizer, **options: object) -> None:

@@ -45,9 +45,11 @@ def cut_at_six(inputs: tf.Tensor) -> tf.Tensor:
 
 def by_exponentials(labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     """Softmax and cross-entropy as in a textbook: exponentials of logits."""
-    each = tf.exp(outputs)
+    exponentials = tf.exp(outputs)
     hot = tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), outputs.shape[-1])
-    share = tf.reduce_sum(hot * each, axis=1) / tf.reduce_sum(each, axis=1)
+    share = tf.reduce_sum(hot * exponentials, axis=1) / tf.reduce_sum(
+        exponentials, axis=1
+    )
     return -tf.reduce_mean(tf.math.log(share))
 
 

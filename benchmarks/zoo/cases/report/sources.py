@@ -201,8 +201,8 @@ def topics(
 
     def draw(label: int, draws: Generator) -> np.ndarray:
         text = draws.integers(300, size=words)
-        said = draws.random(words) < 0.2
-        text[said] = draws.choice(own[label], said.sum())
+        is_topical = draws.random(words) < 0.2
+        text[is_topical] = draws.choice(own[label], is_topical.sum())
         return text
 
     return _drawn(seed, (train, validation, 600), 4, draw)
