@@ -56,7 +56,7 @@ def start(config, number=signal.SIGKILL, times=0, moment="any", place=0, limit=N
     )
 
 
-def told(done):
+def errors(done):
     """Returns what a process said on stderr, but for its moments."""
     lines = done.stderr.splitlines()
     return [line for line in lines if not line.startswith("moment ")]
@@ -68,7 +68,9 @@ def process(tmp_path_factory):
     config = small(tmp_path_factory.mktemp("process"))
     done = start(config)
     assert done.returncode == 0
-    return config, [line for line in done.stderr.splitlines() if line not in told(done)]
+    return config, [
+        line for line in done.stderr.splitlines() if line not in errors(done)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +156,7 @@ def test_a_stopped_process_has_a_code_of_its_own(
 ):
     done = start(small(tmp_path), number, times, "evaluate", 5)
     assert done.returncode == code
-    assert told(done) == [message]
+    assert errors(done) == [message]
 
 
 def interrupt(monkeypatch, owner, name, place):
@@ -225,17 +227,17 @@ def test_goes_on_with_another_number_of_devices(
     monkeypatch.undo()
     run(dataclasses.replace(config, devices=then))
     folders = [pathlib.Path(each.workdir) for each in (config, unbroken)]
-    found, expected = map(same_run.arrays, folders)
-    assert found.keys() == expected.keys()
+    actual, expected = map(same_run.arrays, folders)
+    assert actual.keys() == expected.keys()
     for name, value in expected.items():
         # How far gradients of fewer images differ depends on how many they are of; of
         # losses that differ in the last digit the checksum is another one.
         if "/noise/" not in name and "history/sha256" not in name:
             size = max(np.abs(value).max(initial=0), 1e-3)
-            np.testing.assert_allclose(found[name], value, atol=5e-6 * size)
-    found, expected = (History(folder / "metrics.jsonl") for folder in folders)
+            np.testing.assert_allclose(actual[name], value, atol=5e-6 * size)
+    actual, expected = (History(folder / "metrics.jsonl") for folder in folders)
     for name in ("train/accuracy", "validation/accuracy", "learning_rate"):
-        np.testing.assert_array_equal(found[name], expected[name])
+        np.testing.assert_array_equal(actual[name], expected[name])
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
@@ -271,8 +273,8 @@ def test_a_process_without_room_ends_in_one_line(tmp_path):
     config = small(tmp_path, model="mlp(units=(4096,))")
     done = start(config, limit=1 << 20)
     assert done.returncode == 1
-    assert len(told(done)) == 1
-    assert "free some space, then rerun the same command to resume" in told(done)[0]
+    assert len(errors(done)) == 1
+    assert "free some space, then rerun the same command to resume" in errors(done)[0]
     assert not list(pathlib.Path(config.workdir).glob("checkpoints/*"))
 
 
@@ -295,18 +297,18 @@ def on_tmpfs(folder, options, config):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ("size=1m", "free some space, then rerun the same command to resume"),
         ("ro", "cannot be written to: Read-only file system"),
     ],
 )
-def test_a_file_system_that_is_full_or_read_only(tmp_path, options, said):
+def test_a_file_system_that_is_full_or_read_only(tmp_path, options, message):
     # Its weights take more than a mebibyte.
     done = on_tmpfs(tmp_path, options, small(tmp_path, model="mlp(units=(4096,))"))
     assert done.returncode == 1
-    assert len(told(done)) == 1
-    assert said in told(done)[0]
+    assert len(errors(done)) == 1
+    assert message in errors(done)[0]
     assert ".npz" not in done.stdout
 
 

@@ -52,10 +52,10 @@ def both(workdir, *flags):
 
 def ends(processes):
     """Returns exit code, output and errors of each."""
-    found = [process.communicate() for process in processes]
+    streams = [process.communicate() for process in processes]
     return [
         (process.returncode, *texts)
-        for process, texts in zip(processes, found, strict=True)
+        for process, texts in zip(processes, streams, strict=True)
     ]
 
 
@@ -93,14 +93,14 @@ def test_one_that_is_stopped_or_lost_ends_all_and_all_go_on(number, unbroken, tm
     chief, other = both(folder, "--train_for=20ep")
     reached(chief, "epoch       2")
     other.send_signal(number)
-    (code, _, said), (other_code, _, _) = ends([chief, other])
+    (code, _, errors), (other_code, _, _) = ends([chief, other])
     assert code == 75
     if number == signal.SIGTERM:
         assert other_code == 75
-        assert "stopped by a signal to another worker" in said
+        assert "stopped by a signal to another worker" in errors
     else:
         assert other_code == -signal.SIGKILL
-        assert "another worker was lost" in said.splitlines()[-1]
+        assert "another worker was lost" in errors.splitlines()[-1]
     again = ends(both(folder, "--train_for=20ep"))
     assert [each[0] for each in again] == [0, 0]
     assert metrics(folder) == metrics(unbroken[0])

@@ -7,5 +7,5 @@ from benchmarks.faults.nursery import Nursery
 
 @pytest.fixture(scope="session")
 def nursery():
-    with Nursery() as found:
-        yield found
+    with Nursery() as process:
+        yield process

@@ -14,8 +14,8 @@ SAMPLE = 12
 
 @pytest.fixture(scope="module")
 def run(nursery):
-    with folders.undamaged(nursery) as found:
-        yield found
+    with folders.undamaged(nursery) as run:
+        yield run
 
 
 def test_damaged_folders_are_handled(nursery, run):

@@ -14,8 +14,8 @@ def unbroken(nursery, tmp_path_factory):
 
 def test_a_run_survives_random_kills(nursery, unbroken, tmp_path):
     generator = np.random.default_rng(5)
-    found = kills.until_it_ends(nursery, unbroken, tmp_path / "run", generator)
-    assert not [each for each in found if each[2]]
+    results = kills.until_it_ends(nursery, unbroken, tmp_path / "run", generator)
+    assert not [each for each in results if each[2]]
 
 
 @pytest.mark.parametrize(

@@ -57,12 +57,12 @@ def test_a_meter_tells_training_from_evaluation(capsys, monkeypatch):
         measured.trained()
         measured.evaluated()
     measured.write(0.75)
-    found = meter.read("some other line\n" + capsys.readouterr().out)
-    assert found["train_wall"] == [1.0, 3.0]
-    assert found["train_cpu"] == [0.5, 1.0]
-    assert found["evaluate_wall"] == [2.0, 4.0]
-    assert found["accuracy"] == 0.75
-    assert len(found["memory_mb"]) == 2
+    values = meter.read("some other line\n" + capsys.readouterr().out)
+    assert values["train_wall"] == [1.0, 3.0]
+    assert values["train_cpu"] == [0.5, 1.0]
+    assert values["evaluate_wall"] == [2.0, 4.0]
+    assert values["accuracy"] == 0.75
+    assert len(values["memory_mb"]) == 2
 
 
 def test_what_is_no_line_of_a_meter_is_nothing():
