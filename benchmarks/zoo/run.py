@@ -45,7 +45,7 @@ _PART = flags.DEFINE_integer("part", -1, "Which of --processes this one is.")
 def main(arguments: Sequence[str]) -> None:
     """Does what is left to do, and prints the tables."""
     if len(arguments) > 1:
-        raise app.UsageError(f"what is {arguments[1]!r}?")
+        raise app.UsageError(f"{arguments[1]!r} is not a flag: flags are --name=value")
     # Many small programs run better side by side than each on many threads.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -80,7 +80,10 @@ def _replay(schedule: schedules.Schedule, clock: schedules.Clock) -> None:
     """Prints the changes of the schedule's scale in reaction to recorded metrics."""
     monitors = [controller.monitor for controller in schedule.controllers()]
     if not monitors:
-        raise UsageError("this schedule has no part that reacts to metrics")
+        raise UsageError(
+            "--replay needs a schedule that reacts to metrics, such as plateau; this "
+            "one has none"
+        )
     path = paths.expand(_REPLAY.value, "--replay")
     values = replay.read_metrics(path, monitors, clock.steps_per_epoch)
     reactions = replay.replay(schedule, _RATE.value, clock, values)

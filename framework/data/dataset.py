@@ -383,7 +383,10 @@ def _check_split(split: LabelledImages, part: str, dataset: Dataset) -> None:
     if labels.shape != (shape[0],):
         raise RunError(f"{name}: {shape[0]} images have labels of shape {labels.shape}")
     if not np.issubdtype(labels.dtype, np.integer):
-        raise RunError(f"{name}: labels must be integers, not {labels.dtype}")
+        raise RunError(
+            f"{name}: labels must be integers, not {labels.dtype}; convert them with "
+            f"labels.astype(np.int32)"
+        )
     wrong = np.flatnonzero((labels < 0) | (labels >= dataset.num_classes))
     if len(wrong):
         raise RunError(

@@ -84,7 +84,9 @@ def read(folder: Path) -> Snapshot:
     missing = [int(row["step"]) for row in rows if row["step"] not in by_step]
     rows = [row for row in rows if row["step"] in by_step]
     if not rows:
-        raise UsageError(f"the run in {folder} has no evaluation to look at yet")
+        raise UsageError(
+            f"the run in {folder} has no evaluation yet; wait for the first one"
+        )
     if missing:
         logging.warning(
             "the evaluation(s) of step %s are left out: predictions/ lacks theirs",

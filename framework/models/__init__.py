@@ -100,7 +100,9 @@ def check(
     if "float" not in keras.backend.standardize_dtype(output.dtype):
         raise UsageError(f"the model must return floats, not {output.dtype}")
     if not model.trainable_weights:
-        raise UsageError("the model has no trainable weights; is it frozen?")
+        raise UsageError(
+            "the model has no trainable weights; set trainable=True on its layers"
+        )
     layers.number_dropout_streams(model)
 
 

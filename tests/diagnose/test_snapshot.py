@@ -90,7 +90,7 @@ def test_the_best_weights_stand_in_for_checkpoints_and_it_is_said(folder):
     ("remove", "message"),
     [
         (("checkpoints", "best"), "has no weights, neither in checkpoints/ nor"),
-        (("predictions",), "has no evaluation to look at yet"),
+        (("predictions",), "has no evaluation yet"),
         (("metrics.jsonl",), "has 0 of 4 evaluations"),
         (("config.json",), r"config\.json is not the config of a run"),
     ],

@@ -171,7 +171,7 @@ class Several(keras.Model):
         ),
         (
             lambda: keras.Sequential([keras.layers.Flatten(), Pick(7)]),
-            "has no trainable weights; is it frozen",
+            "has no trainable weights; set trainable=True",
         ),
         (lambda: Several(), "must return a tensor, not a dict"),
     ],

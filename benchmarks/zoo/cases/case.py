@@ -82,7 +82,10 @@ class Case:
     def __post_init__(self):
         unknown = self.accepted - set(CAUSES)
         if unknown or self.half not in HALVES:
-            raise ValueError(f"{self.name}: {self.half!r}, {sorted(unknown)}")
+            raise ValueError(
+                f"{self.name}: half must be one of {', '.join(HALVES)}, not "
+                f"{self.half!r}, and faults must be causes, not {sorted(unknown)}"
+            )
 
     @property
     def causes(self) -> tuple[tuple[str, ...], ...]:

@@ -38,15 +38,15 @@ class Phase(enum.IntEnum):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Suspicion:
-    """What measurements say for a cause.
+    """Evidence for a cause, which a trial may have to decide.
 
     Attributes:
-        message: What is the case, in a sentence.
+        message: The evidence, in a sentence.
         evidence: The numbers that support it.
         advice: What to do, in words.
         refute: How to refute it.
-        intervention: What would mend it; None if that takes a person.
-        code: What to do as lines of Python, where there is no intervention.
+        intervention: The change that would fix it; None if only a person can.
+        code: The fix as lines of Python, where there is no intervention.
         is_certain: Whether the measurements decide already.
         cost: How much accuracy it costs; None if that is not known.
     """
@@ -83,7 +83,7 @@ class Check(abc.ABC):
 
     @abc.abstractmethod
     def suspect(self, measured: Measurements) -> Suspicion | None:
-        """Returns a suspicion, if what was measured supports the cause.
+        """Returns a suspicion if the measurements support the cause, else None.
 
         Raises:
             UnavailableError: A measurement that it needs is not available.

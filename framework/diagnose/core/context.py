@@ -1,4 +1,4 @@
-"""All that a diagnosis knows of a program, its data and one training."""
+"""The context of a diagnosis: a program, its data and one training."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class DiagnosisContext:
 
     @functools.cached_property
     def measurements(self) -> Measurements:
-        """What was measured so far."""
+        """The measurements made so far."""
         return Measurements(self, self.settings)
 
     def get(self, kind: type[MeasurementT]) -> MeasurementT:

@@ -1,4 +1,4 @@
-"""The measurements on which all else rests: accuracy on each split."""
+"""Accuracy on each split, on which all other measurements are based."""
 
 from __future__ import annotations
 

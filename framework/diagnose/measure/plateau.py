@@ -45,13 +45,12 @@ class Plateau(Measurement):
         reason: Why, in a sentence.
         accuracy: Of the last evaluation.
         evaluations: How many there were.
-        window: How many of the last were looked at.
+        window: How many of the last evaluations the test uses.
         change: By how much accuracy changed over the window, by its trend.
         p: Of that trend (Mann-Kendall).
-        churn: Share of the images about which the model changed its mind over the
-            window.
-        p_pair: Of as many fixed as broken ones among those (McNemar).
-        detectable: The least change of accuracy that the set could show.
+        churn: Fraction of the images whose prediction changed over the window.
+        p_pair: McNemar's p-value of the corrected and the newly wrong ones of these.
+        detectable: The smallest change of accuracy that the set can show.
         gap: Accuracy on training images, in evaluation mode, less that on validation.
     """
 
@@ -152,7 +151,7 @@ def _verdict(
 
 
 def _is_chance(last: Predictions, accuracy: Estimate, num_classes: int) -> bool:
-    """Returns whether guessing, or naming one class always, would do as well."""
+    """Returns whether guessing, or always predicting one class, does as well."""
     counts = np.bincount(last.labels, minlength=num_classes)
     majority = counts.max() / counts.sum()
     # A model that knows something of rare classes does not guess.

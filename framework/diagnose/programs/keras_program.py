@@ -53,7 +53,7 @@ class KerasProgram(Program):
 
     @property
     def loop(self) -> KerasLoop:
-        """Trains and calls the model as it is."""
+        """The loop that trains and calls the model unchanged."""
         return self._loop
 
     @contextlib.contextmanager
@@ -112,7 +112,10 @@ class KerasProgram(Program):
         """
         shapes = [tuple(weight.shape) for weight in self._model.weights]
         if shapes != [value.shape for value in weights]:
-            raise UsageError("the recording is of another model")
+            raise UsageError(
+                "the recording is of another model, with weights of other shapes; give "
+                "`watched` the folder of this model's Watch"
+            )
         optimizer = self._model.optimizer
         with self.as_before():
             _assign(self._model.weights, weights)
@@ -273,7 +276,7 @@ class KerasProgram(Program):
     train_images: np.ndarray
 
     def _build(self) -> None:
-        """Makes Keras create all variables, by a step that is undone."""
+        """Creates all variables of model and optimizer, by a step that is undone."""
         x, y = self._source.fed
         batch = x[: self._source.batch_size], y[: self._source.batch_size]
         self._model(_as_fed(batch[0][:2]))
@@ -339,7 +342,7 @@ def _accepting() -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as problem:
-        raise NotApplicableError("the model does not take such inputs") from problem
+        raise NotApplicableError("the model does not accept these inputs") from problem
 
 
 def _as_fed(values: np.ndarray) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""A diagnosis as a figure: where accuracy is lost, and what would bring it back."""
+"""A diagnosis as a figure: where accuracy is lost, and the cost of each cause."""
 
 from __future__ import annotations
 

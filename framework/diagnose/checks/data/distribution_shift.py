@@ -37,9 +37,9 @@ class DistributionShift(Check):
         drift.
 
     Attributes:
-        auc: The area from where on splits are told apart. deepchecks warns from .55 on;
+        auc: The area above which the splits differ. deepchecks warns from .55 on;
             random splits of digits, clothes and flowers gave .50 to .58.
-        level: The p-value below which that is no chance.
+        level: The p-value below which the difference is significant.
         loss: The lower bound of the accuracy that is lost between the splits.
         repeated: The lower bound of repeated training images from where on all
             properties differ as a consequence.

@@ -1,4 +1,4 @@
-"""Training images are too alike."""
+"""Training images are too similar."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class HomogeneousTrainingData(Check):
     Why it matters:
         Many frames of few films are few images.
     Evidence:
-        Training images that repeat another, validation images that none is like, and
+        Training images that repeat another, validation images unlike any of them, and
         the gap in accuracy.
     How it is decided:
         By a trial with augmentation; or by rates that need none, where there is a gap,

@@ -85,7 +85,7 @@ class EvaluatedInTrainingMode(Check):
 
 @dataclasses.dataclass(frozen=True)
 class WrongMovingStatistics(Check):
-    """Takes batch norm's moving statistics anew, without changing a weight.
+    """Re-estimates batch norm's moving statistics, without changing a weight.
 
     Why it matters:
         Moving statistics with too long a memory, or of other images, make the model

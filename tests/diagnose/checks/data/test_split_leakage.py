@@ -80,7 +80,7 @@ def test_where_all_images_are_copies_a_trial_decides(found):
 def duplicates(copies, within, correct, other):
     """Returns near-duplicates among 1,000 images, and how many of either are right."""
     return NearDuplicates(
-        alike=0.96,
+        threshold=0.96,
         rate=proportion(copies, 1000),
         within=proportion(within, 1000),
         same=proportion(copies, 1000),
