@@ -57,7 +57,7 @@ def start(config, number=signal.SIGKILL, times=0, moment="any", place=0, limit=N
 
 
 def errors(done):
-    """Returns what a process said on stderr, but for its moments."""
+    """Returns the lines of stderr of a process, without its moments."""
     lines = done.stderr.splitlines()
     return [line for line in lines if not line.startswith("moment ")]
 
@@ -74,9 +74,9 @@ def process(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
+def uninterrupted(tmp_path_factory):
     """A run in this process that nothing has broken."""
-    config = small(tmp_path_factory.mktemp("unbroken"))
+    config = small(tmp_path_factory.mktemp("uninterrupted"))
     run(config)
     return config
 
@@ -183,17 +183,17 @@ def interrupt(monkeypatch, owner, name, place):
     ],
     ids=lambda value: str(value),
 )
-def test_stopped_by_a_signal(tmp_path, unbroken, monkeypatch, owner, name, place):
+def test_stopped_by_a_signal(tmp_path, uninterrupted, monkeypatch, owner, name, place):
     config = small(tmp_path)
     interrupt(monkeypatch, owner, name, place)
     with pytest.raises(Stopped, match="stopped by SIGTERM"):
         run(config)
     monkeypatch.undo()
     run(config)
-    assert_same_run(config, unbroken)
+    assert_same_run(config, uninterrupted)
 
 
-def test_stopped_again_and_again(tmp_path, unbroken, monkeypatch):
+def test_stopped_again_and_again(tmp_path, uninterrupted, monkeypatch):
     config, stops = small(tmp_path), 0
     is_finite, calls = TrainLoop.is_finite, []
 
@@ -211,14 +211,14 @@ def test_stopped_again_and_again(tmp_path, unbroken, monkeypatch):
         except Stopped:
             stops += 1
     assert stops >= 5
-    assert_same_run(config, unbroken)
+    assert_same_run(config, uninterrupted)
 
 
 @pytest.mark.parametrize(
     ("first", "then"), [(1, 2), pytest.param(2, 1, marks=pytest.mark.slow)]
 )
 def test_goes_on_with_another_number_of_devices(
-    tmp_path, unbroken, monkeypatch, first, then
+    tmp_path, uninterrupted, monkeypatch, first, then
 ):
     config = small(tmp_path, strategy="mirrored", devices=first)
     interrupt(monkeypatch, TrainLoop, "measured_step", 4)
@@ -226,7 +226,7 @@ def test_goes_on_with_another_number_of_devices(
         run(config)
     monkeypatch.undo()
     run(dataclasses.replace(config, devices=then))
-    folders = [pathlib.Path(each.workdir) for each in (config, unbroken)]
+    folders = [pathlib.Path(each.workdir) for each in (config, uninterrupted)]
     actual, expected = map(same_run.arrays, folders)
     assert actual.keys() == expected.keys()
     for name, value in expected.items():
@@ -241,7 +241,7 @@ def test_goes_on_with_another_number_of_devices(
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
-def test_a_disk_that_takes_no_more(tmp_path, unbroken, monkeypatch, code):
+def test_a_disk_that_takes_no_more(tmp_path, uninterrupted, monkeypatch, code):
     config, write = small(tmp_path), archive.write
 
     def refused(path, step, values):
@@ -256,7 +256,7 @@ def test_a_disk_that_takes_no_more(tmp_path, unbroken, monkeypatch, code):
     saved = pathlib.Path(config.workdir).glob("checkpoints/*")
     assert max(path.name for path in saved) == "step-00000014.npz"
     run(config)
-    assert_same_run(config, unbroken)
+    assert_same_run(config, uninterrupted)
 
 
 def test_a_stop_that_could_not_be_saved_is_a_failure(tmp_path, monkeypatch):
@@ -321,14 +321,14 @@ def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch):
         run(small(tmp_path))
 
 
-def test_a_truncated_checkpoint_is_passed_over(tmp_path, unbroken, caplog):
+def test_a_truncated_checkpoint_is_passed_over(tmp_path, uninterrupted, caplog):
     config = small(tmp_path)
     run(config)
     latest = max(pathlib.Path(config.workdir).glob("checkpoints/*.npz"))
     os.truncate(latest, latest.stat().st_size // 2)
     run(config)
     assert f"{latest} cannot be read" in caplog.text
-    assert_same_run(config, unbroken)
+    assert_same_run(config, uninterrupted)
 
 
 def test_a_second_run_in_the_folder_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Runs all fuzzers, flips and kills, and prints one table of what was mishandled.
+"""Runs all fuzzers, flips and kills, and prints one table of the failures.
 
     python -m benchmarks.faults
     python -m benchmarks.faults --part=0.05 --seed=7

@@ -3,8 +3,8 @@
     python -m benchmarks.faults.commands
 
 The previews of schedules and augmentations, the sweep of rates, the server of images,
-diagnoses of what is no run, and training on machines that an environment variable names
-wrongly.
+diagnoses of folders that are not runs, and training on machines that an environment
+variable describes wrongly.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ _ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
 
 
 def inputs() -> list[Input]:
-    """Returns all of them."""
+    """Returns all inputs."""
     commands = [
         Input(f"{module} {line!r}", line, ANY, module=module, free=("here",))
         for module, lines in _LINES.items()
@@ -104,7 +104,7 @@ def inputs() -> list[Input]:
 
 
 def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
-    """Returns how other commands handled bad arguments; nothing of it is drawn."""
+    """Returns how other commands handled bad arguments; the seed has no effect."""
     del seed
     return [try_all("other commands, clusters", chosen(inputs(), number, only))]
 

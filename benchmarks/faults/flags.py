@@ -1,4 +1,4 @@
-"""Bad flags, bad specs and bad modules of a user's, given to `experiments.train`.
+"""Bad flags, bad specs and bad user modules, given to `experiments.train`.
 
     python -m benchmarks.faults.flags
     python -m benchmarks.faults.flags --only=~nosuchuser
@@ -51,7 +51,7 @@ def table() -> list[Input]:
 
 
 def modules() -> list[Input]:
-    """Returns modules of a user's that cannot be imported, or make no usable model."""
+    """Returns user modules that cannot be imported, or that build no usable model."""
     inputs = []
     for name, (source, codes) in MODULES.items():
         inputs.append(
@@ -75,7 +75,7 @@ def modules() -> list[Input]:
 
 
 def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
-    """Returns how flags, modules and drawn inputs were handled."""
+    """Returns how training handled flags, modules and random inputs."""
     kinds = {
         "flags and specs by hand": table(),
         "modules of a user's": modules(),
@@ -85,7 +85,7 @@ def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
 
 
 def _writing(name: str, content: str | bytes) -> Callable[[Path], None]:
-    """Returns what writes a file into a folder."""
+    """Returns a function that writes a file into a folder."""
     if isinstance(content, str):
         content = content.encode("utf-8", "surrogateescape")
     return lambda folder: (folder / name).write_bytes(content) and None

@@ -30,6 +30,7 @@ from benchmarks.faults.damages import (
     Damage,
     flipped,
 )
+from benchmarks.faults.fork_server import ForkServer, Outcome, fresh
 from benchmarks.faults.inputs import (
     DIAGNOSE,
     FRESH_EVERY,
@@ -39,7 +40,6 @@ from benchmarks.faults.inputs import (
     own_folder,
     write_data,
 )
-from benchmarks.faults.nursery import Nursery, Outcome, fresh
 from benchmarks.faults.report import Progress, Tally
 from framework.errors import RunError
 from framework.system import archive
@@ -51,7 +51,7 @@ _FLIPS = 4
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A damaged folder, and the command that is given it.
+    """A damaged folder, and the command that reads it.
 
     Attributes:
         name: The command, and the damage.
@@ -66,13 +66,13 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Undamaged:
-    """A finished run, and what is made of it where nothing is damaged.
+    """A finished run, and the outputs of commands on its undamaged folder.
 
     Attributes:
         home: Its folder's parent, with the data.
         numbers: Its metrics, and the arrays of its checkpoints and best ones.
-        diagnosis: What diagnosis.json says of it.
-        notices: What the diagnosis wrote on stderr.
+        diagnosis: The content of diagnosis.json.
+        notices: The output of the diagnosis on stderr.
     """
 
     home: Path
@@ -82,7 +82,7 @@ class Undamaged:
 
 
 def cases(run: Path, seed: int) -> list[Case]:
-    """Returns all damages of a run, each for both commands.
+    """Returns all kinds of damage to a run, each for both commands.
 
     Args:
         run: The folder of a finished run.
@@ -105,7 +105,7 @@ def cases(run: Path, seed: int) -> list[Case]:
 
 def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
     """Returns how both commands handled damaged folders."""
-    with Nursery() as nursery, undamaged(nursery) as run:
+    with ForkServer() as fork_server, undamaged(fork_server) as run:
         every = [each for each in cases(run.home / "run", seed) if only in each.name]
         if number is not None and number < len(every):
             every = [every[index * len(every) // number] for index in range(number)]
@@ -116,7 +116,7 @@ def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
         both, progress = Tally(""), Progress("damaged folders", len(every))
         for index, case in enumerate(every):
             alone = index % FRESH_EVERY == FRESH_EVERY - 1
-            problem = tried(case, run, fresh if alone else nursery.run)
+            problem = tried(case, run, fresh if alone else fork_server.run)
             tallies[case.module].add(case.name, problem)
             both.add(case.name, problem)
             progress.show(both)
@@ -124,17 +124,17 @@ def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
 
 
 @contextlib.contextmanager
-def undamaged(nursery: Nursery) -> Iterator[Undamaged]:
-    """Trains and diagnoses a small run, whose folder is there until the block ends."""
+def undamaged(fork_server: ForkServer) -> Iterator[Undamaged]:
+    """Trains and diagnoses a small run; deletes its folder after the block."""
     with tempfile.TemporaryDirectory() as place:
         home = Path(place, "here")
         home.mkdir()
         write_data(home / "data.npz")
-        _must(nursery.run(TRAIN, _TRAIN, home, 300), {0})
+        _must(fork_server.run(TRAIN, _TRAIN, home, 300), {0})
         expected = numbers(home / "run")
         shutil.copytree(home / "run", home / "diagnosed")
         again = ("--workdir=diagnosed", *_DIAGNOSE[1:])
-        outcome = nursery.run(DIAGNOSE, again, home, 300)
+        outcome = fork_server.run(DIAGNOSE, again, home, 300)
         _must(outcome, {0, 3})
         text = (home / "diagnosed/diagnosis/diagnosis.json").read_text()
         shutil.rmtree(home / "diagnosed")
@@ -147,7 +147,7 @@ def tried(case: Case, run: Undamaged, command) -> str | None:
     Args:
         case: What to damage and what to run.
         run: What it is a copy of.
-        command: `Nursery.run` of a nursery, or `fresh`.
+        command: `ForkServer.run` of a fork server, or `fresh`.
     """
     with own_folder() as folder:
         shutil.copytree(run.home, folder, dirs_exist_ok=True)
@@ -173,7 +173,7 @@ _LINKED_FOLDER = re.compile(r"train, (\w+)/ is a link outside")
 def numbers(run: Path) -> dict[str, object]:
     """Returns a run's rows, and the arrays of its last checkpoint and best ones.
 
-    A checkpoint that cannot be read is passed over, as a resume does it.
+    Unreadable checkpoints are skipped, as a resume does.
     """
     checkpoints = sorted((run / "checkpoints").glob("step-????????.npz"))
     contents: dict[str, object] = {}
@@ -210,7 +210,7 @@ def _resumed(
     before: handled.Listing,
     after: handled.Listing,
 ) -> str | None:
-    """Returns what is wrong with how a command went on, or with how it did not."""
+    """Returns the problem with a resume, or with its refusal; None without one."""
     if outcome.code in handled.REFUSED:
         if b"best validation" in outcome.stdout:
             return f"exit code {outcome.code} after claiming a result"
@@ -245,7 +245,7 @@ def _is_of_a_later_step(name: str, last: int) -> bool:
 
 
 def _has(actual: object, expected: object) -> bool:
-    """Returns whether numbers are those wanted; further arrays need not be."""
+    """Returns whether numbers are as expected; additional arrays are ignored."""
     if isinstance(actual, dict) and isinstance(expected, dict):
         return expected.items() <= actual.items()
     return actual == expected
@@ -259,7 +259,7 @@ def _diagnosed(
     before: handled.Listing,
     after: handled.Listing,
 ) -> str | None:
-    """Returns what is wrong with a diagnosis, or with how it was refused."""
+    """Returns the problem with a diagnosis, or with its refusal; None without one."""
     problem = handled.changes(before, after, ("run/diagnosis",))
     if problem:
         return f"a reader wrote; {problem}"
@@ -275,7 +275,7 @@ def _diagnosed(
 
 
 def _without_leftovers(listing: handled.Listing) -> handled.Listing:
-    """Returns a listing without what a killed process left, which the next deletes."""
+    """Returns a listing without temporary files, which the next process deletes."""
     return {
         name: value
         for name, value in listing.items()

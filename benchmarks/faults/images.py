@@ -1,4 +1,4 @@
-"""Folders of images, each with something wrong."""
+"""Folders of images, each with a fault."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PER_CLASS = 8
 
 
 def folders(seed: int) -> list[Input]:
-    """Returns folders of images, each with something wrong."""
+    """Returns folders of images, each with a fault."""
     inputs = [
         _photos(name, change, codes) for name, (change, codes) in _FOLDERS.items()
     ]
@@ -109,7 +109,7 @@ def _file(content: bytes, where: str) -> Callable[[Path], object]:
 
 
 def _png(width: int, height: int) -> bytes:
-    """Returns the start of a PNG file that claims to be of a size."""
+    """Returns the start of a PNG file whose header declares a size."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = b"IDAT" + zlib.compress(bytes(100))
     chunks = b"".join(
@@ -147,7 +147,7 @@ _BAD_IMAGES: Mapping[str, bytes] = {
 
 
 def _named(name: bytes, folder: bytes = b"dark") -> Callable[[Path], object]:
-    """Returns what writes a good image under a name of one's own."""
+    """Returns a function that writes a valid image under the given name."""
 
     def change(photos: Path) -> None:
         place = os.path.join(os.fsencode(photos), folder)
@@ -184,7 +184,7 @@ def _all_gone(folder: Path) -> None:
 
 
 def _split(*names: str) -> Callable[[Path], object]:
-    """Returns what moves the classes into `train`, and makes further folders."""
+    """Returns a function that moves the classes into `train` and adds folders."""
 
     def change(photos: Path) -> None:
         (photos / "train").mkdir()

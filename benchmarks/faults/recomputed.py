@@ -1,4 +1,4 @@
-"""Statistics computed anew: by scikit-learn, by SciPy, or as their papers say."""
+"""Statistics recomputed by scikit-learn, by SciPy, or by their published formula."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Pairs = Mapping[str, tuple[float, float]]
 
 
 def pairs_of(actual: Mapping[str, float], expected: Mapping[str, float]) -> Pairs:
-    """Returns what is in both; a number that should be there and is not, beside NaN."""
+    """Returns pairs of actual and expected numbers; NaN for missing actual ones."""
     return {
         name: (actual.get(name, math.nan), value) for name, value in expected.items()
     }
@@ -81,7 +81,7 @@ def _calibration_error(correct: np.ndarray, confidence: np.ndarray) -> float:
 
 
 def wilson(count: int, total: int) -> tuple[float, float, float]:
-    """Returns a share and its interval by Wilson (1927), as SciPy has it."""
+    """Returns a proportion and its interval by Wilson (1927), from SciPy."""
     interval = stats.binomtest(count, total).proportion_ci(method="wilson")
     return count / total, interval.low, interval.high
 

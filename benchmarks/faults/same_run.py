@@ -1,4 +1,4 @@
-"""Compares two runs to the last bit: rows, arrays, curves, and what lies about."""
+"""Compares two runs bit by bit: rows, arrays, curves and temporary files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def arrays(folder: Path) -> dict[str, np.ndarray]:
 
 
 def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Returns what TensorBoard shows: the points of each curve, but for the speed."""
+    """Returns the points of each TensorBoard curve, except the speed."""
     points = {}
     for part in ("train", "validation"):
         accumulator = EventAccumulator(str(folder / part), size_guidance={"tensors": 0})

@@ -1,4 +1,4 @@
-"""Every statistic that the framework reports, beside another computation of it.
+"""Compares every statistic of the framework with another computation of it.
 
     python -m benchmarks.faults.statistics
 
@@ -43,7 +43,7 @@ _RELATIVE, _ABSOLUTE = 1e-5, 1e-6
 
 
 def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
-    """Returns which statistics were not what others compute."""
+    """Returns which statistics differ from the other computation."""
     count = _CASES if number is None else number
     kinds: dict[str, Callable[[], list[Pairs]]] = {
         "metrics": lambda: [_of_metrics(_generator(seed, i), i) for i in range(count)],
@@ -55,7 +55,7 @@ def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
 
 
 def compared(kind: str, cases: list[Pairs]) -> Tally:
-    """Counts the numbers that are not what they should be."""
+    """Counts the numbers that differ from the expected ones."""
     tally = Tally(f"statistics: {kind}")
     progress = Progress(tally.kind, sum(map(len, cases)))
     for place, pairs in enumerate(cases):
@@ -105,7 +105,7 @@ def _metrics_of(probabilities: np.ndarray, labels: np.ndarray) -> Pairs:
     own = probabilities[np.arange(len(labels)), labels]
     ahead = (probabilities > own[:, None]).sum(axis=1)
     equal = probabilities == own[:, None]
-    # The first of equals is what is predicted.
+    # The first of equal classes is predicted.
     rank = ahead + (equal & (np.arange(classes) < labels[:, None])).sum(axis=1)
     confidence = probabilities.max(axis=1)
     losses = -np.log(np.maximum(own, 1e-300))

@@ -1,4 +1,4 @@
-"""Images a second of augmentation: ours beside Keras's, in one run.
+"""Compares the augmentation speed of Whyflat and Keras, in images per second.
 
     python -m benchmarks.speed.augment
     taskset -c 0 python -m benchmarks.speed.augment --augment=randaugment
@@ -27,7 +27,7 @@ _ROUNDS = flags.DEFINE_integer("rounds", 15, "How many batches each one does.")
 
 
 def contestants(images: np.ndarray) -> dict[str, Callable[[int], object]]:
-    """Returns what makes a batch, given its number, by name."""
+    """Returns functions that augment the batch of a number, by name."""
     import keras
     import tensorflow as tf
 
@@ -47,7 +47,7 @@ def contestants(images: np.ndarray) -> dict[str, Callable[[int], object]]:
         return augmented
 
     def bare(step: tf.Tensor) -> tf.Tensor:
-        """Returns what TensorFlow's own kernel makes of matrices that are there."""
+        """Applies TensorFlow's own kernel to given matrices."""
         angle = tf.cast(step, tf.float32) * 1e-3 + tf.zeros(count)
         matrices = geometry.with_corner_origin(geometry.rotation(angle), size, size)
         flat = tf.concat([tf.reshape(matrices, [count, 6]), tf.zeros([count, 2])], 1)

@@ -1,4 +1,4 @@
-"""What augmentation costs of a training step: the seed article's second net.
+"""The cost of augmentation in a training step of the seed article's second net.
 
 taskset -c 0 python -m benchmarks.speed.augment_step
 
@@ -20,7 +20,7 @@ _STEPS = flags.DEFINE_integer("steps", 20, "How many steps at a time.")
 
 
 def contestants() -> dict[str, Callable[[], object]]:
-    """Returns what does so many steps, and their augmentation alone, by name."""
+    """Returns functions that run training steps, and only their augmentation."""
     import tensorflow as tf
 
     from experiments.seed_augmented import CONFIG
@@ -48,7 +48,7 @@ def contestants() -> dict[str, Callable[[], object]]:
 
 
 def main(_: list[str]) -> None:
-    """Prints the share."""
+    """Prints the fraction."""
     seconds: dict[str, list[float]] = {}
     makers = contestants()
     for _ in range(_ROUNDS.value + 1):

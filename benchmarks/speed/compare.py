@@ -1,4 +1,4 @@
-"""This framework and its peers, side by side on one workload.
+"""Compares this framework with other libraries on one workload.
 
     taskset -c 0 python -m benchmarks.speed.compare --workload=W1 --python_torch=PATH
 
@@ -34,7 +34,7 @@ BASE = "Keras fit, arrays"
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """One way to train.
+    """A library, and how it trains.
 
     Attributes:
         module: Of benchmarks/peers.
@@ -50,7 +50,7 @@ class Peer:
 
     @property
     def precision(self) -> str:
-        """What it computes in."""
+        """The floating-point type of its computation."""
         return "bfloat16" if "--precision=bfloat16" in self.arguments else "float32"
 
 
@@ -81,7 +81,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peers", default="", help="those with one of these in a name")
     for library in ("torch", "jax"):
         parser.add_argument(
-            f"--python_{library}", default=sys.executable, help="what has it installed"
+            f"--python_{library}",
+            default=sys.executable,
+            help="Python interpreter that has it installed",
         )
     return parser.parse_args()
 
@@ -118,7 +120,7 @@ def main() -> None:
 def _chosen(
     interpreters: dict[str, str], options: argparse.Namespace
 ) -> dict[str, Peer]:
-    """Returns the peers that can run, and says which cannot."""
+    """Returns the peers that can run; prints those that cannot."""
     installed = {
         library: not subprocess.run(
             [
@@ -145,7 +147,7 @@ def _chosen(
 
 
 def _run(peer: Peer, python: str, options: argparse.Namespace) -> dict | None:
-    """Returns what a process of a peer has measured; None if it failed."""
+    """Returns the measurements of a process of a peer; None if it failed."""
     command = [
         python,
         "-m",
@@ -163,7 +165,7 @@ def _run(peer: Peer, python: str, options: argparse.Namespace) -> dict | None:
 
 
 def _peaks(interpreters: dict[str, str]) -> dict[str, float]:
-    """Returns gigaflops a second of matrix products, by precision: the best library."""
+    """Returns GFLOP/s of matrix products by precision, of the fastest library."""
     best: dict[str, float] = {}
     for library in ("tensorflow", "torch"):
         python = interpreters["torch" if library == "torch" else "keras"]
@@ -177,11 +179,11 @@ def _peaks(interpreters: dict[str, str]) -> dict[str, float]:
 def table(
     lines: dict[str, list[dict]], workload: Workload, peaks: dict[str, float]
 ) -> str:
-    """Returns a table in Markdown of what was measured.
+    """Returns a table of the measurements in Markdown.
 
     Args:
-        lines: What the processes of each peer have written, round by round.
-        workload: What they trained.
+        lines: The measurements of each peer, by round.
+        workload: The workload that they trained.
         peaks: Gigaflops a second of matrix products, by precision.
     """
     rows = [
@@ -219,7 +221,7 @@ KINDS = ("wall", "cpu")
 
 
 def speed(line: dict, kind: str, workload: Workload) -> float:
-    """Returns images a second of training: of the clock, or of the processor.
+    """Returns images per second of training, by wall-clock or by CPU time.
 
     It is the median over the epochs of a process but the first.
     """

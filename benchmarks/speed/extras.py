@@ -1,4 +1,4 @@
-"""What a run does besides training, as shares of the time of its training steps.
+"""The overhead of a run, as fractions of the time of its training steps.
 
     taskset -c 0 python -m benchmarks.speed.extras --workload=W1
 
@@ -25,7 +25,7 @@ LOG_EVERY = 50
 
 
 def main() -> None:
-    """Prints a line a thing."""
+    """Prints a line for each kind of overhead."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--workload", default="W1", choices=sorted(WORKLOADS))
     parser.add_argument("--precision", default="float32")
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def shares(medians: dict[str, float], images: int) -> Iterator[str]:
-    """Returns lines that say what each thing takes of the steps of an epoch.
+    """Returns lines with each overhead as a fraction of the steps of an epoch.
 
     Args:
         medians: Seconds of each thing: of the "steps" of an epoch, of a "step", of a
@@ -73,7 +73,7 @@ def shares(medians: dict[str, float], images: int) -> Iterator[str]:
 def _things(
     chosen: argparse.Namespace, folder: Path
 ) -> dict[str, Callable[[int], object]]:
-    """Returns what happens in an epoch, each given the epoch's number."""
+    """Returns the parts of an epoch by name, as functions of its number."""
     from framework.launch import components, run
     from framework.report.timing import Timing
 

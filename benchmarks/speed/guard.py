@@ -1,4 +1,4 @@
-"""Whether this tree has become slower than a commit: both trained in turn, in pairs.
+"""Compares the speed of this tree with that of a commit, trained in turn.
 
     taskset -c 0 python -m benchmarks.speed.guard --base=main --workload=W1 --rounds=5
 
@@ -36,7 +36,7 @@ _QUANTITIES = {
 
 
 def main() -> None:
-    """Prints a line a quantity."""
+    """Prints a line for each quantity."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--base", default="HEAD", help="the commit to compare with")
     parser.add_argument("--workload", default="W1", choices=sorted(WORKLOADS))
@@ -89,7 +89,7 @@ def _check_out(root: pathlib.Path, commit: str, folder: pathlib.Path) -> None:
 
 
 def _train(tree: pathlib.Path, chosen: argparse.Namespace) -> dict:
-    """Returns what training by the framework in a folder took."""
+    """Trains with the framework in a folder; returns its measurements."""
     command = [
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""How much the weights differ on several devices, beside those of Keras's `fit`.
+"""Compares how much weights differ between numbers of devices, here and in `fit`.
 
     python -m benchmarks.speed.invariance
     python -m benchmarks.speed.invariance dropout everything
@@ -24,7 +24,7 @@ from absl import app
 
 from benchmarks.speed import cases
 
-# What has become of each case, by its name: arrays by theirs.
+# The trained weights of each case, by the names of case and variable.
 Weights = dict[str, dict[str, np.ndarray]]
 
 
@@ -78,7 +78,7 @@ def _read(path: str, names: Sequence[str]) -> Weights:
 
 
 def two_machines() -> list[dict[str, str]]:
-    """Returns the variables that tell two processes of this machine of each other."""
+    """Returns environment variables that connect two processes of this machine."""
     sockets = [socket.socket() for _ in range(2)]
     for each in sockets:
         each.bind(("localhost", 0))
@@ -106,7 +106,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _row(name: str, of_processes: dict[str, np.ndarray]) -> list[str]:
-    """Returns how much the weights differ, in words."""
+    """Returns the differences of the weights as text."""
     from framework.launch import invariance
 
     # First that on the most devices: the CPU is divided once.

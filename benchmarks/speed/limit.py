@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, and how much of it nothing could save.
+"""The time of a training step by kind of operation, and a lower bound of it.
 
     taskset -c 0 python -m benchmarks.speed.limit --workload=W2
 
@@ -45,7 +45,7 @@ Event = tuple[int, int, str]
 
 
 def main() -> None:
-    """Prints a line a kind of operation, and the limit."""
+    """Prints a line for each kind of operation, and the limit."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--workload", default="W1", choices=sorted(WORKLOADS))
     parser.add_argument("--precision", default="float32")
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def kinds(times: Mapping[str, float]) -> dict[str, float]:
-    """Returns the times of operations, added up by their kind; of no kind are left out.
+    """Returns the summed times of operations by kind; leaves out those of no kind.
 
     The executor's own are among those, and so are the smallest: they are not traced.
     """
@@ -77,7 +77,7 @@ def kinds(times: Mapping[str, float]) -> dict[str, float]:
 
 
 def own_times(events: Iterable[Event]) -> dict[str, float]:
-    """Returns milliseconds of each name, without what happened within it.
+    """Returns milliseconds of each name, excluding nested events.
 
     Args:
         events: Of one thread.
@@ -97,11 +97,11 @@ def own_times(events: Iterable[Event]) -> dict[str, float]:
 def report(
     times: Mapping[str, float], step: float, gigaflops: float, roof: float
 ) -> Iterator[str]:
-    """Returns what is printed.
+    """Yields the lines of the report.
 
     Args:
         times: Milliseconds of each kind of operation in a step.
-        step: Milliseconds of a step; what is of no kind is the rest.
+        step: Milliseconds of a step, including operations of no kind.
         gigaflops: Of a step, in convolutions and matrix products.
         roof: Gigaflops a second of the fastest matrix product.
     """
@@ -148,7 +148,7 @@ def _measured(chosen: argparse.Namespace) -> tuple[dict[str, float], float]:
 
 
 def _threads(folder: str) -> Iterator[list[Event]]:
-    """Returns the events of each thread that a trace in a folder is of."""
+    """Yields the events of each thread of the trace in a folder."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     (path,) = glob.glob(f"{folder}/**/*.xplane.pb", recursive=True)

@@ -1,4 +1,4 @@
-"""How much memory a run takes after each epoch, or a process after each run.
+"""The memory of a process after each epoch of a run, or after each run.
 
     python -m benchmarks.speed.memory
     python -m benchmarks.speed.memory --epochs=30 -- --strategy=mirrored --devices=2
@@ -45,7 +45,7 @@ def make(folder: Path, count: int) -> None:
 
 
 def resident(process: int) -> float:
-    """Returns how much memory a process has, in MiB; 0 if it has ended."""
+    """Returns the resident memory of a process in MiB; 0 if it has ended."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except OSError:
@@ -72,7 +72,7 @@ def repeat(count: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Prints a line an epoch, or a run."""
+    """Prints a line for each epoch, or for each run."""
     if _RUNS.value:
         repeat(_RUNS.value)
         return

@@ -1,4 +1,4 @@
-"""How the cost of training grows: with batches, images, data, devices, steps a call.
+"""The growth of the cost of training with batch, image, data, devices, steps per call.
 
     taskset -c 0,1 python -m benchmarks.speed.scaling --png=scaling.png
     python -m benchmarks.speed.scaling --vary=devices,input
@@ -48,7 +48,7 @@ LIMITS = {
     "steps_per_call": "few: Python and TensorFlow's call; many: its executor's 1-10 us "
     "an operation",
     "devices": "the devices are parts of the same processor",
-    "train_for": "nothing: what is kept does not depend on the length",
+    "train_for": "nothing: memory does not depend on the length",
     "input": "decoding, of large photographs",
 }
 
@@ -85,10 +85,10 @@ def main() -> None:
 
 
 def input_shares(points: list[tuple[str, dict]]) -> Iterator[str]:
-    """Returns lines that say how much of the time input takes, and if that is much.
+    """Yields lines with the fraction of the time that reading input takes.
 
     Args:
-        points: Kinds of input, the first from memory, and what was measured of each.
+        points: Kinds of input, the first from memory, and their measurements.
     """
     for value, costs in points[1:]:
         share = 1 - points[0][1]["wall"] / costs["wall"]
@@ -104,7 +104,7 @@ def input_shares(points: list[tuple[str, dict]]) -> Iterator[str]:
 
 
 def _process(point: dict) -> dict:
-    """Returns what a process of its own measures."""
+    """Measures a point in a new process."""
     point = {**point, "started": time.time()}
     command = [
         sys.executable,
@@ -120,7 +120,7 @@ def _process(point: dict) -> dict:
 
 
 def measured(point: dict) -> dict:
-    """Returns microseconds an image, seconds to the first step, and memory.
+    """Returns microseconds per image, seconds to the first step, and memory.
 
     Args:
         point: What is different from the usual, and when the process was started.
@@ -165,7 +165,7 @@ def settings(point: dict) -> dict:
 
 
 def _spans(loop: object, per_epoch: int, most: int) -> list[tuple[float, float]]:
-    """Returns the seconds of epochs: of the clock, and of the processor."""
+    """Returns the seconds of each epoch: wall-clock and CPU time."""
     spans, epochs = [], 3
     for epoch in range(1, 1 + epochs):
         start = time.perf_counter(), time.process_time()
@@ -193,7 +193,7 @@ def _photographs(folder: pathlib.Path, side: tuple[int, int]) -> str:
 
 
 def drawn(curves: dict[str, list[tuple]]) -> bytes:
-    """Returns a picture of processor time an image over each thing varied, as PNG."""
+    """Draws CPU time per image against each varied quantity, as PNG."""
     import io
 
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Whether a case belongs into the zoo: fault and fix differ, by measurement."""
+"""Decides whether a case is admitted to the zoo: its fault must cost accuracy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)
 
 @dataclasses.dataclass(frozen=True)
 class Admission:
-    """What was measured of a case.
+    """The measurements of a case.
 
     Attributes:
         case: Its name.
@@ -96,7 +96,7 @@ def _deviation(values: Sequence[float]) -> float:
 
 
 def page(admissions: Sequence[Admission]) -> str:
-    """Returns a table, those that are refused last."""
+    """Returns a table of the cases, with refused ones last."""
     lines = [
         f"{'case':36}{'seeds':>6}{'broken':>8}{'mended':>8}{'d':>7}{'low':>8}",
     ]

@@ -1,4 +1,4 @@
-"""What `fit` does, an epoch in one call: the same training in half of the time."""
+"""Trains as `fit` does, with one call per epoch, in half of the time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Arrays = tuple[np.ndarray, np.ndarray]
 def fit(
     program: Program, callbacks: Sequence[keras.callbacks.Callback]
 ) -> list[dict[str, float]]:
-    """Trains a program; returns what it reports after each epoch, as `fit` names it.
+    """Trains a program; returns the metrics of each epoch, named as by `fit`.
 
     Args:
         program: Of which the model's own steps are used.
@@ -52,7 +52,7 @@ def _build(model: keras.Model, program: Program) -> None:
 
 
 def _arrays(data: Any, size: int | None) -> tuple[np.ndarray, np.ndarray, int]:
-    """Returns the examples of the next epoch, and how many are in a batch."""
+    """Returns the examples of the next epoch, and the batch size."""
     if isinstance(data, tuple):
         x, y = data
         return _fed(x), _fed(y), size
@@ -70,7 +70,7 @@ def _fed(values: np.ndarray) -> np.ndarray:
 
 
 def _epoch(model: keras.Model, name: str) -> Callable[..., dict[str, float]]:
-    """Returns what does all steps of an epoch, and says what the model reports."""
+    """Returns a function that runs an epoch and returns the reported metrics."""
     step = getattr(model, name)
     is_plain = step.__func__ is getattr(keras.Model, name)
 
@@ -102,7 +102,7 @@ def _epoch(model: keras.Model, name: str) -> Callable[..., dict[str, float]]:
 
 
 def _flat(metrics: dict[str, Any]) -> dict[str, tf.Tensor]:
-    """Returns what is reported, without the dictionaries of compiled metrics."""
+    """Returns the reported metrics, with nested dictionaries flattened."""
     flat = {}
     for name, value in metrics.items():
         if isinstance(value, dict):

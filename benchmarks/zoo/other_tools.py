@@ -1,4 +1,4 @@
-"""What other tools' rules say of the same trainings: rules only, no repairs.
+"""The rules of other tools, applied to the same trainings, without their repairs.
 
 Written from the rules' descriptions, for Keras 3:
 * AUTOTRAINER (Zhang et al., ICSE 2021): symptoms, each with what it would try;
@@ -71,14 +71,14 @@ CAUSES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """What was seen after an epoch, of the first batch.
+    """Observations after an epoch, on the first batch.
 
     Attributes:
         gradients: By kernel in order, its mean magnitude and its norm.
         zeros: Share of all entries of all gradients that are exactly 0.
         weights: By kernel, its variance and the mean of its magnitude.
         update: By kernel, the mean magnitude of its change since the last look.
-        outputs: By layer, what it returned.
+        outputs: The output of each layer.
     """
 
     gradients: Mapping[str, tuple[float, float]]
@@ -89,7 +89,7 @@ class Moment:
 
 
 class Watch(keras.callbacks.Callback):
-    """Keeps what the rules need.
+    """A callback that records the inputs of the rules.
 
     Args:
         program: That is going to be trained.
@@ -102,7 +102,7 @@ class Watch(keras.callbacks.Callback):
         self._before: dict[str, np.ndarray] = {}
 
     def on_epoch_end(self, epoch, logs=None):
-        """Looks at the first batch, every third time, as AUTOTRAINER does."""
+        """Observes the first batch, every third epoch, as AUTOTRAINER does."""
         self.logs.append(dict(logs or {}))
         if epoch % _EVERY and epoch < self.program.epochs - 1:
             return
@@ -225,7 +225,7 @@ def deep_diagnosis(watch: Watch) -> Symptoms:
 
 
 def _advice(watch: Watch) -> Symptoms:
-    """Returns what the decision tree would say of weights, data and rate."""
+    """Returns the advice of the decision tree on weights, data and learning rate."""
     last = watch.moments[-1]
     if any(not 1e-5 <= variance <= 10 for variance, _ in last.weights.values()):
         return ["poor weight"]
@@ -289,21 +289,21 @@ def _accuracies(logs: Mapping[str, list[float]]) -> tuple[np.ndarray, np.ndarray
 
 
 def _swings(values: np.ndarray, least: float) -> int:
-    """Returns how many times a curve goes down by so much after a local maximum."""
+    """Counts the local maxima after which a curve falls by at least `least`."""
     middle = values[1:-1]
     peaks = np.flatnonzero((middle > values[:-2]) & (middle > values[2:])) + 1
     return sum(bool(values[peak] - values[peak + 1] >= least) for peak in peaks)
 
 
 def _out_of_range(y: np.ndarray, outputs: np.ndarray) -> bool:
-    """Returns whether labels can never be reached by what the last layer returns."""
+    """Returns whether labels are outside the range of the last layer's outputs."""
     if y.ndim == 1 and outputs.shape[-1] > 1:
         return bool(y.max() >= outputs.shape[-1])
     return bool(y.max() > outputs.max() + 1 or y.min() < outputs.min() - 1)
 
 
 def _has_linear_hidden(layers: list[keras.layers.Layer]) -> bool:
-    """Returns whether a dense layer runs into another one with nothing between."""
+    """Returns whether two dense layers follow each other without an activation."""
     is_open = False
     for layer in layers:
         if isinstance(layer, keras.layers.Dense):

@@ -1,4 +1,4 @@
-"""The zoo: how often the diagnosis names the cause, and how often it cries wolf.
+"""Measures how often the diagnosis names the cause, and how often a wrong one.
 
     python -m benchmarks.zoo.run --half=report
     python -m benchmarks.zoo.run --cases='run: ,high' --seeds=1
@@ -43,13 +43,13 @@ _PART = flags.DEFINE_integer("part", -1, "Which of --processes this one is.")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Does what is left to do, and prints the tables."""
+    """Runs the remaining jobs, and prints the tables."""
     if len(arguments) > 1:
         raise app.UsageError(f"{arguments[1]!r} is not a flag: flags are --name=value")
     # Many small programs run better side by side than each on many threads.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Keras warns of what is broken on purpose.
+    # Keras warns of the injected faults.
     warnings.simplefilter("ignore", UserWarning)
     from benchmarks.zoo import jobs
 
@@ -98,7 +98,7 @@ def _is_wanted(name: str) -> bool:
 
 
 class _Progress:
-    """Says what was done, how fast, and when the rest will be.
+    """Prints the completed jobs, their rate and the remaining time.
 
     Args:
         total: How many jobs there are.
@@ -123,7 +123,7 @@ class _Progress:
 
 
 def _side_by_side(progress: _Progress) -> None:
-    """Runs as many processes as are asked for, each with its share of the jobs."""
+    """Divides the jobs among --processes processes."""
 
     def work(part: int) -> None:
         command = [sys.executable, "-m", "benchmarks.zoo.run", *sys.argv[1:]]

@@ -1,4 +1,4 @@
-"""Scores diagnoses: how often the cause is right, and how often there is none."""
+"""Scores diagnoses: how often the cause is right, and healthy runs have none."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from framework.numerics.intervals import Estimate, proportion
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What was said of one run.
+    """The diagnosis of one run, compared with its faults.
 
     Attributes:
         case: What was looked at.
         seed: Of the run.
-        named: What was found for certain, in order; each as all identifiers that would
-            do, for other tools' symptoms stand for several.
+        named: The confirmed causes in order; each as all identifiers that it can mean,
+            because a symptom of another tool can mean several.
         suspected: What was not, but may be.
         cost: Epochs of all experiments, in units of the run; None if not known.
     """
@@ -32,22 +32,22 @@ class Verdict:
     cost: float | None = None
 
     def is_right(self, causes: Iterable[str]) -> bool:
-        """Returns whether a name is that of something that is wrong."""
+        """Returns whether a name is that of a fault of the case."""
         return bool(self.case.accepted.intersection(causes))
 
     @property
     def top(self) -> bool:
-        """Whether the first one is right."""
+        """Whether the first cause is right."""
         return bool(self.named) and self.is_right(self.named[0])
 
     @property
     def top_three(self) -> bool:
-        """Whether one of the first three is, suspicions counted last."""
+        """Whether one of the first three causes is right, with suspicions last."""
         return any(self.is_right(each) for each in (*self.named, *self.suspected)[:3])
 
 
 def verdict(case: Case, line: Mapping[str, Any]) -> Verdict:
-    """Returns the verdict of a line that says what was diagnosed."""
+    """Returns the verdict of the line of a diagnosis."""
 
     def causes(status: str) -> tuple[tuple[str, ...], ...]:
         return tuple(
@@ -60,7 +60,7 @@ def verdict(case: Case, line: Mapping[str, Any]) -> Verdict:
 
 
 def scores(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Returns all numbers of a score; estimates have a 95 % interval by Wilson."""
+    """Computes all scores; proportions have a 95 % interval by Wilson."""
     faulty = [each for each in verdicts if not each.case.healthy]
     healthy = [each for each in verdicts if each.case.healthy]
     costs = [each.cost for each in verdicts if each.cost is not None]
@@ -81,7 +81,7 @@ def scores(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 
 def _precision(verdicts: Sequence[Verdict]) -> dict[str, float]:
-    """Returns for each cause how often it was right, of all times it was named."""
+    """Returns the precision of each cause: the fraction of right findings."""
     is_right = defaultdict(list)
     for each in verdicts:
         for causes in each.named:
@@ -90,7 +90,7 @@ def _precision(verdicts: Sequence[Verdict]) -> dict[str, float]:
 
 
 def _recall(faulty: Sequence[Verdict]) -> dict[str, float]:
-    """Returns for each cause how often it was named, of all times it was there."""
+    """Returns the recall of each cause: the fraction of its cases with a finding."""
     is_named = defaultdict(list)
     for each in faulty:
         names = {cause for causes in each.named for cause in causes}
@@ -144,7 +144,7 @@ def _shown(value: Any) -> str:
 
 
 def misses(verdicts: Sequence[Verdict]) -> str:
-    """Returns a table of the cases in which not all was right."""
+    """Returns a table of the cases with a wrong or missing cause."""
     by_case = defaultdict(list)
     for each in verdicts:
         by_case[each.case.name].append(each)

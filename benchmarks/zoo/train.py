@@ -1,4 +1,4 @@
-"""Trains the programs of the zoo, and measures what they are really worth."""
+"""Trains the programs of the zoo, and measures their true accuracy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from framework.numerics import outputs
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """What came of a training.
+    """The result of a training.
 
     Attributes:
         accuracy: On the test images.
@@ -37,13 +37,13 @@ class Trained:
 
     @property
     def error(self) -> float:
-        """By how much the reported number is wrong."""
+        """The error of the reported accuracy."""
         return abs(self.reported - self.accuracy)
 
 
 @contextlib.contextmanager
 def alone(seed: int) -> Iterator[None]:
-    """Forgets what other programs have left, and sets all seeds."""
+    """Clears the state of other programs, and sets all seeds."""
     # That each program is traced anew is no news here.
     tf.get_logger().setLevel("ERROR")
     keras.utils.clear_session()

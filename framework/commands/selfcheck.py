@@ -78,8 +78,8 @@ def run(config: Config) -> None:
     if different_layers or difference > limit:
         causes = "; ".join(different_layers) or "losses or metrics, in no layer"
         raise RunError(
-            f"{result}. The runs differ, first in {causes}. Use Dropout and batch_norm of "
-            f"framework.models.layers, which agree on all devices"
+            f"{result}. The runs differ, first in {causes}. Use Dropout and batch_norm "
+            f"of framework.models.layers, which agree on all devices"
         )
     print(f"{result}: the same run")
 

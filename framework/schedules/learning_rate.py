@@ -1,4 +1,4 @@
-"""The learning rate of a run: peak times schedule, as a function of the step."""
+"""The learning rate of a run: base rate times schedule, as a function of the step."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class LearningRate:
     0.025
 
     Args:
-        peak: The learning rate at a multiplier of 1.
-        schedule: The multiplier.
+        peak: The base learning rate, at a multiplier of 1 (--learning_rate).
+        schedule: The multiplier (--schedule).
         clock: Converts lengths to steps.
 
     Raises:
@@ -47,6 +47,7 @@ class LearningRate:
                 f"the schedule takes {length} steps, but the run has only "
                 f"{clock.total_steps}"
             )
+        # From the step to the multiplier.
         self._curve = schedule.bind(clock, clock.total_steps, scales)
         for step in (0, clock.total_steps // 2, clock.total_steps - 1):
             rate = float(self(tf.constant(step, tf.int64)))

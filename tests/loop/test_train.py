@@ -323,7 +323,7 @@ def test_goes_back_to_the_last_checkpoint_so_often(tmp_path):
     assert ("saved", 12) in harness.events
 
 
-def test_goes_back_only_where_an_unbroken_run_would(tmp_path):
+def test_goes_back_only_where_an_uninterrupted_run_would(tmp_path):
     harness = Harness(tmp_path, bad=[9])
     harness.signals.moments = {9}
     with pytest.raises(Stopped):
@@ -359,10 +359,10 @@ def test_a_signal_before_training_leaves_at_once(tmp_path):
 
 @pytest.mark.parametrize("step", [4, 8])
 def test_an_evaluation_that_was_broken_off_is_made_up_for(tmp_path, step):
-    for name in ("unbroken", "broken"):
+    for name in ("uninterrupted", "broken"):
         (tmp_path / name).mkdir()
-    unbroken = Harness(tmp_path / "unbroken")
-    unbroken.train()
+    uninterrupted = Harness(tmp_path / "uninterrupted")
+    uninterrupted.train()
     harness = Harness(tmp_path / "broken")
     if step == 8:
         harness.train(total_steps=4)
@@ -379,7 +379,7 @@ def test_an_evaluation_that_was_broken_off_is_made_up_for(tmp_path, step):
         ("evaluated", step),
         ("saved best", 4) if step == 4 else ("observed", 0.5),
     ]
-    assert again.history.rows == unbroken.history.rows
+    assert again.history.rows == uninterrupted.history.rows
 
 
 def test_a_rerun_evaluation_whose_process_was_killed_is_rerun_once_more(tmp_path):

@@ -55,7 +55,7 @@ def logits_of(weights: list, x: object) -> object:
 
 
 def main() -> None:
-    """Trains and writes what it took."""
+    """Trains and prints the measurements."""
     arguments = meter_lib.arguments()
     workload = WORKLOADS[arguments.workload]
     meter = meter_lib.Meter(arguments.started)

@@ -1,4 +1,4 @@
-"""This framework as a user runs it: metrics, checkpoints, TensorBoard, probes, all on.
+"""This framework with its defaults: metrics, checkpoints, TensorBoard, step statistics.
 
     python -m benchmarks.speed.peers.whyflat --workload=W1 --epochs=6
 
@@ -15,7 +15,7 @@ from benchmarks.speed.workloads import WORKLOADS, Workload, images
 
 
 def main() -> None:
-    """Trains and writes what it took."""
+    """Trains and prints the measurements."""
     arguments = meter_lib.arguments(("--set", {"action": "append", "default": []}))
     workload = WORKLOADS[arguments.workload]
     meter = meter_lib.Meter(arguments.started)
@@ -49,7 +49,7 @@ def dataset(workload: Workload) -> object:
 def config(
     workload: Workload, epochs: int, precision: str, folder: str, changes: dict
 ) -> object:
-    """Returns the workload's config: what is not the workload's is the default."""
+    """Returns the config of a workload, with defaults for all other fields."""
     from framework.config import Config
 
     model = "resnet(depth=20)"

@@ -22,17 +22,17 @@ from framework.numerics.intervals import Estimate
 class Phase(enum.IntEnum):
     """When a check is run; within a phase in the order of `CAUSES`."""
 
-    # How accuracy is measured.
+    # How accuracy is measured: the metric, and which weights are evaluated.
     EVALUATION = 0
-    # The data: what makes labels void, then what needs no trial, then the rest.
+    # The data: unusable labels, then causes without a trial, then those with one.
     DATA = 1
-    # What a single step does.
+    # The updates of single steps: their variables, scale and learning rate.
     UPDATES = 2
-    # Training: what comes first can explain what comes later.
+    # Training: earlier causes can explain later ones.
     TRAINING = 3
-    # What long steps may have caused, and short ones.
+    # Consequences of a high learning rate (dead units), and a low learning rate.
     STEPS = 4
-    # What takes the budget that is left.
+    # Causes whose trials take the rest of the budget.
     LAST = 5
 
 

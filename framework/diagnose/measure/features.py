@@ -20,7 +20,7 @@ _PATCHES_SEEN = 4_000
 # Patches are taken this far apart in images that are not tiny.
 _STRIDE = 2
 _TINY = 16
-# Responses are summed over so many parts of height and of width.
+# Responses are summed over a grid of this many rows and columns.
 _GRID = 3
 _RAW_SIDE = 8
 _CHUNK = 250

@@ -24,8 +24,8 @@ from framework.numerics.metrics import Predictions
 if TYPE_CHECKING:
     from framework.diagnose.core.context import DiagnosisContext
 
-# Of all evaluations, the last share is looked at; but so many at least.
-_WINDOW_SHARE = 0.2
+# The window is this fraction of all evaluations, the last ones; at least this many.
+_WINDOW_FRACTION = 0.2
 _WINDOW = 5
 _LEVEL = 0.05
 # An improvement of fifteen points is what nobody would want to overlook.
@@ -89,7 +89,7 @@ def assess(
     accuracies = [float(np.mean(each)) for each in right]
     total = len(right[-1])
     accuracy = proportion(int(right[-1].sum()), total)
-    window = min(len(right), max(_WINDOW, math.ceil(_WINDOW_SHARE * len(right))))
+    window = min(len(right), max(_WINDOW, math.ceil(_WINDOW_FRACTION * len(right))))
     first, last = right[-window], right[-1]
     slope, p = trend(accuracies[-window:])
     result = Plateau(

@@ -2,10 +2,10 @@
 
 import pytest
 
-from benchmarks.faults.nursery import Nursery
+from benchmarks.faults.fork_server import ForkServer
 
 
 @pytest.fixture(scope="session")
-def nursery():
-    with Nursery() as process:
+def fork_server():
+    with ForkServer() as process:
         yield process

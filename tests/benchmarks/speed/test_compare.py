@@ -10,7 +10,7 @@ from benchmarks.speed.workloads import WORKLOADS, images
 
 
 def line(seconds, **changes):
-    """Returns what a process writes that trains an epoch in so many seconds."""
+    """Returns the measurements of a process that trains an epoch in these seconds."""
     values = {
         # In the first epochs graphs are made.
         "train_wall": [9.0, seconds, 9.0, seconds, seconds],

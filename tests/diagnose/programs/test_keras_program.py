@@ -72,7 +72,7 @@ def made(model=None, epochs=0):
 
 
 def everything(model):
-    """Returns whatever a diagnosis could leave changed in a model."""
+    """Returns all parts of a model that a diagnosis could leave changed."""
     optimizers = [model.optimizer, getattr(model, "other", model.optimizer)]
     variables = [*model.variables, *(v for each in optimizers for v in each.variables)]
     layers = [

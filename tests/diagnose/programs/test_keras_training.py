@@ -49,7 +49,7 @@ def branch(model=None, intervention=None, epochs=1.0, continued=False, data=None
 
 
 def fed(intervention, epochs=1.0, data=None, y=Y):
-    """Returns what a branch is fed: images, labels, and how many in a batch."""
+    """Returns the epochs of a trial: images, labels and batch size."""
     data = data or Source((X, y), batch_size=20, shuffle=False)
     return [
         (x[order], given[order], size)

@@ -36,7 +36,7 @@ IMAGES = np.random.default_rng(0).random((4, 8, 8, 1), np.float32)
 
 
 def settings(model):
-    """Returns all that a intervention may set, by layer."""
+    """Returns all settings that an intervention may edit, by layer."""
     names = ("rate", "momentum", "activation", "negative_slope", "trainable")
     edits = {}
     for layer in model_edits.leaves(model):
@@ -52,7 +52,7 @@ def settings(model):
 
 
 def set_by(model, intervention):
-    """Returns what a intervention sets, once it is clear that it is undone."""
+    """Returns the edits of an intervention, and checks that they are undone."""
     before = settings(model)
     with model_edits.changed(model, intervention) as other:
         assert other is model

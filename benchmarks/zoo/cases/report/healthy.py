@@ -1,4 +1,4 @@
-"""Held out: good recipes, finished or as good as their data allow."""
+"""Held out: good recipes, trained to the end or to the limit of their data."""
 
 from __future__ import annotations
 

@@ -24,12 +24,12 @@ initializers = keras.initializers
 
 
 def constant(value: float):
-    """Returns what makes an initializer of one number."""
+    """Returns a function that builds an initializer of one number."""
     return lambda: initializers.Constant(value)
 
 
 def normal(deviation: float):
-    """Returns what makes an initializer of normal numbers."""
+    """Returns a function that builds an initializer of normal numbers."""
     return lambda: initializers.RandomNormal(stddev=deviation)
 
 

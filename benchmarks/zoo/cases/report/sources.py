@@ -1,4 +1,4 @@
-"""What the held-out half trains on: nothing that the other half has, as it has it.
+"""The data sets of the held-out half; none is as in the other half.
 
 Pixels are float32 from 0 to 255, as in `benchmarks.zoo.cases.data`.
 """
@@ -18,7 +18,7 @@ Draw = Callable[[int, Generator], np.ndarray]
 
 
 def cut(inputs: np.ndarray, labels: np.ndarray, *sizes: int, classes: int) -> Data:
-    """Returns three splits of what lies in no order; the third is what is left."""
+    """Returns three splits of examples in random order; the third has the rest."""
     train, validation = sizes
     parts = []
     for rows in np.split(np.arange(len(labels)), [train, train + validation]):

@@ -18,7 +18,7 @@ class Stepped(keras.Model):
         self.network = network
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns what the network says."""
+        """Returns the outputs of the network."""
         return self.network(inputs, training=training)
 
     def averaged(self, losses: tf.Tensor) -> tf.Tensor:
@@ -30,11 +30,11 @@ class Stepped(keras.Model):
         return self.network.trainable_variables
 
     def update(self, gradients: list[tf.Tensor], variables: list) -> None:
-        """Moves the variables."""
+        """Updates the variables."""
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Does one step."""
+        """Trains on one batch."""
         inputs, labels = data
         with tf.GradientTape() as tape:
             outputs = self.network(inputs, training=True)
@@ -96,7 +96,7 @@ class EvaluatedAsTrained(keras.Model):
         self.network = network
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns what the network says."""
+        """Returns the outputs of the network."""
         return self.network(inputs, training=training)
 
     def test_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -123,13 +123,13 @@ class Copied(keras.Model):
         self.copy.trainable = False
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns what the network says while it trains, and else the copy."""
+        """Returns the outputs of the network in training, else those of the copy."""
         if training:
             return self.network(inputs, training=True)
         return self.copy(inputs, training=False)
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Does one step, and copies the network if it is time."""
+        """Trains on one batch, and copies the network when it is due."""
         metrics = super().train_step(data)
         due = tf.cast(self.optimizer.iterations % self._every == 0, tf.float32)
         for old, new in zip(self.copy.weights, self.network.weights, strict=True):

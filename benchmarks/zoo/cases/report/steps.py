@@ -1,4 +1,4 @@
-"""Held out: steps of one's own, and evaluations that do not say what is worth."""
+"""Held out: custom training steps, and wrong evaluations."""
 
 from __future__ import annotations
 

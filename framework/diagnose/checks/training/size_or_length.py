@@ -39,7 +39,7 @@ class SizeOrLength:
     minimums: dict[str, float]
 
     def decision(self, name: str) -> Decision:
-        """Returns what was decided about "size" or "length"."""
+        """Returns the decision about "size" or "length"."""
         gain = self.gains.get(name)
         if gain is None:
             return Decision("suspected")

@@ -9,7 +9,7 @@ from framework.diagnose.checks.data.validation_too_small import ValidationTooSma
 
 @pytest.fixture
 def found(judged, accuracy, split_accuracy):
-    """Returns the finding for a validation set of which so many are right."""
+    """Returns the finding for a validation set with this number of correct ones."""
 
     def run(correct, total):
         validation = split_accuracy(correct, total)
