@@ -89,7 +89,7 @@ class DistributionShift(Check):
             intervention=Intervention(
                 augment=with_present(measured.settings, shift.augment)
             ),
-            refute="a run with that augmentation that ends no higher",
+            refute="no higher accuracy after a run with that augmentation",
             cost=loss,
         )
 

@@ -93,5 +93,5 @@ class HomogeneousTrainingData(Check):
             intervention=Intervention(
                 augment=with_present(measured.settings, _AUGMENT)
             ),
-            refute="a run with that augmentation that ends no higher",
+            refute="no higher accuracy after a run with that augmentation",
         )

@@ -74,5 +74,5 @@ class UnshuffledBatches(Check):
                 "as large as the data set, or shuffle=True"
             ),
             intervention=Intervention(shuffle=True),
-            refute="a run on shuffled images that ends no higher",
+            refute="no higher accuracy after a run on shuffled images",
         )

@@ -144,7 +144,7 @@ class WrongMovingStatistics(Check):
                 "    if isinstance(layer, keras.layers.BatchNormalization):",
                 "        layer.momentum = 0.9",
             ),
-            refute="statistics taken anew, and no gain",
+            refute="no higher accuracy with re-estimated statistics",
             cost=gain,
         )
 
@@ -191,5 +191,5 @@ class NeverInTrainingMode(Check):
             advice=_TRAINING_STEP,
             intervention=Intervention(keras_step=True),
             code=("outputs = model(x_train, training=True)  # in a step of your own",),
-            refute="training in training mode, and reaching no more",
+            refute="no higher accuracy after training in training mode",
         )

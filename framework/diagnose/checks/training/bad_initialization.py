@@ -82,5 +82,5 @@ class BadInitialization(Check):
             ),
             advice="draw kernels by He's or Glorot's rule, and set biases to 0",
             intervention=Intervention(reinitialize=True),
-            refute="training from weights drawn so, and reaching no more",
+            refute="no higher accuracy after training from such weights",
         )

@@ -72,5 +72,5 @@ class BatchSizeTooLarge(Check):
             ),
             advice="make the batch eight times smaller: more steps an epoch",
             intervention=Intervention(batch_size_factor=1 / 8),
-            refute="training with an eighth of the batch, and reaching no more",
+            refute="no higher accuracy after training with an eighth of the batch",
         )

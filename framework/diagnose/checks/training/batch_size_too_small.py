@@ -58,5 +58,5 @@ class BatchSizeTooSmall(Check):
             ),
             advice="make the batch sixteen times larger",
             intervention=Intervention(batch_size_factor=16.0),
-            refute="training with sixteen times the batch, and reaching no more",
+            refute="no higher accuracy after training with sixteen times the batch",
         )

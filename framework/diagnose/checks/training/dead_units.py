@@ -71,7 +71,7 @@ class DeadUnits(Check):
             ),
             advice="use leaky ReLU, He's initial weights, or a lower learning rate",
             intervention=Intervention(activation="leaky_relu", reinitialize=True),
-            refute="training with leaky ReLU, and reaching no more",
+            refute="no higher accuracy after training with leaky ReLU",
         )
 
 

@@ -77,5 +77,5 @@ class FrozenWeights(Check):
             ),
             advice="set trainable=True, and let gradients through to these layers",
             intervention=Intervention(unfreeze=True),
-            refute="training them as well, and reaching no more",
+            refute="no higher accuracy after training these weights",
         )

@@ -76,7 +76,7 @@ class InsufficientCapacity(Check):
             ),
             advice="use more filters and units, or more layers",
             intervention=size_or_length.larger(capacity),
-            refute="training four times the units, and reaching no more",
+            refute="no higher accuracy with four times the units",
         )
 
     def decide(

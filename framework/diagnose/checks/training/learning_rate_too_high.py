@@ -87,7 +87,7 @@ class LearningRateTooHigh(Check):
             ),
             advice=f"multiply the learning rate by {factor:g}",
             intervention=Intervention(learning_rate_factor=factor),
-            refute="training with that rate, and reaching no more",
+            refute="no higher accuracy after training with that rate",
         )
 
     def _factor(self, steps: StepSizes) -> float:

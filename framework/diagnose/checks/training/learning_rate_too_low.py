@@ -82,7 +82,7 @@ class LearningRateTooLow(Check):
             ),
             advice=advice,
             intervention=intervention,
-            refute="training with that rate, and reaching no more",
+            refute="no higher accuracy after training with that rate",
         )
 
     def _remedy(

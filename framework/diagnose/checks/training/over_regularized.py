@@ -84,7 +84,7 @@ class OverRegularized(Check):
             intervention=Intervention(
                 dropout=0.0, weight_decay=0.0, augment="" if present.augment else None
             ),
-            refute="training without it, and reaching no more",
+            refute="no higher accuracy after training without it",
         )
 
     def _reasons(self, measured: Measurements, present: Regularization) -> list[str]:

@@ -94,7 +94,7 @@ class Overfitting(Check):
             ),
             advice=advice,
             intervention=intervention,
-            refute="training with that, and reaching no more",
+            refute="no higher accuracy after training with these regularizers",
         )
 
     def decide(
