@@ -44,7 +44,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--part", type=float, default=1.0, help="how much of it, to 1")
+    parser.add_argument(
+        "--part", type=float, default=1.0, help="fraction of all inputs, up to 1"
+    )
     chosen = parser.parse_args()
     seed, part = chosen.seed, chosen.part
     tallies = []

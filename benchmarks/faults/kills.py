@@ -282,7 +282,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--number", type=int, default=300, help="how many kills")
+    parser.add_argument(
+        "--number", type=int, default=300, help="number of kills, such as 300"
+    )
     chosen = parser.parse_args()
     sys.exit(report.conclude(fuzz(chosen.seed, chosen.number), chosen.seed))
 

@@ -118,7 +118,11 @@ def main(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--number", type=int, help="how many to try, spread over all")
-    parser.add_argument("--only", default="", help="those whose name contains this")
+    parser.add_argument(
+        "--number", type=int, help="number of inputs, evenly spaced among all"
+    )
+    parser.add_argument(
+        "--only", default="", help="only inputs with this text in the name"
+    )
     chosen = parser.parse_args()
     sys.exit(conclude(fuzz(chosen.seed, chosen.number, chosen.only), chosen.seed))

@@ -249,7 +249,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--number", type=int, default=12, help="how many kills")
+    parser.add_argument(
+        "--number", type=int, default=12, help="number of kills, such as 12"
+    )
     chosen = parser.parse_args()
     sys.exit(report.conclude(fuzz(chosen.seed, chosen.number), chosen.seed))
 

@@ -19,11 +19,15 @@ import numpy as np
 from absl import app, flags
 
 _AUGMENT = flags.DEFINE_string(
-    "augment", "rotate(20) + shift(.1) + shear(.1) + zoom(.1) + flip", "Our policy."
+    "augment",
+    "rotate(20) + shift(.1) + shear(.1) + zoom(.1) + flip",
+    "Augmentation to measure, such as randaugment.",
 )
 _SIZE = flags.DEFINE_integer("size", 64, "Side of the images, in pixels.")
-_BATCH = flags.DEFINE_integer("batch_size", 128, "Images of a batch.")
-_ROUNDS = flags.DEFINE_integer("rounds", 15, "How many batches each one does.")
+_BATCH = flags.DEFINE_integer("batch_size", 128, "Images per batch, such as 128.")
+_ROUNDS = flags.DEFINE_integer(
+    "rounds", 15, "Number of measured batches of each contestant, such as 15."
+)
 
 
 def contestants(images: np.ndarray) -> dict[str, Callable[[int], object]]:

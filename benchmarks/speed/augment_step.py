@@ -15,8 +15,12 @@ from collections.abc import Callable
 
 from absl import app, flags
 
-_ROUNDS = flags.DEFINE_integer("rounds", 12, "How many times each is done.")
-_STEPS = flags.DEFINE_integer("steps", 20, "How many steps at a time.")
+_ROUNDS = flags.DEFINE_integer(
+    "rounds", 12, "Number of measurements of each, such as 12."
+)
+_STEPS = flags.DEFINE_integer(
+    "steps", 20, "Number of steps per measurement, such as 20."
+)
 
 
 def contestants() -> dict[str, Callable[[], object]]:

@@ -76,9 +76,13 @@ PEERS = {
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--workload", default="W1", choices=sorted(WORKLOADS))
-    parser.add_argument("--epochs", type=int, default=20, help="of each process")
-    parser.add_argument("--rounds", type=int, default=5, help="processes each gets")
-    parser.add_argument("--peers", default="", help="those with one of these in a name")
+    parser.add_argument("--epochs", type=int, default=20, help="epochs of each process")
+    parser.add_argument("--rounds", type=int, default=5, help="processes of each peer")
+    parser.add_argument(
+        "--peers",
+        default="",
+        help="comma-separated texts: only peers with one of them in the name",
+    )
     for library in ("torch", "jax"):
         parser.add_argument(
             f"--python_{library}",

@@ -41,8 +41,10 @@ def main() -> None:
     parser.add_argument("--base", default="HEAD", help="the commit to compare with")
     parser.add_argument("--workload", default="W1", choices=sorted(WORKLOADS))
     parser.add_argument("--precision", default="float32")
-    parser.add_argument("--rounds", type=int, default=5, help="how many pairs")
-    parser.add_argument("--epochs", type=int, default=6, help="of each process")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="number of pairs of processes"
+    )
+    parser.add_argument("--epochs", type=int, default=6, help="epochs of each process")
     chosen = parser.parse_args()
     root = pathlib.Path(__file__).parents[2]
     with tempfile.TemporaryDirectory() as folder:

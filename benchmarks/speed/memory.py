@@ -27,9 +27,13 @@ from PIL import Image
 from framework.config import Config
 from framework.launch.run import run
 
-_EPOCHS = flags.DEFINE_integer("epochs", 10, "How many epochs to train.")
-_IMAGES = flags.DEFINE_integer("images", 3000, "How many files to make.")
-_RUNS = flags.DEFINE_integer("runs", 0, "How many runs to make in one process.")
+_EPOCHS = flags.DEFINE_integer("epochs", 10, "Number of epochs to train, such as 10.")
+_IMAGES = flags.DEFINE_integer(
+    "images", 3000, "Number of image files to write, such as 3000."
+)
+_RUNS = flags.DEFINE_integer(
+    "runs", 0, "Number of runs in one process, such as 5; 0 for one run by epochs."
+)
 _SIZE = 64
 
 

@@ -56,9 +56,15 @@ LIMITS = {
 def main() -> None:
     """Prints a table, or measures a point of it."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--vary", default=",".join(AXES), help="only these")
-    parser.add_argument("--png", default="", help="where to draw the curves")
-    parser.add_argument("--point", default="", help="of one process: what to measure")
+    parser.add_argument(
+        "--vary",
+        default=",".join(AXES),
+        help="comma-separated quantities to vary, such as batch_size",
+    )
+    parser.add_argument("--png", default="", help="PNG file to draw the curves to")
+    parser.add_argument(
+        "--point", default="", help="point to measure in this process, as JSON"
+    )
     chosen = parser.parse_args()
     if chosen.point:
         print(_LINE + json.dumps(measured(json.loads(chosen.point))))

@@ -7,7 +7,7 @@
 
 The first diagnoses all cases of a half; the third scores the rules of other tools on
 the trainings that the fourth makes: each case as it is and mended, to see whether they
-differ at all. What was done is kept in --results; the same command goes on with it.
+differ at all. Completed jobs are kept in --results; the same command resumes there.
 """
 
 from __future__ import annotations
@@ -28,18 +28,37 @@ from absl import app, flags
 from framework.system import atomic
 
 _HALF = flags.DEFINE_enum(
-    "half", "all", ["all", "calibration", "report"], "Which cases."
+    "half",
+    "all",
+    ["all", "calibration", "report"],
+    "Half of the cases to run, such as report.",
 )
-_SEEDS = flags.DEFINE_integer("seeds", 3, "How many seeds of each.", 1)
-_CASES = flags.DEFINE_list("cases", [], "Only cases whose name contains one of these.")
-_ADMIT = flags.DEFINE_bool("admit", False, "Compare the cases with their fixed twins.")
-_BASELINES = flags.DEFINE_bool("baselines", False, "Score the rules of other tools.")
-_JSON = flags.DEFINE_string("json", "", "A file for the numbers.")
+_SEEDS = flags.DEFINE_integer("seeds", 3, "Number of seeds per case, such as 3.", 1)
+_CASES = flags.DEFINE_list(
+    "cases", [], "Comma-separated texts: run only cases with one of them in the name."
+)
+_ADMIT = flags.DEFINE_bool(
+    "admit",
+    False,
+    "Train each case with and without its fault, to measure the cost of the fault.",
+)
+_BASELINES = flags.DEFINE_bool(
+    "baselines", False, "Score the rules of other tools, such as AUTOTRAINER."
+)
+_JSON = flags.DEFINE_string(
+    "json", "", "JSON file to write the numbers to; empty for none."
+)
 _RESULTS = flags.DEFINE_string(
-    "results", "runs/zoo/results.jsonl", "What was done, a line each."
+    "results",
+    "runs/zoo/results.jsonl",
+    "File of the completed jobs, one JSON line each.",
 )
-_PROCESSES = flags.DEFINE_integer("processes", 1, "How many at once.", 1)
-_PART = flags.DEFINE_integer("part", -1, "Which of --processes this one is.")
+_PROCESSES = flags.DEFINE_integer(
+    "processes", 1, "Number of processes at the same time, such as 2.", 1
+)
+_PART = flags.DEFINE_integer(
+    "part", -1, "Index of this process among --processes; set by the first one."
+)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -20,7 +20,9 @@ from framework.schedules import preview, replay
 from framework.system import atomic, paths
 
 _RATE = flags.DEFINE_float(
-    "learning_rate", 1.0, "Learning rate at a multiplier of 1, such as 0.1."
+    "learning_rate",
+    1.0,
+    "Base learning rate, such as 0.1, which the schedule multiplies.",
 )
 _STEPS = flags.DEFINE_integer(
     "total_steps", 1000, "Length of the run in optimizer steps, such as 5000."

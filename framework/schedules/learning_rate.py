@@ -45,7 +45,7 @@ class LearningRate:
         if length is not None and length > clock.total_steps:
             raise UsageError(
                 f"the schedule takes {length} steps, but the run has only "
-                f"{clock.total_steps}"
+                f"{clock.total_steps}; shorten it, or give a longer --train_for"
             )
         # From the step to the multiplier.
         self._curve = schedule.bind(clock, clock.total_steps, scales)

@@ -48,7 +48,7 @@ class Segment(Schedule):
         if own is not None and own > steps:
             raise UsageError(
                 f"a part of the schedule takes {own} steps, but only {steps} are "
-                f"available"
+                f"available; shorten it, or give a longer --train_for"
             )
         skipped = clock.steps(self.skip)
         total = float((steps if own is None else own) + skipped)

@@ -288,7 +288,7 @@ _ALL = (
         "The model is too small",
         "training",
         "The model cannot represent even the training images.",
-        # Evaluation mode does not show what has been learnt then.
+        # In that case accuracy in evaluation mode does not show the capacity.
         explained_by=("train_eval_mismatch",),
     ),
 )

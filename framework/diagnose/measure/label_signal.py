@@ -49,8 +49,8 @@ class LabelSignal(Measurement):
         for name, other in OTHER_SPLIT.items():
             if signals[name].accuracy.high > signals[other].accuracy.low:
                 continue
-            # As many images of the other split show whether so few show anything; and
-            # what neighbours tell can depend on how many there are.
+            # The control has as many images of the other split, because the signal of
+            # neighbours depends on their number.
             size = min(len(samples.of(name)), len(samples.of(other)))
             own, control = (_signal_of(samples, split, size) for split in (name, other))
             controls[name] = control

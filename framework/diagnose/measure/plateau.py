@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _WINDOW_FRACTION = 0.2
 _WINDOW = 5
 _LEVEL = 0.05
-# An improvement of fifteen points is what nobody would want to overlook.
+# An improvement of fifteen points must not be overlooked.
 _COARSE = 0.15
 # As good as on the training images, for all practical purposes.
 _NO_GAP = 0.03

@@ -218,7 +218,7 @@ class KerasProgram(Program):
         optimizer = self._model.optimizer
         if not isinstance(optimizer._learning_rate, keras.Variable):
             raise NotApplicableError("the learning rate follows a schedule")
-        # From the first step: a momentum would hide what the rate does.
+        # From the first step: momentum would hide the effect of the rate.
         with self._weights(at_initialization=True):
             optimizer.learning_rate.assign(optimizer.learning_rate * rate_factor)
             before = _values(self._model.trainable_variables)

@@ -241,7 +241,7 @@ def wider(model: keras.Model, factor: float) -> keras.Model:
     try:
         return keras.models.clone_model(model, clone_function=copy)
     except Exception as problem:
-        raise NotApplicableError(f"it cannot be copied: {problem}") from None
+        raise NotApplicableError(f"the model cannot be copied: {problem}") from None
 
 
 def _deeper(model: keras.Model, only: keras.layers.Layer) -> keras.Model:

@@ -59,7 +59,7 @@ class DistributionShift(Check):
             return None
         if shift.auc < self.auc or shift.p >= self.level:
             return None
-        # What one transform mends has been named already.
+        # A difference that one transform removes is another cause.
         if measured.get(PreprocessingDifference).gain.low > self.loss:
             return None
         diversity = measured.find(Diversity)

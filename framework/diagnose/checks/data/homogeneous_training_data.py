@@ -53,7 +53,7 @@ class HomogeneousTrainingData(Check):
         """See base class."""
         diversity = measured.get(Diversity)
         uncovered, repeated = diversity.uncovered, diversity.repeated
-        # What one transform mends is no lack of images.
+        # A difference that one transform removes is not a lack of images.
         if measured.get(PreprocessingDifference).gain.low > 0:
             return None
         if uncovered.low <= self.uncovered or repeated.low <= self.repeated:

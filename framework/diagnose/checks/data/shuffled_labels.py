@@ -28,7 +28,7 @@ class ShuffledLabels(Check):
         Standard deviations from chance of the better of two probes, in both splits.
     How it is decided:
         Labels of one split say nothing, or far more in another order, while as many
-        labels of the other split say much. If neither says anything, nobody can tell.
+        labels of the other split say much. If neither says anything, no one can tell.
     Remedy:
         Shuffle images and labels by one permutation.
     Sources:

@@ -59,8 +59,8 @@ class SplitLeakage(Check):
         if not is_leak and copies.same.low <= self.many:
             return None
         effect = difference(copies.accuracy, copies.other_accuracy)
-        # Without an effect nobody is deceived; where most are copies, too few others
-        # are left to see one without a trial.
+        # Copies without an effect on accuracy do no harm. Where most images are copies,
+        # too few others are left to measure the effect without a trial.
         has_effect = effect.low > 0
         return Suspicion(
             is_certain=has_effect,

@@ -33,7 +33,7 @@ class BatchSizeTooLarge(Check):
             as many.
         fraction: Of all images in a batch, from where on it is large,
         large: or this many images.
-        usual: Keras's default is large for nobody; with few images there are just few.
+        usual: The size up to which no batch is large: Keras's default.
         fitted_accuracy: Training accuracy whose lower bound shows that steps were
             enough.
     """

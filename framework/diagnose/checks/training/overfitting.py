@@ -21,7 +21,8 @@ from framework.diagnose.measure.regularization import AccuracyFall, Regularizati
 from framework.diagnose.measure.shift import ProbeLoss
 from framework.numerics.intervals import Estimate
 
-# What most images stay the same under; a mirrored digit is none, a photograph is one.
+# Augmentations that keep the class of most images: a mirrored photograph does, a
+# mirrored digit does not.
 AUGMENT, FLIP = "rotate(10) + shift(.1) + zoom(.1)", " + flip"
 _DROPOUT, _DECAY = 0.3, 1e-2
 

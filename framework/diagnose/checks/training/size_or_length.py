@@ -76,7 +76,7 @@ def _compare(
     measured: Measurements, trials: Trials, suspected: frozenset[str]
 ) -> SizeOrLength:
     results: dict[str, tuple[TrialResult, Intervention]] = {}
-    # Something else was in the way, and what mends it had a part of the time only.
+    # After an accepted intervention the comparison is unfair: that trial was short.
     untried = frozenset[str]() if trials.has_accepted else suspected
     capacity = measured.get(Capacity)
     if "size" in untried:
@@ -86,7 +86,7 @@ def _compare(
     enough = max(trials.minimum_gain, _ENOUGH)
     minimums = {"length": enough, "size": enough}
     if capacity.narrowest < NARROW:
-        # Nobody chooses so few units for a net that is wide enough.
+        # So few units are never wide enough by design.
         minimums["size"] = trials.minimum_gain
     # Time costs least: in doubt it is that.
     names = [name for name in ("length", "size") if name in results]
