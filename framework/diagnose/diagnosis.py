@@ -22,8 +22,8 @@ from framework.diagnose.report.diagnosis import Diagnosis
 _EXPLAINED = ("static", "at_chance", "improving", "not_static")
 # A training that ended before there was a curve does.
 _FEW = 3
-# A curve whose training images are not learnt may be at a ceiling by fault of training.
-_LEARNT = 0.9
+# Below this accuracy on training images, a ceiling may be a fault of training.
+_FITTED = 0.9
 _STATUSES = ("confirmed", "suspected", "unresolvable", "falsified")
 
 Progress = Callable[[str], None]
@@ -111,7 +111,7 @@ class _Examination:
             return True
         # A set too small to show small changes can still show large ones; and what is
         # not learnt on training images either may be a ceiling, or a fault of training.
-        return self.measured.get(Accuracy).train_clean.accuracy.value < _LEARNT
+        return self.measured.get(Accuracy).train_clean.accuracy.value < _FITTED
 
 
 @contextlib.contextmanager

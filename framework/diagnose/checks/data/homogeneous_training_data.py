@@ -11,7 +11,7 @@ from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
 from framework.diagnose.measure.accuracy import Accuracy
-from framework.diagnose.measure.diversity import ALIKE, QUANTILE, RARE, Diversity
+from framework.diagnose.measure.diversity import QUANTILE, RARE, REPEAT, Diversity
 from framework.diagnose.measure.preprocessing import PreprocessingDifference
 
 _AUGMENT = "rotate(15) + shift(.1) + zoom(.1) + brightness(.2)"
@@ -72,7 +72,7 @@ class HomogeneousTrainingData(Check):
                     "training images that repeat another",
                     repeated,
                     f"for certain above {self.repeated}; decisive above {self.mostly}",
-                    f"correlation of pixels of {ALIKE} or more, and more than that of "
+                    f"correlation of pixels of {REPEAT} or more, and more than that of "
                     f"{RARE:.0%} of as many validation images",
                 ),
                 Evidence(
