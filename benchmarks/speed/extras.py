@@ -89,6 +89,8 @@ def _things(
         built.plan.total_steps, per_epoch, config.monitor, timing, run.console.console()
     )
     files, board, _ = run._file_reports(config, built, folder, timing, lines)
+    for report in (timing, files, board):
+        report.started(0)
     evaluations = built.evaluations()
     predictions = evaluations(lambda: None)
 

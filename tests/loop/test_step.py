@@ -233,8 +233,8 @@ def test_overflow_on_one_replica_leaves_the_weights_of_both(
 
     def gradients(weights):
         # On the second replica only, and in one weight of many.
-        spoilt = tf.where(replica() == 1.0, bad, 1.0)
-        return [*good(weights[:-1]), tf.fill(weights[-1].shape, spoilt)]
+        corrupted = tf.where(replica() == 1.0, bad, 1.0)
+        return [*good(weights[:-1]), tf.fill(weights[-1].shape, corrupted)]
 
     def everything():
         variables = parts.state.model.variables + parts.state.optimizer.variables
