@@ -50,20 +50,20 @@ def pytest_runtest_setup(item):
 
 
 @pytest.fixture(scope="session")
-def nursery():
+def fork_server():
     """Runs commands in forks of one process that has TensorFlow loaded."""
-    from benchmarks.faults.nursery import Nursery
+    from benchmarks.faults.fork_server import ForkServer
 
-    with Nursery() as running:
-        yield running
+    with ForkServer() as process:
+        yield process
 
 
 @pytest.fixture(scope="session")
-def command(nursery):
+def command(fork_server):
     """Runs `python -m MODULE ARGUMENTS`; returns the completed process, with texts."""
 
     def run(module, *arguments, folder=ROOT, **variables):
-        outcome = nursery.run(module, arguments, folder, 300, variables)
+        outcome = fork_server.run(module, arguments, folder, 300, variables)
         texts = outcome.stdout.decode(), outcome.stderr.decode()
         return subprocess.CompletedProcess([module, *arguments], outcome.code, *texts)
 

@@ -66,7 +66,7 @@ def part_of(path):
 
 
 def imported_names(path):
-    """Returns what a file imports, also inside functions and for type checkers."""
+    """Returns the imports of a file, also inside functions and for type checkers."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

@@ -46,9 +46,9 @@ def commands():
             if block[2] == "sh":
                 lines += block[3].replace("\\\n", " ").splitlines()
         lines += re.findall(r"`(whyflat [^`]*)`", text)
-    found = [re.match(r"\s*(?:.*/|until )?(whyflat [\w-].*)", line) for line in lines]
+    matches = [re.match(r"\s*(?:.*/|until )?(whyflat [\w-].*)", line) for line in lines]
     calls = {
-        re.split(r"\s#|;|&&", match[1])[0].strip(" )&") for match in found if match
+        re.split(r"\s#|;|&&", match[1])[0].strip(" )&") for match in matches if match
     }
     return sorted(calls)
 

@@ -49,8 +49,8 @@ def start(command):
     return lambda *place: command("benchmarks.faults.moments", *arguments(*place))
 
 
-def told(done):
-    """Returns what a process said on stderr, but for its moments."""
+def errors(done):
+    """Returns the lines of stderr of a process, without its moments."""
     lines = done.stderr.splitlines()
     return [line for line in lines if not line.startswith("moment ")]
 
@@ -61,13 +61,15 @@ def process(tmp_path_factory, start):
     config = small(tmp_path_factory.mktemp("process"))
     done = start(config)
     assert done.returncode == 0
-    return config, [line for line in done.stderr.splitlines() if line not in told(done)]
+    return config, [
+        line for line in done.stderr.splitlines() if line not in errors(done)
+    ]
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
+def uninterrupted(tmp_path_factory):
     """A run in this process that nothing has broken."""
-    config = small(tmp_path_factory.mktemp("unbroken"))
+    config = small(tmp_path_factory.mktemp("uninterrupted"))
     run(config)
     return config
 
@@ -147,7 +149,7 @@ def test_a_stopped_process_has_a_code_of_its_own(
 ):
     done = start(small(tmp_path), number, times, "evaluate", 5)
     assert done.returncode == code
-    assert told(done) == [message]
+    assert errors(done) == [message]
 
 
 def interrupt(monkeypatch, owner, name, place):
@@ -174,17 +176,17 @@ def interrupt(monkeypatch, owner, name, place):
     ],
     ids=lambda value: str(value),
 )
-def test_stopped_by_a_signal(tmp_path, unbroken, monkeypatch, owner, name, place):
+def test_stopped_by_a_signal(tmp_path, uninterrupted, monkeypatch, owner, name, place):
     config = small(tmp_path)
     interrupt(monkeypatch, owner, name, place)
     with pytest.raises(Stopped, match="stopped by SIGTERM"):
         run(config)
     monkeypatch.undo()
     run(config)
-    assert_same_run(config, unbroken)
+    assert_same_run(config, uninterrupted)
 
 
-def test_stopped_again_and_again(tmp_path, unbroken, monkeypatch):
+def test_stopped_again_and_again(tmp_path, uninterrupted, monkeypatch):
     config, stops = small(tmp_path), 0
     is_finite, calls = TrainLoop.is_finite, []
 
@@ -202,14 +204,14 @@ def test_stopped_again_and_again(tmp_path, unbroken, monkeypatch):
         except Stopped:
             stops += 1
     assert stops >= 5
-    assert_same_run(config, unbroken)
+    assert_same_run(config, uninterrupted)
 
 
 @pytest.mark.parametrize(
     ("first", "then"), [(1, 2), pytest.param(2, 1, marks=pytest.mark.slow)]
 )
 def test_goes_on_with_another_number_of_devices(
-    tmp_path, unbroken, monkeypatch, first, then
+    tmp_path, uninterrupted, monkeypatch, first, then
 ):
     config = small(tmp_path, strategy="mirrored", devices=first)
     interrupt(monkeypatch, TrainLoop, "measured_step", 4)
@@ -217,22 +219,22 @@ def test_goes_on_with_another_number_of_devices(
         run(config)
     monkeypatch.undo()
     run(dataclasses.replace(config, devices=then))
-    folders = [pathlib.Path(each.workdir) for each in (config, unbroken)]
-    found, expected = map(same_run.arrays, folders)
-    assert found.keys() == expected.keys()
+    folders = [pathlib.Path(each.workdir) for each in (config, uninterrupted)]
+    actual, expected = map(same_run.arrays, folders)
+    assert actual.keys() == expected.keys()
     for name, value in expected.items():
         # How far gradients of fewer images differ depends on how many they are of; of
         # losses that differ in the last digit the checksum is another one.
         if "/noise/" not in name and "history/sha256" not in name:
             size = max(np.abs(value).max(initial=0), 1e-3)
-            np.testing.assert_allclose(found[name], value, atol=5e-6 * size)
-    found, expected = (History(folder / "metrics.jsonl") for folder in folders)
+            np.testing.assert_allclose(actual[name], value, atol=5e-6 * size)
+    actual, expected = (History(folder / "metrics.jsonl") for folder in folders)
     for name in ("train/accuracy", "validation/accuracy", "learning_rate"):
-        np.testing.assert_array_equal(found[name], expected[name])
+        np.testing.assert_array_equal(actual[name], expected[name])
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
-def test_a_disk_that_takes_no_more(tmp_path, unbroken, monkeypatch, code):
+def test_a_disk_that_takes_no_more(tmp_path, uninterrupted, monkeypatch, code):
     config, write = small(tmp_path), archive.write
 
     def refused(path, step, values):
@@ -247,7 +249,7 @@ def test_a_disk_that_takes_no_more(tmp_path, unbroken, monkeypatch, code):
     saved = pathlib.Path(config.workdir).glob("checkpoints/*")
     assert max(path.name for path in saved) == "step-00000014.npz"
     run(config)
-    assert_same_run(config, unbroken)
+    assert_same_run(config, uninterrupted)
 
 
 def test_a_stop_that_could_not_be_saved_is_a_failure(tmp_path, monkeypatch):
@@ -271,8 +273,8 @@ def test_a_process_without_room_ends_in_one_line(tmp_path):
         program, capture_output=True, text=True, cwd=ROOT, preexec_fn=limited
     )
     assert done.returncode == 1
-    assert len(told(done)) == 1
-    assert "free some space, then rerun the same command to resume" in told(done)[0]
+    assert len(errors(done)) == 1
+    assert "free some space, then rerun the same command to resume" in errors(done)[0]
     assert not list(pathlib.Path(config.workdir).glob("checkpoints/*"))
 
 
@@ -295,18 +297,18 @@ def on_tmpfs(folder, options, config):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ("size=1m", "free some space, then rerun the same command to resume"),
         ("ro", "cannot be written to: Read-only file system"),
     ],
 )
-def test_a_file_system_that_is_full_or_read_only(tmp_path, options, said):
+def test_a_file_system_that_is_full_or_read_only(tmp_path, options, message):
     # Its weights take more than a mebibyte.
     done = on_tmpfs(tmp_path, options, small(tmp_path, model="mlp(units=(4096,))"))
     assert done.returncode == 1
-    assert len(told(done)) == 1
-    assert said in told(done)[0]
+    assert len(errors(done)) == 1
+    assert message in errors(done)[0]
     assert ".npz" not in done.stdout
 
 
@@ -319,14 +321,14 @@ def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch):
         run(small(tmp_path))
 
 
-def test_a_truncated_checkpoint_is_passed_over(tmp_path, unbroken, caplog):
+def test_a_truncated_checkpoint_is_passed_over(tmp_path, uninterrupted, caplog):
     config = small(tmp_path)
     run(config)
     latest = max(pathlib.Path(config.workdir).glob("checkpoints/*.npz"))
     os.truncate(latest, latest.stat().st_size // 2)
     run(config)
     assert f"{latest} cannot be read" in caplog.text
-    assert_same_run(config, unbroken)
+    assert_same_run(config, uninterrupted)
 
 
 def test_a_second_run_in_the_folder_is_refused(tmp_path):

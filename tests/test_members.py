@@ -76,7 +76,7 @@ def built(family, text):
         ("dataset", "builtins:exit(0)", "exit"),
         ("dataset", "sys:exit(0)", "sys:exit: TypeError"),
         ("model", "mine:net('none')", "must be a keras.Model, not None"),
-        ("model", "mine:net('frozen')", "has no trainable weights; is it frozen"),
+        ("model", "mine:net('frozen')", "has no trainable weights; set trainable=True"),
         ("model", "mine:net('raise')", r"mine\.py:\d+: TypeError: bad"),
         ("model", "mine:net('exit')", r"mine\.py:\d+: calls sys\.exit\(0\)"),
         ("model", "mine:net('layer')", "must be a keras.Model, not a Dense"),

@@ -52,10 +52,10 @@ def both(workdir, *flags):
 
 def ends(processes):
     """Returns exit code, output and errors of each."""
-    found = [process.communicate() for process in processes]
+    streams = [process.communicate() for process in processes]
     return [
         (process.returncode, *texts)
-        for process, texts in zip(processes, found, strict=True)
+        for process, texts in zip(processes, streams, strict=True)
     ]
 
 
@@ -64,13 +64,13 @@ def metrics(workdir):
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
+def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("several") / "run"
     return folder, ends(both(folder, "--train_for=20ep"))
 
 
-def test_the_chief_speaks_for_all(unbroken):
-    folder, (chief, other) = unbroken
+def test_the_chief_speaks_for_all(uninterrupted):
+    folder, (chief, other) = uninterrupted
     assert (chief[0], other[0]) == (0, 0), chief[2] + other[2]
     assert "best validation/accuracy" in chief[1]
     assert other[1] == ""
@@ -88,22 +88,24 @@ def reached(process, text):
 @pytest.mark.parametrize(
     "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
 )
-def test_one_that_is_stopped_or_lost_ends_all_and_all_go_on(number, unbroken, tmp_path):
+def test_one_that_is_stopped_or_lost_ends_all_and_all_go_on(
+    number, uninterrupted, tmp_path
+):
     folder = tmp_path / "run"
     chief, other = both(folder, "--train_for=20ep")
     reached(chief, "epoch       2")
     other.send_signal(number)
-    (code, _, said), (other_code, _, _) = ends([chief, other])
+    (code, _, errors), (other_code, _, _) = ends([chief, other])
     assert code == 75
     if number == signal.SIGTERM:
         assert other_code == 75
-        assert "stopped by a signal to another worker" in said
+        assert "stopped by a signal to another worker" in errors
     else:
         assert other_code == -signal.SIGKILL
-        assert "another worker was lost" in said.splitlines()[-1]
+        assert "another worker was lost" in errors.splitlines()[-1]
     again = ends(both(folder, "--train_for=20ep"))
     assert [each[0] for each in again] == [0, 0]
-    assert metrics(folder) == metrics(unbroken[0])
+    assert metrics(folder) == metrics(uninterrupted[0])
 
 
 def repeated(workdir, ports, index, running):
@@ -118,7 +120,7 @@ def repeated(workdir, ports, index, running):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victims", [(0, 0, 0), (1, 0), (0, 1, 1)])
-def test_workers_that_are_restarted_at_once_converge(victims, unbroken, tmp_path):
+def test_workers_that_are_restarted_at_once_converge(victims, uninterrupted, tmp_path):
     folder, ports, running = tmp_path / "run", free_ports(), {}
     with futures.ThreadPoolExecutor(2) as pool:
         codes = [
@@ -135,4 +137,4 @@ def test_workers_that_are_restarted_at_once_converge(victims, unbroken, tmp_path
             evaluations = len(metrics(folder).splitlines()) + 4
         codes = [each.result() for each in codes]
     assert [each[-1] for each in codes] == [0, 0], codes
-    assert metrics(folder) == metrics(unbroken[0])
+    assert metrics(folder) == metrics(uninterrupted[0])

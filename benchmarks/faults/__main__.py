@@ -1,4 +1,4 @@
-"""Runs all fuzzers, flips and kills, and prints one table of what was mishandled.
+"""Runs all fuzzers, flips and kills, and prints one table of the failures.
 
     python -m benchmarks.faults
     python -m benchmarks.faults --part=0.05 --seed=7
@@ -44,7 +44,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--part", type=float, default=1.0, help="how much of it, to 1")
+    parser.add_argument(
+        "--part", type=float, default=1.0, help="fraction of all inputs, up to 1"
+    )
     chosen = parser.parse_args()
     seed, part = chosen.seed, chosen.part
     tallies = []

@@ -1,4 +1,4 @@
-"""Data sets in one .npz file, each with something wrong."""
+"""Data sets in one .npz file, each with a fault."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _FLIPS, _CUTS = 60, 40
 
 
 def npz_files(seed: int) -> list[Input]:
-    """Returns data sets in one file, each with something wrong."""
-    found = [
+    """Returns data sets in one file, each with a fault."""
+    inputs = [
         _npz(f"{name}: {what}", lambda path, c=changes: write_data(path, **c), codes)
         for name, cases in _arrays().items()
         for what, (changes, codes) in cases.items()
     ]
-    found += [_npz(name, write) for name, write in _FILES.items()]
+    inputs += [_npz(name, write) for name, write in _FILES.items()]
     for place in range(_FLIPS):
-        found.append(_npz(f"flip {place}", _damaged(flip, [seed, place]), ANY))
+        inputs.append(_npz(f"flip {place}", _damaged(flip, [seed, place]), ANY))
     for place in range(_CUTS):
-        found.append(_npz(f"cut {place}", _damaged(cut, [seed, place])))
-    return found
+        inputs.append(_npz(f"cut {place}", _damaged(cut, [seed, place])))
+    return inputs
 
 
 def _npz(
@@ -55,7 +55,7 @@ def _values(shape: tuple[int, ...], dtype: str = "uint8") -> np.ndarray:
 
 
 def _arrays() -> Mapping[str, Mapping[str, tuple[dict, frozenset[int]]]]:
-    """Returns changes of the arrays of a data set, by the array and what is wrong."""
+    """Returns changes of the arrays of a data set, by array and fault."""
     images, labels = _values((48, 6, 6, 1)), np.arange(48) % 3
     nan = np.where(np.arange(48) == 7, np.nan, labels.astype(float))
     bad_pixels = {
@@ -174,12 +174,12 @@ def _arrays() -> Mapping[str, Mapping[str, tuple[dict, frozenset[int]]]]:
 
 
 def _npy(header: bytes) -> bytes:
-    """Returns an .npy file of a header of one's own, with few data."""
+    """Returns an .npy file with the given header and few data."""
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(64)
 
 
 def _members(**members: bytes) -> Callable[[Path], object]:
-    """Returns what writes a data set, some of whose members are of other bytes."""
+    """Returns a function that writes a data set with other bytes in some members."""
 
     def write(path: Path) -> None:
         write_data(path)
@@ -194,7 +194,7 @@ def _members(**members: bytes) -> Callable[[Path], object]:
 
 
 def _bomb(path: Path) -> None:
-    """Writes a file of a megabyte that takes a gigabyte when it is unpacked."""
+    """Writes a file of a megabyte that decompresses to a gigabyte."""
     with (
         zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file,
         file.open("x_train.npy", "w") as member,

@@ -3,8 +3,8 @@
     python -m benchmarks.faults.commands
 
 The previews of schedules and augmentations, the sweep of rates, the server of images,
-diagnoses of what is no run, and training on machines that an environment variable names
-wrongly.
+diagnoses of folders that are not runs, and training on machines that an environment
+variable describes wrongly.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ _ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
 
 
 def inputs() -> list[Input]:
-    """Returns all of them."""
-    found = [
+    """Returns all inputs."""
+    commands = [
         Input(f"{module} {line!r}", line, ANY, module=module, free=("here",))
         for module, lines in _LINES.items()
         for line in lines
@@ -94,15 +94,17 @@ def inputs() -> list[Input]:
     texts += [json.dumps({"cluster": cluster, "task": each}) for each in _TASKS]
     for text in texts:
         variables = {"TF_CONFIG": text}
-        found.append(Input(f"TF_CONFIG={text!r}", flags, REFUSED, variables=variables))
+        commands.append(
+            Input(f"TF_CONFIG={text!r}", flags, REFUSED, variables=variables)
+        )
     for name, variables in _ENVIRONMENTS.items():
         line = (*flags, f"--cluster={name.strip()}")
-        found.append(Input(f"{variables!r}", line, REFUSED, variables=variables))
-    return found
+        commands.append(Input(f"{variables!r}", line, REFUSED, variables=variables))
+    return commands
 
 
 def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
-    """Returns how other commands handled bad arguments; nothing of it is drawn."""
+    """Returns how other commands handled bad arguments; the seed has no effect."""
     del seed
     return [try_all("other commands, clusters", chosen(inputs(), number, only))]
 

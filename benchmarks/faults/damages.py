@@ -15,7 +15,7 @@ import numpy as np
 
 from framework.system import archive
 
-# What damages a file, or a run's folder; it is given its path.
+# Damages the file or the run's folder at a path.
 Damage = Callable[[Path], object]
 
 _DEEP = 100_000
@@ -23,7 +23,7 @@ _HUGE = 64 << 30
 
 
 def flipped(seed: Sequence[int]) -> Damage:
-    """Returns what flips one bit of a file; which one depends on the seed."""
+    """Returns a function that flips one bit of a file, chosen by the seed."""
 
     def damage(path: Path) -> None:
         content = bytearray(path.read_bytes())
@@ -99,7 +99,7 @@ def _config(**changes: object) -> Damage:
 
 
 def _rows(name: str, change: Callable[[list[dict]], object]) -> Damage:
-    """Returns what changes the rows of a file of JSON lines."""
+    """Returns a function that changes the rows of a file of JSON lines."""
 
     def damage(run: Path) -> None:
         path = run / name
@@ -139,7 +139,7 @@ def forge(path: Path, step: int, values: Mapping[str, np.ndarray]) -> None:
 
 
 def _archive(change: Callable[[dict], object], folder: str = "checkpoints") -> Damage:
-    """Returns what writes the latest checkpoint anew, whole but with other arrays."""
+    """Returns a function that rewrites the latest checkpoint with other arrays."""
 
     def damage(run: Path) -> None:
         path = _latest(run, folder)
@@ -152,7 +152,7 @@ def _archive(change: Callable[[dict], object], folder: str = "checkpoints") -> D
 
 
 def _of_step(step: int, folder: str = "checkpoints") -> Damage:
-    """Returns what writes the latest checkpoint anew, with another step in it."""
+    """Returns a function that rewrites the latest checkpoint with another step."""
 
     def damage(run: Path) -> None:
         path = _latest(run, folder)
@@ -164,7 +164,7 @@ def _of_step(step: int, folder: str = "checkpoints") -> Damage:
 
 
 def _plain(**arrays: object) -> Damage:
-    """Returns what writes the latest checkpoint as numpy would, with no checksum."""
+    """Returns a function that rewrites the latest checkpoint without a checksum."""
     return lambda run: np.savez(_latest(run), **arrays)
 
 
@@ -181,7 +181,7 @@ def _with(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[dict], None]:
 
 
 def _copied(folder: str, name: str | bytes) -> Damage:
-    """Returns what copies the latest file of a folder to another name in it."""
+    """Returns a function that copies the latest file of a folder to another name."""
 
     def damage(run: Path) -> None:
         content = _latest(run, folder).read_bytes()
@@ -193,7 +193,7 @@ def _copied(folder: str, name: str | bytes) -> Damage:
 
 
 def _planted(name: str) -> Damage:
-    """Returns what puts a symbolic link to a file outside where a run may write."""
+    """Returns a function that replaces a file of the run by a link to one outside."""
 
     def damage(run: Path) -> None:
         precious = run.parent / "precious.txt"

@@ -19,7 +19,7 @@ from benchmarks.faults.report import Tally
 
 
 def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
-    """Returns how bad data were handled."""
+    """Returns how commands handled bad data."""
     kinds = {"data in .npz files": npz_files(seed), "folders of images": folders(seed)}
     return [try_all(kind, chosen(each, number, only)) for kind, each in kinds.items()]
 

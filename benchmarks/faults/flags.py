@@ -1,4 +1,4 @@
-"""Bad flags, bad specs and bad modules of a user's, given to `experiments.train`.
+"""Bad flags, bad specs and bad user modules, given to `experiments.train`.
 
     python -m benchmarks.faults.flags
     python -m benchmarks.faults.flags --only=~nosuchuser
@@ -24,18 +24,18 @@ from benchmarks.faults.specs import drawn, fields, with_flag
 
 def table() -> list[Input]:
     """Returns inputs written by hand."""
-    found = []
+    inputs = []
     for flag, values in BAD.items():
         for value in values:
-            found.append(with_flag(flag, value, REFUSED))
+            inputs.append(with_flag(flag, value, REFUSED))
     for flag, values in MAY_BE_RIGHT.items():
         for value in values:
-            found.append(with_flag(flag, value, ANY))
-    found += [Input(f"arguments {each!r}", (*SMALL, *each)) for each in LINES]
+            inputs.append(with_flag(flag, value, ANY))
+    inputs += [Input(f"arguments {each!r}", (*SMALL, *each)) for each in LINES]
     # Flags may end so, as those of any program.
-    found.append(Input("arguments ('--',)", (*SMALL, "--"), ANY))
+    inputs.append(Input("arguments ('--',)", (*SMALL, "--"), ANY))
     for name, content in FLAGFILES.items():
-        found.append(
+        inputs.append(
             Input(
                 f"flagfile {name}",
                 (*SMALL, "--flagfile=flags.txt"),
@@ -46,15 +46,15 @@ def table() -> list[Input]:
     for service in SERVICES:
         flags = ("--input=service", f"--service={service}", *wait)
         codes = frozenset({1, 2, 75})
-        found.append(Input(f"--service={service!r}", (*SMALL, *flags), codes))
-    return found
+        inputs.append(Input(f"--service={service!r}", (*SMALL, *flags), codes))
+    return inputs
 
 
 def modules() -> list[Input]:
-    """Returns modules of a user's that cannot be imported, or make no usable model."""
-    found = []
+    """Returns user modules that cannot be imported, or that build no usable model."""
+    inputs = []
     for name, (source, codes) in MODULES.items():
-        found.append(
+        inputs.append(
             Input(
                 f"module {name}",
                 (*SMALL, "--model=mine:f"),
@@ -64,18 +64,18 @@ def modules() -> list[Input]:
         )
     for flag in ("dataset", "augment", "optimizer", "schedule", "normalize"):
         for name in ("raises at import", "exits with 0", "returns None"):
-            found.append(
+            inputs.append(
                 Input(
                     f"module {name}, as --{flag}",
                     (*SMALL, f"--{flag}=mine:f"),
                     prepare=_writing("mine.py", MODULES[name][0]),
                 )
             )
-    return found
+    return inputs
 
 
 def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
-    """Returns how flags, modules and drawn inputs were handled."""
+    """Returns how training handled flags, modules and random inputs."""
     kinds = {
         "flags and specs by hand": table(),
         "modules of a user's": modules(),
@@ -85,7 +85,7 @@ def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
 
 
 def _writing(name: str, content: str | bytes) -> Callable[[Path], None]:
-    """Returns what writes a file into a folder."""
+    """Returns a function that writes a file into a folder."""
     if isinstance(content, str):
         content = content.encode("utf-8", "surrogateescape")
     return lambda folder: (folder / name).write_bytes(content) and None

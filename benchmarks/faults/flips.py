@@ -1,4 +1,4 @@
-"""Flips bits of checkpoints and cuts them short: each must be found out.
+"""Flips bits of checkpoints and truncates them: each fault must be detected.
 
     python -m benchmarks.faults.flips
 
@@ -29,7 +29,7 @@ Damaged = tuple[str, Callable[[], bytes]]
 
 
 def values() -> dict[str, np.ndarray]:
-    """Returns arrays as checkpoints have them: of all types and ranks.
+    """Returns arrays of all types and ranks that checkpoints have.
 
     One is larger than what zip reads ahead: only then is the end of a member, where its
     checksum is compared, not always reached.
@@ -48,7 +48,7 @@ def values() -> dict[str, np.ndarray]:
 
 
 def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
-    """Returns how the reader of checkpoints stood damaged ones."""
+    """Returns how the reader of checkpoints handled damaged ones."""
     generator = np.random.default_rng(seed)
     tallies = []
     with tempfile.TemporaryDirectory() as place:
@@ -70,7 +70,7 @@ def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
 def problem(path: Path) -> str | None:
     """Returns how a damaged checkpoint was mishandled; None if it was not."""
     try:
-        found = archive.read(path)
+        actual = archive.read(path)
     except RunError as refusal:
         return (
             "the error does not name the file"
@@ -80,12 +80,12 @@ def problem(path: Path) -> str | None:
     except Exception as other:
         return f"{type(other).__name__} instead of RunError"
     expected = {"step": np.int64(42), **values()}
-    if found.keys() != expected.keys():
+    if actual.keys() != expected.keys():
         return "other arrays, silently"
     for name, value in expected.items():
-        if found[name].dtype != value.dtype or found[name].shape != value.shape:
+        if actual[name].dtype != value.dtype or actual[name].shape != value.shape:
             return "another type or shape, silently"
-        if found[name].tobytes() != value.tobytes():
+        if actual[name].tobytes() != value.tobytes():
             return "wrong values, silently"
     return None
 
@@ -114,7 +114,7 @@ def _flipped(content: bytes, *bits: int) -> Callable[[], bytes]:
 
 
 def _bits_of_headers(content: bytes) -> Iterator[Damaged]:
-    """Yields a flip of each bit but for those of the arrays themselves."""
+    """Yields a flip of each bit outside the arrays themselves."""
     inside = np.zeros(len(content), bool)
     for value in values().values():
         data = value.tobytes()
@@ -142,7 +142,7 @@ def _truncations(content: bytes, generator: np.random.Generator) -> Iterator[Dam
 
 
 def _others(content: bytes, generator: np.random.Generator) -> Iterator[Damaged]:
-    """Yields files with parts written over, left out, put in or put elsewhere."""
+    """Yields files with bytes overwritten, deleted, inserted or moved."""
     for _ in range(_OTHERS):
         start, end = np.sort(generator.integers(0, len(content), 2)).tolist()
         noise = generator.bytes(end - start)

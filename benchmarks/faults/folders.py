@@ -30,6 +30,7 @@ from benchmarks.faults.damages import (
     Damage,
     flipped,
 )
+from benchmarks.faults.fork_server import ForkServer, Outcome, fresh
 from benchmarks.faults.inputs import (
     DIAGNOSE,
     FRESH_EVERY,
@@ -39,7 +40,6 @@ from benchmarks.faults.inputs import (
     own_folder,
     write_data,
 )
-from benchmarks.faults.nursery import Nursery, Outcome, fresh
 from benchmarks.faults.report import Progress, Tally
 from framework.errors import RunError
 from framework.system import archive
@@ -51,7 +51,7 @@ _FLIPS = 4
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A damaged folder, and the command that is given it.
+    """A damaged folder, and the command that reads it.
 
     Attributes:
         name: The command, and the damage.
@@ -66,13 +66,13 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Undamaged:
-    """A finished run, and what is made of it where nothing is damaged.
+    """A finished run, and the outputs of commands on its undamaged folder.
 
     Attributes:
         home: Its folder's parent, with the data.
         numbers: Its metrics, and the arrays of its checkpoints and best ones.
-        diagnosis: What diagnosis.json says of it.
-        notices: What the diagnosis wrote on stderr.
+        diagnosis: The content of diagnosis.json.
+        notices: The output of the diagnosis on stderr.
     """
 
     home: Path
@@ -82,30 +82,30 @@ class Undamaged:
 
 
 def cases(run: Path, seed: int) -> list[Case]:
-    """Returns all damages of a run, each for both commands.
+    """Returns all kinds of damage to a run, each for both commands.
 
     Args:
         run: The folder of a finished run.
         seed: Which bits to flip.
     """
-    found: list[tuple[str, Damage]] = []
+    damages: list[tuple[str, Damage]] = []
     for name in _damaged_files(run):
         for what, damage in ANY_FILE.items():
-            found.append((f"{_shown(name)} {what}", _on(name, damage)))
+            damages.append((f"{_shown(name)} {what}", _on(name, damage)))
         for flip in range(_FLIPS):
             what = f"{_shown(name)} with flip {flip}"
-            found.append((what, _on(name, flipped([seed, flip]))))
-    found += WHOLE_RUN.items()
+            damages.append((what, _on(name, flipped([seed, flip]))))
+    damages += WHOLE_RUN.items()
     return [
         Case(f"{command}, {what}", module, damage)
-        for what, damage in found
+        for what, damage in damages
         for command, module in (("train", TRAIN), ("diagnose", DIAGNOSE))
     ]
 
 
 def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
     """Returns how both commands handled damaged folders."""
-    with Nursery() as nursery, undamaged(nursery) as run:
+    with ForkServer() as fork_server, undamaged(fork_server) as run:
         every = [each for each in cases(run.home / "run", seed) if only in each.name]
         if number is not None and number < len(every):
             every = [every[index * len(every) // number] for index in range(number)]
@@ -116,7 +116,7 @@ def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
         both, progress = Tally(""), Progress("damaged folders", len(every))
         for index, case in enumerate(every):
             alone = index % FRESH_EVERY == FRESH_EVERY - 1
-            problem = tried(case, run, fresh if alone else nursery.run)
+            problem = tried(case, run, fresh if alone else fork_server.run)
             tallies[case.module].add(case.name, problem)
             both.add(case.name, problem)
             progress.show(both)
@@ -124,21 +124,21 @@ def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
 
 
 @contextlib.contextmanager
-def undamaged(nursery: Nursery) -> Iterator[Undamaged]:
-    """Trains and diagnoses a small run, whose folder is there until the block ends."""
+def undamaged(fork_server: ForkServer) -> Iterator[Undamaged]:
+    """Trains and diagnoses a small run; deletes its folder after the block."""
     with tempfile.TemporaryDirectory() as place:
         home = Path(place, "here")
         home.mkdir()
         write_data(home / "data.npz")
-        _must(nursery.run(TRAIN, _TRAIN, home, 300), {0})
-        found = numbers(home / "run")
+        _must(fork_server.run(TRAIN, _TRAIN, home, 300), {0})
+        expected = numbers(home / "run")
         shutil.copytree(home / "run", home / "diagnosed")
         again = ("--workdir=diagnosed", *_DIAGNOSE[1:])
-        outcome = nursery.run(DIAGNOSE, again, home, 300)
+        outcome = fork_server.run(DIAGNOSE, again, home, 300)
         _must(outcome, {0, 3})
         text = (home / "diagnosed/diagnosis/diagnosis.json").read_text()
         shutil.rmtree(home / "diagnosed")
-        yield Undamaged(home, found, json.loads(text), handled.warnings(outcome))
+        yield Undamaged(home, expected, json.loads(text), handled.warnings(outcome))
 
 
 def tried(case: Case, run: Undamaged, command) -> str | None:
@@ -147,7 +147,7 @@ def tried(case: Case, run: Undamaged, command) -> str | None:
     Args:
         case: What to damage and what to run.
         run: What it is a copy of.
-        command: `Nursery.run` of a nursery, or `fresh`.
+        command: `ForkServer.run` of a fork server, or `fresh`.
     """
     with own_folder() as folder:
         shutil.copytree(run.home, folder, dirs_exist_ok=True)
@@ -173,19 +173,19 @@ _LINKED_FOLDER = re.compile(r"train, (\w+)/ is a link outside")
 def numbers(run: Path) -> dict[str, object]:
     """Returns a run's rows, and the arrays of its last checkpoint and best ones.
 
-    A checkpoint that cannot be read is passed over, as a resume does it.
+    Unreadable checkpoints are skipped, as a resume does.
     """
     checkpoints = sorted((run / "checkpoints").glob("step-????????.npz"))
-    found: dict[str, object] = {}
+    contents: dict[str, object] = {}
     for path in reversed(checkpoints):
         arrays = _arrays(path)
         if arrays is not None:
-            found[str(path.relative_to(run))] = arrays
+            contents[str(path.relative_to(run))] = arrays
             break
     for path in sorted((run / "best").glob("step-????????.npz")):
-        found[str(path.relative_to(run))] = _arrays(path) or "damaged"
-    found["metrics.jsonl"] = (run / "metrics.jsonl").read_text()
-    return found
+        contents[str(path.relative_to(run))] = _arrays(path) or "damaged"
+    contents["metrics.jsonl"] = (run / "metrics.jsonl").read_text()
+    return contents
 
 
 def _arrays(path: Path) -> dict[str, bytes] | None:
@@ -210,7 +210,7 @@ def _resumed(
     before: handled.Listing,
     after: handled.Listing,
 ) -> str | None:
-    """Returns what is wrong with how a command went on, or with how it did not."""
+    """Returns the problem with a resume, or with its refusal; None without one."""
     if outcome.code in handled.REFUSED:
         if b"best validation" in outcome.stdout:
             return f"exit code {outcome.code} after claiming a result"
@@ -229,12 +229,12 @@ def _resumed(
     outside = handled.changes(before, after, own)
     if outside:
         return f"done, but outside {outside}"
-    found = numbers(folder / "run")
+    resumed = numbers(folder / "run")
     for name, value in run.numbers.items():
         # What nothing needs may stay as damaged as it is.
         path = f"run/{name}"
         idle = name.startswith("best/") and before.get(path) == after.get(path)
-        if not idle and not _has(found.get(name), value):
+        if not idle and not _has(resumed.get(name), value):
             return f"done, but with other numbers in {handled.general(name)}"
     return None
 
@@ -244,11 +244,11 @@ def _is_of_a_later_step(name: str, last: int) -> bool:
     return match is not None and int(match[1]) > last
 
 
-def _has(found: object, wanted: object) -> bool:
-    """Returns whether numbers are those wanted; further arrays need not be."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        return wanted.items() <= found.items()
-    return found == wanted
+def _has(actual: object, expected: object) -> bool:
+    """Returns whether numbers are as expected; additional arrays are ignored."""
+    if isinstance(actual, dict) and isinstance(expected, dict):
+        return expected.items() <= actual.items()
+    return actual == expected
 
 
 def _diagnosed(
@@ -259,7 +259,7 @@ def _diagnosed(
     before: handled.Listing,
     after: handled.Listing,
 ) -> str | None:
-    """Returns what is wrong with a diagnosis, or with how it was refused."""
+    """Returns the problem with a diagnosis, or with its refusal; None without one."""
     problem = handled.changes(before, after, ("run/diagnosis",))
     if problem:
         return f"a reader wrote; {problem}"
@@ -267,15 +267,15 @@ def _diagnosed(
     if outcome.code in handled.REFUSED or can_be_true:
         return None
     path = folder / "run/diagnosis/diagnosis.json"
-    found = json.loads(path.read_text()) if path.is_file() else {}
-    same = found.get("measurements") == run.diagnosis["measurements"]
+    diagnosis = json.loads(path.read_text()) if path.is_file() else {}
+    same = diagnosis.get("measurements") == run.diagnosis["measurements"]
     if not same and handled.warnings(outcome) == run.notices:
         return "other measurements, without a word"
     return None
 
 
 def _without_leftovers(listing: handled.Listing) -> handled.Listing:
-    """Returns a listing without what a killed process left, which the next deletes."""
+    """Returns a listing without temporary files, which the next process deletes."""
     return {
         name: value
         for name, value in listing.items()
@@ -285,11 +285,11 @@ def _without_leftovers(listing: handled.Listing) -> handled.Listing:
 
 def _damaged_files(run: Path) -> list[str]:
     """Returns the files of a run of each kind: the first and the last of many."""
-    found = [path.name for path in sorted(run.iterdir()) if path.is_file()]
+    files = [path.name for path in sorted(run.iterdir()) if path.is_file()]
     for folder in sorted(path for path in run.iterdir() if path.is_dir()):
         names = sorted(str(path.relative_to(run)) for path in folder.iterdir())
-        found += sorted({*names[:1], *names[-1:]})
-    return found
+        files += sorted({*names[:1], *names[-1:]})
+    return files
 
 
 def _shown(name: str) -> str:

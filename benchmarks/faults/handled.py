@@ -1,4 +1,4 @@
-"""What it means to handle a fault: the rules that each outcome is held to."""
+"""The rules that the outcome of a command must satisfy to count as handled."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from benchmarks.faults.nursery import Outcome
+from benchmarks.faults.fork_server import Outcome
 
 USAGE, FAILURE, AGAIN, INTERRUPTED, CONFIRMED = 2, 1, 75, 130, 3
 REFUSED = frozenset({USAGE, FAILURE})
 # Lines of a warning or an error. A refused configuration is listed flag by flag.
 MOST_LINES = 12
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0d\x0e-\x1f\x7f-\x9f]")
-# A diagnosis says on stderr what it is doing.
+# A diagnosis prints its progress on stderr.
 _PROGRESS = re.compile(rb"^(?!error)[^\n]*\.\.\.\n", re.M)
 # Where a traceback or an abort comes from.
 _RAISED = re.compile(r'File "[^"]*?((?:framework|experiments)/[^"]*)", line \d+, in')
 
 _HUGE = 1 << 30
 
-# Of each path of a folder: what it is and holds.
+# The kind and content of each path of a folder.
 Listing = dict[str, tuple[object, ...]]
 
 
 def problem(outcome: Outcome, codes: Collection[int]) -> str | None:
-    """Returns in what way an outcome is no handling of a fault; None if it is.
+    """Returns how a command mishandled a fault; None if it handled it.
 
     Args:
         outcome: Of the command.
@@ -49,9 +49,9 @@ def problem(outcome: Outcome, codes: Collection[int]) -> str | None:
             text = content.decode()
         except UnicodeDecodeError:
             return f"{name} is not UTF-8"
-        found = _CONTROL.search(text)
-        if found:
-            return f"raw control character {found[0]!r} on {name}"
+        match = _CONTROL.search(text)
+        if match:
+            return f"raw control character {match[0]!r} on {name}"
     lines = [line for line in stderr.splitlines() if line.strip()]
     if len(lines) > MOST_LINES:
         return f"more than {MOST_LINES} lines on stderr"
@@ -61,12 +61,12 @@ def problem(outcome: Outcome, codes: Collection[int]) -> str | None:
 
 
 def warnings(outcome: Outcome) -> str:
-    """Returns what a command wrote on stderr, but for what it is doing."""
+    """Returns the output of a command on stderr, without its progress lines."""
     return _PROGRESS.sub(b"", outcome.stderr).decode("utf-8", "backslashreplace")
 
 
 def _last_error(stderr: str) -> str:
-    """Returns the kind of an uncaught exception, and where it was last ours."""
+    """Returns the class of an uncaught exception, and its last frame in our code."""
     places = _RAISED.findall(stderr)
     errors = re.findall(r"^([\w.]+(?:Error|Exception|Exit|Interrupt)\b)", stderr, re.M)
     where = f" by {places[-1]}" if places else ""
@@ -74,24 +74,24 @@ def _last_error(stderr: str) -> str:
 
 
 def listing(folder: Path) -> Listing:
-    """Returns what is below a folder; symbolic links are not followed."""
-    found: Listing = {}
+    """Returns all entries below a folder; symbolic links are not followed."""
+    entries: Listing = {}
     for place, folders, files in os.walk(folder):
         for name in folders + files:
             path = Path(place, name)
             relative = str(path.relative_to(folder))
             status = path.lstat()
             if stat.S_ISLNK(status.st_mode):
-                found[relative] = ("link", os.readlink(path))
+                entries[relative] = ("link", os.readlink(path))
             elif stat.S_ISREG(status.st_mode) and status.st_mode & 0o400:
-                found[relative] = ("file", _digest(path))
+                entries[relative] = ("file", _digest(path))
             else:
-                found[relative] = ("other", stat.S_IFMT(status.st_mode))
-    return found
+                entries[relative] = ("other", stat.S_IFMT(status.st_mode))
+    return entries
 
 
 def _digest(path: Path) -> str:
-    """Returns a digest of a file; of a huge one, of its size and start."""
+    """Returns a digest of a file; of a huge one, only of its size and start."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(size if size < _HUGE else 1 << 20)
@@ -127,5 +127,5 @@ def general(name: str) -> str:
 
 
 def environment(home: Path) -> Mapping[str, str]:
-    """Returns variables for a command whose home is a folder of the benchmark's."""
+    """Returns environment variables for a command, with its own home folder."""
     return {"HOME": str(home), "COLUMNS": "88", "TF_CPP_MIN_LOG_LEVEL": "2"}

@@ -1,4 +1,4 @@
-"""Folders of images, each with something wrong."""
+"""Folders of images, each with a fault."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ _PER_CLASS = 8
 
 
 def folders(seed: int) -> list[Input]:
-    """Returns folders of images, each with something wrong."""
-    found = [_photos(name, change, codes) for name, (change, codes) in _FOLDERS.items()]
+    """Returns folders of images, each with a fault."""
+    inputs = [
+        _photos(name, change, codes) for name, (change, codes) in _FOLDERS.items()
+    ]
     for name, content in _BAD_IMAGES.items():
         for where in ("first", "last"):
             # The first is found by the model's shape, the last in the middle of a run.
-            found.append(_photos(f"{where} file {name}", _file(content, where)))
-            found.append(
+            inputs.append(_photos(f"{where} file {name}", _file(content, where)))
+            inputs.append(
                 _photos(
                     f"{where} file {name}, streamed",
                     _file(content, where),
                     flags=("--input=stream",),
                 )
             )
-        found.append(
+        inputs.append(
             _photos(
                 f"a file {name}, skipped",
                 _file(content, "first"),
@@ -46,15 +48,15 @@ def folders(seed: int) -> list[Input]:
     for place in range(_FLIPS):
         kind = ("jpg", "png")[place % 2]
         change = _damaged_image(flip, kind, [seed, place])
-        found.append(_photos(f"{kind} with flip {place}", change, ANY))
+        inputs.append(_photos(f"{kind} with flip {place}", change, ANY))
     for place in range(_CUTS):
         kind = ("jpg", "png")[place % 2]
         change = _damaged_image(cut, kind, [seed, place])
         # Of a file cut in its last bytes all of the image may be there.
-        found.append(_photos(f"{kind} cut {place}", change, ANY))
+        inputs.append(_photos(f"{kind} cut {place}", change, ANY))
     for flags in _FLAGS:
-        found.append(_photos(f"with {flags!r}", lambda photos: None, ANY, flags))
-    return found
+        inputs.append(_photos(f"with {flags!r}", lambda photos: None, ANY, flags))
+    return inputs
 
 
 def _photos(
@@ -107,7 +109,7 @@ def _file(content: bytes, where: str) -> Callable[[Path], object]:
 
 
 def _png(width: int, height: int) -> bytes:
-    """Returns the start of a PNG file that claims to be of a size."""
+    """Returns the start of a PNG file whose header declares a size."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = b"IDAT" + zlib.compress(bytes(100))
     chunks = b"".join(
@@ -145,7 +147,7 @@ _BAD_IMAGES: Mapping[str, bytes] = {
 
 
 def _named(name: bytes, folder: bytes = b"dark") -> Callable[[Path], object]:
-    """Returns what writes a good image under a name of one's own."""
+    """Returns a function that writes a valid image under the given name."""
 
     def change(photos: Path) -> None:
         place = os.path.join(os.fsencode(photos), folder)
@@ -182,7 +184,7 @@ def _all_gone(folder: Path) -> None:
 
 
 def _split(*names: str) -> Callable[[Path], object]:
-    """Returns what moves the classes into `train`, and makes further folders."""
+    """Returns a function that moves the classes into `train` and adds folders."""
 
     def change(photos: Path) -> None:
         (photos / "train").mkdir()

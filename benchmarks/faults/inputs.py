@@ -1,4 +1,4 @@
-"""Gives commands bad inputs, each in a folder of its own, and judges what they do."""
+"""Runs commands on bad inputs, each in its own folder, and judges the outcomes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.faults import handled
-from benchmarks.faults.nursery import Nursery, fresh
+from benchmarks.faults.fork_server import ForkServer, fresh
 from benchmarks.faults.report import Progress, Tally
 
 TRAIN, DIAGNOSE = "experiments.train", "framework.diagnose"
-# Where an input may be legitimate, the command may also do what it is told.
+# A command may also succeed on an input that may be valid.
 ANY = frozenset({0, 1, 2, 3})
 LIMIT = 60.0
 # A sample of the inputs is tried in new processes.
@@ -36,10 +36,10 @@ SMALL = (
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """One command with something wrong.
+    """One command with a fault.
 
     Attributes:
-        name: What is wrong.
+        name: The fault.
         arguments: The command line.
         codes: The exit codes it may have.
         prepare: Puts files into the folder that the command runs in.
@@ -61,7 +61,7 @@ def try_all(
     kind: str,
     inputs: Sequence[Input],
     limit: float = LIMIT,
-    nursery: Nursery | None = None,
+    fork_server: ForkServer | None = None,
 ) -> Tally:
     """Returns how commands handled the inputs.
 
@@ -69,12 +69,12 @@ def try_all(
         kind: What the inputs are called.
         inputs: What to try.
         limit: Seconds after which a command counts as hanging.
-        nursery: Where to run them; one of its own if None.
+        fork_server: Where to run them; one of its own if None.
     """
     tally, progress = Tally(kind), Progress(kind, len(inputs))
     if not inputs:
         return tally
-    with contextlib.nullcontext(nursery) if nursery else Nursery() as forks:
+    with contextlib.nullcontext(fork_server) if fork_server else ForkServer() as forks:
         for index, each in enumerate(inputs):
             is_fresh = index % FRESH_EVERY == FRESH_EVERY - 1
             # The system starts no process with a longer argument.
@@ -86,16 +86,16 @@ def try_all(
 
 
 def chosen(inputs: Sequence[Input], number: int | None, only: str) -> list[Input]:
-    """Returns those whose name contains a text, or so many of them, evenly spread."""
-    found = [each for each in inputs if only in each.name]
-    if number is None or number >= len(found):
-        return found
-    return [found[index * len(found) // number] for index in range(number)]
+    """Returns the inputs with a text in their names, or an evenly spaced sample."""
+    matching = [each for each in inputs if only in each.name]
+    if number is None or number >= len(matching):
+        return matching
+    return [matching[index * len(matching) // number] for index in range(number)]
 
 
 @contextlib.contextmanager
 def own_folder():
-    """Yields an empty folder two below a temporary one: `..` is empty as well."""
+    """Yields an empty folder, whose parent is empty as well."""
     place = tempfile.mkdtemp()
     try:
         folder = Path(place, "home", "here")
@@ -138,7 +138,7 @@ def _tried(each: Input, run: Callable, limit: float) -> str | None:
 
 
 def _claims(run: Path, outcome: handled.Outcome) -> str | None:
-    """Returns what is wrong with a success that is none, or a failure that shows one.
+    """Returns the problem if the exit code contradicts the results; else None.
 
     A run that trained has a last row of metrics; its folder may have another name.
     """
@@ -158,7 +158,7 @@ def _is_row(path: Path) -> bool:
 
 
 def write_data(path: Path, **changes: np.ndarray | None) -> None:
-    """Writes an .npz data set of three classes of brightness that is learnt at once.
+    """Writes an .npz data set of three classes by brightness, which is easily learnt.
 
     Args:
         path: The file.

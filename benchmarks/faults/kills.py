@@ -1,4 +1,4 @@
-"""Kills runs and diagnoses at random moments, and compares with what nothing killed.
+"""Kills runs and diagnoses at random moments, and compares with unkilled ones.
 
     python -m benchmarks.faults.kills
     python -m benchmarks.faults.kills --number=20 --seed=1
@@ -6,8 +6,8 @@
 A run is killed again and again, until it has ended: by SIGKILL at a moment that it
 tells of (in the middle of a file, before a rename) or at any time at all, by SIGTERM,
 by SIGINT sent twice, with a clock that is a day fast in between, and while a diagnosis
-looks at its folder. In the end its rows, checkpoints and curves must be those of an
-unbroken run, to the last bit. A diagnosis that is killed must leave the run as it was.
+looks at its folder. In the end its rows, checkpoints and curves must be bit-identical
+to those of an uninterrupted run. A killed diagnosis must leave the run unchanged.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.faults import handled, report, same_run
+from benchmarks.faults.fork_server import ForkServer, Outcome
 from benchmarks.faults.inputs import DIAGNOSE
-from benchmarks.faults.nursery import Nursery, Outcome
 from benchmarks.faults.report import Progress, Tally
 from framework.config import Config, flags
 
@@ -86,8 +86,8 @@ KINDS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Unbroken:
-    """A run to which nothing has happened.
+class Uninterrupted:
+    """A run that was never interrupted.
 
     Attributes:
         flags: Its command line, but for its folder.
@@ -103,13 +103,13 @@ class Unbroken:
 
 
 def fuzz(seed: int, number: int) -> list[Tally]:
-    """Returns how runs and diagnoses stood being killed so many times."""
+    """Returns how runs and diagnoses handled being killed `number` times."""
     kinds = [*(kind.name for kind in KINDS), "run under diagnosis", "killed diagnosis"]
     tallies = {name: Tally(f"kills: {name}") for name in kinds}
     total, progress = Tally(""), Progress("kills", number)
-    with Nursery() as nursery, tempfile.TemporaryDirectory() as place:
+    with ForkServer() as fork_server, tempfile.TemporaryDirectory() as place:
         runs = [
-            unbroken(nursery, Path(place, str(index)), config)
+            uninterrupted(fork_server, Path(place, str(index)), config)
             for index, config in enumerate(CONFIGS.values())
         ]
         generator = np.random.default_rng(seed)
@@ -118,12 +118,12 @@ def fuzz(seed: int, number: int) -> list[Tally]:
             run, folder = runs[turn % len(runs)], Path(place, "run")
             chosen = turn % 4
             if chosen < 2:
-                found = until_it_ends(nursery, run, folder, generator)
+                results = until_it_ends(fork_server, run, folder, generator)
             elif chosen == 2:
-                found = [("run under diagnosis", *_looked_at(run, folder, generator))]
+                results = [("run under diagnosis", *_looked_at(run, folder, generator))]
             else:
-                found = _killed_diagnoses(nursery, run, folder, generator)
-            for kind, name, problem in found:
+                results = _killed_diagnoses(fork_server, run, folder, generator)
+            for kind, name, problem in results:
                 tallies[kind].add(f"turn {turn}, {name}", problem)
                 total.add(name, problem)
             progress.show(total)
@@ -133,13 +133,16 @@ def fuzz(seed: int, number: int) -> list[Tally]:
 
 
 def until_it_ends(
-    nursery: Nursery, run: Unbroken, folder: Path, generator: np.random.Generator
+    fork_server: ForkServer,
+    run: Uninterrupted,
+    folder: Path,
+    generator: np.random.Generator,
 ) -> list[tuple[str, str, str | None]]:
     """Kills a run until it has ended; returns kind, name and problem of each kill.
 
-    A difference from the unbroken run is told of the last kill.
+    A difference from the uninterrupted run is reported for the last kill.
     """
-    found: list[tuple[str, str, str | None]] = []
+    results: list[tuple[str, str, str | None]] = []
     history: list[str] = []
     while True:
         kind = KINDS[generator.integers(len(KINDS))]
@@ -149,56 +152,60 @@ def until_it_ends(
         when = f"number {place}" if kind.times else f"after {seconds:.2f} s"
         name = f"{kind.name} {when}"
         history.append(name)
-        outcome = _killed(nursery, kind, place, seconds, run, folder)
+        outcome = _killed(fork_server, kind, place, seconds, run, folder)
         problem = _ended(outcome, kind.codes)
         if outcome.code == 0 or problem:
             break
-        found.append((kind.name, name, None))
+        results.append((kind.name, name, None))
     # The last one has ended by itself, so it was not killed.
     problem = problem or _difference(folder, run.folder)
-    if problem and not found:
-        found.append((kind.name, name, None))
+    if problem and not results:
+        results.append((kind.name, name, None))
     if problem:
-        found[-1] = (found[-1][0], "; ".join(history), problem)
-    return found
+        results[-1] = (results[-1][0], "; ".join(history), problem)
+    return results
 
 
 def _killed(
-    nursery: Nursery,
+    fork_server: ForkServer,
     kind: Kind,
     place: int,
     seconds: float,
-    run: Unbroken,
+    run: Uninterrupted,
     folder: Path,
 ) -> Outcome:
     """Runs a command that is killed, at a moment or after some seconds."""
     sent = [kind.signal.name, str(kind.times), "any", str(place * (kind.times > 0))]
     arguments = [*sent, *run.flags, f"--workdir={folder}"]
     limit, stop = (_LIMIT, 0) if kind.times else (seconds, kind.signal)
-    return nursery.run(_MOMENTS, arguments, folder.parent, limit, kind.variables, stop)
+    return fork_server.run(
+        _MOMENTS, arguments, folder.parent, limit, kind.variables, stop
+    )
 
 
 def _ended(outcome: Outcome, codes: Collection[int]) -> str | None:
-    """Returns what was wrong with how a command ended."""
+    """Returns the problem with the end of a command; None without one."""
     if outcome.code is not None and outcome.code < 0 and outcome.code in codes:
         return None
     lines = outcome.stderr.splitlines(keepends=True)
-    told = b"".join(line for line in lines if not line.startswith(b"moment "))
-    return handled.problem(dataclasses.replace(outcome, stderr=told), codes)
+    stderr = b"".join(line for line in lines if not line.startswith(b"moment "))
+    return handled.problem(dataclasses.replace(outcome, stderr=stderr), codes)
 
 
-def _difference(found: Path, expected: Path) -> str | None:
+def _difference(actual: Path, expected: Path) -> str | None:
     try:
-        return same_run.difference(found, expected)
+        return same_run.difference(actual, expected)
     except (OSError, ValueError, RuntimeError) as problem:
         return f"cannot be compared: {type(problem).__name__}"
 
 
-def unbroken(nursery: Nursery, folder: Path, config: Config) -> Unbroken:
-    """Trains a run to which nothing happens.
+def uninterrupted(
+    fork_server: ForkServer, folder: Path, config: Config
+) -> Uninterrupted:
+    """Trains a run without interruption.
 
     Args:
-        nursery: Where.
+        fork_server: Where.
         folder: Where to.
         config: Of the run.
     """
@@ -206,25 +213,25 @@ def unbroken(nursery: Nursery, folder: Path, config: Config) -> Unbroken:
     given = tuple(line for line in lines if not line.startswith("--workdir"))
     folder.parent.mkdir(exist_ok=True)
     arguments = ["SIGKILL", "0", "any", "0", *given, f"--workdir={folder}"]
-    outcome = nursery.run(_MOMENTS, arguments, folder.parent, _LIMIT)
+    outcome = fork_server.run(_MOMENTS, arguments, folder.parent, _LIMIT)
     if outcome.code:
-        raise RuntimeError(f"the unbroken run: {outcome.stderr.decode()}")
+        raise RuntimeError(f"the uninterrupted run: {outcome.stderr.decode()}")
     moments = outcome.stderr.count(b"moment ")
-    return Unbroken(given, folder, moments, outcome.seconds)
+    return Uninterrupted(given, folder, moments, outcome.seconds)
 
 
 def _looked_at(
-    run: Unbroken, folder: Path, generator: np.random.Generator
+    run: Uninterrupted, folder: Path, generator: np.random.Generator
 ) -> tuple[str, str | None]:
     """Trains in one process and diagnoses in others meanwhile; returns what went wrong.
 
-    The run is killed once, and goes on, under the eyes of diagnoses.
+    The run is killed once and resumed, while it is diagnosed.
     """
     train = ["SIGKILL", "0", "any", "0", *run.flags, f"--workdir={folder}"]
     problem, count = None, 0
     with (
-        Nursery() as trainer,
-        Nursery() as reader,
+        ForkServer() as trainer,
+        ForkServer() as reader,
         concurrent.futures.ThreadPoolExecutor(1) as pool,
     ):
         for limit in (run.seconds * generator.uniform(0.3, 1), _LIMIT):
@@ -240,15 +247,18 @@ def _looked_at(
 
 
 def _killed_diagnoses(
-    nursery: Nursery, run: Unbroken, folder: Path, generator: np.random.Generator
+    fork_server: ForkServer,
+    run: Uninterrupted,
+    folder: Path,
+    generator: np.random.Generator,
 ) -> Iterator[tuple[str, str, str | None]]:
-    """Yields how killed diagnoses have left a run."""
+    """Yields the state in which killed diagnoses leave a run."""
     shutil.copytree(run.folder, folder)
     before = handled.listing(folder)
     seconds = 8.0
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
         after = float(generator.uniform(0.1, seconds))
-        outcome = nursery.run(
+        outcome = fork_server.run(
             DIAGNOSE, _looking_at(folder), folder.parent, after, stop=number
         )
         codes = {0, 3, -number} if number == signal.SIGKILL else {0, 3, 75, 130}
@@ -258,8 +268,8 @@ def _killed_diagnoses(
         yield "killed diagnosis", f"{number.name} after {after:.2f} s", problem
 
 
-def _diagnosis(nursery: Nursery, folder: Path, limit: float) -> Outcome:
-    return nursery.run(DIAGNOSE, _looking_at(folder), folder.parent, limit)
+def _diagnosis(fork_server: ForkServer, folder: Path, limit: float) -> Outcome:
+    return fork_server.run(DIAGNOSE, _looking_at(folder), folder.parent, limit)
 
 
 def _looking_at(folder: Path) -> list[str]:
@@ -267,12 +277,14 @@ def _looking_at(folder: Path) -> list[str]:
 
 
 def main() -> None:
-    """Kills as the command line says, and exits."""
+    """Runs the benchmark from the command line, and exits."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--number", type=int, default=300, help="how many kills")
+    parser.add_argument(
+        "--number", type=int, default=300, help="number of kills, such as 300"
+    )
     chosen = parser.parse_args()
     sys.exit(report.conclude(fuzz(chosen.seed, chosen.number), chosen.seed))
 

@@ -1,4 +1,4 @@
-"""Modules of a user's: each has, or lacks, a function `f` that makes a model."""
+"""User modules: each has, or lacks, a function `f` that builds a model."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def f(image_shape, classes):
 
 
 def _doing(line: str, codes: frozenset[int] = REFUSED):
-    """Returns a module whose function does something else than return a model."""
+    """Returns a module whose function does not return a model."""
     return f"{_START}\ndef f(image_shape, classes):\n    {line}\n", codes
 
 
 def _calling(line: str, codes: frozenset[int] = REFUSED):
-    """Returns a module whose model does something when it is called."""
+    """Returns a module whose model runs a line when it is called."""
     source = f"""{_START}
 class Net(keras.Model):
     def __init__(self, classes):

@@ -3,7 +3,7 @@
     python -m benchmarks.faults.moments SIGNAL TIMES NAME NUMBER --flags...
 
 At the NUMBER-th moment of this NAME (or of "any"), from 1, the process gets the SIGNAL
-so many TIMES; at none if the number is 0. Each moment is named on stderr as it comes.
+TIMES times; at none if the number is 0. Each moment is named on stderr as it comes.
 With FAULTS_CLOCK in the environment, the clock is fast by that many seconds.
 """
 
@@ -49,7 +49,7 @@ MOMENTS = (
 def watch(
     owner: object, name: str, moment: str, reached: Callable[[str], None]
 ) -> None:
-    """Has a function tell that it is about to be called."""
+    """Makes a function report each call before it runs."""
     function = getattr(owner, name)
 
     def call(*args, **kwargs):
@@ -90,7 +90,7 @@ def watch_all(number: int, times: int, chosen: str, place: int) -> None:
 
 
 def set_clock_ahead(seconds: float) -> None:
-    """Makes the clock of this process fast."""
+    """Sets the clock of this process ahead."""
     right = time.time
     time.time = lambda: right() + seconds
 

@@ -1,4 +1,4 @@
-"""Statistics computed anew: by scikit-learn, by SciPy, or as their papers say."""
+"""Statistics recomputed by scikit-learn, by SciPy, or by their published formula."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _BINS = 15
 Pairs = Mapping[str, tuple[float, float]]
 
 
-def pairs_of(found: Mapping[str, float], expected: Mapping[str, float]) -> Pairs:
-    """Returns what is in both; a number that should be there and is not, beside NaN."""
+def pairs_of(actual: Mapping[str, float], expected: Mapping[str, float]) -> Pairs:
+    """Returns pairs of actual and expected numbers; NaN for missing actual ones."""
     return {
-        name: (found.get(name, math.nan), value) for name, value in expected.items()
+        name: (actual.get(name, math.nan), value) for name, value in expected.items()
     }
 
 
-def three(name: str, found: Estimate, expected: tuple[float, float, float]) -> Pairs:
+def three(name: str, actual: Estimate, expected: tuple[float, float, float]) -> Pairs:
     """Returns the three numbers of an interval, by their names."""
-    values = (found.value, found.low, found.high)
+    values = (actual.value, actual.low, actual.high)
     parts = ("value", "low", "high")
     return {
         f"{name}, {part}": pair
@@ -41,7 +41,7 @@ def expected_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str,
     predicted = probabilities.argmax(axis=1)
     own = probabilities[np.arange(len(labels)), labels]
     occurring = np.union1d(labels, predicted)
-    found = {
+    metrics = {
         "accuracy": sklearn.accuracy_score(labels, predicted),
         "loss": float(np.mean(-np.log(np.maximum(own, 1e-300)))),
         "balanced_accuracy": float(
@@ -60,11 +60,13 @@ def expected_metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str,
         values = score(
             labels, predicted, labels=classes, average=None, zero_division=np.nan
         )
-        found |= {f"{name}/{label}": float(values[label]) for label in classes}
+        metrics |= {f"{name}/{label}": float(values[label]) for label in classes}
     if len(classes) > 5:
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, :5]
-        found["top5_accuracy"] = float(np.mean((order == labels[:, None]).any(axis=1)))
-    return found
+        metrics["top5_accuracy"] = float(
+            np.mean((order == labels[:, None]).any(axis=1))
+        )
+    return metrics
 
 
 def _calibration_error(correct: np.ndarray, confidence: np.ndarray) -> float:
@@ -79,7 +81,7 @@ def _calibration_error(correct: np.ndarray, confidence: np.ndarray) -> float:
 
 
 def wilson(count: int, total: int) -> tuple[float, float, float]:
-    """Returns a share and its interval by Wilson (1927), as SciPy has it."""
+    """Returns a proportion and its interval by Wilson (1927), from SciPy."""
     interval = stats.binomtest(count, total).proportion_ci(method="wilson")
     return count / total, interval.low, interval.high
 

@@ -1,4 +1,4 @@
-"""Counts what was tried and mishandled; shows progress, and one table in the end."""
+"""Counts inputs and failures; shows progress, and one table at the end."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _EVERY = 2.0
 
 @dataclasses.dataclass
 class Tally:
-    """What was tried of one kind.
+    """Counts of one kind of input.
 
     Attributes:
         kind: Its name.
         tried: How many inputs, kills, flips or numbers.
-        mishandled: Of each of those what it was, and what happened.
+        mishandled: Name and problem of each that was mishandled.
     """
 
     kind: str
@@ -29,7 +29,7 @@ class Tally:
     mishandled: list[tuple[str, str]] = dataclasses.field(default_factory=list)
 
     def add(self, name: str, problem: str | None) -> None:
-        """Counts one.
+        """Counts one input.
 
         Args:
             name: What was tried.
@@ -40,7 +40,7 @@ class Tally:
             self.mishandled.append((name, problem))
 
     def details(self) -> str:
-        """Returns a line for each that was mishandled, sorted by what happened."""
+        """Returns a line for each failure, sorted by problem."""
         counts = collections.Counter(problem for _, problem in self.mishandled)
         lines = []
         for problem, count in counts.most_common():
@@ -51,7 +51,7 @@ class Tally:
 
 
 class Progress:
-    """One line on stderr: how many are done, how fast, and how long it still takes.
+    """A progress line on stderr: number done, speed and remaining time.
 
     Args:
         kind: What is tried.
@@ -64,7 +64,7 @@ class Progress:
         self._live = sys.stderr.isatty()
 
     def show(self, tally: Tally) -> None:
-        """Shows the line, at most every two seconds; in a file every twenty."""
+        """Prints the line, at most every two seconds, or every twenty in a file."""
         now = time.monotonic()
         last = tally.tried == self._total
         if not last and now - self._shown < _EVERY * (1 if self._live else 10):
@@ -81,7 +81,7 @@ class Progress:
 
 
 def table(tallies: Iterable[Tally], seed: int) -> str:
-    """Returns a line a kind, with the numbers of all in the last.
+    """Returns a table with one line for each kind, and the totals.
 
     Args:
         tallies: Of each kind.
@@ -95,7 +95,7 @@ def table(tallies: Iterable[Tally], seed: int) -> str:
 
 
 def conclude(tallies: Sequence[Tally], seed: int) -> int:
-    """Prints what was mishandled and the table; returns the exit code, 1 if any was."""
+    """Prints the failures and the table; returns the exit code, 1 if any failed."""
     for each in tallies:
         if each.mishandled:
             print(each.details())
@@ -118,7 +118,11 @@ def main(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--number", type=int, help="how many to try, spread over all")
-    parser.add_argument("--only", default="", help="those whose name contains this")
+    parser.add_argument(
+        "--number", type=int, help="number of inputs, evenly spaced among all"
+    )
+    parser.add_argument(
+        "--only", default="", help="only inputs with this text in the name"
+    )
     chosen = parser.parse_args()
     sys.exit(conclude(fuzz(chosen.seed, chosen.number, chosen.only), chosen.seed))

@@ -1,4 +1,4 @@
-"""The statistics of a run and its diagnosis, and what its model's outputs give."""
+"""Compares the statistics of a run and its diagnosis with its model's outputs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.faults import same_run
+from benchmarks.faults.fork_server import fresh
 from benchmarks.faults.inputs import DIAGNOSE
-from benchmarks.faults.nursery import fresh
 from benchmarks.faults.recomputed import (
     Pairs,
     expected_metrics,
@@ -42,25 +42,25 @@ _CONFIG = Config(
 
 
 def of_a_run() -> list[Pairs]:
-    """Returns what a run and its diagnosis report."""
+    """Trains and diagnoses a run; returns its reported and expected statistics."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "run")
         result = run(dataclasses.replace(_CONFIG, workdir=str(folder)), quiet=True)
-        found = fresh(DIAGNOSE, [f"--workdir={folder}", "--budget=0"], folder, 300)
-        if found.code not in (0, 3):
-            raise RuntimeError(found.stderr.decode())
-        said = json.loads((folder / "diagnosis/diagnosis.json").read_text())
+        outcome = fresh(DIAGNOSE, [f"--workdir={folder}", "--budget=0"], folder, 300)
+        if outcome.code not in (0, 3):
+            raise RuntimeError(outcome.stderr.decode())
+        diagnosis = json.loads((folder / "diagnosis/diagnosis.json").read_text())
         return [
             _of_last_row(result),
             _of_predictions(result, folder),
-            _of_diagnosis(result, said),
-            _of_plateau(folder, said["plateau"]),
+            _of_diagnosis(result, diagnosis),
+            _of_plateau(folder, diagnosis["plateau"]),
             _of_curves(result, folder),
         ]
 
 
 def _of_last_row(result: Result) -> Pairs:
-    """Returns the last evaluation's metrics, and what the model's outputs give."""
+    """Returns the metrics of the last evaluation, and those of the model's outputs."""
     split = _dataset().validation
     probabilities = result.predict(split.images).astype(np.float64)
     row = {
@@ -72,7 +72,7 @@ def _of_last_row(result: Result) -> Pairs:
 
 
 def _of_predictions(result: Result, folder: Path) -> Pairs:
-    """Returns what the file of predictions holds, and what the model's outputs give."""
+    """Returns statistics of the file of predictions, and of the model's outputs."""
     split = _dataset().validation
     probabilities = result.predict(split.images).astype(np.float64)
     own = probabilities[np.arange(len(split)), split.labels]
@@ -91,18 +91,18 @@ def _of_predictions(result: Result, folder: Path) -> Pairs:
         }
 
 
-def _of_diagnosis(result: Result, said: Mapping) -> Pairs:
-    """Returns the measurements of a diagnosis, and what the outputs or SciPy give."""
+def _of_diagnosis(result: Result, diagnosis: Mapping) -> Pairs:
+    """Returns measurements of a diagnosis, and the values expected of them."""
     dataset = _dataset()
     probabilities = result.predict(dataset.validation.images).astype(np.float64)
-    measured = said["measurements"]
+    measured = diagnosis["measurements"]
     pairs = {}
     for name, value in expected_metrics(
         probabilities, dataset.validation.labels
     ).items():
-        found = measured["CountedMetrics"]["values"].get(name)
+        counted = measured["CountedMetrics"]["values"].get(name)
         # JSON has no NaN.
-        pairs[f"counted/{name}"] = (math.nan if found is None else found, value)
+        pairs[f"counted/{name}"] = (math.nan if counted is None else counted, value)
     accuracy = measured["Accuracy"]
     loss = expected_metrics(probabilities, dataset.validation.labels)["loss"]
     pairs["validation/loss"] = (accuracy["validation"]["loss"], loss)
@@ -128,7 +128,7 @@ def _reported(name: str, value: Mapping, expected: tuple[float, float, float]) -
 
 
 def _of_plateau(folder: Path, plateau: Mapping) -> Pairs:
-    """Returns what a diagnosis says of the curve, and what its points give."""
+    """Returns the reported plateau statistics, and those of the predictions."""
     right = []
     for path in sorted((folder / "predictions").glob("step-*.npz")):
         with np.load(path) as file:
@@ -154,7 +154,7 @@ def _of_plateau(folder: Path, plateau: Mapping) -> Pairs:
 
 
 def _of_curves(result: Result, folder: Path) -> Pairs:
-    """Returns what TensorBoard and metrics.jsonl say of the same steps."""
+    """Returns the points of TensorBoard and of metrics.jsonl at the same steps."""
     rows = {row["step"]: row for row in result.history.rows}
     pairs = {}
     for tag, points in same_run.curves(folder).items():

@@ -1,4 +1,4 @@
-"""Compares two runs to the last bit: rows, arrays, curves, and what lies about."""
+"""Compares two runs bit by bit: rows, arrays, curves and temporary files."""
 
 from __future__ import annotations
 
@@ -38,67 +38,67 @@ def arrays(folder: Path) -> dict[str, np.ndarray]:
 
 
 def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Returns what TensorBoard shows: the points of each curve, but for the speed."""
-    found = {}
+    """Returns the points of each TensorBoard curve, except the speed."""
+    points = {}
     for part in ("train", "validation"):
         accumulator = EventAccumulator(str(folder / part), size_guidance={"tensors": 0})
         accumulator.Reload()
         for tag in accumulator.PluginTagToContent("scalars"):
             if tag != "images_per_second":
-                found[f"{part}/{tag}"] = [
+                points[f"{part}/{tag}"] = [
                     (event.step, tensor_util.make_ndarray(event.tensor_proto).item())
                     for event in accumulator.Tensors(tag)
                 ]
-    return found
+    return points
 
 
-def difference(found: Path, expected: Path) -> str | None:
+def difference(actual: Path, expected: Path) -> str | None:
     """Returns the first difference of two runs; None if they are the same.
 
     Args:
-        found: A run's folder.
+        actual: A run's folder.
         expected: That of a run of the same config, to which nothing has happened.
     """
     rows = [
         (folder / "metrics.jsonl").read_text().splitlines()
-        for folder in (found, expected)
+        for folder in (actual, expected)
     ]
     if rows[0] != rows[1]:
         return f"metrics.jsonl differs: {_of_rows(*rows)}"
-    problem = _of_arrays(arrays(found), arrays(expected))
+    problem = _of_arrays(arrays(actual), arrays(expected))
     if problem:
         return problem
-    one, other = curves(found), curves(expected)
+    one, other = curves(actual), curves(expected)
     for tag in sorted(one.keys() | other.keys()):
         if repr(one.get(tag)) != repr(other.get(tag)):
             return f"TensorBoard's curve {tag} differs"
     lines = [
         len((folder / "timing.jsonl").read_text().splitlines())
-        for folder in (found, expected)
+        for folder in (actual, expected)
     ]
     if lines[0] != lines[1]:
         return "timing.jsonl has another number of lines"
-    left = sorted(found.rglob("*.tmp"))
-    return f"{left[0].name} is left over" if left else None
+    leftovers = sorted(actual.rglob("*.tmp"))
+    return f"{leftovers[0].name} is left over" if leftovers else None
 
 
-def _of_rows(found: Sequence[str], expected: Sequence[str]) -> str:
+def _of_rows(actual: Sequence[str], expected: Sequence[str]) -> str:
     """Returns the first metric that differs."""
-    for one, other in zip(map(json.loads, found), map(json.loads, expected)):  # noqa: B905
+    for one, other in zip(map(json.loads, actual), map(json.loads, expected)):  # noqa: B905
         for name in one.keys() | other.keys():
             if repr(one.get(name)) != repr(other.get(name)):
                 return f"{name} of step {other['step']}"
-    return f"{len(found)} rows, not {len(expected)}"
+    return f"{len(actual)} rows, not {len(expected)}"
 
 
 def _of_arrays(
-    found: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]
+    actual: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]
 ) -> str | None:
-    if found.keys() != expected.keys():
-        return f"there are other arrays: {min(found.keys() ^ expected.keys())}"
+    if actual.keys() != expected.keys():
+        return f"there are other arrays: {min(actual.keys() ^ expected.keys())}"
     for name, value in expected.items():
-        if found[name].dtype != value.dtype or found[name].shape != value.shape:
+        if actual[name].dtype != value.dtype or actual[name].shape != value.shape:
             return f"{name} has another type or shape"
-        if found[name].tobytes() != value.tobytes():
+        if actual[name].tobytes() != value.tobytes():
             return f"{name} differs"
     return None

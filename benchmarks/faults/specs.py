@@ -1,4 +1,4 @@
-"""Flags and specs that are drawn at random."""
+"""Random flags and specs."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def _call(generator: np.random.Generator, flag: str, plain: bool = False) -> str
 
 
 def _mutated(generator: np.random.Generator, text: str) -> str:
-    """Returns a text with one to three pieces put in, left out or doubled."""
+    """Returns a text with one to three pieces inserted, deleted or doubled."""
     for _ in range(generator.integers(1, 4)):
         place, end = np.sort(generator.integers(0, len(text) + 1, 2))
         end = min(end, place + 3)

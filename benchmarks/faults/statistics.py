@@ -1,4 +1,4 @@
-"""Every statistic that the framework reports, beside another computation of it.
+"""Compares every statistic of the framework with another computation of it.
 
     python -m benchmarks.faults.statistics
 
@@ -43,7 +43,7 @@ _RELATIVE, _ABSOLUTE = 1e-5, 1e-6
 
 
 def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
-    """Returns which statistics were not what others compute."""
+    """Returns which statistics differ from the other computation."""
     count = _CASES if number is None else number
     kinds: dict[str, Callable[[], list[Pairs]]] = {
         "metrics": lambda: [_of_metrics(_generator(seed, i), i) for i in range(count)],
@@ -55,14 +55,14 @@ def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
 
 
 def compared(kind: str, cases: list[Pairs]) -> Tally:
-    """Counts the numbers that are not what they should be."""
+    """Counts the numbers that differ from the expected ones."""
     tally = Tally(f"statistics: {kind}")
     progress = Progress(tally.kind, sum(map(len, cases)))
     for place, pairs in enumerate(cases):
-        for name, (found, expected) in pairs.items():
-            same = np.isclose(found, expected, _RELATIVE, _ABSOLUTE, equal_nan=True)
+        for name, (actual, expected) in pairs.items():
+            same = np.isclose(actual, expected, _RELATIVE, _ABSOLUTE, equal_nan=True)
             what = None if same else f"{_family(name)} is not as computed anew"
-            tally.add(f"case {place}, {name}: {found!r}, not {expected!r}", what)
+            tally.add(f"case {place}, {name}: {actual!r}, not {expected!r}", what)
             progress.show(tally)
     return tally
 
@@ -105,11 +105,11 @@ def _metrics_of(probabilities: np.ndarray, labels: np.ndarray) -> Pairs:
     own = probabilities[np.arange(len(labels)), labels]
     ahead = (probabilities > own[:, None]).sum(axis=1)
     equal = probabilities == own[:, None]
-    # The first of equals is what is predicted.
+    # The first of equal classes is predicted.
     rank = ahead + (equal & (np.arange(classes) < labels[:, None])).sum(axis=1)
     confidence = probabilities.max(axis=1)
     losses = -np.log(np.maximum(own, 1e-300))
-    found = metrics.summarize(
+    actual = metrics.summarize(
         Predictions(
             labels.astype(np.int32),
             predicted.astype(np.int32),
@@ -119,7 +119,7 @@ def _metrics_of(probabilities: np.ndarray, labels: np.ndarray) -> Pairs:
         ),
         names,
     )
-    return pairs_of(found, expected_metrics(probabilities, labels))
+    return pairs_of(actual, expected_metrics(probabilities, labels))
 
 
 def _of_intervals(generator: np.random.Generator) -> Pairs:

@@ -1,4 +1,4 @@
-"""Runs commands where something around them is missing, full or closed.
+"""Runs commands in environments where something is missing, full or closed.
 
     python -m benchmarks.faults.surroundings
 
@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.faults import handled, report
+from benchmarks.faults.fork_server import ROOT, Outcome
 from benchmarks.faults.inputs import DIAGNOSE, SMALL, TRAIN, own_folder, write_data
-from benchmarks.faults.nursery import ROOT, Outcome
 from benchmarks.faults.report import Progress, Tally
 
 _LIMIT = 120.0
@@ -35,7 +35,7 @@ _PIPE = frozenset({0, 1, 3, 74, 75, 120, 128 + 13, -13})
 
 @dataclasses.dataclass(frozen=True)
 class Surroundings:
-    """What is wrong around a command.
+    """A fault in the environment of a command.
 
     Attributes:
         name: In words.
@@ -55,7 +55,7 @@ class Surroundings:
 
 
 def _with_keras(text: str) -> Callable[[Path], object]:
-    """Returns what writes a file of settings into the home of a command."""
+    """Returns a function that writes Keras's settings file into the home folder."""
 
     def prepare(folder: Path) -> None:
         (folder.parent / ".keras").mkdir()
@@ -95,7 +95,7 @@ ALL = (
 
 
 def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
-    """Returns how commands managed in bad surroundings; nothing of it is drawn."""
+    """Returns how commands handled bad environments; the seed has no effect."""
     del seed
     every = [
         (where, command)
@@ -106,21 +106,21 @@ def fuzz(seed: int, number: int | None, only: str) -> list[Tally]:
     if number is not None and number < len(every):
         every = [every[index * len(every) // number] for index in range(number)]
     tally, progress = Tally("surroundings"), Progress("surroundings", len(every))
-    with own_folder() as made:
-        write_data(made / "data.npz")
-        done = _run(ALL[0], TRAIN, (*SMALL, "--workdir=done"), made)
+    with own_folder() as template:
+        write_data(template / "data.npz")
+        done = _run(ALL[0], TRAIN, (*SMALL, "--workdir=done"), template)
         if done.code:
             raise RuntimeError(done.stderr.decode())
         for where, command in every:
-            problem = _tried(where, command, made)
+            problem = _tried(where, command, template)
             tally.add(f"{command}, {where.name}", problem)
             progress.show(tally)
     return [tally]
 
 
-def _tried(where: Surroundings, command: str, made: Path) -> str | None:
+def _tried(where: Surroundings, command: str, template: Path) -> str | None:
     with own_folder() as folder:
-        shutil.copytree(made, folder, dirs_exist_ok=True)
+        shutil.copytree(template, folder, dirs_exist_ok=True)
         where.prepare(folder)
         before = handled.listing(folder)
         outcome = _run(where, *_COMMANDS[command], folder)

@@ -1,4 +1,4 @@
-"""Kills processes of a run of two, and compares with a run that nothing has killed.
+"""Kills processes of a run of two workers, and compares with an unkilled run.
 
     python -m benchmarks.faults.workers
     python -m benchmarks.faults.workers --number=3
@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.faults import report, same_run
-from benchmarks.faults.nursery import ROOT
+from benchmarks.faults.fork_server import ROOT
 from benchmarks.faults.report import Progress, Tally
 from benchmarks.faults.specs import fields
 
@@ -51,7 +51,7 @@ _SHOWN = 2000
 
 @dataclasses.dataclass(frozen=True)
 class Kill:
-    """What is done to one of the two.
+    """A signal to one of the two processes.
 
     Attributes:
         worker: Which; 0 is the chief.
@@ -92,16 +92,16 @@ class Pair:
         self.processes[index] = self._start(index)
 
     def starts(self) -> int:
-        """Returns how often a process was started."""
+        """Returns the number of process starts."""
         return sum(self._starts)
 
-    def said(self, index: int) -> str:
-        """Returns the end of what the last process of a worker wrote on stderr."""
+    def stderr_tail(self, index: int) -> str:
+        """Returns the end of the stderr of a worker's last process."""
         path = self._errors(index)
         return path.read_text(errors="backslashreplace")[-_SHOWN:]
 
     def end(self) -> None:
-        """Kills what still runs."""
+        """Kills the processes that still run."""
         for process in self.processes:
             if process.poll() is None:
                 process.kill()
@@ -145,23 +145,23 @@ def free_ports(count: int) -> list[int]:
 
 
 def fuzz(seed: int, number: int) -> list[Tally]:
-    """Returns how runs of two processes stood being killed."""
+    """Returns how runs of two processes handled being killed."""
     generator = np.random.default_rng(seed)
     tally, progress = Tally("kills of one of two workers"), Progress("workers", number)
     with tempfile.TemporaryDirectory() as place:
-        unbroken = Path(place, "unbroken", "run")
-        unbroken.parent.mkdir()
+        uninterrupted = Path(place, "uninterrupted", "run")
+        uninterrupted.parent.mkdir()
         begun = time.monotonic()
-        problem = _supervised(unbroken, None)
+        problem = _supervised(uninterrupted, None)
         if problem:
-            raise RuntimeError(f"the unbroken run: {problem}")
+            raise RuntimeError(f"the uninterrupted run: {problem}")
         seconds = time.monotonic() - begun
         for _ in range(number):
             kill = drawn(generator, seconds)
             folder = Path(place, "killed", "run")
             folder.parent.mkdir()
             problem = _supervised(folder, kill)
-            problem = problem or same_run.difference(folder, unbroken)
+            problem = problem or same_run.difference(folder, uninterrupted)
             tally.add(str(kill), problem)
             progress.show(tally)
             shutil.rmtree(folder.parent)
@@ -169,7 +169,7 @@ def fuzz(seed: int, number: int) -> list[Tally]:
 
 
 def drawn(generator: np.random.Generator, seconds: float) -> Kill:
-    """Returns a kill at random, within so many seconds."""
+    """Returns a random kill within a number of seconds."""
     signals = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
     pauses = (0.0, 1.0, 5.0, None)
     return Kill(
@@ -181,7 +181,7 @@ def drawn(generator: np.random.Generator, seconds: float) -> Kill:
 
 
 def _supervised(folder: Path, kill: Kill | None) -> str | None:
-    """Runs both until they have ended well; returns what went wrong."""
+    """Runs both until they succeed; returns the problem, None without one."""
     pair = Pair(folder)
     begun = time.monotonic()
     ended: dict[int, float] = {}
@@ -215,9 +215,9 @@ def _unexpected(pair: Pair, kill: Kill | None) -> str | None:
         # A signal that comes while Python starts up ends it.
         allowed |= {-kill.signal, 130}
     for index, process in enumerate(pair.processes):
-        said = pair.said(index)
-        if process.poll() not in allowed or "Traceback" in said:
-            last = [line for line in said.splitlines() if line.strip()][-1:]
+        stderr = pair.stderr_tail(index)
+        if process.poll() not in allowed or "Traceback" in stderr:
+            last = [line for line in stderr.splitlines() if line.strip()][-1:]
             return f"exit code {process.poll()}: {''.join(last)[:100]}"
     return None
 
@@ -229,7 +229,7 @@ def _restart(
     ended: dict[int, float],
     now: float,
 ) -> None:
-    """Starts those again that have not ended well, when it is time."""
+    """Restarts processes that have failed, when their pause is over."""
     if kill is None:
         return
     for index, code in enumerate(codes):
@@ -244,12 +244,14 @@ def _restart(
 
 
 def main() -> None:
-    """Kills as the command line says, and exits."""
+    """Runs the benchmark from the command line, and exits."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--number", type=int, default=12, help="how many kills")
+    parser.add_argument(
+        "--number", type=int, default=12, help="number of kills, such as 12"
+    )
     chosen = parser.parse_args()
     sys.exit(report.conclude(fuzz(chosen.seed, chosen.number), chosen.seed))
 

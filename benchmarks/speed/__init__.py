@@ -1,1 +1,1 @@
-"""Speed, measured beside that of others."""
+"""Benchmarks of speed, compared with other libraries."""

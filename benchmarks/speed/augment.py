@@ -1,4 +1,4 @@
-"""Images a second of augmentation: ours beside Keras's, in one run.
+"""Compares the augmentation speed of Whyflat and Keras, in images per second.
 
     python -m benchmarks.speed.augment
     taskset -c 0 python -m benchmarks.speed.augment --augment=randaugment
@@ -19,15 +19,19 @@ import numpy as np
 from absl import app, flags
 
 _AUGMENT = flags.DEFINE_string(
-    "augment", "rotate(20) + shift(.1) + shear(.1) + zoom(.1) + flip", "Our policy."
+    "augment",
+    "rotate(20) + shift(.1) + shear(.1) + zoom(.1) + flip",
+    "Augmentation to measure, such as randaugment.",
 )
 _SIZE = flags.DEFINE_integer("size", 64, "Side of the images, in pixels.")
-_BATCH = flags.DEFINE_integer("batch_size", 128, "Images of a batch.")
-_ROUNDS = flags.DEFINE_integer("rounds", 15, "How many batches each one does.")
+_BATCH = flags.DEFINE_integer("batch_size", 128, "Images per batch, such as 128.")
+_ROUNDS = flags.DEFINE_integer(
+    "rounds", 15, "Number of measured batches of each contestant, such as 15."
+)
 
 
 def contestants(images: np.ndarray) -> dict[str, Callable[[int], object]]:
-    """Returns what makes a batch, given its number, by name."""
+    """Returns functions that augment the batch of a number, by name."""
     import keras
     import tensorflow as tf
 
@@ -41,13 +45,13 @@ def contestants(images: np.ndarray) -> dict[str, Callable[[int], object]]:
 
     def ours(step: tf.Tensor) -> tf.Tensor:
         draws = Draws(0, step, tf.constant(0, tf.int64), count)
-        found = policy(tensor, draws, count)
+        augmented = policy(tensor, draws, count)
         if policy.has_mix:
-            found, _ = policy.mix(found, draws, tf.fill([count], True))
-        return found
+            augmented, _ = policy.mix(augmented, draws, tf.fill([count], True))
+        return augmented
 
     def bare(step: tf.Tensor) -> tf.Tensor:
-        """Returns what TensorFlow's own kernel makes of matrices that are there."""
+        """Applies TensorFlow's own kernel to given matrices."""
         angle = tf.cast(step, tf.float32) * 1e-3 + tf.zeros(count)
         matrices = geometry.with_corner_origin(geometry.rotation(angle), size, size)
         flat = tf.concat([tf.reshape(matrices, [count, 6]), tf.zeros([count, 2])], 1)
@@ -113,8 +117,8 @@ def main(_: list[str]) -> None:
     print(f"{'':34}{'images/s':>10}{'ratio':>8}{'from':>8}{'to':>8}{'first s':>9}")
     for name, (first, *others) in seconds.items():
         ratios = [
-            theirs / own
-            for theirs, own in zip(
+            keras / ours
+            for keras, ours in zip(
                 seconds["ImageDataGenerator"][1:], others, strict=True
             )
         ]

@@ -1,4 +1,4 @@
-"""What augmentation costs of a training step: the seed article's second net.
+"""The cost of augmentation in a training step of the seed article's second net.
 
 taskset -c 0 python -m benchmarks.speed.augment_step
 
@@ -15,21 +15,25 @@ from collections.abc import Callable
 
 from absl import app, flags
 
-_ROUNDS = flags.DEFINE_integer("rounds", 12, "How many times each is done.")
-_STEPS = flags.DEFINE_integer("steps", 20, "How many steps at a time.")
+_ROUNDS = flags.DEFINE_integer(
+    "rounds", 12, "Number of measurements of each, such as 12."
+)
+_STEPS = flags.DEFINE_integer(
+    "steps", 20, "Number of steps per measurement, such as 20."
+)
 
 
 def contestants() -> dict[str, Callable[[], object]]:
-    """Returns what does so many steps, and their augmentation alone, by name."""
+    """Returns functions that run training steps, and only their augmentation."""
     import tensorflow as tf
 
     from experiments.seed_augmented import CONFIG
     from framework.launch import components
     from framework.numerics.draws import Draws
 
-    made = components.build(CONFIG, None, None, lambda *_: None)
-    policy, count = made.objective.augment, CONFIG.batch_size
-    images = tf.constant(made.examples.train_batches.split.images[:count])
+    built = components.build(CONFIG, None, None, lambda *_: None)
+    policy, count = built.objective.augment, CONFIG.batch_size
+    images = tf.constant(built.examples.train_batches.split.images[:count])
     start = tf.constant(0, tf.int64)
 
     def body(step: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -41,14 +45,14 @@ def contestants() -> dict[str, Callable[[], object]]:
         return tf.while_loop(lambda step, _: step < _STEPS.value, body, (start, 0.0))[1]
 
     def whole() -> None:
-        made.loop(0, _STEPS.value)
-        made.loop.is_finite()
+        built.loop(0, _STEPS.value)
+        built.loop.is_finite()
 
     return {"whole": whole, "alone": lambda: alone().numpy()}
 
 
 def main(_: list[str]) -> None:
-    """Prints the share."""
+    """Prints the fraction."""
     seconds: dict[str, list[float]] = {}
     makers = contestants()
     for _ in range(_ROUNDS.value + 1):

@@ -1,4 +1,4 @@
-"""Small runs, each with one thing in it that can depend on the number of devices.
+"""Small runs, each with one feature that may depend on the number of devices.
 
     python -m benchmarks.speed.cases mirrored 4 out.npz dropout everything
 
@@ -51,7 +51,7 @@ class Case:
 
     @property
     def config(self) -> Config:
-        """What defines the run."""
+        """The configuration of the run."""
         return dataclasses.replace(BASE, **self.changes)
 
 
@@ -106,7 +106,7 @@ CASES: dict[str, Case] = {
 
 
 def dataset(case: Case) -> Dataset:
-    """Returns images of noise, each class of a tint and brightness of its own."""
+    """Returns images of noise; each class has its own tint and brightness."""
     generator = np.random.Generator(np.random.PCG64(0))
 
     def split(count: int) -> Split:
@@ -132,7 +132,7 @@ def net(
     dropout: float = 0.0,
     batch_norm: bool = False,
 ) -> keras.Model:
-    """A small convolutional net without kinks."""
+    """Builds a small convolutional net with smooth activations."""
     from framework.models import layers
 
     inputs = keras.Input(image_shape)
@@ -152,7 +152,7 @@ def net(
 def train(
     name: str, strategy: str = "default", devices: int = 0, **changes: Any
 ) -> dict[str, np.ndarray]:
-    """Trains a case, and returns all that training has changed, by name.
+    """Trains a case, and returns all changed variables by name.
 
     Args:
         name: Of the case.
@@ -163,19 +163,19 @@ def train(
     case = CASES[name]
     changes = {"strategy": strategy, "devices": devices, **changes}
     config = dataclasses.replace(case.config, **changes)
-    made = components.build(config, None, dataset(case), lambda done, total: None)
-    return invariance.train(made, config.steps_per_call or 100)
+    built = components.build(config, None, dataset(case), lambda done, total: None)
+    return invariance.train(built, config.steps_per_call or 100)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Trains cases, and writes what has become of them, named case/variable."""
+    """Trains cases, and writes their variables, named case:variable."""
     strategy, devices, path, *names = arguments
-    found = {
+    weights = {
         f"{name}:{variable}": value
         for name in names
         for variable, value in train(name, strategy, int(devices)).items()
     }
-    np.savez(path, **found)
+    np.savez(path, **weights)
 
 
 if __name__ == "__main__":

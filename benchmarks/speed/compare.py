@@ -1,4 +1,4 @@
-"""This framework and its peers, side by side on one workload.
+"""Compares this framework with other libraries on one workload.
 
     taskset -c 0 python -m benchmarks.speed.compare --workload=W1 --python_torch=PATH
 
@@ -34,7 +34,7 @@ BASE = "Keras fit, arrays"
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """One way to train.
+    """A library, and how it trains.
 
     Attributes:
         module: Of benchmarks/peers.
@@ -50,7 +50,7 @@ class Peer:
 
     @property
     def precision(self) -> str:
-        """What it computes in."""
+        """The floating-point type of its computation."""
         return "bfloat16" if "--precision=bfloat16" in self.arguments else "float32"
 
 
@@ -76,12 +76,18 @@ PEERS = {
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--workload", default="W1", choices=sorted(WORKLOADS))
-    parser.add_argument("--epochs", type=int, default=20, help="of each process")
-    parser.add_argument("--rounds", type=int, default=5, help="processes each gets")
-    parser.add_argument("--peers", default="", help="those with one of these in a name")
+    parser.add_argument("--epochs", type=int, default=20, help="epochs of each process")
+    parser.add_argument("--rounds", type=int, default=5, help="processes of each peer")
+    parser.add_argument(
+        "--peers",
+        default="",
+        help="comma-separated texts: only peers with one of them in the name",
+    )
     for library in ("torch", "jax"):
         parser.add_argument(
-            f"--python_{library}", default=sys.executable, help="what has it installed"
+            f"--python_{library}",
+            default=sys.executable,
+            help="Python interpreter that has it installed",
         )
     return parser.parse_args()
 
@@ -106,9 +112,9 @@ def main() -> None:
     )
     for number in range(options.rounds):
         for name, peer in chosen.items():
-            found = _run(peer, interpreters[peer.needs], options)
-            if found:
-                lines[name].append(found)
+            line = _run(peer, interpreters[peer.needs], options)
+            if line:
+                lines[name].append(line)
         # After each, so that a run that is broken off leaves what it has.
         print(
             f"after {number + 1} round(s):\n{table(lines, workload, peaks)}", flush=True
@@ -118,7 +124,7 @@ def main() -> None:
 def _chosen(
     interpreters: dict[str, str], options: argparse.Namespace
 ) -> dict[str, Peer]:
-    """Returns the peers that can run, and says which cannot."""
+    """Returns the peers that can run; prints those that cannot."""
     installed = {
         library: not subprocess.run(
             [
@@ -145,7 +151,7 @@ def _chosen(
 
 
 def _run(peer: Peer, python: str, options: argparse.Namespace) -> dict | None:
-    """Returns what a process of a peer has measured; None if it failed."""
+    """Returns the measurements of a process of a peer; None if it failed."""
     command = [
         python,
         "-m",
@@ -156,14 +162,14 @@ def _run(peer: Peer, python: str, options: argparse.Namespace) -> dict | None:
         f"--started={time.time()}",
     ]
     done = subprocess.run(command, capture_output=True, text=True)
-    found = meter.read(done.stdout)
-    if not found:
+    line = meter.read(done.stdout)
+    if not line:
         print(f"{peer.module} failed: {done.stderr.strip().splitlines()[-1:]}")
-    return found
+    return line
 
 
 def _peaks(interpreters: dict[str, str]) -> dict[str, float]:
-    """Returns gigaflops a second of matrix products, by precision: the best library."""
+    """Returns GFLOP/s of matrix products by precision, of the fastest library."""
     best: dict[str, float] = {}
     for library in ("tensorflow", "torch"):
         python = interpreters["torch" if library == "torch" else "keras"]
@@ -177,11 +183,11 @@ def _peaks(interpreters: dict[str, str]) -> dict[str, float]:
 def table(
     lines: dict[str, list[dict]], workload: Workload, peaks: dict[str, float]
 ) -> str:
-    """Returns a table in Markdown of what was measured.
+    """Returns a table of the measurements in Markdown.
 
     Args:
-        lines: What the processes of each peer have written, round by round.
-        workload: What they trained.
+        lines: The measurements of each peer, by round.
+        workload: The workload that they trained.
         peaks: Gigaflops a second of matrix products, by precision.
     """
     rows = [
@@ -189,11 +195,11 @@ def table(
         "| first step s | whole process s | CPU s | peak MB | accuracy |",
         "|---" * 11 + "|",
     ]
-    for name, found in lines.items():
-        if not found:
+    for name, measured in lines.items():
+        if not measured:
             continue
         speeds = {
-            kind: [speed(each, kind, workload) for each in found] for kind in KINDS
+            kind: [speed(each, kind, workload) for each in measured] for kind in KINDS
         }
         texts = []
         for kind in KINDS:
@@ -208,9 +214,9 @@ def table(
         texts.append(f"{used / roof:.1%}" if roof else "-")
         for key, digits in (("first_step", 1), ("wall", 1), ("cpu", 1), ("peak_mb", 0)):
             texts.append(
-                f"{statistics.median(each[key] for each in found):,.{digits}f}"
+                f"{statistics.median(each[key] for each in measured):,.{digits}f}"
             )
-        texts.append(f"{statistics.median(each['accuracy'] for each in found):.1%}")
+        texts.append(f"{statistics.median(each['accuracy'] for each in measured):.1%}")
         rows.append(f"| {name} | " + " | ".join(texts) + " |")
     return "\n".join(rows)
 
@@ -219,7 +225,7 @@ KINDS = ("wall", "cpu")
 
 
 def speed(line: dict, kind: str, workload: Workload) -> float:
-    """Returns images a second of training: of the clock, or of the processor.
+    """Returns images per second of training, by wall-clock or by CPU time.
 
     It is the median over the epochs of a process but the first.
     """

@@ -1,4 +1,4 @@
-"""What a run does besides training, as shares of the time of its training steps.
+"""The overhead of a run, as fractions of the time of its training steps.
 
     taskset -c 0 python -m benchmarks.speed.extras --workload=W1
 
@@ -25,7 +25,7 @@ LOG_EVERY = 50
 
 
 def main() -> None:
-    """Prints a line a thing."""
+    """Prints a line for each kind of overhead."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--workload", default="W1", choices=sorted(WORKLOADS))
     parser.add_argument("--precision", default="float32")
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def shares(medians: dict[str, float], images: int) -> Iterator[str]:
-    """Returns lines that say what each thing takes of the steps of an epoch.
+    """Returns lines with each overhead as a fraction of the steps of an epoch.
 
     Args:
         medians: Seconds of each thing: of the "steps" of an epoch, of a "step", of a
@@ -56,24 +56,24 @@ def shares(medians: dict[str, float], images: int) -> Iterator[str]:
     """
     steps, step = medians["steps"], medians["step"]
     per_epoch = steps / step
-    found = {
+    times = {
         name: spent
         for name, spent in medians.items()
         if name not in ("steps", "step", "measured step")
     }
-    found["measuring a step"] = (
+    times["measuring a step"] = (
         (medians["measured step"] - step) * per_epoch / LOG_EVERY
     )
     yield f"{1000 * steps:.1f} ms of steps an epoch of {images:,} images; besides:"
-    for name, spent in found.items():
+    for name, spent in times.items():
         yield f"{name:34}{spent / steps:6.1%}"
-    yield f"{'in all':34}{sum(found.values()) / steps:6.1%}"
+    yield f"{'in all':34}{sum(times.values()) / steps:6.1%}"
 
 
 def _things(
     chosen: argparse.Namespace, folder: Path
 ) -> dict[str, Callable[[int], object]]:
-    """Returns what happens in an epoch, each given the epoch's number."""
+    """Returns the parts of an epoch by name, as functions of its number."""
     from framework.launch import components, run
     from framework.report.timing import Timing
 
@@ -81,22 +81,24 @@ def _things(
     config = whyflat.config(
         workload, chosen.epochs + 1, chosen.precision, str(folder), {}
     )
-    made = components.build(config, None, whyflat.dataset(workload), lambda *_: None)
-    history, checkpoints, _ = run._opened(config, made, folder, True)
-    per_epoch = made.plan.steps_per_epoch
-    timing = Timing(made.plan.total_steps, config.batch_size)
+    built = components.build(config, None, whyflat.dataset(workload), lambda *_: None)
+    history, checkpoints, _ = run._open(config, built, folder, True)
+    per_epoch = built.plan.steps_per_epoch
+    timing = Timing(built.plan.total_steps, config.batch_size)
     lines = run.console.Console(
-        made.plan.total_steps, per_epoch, config.monitor, timing, run.console.console()
+        built.plan.total_steps, per_epoch, config.monitor, timing, run.console.console()
     )
-    files, board, _ = run._written(config, made, folder, timing, lines)
-    evaluations = made.evaluations()
+    files, board, _ = run._file_reports(config, built, folder, timing, lines)
+    for report in (timing, files, board):
+        report.started(0)
+    evaluations = built.evaluations()
     predictions = evaluations(lambda: None)
 
     def summarise(epoch: int) -> None:
         step = (epoch + 1) * per_epoch
         metrics = {"epoch": 1.0, **evaluations.summaries(predictions)}
         history.append(step, metrics)
-        logged = {**made.loop.take_window(), "gradient_norm": 1.0, "update_norm": 1.0}
+        logged = {**built.loop.take_window(), "gradient_norm": 1.0, "update_norm": 1.0}
         for report in (files, board):
             report.logged(step, logged)
             report.evaluated(step, metrics, predictions)
@@ -106,12 +108,12 @@ def _things(
         checkpoints.wait()
 
     return {
-        "steps": lambda epoch: made.loop(epoch * per_epoch, per_epoch),
-        "step": lambda epoch: made.loop(epoch * per_epoch, 1),
-        "measured step": lambda epoch: made.loop.measured_step(epoch * per_epoch),
-        "evaluating training images": lambda epoch: evaluations._asked["train_clean"](
-            lambda: None
-        ),
+        "steps": lambda epoch: built.loop(epoch * per_epoch, per_epoch),
+        "step": lambda epoch: built.loop(epoch * per_epoch, 1),
+        "measured step": lambda epoch: built.loop.measured_step(epoch * per_epoch),
+        "evaluating training images": lambda epoch: evaluations._evaluators[
+            "train_clean"
+        ](lambda: None),
         "metrics, TensorBoard, predictions": summarise,
         "a checkpoint": save,
     }

@@ -60,7 +60,7 @@ def train(name: str, strategy: tf.distribute.Strategy) -> dict[str, np.ndarray]:
 
 
 def _expressible(name: str, config: Config) -> Config:
-    """Leaves out accumulation beside other things: it fails on several devices."""
+    """Leaves out accumulation with other features: it fails on several devices."""
     if name.startswith("everything"):
         return dataclasses.replace(config, accumulate=1)
     return config
@@ -135,7 +135,7 @@ Mixing = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def _mixed() -> Mixing:
-    """Returns what mixes a batch, before it is divided among devices."""
+    """Returns a function that mixes a batch, before it is divided among devices."""
     layers = [keras.layers.MixUp(0.4, seed=_SEED), keras.layers.CutMix(seed=_SEED)]
 
     def mixed(images, labels):

@@ -1,4 +1,4 @@
-"""Whether this tree has become slower than a commit: both trained in turn, in pairs.
+"""Compares the speed of this tree with that of a commit, trained in turn.
 
     taskset -c 0 python -m benchmarks.speed.guard --base=main --workload=W1 --rounds=5
 
@@ -36,13 +36,15 @@ _QUANTITIES = {
 
 
 def main() -> None:
-    """Prints a line a quantity."""
+    """Prints a line for each quantity."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--base", default="HEAD", help="the commit to compare with")
     parser.add_argument("--workload", default="W1", choices=sorted(WORKLOADS))
     parser.add_argument("--precision", default="float32")
-    parser.add_argument("--rounds", type=int, default=5, help="how many pairs")
-    parser.add_argument("--epochs", type=int, default=6, help="of each process")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="number of pairs of processes"
+    )
+    parser.add_argument("--epochs", type=int, default=6, help="epochs of each process")
     chosen = parser.parse_args()
     root = pathlib.Path(__file__).parents[2]
     with tempfile.TemporaryDirectory() as folder:
@@ -89,7 +91,7 @@ def _check_out(root: pathlib.Path, commit: str, folder: pathlib.Path) -> None:
 
 
 def _train(tree: pathlib.Path, chosen: argparse.Namespace) -> dict:
-    """Returns what training by the framework in a folder took."""
+    """Trains with the framework in a folder; returns its measurements."""
     command = [
         sys.executable,
         "-m",
@@ -100,10 +102,10 @@ def _train(tree: pathlib.Path, chosen: argparse.Namespace) -> dict:
         f"--started={time.time()}",
     ]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True)
-    found = meter.read(done.stdout)
-    if not found:
+    line = meter.read(done.stdout)
+    if not line:
         raise SystemExit(f"{tree}: {done.stderr.strip()}")
-    return found
+    return line
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How much the weights differ on several devices, beside those of Keras's `fit`.
+"""Compares how much weights differ between numbers of devices, here and in `fit`.
 
     python -m benchmarks.speed.invariance
     python -m benchmarks.speed.invariance dropout everything
@@ -24,8 +24,8 @@ from absl import app
 
 from benchmarks.speed import cases
 
-# What has become of each case, by its name: arrays by theirs.
-Found = dict[str, dict[str, np.ndarray]]
+# The trained weights of each case, by the names of case and variable.
+Weights = dict[str, dict[str, np.ndarray]]
 
 
 def in_other_processes(
@@ -34,7 +34,7 @@ def in_other_processes(
     strategy: str,
     devices: int,
     environments: Sequence[Mapping[str, str]],
-) -> list[Found]:
+) -> list[Weights]:
     """Trains cases in other processes, all at the same time.
 
     Args:
@@ -60,25 +60,25 @@ def in_other_processes(
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **variables}
         process = subprocess.Popen([*command, path, *names], env=environment)
         processes.append((process, path))
-    found = []
+    weights = []
     for process, path in processes:
         if process.wait():
             raise subprocess.CalledProcessError(process.returncode, process.args)
-        found.append(_read(path, names))
-    return found
+        weights.append(_read(path, names))
+    return weights
 
 
-def _read(path: str, names: Sequence[str]) -> Found:
-    found: Found = {name: {} for name in names}
+def _read(path: str, names: Sequence[str]) -> Weights:
+    weights: Weights = {name: {} for name in names}
     with np.load(path) as values:
         for key in values.files:
             name, _, variable = key.partition(":")
-            found[name][variable] = values[key]
-    return found
+            weights[name][variable] = values[key]
+    return weights
 
 
 def two_machines() -> list[dict[str, str]]:
-    """Returns the variables that tell two processes of this machine of each other."""
+    """Returns environment variables that connect two processes of this machine."""
     sockets = [socket.socket() for _ in range(2)]
     for each in sockets:
         each.bind(("localhost", 0))
@@ -106,14 +106,16 @@ def main(arguments: list[str]) -> None:
 
 
 def _row(name: str, of_processes: dict[str, np.ndarray]) -> list[str]:
-    """Returns how much the weights differ, in words."""
+    """Returns the differences of the weights as text."""
     from framework.launch import invariance
 
     # First that on the most devices: the CPU is divided once.
     four = cases.train(name, "mirrored", 4)
     one, two = cases.train(name), cases.train(name, "mirrored", 2)
-    found = [invariance.difference(one, each) for each in (two, four, of_processes)]
-    return [*map(_number, found), _of_fit(name)]
+    differences = [
+        invariance.difference(one, each) for each in (two, four, of_processes)
+    ]
+    return [*map(_number, differences), _of_fit(name)]
 
 
 def _of_fit(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, and how much of it nothing could save.
+"""The time of a training step by kind of operation, and a lower bound of it.
 
     taskset -c 0 python -m benchmarks.speed.limit --workload=W2
 
@@ -45,76 +45,76 @@ Event = tuple[int, int, str]
 
 
 def main() -> None:
-    """Prints a line a kind of operation, and the limit."""
+    """Prints a line for each kind of operation, and the limit."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--workload", default="W1", choices=sorted(WORKLOADS))
     parser.add_argument("--precision", default="float32")
     chosen = parser.parse_args()
     workload = WORKLOADS[chosen.workload]
-    found, milliseconds = _measured(chosen)
+    times, milliseconds = _measured(chosen)
     gigaflops = workload.megaflops * workload.batch_size / 1000
     roof = peak.fastest("tensorflow")[chosen.precision]
-    for line in report(found, milliseconds, gigaflops, roof):
+    for line in report(times, milliseconds, gigaflops, roof):
         print(line)
 
 
 def kinds(times: Mapping[str, float]) -> dict[str, float]:
-    """Returns the times of operations, added up by their kind; of no kind are left out.
+    """Returns the summed times of operations by kind; leaves out those of no kind.
 
     The executor's own are among those, and so are the smallest: they are not traced.
     """
-    found: dict[str, float] = collections.Counter()
+    totals: dict[str, float] = collections.Counter()
     for name, value in times.items():
         operation = name.split(":")[-1].strip()
         for prefix in ("_Mkl", "Native"):
             operation = operation.removeprefix(prefix)
         fits = [kind for start, kind in _KINDS.items() if operation.startswith(start)]
         if operation.endswith("fusion"):
-            found[_FUSION] += value
+            totals[_FUSION] += value
         elif fits:
-            found[fits[0]] += value
-    return dict(found)
+            totals[fits[0]] += value
+    return dict(totals)
 
 
 def own_times(events: Iterable[Event]) -> dict[str, float]:
-    """Returns milliseconds of each name, without what happened within it.
+    """Returns milliseconds of each name, excluding nested events.
 
     Args:
         events: Of one thread.
     """
-    found: dict[str, float] = collections.Counter()
+    totals: dict[str, float] = collections.Counter()
     around: list[tuple[int, str]] = []
     for start, length, name in sorted(events, key=lambda event: (event[0], -event[1])):
         while around and around[-1][0] <= start:
             around.pop()
         if around:
-            found[around[-1][1]] -= length / 1e9
-        found[name] += length / 1e9
+            totals[around[-1][1]] -= length / 1e9
+        totals[name] += length / 1e9
         around.append((start + length, name))
-    return dict(found)
+    return dict(totals)
 
 
 def report(
-    found: Mapping[str, float], step: float, gigaflops: float, roof: float
+    times: Mapping[str, float], step: float, gigaflops: float, roof: float
 ) -> Iterator[str]:
-    """Returns what is printed.
+    """Yields the lines of the report.
 
     Args:
-        found: Milliseconds of each kind of operation in a step.
-        step: Milliseconds of a step; what is of no kind is the rest.
+        times: Milliseconds of each kind of operation in a step.
+        step: Milliseconds of a step, including operations of no kind.
         gigaflops: Of a step, in convolutions and matrix products.
         roof: Gigaflops a second of the fastest matrix product.
     """
     yield f"{step:.2f} ms a step"
-    for name, value in sorted(found.items(), key=lambda pair: -pair[1]):
+    for name, value in sorted(times.items(), key=lambda pair: -pair[1]):
         yield f"{name:36}{value:8.2f} ms {value / step:6.1%}"
-    rest = max(step - sum(found.values()), 0.0)
+    rest = max(step - sum(times.values()), 0.0)
     yield f"{_OTHERS:36}{rest:8.2f} ms {rest / step:6.1%}"
-    speed = 1000 * gigaflops / found[PRODUCTS]
+    speed = 1000 * gigaflops / times[PRODUCTS]
     yield (
         f"{PRODUCTS}: {speed:,.0f} GFLOP/s, {speed / roof:.0%} of the fastest product "
         f"({roof:,.0f}); were all else free, a step would be "
-        f"{step / found[PRODUCTS]:.2f} times as fast"
+        f"{step / times[PRODUCTS]:.2f} times as fast"
     )
 
 
@@ -127,28 +127,28 @@ def _measured(chosen: argparse.Namespace) -> tuple[dict[str, float], float]:
     with tempfile.TemporaryDirectory() as folder:
         workload = WORKLOADS[chosen.workload]
         config = whyflat.config(workload, 1, chosen.precision, folder, {})
-        made = components.build(
+        built = components.build(
             config, None, whyflat.dataset(workload), lambda *_: None
         )
-        count = made.plan.steps_per_epoch
+        count = built.plan.steps_per_epoch
         # The first calls make graphs.
-        made.loop(0, 1)
+        built.loop(0, 1)
         seconds = []
         for epoch in range(1, 6):
             start = time.process_time()
-            made.loop(epoch * count, count)
+            built.loop(epoch * count, count)
             seconds.append(time.process_time() - start)
         with tf.profiler.experimental.Profile(folder):
-            made.loop(6 * count, count)
-        found: dict[str, float] = collections.Counter()
+            built.loop(6 * count, count)
+        totals: dict[str, float] = collections.Counter()
         for events in _threads(folder):
-            found.update(kinds(own_times(events)))
-    each = {kind: value / count for kind, value in found.items()}
-    return each, 1000 * statistics.median(seconds) / count
+            totals.update(kinds(own_times(events)))
+    per_step = {kind: value / count for kind, value in totals.items()}
+    return per_step, 1000 * statistics.median(seconds) / count
 
 
 def _threads(folder: str) -> Iterator[list[Event]]:
-    """Returns the events of each thread that a trace in a folder is of."""
+    """Yields the events of each thread of the trace in a folder."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     (path,) = glob.glob(f"{folder}/**/*.xplane.pb", recursive=True)

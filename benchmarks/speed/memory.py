@@ -1,4 +1,4 @@
-"""How much memory a run takes after each epoch, or a process after each run.
+"""The memory of a process after each epoch of a run, or after each run.
 
     python -m benchmarks.speed.memory
     python -m benchmarks.speed.memory --epochs=30 -- --strategy=mirrored --devices=2
@@ -27,9 +27,13 @@ from PIL import Image
 from framework.config import Config
 from framework.launch.run import run
 
-_EPOCHS = flags.DEFINE_integer("epochs", 10, "How many epochs to train.")
-_IMAGES = flags.DEFINE_integer("images", 3000, "How many files to make.")
-_RUNS = flags.DEFINE_integer("runs", 0, "How many runs to make in one process.")
+_EPOCHS = flags.DEFINE_integer("epochs", 10, "Number of epochs to train, such as 10.")
+_IMAGES = flags.DEFINE_integer(
+    "images", 3000, "Number of image files to write, such as 3000."
+)
+_RUNS = flags.DEFINE_integer(
+    "runs", 0, "Number of runs in one process, such as 5; 0 for one run by epochs."
+)
 _SIZE = 64
 
 
@@ -45,7 +49,7 @@ def make(folder: Path, count: int) -> None:
 
 
 def resident(process: int) -> float:
-    """Returns how much memory a process has, in MiB; 0 if it has ended."""
+    """Returns the resident memory of a process in MiB; 0 if it has ended."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except OSError:
@@ -72,7 +76,7 @@ def repeat(count: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Prints a line an epoch, or a run."""
+    """Prints a line for each epoch, or for each run."""
     if _RUNS.value:
         repeat(_RUNS.value)
         return

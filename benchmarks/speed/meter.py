@@ -1,4 +1,4 @@
-"""The clock that every peer tells of the same moments, and its line of JSON.
+"""Measures every peer at the same moments, and prints a line of JSON.
 
 Only the standard library is needed here, so that a peer can run under any interpreter.
 """
@@ -16,7 +16,7 @@ _LINE = "benchmark: "
 
 
 def arguments(*more: tuple[str, dict]) -> argparse.Namespace:
-    """Returns the command line of a peer.
+    """Parses the command line of a peer.
 
     Args:
         *more: Name and settings of each argument that only this peer has.
@@ -32,7 +32,7 @@ def arguments(*more: tuple[str, dict]) -> argparse.Namespace:
 
 
 class Meter:
-    """Measures the parts of each epoch, in seconds of the clock and of the processor.
+    """Measures the parts of each epoch, in seconds of wall-clock and CPU time.
 
     Training is all from the end of an evaluation to the beginning of the next: the idle
     time of an input pipeline, checkpoints and logging are part of it.
@@ -48,21 +48,21 @@ class Meter:
         self._memory: list[float] = []
 
     def stepped(self) -> None:
-        """A step has ended; of interest is only the first."""
+        """Records the end of the first step; call it after each step."""
         self._first_step = self._first_step or time.time() - self._started
 
     def trained(self) -> None:
-        """The training of an epoch has ended."""
+        """Records the end of the training of an epoch."""
         self.stepped()
         self._marks.append(_now())
 
     def evaluated(self) -> None:
-        """The evaluation of an epoch has ended."""
+        """Records the end of the evaluation of an epoch."""
         self._marks.append(_now())
         self._memory.append(_resident())
 
     def write(self, accuracy: float) -> None:
-        """Writes all that was measured.
+        """Prints the measurements.
 
         Args:
             accuracy: On the validation images, at the end.
@@ -87,7 +87,7 @@ class Meter:
 
 
 def read(output: str) -> dict | None:
-    """Returns what a peer has written, found among its output; None if nothing."""
+    """Returns the measurements in the output of a peer; None if there are none."""
     for line in output.splitlines():
         if line.startswith(_LINE):
             return json.loads(line.removeprefix(_LINE))
@@ -95,7 +95,7 @@ def read(output: str) -> dict | None:
 
 
 def log(epoch: int, values: Sequence[float]) -> None:
-    """Prints the line that each peer prints of each epoch."""
+    """Prints the line that each peer prints after each epoch."""
     print(f"epoch {epoch}: " + " ".join(f"{value:.4f}" for value in values), flush=True)
 
 
@@ -104,6 +104,6 @@ def _now() -> tuple[float, float]:
 
 
 def _resident() -> float:
-    """Returns how much memory the process takes up at the moment, in MiB."""
+    """Returns the resident memory of this process, in MiB."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20

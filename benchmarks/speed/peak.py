@@ -1,4 +1,4 @@
-"""How fast matrix products are here: what the other benchmarks are a share of.
+"""The speed of matrix products on this machine, to which benchmarks are compared.
 
     python -m benchmarks.speed.peak --library=tensorflow
 
@@ -18,14 +18,14 @@ _LINE = "peak: "
 
 
 def main() -> None:
-    """Writes gigaflops a second, by precision."""
+    """Prints GFLOP/s by precision."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--library", default="tensorflow")
     print(_LINE + json.dumps(fastest(parser.parse_args().library)))
 
 
 def fastest(library: str) -> dict[str, float]:
-    """Returns gigaflops a second, by precision, measured in this process."""
+    """Measures GFLOP/s in this process, by precision."""
     make = {"tensorflow": _tensorflow, "torch": _torch}[library]
     return {
         precision: max(_speed(make(size, precision), size) for size in SIZES)
@@ -34,7 +34,7 @@ def fastest(library: str) -> dict[str, float]:
 
 
 def read(output: str) -> dict[str, float]:
-    """Returns what a process has written; nothing if it has failed."""
+    """Returns the measurements in the output of a process; {} if it has failed."""
     for line in output.splitlines():
         if line.startswith(_LINE):
             return json.loads(line.removeprefix(_LINE))

@@ -1,4 +1,4 @@
-"""How the cost of training grows: with batches, images, data, devices, steps a call.
+"""The growth of the cost of training with batch, image, data, devices, steps per call.
 
     taskset -c 0,1 python -m benchmarks.speed.scaling --png=scaling.png
     python -m benchmarks.speed.scaling --vary=devices,input
@@ -48,7 +48,7 @@ LIMITS = {
     "steps_per_call": "few: Python and TensorFlow's call; many: its executor's 1-10 us "
     "an operation",
     "devices": "the devices are parts of the same processor",
-    "train_for": "nothing: what is kept does not depend on the length",
+    "train_for": "nothing: memory does not depend on the length",
     "input": "decoding, of large photographs",
 }
 
@@ -56,9 +56,15 @@ LIMITS = {
 def main() -> None:
     """Prints a table, or measures a point of it."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--vary", default=",".join(AXES), help="only these")
-    parser.add_argument("--png", default="", help="where to draw the curves")
-    parser.add_argument("--point", default="", help="of one process: what to measure")
+    parser.add_argument(
+        "--vary",
+        default=",".join(AXES),
+        help="comma-separated quantities to vary, such as batch_size",
+    )
+    parser.add_argument("--png", default="", help="PNG file to draw the curves to")
+    parser.add_argument(
+        "--point", default="", help="point to measure in this process, as JSON"
+    )
     chosen = parser.parse_args()
     if chosen.point:
         print(_LINE + json.dumps(measured(json.loads(chosen.point))))
@@ -70,12 +76,12 @@ def main() -> None:
     for axis in chosen.vary.split(","):
         values, others = AXES[axis]
         for value in values:
-            found = _process({**others, axis: value})
-            curves.setdefault(axis, []).append((value, found))
+            costs = _process({**others, axis: value})
+            curves.setdefault(axis, []).append((value, costs))
             limit = LIMITS[axis] if value == values[0] else ""
             print(
-                f"| {axis} | {value} | {found['wall']:,.0f} | {found['cpu']:,.0f} | "
-                f"{found['first_step']:.1f} | {found['peak_mb']:,.0f} | {limit} |",
+                f"| {axis} | {value} | {costs['wall']:,.0f} | {costs['cpu']:,.0f} | "
+                f"{costs['first_step']:.1f} | {costs['peak_mb']:,.0f} | {limit} |",
                 flush=True,
             )
     for line in input_shares(curves.get("input", [])):
@@ -85,16 +91,16 @@ def main() -> None:
 
 
 def input_shares(points: list[tuple[str, dict]]) -> Iterator[str]:
-    """Returns lines that say how much of the time input takes, and if that is much.
+    """Yields lines with the fraction of the time that reading input takes.
 
     Args:
-        points: Kinds of input, the first from memory, and what was measured of each.
+        points: Kinds of input, the first from memory, and their measurements.
     """
-    for value, found in points[1:]:
-        share = 1 - points[0][1]["wall"] / found["wall"]
+    for value, costs in points[1:]:
+        share = 1 - points[0][1]["wall"] / costs["wall"]
         line = f"{value}: input takes {share:.0%} of the time"
         if share >= _BOUND:
-            more = found["cpu"] - points[0][1]["cpu"]
+            more = costs["cpu"] - points[0][1]["cpu"]
             line += (
                 f", input-bound: {more:,.0f} us of processor an image for reading and "
                 f"decoding, which {len(os.sched_getaffinity(0))} core(s) must do "
@@ -104,7 +110,7 @@ def input_shares(points: list[tuple[str, dict]]) -> Iterator[str]:
 
 
 def _process(point: dict) -> dict:
-    """Returns what a process of its own measures."""
+    """Measures a point in a new process."""
     point = {**point, "started": time.time()}
     command = [
         sys.executable,
@@ -120,7 +126,7 @@ def _process(point: dict) -> dict:
 
 
 def measured(point: dict) -> dict:
-    """Returns microseconds an image, seconds to the first step, and memory.
+    """Returns microseconds per image, seconds to the first step, and memory.
 
     Args:
         point: What is different from the usual, and when the process was started.
@@ -135,11 +141,11 @@ def measured(point: dict) -> dict:
             side = tuple(map(int, values["input"].split()[1].split("x")))
             values["dataset"] = _photographs(pathlib.Path(folder), side)
             values["input"] = "stream"
-        made = components.build(Config(**values), None, None, lambda *_: None)
-        made.loop(0, 1)
+        built = components.build(Config(**values), None, None, lambda *_: None)
+        built.loop(0, 1)
         first_step = time.time() - started
-        spans = _spans(made.loop, made.loop.feed.per_epoch, most)
-    images = made.loop.feed.size
+        spans = _spans(built.loop, built.loop.feed.per_epoch, most)
+    images = built.loop.feed.size
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "wall": 1e6 * statistics.median(wall for wall, _ in spans) / images,
@@ -165,7 +171,7 @@ def settings(point: dict) -> dict:
 
 
 def _spans(loop: object, per_epoch: int, most: int) -> list[tuple[float, float]]:
-    """Returns the seconds of epochs: of the clock, and of the processor."""
+    """Returns the seconds of each epoch: wall-clock and CPU time."""
     spans, epochs = [], 3
     for epoch in range(1, 1 + epochs):
         start = time.perf_counter(), time.process_time()
@@ -193,7 +199,7 @@ def _photographs(folder: pathlib.Path, side: tuple[int, int]) -> str:
 
 
 def drawn(curves: dict[str, list[tuple]]) -> bytes:
-    """Returns a picture of processor time an image over each thing varied, as PNG."""
+    """Draws CPU time per image against each varied quantity, as PNG."""
     import io
 
     from matplotlib.figure import Figure
@@ -207,7 +213,7 @@ def drawn(curves: dict[str, list[tuple]]) -> bytes:
     grid = figure.subplots(1, len(numeric), squeeze=False)[0]
     for axes, (axis, points) in zip(grid, numeric.items(), strict=True):
         values = [value for value, _ in points]
-        costs = [found["cpu"] for _, found in points]
+        costs = [measurement["cpu"] for _, measurement in points]
         axes.plot(values, costs, "o-")
         axes.set(xscale="log", yscale="log", xlabel=axis)
         axes.set_xticks(values, values)

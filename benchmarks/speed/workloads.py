@@ -1,4 +1,4 @@
-"""What every peer trains: four networks, each on images that it can learn.
+"""The workloads: four networks, each with images that it can learn.
 
 Only NumPy is needed here, so that a peer can run under any interpreter.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """A network and what it is trained on.
+    """A network and its data.
 
     Attributes:
         about: What it is, in a few words.
@@ -22,7 +22,7 @@ class Workload:
         validation: Images of an evaluation.
         filters: Of each convolution, with ReLU and pooling; none for ResNet-20.
         dense: Units of the dense layer.
-        dropout: Share of them dropped.
+        dropout: The fraction of them that is dropped.
         batch_size: Images per step.
         learning_rate: Of Adam.
         augment: Whether with the seed article's augmentation: rotation by 20 degrees,
@@ -118,20 +118,20 @@ def images(workload: Workload) -> dict[str, np.ndarray]:
         0, 40, (workload.classes, height // 4, width // 4, channels)
     )
     patterns = np.kron(coarse, np.ones((1, 4, 4, 1)))
-    found = {}
+    arrays = {}
     for name in ("train", "validation"):
         count = getattr(workload, name)
         labels = generator.permutation(
             np.arange(count, dtype=np.int32) % workload.classes
         )
         noise = generator.normal(128, 50, (count, *workload.shape))
-        found[f"x_{name}"] = (patterns[labels] + noise).clip(0, 255).astype(np.uint8)
-        found[f"y_{name}"] = labels
-    return found
+        arrays[f"x_{name}"] = (patterns[labels] + noise).clip(0, 255).astype(np.uint8)
+        arrays[f"y_{name}"] = labels
+    return arrays
 
 
 def scaled(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Returns the images as float32 from 0 to 1, as the tutorials have them."""
+    """Returns the images as float32 from 0 to 1, as in the tutorials."""
     return {
         name: values.astype(np.float32) / 255 if name.startswith("x_") else values
         for name, values in data.items()

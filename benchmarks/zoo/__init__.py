@@ -1,1 +1,1 @@
-"""The zoo: how often the diagnosis names the cause, and how often it is wrong."""
+"""The zoo: programs with known causes, to measure how often the diagnosis is right."""

@@ -1,4 +1,4 @@
-"""Whether a case belongs into the zoo: fault and fix differ, by measurement."""
+"""Decides whether a case is admitted to the zoo: its fault must cost accuracy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23)
 
 @dataclasses.dataclass(frozen=True)
 class Admission:
-    """What was measured of a case.
+    """The measurements of a case.
 
     Attributes:
         case: Its name.
@@ -96,11 +96,11 @@ def _deviation(values: Sequence[float]) -> float:
 
 
 def page(admissions: Sequence[Admission]) -> str:
-    """Returns a table, those that are refused last."""
+    """Returns a table of the cases, with refused ones last."""
     lines = [
         f"{'case':36}{'seeds':>6}{'broken':>8}{'mended':>8}{'d':>7}{'low':>8}",
     ]
-    for each in sorted(admissions, key=lambda found: not found.admitted):
+    for each in sorted(admissions, key=lambda admission: not admission.admitted):
         lines.append(
             f"{each.case:36}{each.seeds:6}{each.broken:8.3f}{each.mended:8.3f}"
             f"{each.effect:7.1f}{each.low:8.3f}{'' if each.admitted else '  refused'}"

@@ -1,4 +1,4 @@
-"""What `fit` does, an epoch in one call: the same training in half of the time."""
+"""Trains as `fit` does, with one call per epoch, in half of the time."""
 
 from __future__ import annotations
 
@@ -17,41 +17,42 @@ Arrays = tuple[np.ndarray, np.ndarray]
 def fit(
     program: Program, callbacks: Sequence[keras.callbacks.Callback]
 ) -> list[dict[str, float]]:
-    """Trains a program; returns what it reports after each epoch, as `fit` names it.
+    """Trains a program; returns the metrics of each epoch, named as by `fit`.
 
     Args:
         program: Of which the model's own steps are used.
         callbacks: Whose methods at the begin and the end of epochs are called.
     """
     model, size = program.model, program.batch_size
-    told = keras.callbacks.CallbackList([*program.callbacks, *callbacks], model=model)
+    hooks = [*program.callbacks, *callbacks]
+    callback_list = keras.callbacks.CallbackList(hooks, model=model)
     draws = np.random.default_rng(0)
     _build(model, program)
     train, test = _epoch(model, "train_step"), _epoch(model, "test_step")
     logs = []
     for epoch in range(program.epochs):
-        told.on_epoch_begin(epoch)
+        callback_list.on_epoch_begin(epoch)
         x, y, batch = _arrays(program.train, size)
         order = draws.permutation(len(x)) if size else np.arange(len(x))
-        found = train(x, y, order, batch)
+        trained = train(x, y, order, batch)
         x, y, batch = _arrays(program.validation, size)
         tested = test(x, y, np.arange(len(x)), batch)
-        logs.append(found | {f"val_{name}": value for name, value in tested.items()})
-        told.on_epoch_end(epoch, logs[-1])
+        logs.append(trained | {f"val_{name}": value for name, value in tested.items()})
+        callback_list.on_epoch_end(epoch, logs[-1])
     return logs
 
 
 def _build(model: keras.Model, program: Program) -> None:
     x, y, _ = _arrays(program.train, 2)
-    said = model(x[:2])
+    outputs = model(x[:2])
     model.optimizer.build(model.trainable_variables)
     if model.loss is not None:
-        model.compute_loss(y=tf.constant(y[:2]), y_pred=said)
+        model.compute_loss(y=tf.constant(y[:2]), y_pred=outputs)
         model.reset_metrics()
 
 
 def _arrays(data: Any, size: int | None) -> tuple[np.ndarray, np.ndarray, int]:
-    """Returns the examples of the next epoch, and how many are in a batch."""
+    """Returns the examples of the next epoch, and the batch size."""
     if isinstance(data, tuple):
         x, y = data
         return _fed(x), _fed(y), size
@@ -69,7 +70,7 @@ def _fed(values: np.ndarray) -> np.ndarray:
 
 
 def _epoch(model: keras.Model, name: str) -> Callable[..., dict[str, float]]:
-    """Returns what does all steps of an epoch, and says what the model reports."""
+    """Returns a function that runs an epoch and returns the reported metrics."""
     step = getattr(model, name)
     is_plain = step.__func__ is getattr(keras.Model, name)
 
@@ -77,33 +78,33 @@ def _epoch(model: keras.Model, name: str) -> Callable[..., dict[str, float]]:
     def steps(x, y, order, size):
         def one(start):
             rows = order[start : start + size]
-            found = step((tf.gather(x, rows), tf.gather(y, rows)))
-            return {} if is_plain else _flat(found)
+            metrics = step((tf.gather(x, rows), tf.gather(y, rows)))
+            return {} if is_plain else _flat(metrics)
 
         def go_on(start, _):
             return start + size, one(start)
 
         # What a step of one's own reports has a structure once it was done.
         begin = (0, {}) if is_plain else (size, one(tf.constant(0)))
-        _, found = tf.while_loop(
+        _, metrics = tf.while_loop(
             lambda start, _: start < tf.size(order), go_on, begin, parallel_iterations=1
         )
-        return _flat(model.get_metrics_result()) if is_plain else found
+        return _flat(model.get_metrics_result()) if is_plain else metrics
 
     def run(x, y, order, size) -> dict[str, float]:
         model.reset_metrics()
-        found = steps(
+        metrics = steps(
             tf.constant(x), tf.constant(y), tf.constant(order), tf.constant(size)
         )
-        return {each: float(value) for each, value in found.items()}
+        return {name: float(value) for name, value in metrics.items()}
 
     return run
 
 
-def _flat(found: dict[str, Any]) -> dict[str, tf.Tensor]:
-    """Returns what is reported, without the dictionaries of compiled metrics."""
+def _flat(metrics: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """Returns the reported metrics, with nested dictionaries flattened."""
     flat = {}
-    for name, value in found.items():
+    for name, value in metrics.items():
         if isinstance(value, dict):
             flat |= _flat(value)
         else:

@@ -1,4 +1,4 @@
-"""The jobs of the zoo: what is done to one case with one seed, as a line of JSON."""
+"""The jobs of the zoo: each runs one case with one seed, and gives a line of JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Line = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One thing to do.
+    """A job.
 
     Attributes:
         kind: One of `KINDS`.
@@ -36,30 +36,30 @@ class Job:
     seed: int
 
     def run(self) -> Line:
-        """Returns the line of a job; with "error" where it could not be done."""
+        """Runs the job; returns its line, with "error" if it failed."""
         start = time.perf_counter()
-        found: Line = dataclasses.asdict(self)
+        line: Line = dataclasses.asdict(self)
         try:
-            found |= KINDS[self.kind](CASES[self.case], self.seed)
+            line |= KINDS[self.kind](CASES[self.case], self.seed)
         except Exception as problem:
             last = traceback.extract_tb(problem.__traceback__)[-1]
             place = f"{Path(last.filename).name}:{last.lineno}"
-            found["error"] = f"{type(problem).__name__} at {place}: {problem}"[:500]
-        return found | {"seconds": round(time.perf_counter() - start, 1)}
+            line["error"] = f"{type(problem).__name__} at {place}: {problem}"[:500]
+        return line | {"seconds": round(time.perf_counter() - start, 1)}
 
 
 def broken(case: Case, seed: int) -> Line:
-    """Trains a case as it is, while the other tools' rules look on."""
+    """Trains a case with its fault, watched by the rules of other tools."""
     with train.alone(seed):
         program = case.make(seed, True)
         watch = other_tools.Watch(program) if isinstance(program, Program) else None
-        found = train.train(program, (watch,) if watch else ())
+        trained = train.train(program, (watch,) if watch else ())
         symptoms = other_tools.symptoms(watch) if watch else {}
-    return dataclasses.asdict(found) | {"symptoms": symptoms}
+    return dataclasses.asdict(trained) | {"symptoms": symptoms}
 
 
 def mended(case: Case, seed: int) -> Line:
-    """Trains the fixed twin of a case; of a healthy one, itself for twice as long."""
+    """Trains the fixed twin of a case; a healthy case for twice as long."""
     with train.alone(seed):
         program = case.make(seed, False)
         if case.healthy:
@@ -68,7 +68,7 @@ def mended(case: Case, seed: int) -> Line:
 
 
 def diagnosed(case: Case, seed: int) -> Line:
-    """Diagnoses a case; the program is all that the diagnosis gets."""
+    """Diagnoses a case, given only its program."""
     with train.alone(seed):
         program = case.make(seed, True)
         if isinstance(program, Program):
@@ -113,7 +113,7 @@ def _explained(program: Program) -> Diagnosis:
 
 
 def _opened(program: Run) -> tuple[float, Diagnosis]:
-    """Returns how many epochs a run has taken, and its diagnosis."""
+    """Returns the epochs of a run, and its diagnosis."""
     with tempfile.TemporaryDirectory() as folder:
         train.train(program, folder=Path(folder) / "run")
         context = open_run(str(Path(folder) / "run"))
@@ -121,8 +121,8 @@ def _opened(program: Run) -> tuple[float, Diagnosis]:
 
 
 def read(path: Path) -> dict[Job, Line]:
-    """Returns what was done already; what ended in an error is to be done again."""
-    found = {}
+    """Returns the lines of completed jobs; those with an error are left out."""
+    done = {}
     if path.exists():
         for text in path.read_text().splitlines():
             try:
@@ -131,12 +131,12 @@ def read(path: Path) -> dict[Job, Line]:
                 # The last line of a process that was killed.
                 continue
             if "error" not in line:
-                found[Job(line["kind"], line["case"], line["seed"])] = line
-    return found
+                done[Job(line["kind"], line["case"], line["seed"])] = line
+    return done
 
 
 def append(path: Path, line: Line) -> None:
-    """Adds a line to a file that other processes add to as well."""
+    """Appends a line to a file that other processes append to as well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as stream:
         stream.write(json.dumps(line) + "\n")

@@ -1,4 +1,4 @@
-"""What other tools' rules say of the same trainings: rules only, no repairs.
+"""The rules of other tools, applied to the same trainings, without their repairs.
 
 Written from the rules' descriptions, for Keras 3:
 * AUTOTRAINER (Zhang et al., ICSE 2021): symptoms, each with what it would try;
@@ -71,14 +71,14 @@ CAUSES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """What was seen after an epoch, of the first batch.
+    """Observations after an epoch, on the first batch.
 
     Attributes:
         gradients: By kernel in order, its mean magnitude and its norm.
         zeros: Share of all entries of all gradients that are exactly 0.
         weights: By kernel, its variance and the mean of its magnitude.
         update: By kernel, the mean magnitude of its change since the last look.
-        outputs: By layer, what it returned.
+        outputs: The output of each layer.
     """
 
     gradients: Mapping[str, tuple[float, float]]
@@ -89,7 +89,7 @@ class Moment:
 
 
 class Watch(keras.callbacks.Callback):
-    """Keeps what the rules need.
+    """A callback that records the inputs of the rules.
 
     Args:
         program: That is going to be trained.
@@ -102,7 +102,7 @@ class Watch(keras.callbacks.Callback):
         self._before: dict[str, np.ndarray] = {}
 
     def on_epoch_end(self, epoch, logs=None):
-        """Looks at the first batch, every third time, as AUTOTRAINER does."""
+        """Observes the first batch, every third epoch, as AUTOTRAINER does."""
         self.logs.append(dict(logs or {}))
         if epoch % _EVERY and epoch < self.program.epochs - 1:
             return
@@ -112,12 +112,12 @@ class Watch(keras.callbacks.Callback):
             loss = model.compute_loss(
                 x=self.x, y=self.y, y_pred=model(self.x, training=False)
             )
-        found = tape.gradient(loss, [weight.value for weight in weights])
+        gradients = tape.gradient(loss, [weight.value for weight in weights])
         arrays = {
             weight.path: np.zeros(weight.shape)
             if gradient is None
             else tf.convert_to_tensor(gradient).numpy()
-            for weight, gradient in zip(weights, found, strict=True)
+            for weight, gradient in zip(weights, gradients, strict=True)
         }
         values = {weight.path: weight.numpy() for weight in weights}
         with layers_lib.watched(model) as outputs:
@@ -160,30 +160,30 @@ def autotrainer(watch: Watch) -> Symptoms:
     converged = max(np.max(accuracy), np.max(held_out)) >= 0.6
     gains = np.diff(accuracy), np.diff(held_out)
     is_slow = len(accuracy) > 1 and all(np.max(each) < 0.01 for each in gains)
-    found = []
+    symptoms = []
     if not np.isfinite(losses).all() or np.nanmax(losses) >= 1e3:
-        found.append("explode")
+        symptoms.append("explode")
     if np.nanmin(losses) < 0:
-        found.append("loss")
+        symptoms.append("loss")
     if converged and not is_slow:
-        return found
+        return symptoms
     outputs = list(last.outputs.values())
     if outputs and np.abs(outputs[-1]).sum(axis=-1).max() > 1.1:
-        found.append("activation")
+        symptoms.append("activation")
     if np.abs(watch.x).mean() >= 10:
-        found.append("data")
+        symptoms.append("data")
     norms = [norm for _, norm in last.gradients.values()]
     if len(norms) > 1 and norms[-1] > 0:
         ratio = norms[0] / norms[-1]
         if ratio < 1e-3 and norms[0] < 1e-4:
-            found.append("vanish")
+            symptoms.append("vanish")
         if ratio > 70:
-            found.append("explode")
+            symptoms.append("explode")
     if last.zeros >= 0.7:
-        found.append("dying ReLU")
+        symptoms.append("dying ReLU")
     if _swings(accuracy, 0.03) >= 0.2 * len(accuracy):
-        found.append("unstable")
-    return [*found, *(() if converged else ("not converged",)), *_slow(is_slow)]
+        symptoms.append("unstable")
+    return [*symptoms, *(() if converged else ("not converged",)), *_slow(is_slow)]
 
 
 def _slow(is_slow: bool) -> Symptoms:
@@ -195,37 +195,37 @@ def deep_diagnosis(watch: Watch) -> Symptoms:
     last, logs = watch.moments[-1], _logs(watch)
     accuracy, _ = _accuracies(logs)
     losses = np.array(logs["loss"])
-    found = []
+    symptoms = []
     outputs = list(watch.moments[0].outputs.values())
     if outputs and _out_of_range(watch.y, outputs[-1]):
-        found.append("out of range")
+        symptoms.append("out of range")
     if not np.isfinite(losses).all():
-        found.append("numerical")
+        symptoms.append("numerical")
     kinds = _activations(watch.program.model)
     for name, values in last.outputs.items():
         kind = kinds.get(name, "")
         if kind == "relu" and np.mean(values <= 0) >= 0.7:
-            found.append("dead node")
+            symptoms.append("dead node")
         # Beyond 5 before the sigmoid is this after it.
         if kind == "sigmoid" and np.mean(np.abs(values - 0.5) > 0.4933) > 0.5:
-            found.append("saturated")
+            symptoms.append("saturated")
         if kind == "tanh" and np.mean(np.abs(values) > 0.99991) > 0.5:
-            found.append("saturated")
+            symptoms.append("saturated")
     if len(watch.moments) > 5:
         recent = [moment.update for moment in watch.moments[-5:]]
         if any(all(each[name] == 0 for each in recent) for name in last.update):
-            found.append("unchanged tensor")
+            symptoms.append("unchanged tensor")
     if len(losses) > 5 and len(set(losses[-5:])) == 1:
-        found.append("loss not changing")
+        symptoms.append("loss not changing")
     if len(accuracy) > 20 and len(set(accuracy[-20:])) == 1:
-        found.append("accuracy not changing")
+        symptoms.append("accuracy not changing")
     if any(mean < 1e-7 for mean, _ in last.gradients.values()):
-        found.append("vanishing")
-    return [*found, *(_advice(watch) if found else [])]
+        symptoms.append("vanishing")
+    return [*symptoms, *(_advice(watch) if symptoms else [])]
 
 
 def _advice(watch: Watch) -> Symptoms:
-    """Returns what the decision tree would say of weights, data and rate."""
+    """Returns the advice of the decision tree on weights, data and learning rate."""
     last = watch.moments[-1]
     if any(not 1e-5 <= variance <= 10 for variance, _ in last.weights.values()):
         return ["poor weight"]
@@ -241,32 +241,32 @@ def umlaut(watch: Watch) -> Symptoms:
     """Returns UMLAUT's errors and warnings, with its thresholds."""
     logs, model = _logs(watch), watch.program.model
     accuracy, held_out = _accuracies(logs)
-    found = []
+    errors = []
     final = leaves(model)[-1]
     logits = getattr(model.loss, "from_logits", False)
     # By its name, as the tool does: Dense(10, activation="softmax") is called dense.
     if "softmax" not in final.name and not logits:
-        found.append("missing softmax")
+        errors.append("missing softmax")
     if _has_linear_hidden(leaves(model)):
-        found.append("linear hidden layer")
+        errors.append("linear hidden layer")
     if any(getattr(each, "rate", 0) > 0.5 for each in leaves(model)):
-        found.append("high dropout")
+        errors.append("high dropout")
     if watch.x.min() < -1 or watch.x.max() > 1:
-        found.append("input range")
+        errors.append("input range")
     if not np.isfinite(logs["loss"]).all():
-        found.append("NaN in loss")
+        errors.append("NaN in loss")
     rate = float(model.optimizer.learning_rate)
     if rate > 0.01:
-        found.append("learning rate high")
+        errors.append("learning rate high")
     if rate < 1e-7:
-        found.append("learning rate low")
+        errors.append("learning rate low")
     falls, rises = np.diff(logs["loss"]) < 0, np.diff(logs["val_loss"]) > 0
     if np.any(falls & rises):
-        found.append("overfitting")
+        errors.append("overfitting")
     late = np.arange(len(accuracy)) >= 3
     if np.any(late & ((held_out > 0.95) | (held_out - accuracy > 0.05))):
-        found.append("check validation accuracy")
-    return found
+        errors.append("check validation accuracy")
+    return errors
 
 
 RULES: Mapping[str, Callable[[Watch], Symptoms]] = {
@@ -289,21 +289,21 @@ def _accuracies(logs: Mapping[str, list[float]]) -> tuple[np.ndarray, np.ndarray
 
 
 def _swings(values: np.ndarray, least: float) -> int:
-    """Returns how many times a curve goes down by so much after a local maximum."""
+    """Counts the local maxima after which a curve falls by at least `least`."""
     middle = values[1:-1]
     peaks = np.flatnonzero((middle > values[:-2]) & (middle > values[2:])) + 1
     return sum(bool(values[peak] - values[peak + 1] >= least) for peak in peaks)
 
 
 def _out_of_range(y: np.ndarray, outputs: np.ndarray) -> bool:
-    """Returns whether labels can never be reached by what the last layer returns."""
+    """Returns whether labels are outside the range of the last layer's outputs."""
     if y.ndim == 1 and outputs.shape[-1] > 1:
         return bool(y.max() >= outputs.shape[-1])
     return bool(y.max() > outputs.max() + 1 or y.min() < outputs.min() - 1)
 
 
 def _has_linear_hidden(layers: list[keras.layers.Layer]) -> bool:
-    """Returns whether a dense layer runs into another one with nothing between."""
+    """Returns whether two dense layers follow each other without an activation."""
     is_open = False
     for layer in layers:
         if isinstance(layer, keras.layers.Dense):
@@ -316,14 +316,14 @@ def _has_linear_hidden(layers: list[keras.layers.Layer]) -> bool:
 
 
 def _activations(model: keras.Model) -> dict[str, str]:
-    found = {}
+    kinds = {}
     for layer in leaves(model):
         activation = getattr(layer, "activation", None)
         if isinstance(layer, keras.layers.ReLU):
-            found[layer.name] = "relu"
+            kinds[layer.name] = "relu"
         elif activation is not None:
-            found[layer.name] = getattr(activation, "__name__", "")
-    return found
+            kinds[layer.name] = getattr(activation, "__name__", "")
+    return kinds
 
 
 def _first_batch(program: Program) -> tuple[np.ndarray, np.ndarray]:

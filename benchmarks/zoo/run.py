@@ -1,4 +1,4 @@
-"""The zoo: how often the diagnosis names the cause, and how often it cries wolf.
+"""Measures how often the diagnosis names the cause, and how often a wrong one.
 
     python -m benchmarks.zoo.run --half=report
     python -m benchmarks.zoo.run --cases='run: ,high' --seeds=1
@@ -7,7 +7,7 @@
 
 The first diagnoses all cases of a half; the third scores the rules of other tools on
 the trainings that the fourth makes: each case as it is and mended, to see whether they
-differ at all. What was done is kept in --results; the same command goes on with it.
+differ at all. Completed jobs are kept in --results; the same command resumes there.
 """
 
 from __future__ import annotations
@@ -28,49 +28,68 @@ from absl import app, flags
 from framework.system import atomic
 
 _HALF = flags.DEFINE_enum(
-    "half", "all", ["all", "calibration", "report"], "Which cases."
+    "half",
+    "all",
+    ["all", "calibration", "report"],
+    "Half of the cases to run, such as report.",
 )
-_SEEDS = flags.DEFINE_integer("seeds", 3, "How many seeds of each.", 1)
-_CASES = flags.DEFINE_list("cases", [], "Only cases whose name contains one of these.")
-_ADMIT = flags.DEFINE_bool("admit", False, "Compare the cases with their fixed twins.")
-_BASELINES = flags.DEFINE_bool("baselines", False, "Score the rules of other tools.")
-_JSON = flags.DEFINE_string("json", "", "A file for the numbers.")
+_SEEDS = flags.DEFINE_integer("seeds", 3, "Number of seeds per case, such as 3.", 1)
+_CASES = flags.DEFINE_list(
+    "cases", [], "Comma-separated texts: run only cases with one of them in the name."
+)
+_ADMIT = flags.DEFINE_bool(
+    "admit",
+    False,
+    "Train each case with and without its fault, to measure the cost of the fault.",
+)
+_BASELINES = flags.DEFINE_bool(
+    "baselines", False, "Score the rules of other tools, such as AUTOTRAINER."
+)
+_JSON = flags.DEFINE_string(
+    "json", "", "JSON file to write the numbers to; empty for none."
+)
 _RESULTS = flags.DEFINE_string(
-    "results", "runs/zoo/results.jsonl", "What was done, a line each."
+    "results",
+    "runs/zoo/results.jsonl",
+    "File of the completed jobs, one JSON line each.",
 )
-_PROCESSES = flags.DEFINE_integer("processes", 1, "How many at once.", 1)
-_PART = flags.DEFINE_integer("part", -1, "Which of --processes this one is.")
+_PROCESSES = flags.DEFINE_integer(
+    "processes", 1, "Number of processes at the same time, such as 2.", 1
+)
+_PART = flags.DEFINE_integer(
+    "part", -1, "Index of this process among --processes; set by the first one."
+)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Does what is left to do, and prints the tables."""
+    """Runs the remaining jobs, and prints the tables."""
     if len(arguments) > 1:
-        raise app.UsageError(f"what is {arguments[1]!r}?")
+        raise app.UsageError(f"{arguments[1]!r} is not a flag: flags are --name=value")
     # Many small programs run better side by side than each on many threads.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Keras warns of what is broken on purpose.
+    # Keras warns of the injected faults.
     warnings.simplefilter("ignore", UserWarning)
     from benchmarks.zoo import jobs
 
     path = Path(_RESULTS.value)
     wanted = _jobs()
     done = jobs.read(path)
-    left = [job for job in wanted if job not in done]
+    remaining = [job for job in wanted if job not in done]
     if _PART.value >= 0:
-        for job in left[_PART.value :: _PROCESSES.value]:
+        for job in remaining[_PART.value :: _PROCESSES.value]:
             line = job.run()
             jobs.append(path, line)
             print(json.dumps([job.case, job.seed, line.get("error", "")]), flush=True)
         return
-    told = _Progress(len(left))
+    progress = _Progress(len(remaining))
     if _PROCESSES.value > 1:
-        _side_by_side(told)
+        _side_by_side(progress)
     else:
-        for job in left:
+        for job in remaining:
             line = job.run()
             jobs.append(path, line)
-            told(job.case, job.seed, line.get("error", ""))
+            progress(job.case, job.seed, line.get("error", ""))
     done = jobs.read(path)
     _print([done[job] for job in wanted if job in done], len(wanted))
 
@@ -79,18 +98,18 @@ def _jobs() -> list:
     from benchmarks.zoo.cases import CASES
     from benchmarks.zoo.jobs import Job
 
-    found = []
+    chosen = []
     for seed in range(_SEEDS.value):
         for case in CASES.values():
             if _HALF.value not in ("all", case.half) or not _is_wanted(case.name):
                 continue
             if not (_ADMIT.value or _BASELINES.value):
-                found.append(Job("diagnosed", case.name, seed))
+                chosen.append(Job("diagnosed", case.name, seed))
                 continue
-            found.append(Job("broken", case.name, seed))
+            chosen.append(Job("broken", case.name, seed))
             if _ADMIT.value:
-                found.append(Job("mended", case.name, seed))
-    return found
+                chosen.append(Job("mended", case.name, seed))
+    return chosen
 
 
 def _is_wanted(name: str) -> bool:
@@ -98,7 +117,7 @@ def _is_wanted(name: str) -> bool:
 
 
 class _Progress:
-    """Says what was done, how fast, and when the rest will be.
+    """Prints the completed jobs, their rate and the remaining time.
 
     Args:
         total: How many jobs there are.
@@ -122,8 +141,8 @@ class _Progress:
             )
 
 
-def _side_by_side(told: _Progress) -> None:
-    """Runs as many processes as are asked for, each with its share of the jobs."""
+def _side_by_side(progress: _Progress) -> None:
+    """Divides the jobs among --processes processes."""
 
     def work(part: int) -> None:
         command = [sys.executable, "-m", "benchmarks.zoo.run", *sys.argv[1:]]
@@ -131,7 +150,7 @@ def _side_by_side(told: _Progress) -> None:
             [*command, f"--part={part}"], stdout=subprocess.PIPE, text=True
         ) as process:
             for line in process.stdout:
-                told(*json.loads(line))
+                progress(*json.loads(line))
 
     threads = [
         threading.Thread(target=work, args=(part,)) for part in range(_PROCESSES.value)
@@ -160,16 +179,16 @@ def _print_diagnoses(lines: Iterable[dict]) -> None:
     verdicts = [score.verdict(CASES[line["case"]], line) for line in lines]
     if not verdicts:
         return
-    found = score.scores(verdicts)
-    print(f"{score.page(found)}\n\nnot right:\n{score.misses(verdicts)}")
-    _write({"diagnosis": score.as_json(found)})
+    scores = score.scores(verdicts)
+    print(f"{score.page(scores)}\n\nnot right:\n{score.misses(verdicts)}")
+    _write({"diagnosis": score.as_json(scores)})
 
 
 def _print_baselines(lines: Sequence[dict]) -> None:
     from benchmarks.zoo import other_tools, score
     from benchmarks.zoo.cases import CASES
 
-    found = {}
+    scores_by_tool = {}
     for tool, causes in other_tools.CAUSES.items():
         verdicts = [
             score.Verdict(
@@ -184,8 +203,8 @@ def _print_baselines(lines: Sequence[dict]) -> None:
         if verdicts:
             scores = score.scores(verdicts)
             print(f"{tool}\n\n{score.page(scores)}\n")
-            found[tool] = score.as_json(scores)
-    _write(found)
+            scores_by_tool[tool] = score.as_json(scores)
+    _write(scores_by_tool)
 
 
 def _print_admission(lines: Iterable[dict]) -> None:
@@ -195,8 +214,8 @@ def _print_admission(lines: Iterable[dict]) -> None:
 
     trained: dict[tuple[str, str], list] = defaultdict(list)
     for line in lines:
-        found = Trained(line["accuracy"], line["reported"], tuple(line["curve"]))
-        trained[line["case"], line["kind"]].append(found)
+        result = Trained(line["accuracy"], line["reported"], tuple(line["curve"]))
+        trained[line["case"], line["kind"]].append(result)
     admissions = [
         admission.admission(
             case, trained[case.name, "broken"], trained[case.name, "mended"]
@@ -208,9 +227,9 @@ def _print_admission(lines: Iterable[dict]) -> None:
     _write({each.case: each.as_json() for each in admissions})
 
 
-def _write(found: dict) -> None:
+def _write(content: dict) -> None:
     if _JSON.value:
-        atomic.write_text(Path(_JSON.value), json.dumps(found, indent=1) + "\n")
+        atomic.write_text(Path(_JSON.value), json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Scores diagnoses: how often the cause is right, and how often there is none."""
+"""Scores diagnoses: how often the cause is right, and healthy runs have none."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from framework.numerics.intervals import Estimate, proportion
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What was said of one run.
+    """The diagnosis of one run, compared with its faults.
 
     Attributes:
         case: What was looked at.
         seed: Of the run.
-        named: What was found for certain, in order; each as all identifiers that would
-            do, for other tools' symptoms stand for several.
+        named: The confirmed causes in order; each as all identifiers that it can mean,
+            because a symptom of another tool can mean several.
         suspected: What was not, but may be.
         cost: Epochs of all experiments, in units of the run; None if not known.
     """
@@ -32,22 +32,22 @@ class Verdict:
     cost: float | None = None
 
     def is_right(self, causes: Iterable[str]) -> bool:
-        """Returns whether a name is that of something that is wrong."""
+        """Returns whether a name is that of a fault of the case."""
         return bool(self.case.accepted.intersection(causes))
 
     @property
     def top(self) -> bool:
-        """Whether the first one is right."""
+        """Whether the first cause is right."""
         return bool(self.named) and self.is_right(self.named[0])
 
     @property
     def top_three(self) -> bool:
-        """Whether one of the first three is, suspicions counted last."""
+        """Whether one of the first three causes is right, with suspicions last."""
         return any(self.is_right(each) for each in (*self.named, *self.suspected)[:3])
 
 
 def verdict(case: Case, line: Mapping[str, Any]) -> Verdict:
-    """Returns the verdict of a line that says what was diagnosed."""
+    """Returns the verdict of the line of a diagnosis."""
 
     def causes(status: str) -> tuple[tuple[str, ...], ...]:
         return tuple(
@@ -60,7 +60,7 @@ def verdict(case: Case, line: Mapping[str, Any]) -> Verdict:
 
 
 def scores(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Returns all numbers of a score; estimates have a 95 % interval by Wilson."""
+    """Computes all scores; proportions have a 95 % interval by Wilson."""
     faulty = [each for each in verdicts if not each.case.healthy]
     healthy = [each for each in verdicts if each.case.healthy]
     costs = [each.cost for each in verdicts if each.cost is not None]
@@ -81,22 +81,22 @@ def scores(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 
 def _precision(verdicts: Sequence[Verdict]) -> dict[str, float]:
-    """Returns for each cause how often it was right, of all times it was named."""
-    found = defaultdict(list)
+    """Returns the precision of each cause: the fraction of right findings."""
+    is_right = defaultdict(list)
     for each in verdicts:
         for causes in each.named:
-            found[causes[0]].append(each.is_right(causes))
-    return {cause: statistics.fmean(right) for cause, right in sorted(found.items())}
+            is_right[causes[0]].append(each.is_right(causes))
+    return {cause: statistics.fmean(each) for cause, each in sorted(is_right.items())}
 
 
 def _recall(faulty: Sequence[Verdict]) -> dict[str, float]:
-    """Returns for each cause how often it was named, of all times it was there."""
-    found = defaultdict(list)
+    """Returns the recall of each cause: the fraction of its cases with a finding."""
+    is_named = defaultdict(list)
     for each in faulty:
         names = {cause for causes in each.named for cause in causes}
         for fault in each.case.causes:
-            found[fault[0]].append(bool(names.intersection(fault)))
-    return {cause: statistics.fmean(right) for cause, right in sorted(found.items())}
+            is_named[fault[0]].append(bool(names.intersection(fault)))
+    return {cause: statistics.fmean(each) for cause, each in sorted(is_named.items())}
 
 
 def _share(values: Iterable[bool]) -> Estimate:
@@ -109,23 +109,23 @@ def _mean(values: Iterable[float]) -> float | None:
     return statistics.fmean(values) if values else None
 
 
-def as_json(found: Mapping[str, Any]) -> dict[str, Any]:
+def as_json(scores: Mapping[str, Any]) -> dict[str, Any]:
     """Returns scores as a JSON value."""
     return {
         name: dataclasses.asdict(value) if isinstance(value, Estimate) else value
-        for name, value in found.items()
+        for name, value in scores.items()
     }
 
 
-def page(found: Mapping[str, Any]) -> str:
+def page(scores: Mapping[str, Any]) -> str:
     """Returns scores as a table."""
     lines = [
         f"{name:24}{_shown(value)}"
-        for name, value in found.items()
+        for name, value in scores.items()
         if name not in ("precision", "recall")
     ]
     lines += ["", f"{'cause':28}{'precision':>10}{'recall':>10}"]
-    precision, recall = found["precision"], found["recall"]
+    precision, recall = scores["precision"], scores["recall"]
     for cause in sorted({*precision, *recall}):
         shown = [
             f"{each[cause]:10.2f}" if cause in each else f"{'-':>10}"
@@ -144,21 +144,21 @@ def _shown(value: Any) -> str:
 
 
 def misses(verdicts: Sequence[Verdict]) -> str:
-    """Returns a table of the cases in which not all was right."""
+    """Returns a table of the cases with a wrong or missing cause."""
     by_case = defaultdict(list)
     for each in verdicts:
         by_case[each.case.name].append(each)
     lines = []
-    for name, found in by_case.items():
-        case = found[0].case
-        right = [not each.named if case.healthy else each.top for each in found]
+    for name, case_verdicts in by_case.items():
+        case = case_verdicts[0].case
+        right = [not each.named if case.healthy else each.top for each in case_verdicts]
         if all(right):
             continue
-        told = {
+        named = {
             f"{each.seed}: " + (", ".join("/".join(c) for c in each.named) or "nothing")
-            for each in found
+            for each in case_verdicts
         }
         lines.append(f"{name} ({case.half}): {sum(right)} of {len(right)} right")
         lines.append(f"    is     {' + '.join(case.faults) or 'healthy'}")
-        lines += [f"    named  {each}" for each in sorted(told)]
+        lines += [f"    named  {each}" for each in sorted(named)]
     return "\n".join(lines) or "none"

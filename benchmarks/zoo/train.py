@@ -1,4 +1,4 @@
-"""Trains the programs of the zoo, and measures what they are really worth."""
+"""Trains the programs of the zoo, and measures their true accuracy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from framework.numerics import outputs
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """What came of a training.
+    """The result of a training.
 
     Attributes:
         accuracy: On the test images.
@@ -37,13 +37,13 @@ class Trained:
 
     @property
     def error(self) -> float:
-        """By how much the reported number is wrong."""
+        """The error of the reported accuracy."""
         return abs(self.reported - self.accuracy)
 
 
 @contextlib.contextmanager
 def alone(seed: int) -> Iterator[None]:
-    """Forgets what other programs have left, and sets all seeds."""
+    """Clears the state of other programs, and sets all seeds."""
     # That each program is traced anew is no news here.
     tf.get_logger().setLevel("ERROR")
     keras.utils.clear_session()
@@ -91,12 +91,12 @@ def longer(program: Program | Run) -> Program | Run:
 def tested(program: Program) -> float:
     """Returns the accuracy of a program's model on its test images."""
     images, labels = program.test
-    parts = [
+    batches = [
         program.model(images[start : start + 500].astype(np.float32), training=False)
         for start in range(0, len(images), 500)
     ]
-    said = np.concatenate(parts).reshape(len(labels), -1)
-    return float(np.mean(outputs.predicted(said) == labels))
+    values = np.concatenate(batches).reshape(len(labels), -1)
+    return float(np.mean(outputs.predicted(values) == labels))
 
 
 def _run(program: Run, folder: Path) -> Trained:
@@ -113,6 +113,6 @@ def _run(program: Run, folder: Path) -> Trained:
         # What is evaluated is the average, which is in no model of the result's.
         accuracy = curve[-1]
     else:
-        found = result.predict(split.images)
-        accuracy = float(np.mean(found.argmax(axis=1) == split.labels))
+        probabilities = result.predict(split.images)
+        accuracy = float(np.mean(probabilities.argmax(axis=1) == split.labels))
     return Trained(accuracy, curve[-1], curve)

@@ -70,7 +70,7 @@ def build(text: str, of_bytes: bool = True) -> Policy | None:
     if not of_bytes and policy.byte_members:
         raise UsageError(
             f"{policy.byte_members[0]} needs images of bytes, 0 to 255; these are "
-            f"floats"
+            f"floats: leave it out, or store the images as uint8"
         )
     return policy
 

@@ -42,7 +42,8 @@ class Policy:
             hash(self.members)
         except TypeError:
             raise UsageError(
-                "an augmentation that is a dataclass must be frozen"
+                "an augmentation that is a dataclass must be frozen: decorate it with "
+                "@dataclasses.dataclass(frozen=True)"
             ) from None
 
     def __call__(self, images: tf.Tensor, draws: Draws, batch_size: int) -> tf.Tensor:

@@ -81,13 +81,13 @@ def _check(
             f"height, width and channels must be known at tracing, but the shape is "
             f"{images.shape}; set the static shape with tf.ensure_shape"
         )
-    for value, known in (
-        (fill, FILLS),
-        (interpolation, INTERPOLATIONS),
-        (form, FORMS),
+    for name, value, known in (
+        ("fill", fill, FILLS),
+        ("interpolation", interpolation, INTERPOLATIONS),
+        ("form", form, FORMS),
     ):
         if value not in known:
-            raise ValueError(f"{value!r} is none of {', '.join(known)}")
+            raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
 
 
 def _default_form() -> str:

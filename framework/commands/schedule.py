@@ -20,7 +20,9 @@ from framework.schedules import preview, replay
 from framework.system import atomic, paths
 
 _RATE = flags.DEFINE_float(
-    "learning_rate", 1.0, "Learning rate at a multiplier of 1, such as 0.1."
+    "learning_rate",
+    1.0,
+    "Base learning rate, such as 0.1, which the schedule multiplies.",
 )
 _STEPS = flags.DEFINE_integer(
     "total_steps", 1000, "Length of the run in optimizer steps, such as 5000."
@@ -80,7 +82,10 @@ def _replay(schedule: schedules.Schedule, clock: schedules.Clock) -> None:
     """Prints the changes of the schedule's scale in reaction to recorded metrics."""
     monitors = [controller.monitor for controller in schedule.controllers()]
     if not monitors:
-        raise UsageError("this schedule has no part that reacts to metrics")
+        raise UsageError(
+            "--replay needs a schedule that reacts to metrics, such as plateau; this "
+            "one has none"
+        )
     path = paths.expand(_REPLAY.value, "--replay")
     values = replay.read_metrics(path, monitors, clock.steps_per_epoch)
     reactions = replay.replay(schedule, _RATE.value, clock, values)

@@ -76,10 +76,10 @@ def run(config: Config) -> None:
     )
     limit = max(_TOLERANCE.value, _TIMES_ROUNDING * rounding)
     if different_layers or difference > limit:
-        causes = "; ".join(different_layers) or "no layer: check losses and metrics"
+        causes = "; ".join(different_layers) or "losses or metrics, in no layer"
         raise RunError(
-            f"{result}. Not the same run; first difference: {causes}. Use Dropout and "
-            f"batch_norm of framework.models.layers, which agree on all devices"
+            f"{result}. The runs differ, first in {causes}. Use Dropout and batch_norm "
+            f"of framework.models.layers, which agree on all devices"
         )
     print(f"{result}: the same run")
 

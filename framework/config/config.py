@@ -366,7 +366,7 @@ class Config:
             duration = Duration.parse(getattr(self, name))
         except UsageError as problem:
             raise UsageError(f"{name}: {problem}") from None
-        self._require(name, duration.value > 0, "longer than nothing")
+        self._require(name, duration.value > 0, "longer than 0")
         if name == "train_for":
             self._require(name, duration.unit != "%", "in steps or epochs")
 

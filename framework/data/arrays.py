@@ -190,7 +190,10 @@ def _checked_images(images: np.ndarray, name: str) -> np.ndarray:
 def _checked_labels(labels: np.ndarray, name: str) -> np.ndarray:
     """Returns labels as int32 [N], from 0."""
     if labels.dtype.kind not in "buif":
-        raise RunError(f"{name} must be integers, not {labels.dtype}")
+        raise RunError(
+            f"{name} must be integers, not {labels.dtype}; convert class names with "
+            f"numpy.unique(names, return_inverse=True)"
+        )
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:

@@ -17,8 +17,9 @@ from framework.data.servers import Servers
 # The batches of an epoch, as an argument of a compiled loop: a tensor of indices, or an
 # iterator.
 EpochBatches: TypeAlias = "tf.Tensor | tf.data.Iterator"
-# One batch, as an argument of a replica function: indices, or (images, labels).
-BatchShare: TypeAlias = "tf.Tensor | tuple[tf.Tensor, tf.Tensor]"
+# One batch, as the argument of a replica function: the indices of the whole batch, or
+# this replica's images and labels.
+ReplicaInput: TypeAlias = "tf.Tensor | tuple[tf.Tensor, tf.Tensor]"
 
 # Splits of at most this many bytes are kept in memory.
 MEMORY_LIMIT = 2 * 1024**3
@@ -53,7 +54,7 @@ class Batches(abc.ABC):
         """
 
     @abc.abstractmethod
-    def take(self, epoch: EpochBatches, index: tf.Tensor) -> BatchShare:
+    def take(self, epoch: EpochBatches, index: tf.Tensor) -> ReplicaInput:
         """Returns a batch as an argument for `strategy.run`.
 
         Args:
@@ -62,11 +63,13 @@ class Batches(abc.ABC):
         """
 
     @abc.abstractmethod
-    def local(self, share: BatchShare, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    def local(
+        self, replica_input: ReplicaInput, size: int
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns this replica's examples of a batch, one micro-batch after another.
 
         Args:
-            share: From `take`.
+            replica_input: From `take`.
             size: The number of examples per replica.
 
         Returns:
@@ -109,16 +112,18 @@ class MemoryBatches(Batches):
         """See base class."""
         return tf.constant(self._by_replica(indices, micro_batches), tf.int32)
 
-    def take(self, epoch: EpochBatches, index: tf.Tensor) -> BatchShare:
+    def take(self, epoch: EpochBatches, index: tf.Tensor) -> ReplicaInput:
         """See base class."""
         return epoch[index]
 
-    def local(self, share: BatchShare, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    def local(
+        self, replica_input: ReplicaInput, size: int
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """See base class."""
         start = tf.distribute.get_replica_context().replica_id_in_sync_group * size
         # On a TPU `start` is a tensor; `tf.slice` still gives the compiler a static
         # shape.
-        indices = tf.slice(share, [start], [size])
+        indices = tf.slice(replica_input, [start], [size])
         return tf.gather(self._images, indices), tf.gather(self._labels, indices)
 
     def _on_devices(self, array: np.ndarray) -> tf.Tensor | tf.Variable:
@@ -168,33 +173,35 @@ class StreamBatches(Batches):
     def _iterate(self, indices: np.ndarray) -> EpochBatches:
         """Returns an iterator over batches that are ordered by replica."""
         if self.strategy.num_replicas_in_sync == 1:
-            return iter(self._shares(indices))
+            return iter(self._replica_batches(indices))
 
         def dataset_of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
             by_worker = np.split(indices, context.num_input_pipelines, axis=1)
             local = by_worker[context.input_pipeline_id]
             size = context.get_per_replica_batch_size(indices.shape[1])
-            return self._shares(local.reshape(-1, size))
+            return self._replica_batches(local.reshape(-1, size))
 
         return iter(self.strategy.distribute_datasets_from_function(dataset_of_worker))
 
-    def take(self, epoch: EpochBatches, index: tf.Tensor) -> BatchShare:
+    def take(self, epoch: EpochBatches, index: tf.Tensor) -> ReplicaInput:
         """See base class."""
         return next(epoch)
 
-    def local(self, share: BatchShare, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    def local(
+        self, replica_input: ReplicaInput, size: int
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """See base class."""
-        images, labels = share
+        images, labels = replica_input
         return (
             tf.ensure_shape(images, [size, *self.split.shape[1:]]),
             tf.ensure_shape(labels, [size]),
         )
 
-    def _shares(self, indices: np.ndarray) -> tf.data.Dataset:
-        """Returns the shares of this machine's replicas, one after the other.
+    def _replica_batches(self, indices: np.ndarray) -> tf.data.Dataset:
+        """Returns the examples of this machine's replicas, one replica after the other.
 
         Args:
-            indices: int32 [shares, size], the examples of each share.
+            indices: int32 [steps * replicas, size], the examples of each replica.
         """
         if self._servers:
             count = len(self._servers.addresses)
@@ -212,7 +219,7 @@ class StreamBatches(Batches):
         return dataset.prefetch(2).with_options(options)
 
     def _read(self, indices: np.ndarray) -> tf.data.Dataset:
-        """Returns shares, read by as many parallel calls as there are cores."""
+        """Returns batches, read by as many parallel calls as there are cores."""
         dataset = tf.data.Dataset.from_tensor_slices(indices.ravel())
         dataset = dataset.map(self._example, os.cpu_count(), deterministic=True)
         return dataset.batch(indices.shape[1], drop_remainder=True)
@@ -222,7 +229,7 @@ class StreamBatches(Batches):
 
 
 def _read_by(address: str) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
-    """Returns a transformation that has a server read a dataset, in its order."""
+    """Returns a transformation that makes a server read a dataset, in its order."""
     service = tf.data.experimental.service
     return service.distribute(service.ShardingPolicy.OFF, f"grpc://{address}")
 

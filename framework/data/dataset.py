@@ -381,9 +381,15 @@ def _check_split(split: LabelledImages, part: str, dataset: Dataset) -> None:
             f"pixels"
         )
     if labels.shape != (shape[0],):
-        raise RunError(f"{name}: {shape[0]} images have labels of shape {labels.shape}")
+        raise RunError(
+            f"{name}: {shape[0]} images have labels of shape {labels.shape}; they must "
+            f"be one class number per image"
+        )
     if not np.issubdtype(labels.dtype, np.integer):
-        raise RunError(f"{name}: labels must be integers, not {labels.dtype}")
+        raise RunError(
+            f"{name}: labels must be integers, not {labels.dtype}; convert them with "
+            f"labels.astype(np.int32)"
+        )
     wrong = np.flatnonzero((labels < 0) | (labels >= dataset.num_classes))
     if len(wrong):
         raise RunError(

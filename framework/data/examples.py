@@ -43,7 +43,7 @@ def prepare(
     dataset: Dataset,
     dev_fraction: float,
     seed: int,
-    place: str,
+    mode: str,
     strategy: tf.distribute.Strategy,
     progress: Progress,
     servers: Servers | None = None,
@@ -55,19 +55,19 @@ def prepare(
         dataset: Both splits.
         dev_fraction: Fraction of each class to hold out of training.
         seed: Seed of the random division.
-        place: How images are read: "memory" (loaded onto the devices), "stream" (on
+        mode: How images are read: "memory" (loaded onto the devices), "stream" (on
             demand), "service" (on demand, by servers), or "auto".
         strategy: The strategy whose devices need the images.
         progress: Called with the numbers of images loaded and to load.
-        servers: The servers of place "service".
+        servers: The servers of mode "service".
         held_out: int64 indices of training images to hold out, instead of a division
             by `dev_fraction` and `seed`.
     """
 
     def batches(split: LabelledImages) -> Batches:
-        if place == "service":
+        if mode == "service":
             return StreamBatches(split, strategy, servers)
-        if place == "stream" or (place == "auto" and not fits_memory(split)):
+        if mode == "stream" or (mode == "auto" and not fits_memory(split)):
             return StreamBatches(split, strategy)
         return MemoryBatches(split.in_memory(progress), strategy)
 

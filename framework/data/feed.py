@@ -44,10 +44,10 @@ class Feed:
         return -(-self.size // self._batch_size)
 
     def at(self, step: int) -> EpochBatches:
-        """Returns the batches of an epoch from a step on.
+        """Returns the batches of the epoch that contains a step, from that step on.
 
         Args:
-            step: 0-based; any step in the first call, then each must follow the last.
+            step: 0-based. Later calls must continue where the last one ended.
         """
         epoch, index = divmod(step, self.per_epoch)
         if epoch != self._epoch:

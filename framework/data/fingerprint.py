@@ -58,7 +58,7 @@ def of_indices(indices: np.ndarray) -> str:
 
 
 def _digest(split: LabelledImages) -> tuple[str, str]:
-    """Returns a digest of images and labels, and what of the images it covers."""
+    """Returns a digest of images and labels, and which part of them it covers."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(np.ascontiguousarray(split.labels, "<i4").data)
     if split.paths:
@@ -70,7 +70,7 @@ def _digest(split: LabelledImages) -> tuple[str, str]:
 
 
 def _add_files(digest: hashlib.blake2b, paths: Sequence[str]) -> str:
-    """Adds files to a digest; returns what of them it covers."""
+    """Adds files to a digest; returns which part of them it covers."""
     root = _common_folder(paths)
     sizes = [os.stat(path).st_size for path in paths]
     for path, size in zip(paths, sizes, strict=True):

@@ -1,4 +1,4 @@
-"""Why is validation accuracy static, and what to do about it?"""
+"""Diagnoses why validation accuracy is static, and tests remedies."""
 
 from __future__ import annotations
 

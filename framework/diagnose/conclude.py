@@ -1,4 +1,4 @@
-"""Puts a diagnosis into the run's folder: as JSON, as text, and for TensorBoard."""
+"""Writes a diagnosis into the run's folder: as JSON, as text, and for TensorBoard."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def conclude(
 
     Args:
         workdir: The folder of the run.
-        budget: How much experiments may train, in units of the run.
-        print_json: Whether to print diagnosis.json instead of a page.
+        budget: How much trials may train, as a multiple of the run's own training.
+        print_json: Whether to print diagnosis.json instead of the text.
         allow_data_change: Whether the data may differ from those of the run.
         trust_run: Whether what the run names may be executed; see
             `framework.launch.trust`.

@@ -22,8 +22,8 @@ from framework.diagnose.report.diagnosis import Diagnosis
 _EXPLAINED = ("static", "at_chance", "improving", "not_static")
 # A training that ended before there was a curve does.
 _FEW = 3
-# A curve whose training images are not learnt may be at a ceiling by fault of training.
-_LEARNT = 0.9
+# Below this accuracy on training images, a ceiling may be a fault of training.
+_FITTED = 0.9
 _STATUSES = ("confirmed", "suspected", "unresolvable", "falsified")
 
 Progress = Callable[[str], None]
@@ -40,8 +40,8 @@ def diagnose(
     Args:
         context: The program, its data and its history.
         budget: How much trials may train, in units of the original training.
-        progress: Called with a line about what is being done.
-        checks: In their order; others have other thresholds.
+        progress: Called with a line about each step.
+        checks: The checks in order, such as ones with other thresholds.
     """
     with _no_warnings_of_tracing():
         return _Examination(context, budget, progress, tuple(checks)).run()
@@ -111,12 +111,12 @@ class _Examination:
             return True
         # A set too small to show small changes can still show large ones; and what is
         # not learnt on training images either may be a ceiling, or a fault of training.
-        return self.measured.get(Accuracy).train_clean.accuracy.value < _LEARNT
+        return self.measured.get(Accuracy).train_clean.accuracy.value < _FITTED
 
 
 @contextlib.contextmanager
 def _no_warnings_of_tracing() -> Iterator[None]:
-    """Keeps TensorFlow from warning of functions traced anew for each trial."""
+    """Suppresses TensorFlow's warning of functions retraced for each trial."""
     logger = logging.getLogger("tensorflow")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -131,7 +131,7 @@ def _is_confirmed(finding: Finding) -> bool:
 
 
 def _revised(plateau: Plateau, trials: Trials) -> Plateau:
-    """Returns the verdict once it is known what training can reach."""
+    """Returns the verdict, revised by the accuracy that trials have reached."""
     if plateau.verdict != "ceiling" or not trials.has_gained:
         return plateau
     reason = f"{plateau.accuracy.value:.1%}, as on training images; it can be more"
@@ -139,7 +139,7 @@ def _revised(plateau: Plateau, trials: Trials) -> Plateau:
 
 
 def _without_yielding(findings: Sequence[Finding]) -> list[Finding]:
-    """Takes causes back that yield to others which have shown what they cost."""
+    """Falsifies findings that yield to others with a measured cost."""
     others_cost = any(
         _is_confirmed(each) and each.cost is not None and each.cost.low > 0
         for each in findings

@@ -42,11 +42,11 @@ def explain(
 ) -> Diagnosis:
     """Trains a model as `fit` would, and diagnoses it.
 
-    The model is given back as it was. One that has been trained already is trained on,
-    unless its training was watched.
+    The model is restored afterwards. A model that has been trained is trained further,
+    unless that training was recorded; see `watched`.
 
     Args:
-        model: Compiled; whatever `train_step` or loss of its own it has is used.
+        model: A compiled model; its own `train_step` and loss are used.
         train: Data as for `fit`: (x, y), a batched tf.data.Dataset, a
             keras.utils.PyDataset, or a generator of batches.
         validation: The `validation_data` of `fit`, of the same kinds.
@@ -57,13 +57,16 @@ def explain(
         watched: The folder of a `Watch` that has recorded how this model was trained:
             then it is not trained anew.
         budget: How much trials may train, in units of this training.
-        progress: Called with a line about what is being done.
+        progress: Called with a line about each step.
 
     Raises:
-        UsageError: The model is not compiled, or the data are none.
+        UsageError: The model is not compiled, or the data are not of these kinds.
     """
     if not isinstance(model, keras.Model) or not getattr(model, "compiled", False):
-        raise UsageError("explain needs a compiled keras.Model")
+        raise UsageError(
+            "explain needs a compiled keras.Model; call model.compile with optimizer "
+            "and loss first"
+        )
     source = Source(train, batch_size, shuffle, steps_per_epoch)
     held_out = Source(validation, batch_size, shuffle=False)
     source.outputs = held_out.outputs = _outputs(model, source.arrays[0])

@@ -37,20 +37,20 @@ def open_run(
     """Returns the context of a run; changes nothing in its folder.
 
     Args:
-        folder: The run's; the run may be under way.
-        model: Builds its model, if it was given in Python.
-        dataset: Its data, if they were given in Python.
-        progress: Told now and then how many of how many images have been read.
-        snapshot: The content of the folder, if it has been read already.
+        folder: The folder of a run, which may still be training.
+        model: The function that builds its model, if it was given in Python.
+        dataset: Its data set, if it was given in Python.
+        progress: Called with the numbers of images loaded and to load.
+        snapshot: The state of the folder, if it has been read already.
         trials: The folder of the trials; RUN/diagnosis/trials if None.
         allow_data_change: Whether the data may differ from those of the run.
         trust_run: Whether modules and servers that the run names may be used although
             somebody else has trained it.
 
     Raises:
-        UsageError: There is no run, or one without weights or evaluations, or of other
-            data, or one of somebody else that would have code executed, or one whose
-            model or data were given in Python and are not given here.
+        UsageError: There is no run; it has no weights or evaluations; its data have
+            changed; it is not trusted; or its model or data were given in Python and
+            are not given here.
     """
     snapshot = snapshot or snapshot_lib.read(Path(folder))
     config = snapshot.config
@@ -73,26 +73,26 @@ def open_run(
         fresh=False,
         workdir=folder,
     )
-    made = components.build(config, model, dataset, progress)
+    built = components.build(config, model, dataset, progress)
     if not allow_data_change:
-        _check_data(made, config, Path(folder))
+        _check_data(built, config, Path(folder))
     checkpoint = snapshot.checkpoint
-    checkpoint_files.assign(made.variables(), checkpoint.values, checkpoint.path)
+    checkpoint_files.assign(built.variables(), checkpoint.values, checkpoint.path)
     trials = trials or Path(folder) / "diagnosis" / "trials"
-    return _of_parts(dataclasses.replace(snapshot, config=config), made, trials, model)
+    return _context(dataclasses.replace(snapshot, config=config), built, trials, model)
 
 
-def _check_data(made: Components, config: Config, folder: Path) -> None:
+def _check_data(built: Components, config: Config, folder: Path) -> None:
     before = data_record.read(folder)
     if before:
-        now = made.data_record(components.drawn_by(config))
+        now = built.data_record(components.drawn_by(config))
         data_record.check(before, now, folder)
 
 
-def _of_parts(
-    snapshot: Snapshot, made: Components, trials: Path, model: ModelFunction | None
+def _context(
+    snapshot: Snapshot, built: Components, trials: Path, model: ModelFunction | None
 ) -> DiagnosisContext:
-    examples, dataset = made.examples, made.examples.dataset
+    examples, dataset = built.examples, built.examples.dataset
     train = sample(dataset.train, examples.train)
     validation = sample(dataset.validation, np.arange(len(dataset.validation)))
     config, step = snapshot.config, snapshot.checkpoint.step
@@ -106,22 +106,22 @@ def _of_parts(
             "validation": dataset.validation.labels,
         },
         first_epoch_labels=None,
-        program=RunProgram(config, made, trials, step, model, train, validation),
+        program=RunProgram(config, built, trials, step, model, train, validation),
         rows=snapshot.rows,
         predictions=snapshot.predictions,
-        settings=_settings(config, made, snapshot.rows),
+        settings=_settings(config, built, snapshot.rows),
     )
 
 
 def _settings(
-    config: Config, made: Components, rows: Sequence[Row]
+    config: Config, built: Components, rows: Sequence[Row]
 ) -> TrainingSettings:
     optimizer = spec.single(config.optimizer)
     rates = [row["learning_rate"] for row in rows if "learning_rate" in row]
     return TrainingSettings(
         batch_size=config.batch_size,
-        train_images=len(made.examples.train),
-        steps_per_epoch=made.plan.steps_per_epoch,
+        train_images=len(built.examples.train),
+        steps_per_epoch=built.plan.steps_per_epoch,
         epochs=float(rows[-1]["epoch"]),
         learning_rate=config.learning_rate,
         highest_rate=max([config.learning_rate, *rates]),

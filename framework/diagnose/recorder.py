@@ -1,4 +1,4 @@
-"""Records a `fit` of the user's own for a later diagnosis."""
+"""Records a user's `fit` for a later diagnosis."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _INITIAL = "initial.npz"
 
 
 class Watch(keras.callbacks.Callback):
-    """A callback of `fit`; give its folder to `explain(..., watched=...)` then.
+    """A callback of `fit` that records it for `explain(..., watched=FOLDER)`.
 
     Args:
         workdir: Where to write: metrics.jsonl, the weights before the first step, and,

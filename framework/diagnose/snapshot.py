@@ -1,4 +1,4 @@
-"""The state of a run's folder at one moment; reading changes nothing there."""
+"""Reads the state of a run's folder at one moment, and changes nothing in it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Snapshot:
     """The state of a run at one step; the run itself may be under way.
 
     Attributes:
-        folder: The run's.
-        config: The run's.
+        folder: The folder of the run.
+        config: The configuration of the run.
         checkpoint: Its weights, and all else that a restart needs.
         rows: The metrics of the evaluations up to that step; at least one.
-        predictions: Of the same evaluations.
-        state: How far the run was, for diagnosis.json.
-        is_best: Whether the weights are those of the best evaluation, for want of a
-            later checkpoint.
+        predictions: The validation predictions of the same evaluations.
+        state: The progress of the run, for diagnosis.json.
+        is_best: Whether the weights are those of the best evaluation, because there is
+            no later checkpoint.
     """
 
     folder: Path
@@ -58,7 +58,7 @@ def read(folder: Path) -> Snapshot:
     """Returns the latest state of a run that has an evaluation.
 
     Args:
-        folder: The run's. Nothing in it is changed, and no lock is needed.
+        folder: The folder of the run; not changed, and not locked.
 
     Raises:
         UsageError: There is no run, or one without weights or evaluations.
@@ -84,10 +84,12 @@ def read(folder: Path) -> Snapshot:
     missing = [int(row["step"]) for row in rows if row["step"] not in by_step]
     rows = [row for row in rows if row["step"] in by_step]
     if not rows:
-        raise UsageError(f"the run in {folder} has no evaluation to look at yet")
+        raise UsageError(
+            f"the run in {folder} has no evaluation yet; wait for the first one"
+        )
     if missing:
         logging.warning(
-            "the evaluation(s) of step %s are left out: predictions/ lacks theirs",
+            "the evaluation(s) of step %s are left out: predictions/ lacks them",
             ", ".join(f"{step:,}" for step in missing),
         )
     predictions = [by_step[int(row["step"])] for row in rows]

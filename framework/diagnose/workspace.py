@@ -1,4 +1,4 @@
-"""Where a diagnosis writes: in a run's folder, but in diagnosis/ only."""
+"""The folder that a diagnosis writes to: diagnosis/ in the run's folder."""
 
 from __future__ import annotations
 

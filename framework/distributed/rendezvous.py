@@ -131,7 +131,7 @@ class Worker:
         self._connection: socket.socket | None = None
 
     def missing(self) -> str:
-        """Returns what this worker waits for; "" once the chief has answered."""
+        """Describes the processes waited for; "" once the chief has answered."""
         connection = self._connection or self._greet()
         if connection is None:
             return f"the chief {self._chief}, where no process listens"

@@ -91,8 +91,8 @@ def _multi_worker(members: cluster_lib.Cluster, devices: int) -> tf.distribute.S
         return tf.distribute.MultiWorkerMirroredStrategy(members.resolver, options)
     except RuntimeError as problem:
         raise RunError(
-            f"the strategy over several machines must be built before TensorFlow is "
-            f"used otherwise: {problem}"
+            f"the strategy over several machines must be built before any other use "
+            f"of TensorFlow: {problem}"
         ) from None
 
 

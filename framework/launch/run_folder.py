@@ -210,7 +210,7 @@ def _unused_name(workdir: Path) -> Path:
     """Returns an unused path to move an old run to."""
     if not workdir.name:
         raise UsageError(
-            f"workdir {workdir} cannot be moved aside; use a folder with a name"
+            f"workdir {workdir} cannot be moved aside, having no name; use another"
         )
     number = 1
     while (path := workdir.with_name(f"{workdir.name}.old-{number}")).exists():

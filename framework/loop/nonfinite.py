@@ -149,14 +149,16 @@ def find(state: TrainState, objective: Objective, batch: MicroBatch) -> Origin:
     """
     origin, size, weights = Origin(), batch.size, state.weights
     # Augmentation is compiled by XLA, whose intermediate tensors are not accessible.
-    images, own = objective.augmented(batch)
+    images, own_fraction = objective.augmented(batch)
     origin.see("the images of the data set", batch.images, size)
     origin.see("the output of augmentation", images, size)
     origin.see("the output of normalization", objective.normalize(images), size)
     with _watched_layers(objective.model, origin, size):
-        gradients, sums = objective.gradients_at(images, own, batch, weights, 1.0)
+        gradients, sums = objective.gradients_at(
+            images, own_fraction, batch, weights, 1.0
+        )
     operation = _nonfinite_operation(
-        lambda: objective.gradients_at(images, own, batch, weights, 1.0)
+        lambda: objective.gradients_at(images, own_fraction, batch, weights, 1.0)
     )
     origin.see("the loss of finite logits", sums["loss"], size)
     variables = state.model.trainable_variables

@@ -44,7 +44,7 @@ class MicroBatch:
 
     @property
     def is_example(self) -> tf.Tensor:
-        """Which are no padding, bool [B]."""
+        """Which examples are not padding, bool [B]."""
         return self.example_weights > 0
 
     def first_half(self) -> MicroBatch:
@@ -97,12 +97,14 @@ class Objective:
             float32 [B], or None if images are not mixed. The rest of an image, and that
             fraction of its label, is its partner's.
         """
-        images, own = batch.images, None
+        images, own_fraction = batch.images, None
         if self.augment:
             images = self.augment(images, batch.draws, self.batch_size)
             if self.augment.has_mix:
-                images, own = self.augment.mix(images, batch.draws, batch.is_example)
-        return images, own
+                images, own_fraction = self.augment.mix(
+                    images, batch.draws, batch.is_example
+                )
+        return images, own_fraction
 
     def logits(self, images: tf.Tensor, draws: Draws) -> tf.Tensor:
         """Returns the logits in training mode, float32 [B, K].
@@ -143,25 +145,25 @@ class Objective:
             scale: Factor of the loss.
 
         Returns:
-            The gradients, and the sums of `SUMS` over the examples. A mixed image is
-            correct if its dominant label is predicted.
+            The gradients, and the sums over the examples that `state.SUMS` names. A
+            mixed image is correct if its dominant label is predicted.
         """
-        images, own = self.augmented(batch)
-        return self.gradients_at(images, own, batch, weights, scale)
+        images, own_fraction = self.augmented(batch)
+        return self.gradients_at(images, own_fraction, batch, weights, scale)
 
     def gradients_at(
         self,
         images: tf.Tensor,
-        own: tf.Tensor | None,
+        own_fraction: tf.Tensor | None,
         batch: MicroBatch,
         weights: Sequence[tf.Variable],
         scale: tf.Tensor | float,
     ) -> tuple[list[tf.Tensor], Sums]:
-        """Returns the same as `gradients`, for images that are augmented already.
+        """Returns the same as `gradients`, for augmented images.
 
         Args:
             images: From `augmented`.
-            own: From `augmented`.
+            own_fraction: From `augmented`.
             batch: The micro-batch.
             weights: The variables to differentiate by.
             scale: Factor of the loss.
@@ -170,10 +172,12 @@ class Objective:
             tape.watch(weights)
             logits = self.logits(images, batch.draws)
             labels, losses = batch.labels, self.losses(batch.labels, logits)
-            if own is not None:
+            if own_fraction is not None:
                 others = partners(labels)
-                losses = own * losses + (1.0 - own) * self.losses(others, logits)
-                labels = tf.where(own >= 0.5, labels, others)
+                losses = own_fraction * losses + (1.0 - own_fraction) * self.losses(
+                    others, logits
+                )
+                labels = tf.where(own_fraction >= 0.5, labels, others)
             loss = tf.reduce_sum(losses * batch.example_weights)
             if self.model.losses:
                 fraction = tf.cast(tf.shape(losses)[0], tf.float32) / self.batch_size
@@ -222,7 +226,7 @@ def train_step(
         measure: Whether to measure the step.
 
     Returns:
-        The sums of `SUMS` over the replica's examples, and the step's statistics.
+        The sums over the replica's examples, as `gradients`, and the statistics.
     """
     weights = state.weights
     scale = state.loss_scale.scale.read_value() if state.loss_scale else 1.0
@@ -285,7 +289,7 @@ def _squares_of_halves(
 def _sums(
     labels: tf.Tensor, is_example: tf.Tensor, logits: tf.Tensor, losses: tf.Tensor
 ) -> Sums:
-    """Returns the sums of `SUMS` over the examples that are no padding."""
+    """Returns the sums that `state.SUMS` names over the examples but padding."""
     predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
     correct = is_example & (predicted == labels)
     return {
@@ -301,7 +305,7 @@ def _accumulate(
     weights: Sequence[tf.Variable],
     scale: tf.Tensor | float,
 ) -> tuple[list[tf.Tensor], Sums, list[tf.Tensor]]:
-    """Returns the sum of all gradients, the sums, and the squared norm of each."""
+    """Returns the summed gradients, the sums, and the squared norm of each gradient."""
     gradients, sums = gradients_of(batches[0], weights, scale)
     squares = [step_stats.squared_norm(gradients)]
     for batch in batches[1:]:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from framework import compiled
-from framework.data.batches import Batches, BatchShare, EpochBatches, padded
+from framework.data.batches import Batches, EpochBatches, ReplicaInput, padded
 from framework.data.feed import Feed
 from framework.distributed.workers import Workers
 from framework.loop import step as step_lib
@@ -116,7 +116,7 @@ class TrainLoop:
         return _means(totals)
 
     def _position(self, step: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns a step, and the index of its batch within its epoch."""
+        """Returns the step and the index of its batch within its epoch, as tensors."""
         index = step % self.feed.per_epoch
         return tf.constant(step, tf.int64), tf.constant(index, tf.int32)
 
@@ -137,7 +137,11 @@ class TrainLoop:
     def _step(
         self, epoch: EpochBatches, step: tf.Tensor, index: tf.Tensor, measure: bool
     ) -> dict[str, tf.Tensor]:
-        """Does one step; returns its statistics."""
+        """Sets the learning rate, trains on one batch and adds its sums to the window.
+
+        Returns:
+            The statistics of the step.
+        """
         strategy = self._batches.strategy
         optimizers.set_learning_rate(
             self._state.optimizer, self._state.learning_rate(step)
@@ -148,12 +152,12 @@ class TrainLoop:
         examples = tf.minimum(self.feed.size - index * batch_size, batch_size)
 
         def replica_step(
-            share: BatchShare, step: tf.Tensor, examples: tf.Tensor
+            replica_input: ReplicaInput, step: tf.Tensor, examples: tf.Tensor
         ) -> tuple[step_lib.Sums, dict[str, tf.Tensor]]:
-            return self.on_replica(share, step, examples, measure)
+            return self.on_replica(replica_input, step, examples, measure)
 
-        share = self._batches.take(epoch, index)
-        sums, statistics = strategy.run(replica_step, (share, step, examples))
+        replica_input = self._batches.take(epoch, index)
+        sums, statistics = strategy.run(replica_step, (replica_input, step, examples))
         for name, variable in self._state.window.items():
             total = strategy.reduce(tf.distribute.ReduceOp.SUM, sums[name], axis=None)
             variable.assign_add(tf.cast(total, variable.dtype))
@@ -172,32 +176,32 @@ class TrainLoop:
 
     def on_replica(
         self,
-        share: BatchShare,
+        replica_input: ReplicaInput,
         step: tf.Tensor,
         examples: tf.Tensor,
         measure: bool = False,
     ) -> tuple[step_lib.Sums, dict[str, tf.Tensor]]:
-        """Does a step in a replica's context; see `step.train_step`.
+        """Runs a step in a replica's context; see `step.train_step`.
 
         Args:
-            share: The batch, from `Batches.take`.
+            replica_input: The batch, from `Batches.take`.
             step: int64 scalar, the 0-based index of the update.
             examples: int32 scalar, the examples of the global batch without padding.
             measure: Whether to measure the step.
         """
-        batches = self._micro_batches(share, step, examples)
+        batches = self._micro_batches(replica_input, step, examples)
         return step_lib.train_step(
             self._state, self._gradients, batches, self.update, step, measure
         )
 
     def _micro_batches(
-        self, share: BatchShare, step: tf.Tensor, examples: tf.Tensor
+        self, replica_input: ReplicaInput, step: tf.Tensor, examples: tf.Tensor
     ) -> list[step_lib.MicroBatch]:
         """Returns this replica's micro-batches of a batch."""
         context = tf.distribute.get_replica_context()
         replicas, count = context.num_replicas_in_sync, self.feed.micro_batches
         size = self.objective.batch_size // (count * replicas)
-        images, labels = self._batches.local(share, count * size)
+        images, labels = self._batches.local(replica_input, count * size)
         batches = []
         for number in range(count):
             local = slice(number * size, (number + 1) * size)
@@ -326,20 +330,22 @@ class Evaluator:
         strategy = self._batches.strategy
         local_size = size // strategy.num_replicas_in_sync
 
-        def replica_step(share: BatchShare) -> dict[str, tf.Tensor]:
-            return self.on_replica(share, local_size)
+        def replica_step(replica_input: ReplicaInput) -> dict[str, tf.Tensor]:
+            return self.on_replica(replica_input, local_size)
 
         outputs = strategy.run(replica_step, (self._batches.take(epoch, index),))
         return {name: self._gather(value) for name, value in outputs.items()}
 
-    def on_replica(self, share: BatchShare, size: int) -> dict[str, tf.Tensor]:
+    def on_replica(
+        self, replica_input: ReplicaInput, size: int
+    ) -> dict[str, tf.Tensor]:
         """Evaluates a batch in a replica's context; see `step.eval_step`.
 
         Args:
-            share: The batch, from `Batches.take`.
+            replica_input: The batch, from `Batches.take`.
             size: The number of examples of this replica.
         """
-        images, labels = self._batches.local(share, size)
+        images, labels = self._batches.local(replica_input, size)
         return step_lib.eval_step(
             self._objective.model, self._objective.normalize, images, labels
         )

@@ -94,13 +94,15 @@ def check(
         raise UsageError(f"the model must return a tensor, not {_type_name(output)}")
     if tuple(output.shape) != (2, num_classes):
         raise UsageError(
-            f"the model must return {num_classes} logits an image, not "
-            f"{tuple(output.shape)[1:]}"
+            f"the model must return {num_classes} logits per image, not "
+            f"{tuple(output.shape)[1:]}; end it with Dense({num_classes})"
         )
     if "float" not in keras.backend.standardize_dtype(output.dtype):
         raise UsageError(f"the model must return floats, not {output.dtype}")
     if not model.trainable_weights:
-        raise UsageError("the model has no trainable weights; is it frozen?")
+        raise UsageError(
+            "the model has no trainable weights; set trainable=True on its layers"
+        )
     layers.number_dropout_streams(model)
 
 

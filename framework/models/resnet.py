@@ -35,7 +35,7 @@ def resnet(
     from framework.models.relu import AddReLU, ReLU
 
     if depth < 8 or (depth - 2) % 6:
-        raise UsageError(f"depth must be 8, 14, 20 or so on by 6, not {depth}")
+        raise UsageError(f"depth must be 6n + 2, such as 8, 14 or 20, not {depth}")
 
     def convolve(
         features: keras.KerasTensor, filters: int, size: int = 3, stride: int = 1

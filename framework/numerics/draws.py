@@ -107,7 +107,7 @@ def factor_range(by: float | Sequence[float]) -> tuple[float, float]:
     if not isinstance(by, Sequence):
         return 1.0 - by, 1.0 + by
     if len(by) != 2:
-        raise UsageError(f"by must be one number, or two, not {by}")
+        raise UsageError(f"by must be a number or a pair (low, high), not {by}")
     return by[0], by[1]
 
 

@@ -11,10 +11,10 @@ def is_table(given: np.ndarray) -> bool:
 
 
 def classes(given: np.ndarray) -> np.ndarray:
-    """Returns the classes that labels come to once they are whole numbers: int64 [N].
+    """Converts labels to class numbers: int64 [N]; -1 if they are not finite.
 
     Args:
-        given: [N], [N, 1], or [N, K] of which the largest counts.
+        given: [N] or [N, 1], rounded towards 0, or [N, K], of which the largest counts.
     """
     given = np.asarray(given)
     if is_table(given):
@@ -22,7 +22,6 @@ def classes(given: np.ndarray) -> np.ndarray:
         return rows.argmax(axis=1).astype(np.int64)
     given = given.reshape(-1)
     if np.issubdtype(given.dtype, np.floating):
-        # What is no number stays no class.
         given = np.where(np.isfinite(given), given, -1)
     return given.astype(np.int64)
 

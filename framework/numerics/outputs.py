@@ -1,4 +1,4 @@
-"""What a model's outputs say of classes, whichever kind of head it has."""
+"""Classes and probabilities from a model's outputs, for any kind of head."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def are_probabilities(outputs: np.ndarray) -> bool:
 
 
 def are_shares(outputs: np.ndarray) -> bool:
-    """Returns whether all outputs are from 0 to 1, as those of a sigmoid are."""
+    """Returns whether all outputs are from 0 to 1, as those of a sigmoid."""
     return bool(outputs.min() >= 0 and outputs.max() <= 1)
 
 
 def predicted(outputs: np.ndarray) -> np.ndarray:
-    """Returns the classes that are named: int64 [N].
+    """Returns the predicted classes: int64 [N].
 
     Args:
-        outputs: float [N, U]; a single output names class 1 if it is more than a half,
-            or, where it is no probability, positive.
+        outputs: float [N, U]; a single output predicts class 1 if it is above a half,
+            or, for logits, positive.
     """
     if outputs.shape[1] > 1:
         return outputs.argmax(axis=1)
@@ -39,7 +39,7 @@ def predicted(outputs: np.ndarray) -> np.ndarray:
 
 
 def log_probabilities(outputs: np.ndarray) -> np.ndarray:
-    """Returns float64 [N, K], for a single output of two classes.
+    """Returns log-probabilities, float64 [N, K]; K is 2 for a single output.
 
     Args:
         outputs: float [N, U]: probabilities, sigmoids of each class, or logits.
@@ -52,7 +52,7 @@ def log_probabilities(outputs: np.ndarray) -> np.ndarray:
         values = np.concatenate([np.zeros_like(values), values], axis=1)
     elif are_shares(outputs):
         values = np.log(np.clip(values, 1e-12, 1))
-    # Of what has diverged nothing can be said: NaN.
+    # Rows that are not finite become NaN, without a warning.
     with np.errstate(invalid="ignore"):
         values = values - values.max(axis=1, keepdims=True)
         return values - np.log(np.exp(values).sum(axis=1, keepdims=True))

@@ -242,7 +242,10 @@ def prepare(
     optimizer.build(variables)
     # Keras would sum them again, after clipping each replica's gradients.
     if not callable(getattr(optimizer, "_all_reduce_sum_gradients", None)):
-        raise RuntimeError("this version of Keras reduces gradients in another place")
+        raise RuntimeError(
+            "this version of Keras is not supported: its optimizers have no "
+            "_all_reduce_sum_gradients; install that of third_party/constraints.txt"
+        )
     optimizer._all_reduce_sum_gradients = list
 
 

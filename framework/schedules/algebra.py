@@ -175,12 +175,12 @@ class Sequential(Schedule):
         if fixed > steps:
             raise UsageError(
                 f"the parts of the schedule take {fixed} steps, but only {steps} are "
-                f"available"
+                f"available; shorten them, or give a longer --train_for"
             )
         if (first is None or second is None) and fixed == steps:
             raise UsageError(
                 f"the parts of the schedule take all {steps} available steps and leave "
-                f"none for the part without a length"
+                f"none for the part without a length; shorten them"
             )
         return steps - fixed if first is None else first
 

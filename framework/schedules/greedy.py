@@ -49,9 +49,15 @@ class Greedy(Controller):
 
     def __post_init__(self) -> None:
         if not (0.0 < self.factor < 1.0 and 0.0 <= self.min_scale <= 1.0):
-            raise UsageError("factor and min_scale must be between 0 and 1")
+            raise UsageError(
+                f"factor and min_scale must be between 0 and 1, not {self.factor} and "
+                f"{self.min_scale}"
+            )
         if self.patience < 0 or self.max_scale < 1.0:
-            raise UsageError("patience must be 0 or more, and max_scale 1 or more")
+            raise UsageError(
+                f"patience must be 0 or more, and max_scale 1 or more, not "
+                f"{self.patience} and {self.max_scale}"
+            )
 
     def new_state(self) -> dict[str, tf.Variable]:
         """See base class."""

@@ -1,4 +1,4 @@
-"""The learning rate of a run: peak times schedule, as a function of the step."""
+"""The learning rate of a run: base rate times schedule, as a function of the step."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class LearningRate:
     0.025
 
     Args:
-        peak: The learning rate at a multiplier of 1.
-        schedule: The multiplier.
+        peak: The base learning rate, at a multiplier of 1 (--learning_rate).
+        schedule: The multiplier (--schedule).
         clock: Converts lengths to steps.
 
     Raises:
@@ -45,8 +45,9 @@ class LearningRate:
         if length is not None and length > clock.total_steps:
             raise UsageError(
                 f"the schedule takes {length} steps, but the run has only "
-                f"{clock.total_steps}"
+                f"{clock.total_steps}; shorten it, or give a longer --train_for"
             )
+        # From the step to the multiplier.
         self._curve = schedule.bind(clock, clock.total_steps, scales)
         for step in (0, clock.total_steps // 2, clock.total_steps - 1):
             rate = float(self(tf.constant(step, tf.int64)))

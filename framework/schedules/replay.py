@@ -61,7 +61,9 @@ def read_metrics(
         else:
             evaluations.append((step, dict.fromkeys(monitors, row)))
     if not evaluations:
-        raise RunError(f"{path} holds no values")
+        raise RunError(
+            f"{path} holds no values; give a metrics.jsonl or one number per line"
+        )
     return evaluations
 
 

@@ -15,7 +15,7 @@ from framework.errors import UsageError
 from framework.schedules.algebra import Clock, Controller, Curve, Schedule
 from framework.schedules.shapes import warmup
 
-_NOTHING = Duration(0)
+_NO_STEPS = Duration(0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Segment(Schedule):
     function: Callable[..., tf.Tensor]
     parameters: Mapping[str, Any]
     duration: Duration | None = None
-    skip: Duration = _NOTHING
+    skip: Duration = _NO_STEPS
 
     def length(self, clock: Clock) -> int | None:
         """See base class."""
@@ -48,7 +48,7 @@ class Segment(Schedule):
         if own is not None and own > steps:
             raise UsageError(
                 f"a part of the schedule takes {own} steps, but only {steps} are "
-                f"available"
+                f"available; shorten it, or give a longer --train_for"
             )
         skipped = clock.steps(self.skip)
         total = float((steps if own is None else own) + skipped)
@@ -116,7 +116,7 @@ def _as_scalar(value: Any, function: Callable[..., Any]) -> tf.Tensor:
     """Returns the result of a schedule function as a float32 scalar.
 
     Raises:
-        UsageError: It is none; a user's own function can return anything.
+        UsageError: It is not a scalar; a user's own function can return anything.
     """
     try:
         number = tf.cast(value, tf.float32)

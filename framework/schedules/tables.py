@@ -67,7 +67,7 @@ def piecewise(
     """
     _check_rising(boundaries)
     if bool(values) == bool(scales):
-        raise UsageError("give either values or scales")
+        raise UsageError("give either values or scales, and not both")
     levels = np.cumprod([1.0, *scales]) if scales else values
     if len(levels) != len(boundaries) + 1:
         raise UsageError(
@@ -104,10 +104,13 @@ def interpolate(
     """
     _check_rising(boundaries)
     if bool(factors) == bool(scales):
-        raise UsageError("give either factors or scales")
+        raise UsageError("give either factors or scales, and not both")
     values = np.cumprod(scales) if scales else factors
     if len(values) != len(boundaries):
-        raise UsageError("there must be as many factors or scales as boundaries")
+        raise UsageError(
+            f"{len(boundaries)} boundaries need as many factors or scales, not "
+            f"{len(values)}"
+        )
     knots = tf.constant([0.0, *boundaries], tf.float32)
     return interpolate_knots(t, knots, [1.0, *values], shape)
 
@@ -142,7 +145,7 @@ def _check_rising(boundaries: Sequence[Duration]) -> None:
     steps = np.asarray(boundaries, np.float64).tolist()
     if steps != sorted(steps):
         shown = ", ".join(f"{step:g}" for step in steps)
-        raise UsageError(f"boundaries must rise, in steps they are {shown}")
+        raise UsageError(f"boundaries must increase, but in steps they are {shown}")
 
 
 def _boundaries_passed(

@@ -213,7 +213,7 @@ def _check_step(file_name: str, values: Values) -> None:
     """Checks that "step" is valid and matches the file's name."""
     step = values.get("step")
     if step is None or step.dtype != np.int64 or step.shape or step < 0:
-        raise ValueError("it has no step, a non-negative integer")
+        raise ValueError('its "step" is missing or not a non-negative integer')
     named = _STEP_NAME.fullmatch(file_name)
     if named and int(named[1]) != step:
-        raise ValueError(f"it is of step {step}, which contradicts its name")
+        raise ValueError(f"it is of step {step}, but its name is that of another")

@@ -140,7 +140,10 @@ def test_each_image_has_its_own_matrix(member, count):
         (lambda: Zoom(1.0), "by must be from 0 to below 1, not 1.0"),
         (lambda: Zoom(-0.1), "by must be from 0 to below 1, not -0.1"),
         (lambda: Zoom((0.0, 1.1)), "by must be from 0 to below 1, not"),
-        (lambda: Zoom((0.5, 0.7, 0.9)), "by must be one number, or two, not"),
+        (
+            lambda: Zoom((0.5, 0.7, 0.9)),
+            r"by must be a number or a pair \(low, high\), not",
+        ),
         (lambda: Rotate(-1), "degrees must be at least 0, not -1"),
         (lambda: Shear(-1), "degrees must be at least 0, not -1"),
         (lambda: Shift(-5), "x must be at least 0, not -5"),

@@ -180,9 +180,9 @@ def test_keeps_the_dtype(dtype):
         ({"images": tf.zeros([2, 2, 1])}, r"must be \[B, height, width, C\]"),
         ({"matrices": tf.zeros([1, 3, 3])}, r"matrices \[B, 2, 3\]"),
         ({"matrices": tf.zeros([2, 2, 3])}, r"not \(1, 2, 2, 1\) and \(2, 2, 3\)"),
-        ({"form": "matmull"}, "'matmull' is none of gather, matmul"),
-        ({"fill": "mirror"}, "'mirror' is none of nearest"),
-        ({"interpolation": "cubic"}, "'cubic' is none of bilinear"),
+        ({"form": "matmull"}, "form must be one of gather, matmul, not 'matmull'"),
+        ({"fill": "mirror"}, "fill must be one of nearest"),
+        ({"interpolation": "cubic"}, "interpolation must be one of bilinear"),
     ],
 )
 def test_refuses_invalid_arguments(change, message):

@@ -42,8 +42,10 @@ def gathered(batches, rows, parts=1, first=0):
 
     @tf.function(autograph=False)
     def take(handle, index):
-        share = batches.take(handle, index)
-        actual = strategy.run(lambda share: batches.local(share, size), (share,))
+        replica_input = batches.take(handle, index)
+        actual = strategy.run(
+            lambda replica_input: batches.local(replica_input, size), (replica_input,)
+        )
         return [strategy.experimental_local_results(value) for value in actual]
 
     handle = batches.open(rows, parts, first)
@@ -84,9 +86,13 @@ def test_images_that_are_read_one_by_one(strategy):
 @pytest.mark.parametrize("kind", [MemoryBatches, StreamBatches])
 def test_images_keep_their_type_and_labels_become_int32(kind, strategy):
     batches = kind(split(), strategy)
-    share = batches.take(batches.open(np.zeros((1, 4), np.int32)), tf.constant(0))
+    replica_input = batches.take(
+        batches.open(np.zeros((1, 4), np.int32)), tf.constant(0)
+    )
     size = 4 // strategy.num_replicas_in_sync
-    actual = strategy.run(lambda share: batches.local(share, size), (share,))
+    actual = strategy.run(
+        lambda replica_input: batches.local(replica_input, size), (replica_input,)
+    )
     images, labels = (strategy.experimental_local_results(value)[0] for value in actual)
     assert images.dtype == tf.uint8
     assert labels.dtype == tf.int32

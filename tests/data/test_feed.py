@@ -37,8 +37,10 @@ def labels(feed, steps):
 
     @tf.function(autograph=False)
     def take(handle, index):
-        share = batches.take(handle, index)
-        actual = strategy.run(lambda x: batches.local(x, 4 // replicas)[1], (share,))
+        replica_input = batches.take(handle, index)
+        actual = strategy.run(
+            lambda x: batches.local(x, 4 // replicas)[1], (replica_input,)
+        )
         return strategy.experimental_local_results(actual)
 
     result = []

@@ -27,17 +27,17 @@ def folder(tmp_path_factory):
 
 def test_a_cause_is_printed_and_recorded(folder, capsys):
     assert conclude(str(folder)) == CONFIRMED
-    said = capsys.readouterr()
-    assert said.out.startswith("verdict: at chance")
-    assert "learning_rate_too_low (confirmed, costs" in said.out
-    assert "trial of learning_rate_too_low: " in said.err
-    found = json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
-    assert found["format"] == 2
-    assert found["verdict"] == "at_chance"
-    assert found["findings"][0]["cause"] == "learning_rate_too_low"
-    assert found["findings"][0]["cost_points"] > 30
-    assert set(found["plateau"]) >= {"accuracy", "change", "p", "churn", "detectable"}
-    assert (folder / "diagnosis" / "diagnosis.txt").read_text() == said.out
+    captured = capsys.readouterr()
+    assert captured.out.startswith("verdict: at chance")
+    assert "learning_rate_too_low (confirmed, costs" in captured.out
+    assert "trial of learning_rate_too_low: " in captured.err
+    content = json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
+    assert content["format"] == 2
+    assert content["verdict"] == "at_chance"
+    assert content["findings"][0]["cause"] == "learning_rate_too_low"
+    assert content["findings"][0]["cost_points"] > 30
+    assert set(content["plateau"]) >= {"accuracy", "change", "p", "churn", "detectable"}
+    assert (folder / "diagnosis" / "diagnosis.txt").read_text() == captured.out
     branch = folder / "diagnosis" / "trials" / "learning_rate_too_low"
     assert (branch / "metrics.jsonl").exists()
 

@@ -74,9 +74,9 @@ FAULTS = {
 @pytest.mark.parametrize("cause", FAULTS)
 def test_a_planted_fault_is_the_first_that_is_named(arrays, cause):
     model, train, validation = FAULTS[cause](*arrays)
-    found = explain(model, train, validation, epochs=6)
-    assert found.confirmed, str(found)
-    assert found.confirmed[0].cause.name == cause, str(found)
+    diagnosis = explain(model, train, validation, epochs=6)
+    assert diagnosis.confirmed, str(diagnosis)
+    assert diagnosis.confirmed[0].cause.name == cause, str(diagnosis)
 
 
 def softmax(train, validation):
@@ -99,8 +99,8 @@ def batched(train, validation):
 def test_nothing_is_confirmed_of_healthy_programs(arrays, program):
     model, train, validation = program(*arrays)
     before = [variable.numpy().tobytes() for variable in model.variables]
-    found = explain(model, train, validation, epochs=8)
-    assert not found.confirmed, str(found)
+    diagnosis = explain(model, train, validation, epochs=8)
+    assert not diagnosis.confirmed, str(diagnosis)
     assert [variable.numpy().tobytes() for variable in model.variables] == before
 
 
@@ -145,9 +145,9 @@ def test_what_is_not_compiled_is_refused(arrays, model):
     ],
 )
 def test_what_is_taken_for_accuracy(reported, accuracy):
-    found = named("validation", reported)
-    assert found.get("validation/accuracy") == accuracy
-    assert all(found[f"validation/{name}"] == reported[name] for name in reported)
+    metrics = named("validation", reported)
+    assert metrics.get("validation/accuracy") == accuracy
+    assert all(metrics[f"validation/{name}"] == reported[name] for name in reported)
 
 
 def test_words_are_no_pictures():
@@ -168,5 +168,5 @@ def test_words_are_no_pictures():
         jit_compile=False,
     )
     pairs = (x[:200], y[:200]), (x[200:], y[200:])
-    found = explain(model, *pairs, epochs=8)
-    assert "learning_rate_too_low" in [each.cause.name for each in found.confirmed]
+    diagnosis = explain(model, *pairs, epochs=8)
+    assert "learning_rate_too_low" in [each.cause.name for each in diagnosis.confirmed]

@@ -50,11 +50,13 @@ def test_the_splits_are_those_of_the_run(made, scans):
 def test_rows_and_predictions_are_those_recorded(made):
     assert [row["epoch"] for row in made.rows] == [1.0, 2.0]
     assert len(made.predictions) == 2
-    for row, found in zip(made.rows, made.predictions, strict=True):
-        right = found.predicted == found.labels
+    for row, evaluation in zip(made.rows, made.predictions, strict=True):
+        right = evaluation.predicted == evaluation.labels
         assert right.mean() == pytest.approx(row["validation/accuracy"])
-        assert found.losses.mean() == pytest.approx(row["validation/loss"], rel=1e-4)
-        assert np.array_equal(found.rank > 0, ~right)
+        assert evaluation.losses.mean() == pytest.approx(
+            row["validation/loss"], rel=1e-4
+        )
+        assert np.array_equal(evaluation.rank > 0, ~right)
 
 
 def test_what_is_evaluated_is_the_average_of_weights(made):

@@ -48,11 +48,11 @@ def test_what_was_watched_is_explained_without_training_anew(tmp_path):
     rows, predictions, first = recorded(tmp_path / "mine")
     assert [row["step"] for row in rows] == [10, 20, 30, 40, 50, 60]
     assert all(map(np.array_equal, first, before))
-    said = model.predict(VALIDATION[0], verbose=0).argmax(axis=1)
-    assert np.array_equal(predictions[-1].predicted, said)
-    counted = np.mean(said == VALIDATION[1])
+    predicted = model.predict(VALIDATION[0], verbose=0).argmax(axis=1)
+    assert np.array_equal(predictions[-1].predicted, predicted)
+    counted = np.mean(predicted == VALIDATION[1])
     assert rows[-1]["validation/accuracy"] == pytest.approx(counted)
-    found = explain(
+    diagnosis = explain(
         model,
         train=TRAIN,
         validation=VALIDATION,
@@ -60,7 +60,9 @@ def test_what_was_watched_is_explained_without_training_anew(tmp_path):
         batch_size=30,
         watched=str(tmp_path / "mine"),
     )
-    assert [each.cause.name for each in found.confirmed] == ["learning_rate_too_low"]
+    assert [each.cause.name for each in diagnosis.confirmed] == [
+        "learning_rate_too_low"
+    ]
     assert all(map(np.array_equal, model.get_weights(), after))
 
 

@@ -67,30 +67,30 @@ def test_a_diagnosis_changes_nothing_outside_its_own_folder(
 ):
     change(folder)
     before = contents(folder)
-    found = snapshot.read(folder)
-    assert found.is_best == is_best
+    state = snapshot.read(folder)
+    assert state.is_best == is_best
     best = {int(path.stem[5:]) for path in (folder / "best").glob("*.npz")}
-    assert found.checkpoint.step in ({step} if step else best)
-    assert found.rows[-1]["step"] == found.checkpoint.step
-    assert len(found.rows) == len(found.predictions)
+    assert state.checkpoint.step in ({step} if step else best)
+    assert state.rows[-1]["step"] == state.checkpoint.step
+    assert len(state.rows) == len(state.predictions)
     conclude(str(folder), budget=0.0)
-    assert found.notice in capsys.readouterr().err
+    assert state.notice in capsys.readouterr().err
     assert contents(folder) == before
 
 
 def test_the_best_weights_stand_in_for_checkpoints_and_it_is_said(folder):
     without_checkpoints(folder)
-    found = snapshot.read(folder)
-    accuracies = {row["step"]: row["validation/accuracy"] for row in found.rows}
-    assert accuracies[found.checkpoint.step] == max(accuracies.values())
-    assert "checkpoints/ holds no weights: diagnosing those of the best" in found.notice
+    state = snapshot.read(folder)
+    accuracies = {row["step"]: row["validation/accuracy"] for row in state.rows}
+    assert accuracies[state.checkpoint.step] == max(accuracies.values())
+    assert "checkpoints/ holds no weights: diagnosing those of the best" in state.notice
 
 
 @pytest.mark.parametrize(
     ("remove", "message"),
     [
         (("checkpoints", "best"), "has no weights, neither in checkpoints/ nor"),
-        (("predictions",), "has no evaluation to look at yet"),
+        (("predictions",), "has no evaluation yet"),
         (("metrics.jsonl",), "has 0 of 4 evaluations"),
         (("config.json",), r"config\.json is not the config of a run"),
     ],
@@ -121,18 +121,18 @@ def test_an_evaluation_without_predictions_is_left_out_and_it_is_said(
     folder, caplog, step
 ):
     (folder / "predictions" / f"step-{step:08d}.npz").unlink()
-    found = snapshot.read(folder)
-    steps = [row["step"] for row in found.rows]
+    state = snapshot.read(folder)
+    steps = [row["step"] for row in state.rows]
     assert steps == [each for each in (11, 22, 33, 44) if each != step]
-    counted = [np.mean(each.predicted == each.labels) for each in found.predictions]
-    reported = [row["validation/accuracy"] for row in found.rows]
+    counted = [np.mean(each.predicted == each.labels) for each in state.predictions]
+    reported = [row["validation/accuracy"] for row in state.rows]
     assert counted == pytest.approx(reported)
     assert f"the evaluation(s) of step {step} are left out" in caplog.text
 
 
 def test_the_weights_are_those_of_the_step(folder):
     under_way(folder)
-    found = snapshot.read(folder)
+    state = snapshot.read(folder)
     with np.load(folder / "checkpoints" / "step-00000033.npz") as values:
         for name in values.files:
-            np.testing.assert_array_equal(found.checkpoint.values[name], values[name])
+            np.testing.assert_array_equal(state.checkpoint.values[name], values[name])

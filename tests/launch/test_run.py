@@ -54,8 +54,8 @@ def largest_difference(one, other):
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
-    config = small(tmp_path_factory.mktemp("unbroken"))
+def uninterrupted(tmp_path_factory):
+    config = small(tmp_path_factory.mktemp("uninterrupted"))
     run(config)
     return config
 
@@ -75,8 +75,8 @@ def finished(finished_once, tmp_path):
     return dataclasses.replace(finished_once, workdir=str(folder))
 
 
-def test_leaves_the_folder_of_the_design(unbroken):
-    folder = run_lib.Path(unbroken.workdir)
+def test_leaves_the_folder_of_the_design(uninterrupted):
+    folder = run_lib.Path(uninterrupted.workdir)
     assert {path.name for path in folder.iterdir()} == {
         "config.json",
         "flags.txt",
@@ -90,8 +90,10 @@ def test_leaves_the_folder_of_the_design(unbroken):
         "checkpoints",
         "best",
     }
-    assert Config(**json.loads(text(unbroken, "config.json"))) == unbroken
-    rows = [json.loads(line) for line in text(unbroken, "metrics.jsonl").splitlines()]
+    assert Config(**json.loads(text(uninterrupted, "config.json"))) == uninterrupted
+    rows = [
+        json.loads(line) for line in text(uninterrupted, "metrics.jsonl").splitlines()
+    ]
     assert [row["step"] for row in rows] == [11, 22, 33]
     assert {
         "epoch",
@@ -115,11 +117,11 @@ def test_learns(tmp_path):
     assert run(config).history.best("validation/accuracy")["validation/accuracy"] > 0.95
 
 
-def test_the_same_command_gives_the_same_run(tmp_path, unbroken):
+def test_the_same_command_gives_the_same_run(tmp_path, uninterrupted):
     again = small(tmp_path)
     run(again)
-    assert text(again, "metrics.jsonl") == text(unbroken, "metrics.jsonl")
-    first, second = weights(unbroken), weights(again)
+    assert text(again, "metrics.jsonl") == text(uninterrupted, "metrics.jsonl")
+    first, second = weights(uninterrupted), weights(again)
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
@@ -136,7 +138,9 @@ def test_the_same_command_gives_the_same_run(tmp_path, unbroken):
         ),
     ],
 )
-def test_goes_on_where_it_was_broken_off(tmp_path, unbroken, monkeypatch, at, before):
+def test_goes_on_where_it_was_broken_off(
+    tmp_path, uninterrupted, monkeypatch, at, before
+):
     config = small(tmp_path, checkpoint_every="7")
     save = Checkpoints.save
 
@@ -153,8 +157,8 @@ def test_goes_on_where_it_was_broken_off(tmp_path, unbroken, monkeypatch, at, be
         run(config)
     monkeypatch.undo()
     run(config)
-    assert text(config, "metrics.jsonl") == text(unbroken, "metrics.jsonl")
-    first, second = weights(unbroken), weights(config)
+    assert text(config, "metrics.jsonl") == text(uninterrupted, "metrics.jsonl")
+    first, second = weights(uninterrupted), weights(config)
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
@@ -178,16 +182,16 @@ def test_goes_on_where_it_was_broken_off(tmp_path, unbroken, monkeypatch, at, be
     ids=str,
 )
 def test_the_machine_does_not_change_the_numbers(
-    tmp_path, unbroken, changes, tolerance
+    tmp_path, uninterrupted, changes, tolerance
 ):
     config = small(tmp_path, **changes)
     run(config)
-    difference = largest_difference(weights(unbroken), weights(config))
+    difference = largest_difference(weights(uninterrupted), weights(config))
     assert difference <= tolerance
 
 
-def test_a_changed_config_is_refused_with_the_difference(tmp_path, unbroken):
-    changed = dataclasses.replace(unbroken, learning_rate=0.5)
+def test_a_changed_config_is_refused_with_the_difference(tmp_path, uninterrupted):
+    changed = dataclasses.replace(uninterrupted, learning_rate=0.5)
     with pytest.raises(UsageError, match=r"--learning_rate: 0\.001 -> 0\.5"):
         run(changed)
 

@@ -49,12 +49,12 @@ def saved(folder):
 def spoil(path, how="truncated"):
     data = path.read_bytes()
     pixels = variables(2)["model/0"].numpy().tobytes()
-    spoilt = {
+    damaged = {
         "truncated": data[: len(data) // 2],
         "empty": b"",
         "altered": data.replace(pixels, pixels[:-1] + b"!"),
     }
-    path.write_bytes(spoilt[how])
+    path.write_bytes(damaged[how])
 
 
 def test_what_is_saved_comes_back(checkpoints):
@@ -126,7 +126,7 @@ def test_the_best_is_kept_apart(checkpoints, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["truncated", "empty", "altered"])
-def test_a_spoilt_checkpoint_is_passed_over(checkpoints, tmp_path, caplog, how):
+def test_a_damaged_checkpoint_is_passed_over(checkpoints, tmp_path, caplog, how):
     checkpoints(variables(1)).save(10)
     checkpoints(variables(2)).save(20)
     spoil(tmp_path / "checkpoints/step-00000020.npz", how)
@@ -171,7 +171,7 @@ def test_a_damaged_later_checkpoint_costs_no_good_one(checkpoints, tmp_path, kee
     assert some.restore() == 30
 
 
-def test_with_all_spoilt_nothing_is_done(checkpoints, tmp_path):
+def test_with_all_damaged_nothing_is_done(checkpoints, tmp_path):
     checkpoints(variables(1)).save(10)
     spoil(tmp_path / "checkpoints/step-00000010.npz")
     actual = variables()

@@ -208,7 +208,7 @@ def test_a_run_that_skips_goes_on_without_those_batches(tmp_path, huge):
 def test_what_is_done_about_it_is_the_same_after_a_restart(
     tmp_path, huge, monkeypatch, policy
 ):
-    unbroken = go(tmp_path, huge, "unbroken", on_nonfinite=policy)
+    uninterrupted = go(tmp_path, huge, "uninterrupted", on_nonfinite=policy)
     is_finite, calls = TrainLoop.is_finite, []
 
     def interrupted(self):
@@ -224,7 +224,9 @@ def test_what_is_done_about_it_is_the_same_after_a_restart(
             break
         except Stopped:
             continue
-    assert repr(result.history.rows) == repr(unbroken.history.rows)
-    for one, other in zip(result.model.weights, unbroken.model.weights, strict=True):
+    assert repr(result.history.rows) == repr(uninterrupted.history.rows)
+    for one, other in zip(
+        result.model.weights, uninterrupted.model.weights, strict=True
+    ):
         np.testing.assert_array_equal(one.numpy(), other.numpy())
         assert np.isfinite(one.numpy()).all()

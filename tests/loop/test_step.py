@@ -233,8 +233,8 @@ def test_overflow_on_one_replica_leaves_the_weights_of_both(
 
     def gradients(weights):
         # On the second replica only, and in one weight of many.
-        spoilt = tf.where(replica() == 1.0, bad, 1.0)
-        return [*good(weights[:-1]), tf.fill(weights[-1].shape, spoilt)]
+        corrupted = tf.where(replica() == 1.0, bad, 1.0)
+        return [*good(weights[:-1]), tf.fill(weights[-1].shape, corrupted)]
 
     def everything():
         variables = parts.state.model.variables + parts.state.optimizer.variables
@@ -308,7 +308,7 @@ def test_a_probe_measures_the_step_before_it_is_clipped(build, loss_scale):
     assert float(actual["weight_norm"]) == pytest.approx(size)
 
 
-def asked(logits, labels):
+def evaluated(logits, labels):
     """Returns the outputs of `eval_step` for a model with these logits."""
     logits = np.array(logits, np.float32)
     model = keras.Sequential(
@@ -339,7 +339,7 @@ def asked(logits, labels):
     ],
 )
 def test_rank(logits, label, predicted, rank):
-    actual = asked([logits], [label])
+    actual = evaluated([logits], [label])
     assert actual["rank"] == [rank]
     assert actual["labels"] == [label]
     if predicted is not None:
@@ -349,7 +349,7 @@ def test_rank(logits, label, predicted, rank):
 def test_evaluation_is_that_of_keras():
     logits = np.random.default_rng(0).normal(0, 3, (50, 7))
     labels = np.arange(50, dtype=np.int32) % 7
-    actual = asked(logits, labels)
+    actual = evaluated(logits, labels)
     losses = keras.losses.sparse_categorical_crossentropy(
         labels, tf.constant(logits), from_logits=True
     )

@@ -169,7 +169,7 @@ class FakeReport:
 
 
 class Signals:
-    """Sends a signal at some moments: after a step, "asked", or "observed"."""
+    """Sends a signal at some moments: after a step, "evaluating", or "observed"."""
 
     def __init__(self):
         self.moments = set()
@@ -199,7 +199,10 @@ class Harness:
     def train(self, **changes):
         intervals = {"log_every": 2, "evaluate_every": 4, "checkpoint_every": 4}
         plan = Plan(**({"total_steps": 8, "steps_per_epoch": 4} | intervals | changes))
-        calls = {"train_clean": lambda check: predictions(), "validation": self.ask}
+        calls = {
+            "train_clean": lambda check: predictions(),
+            "validation": self.evaluate,
+        }
         train(
             self.state,
             self.loop,
@@ -212,10 +215,10 @@ class Harness:
         )
         return [event for event in self.events if event[0] not in ("ran", "advanced")]
 
-    def ask(self, check):
-        self.signals.arrive("asked")
+    def evaluate(self, check):
+        self.signals.arrive("evaluating")
         check()
-        self.events.append(("asked",))
+        self.events.append(("evaluating",))
         return predictions(self.rights.pop(0) if self.rights else 2)
 
 
@@ -224,14 +227,14 @@ def test_everything_in_its_order(tmp_path):
         ("started", 0),
         ("logged", 2),
         ("logged", 4),
-        ("asked",),
+        ("evaluating",),
         ("evaluated", 4),
         ("saved best", 4),
         ("observed", 0.25),
         ("saved", 4),
         ("logged", 6),
         ("logged", 8),
-        ("asked",),
+        ("evaluating",),
         ("evaluated", 8),
         ("saved best", 8),
         ("observed", 0.75),
@@ -320,7 +323,7 @@ def test_goes_back_to_the_last_checkpoint_so_often(tmp_path):
     assert ("saved", 12) in harness.events
 
 
-def test_goes_back_only_where_an_unbroken_run_would(tmp_path):
+def test_goes_back_only_where_an_uninterrupted_run_would(tmp_path):
     harness = Harness(tmp_path, bad=[9])
     harness.signals.moments = {9}
     with pytest.raises(Stopped):
@@ -356,15 +359,15 @@ def test_a_signal_before_training_leaves_at_once(tmp_path):
 
 @pytest.mark.parametrize("step", [4, 8])
 def test_an_evaluation_that_was_broken_off_is_made_up_for(tmp_path, step):
-    for name in ("unbroken", "broken"):
+    for name in ("uninterrupted", "broken"):
         (tmp_path / name).mkdir()
-    unbroken = Harness(tmp_path / "unbroken")
-    unbroken.train()
+    uninterrupted = Harness(tmp_path / "uninterrupted")
+    uninterrupted.train()
     harness = Harness(tmp_path / "broken")
     if step == 8:
         harness.train(total_steps=4)
     harness = Harness(tmp_path / "broken", restored=0 if step == 4 else 4)
-    harness.signals.moments = {"asked"}
+    harness.signals.moments = {"evaluating"}
     with pytest.raises(Stopped):
         harness.train()
     assert harness.events[-2:] == [("saved", step), ("waited",)]
@@ -372,11 +375,11 @@ def test_an_evaluation_that_was_broken_off_is_made_up_for(tmp_path, step):
     events = again.train()
     assert events[:4] == [
         ("started", step),
-        ("asked",),
+        ("evaluating",),
         ("evaluated", step),
         ("saved best", 4) if step == 4 else ("observed", 0.5),
     ]
-    assert again.history.rows == unbroken.history.rows
+    assert again.history.rows == uninterrupted.history.rows
 
 
 def test_a_rerun_evaluation_whose_process_was_killed_is_rerun_once_more(tmp_path):
@@ -386,7 +389,7 @@ def test_a_rerun_evaluation_whose_process_was_killed_is_rerun_once_more(tmp_path
     # The history has step 4, but its checkpoint precedes the evaluation.
     again = Harness(tmp_path, restored=4, pending=True)
     events = again.train()
-    assert events[:3] == [("started", 4), ("asked",), ("evaluated", 4)]
+    assert events[:3] == [("started", 4), ("evaluating",), ("evaluated", 4)]
     assert again.history.rows == rows
 
 

@@ -148,14 +148,14 @@ class Several(keras.Model):
     ("model", "message"),
     [
         (lambda: dense(5, keras.Input(SHAPE)), r"must return 7 logits .*\(5,\)"),
-        (lambda: dense(5), r"must return 7 logits an image, not \(5,\)"),
+        (lambda: dense(5), r"must return 7 logits per image, not \(5,\)"),
         (
             lambda: dense(7, keras.Input((8, 8, 3))),
             r"cannot take images of \(16, 16, 3",
         ),
         (
             lambda: keras.Sequential([keras.layers.Conv2D(7, 3)]),
-            r"must return 7 logits an image, not \(14, 14, 7\)",
+            r"must return 7 logits per image, not \(14, 14, 7\)",
         ),
         (lambda: None, "must be a keras.Model, not None"),
         (lambda: keras.Sequential, "must be a keras.Model, not the class Sequential"),
@@ -171,7 +171,7 @@ class Several(keras.Model):
         ),
         (
             lambda: keras.Sequential([keras.layers.Flatten(), Pick(7)]),
-            "has no trainable weights; is it frozen",
+            "has no trainable weights; set trainable=True",
         ),
         (lambda: Several(), "must return a tensor, not a dict"),
     ],

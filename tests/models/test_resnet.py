@@ -46,7 +46,7 @@ def test_resnet_20_has_the_size_in_the_paper():
 
 @pytest.mark.parametrize("depth", [0, 2, 7, 9, 21])
 def test_refuses_a_depth_other_than_6n_plus_2(depth):
-    with pytest.raises(UsageError, match=f"8, 14, 20 or so on by 6, not {depth}"):
+    with pytest.raises(UsageError, match=f"such as 8, 14 or 20, not {depth}"):
         resnet((32, 32, 3), 10, depth)
 
 

@@ -1,4 +1,4 @@
-"""Tests of framework/diagnose/outputs.py."""
+"""Tests of framework/numerics/outputs.py."""
 
 import numpy as np
 import pytest
@@ -17,17 +17,17 @@ _OUTPUTS = arrays(
 
 
 @given(_OUTPUTS)
-def test_probabilities_add_up_to_one(said):
-    found = np.exp(outputs.log_probabilities(said))
-    assert found.shape == (len(said), max(said.shape[1], 2))
-    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+def test_probabilities_add_up_to_one(values):
+    probabilities = np.exp(outputs.log_probabilities(values))
+    assert probabilities.shape == (len(values), max(values.shape[1], 2))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
 
 
 @given(_OUTPUTS)
-def test_what_is_named_is_as_likely_as_anything(said):
-    found = outputs.log_probabilities(said)
-    named = found[np.arange(len(said)), outputs.predicted(said)]
-    np.testing.assert_allclose(named, found.max(axis=1), atol=1e-6)
+def test_what_is_named_is_as_likely_as_anything(values):
+    logs = outputs.log_probabilities(values)
+    named = logs[np.arange(len(values)), outputs.predicted(values)]
+    np.testing.assert_allclose(named, logs.max(axis=1), atol=1e-6)
 
 
 def test_logits_and_their_softmax_say_the_same():
@@ -49,7 +49,7 @@ def test_one_output_stands_for_two_classes():
 
 
 @pytest.mark.parametrize(
-    ("said", "probabilities", "shares"),
+    ("values", "probabilities", "shares"),
     [
         ([[0.2, 0.8], [1.0, 0.0]], True, True),
         ([[0.9, 0.8], [0.1, 0.0]], False, True),
@@ -63,17 +63,17 @@ def test_one_output_stands_for_two_classes():
         ([[np.inf, 1.0]], False, False),
     ],
 )
-def test_kinds_of_heads_are_told_apart(said, probabilities, shares):
-    said = np.array(said, np.float32)
-    assert outputs.are_probabilities(said) is probabilities
-    assert outputs.are_shares(said) is shares
+def test_kinds_of_heads_are_told_apart(values, probabilities, shares):
+    values = np.array(values, np.float32)
+    assert outputs.are_probabilities(values) is probabilities
+    assert outputs.are_shares(values) is shares
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_not_a_warning(bad):
     """A model that has diverged is to be diagnosed as well."""
-    said = np.array([[bad, bad, bad], [1.0, 3.0, 2.0]], np.float32)
-    assert outputs.predicted(said)[1] == 1
-    found = outputs.log_probabilities(said)
-    assert np.isnan(found[0]).all()
-    assert np.exp(found[1]).sum() == pytest.approx(1)
+    values = np.array([[bad, bad, bad], [1.0, 3.0, 2.0]], np.float32)
+    assert outputs.predicted(values)[1] == 1
+    logs = outputs.log_probabilities(values)
+    assert np.isnan(logs[0]).all()
+    assert np.exp(logs[1]).sum() == pytest.approx(1)

@@ -65,7 +65,7 @@ def test_the_command_prints_every_step(schedule, tmp_path):
         ([], "give one schedule"),
         (["cosine", "--total_steps=0"], "must be positive"),
         (["cosine", "--totl_steps=5"], "Unknown command line flag"),
-        (["cosine", "--replay=/dev/null"], "no part that reacts to metrics"),
+        (["cosine", "--replay=/dev/null"], "needs a schedule that reacts to metrics"),
         (["plateau", "--replay=/nowhere"], "cannot be read"),
         (["warmup(2000) + cosine"], "take 2000 steps"),
     ],

@@ -205,10 +205,10 @@ PAIR = np.zeros(2, np.float32)
         ({"a.npy": b""}, "cannot be read"),
         ({"a.txt": b"a"}, "'a.txt' is unexpected"),
         ({"step.npy": npy(np.int64(8))}, "it is of step 8"),
-        ({"step.npy": npy(np.int64(-7))}, "it has no step"),
-        ({"step.npy": npy(np.int32(7))}, "it has no step"),
-        ({"step.npy": npy(np.array([7]))}, "it has no step"),
-        ({"step.npy": npy(7.0)}, "it has no step"),
+        ({"step.npy": npy(np.int64(-7))}, 'its "step" is missing'),
+        ({"step.npy": npy(np.int32(7))}, 'its "step" is missing'),
+        ({"step.npy": npy(np.array([7]))}, 'its "step" is missing'),
+        ({"step.npy": npy(7.0)}, 'its "step" is missing'),
         ({"step.npy": npy("7")}, "not a plain number"),
     ],
 )
@@ -220,7 +220,7 @@ def test_a_valid_file_with_invalid_members_is_refused(path, members, why):
 
 def test_a_valid_file_without_a_step_is_refused(path):
     path.write_bytes(signed({"a.npy": npy(PAIR)}))
-    with pytest.raises(DamagedError, match="it has no step"):
+    with pytest.raises(DamagedError, match='its "step" is missing'):
         archive.read(path)
 
 
@@ -241,7 +241,7 @@ def test_the_order_of_a_plain_array_is_kept(path):
     [
         (7, {"a": np.array(["text"])}, "a has dtype <U4"),
         (7, {"a": np.array([None])}, "a has dtype object"),
-        (-7, {}, "it has no step"),
+        (-7, {}, 'its "step" is missing'),
         (8, {}, "it is of step 8"),
     ],
 )

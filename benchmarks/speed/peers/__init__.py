@@ -1,1 +1,1 @@
-"""The same training in other ways: one file each, one line of JSON each."""
+"""The same training in several libraries: one file and one line of JSON each."""

@@ -55,7 +55,7 @@ def logits_of(weights: list, x: object) -> object:
 
 
 def main() -> None:
-    """Trains and writes what it took."""
+    """Trains and prints the measurements."""
     arguments = meter_lib.arguments()
     workload = WORKLOADS[arguments.workload]
     meter = meter_lib.Meter(arguments.started)
@@ -95,10 +95,10 @@ def main() -> None:
         order, trained = generator.permutation(workload.train), []
         for rows in np.split(order, range(size, len(order), size)):
             x, y = data["x_train"][rows], data["y_train"][rows]
-            state, *found = train_step(state, x, y)
-            trained.append(found)
+            state, *outputs = train_step(state, x, y)
+            trained.append(outputs)
             if not epoch and len(trained) == 1:
-                jax.block_until_ready(found)
+                jax.block_until_ready(outputs)
                 meter.stepped()
         trained = [
             float(jnp.stack(values).mean()) for values in zip(*trained, strict=True)

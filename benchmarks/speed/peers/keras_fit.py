@@ -1,4 +1,4 @@
-"""Keras's `fit` as its tutorials have it.
+"""Keras's `fit`, as in its tutorials.
 
     python -m benchmarks.speed.peers.keras_fit --workload=W1 --input=arrays
 
@@ -20,7 +20,7 @@ POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def net(workload: Workload) -> object:
-    """Returns the network, written as usual."""
+    """Builds the network in the usual way."""
     import keras
 
     layers = keras.layers
@@ -85,7 +85,7 @@ def augmentation() -> object:
 
 
 def main() -> None:
-    """Trains and writes what it took."""
+    """Trains and prints the measurements."""
     arguments = meter_lib.arguments(("--input", {"default": "arrays"}))
     workload = WORKLOADS[arguments.workload]
     meter = meter_lib.Meter(arguments.started)
@@ -124,7 +124,7 @@ def main() -> None:
 
 
 def _arrays(data: dict, workload: Workload) -> dict:
-    """Returns what `fit` is given if it makes the pipeline itself."""
+    """Returns arguments of `fit` for arrays, for which it builds the pipeline."""
     validation = {
         "validation_data": (data["x_validation"], data["y_validation"]),
         "validation_batch_size": workload.batch_size,
@@ -148,7 +148,7 @@ def _arrays(data: dict, workload: Workload) -> dict:
 
 
 def _pipelines(data: dict, workload: Workload) -> dict:
-    """Returns what `fit` is given if tf.data's autotuning is to be off."""
+    """Returns arguments of `fit` for pipelines without tf.data's autotuning."""
     import tensorflow as tf
 
     options = tf.data.Options()

@@ -1,4 +1,4 @@
-"""The loop of TensorFlow's tutorial: one step a call of a `tf.function`.
+"""The loop of TensorFlow's tutorial: one call of a `tf.function` per step.
 
 python -m benchmarks.speed.peers.tf_function --workload=W1
 """
@@ -11,7 +11,7 @@ from benchmarks.speed.workloads import WORKLOADS, images, scaled
 
 
 def main() -> None:
-    """Trains and writes what it took."""
+    """Trains and prints the measurements."""
     arguments = meter_lib.arguments()
     workload = WORKLOADS[arguments.workload]
     meter = meter_lib.Meter(arguments.started)

@@ -1,4 +1,4 @@
-"""PyTorch: its usual loop, with what it offers for speed on a processor.
+"""PyTorch: its usual loop, with its options for speed on a CPU.
 
     python -m benchmarks.speed.peers.torch_loop --workload=W1 --compile=0
 
@@ -16,7 +16,7 @@ from benchmarks.speed.workloads import WORKLOADS, Workload, images, scaled
 
 
 def net(workload: Workload) -> object:
-    """Returns the network, written as usual."""
+    """Builds the network in the usual way."""
     from torch import nn
 
     if not workload.filters:
@@ -65,7 +65,7 @@ def _resnet(classes: int) -> object:
 
 
 def augmented(x: object) -> object:
-    """Returns images under a random affine map each, as the seed article asks for."""
+    """Applies a random affine map to each image, as in the seed article."""
     import torch
     from torch.nn import functional
 
@@ -89,7 +89,7 @@ def augmented(x: object) -> object:
 
 
 def main() -> None:
-    """Trains and writes what it took."""
+    """Trains and prints the measurements."""
     arguments = meter_lib.arguments(("--compile", {"type": int, "default": 0}))
     workload = WORKLOADS[arguments.workload]
     meter = meter_lib.Meter(arguments.started)

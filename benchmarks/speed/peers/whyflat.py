@@ -1,4 +1,4 @@
-"""This framework as a user runs it: metrics, checkpoints, TensorBoard, probes, all on.
+"""This framework with its defaults: metrics, checkpoints, TensorBoard, step statistics.
 
     python -m benchmarks.speed.peers.whyflat --workload=W1 --epochs=6
 
@@ -15,7 +15,7 @@ from benchmarks.speed.workloads import WORKLOADS, Workload, images
 
 
 def main() -> None:
-    """Trains and writes what it took."""
+    """Trains and prints the measurements."""
     arguments = meter_lib.arguments(("--set", {"action": "append", "default": []}))
     workload = WORKLOADS[arguments.workload]
     meter = meter_lib.Meter(arguments.started)
@@ -25,9 +25,11 @@ def main() -> None:
     given = dataset(workload)
     with tempfile.TemporaryDirectory() as folder:
         changes = dict(text.split("=", 1) for text in arguments.set)
-        made = config(workload, arguments.epochs, arguments.precision, folder, changes)
+        settings = config(
+            workload, arguments.epochs, arguments.precision, folder, changes
+        )
         _time(meter)
-        result = run.run(made, dataset=given)
+        result = run.run(settings, dataset=given)
         meter.write(result.history["validation/accuracy"][-1])
 
 
@@ -47,7 +49,7 @@ def dataset(workload: Workload) -> object:
 def config(
     workload: Workload, epochs: int, precision: str, folder: str, changes: dict
 ) -> object:
-    """Returns the workload's config: what is not the workload's is the default."""
+    """Returns the config of a workload, with defaults for all other fields."""
     from framework.config import Config
 
     model = "resnet(depth=20)"
@@ -73,24 +75,24 @@ def config(
 
 
 def _time(meter: meter_lib.Meter) -> None:
-    """Has the framework tell the clock of what the other peers tell it of."""
+    """Makes the framework call the meter at the same moments as the other peers."""
     from framework.launch import components
     from framework.report.timing import Timing
 
     evaluations, advanced = components.Components.evaluations, Timing.advanced
 
     def timed_evaluations(self):
-        made = evaluations(self)
-        ask = made._asked["validation"]
+        built = evaluations(self)
+        evaluate = built._evaluators["validation"]
 
         def timed(check):
             meter.trained()
-            found = ask(check)
+            predictions = evaluate(check)
             meter.evaluated()
-            return found
+            return predictions
 
-        made._asked["validation"] = timed
-        return made
+        built._evaluators["validation"] = timed
+        return built
 
     def timed_advanced(self, step, seconds):
         meter.stepped()

@@ -1,4 +1,4 @@
-"""What a case of the zoo is: a program, with or without something wrong in it."""
+"""A case of the zoo: a program, with or without a fault."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ HALVES = ("calibration", "report")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Program:
-    """A Keras program: what its author would call `fit` with.
+    """A Keras program: the arguments of its author's `fit`.
 
     Attributes:
         model: Compiled.
         train: (images, labels), or whatever else `fit` takes.
         validation: The same, to validate on.
         test: Images as the author's model takes them, and their true classes, int [N]:
-            what the model is really worth. No part of the program sees them.
+            the true accuracy of the model. No part of the program sees them.
         epochs: How long it trains.
         batch_size: None where the data come in batches.
         callbacks: Of `fit`.
@@ -56,7 +56,7 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """Something to diagnose.
+    """A case to diagnose.
 
     Attributes:
         name: Unique.
@@ -65,7 +65,7 @@ class Case:
         faults: One entry a fault: its cause, and after "|" others that are as right,
             for their remedy alone would do. None at all if it is healthy.
         make: Returns the program of a seed, with its faults or without.
-        ruler: Whether what is wrong is not the accuracy, but the number reported.
+        ruler: Whether the fault is in the reported number, and not in the accuracy.
         floor: What accuracy a healthy case reaches at least.
         half: One of `HALVES`: thresholds may be chosen by the first only.
     """
@@ -82,21 +82,24 @@ class Case:
     def __post_init__(self):
         unknown = self.accepted - set(CAUSES)
         if unknown or self.half not in HALVES:
-            raise ValueError(f"{self.name}: {self.half!r}, {sorted(unknown)}")
+            raise ValueError(
+                f"{self.name}: half must be one of {', '.join(HALVES)}, not "
+                f"{self.half!r}, and faults must be causes, not {sorted(unknown)}"
+            )
 
     @property
     def causes(self) -> tuple[tuple[str, ...], ...]:
-        """For each fault, the identifiers that name it; its own comes first."""
+        """For each fault, the causes that are accepted; its own comes first."""
         return tuple(tuple(fault.split("|")) for fault in self.faults)
 
     @property
     def accepted(self) -> frozenset[str]:
-        """All identifiers that are right."""
+        """All causes that are right."""
         return frozenset(cause for fault in self.causes for cause in fault)
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether the case has no fault."""
         return not self.faults
 
 

@@ -1,4 +1,4 @@
-"""What the zoo trains on, and ways to spoil it. Pixels are float32 from 0 to 255."""
+"""The data sets of the zoo. Pixels are float32 from 0 to 255."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Generator = np.random.Generator
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Data:
-    """Three splits.
+    """The three splits of a data set.
 
     Attributes:
         x: Training inputs, float32 [N, ...].
@@ -38,11 +38,11 @@ class Data:
     classes: int
 
     def but(self, **changes: np.ndarray) -> Data:
-        """Returns the same with some arrays replaced."""
+        """Returns a copy with some arrays replaced."""
         return dataclasses.replace(self, **changes)
 
     def inputs(self, change: Callable[[np.ndarray], np.ndarray]) -> Data:
-        """Returns the same with all inputs changed."""
+        """Returns a copy with all inputs changed."""
         return self.but(
             x=change(self.x).astype(np.float32),
             vx=change(self.vx).astype(np.float32),
@@ -51,7 +51,7 @@ class Data:
 
 
 def rng(seed: int) -> Generator:
-    """Returns draws of a seed."""
+    """Returns the random generator of a seed."""
     return np.random.Generator(np.random.PCG64(seed + 1_000))
 
 

@@ -1,4 +1,4 @@
-"""Good recipes of a few kinds: most cases differ from one in one thing."""
+"""Good recipes of a few kinds, from which most cases differ in one setting."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Recipe:
     callbacks: Callable[[], tuple[keras.callbacks.Callback, ...]] = tuple
 
     def but(self, **changes: Any) -> Recipe:
-        """Returns the same recipe but for some changes."""
+        """Returns a copy with some changes."""
         return dataclasses.replace(self, **changes)
 
     def read(self, seed: int) -> Data:
-        """Returns the data of a seed, spoilt and scaled."""
+        """Returns the data of a seed, corrupted and scaled."""
         data = SOURCES[self.data](seed, **self.data_options)
         if self.spoil:
             data = self.spoil(data, rng(seed + 2))
@@ -108,7 +108,7 @@ class Recipe:
 
 
 def faulty(recipe: Recipe, **fault: Any) -> Callable[[int, bool], Program]:
-    """Returns what makes a recipe with a fault, or without."""
+    """Returns a function that builds a program of a recipe, with a fault or without."""
 
     def make(seed: int, broken: bool) -> Program:
         return (recipe.but(**fault) if broken else recipe).program(seed)
@@ -117,7 +117,7 @@ def faulty(recipe: Recipe, **fault: Any) -> Callable[[int, bool], Program]:
 
 
 def healthy(recipe: Recipe) -> Callable[[int, bool], Program]:
-    """Returns what makes a recipe as it is."""
+    """Returns a function that builds a program of a recipe."""
     return lambda seed, broken: recipe.program(seed)
 
 
@@ -127,7 +127,7 @@ def compiled(
     loss: Any = "sparse_categorical_crossentropy",
     metrics: tuple[Any, ...] = ("accuracy",),
 ) -> keras.Model:
-    """Compiles a model, without XLA: compiling takes longer than such trainings do."""
+    """Compiles a model without XLA, which would take longer than training."""
     model.compile(optimizer, loss=loss, metrics=list(metrics), jit_compile=False)
     return model
 

@@ -1,4 +1,4 @@
-"""Ways to spoil data: each takes `Data` and draws, and returns other `Data`."""
+"""Faults of data: each function takes `Data` and draws, and returns faulty `Data`."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def relabelled_validation(data: Data, draws: Generator) -> Data:
 
 
 def both(*spoils: Spoil) -> Spoil:
-    """One after the other."""
+    """Applies several functions in order."""
 
     def spoil(data: Data, draws: Generator) -> Data:
         for each in spoils:

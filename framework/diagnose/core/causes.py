@@ -94,7 +94,7 @@ _ALL = (
     ),
     Cause(
         "illegal_labels",
-        "Labels are no classes",
+        "Labels are not class numbers",
         "data",
         "Labels are not class numbers that the model has an output for.",
         invalidates_accuracy=True,
@@ -156,7 +156,7 @@ _ALL = (
     ),
     Cause(
         "homogeneous_training_data",
-        "Training images are too alike",
+        "Training images are too similar",
         "data",
         "Training images are many but show few different things.",
     ),
@@ -288,7 +288,7 @@ _ALL = (
         "The model is too small",
         "training",
         "The model cannot represent even the training images.",
-        # Evaluation mode does not show what has been learnt then.
+        # In that case accuracy in evaluation mode does not show the capacity.
         explained_by=("train_eval_mismatch",),
     ),
 )

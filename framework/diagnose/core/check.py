@@ -22,31 +22,31 @@ from framework.numerics.intervals import Estimate
 class Phase(enum.IntEnum):
     """When a check is run; within a phase in the order of `CAUSES`."""
 
-    # How accuracy is measured.
+    # How accuracy is measured: the metric, and which weights are evaluated.
     EVALUATION = 0
-    # The data: what makes labels void, then what needs no trial, then the rest.
+    # The data: unusable labels, then causes without a trial, then those with one.
     DATA = 1
-    # What a single step does.
+    # The updates of single steps: their variables, scale and learning rate.
     UPDATES = 2
-    # Training: what comes first can explain what comes later.
+    # Training: earlier causes can explain later ones.
     TRAINING = 3
-    # What long steps may have caused, and short ones.
+    # Consequences of a high learning rate (dead units), and a low learning rate.
     STEPS = 4
-    # What takes the budget that is left.
+    # Causes whose trials take the rest of the budget.
     LAST = 5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Suspicion:
-    """What measurements say for a cause.
+    """Evidence for a cause, which a trial may have to decide.
 
     Attributes:
-        message: What is the case, in a sentence.
+        message: The evidence, in a sentence.
         evidence: The numbers that support it.
         advice: What to do, in words.
         refute: How to refute it.
-        intervention: What would mend it; None if that takes a person.
-        code: What to do as lines of Python, where there is no intervention.
+        intervention: The change that would fix it; None if only a person can.
+        code: The fix as lines of Python, where there is no intervention.
         is_certain: Whether the measurements decide already.
         cost: How much accuracy it costs; None if that is not known.
     """
@@ -83,7 +83,7 @@ class Check(abc.ABC):
 
     @abc.abstractmethod
     def suspect(self, measured: Measurements) -> Suspicion | None:
-        """Returns a suspicion, if what was measured supports the cause.
+        """Returns a suspicion if the measurements support the cause, else None.
 
         Raises:
             UnavailableError: A measurement that it needs is not available.

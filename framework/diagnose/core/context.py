@@ -1,4 +1,4 @@
-"""All that a diagnosis knows of a program, its data and one training."""
+"""The context of a diagnosis: a program, its data and one training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from framework.numerics import outputs
 from framework.numerics.metrics import Predictions
 from framework.report.history import Row
 
-# A sample of this many images is as good as all of them.
+# With this many images the standard error of an accuracy is at most 0.7 points.
 _SAMPLE = 5_000
 SPLITS = ("train", "dev", "validation")
 
@@ -26,7 +26,7 @@ class DiagnosisContext:
     """The program, its data and its history.
 
     Attributes:
-        class_names: One of each class.
+        class_names: The names of the classes.
         train: Images that are trained on, in memory; a sample if there are many.
         dev: Images held out of the training split; perhaps none.
         validation: The validation images, in memory; a sample if there are many.
@@ -58,7 +58,7 @@ class DiagnosisContext:
 
     @functools.cached_property
     def measurements(self) -> Measurements:
-        """What was measured so far."""
+        """The measurements made so far."""
         return Measurements(self, self.settings)
 
     def get(self, kind: type[MeasurementT]) -> MeasurementT:
@@ -103,7 +103,7 @@ def sample(split: LabelledImages, indices: np.ndarray, seed: int = 0) -> Split:
     Args:
         split: Where to take them from.
         indices: Those to choose from: int [N].
-        seed: Of the choice.
+        seed: Seed of the sample.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     chosen = np.sort(generator.permutation(indices)[:_SAMPLE])

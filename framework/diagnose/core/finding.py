@@ -20,7 +20,7 @@ class Evidence:
     Attributes:
         name: What was measured.
         value: The result.
-        threshold: From where on it supports the cause, in words.
+        threshold: When it supports the cause, in words.
         source: Where the number and its threshold come from.
 
     Example:
@@ -77,7 +77,7 @@ class Finding:
     Attributes:
         cause: Which.
         status: One of `STATUSES`. Only a decisive measurement or a trial confirms.
-        message: What is the case, in a sentence.
+        message: The evidence, in a sentence.
         evidence: The numbers that support it.
         remedy: What to do.
         refute: How to refute it: a command or a measurement.

@@ -1,4 +1,4 @@
-"""What one would change about a training: tried, printed and applied as one object."""
+"""A change of a training: tried, printed and applied as one object."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Intervention:
     def apply(self, config: Config) -> Config:
         """Returns a config with all that a config can express.
 
-        What is about the model itself or the data is left to `code`.
+        Changes of the model or the data are left to `code`.
 
         Raises:
             NotApplicableError: It is about a training step that this framework

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class NotApplicableError(Exception):
-    """Something cannot be measured of this program, or changed in it; says why."""
+    """A measurement or intervention does not apply to this program; says why."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Unavailable:
-    """A measurement that there is not.
+    """A measurement that could not be made.
 
     Attributes:
         name: That of the class.
@@ -47,7 +47,7 @@ class UnavailableError(Exception):
 
 
 class Measurement(abc.ABC):
-    """What was measured, of one kind: a frozen dataclass with units and intervals.
+    """Base class of measurements: frozen dataclasses with units and intervals.
 
     Attributes:
         is_reported: Whether it is part of diagnosis.json.
@@ -69,7 +69,7 @@ MeasurementT = TypeVar("MeasurementT", bound=Measurement)
 
 
 class Measurements:
-    """All that is known of a program, and what is confirmed by now.
+    """The measurements of a program, and the causes that are confirmed by now.
 
     Args:
         context: What to measure; None if only `known` is to be had, as in tests.

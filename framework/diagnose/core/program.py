@@ -1,4 +1,4 @@
-"""What a diagnosis needs of a program: to predict, be inspected and train."""
+"""Interfaces of a program under diagnosis: it predicts, is inspected and trains."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class StepRecord:
 
 
 class Predictor(abc.ABC):
-    """Maps images to outputs. Nothing in the program changes by it."""
+    """Maps images to outputs, without changing the program."""
 
     @abc.abstractmethod
     def predict(self, images: np.ndarray, training: bool = False) -> np.ndarray:
@@ -61,17 +61,17 @@ class Predictor(abc.ABC):
 
     @abc.abstractmethod
     def predict_live(self, images: np.ndarray) -> np.ndarray:
-        """Returns the outputs of the weights in training, whichever are evaluated."""
+        """Returns the outputs of the trained weights, even if others are evaluated."""
 
     @abc.abstractmethod
     def predict_reestimated(
         self, images: np.ndarray, train_images: np.ndarray
     ) -> np.ndarray:
-        """Returns the outputs once batch norm's moving statistics are taken anew.
+        """Returns the outputs with re-estimated moving statistics of batch norm.
 
         Args:
             images: To predict.
-            train_images: To take the statistics of; no weight changes.
+            train_images: To estimate the statistics from; no weight changes.
 
         Raises:
             NotApplicableError: There is no batch norm.
@@ -101,7 +101,7 @@ class Inspectable(abc.ABC):
 
     @abc.abstractmethod
     def penalty(self, at_initialization: bool) -> float:
-        """Returns the loss that the layers add.
+        """Returns the regularization loss of the layers.
 
         Args:
             at_initialization: Whether with the weights before the first step.
@@ -120,7 +120,7 @@ class Inspectable(abc.ABC):
 
     @abc.abstractmethod
     def depends_on(self, images: np.ndarray, names: Sequence[str]) -> list[str]:
-        """Returns the kernels that outputs change with, once their sign is turned.
+        """Returns the kernels on which outputs depend, tested by changing their sign.
 
         Args:
             images: To predict.
@@ -200,7 +200,7 @@ class Trainable(abc.ABC):
 
 
 class Program(Predictor, Inspectable, Trainable):
-    """All three."""
+    """A program with all three interfaces."""
 
 
 def relative_length(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:

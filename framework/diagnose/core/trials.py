@@ -47,7 +47,7 @@ class TrialRecord:
         name: Of the trial.
         epochs: Its length, in epochs of the original training.
         seconds: How long it took.
-        gain: In validation accuracy, against what was reached before it.
+        gain: In validation accuracy, over the interventions accepted before it.
     """
 
     name: str
@@ -68,7 +68,7 @@ class TrialRecord:
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """What a trial says of a suspicion.
+    """The decision of a trial about a suspicion.
 
     Attributes:
         status: "confirmed", "falsified", or "suspected" if nothing was decided.
@@ -84,7 +84,7 @@ class Decision:
 
 
 class Trials:
-    """Runs trials within a budget, and keeps what was accepted and gained.
+    """Runs trials within a budget; keeps the accepted interventions and their gain.
 
     Args:
         context: What is diagnosed.
@@ -119,7 +119,7 @@ class Trials:
 
     @property
     def correct(self) -> np.ndarray:
-        """Which validation images are right with all that is accepted: bool [N]."""
+        """Correct validation images with the accepted interventions: bool [N]."""
         return self._correct
 
     def can_afford(self, count: float = 1.0) -> bool:
@@ -137,7 +137,7 @@ class Trials:
 
         Args:
             name: Of the trial.
-            intervention: What is different, besides what is accepted.
+            intervention: The change, besides the accepted ones.
             at_initialization: Whether from the first step; else from the last.
             lengths: How many times as long as usual.
 
@@ -158,15 +158,15 @@ class Trials:
         return result
 
     def gain(self, result: TrialResult) -> Estimate:
-        """Returns the gain in accuracy over what was reached so far."""
+        """Returns the gain in accuracy over the accepted interventions."""
         return paired_difference(self.correct_of(result), self._correct)
 
     def correct_of(self, result: TrialResult) -> np.ndarray:
-        """Returns which validation images a trial has right: bool [N]."""
+        """Returns which validation images a trial predicts correctly: bool [N]."""
         return result.validation_predictions == self.context.validation.labels
 
     def accept(self, result: TrialResult, intervention: Intervention) -> None:
-        """Makes an intervention part of all later trials, and the standard for them."""
+        """Makes an intervention part of all later trials, which must improve on it."""
         self._accepted |= intervention
         self._correct = self.correct_of(result)
         if intervention.train is None:
@@ -192,7 +192,7 @@ class Trials:
 
     @property
     def has_gained(self) -> bool:
-        """Whether what was accepted so far has helped."""
+        """Whether the interventions accepted so far have helped."""
         gain = float(np.mean(self._correct)) - self._initial_accuracy
         return gain >= MINIMUM_GAIN
 
@@ -203,7 +203,7 @@ class Trials:
 
     @property
     def minimum_gain(self) -> float:
-        """The least gain that counts now."""
+        """The smallest gain that counts now."""
         accuracy = float(np.mean(self._correct))
         of_errors = min(_FRACTION * (1.0 - accuracy), _ENOUGH)
         of_gains = _FRACTION * (accuracy - self._initial_accuracy)
@@ -231,8 +231,7 @@ class Trials:
     def apply(self, name: str, intervention: Intervention) -> Decision:
         """Applies the remedy of a cause that is certain, and measures its gain.
 
-        It is accepted unless it certainly hurts: the faults behind one that alone is
-        enough cannot be seen before.
+        It is accepted unless it certainly hurts, because it may hide other faults.
         """
         result = self._affordable(name, intervention)
         if result is None:

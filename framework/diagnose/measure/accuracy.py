@@ -1,4 +1,4 @@
-"""The measurements on which all else rests: accuracy on each split."""
+"""Accuracy on each split, on which all other measurements are based."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _loss(predicted: np.ndarray, labels: np.ndarray) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class CountedMetrics(Measurement):
-    """Metrics of the last evaluation, counted in NumPy.
+    """Metrics of the last evaluation, recomputed from its predictions.
 
     Attributes:
         values: By their names in metrics.jsonl, without "validation/".

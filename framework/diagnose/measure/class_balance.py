@@ -1,4 +1,4 @@
-"""How uneven the classes are in training, and what that costs rare ones."""
+"""Class imbalance in training, and the accuracy that rare classes lose by it."""
 
 from __future__ import annotations
 

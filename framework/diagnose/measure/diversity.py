@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 # By chance a twentieth lies further away than all but a twentieth.
 QUANTILE = 0.95
-# Strangers among digits of 8x8 pixels exceed .97 one time in twenty; and no less than
-# of all but a hundredth of as many validation images.
-ALIKE, RARE = 0.97, 0.99
+# The correlation at which an image repeats another: 5 % of different digits of 8x8
+# pixels exceed 0.97, so it is at least the 99 % quantile of as many validation images.
+REPEAT, RARE = 0.97, 0.99
 _MOST, _FEWEST = 800, 30
 
 
@@ -52,7 +52,7 @@ class Diversity(Measurement):
         far = across > np.quantile(among, QUANTILE)
         repeats = _repetition(context.train.images[train.indices])
         usual = _repetition(context.validation.images[validation.indices])
-        near = repeats >= max(ALIKE, float(np.quantile(usual, RARE)))
+        near = repeats >= max(REPEAT, float(np.quantile(usual, RARE)))
         return cls(
             uncovered=proportion(int(far.sum()), size),
             repeated=proportion(int(near.sum()), size),

@@ -1,4 +1,4 @@
-"""Images of any kind as arrays of one kind, and features of them that nobody trained.
+"""Images of any kind as arrays of one kind, and their features without training.
 
 Features are those of Coates, Lee & Ng (2011): patches of the images themselves, as
 filters. They cost a second, know no label, and come close to what a small network
@@ -20,7 +20,7 @@ _PATCHES_SEEN = 4_000
 # Patches are taken this far apart in images that are not tiny.
 _STRIDE = 2
 _TINY = 16
-# Responses are summed over so many parts of height and of width.
+# Responses are summed over a grid of this many rows and columns.
 _GRID = 3
 _RAW_SIDE = 8
 _CHUNK = 250
@@ -32,13 +32,13 @@ def are_images(images: np.ndarray) -> bool:
 
 
 def with_channels(images: np.ndarray) -> np.ndarray:
-    """Returns [N, height, width, C] of what may lack the last axis."""
+    """Returns images as [N, height, width, C]; adds a missing last axis."""
     return images if images.ndim == 4 else images[..., None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """What brings values to 0 to 1.
+    """A linear scaling of values to the range 0 to 1.
 
     Attributes:
         low: What becomes 0.
@@ -50,7 +50,7 @@ class Scale:
 
     @classmethod
     def of(cls, images: np.ndarray) -> Scale:
-        """Returns the scale of images: of bytes all of it, of floats what is used."""
+        """Returns the range of bytes, 0 to 255, or the actual range of floats."""
         if images.dtype == np.uint8:
             return cls(0.0, 255.0)
         low, high = float(np.min(images)), float(np.max(images))
@@ -63,7 +63,7 @@ class Scale:
 
 
 def shrunk(images: np.ndarray, side: int) -> np.ndarray:
-    """Returns images of at most that side, by the means of whole squares of pixels."""
+    """Downsamples images to at most that side, by means over squares of pixels."""
     height, width = images.shape[1:3]
     factor = -(-max(height, width) // side)
     if factor == 1:
@@ -76,10 +76,10 @@ def shrunk(images: np.ndarray, side: int) -> np.ndarray:
 
 
 class Features:
-    """Untrained features; of rows of features, these themselves.
+    """Computes untrained features of images; returns rows of features unchanged.
 
     Args:
-        images: What the scale and the patches are taken from: [N, ...].
+        images: Images that define the scale and the filters: [N, ...].
     """
 
     def __init__(self, images: np.ndarray):
@@ -153,7 +153,7 @@ class Features:
 
 
 def _normal(patches: np.ndarray) -> np.ndarray:
-    """Returns patches without their brightness and contrast."""
+    """Standardizes each patch; patches without texture stay near 0."""
     patches = patches - patches.mean(axis=-1, keepdims=True)
     # A tenth of a level in noise-free areas is no edge.
     return patches / np.sqrt(patches.var(axis=-1, keepdims=True) + np.float32(1e-3))

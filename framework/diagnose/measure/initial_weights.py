@@ -1,4 +1,4 @@
-"""Initial weights, and the gradients and signals that they make."""
+"""Initial weights, and the gradients and activations at the first step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FIRES = 1e-5
 
 @dataclasses.dataclass(frozen=True)
 class InitialWeights(Measurement):
-    """Before the first step.
+    """Weights and gradients before the first step.
 
     Attributes:
         spreads: Standard deviation of each kernel, in sqrt(1.5 / fan-in), between

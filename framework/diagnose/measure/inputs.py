@@ -18,7 +18,7 @@ _PERMUTATIONS = 100
 
 @dataclasses.dataclass(frozen=True)
 class InputScale(Measurement):
-    """Moments of what the first layer sees, by channel.
+    """Moments of the inputs of the first layer, by channel.
 
     Attributes:
         deviation: The median standard deviation of a channel.
@@ -55,7 +55,7 @@ class InputScale(Measurement):
 
 @dataclasses.dataclass(frozen=True)
 class BatchOrder(Measurement):
-    """How mixed the batches of the first epoch were.
+    """How well the batches of the first epoch were shuffled.
 
     Attributes:
         entropy: Mean entropy of the labels of a batch, in bits.

@@ -1,4 +1,4 @@
-"""How much labels say about images, in each split by itself."""
+"""How well images predict their labels, in each split by itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OTHER_SPLIT = {"train": "validation", "validation": "train"}
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LabelSignal(Measurement):
-    """How much better than by chance probes tell labels from untrained features.
+    """How much better than chance probes predict labels from untrained features.
 
     Attributes:
         signals: By split.
@@ -49,8 +49,8 @@ class LabelSignal(Measurement):
         for name, other in OTHER_SPLIT.items():
             if signals[name].accuracy.high > signals[other].accuracy.low:
                 continue
-            # As many images of the other split show whether so few show anything; and
-            # what neighbours tell can depend on how many there are.
+            # The control has as many images of the other split, because the signal of
+            # neighbours depends on their number.
             size = min(len(samples.of(name)), len(samples.of(other)))
             own, control = (_signal_of(samples, split, size) for split in (name, other))
             controls[name] = control
@@ -68,7 +68,7 @@ def _signal_of(samples: Samples, split: str, size: int) -> Signal:
 
 
 def _orders(probe: Probe, labels: np.ndarray, indices: np.ndarray) -> dict[str, Signal]:
-    """Returns how well labels would fit in other orders."""
+    """Returns how well labels fit the images in other orders."""
     orders = {
         "each label is moved one place on": np.roll(labels, 1),
         "each label is moved one place back": np.roll(labels, -1),

@@ -56,7 +56,7 @@ class SplitLabels:
 
 @dataclasses.dataclass(frozen=True)
 class LabelValidity(Measurement):
-    """Labels that no loss can make sense of.
+    """Labels that are not class numbers.
 
     Attributes:
         outputs: The number of outputs of the model.
@@ -80,12 +80,12 @@ class LabelValidity(Measurement):
 
     @property
     def is_one_class(self) -> bool:
-        """Whether as whole numbers all training labels are one class."""
+        """Whether all training labels are one class once converted to integers."""
         return self.train.classes < 2 <= self.validation.classes
 
     @property
     def has_illegal(self) -> bool:
-        """Whether all that rests on labels is void."""
+        """Whether either split has illegal labels, so that accuracy means nothing."""
         illegal = self.train.has_illegal or self.validation.has_illegal
         return illegal or self.is_one_class
 

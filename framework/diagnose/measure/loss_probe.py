@@ -1,4 +1,4 @@
-"""What the loss says of made-up outputs, and the model of batches of one."""
+"""The loss of made-up outputs, and the outputs for batches of one image."""
 
 from __future__ import annotations
 

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from framework.diagnose.core.context import DiagnosisContext
 
 # Saved anew as JPEG, or moved by a pixel, images keep a correlation of .954 to 1. But
-# strangers among digits of 8x8 pixels are as alike; hence no less than all but a
-# hundredth of the pairs within training, which no split has torn apart.
-_ALIKE, QUANTILE = 0.95, 0.99
-# Strangers among digits, clothes and flowers came to .994.
+# different digits of 8x8 pixels correlate as much; hence at least the 99 % quantile of
+# the pairs within training, which no split has separated.
+_THRESHOLD, QUANTILE = 0.95, 0.99
+# Different digits, clothes and flowers reached .994.
 SAME = 0.995
 _MOST, _PAIRS = 2_000, 1_000
 # Candidates are looked for in small grey images, and compared in larger ones.
 _SEARCHED, _COMPARED = 16, 64
 _CANDIDATES = 3
-# What is less alike when small is no copy.
+# Images that correlate less when small are not copies.
 _WORTH = 0.9
 # Copies are moved by a pixel at most.
 _SHIFTS = [(down, right) for down in range(3) for right in range(3)]
@@ -36,7 +36,7 @@ class NearDuplicates(Measurement):
     """Near-duplicates of training images in the validation split.
 
     Attributes:
-        alike: The correlation from which on two images count as duplicates.
+        threshold: The correlation at which two images count as duplicates.
         rate: Fraction of validation images that duplicate a training image.
         within: Fraction of training images that duplicate another one.
         same: Fraction of validation images that are the same as a training image, up
@@ -46,7 +46,7 @@ class NearDuplicates(Measurement):
         exact: Fraction of validation images that equal a training image.
     """
 
-    alike: float
+    threshold: float
     rate: Estimate
     within: Estimate
     same: Estimate
@@ -64,14 +64,15 @@ class NearDuplicates(Measurement):
             raise NotApplicableError("a split has fewer than 2 images")
         across = similarity(context.validation.images[rows], train)
         within = similarity(train[own], train, own)
-        # Among copies the quantile is 1, and nothing would be more alike.
-        alike = min(max(_ALIKE, float(np.quantile(within, QUANTILE))), SAME)
+        # Among copies the quantile is 1, and nothing would be more similar.
+        quantile = float(np.quantile(within, QUANTILE))
+        threshold = min(max(_THRESHOLD, quantile), SAME)
         correct = context.correct("validation")[rows]
-        copied = across >= alike
+        copied = across >= threshold
         return cls(
-            alike=alike,
+            threshold=threshold,
             rate=_fraction(copied),
-            within=_fraction(within >= alike),
+            within=_fraction(within >= threshold),
             same=_fraction(across >= SAME),
             accuracy=_fraction(correct[copied]),
             other_accuracy=_fraction(correct[~copied]),
@@ -88,27 +89,28 @@ def similarity(
 ) -> np.ndarray:
     """Returns the similarity to the most similar other image: float [N], 1 for a copy.
 
-    It is the correlation of pixels, the best of shifts by a pixel; 0 where none comes
-    near; of rows of features, 1 if there is the same row, else 0.
+    It is the correlation of pixels, the best of shifts by a pixel; 0 without a similar
+    image. For rows of features it is 1 if there is the same row, else 0.
 
     Args:
         images: [N, ...].
         others: [M, ...].
-        own: Places of the images among the others, which do not count: int [N].
+        own: Indices of the images among the others, to leave out: int [N].
     """
     similarities = _equal(images, others, own).astype(np.float64)
     if not are_images(others) or not len(images) or len(others) < 2:
         return similarities
     scale = Scale.of(others)
     small = [_unit(shrunk(_grey(scale, each), _SEARCHED)) for each in (images, others)]
-    alike = small[0] @ small[1].T
+    correlations = small[0] @ small[1].T
     if own is not None:
-        alike[np.arange(len(own)), own] = -1.0
-    count = min(_CANDIDATES, alike.shape[1] - 1)
-    best = np.argpartition(-alike, count - 1, axis=1)[:, :count]
+        correlations[np.arange(len(own)), own] = -1.0
+    count = min(_CANDIDATES, correlations.shape[1] - 1)
+    best = np.argpartition(-correlations, count - 1, axis=1)[:, :count]
     for candidate in best.T:
         close = np.flatnonzero(
-            (alike[np.arange(len(images)), candidate] > _WORTH) & (similarities < 1)
+            (correlations[np.arange(len(images)), candidate] > _WORTH)
+            & (similarities < 1)
         )
         pairs = images[close], others[candidate[close]]
         similarities[close] = np.maximum(

@@ -24,8 +24,8 @@ from framework.numerics.metrics import Predictions
 if TYPE_CHECKING:
     from framework.diagnose.core.context import DiagnosisContext
 
-# Of all evaluations, the last share is looked at; but so many at least.
-_WINDOW_SHARE = 0.2
+# The window is this fraction of all evaluations, the last ones; at least this many.
+_WINDOW_FRACTION = 0.2
 _WINDOW = 5
 _LEVEL = 0.05
 # A validation set must show a difference of fifteen points: 111 of 129 faulty programs
@@ -46,13 +46,12 @@ class Plateau(Measurement):
         reason: Why, in a sentence.
         accuracy: Of the last evaluation.
         evaluations: How many there were.
-        window: How many of the last were looked at.
+        window: How many of the last evaluations the test uses.
         change: By how much accuracy changed over the window, by its trend.
         p: Of that trend (Mann-Kendall).
-        churn: Share of the images about which the model changed its mind over the
-            window.
-        p_pair: Of as many fixed as broken ones among those (McNemar).
-        detectable: The least change of accuracy that the set could show.
+        churn: Fraction of the images whose prediction changed over the window.
+        p_pair: McNemar's p-value of the corrected and the newly wrong ones of these.
+        detectable: The smallest change of accuracy that the set can show.
         gap: Accuracy on training images, in evaluation mode, less that on validation.
     """
 
@@ -91,7 +90,7 @@ def assess(
     accuracies = [float(np.mean(each)) for each in right]
     total = len(right[-1])
     accuracy = proportion(int(right[-1].sum()), total)
-    window = min(len(right), max(_WINDOW, math.ceil(_WINDOW_SHARE * len(right))))
+    window = min(len(right), max(_WINDOW, math.ceil(_WINDOW_FRACTION * len(right))))
     first, last = right[-window], right[-1]
     slope, p = trend(accuracies[-window:])
     result = Plateau(
@@ -153,7 +152,7 @@ def _verdict(
 
 
 def _is_chance(last: Predictions, accuracy: Estimate, num_classes: int) -> bool:
-    """Returns whether guessing, or naming one class always, would do as well."""
+    """Returns whether guessing, or always predicting one class, does as well."""
     counts = np.bincount(last.labels, minlength=num_classes)
     majority = counts.max() / counts.sum()
     # A model that knows something of rare classes does not guess.

@@ -1,4 +1,4 @@
-"""Whether one transform of all validation images, or labels, mends accuracy."""
+"""Whether one transform of all validation images, or labels, restores accuracy."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _predicted(
 
 
 def _transforms(train: np.ndarray, validation: np.ndarray) -> dict[str, Transform]:
-    """Returns what may have been forgotten, by what it reads like."""
+    """Returns transforms that may be missing, by their description in messages."""
     low, high = float(train.min()), float(train.max())
     transforms = _scalings(train, validation) | {
         "they are inverted": lambda images: low + high - images
@@ -122,7 +122,7 @@ def _transforms(train: np.ndarray, validation: np.ndarray) -> dict[str, Transfor
 
 
 def _scalings(train: np.ndarray, validation: np.ndarray) -> dict[str, Transform]:
-    """Returns changes of scale; bytes have but one."""
+    """Returns changes of scale; none for bytes, which have a single scale."""
     if validation.dtype == np.uint8:
         return {}
     scalings: dict[str, Transform] = {}

@@ -21,12 +21,12 @@ _MOST = 1_200
 
 @dataclasses.dataclass(frozen=True)
 class Signal:
-    """How much better than by chance labels can be told from features.
+    """How much better than chance features predict labels.
 
     Attributes:
         accuracy: Of the better probe, on examples that it was not fitted to.
         chance: The mean accuracy on permuted labels.
-        z: How many standard deviations of those lie between.
+        z: The difference in standard deviations of those.
         probe: Which of the two it is.
     """
 
@@ -52,7 +52,7 @@ class Probe:
         }
 
     def signal(self, labels: np.ndarray) -> Signal:
-        """Returns what labels int [N] have to do with the features."""
+        """Returns how well the features predict labels, int [N]."""
         labels = np.unique(labels[self._rows], return_inverse=True)[1].reshape(-1)
         classes = int(labels.max()) + 1
         generator = np.random.Generator(np.random.PCG64(1))
@@ -76,7 +76,7 @@ class Probe:
         columns: np.ndarray,
         classes: int,
     ) -> np.ndarray:
-        """Returns which labels are predicted, by column: bool [N, columns]."""
+        """Returns which labels are predicted correctly: bool [N, columns]."""
         targets = one_hot(columns, classes).reshape(len(columns), -1)
         scores = probe(targets).reshape(len(columns), -1, classes)
         correct: np.ndarray = scores.argmax(axis=2) == columns

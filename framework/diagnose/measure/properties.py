@@ -1,4 +1,4 @@
-"""What can be said of an image in a number, without knowing what it shows."""
+"""Properties of an image as numbers, such as brightness and sharpness."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ NAMES = (
 def properties(images: np.ndarray, scale: Scale) -> dict[str, np.ndarray]:
     """Returns float64 [N] by name; those of colour are 0 without colours.
 
-    Each is made so that a change of one alone moves the others as little as can be:
+    They are defined such that a change of one changes the others little:
     brightness is on a log scale, contrast is relative to brightness, sharpness and
     noise are relative to contrast.
 
     Args:
         images: [N, height, width, C] or [N, height, width].
-        scale: What brings them to 0 to 1.
+        scale: Scales them to 0 to 1.
     """
     unit = shrunk(scale.unit(with_channels(images)), _SIDE).astype(np.float64)
     grey = unit.mean(axis=3)
@@ -89,7 +89,7 @@ def _details(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _mass(grey: np.ndarray) -> dict[str, np.ndarray]:
-    """Returns where what stands out from the border lies, how large and how turned."""
+    """Returns position, size and orientation of what differs from the border."""
     border = np.concatenate(
         [grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], axis=1
     )

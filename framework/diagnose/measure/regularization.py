@@ -1,4 +1,4 @@
-"""What keeps a model from memorizing, and the fall of accuracy since its best."""
+"""Regularization and size of a model, and the fall of accuracy since its best."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Regularization(Measurement):
-    """What is in place.
+    """The regularization of the training.
 
     Attributes:
         dropout: The highest rate of a dropout layer.
-        penalty: The loss that the layers add, now or before the first step, whichever
-            is larger.
+        penalty: The regularization loss of the layers, now or before the first step,
+            whichever is larger.
         augment: The augmentation, by its spec or by layers that change images at
             random; "" for none.
-        train_accuracy: As reported at the end, as trained.
+        train_accuracy: As reported at the end of training, on augmented images.
         has_images: Whether the examples are images that augmentation can change.
         has_colors: Whether they have three channels.
     """

@@ -1,4 +1,4 @@
-"""The reported metrics beside those that predictions and labels give."""
+"""The reported metrics, compared with those computed from the predictions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EVALUATIONS = 8
 
 @dataclasses.dataclass(frozen=True)
 class ReportedMetrics(Measurement):
-    """The last evaluation, as reported and counted anew.
+    """The last evaluation, as reported and as counted from the predictions.
 
     Attributes:
         examples: The number of validation images.
@@ -60,7 +60,7 @@ class ReportedMetrics(Measurement):
 
 @dataclasses.dataclass(frozen=True)
 class LiveWeights(Measurement):
-    """The weights in training beside those that are evaluated.
+    """The trained weights, compared with those that are evaluated.
 
     Attributes:
         evaluated: Validation accuracy of the evaluated weights.
@@ -92,7 +92,7 @@ class Repeatability(Measurement):
     Attributes:
         flipped: Fraction of predictions that the second evaluation changes.
         other_images: Whether two passes through the data give other images.
-        gain: What the mean of eight evaluations gains; None if nothing is flipped.
+        gain: In accuracy, by the mean of eight evaluations; None if none is flipped.
     """
 
     flipped: float
@@ -119,6 +119,6 @@ class Repeatability(Measurement):
 
 
 def correct(predictions: Predictions) -> np.ndarray:
-    """Returns which predictions of an evaluation are right: bool [N]."""
+    """Returns which predictions of an evaluation are correct: bool [N]."""
     result: np.ndarray = predictions.predicted == predictions.labels
     return result

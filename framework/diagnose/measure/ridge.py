@@ -1,4 +1,4 @@
-"""Linear classifiers in closed form: what a look at the features alone can tell."""
+"""Ridge regression in closed form: predicts labels from features alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Ridge:
 
     Args:
         features: float [N, F], about standardised.
-        folds: In how many parts the examples are divided, at random.
+        folds: The number of random folds of the cross-validation.
     """
 
     def __init__(self, features: np.ndarray, folds: int = 5, seed: int = 0):
@@ -26,7 +26,7 @@ class Ridge:
         ]
 
     def __call__(self, targets: np.ndarray) -> np.ndarray:
-        """Returns what is predicted of each example: float [N, T], as `targets`."""
+        """Returns the out-of-fold predictions: float [N, T], as `targets`."""
         predictions = np.zeros(targets.shape, np.float32)
         for part, weights in self._folds:
             rest = np.delete(targets, part, axis=0).astype(np.float32)
@@ -38,11 +38,11 @@ class Ridge:
 def predicted(
     known: np.ndarray, targets: np.ndarray, unknown: np.ndarray
 ) -> np.ndarray:
-    """Returns what is predicted of other examples: float [M, T].
+    """Returns the predictions for other examples: float [M, T].
 
     Args:
         known: float [N, F], the features to learn from.
-        targets: float [N, T], what belongs to them.
+        targets: float [N, T], their targets.
         unknown: float [M, F], those to predict for.
     """
     mean = targets.mean(axis=0)
@@ -50,7 +50,7 @@ def predicted(
 
 
 def smoother(known: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-    """Returns what to multiply known targets, less their mean, by: float [M, N].
+    """Returns the matrix from centred known targets to predictions: float [M, N].
 
     Args:
         known: float [N, F], the features to learn from.

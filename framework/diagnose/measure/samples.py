@@ -35,7 +35,7 @@ class Sample:
         return len(self.indices)
 
     def take(self, positions: np.ndarray) -> Sample:
-        """Returns those at some positions in the sample."""
+        """Returns the images at these positions of the sample."""
         return Sample(
             self.indices[positions], self.labels[positions], self.features[positions]
         )

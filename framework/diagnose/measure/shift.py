@@ -1,4 +1,4 @@
-"""Whether the splits can be told apart by properties of their images, and by which."""
+"""A test whether images of the splits differ in their properties, and in which."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class Shift(Measurement):
     """A classifier two-sample test on twelve properties.
 
     Attributes:
-        auc: Area under the curve of telling training from validation images.
+        auc: Area under the curve of a classifier of training against validation
+            images.
         p: Of that area, by permutation.
         named: The area by each of the properties that differ most.
         descriptions: The same properties in words.
@@ -51,7 +52,7 @@ class Shift(Measurement):
         """See base class."""
         train, validation = context.train, context.validation
         if not are_images(train.images):
-            raise NotApplicableError("the examples are no images")
+            raise NotApplicableError("the examples are not images")
         rows = _matched(np.asarray(train.labels), np.asarray(validation.labels))
         if min(len(each) for each in rows) < _FEWEST:
             raise NotApplicableError(
@@ -84,7 +85,7 @@ class Shift(Measurement):
 
 @dataclasses.dataclass(frozen=True)
 class ProbeLoss(Measurement):
-    """What a probe of untrained features loses between the splits.
+    """The accuracy that a probe of untrained features loses between the splits.
 
     Attributes:
         loss: Its accuracy on training images that it was not fitted to, less that on
@@ -161,7 +162,7 @@ def _areas(scores: np.ndarray, sides: np.ndarray) -> np.ndarray:
 
 
 def _single(first: np.ndarray, second: np.ndarray) -> float:
-    """Returns the area by one property, or by its distance from what is usual."""
+    """Returns the area by one property, or by its distance from the median."""
     values = np.concatenate([first, second])
     side = np.repeat([0, 1], [len(first), len(second)])
     columns = np.stack([values, np.abs(values - np.median(first))], axis=1)
@@ -186,7 +187,7 @@ def _description(name: str, first: np.ndarray, second: np.ndarray) -> str:
 def _augmentation(
     name: str, first: np.ndarray, second: np.ndarray, noise: tuple[float, float]
 ) -> str:
-    """Returns what makes training images vary in a property as validation's do."""
+    """Returns an augmentation that varies a property as in the validation images."""
     apart = second - np.median(first)
     low, high = (float(each) for each in np.quantile(apart, _REST))
     if name in ("brightness", "contrast"):

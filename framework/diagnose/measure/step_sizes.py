@@ -33,7 +33,7 @@ class StepSizes(Measurement):
         steps: The number of steps of the training.
         rate_left: Fraction of the highest learning rate that the schedule leaves,
             halfway through the training.
-        is_annealed: Whether the schedule lets the rate fall to nothing at the end only.
+        is_annealed: Whether the schedule reduces the rate to 0 at the end only.
     """
 
     first: float
@@ -68,7 +68,7 @@ class StepSizes(Measurement):
 
     @property
     def longer(self) -> float:
-        """Log10 of the length of the longer kind of steps."""
+        """Log10 of the median length of the first or the next steps; the larger one."""
         return max(self.first, self.next)
 
     @property
@@ -84,7 +84,7 @@ class StepSizes(Measurement):
 
     @property
     def has_fallen(self) -> bool:
-        """Whether the schedule leaves next to nothing of the rate halfway through."""
+        """Whether the schedule has reduced the rate to almost 0 halfway through."""
         return self.rate_left < FALLEN
 
 

@@ -1,4 +1,4 @@
-"""The model in training mode beside the model in evaluation mode."""
+"""Accuracy in training mode, compared with that in evaluation mode."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class TrainEvalModes(Measurement):
-    """Both modes.
+    """Differences between training and evaluation mode.
 
     Attributes:
         drop: Accuracy on training images in training mode, less that in evaluation
@@ -48,7 +48,7 @@ class TrainEvalModes(Measurement):
 
 @dataclasses.dataclass(frozen=True)
 class ReestimatedStatistics(Measurement):
-    """Batch norm with moving statistics that are taken anew; no weight changes.
+    """Accuracy after re-estimating batch norm's moving statistics.
 
     Attributes:
         gain: In validation accuracy.

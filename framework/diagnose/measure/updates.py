@@ -1,4 +1,4 @@
-"""Which weights the loss asks to change, and what single steps do with them."""
+"""Gradients of the loss, compared with the updates of single steps."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ class LossGradients(Measurement):
 
 @dataclasses.dataclass(frozen=True)
 class UpdateVectors(Measurement):
-    """The program's own first steps, beside the gradient of the loss.
+    """The program's own first steps, compared with the gradient of the loss.
 
     Attributes:
         unmoved: Weights with a gradient that neither of two steps moves.
-        scales: Of each step, the norm of the used gradient by that of the loss's.
+        scales: Of each step, the norm of the applied gradient by that of the loss's.
         cosines: Of each step, the cosine between both.
     """
 

@@ -81,14 +81,14 @@ class Source:
         return np.clip(np.nan_to_num(y), 0, self.outputs - 1).astype(y.dtype)
 
     def order(self, epoch: int, count: int) -> np.ndarray:
-        """Returns in which order an epoch goes through its examples: int [count]."""
+        """Returns the order of an epoch's examples: int [count]."""
         if not self.shuffle:
             return np.arange(count)
         return np.random.Generator(np.random.PCG64([_SEED, epoch])).permutation(count)
 
 
 def like(y: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Returns labels in the form of others.
+    """Returns labels in the form of others, such as one-hot.
 
     Args:
         y: The form: [N], [N, 1] or one-hot [N, K].
@@ -103,7 +103,9 @@ def _passes(data: Any, steps: int) -> Iterator[tuple[Arrays, int]]:
     """Yields epoch after epoch, for as long as there are any, and its batch size."""
     if isinstance(data, tf.data.Dataset):
         if data.cardinality() == tf.data.INFINITE_CARDINALITY and not steps:
-            raise UsageError("an endless dataset needs steps_per_epoch")
+            raise UsageError(
+                "an endless dataset needs steps_per_epoch, such as steps_per_epoch=100"
+            )
         while True:
             some = data.take(steps) if steps else data
             yield _gathered(some.as_numpy_iterator())
@@ -133,9 +135,9 @@ def _passes(data: Any, steps: int) -> Iterator[tuple[Arrays, int]]:
 def _gathered(batches: Iterable[Any]) -> tuple[Arrays, int]:
     pairs = [(np.asarray(batch[0]), np.asarray(batch[1])) for batch in batches]
     if not pairs:
-        raise UsageError("there is no batch in the data")
+        raise UsageError("the data are empty: they must have at least one batch")
     if pairs[0][0].ndim < 2:
-        raise UsageError("the data must be batched, as fit wants them")
+        raise UsageError("the data must be batched, as for fit: dataset.batch(32)")
     xs, ys = zip(*pairs, strict=True)
     return _checked(np.concatenate(xs), np.concatenate(ys)), len(xs[0])
 

@@ -19,7 +19,7 @@ _BATCH = 256
 
 
 class KerasLoop:
-    """Trains and evaluates as `fit` does, without its waits.
+    """Trains and evaluates as `fit` does, with less overhead.
 
     Args:
         model: Compiled, and called on a batch before. Its own `train_step` and

@@ -53,7 +53,7 @@ class KerasProgram(Program):
 
     @property
     def loop(self) -> KerasLoop:
-        """Trains and calls the model as it is."""
+        """The loop that trains and calls the model unchanged."""
         return self._loop
 
     @contextlib.contextmanager
@@ -112,7 +112,10 @@ class KerasProgram(Program):
         """
         shapes = [tuple(weight.shape) for weight in self._model.weights]
         if shapes != [value.shape for value in weights]:
-            raise UsageError("the recording is of another model")
+            raise UsageError(
+                "the recording is of another model, with weights of other shapes; give "
+                "`watched` the folder of this model's Watch"
+            )
         optimizer = self._model.optimizer
         with self.as_before():
             _assign(self._model.weights, weights)
@@ -215,7 +218,7 @@ class KerasProgram(Program):
         optimizer = self._model.optimizer
         if not isinstance(optimizer._learning_rate, keras.Variable):
             raise NotApplicableError("the learning rate follows a schedule")
-        # From the first step: a momentum would hide what the rate does.
+        # From the first step: momentum would hide the effect of the rate.
         with self._weights(at_initialization=True):
             optimizer.learning_rate.assign(optimizer.learning_rate * rate_factor)
             before = _values(self._model.trainable_variables)
@@ -273,7 +276,7 @@ class KerasProgram(Program):
     train_images: np.ndarray
 
     def _build(self) -> None:
-        """Makes Keras create all variables, by a step that is undone."""
+        """Creates all variables of model and optimizer, by a step that is undone."""
         x, y = self._source.fed
         batch = x[: self._source.batch_size], y[: self._source.batch_size]
         self._model(_as_fed(batch[0][:2]))
@@ -339,7 +342,7 @@ def _accepting() -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as problem:
-        raise NotApplicableError("the model does not take such inputs") from problem
+        raise NotApplicableError("the model does not accept these inputs") from problem
 
 
 def _as_fed(values: np.ndarray) -> tf.Tensor:

@@ -34,7 +34,7 @@ def train(
     continued: bool,
     images: tuple[np.ndarray, np.ndarray],
 ) -> TrialResult:
-    """Trains a model from its present state, and leaves it trained.
+    """Trains a model from its present state, in place.
 
     Args:
         model: Compiled; a copy of its optimizer is used.
@@ -49,7 +49,7 @@ def train(
     """
     classes = labels_lib.classes(source.fed[1])
     if intervention.consistent_loss and source.outputs == 1 and classes.max() > 1:
-        raise NotApplicableError("one output cannot tell them apart")
+        raise NotApplicableError("one output cannot distinguish more than two classes")
     with contextlib.ExitStack() as stack:
         other = stack.enter_context(model_edits.changed(model, intervention))
         optimizer = changed_optimizer(model.optimizer, intervention)
@@ -244,7 +244,7 @@ def augmented(images: np.ndarray, text: str, epoch: int) -> np.ndarray:
     if not text:
         return images
     if images.ndim != 4:
-        raise NotApplicableError("these are no images")
+        raise NotApplicableError("the examples are not images")
     policy = augment.build(text, of_bytes=images.dtype == np.uint8)
     if policy is None:
         return images

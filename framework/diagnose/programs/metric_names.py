@@ -1,4 +1,4 @@
-"""The names that the metrics of a Keras model have here."""
+"""Maps metric names of Keras to those of a run, such as validation/accuracy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ACCURACY = re.compile(r"(acc|(\w+_)?accuracy)(?<!top_k_categorical_accuracy)")
 
 
 def named(split: str, reported: Mapping[str, float]) -> dict[str, float]:
-    """Returns metrics by the names that they have everywhere here."""
+    """Returns metrics by the names of a run, such as validation/accuracy."""
     renamed = {f"{split}/{name}": value for name, value in reported.items()}
     accuracies = [name for name in reported if _ACCURACY.fullmatch(name)]
     if accuracies:

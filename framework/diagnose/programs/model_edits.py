@@ -21,7 +21,7 @@ _NORM_BATCHES, _NORM_BATCH, _SHORT_MEMORY = 20, 128, 0.7
 
 
 def leaves(model: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Returns the layers of a model that are made of no others, in order."""
+    """Returns the innermost layers of a model, in order."""
     unique: dict[int, keras.layers.Layer] = {}
     for layer in model._layers:
         inner = leaves(layer) if list(layer._layers) else [layer]
@@ -93,7 +93,7 @@ def changed(model: keras.Model, intervention: Intervention) -> Iterator[keras.Mo
 
 @contextlib.contextmanager
 def restoring(variables: Sequence[Any]) -> Iterator[None]:
-    """Gives variables their values back at the end, also after an exception.
+    """Restores the values of variables on leaving, also after an exception.
 
     Args:
         variables: Of Keras or TensorFlow.
@@ -141,7 +141,7 @@ def dependent_kernels(
     images: np.ndarray,
     names: Sequence[str],
 ) -> list[str]:
-    """Returns the kernels that outputs change with, once their sign is turned.
+    """Returns the kernels on which outputs depend, tested by changing their sign.
 
     Args:
         model: Whose kernels they are.
@@ -177,7 +177,7 @@ def batch_norms(model: keras.Model) -> list[keras.layers.Layer]:
 
 @contextlib.contextmanager
 def reestimating(norms: list[keras.layers.Layer]) -> Iterator[None]:
-    """Shortens the memory of moving statistics until it is left."""
+    """Reduces the momentum of moving statistics inside the block."""
     before = [layer.momentum for layer in norms]
     for layer in norms:
         layer.momentum = _SHORT_MEMORY
@@ -241,7 +241,7 @@ def wider(model: keras.Model, factor: float) -> keras.Model:
     try:
         return keras.models.clone_model(model, clone_function=copy)
     except Exception as problem:
-        raise NotApplicableError(f"it cannot be copied: {problem}") from None
+        raise NotApplicableError(f"the model cannot be copied: {problem}") from None
 
 
 def _deeper(model: keras.Model, only: keras.layers.Layer) -> keras.Model:
@@ -338,7 +338,9 @@ def _to_logits(model: keras.Model, put: Callable[..., None]) -> keras.Model:
         try:
             return keras.Model(model.inputs[0], last.input)
         except (AttributeError, TypeError, ValueError) as problem:
-            raise NotApplicableError(f"its last layer is hidden: {problem}") from None
+            raise NotApplicableError(
+                f"its last layer cannot be removed: {problem}"
+            ) from None
     if squashes is not None and squashes is not keras.activations.linear:
         put(last, "activation", keras.activations.linear)
     return model

@@ -20,7 +20,7 @@ class Diagnosis:
     Attributes:
         plateau: The trend and verdict of the curve.
         findings: The confirmed ones first, by what they cost; at most one a cause.
-        measured: All that was measured.
+        measured: The measurements.
         trials: The trials that were run, in order.
         not_judged: Checks that lacked a measurement, by the cause: why.
     """

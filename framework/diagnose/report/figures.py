@@ -1,4 +1,4 @@
-"""A diagnosis as a figure: where accuracy is lost, and what would bring it back."""
+"""A diagnosis as a figure: where accuracy is lost, and the cost of each cause."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def draw(diagnosis: Diagnosis) -> bytes:
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw_bars(left, _accuracies(diagnosis.measured.get(Accuracy)), "accuracy")
-    _draw_bars(right, costs, "accuracy gained once mended")
+    _draw_bars(right, costs, "accuracy gained by the remedy")
     figure.suptitle(f"{diagnosis.plateau.verdict.replace('_', ' ')}")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)

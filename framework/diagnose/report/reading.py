@@ -1,4 +1,4 @@
-"""What the chain of accuracies says, in a sentence."""
+"""An interpretation of the accuracies on all sets of images, in a sentence."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def _meaning(
         return "not even the training images are learnt"
     if clean.value - validation.value <= _NEAR:
         if clean.value < _HIGH:
-            return "all images alike, and none of them well: it does not learn enough"
-        return "all images alike"
+            return "all images equally well, but none well enough: it learns too little"
+        return "all images equally well"
     if dev is None:
         return "what was learnt does not hold for the validation images"
     if dev.value - validation.value > max(_NEAR, clean.value - dev.value):

@@ -20,7 +20,7 @@ def page(
     findings: Sequence[Finding],
     not_judged: Mapping[str, Unavailable],
 ) -> str:
-    """Returns the text of a diagnosis: verdict, findings, and what was not measured."""
+    """Returns a diagnosis as text: verdict, findings, and unavailable measurements."""
     sections = [
         _filled(f"verdict: {plateau.verdict.replace('_', ' ')}: {plateau.reason}"),
         _filled(reading(accuracy)),

@@ -11,8 +11,8 @@ from benchmarks.faults.inputs import chosen, own_folder, try_all
     [(arrays.npz_files(0), 8), (images.folders(0), 6)],
     ids=["npz", "folders"],
 )
-def test_bad_data_are_handled(nursery, inputs, number):
-    tally = try_all("sample", chosen(inputs, number, ""), nursery=nursery)
+def test_bad_data_are_handled(fork_server, inputs, number):
+    tally = try_all("sample", chosen(inputs, number, ""), fork_server=fork_server)
     assert tally.tried == number
     assert not tally.mishandled, tally.details()
 

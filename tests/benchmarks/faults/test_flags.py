@@ -11,8 +11,8 @@ from benchmarks.faults.inputs import chosen, try_all
     [(flags.table(), 24), (flags.modules(), 6), (specs.drawn(0), 12)],
     ids=["by hand", "modules", "drawn"],
 )
-def test_bad_flags_are_handled(nursery, inputs, number):
-    tally = try_all("sample", chosen(inputs, number, ""), nursery=nursery)
+def test_bad_flags_are_handled(fork_server, inputs, number):
+    tally = try_all("sample", chosen(inputs, number, ""), fork_server=fork_server)
     assert tally.tried == number
     assert not tally.mishandled, tally.details()
 

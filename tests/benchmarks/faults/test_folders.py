@@ -13,26 +13,26 @@ SAMPLE = 12
 
 
 @pytest.fixture(scope="module")
-def run(nursery):
-    with folders.undamaged(nursery) as found:
-        yield found
+def run(fork_server):
+    with folders.undamaged(fork_server) as run:
+        yield run
 
 
-def test_damaged_folders_are_handled(nursery, run):
+def test_damaged_folders_are_handled(fork_server, run):
     every = folders.cases(run.home / "run", seed=0)
     assert len(every) >= 800
     problems = {
         case.name: problem
         for case in every[:: len(every) // SAMPLE]
-        if (problem := folders.tried(case, run, nursery.run))
+        if (problem := folders.tried(case, run, fork_server.run))
     }
     assert not problems
 
 
-def test_an_undamaged_folder_is_found_to_be_so(nursery, run):
+def test_an_undamaged_folder_is_found_to_be_so(fork_server, run):
     for module in (folders.TRAIN, folders.DIAGNOSE):
         case = folders.Case("nothing", module, lambda path: None)
-        assert folders.tried(case, run, nursery.run) is None
+        assert folders.tried(case, run, fork_server.run) is None
 
 
 def test_each_damage_changes_the_folder(run):

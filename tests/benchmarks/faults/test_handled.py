@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.faults import handled
-from benchmarks.faults.nursery import Outcome
+from benchmarks.faults.fork_server import Outcome
 
 TRACEBACK = b"""Traceback (most recent call last):
   File "/somewhere/framework/config/spec.py", line 5, in build

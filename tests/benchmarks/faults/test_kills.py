@@ -7,15 +7,17 @@ from benchmarks.faults import kills, same_run
 
 
 @pytest.fixture(scope="module")
-def unbroken(nursery, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("unbroken") / "run"
-    return kills.unbroken(nursery, folder, same_run.SMALL)
+def uninterrupted(fork_server, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted") / "run"
+    return kills.uninterrupted(fork_server, folder, same_run.SMALL)
 
 
-def test_a_run_survives_random_kills(nursery, unbroken, tmp_path):
+def test_a_run_survives_random_kills(fork_server, uninterrupted, tmp_path):
     generator = np.random.default_rng(5)
-    found = kills.until_it_ends(nursery, unbroken, tmp_path / "run", generator)
-    assert not [each for each in found if each[2]]
+    results = kills.until_it_ends(
+        fork_server, uninterrupted, tmp_path / "run", generator
+    )
+    assert not [each for each in results if each[2]]
 
 
 @pytest.mark.parametrize(
@@ -26,13 +28,15 @@ def test_a_run_survives_random_kills(nursery, unbroken, tmp_path):
         [("SIGTERM", "evaluate", 1), ("SIGKILL", "save", 1)],
     ],
 )
-def test_a_run_survives_kills_one_after_the_other(nursery, unbroken, tmp_path, sent):
+def test_a_run_survives_kills_one_after_the_other(
+    fork_server, uninterrupted, tmp_path, sent
+):
     folder = tmp_path / "run"
     for name, moment, place in [*sent, ("SIGKILL", "any", 0)]:
-        arguments = [name, "1", moment, str(place), *unbroken.flags]
+        arguments = [name, "1", moment, str(place), *uninterrupted.flags]
         arguments.append(f"--workdir={folder}")
-        nursery.run("benchmarks.faults.moments", arguments, tmp_path, 100)
-    assert same_run.difference(folder, unbroken.folder) is None
+        fork_server.run("benchmarks.faults.moments", arguments, tmp_path, 100)
+    assert same_run.difference(folder, uninterrupted.folder) is None
 
 
 @pytest.mark.slow

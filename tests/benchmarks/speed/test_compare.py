@@ -10,7 +10,7 @@ from benchmarks.speed.workloads import WORKLOADS, images
 
 
 def line(seconds, **changes):
-    """Returns what a process writes that trains an epoch in so many seconds."""
+    """Returns the measurements of a process that trains an epoch in these seconds."""
     values = {
         # In the first epochs graphs are made.
         "train_wall": [9.0, seconds, 9.0, seconds, seconds],
@@ -57,12 +57,12 @@ def test_a_meter_tells_training_from_evaluation(capsys, monkeypatch):
         measured.trained()
         measured.evaluated()
     measured.write(0.75)
-    found = meter.read("some other line\n" + capsys.readouterr().out)
-    assert found["train_wall"] == [1.0, 3.0]
-    assert found["train_cpu"] == [0.5, 1.0]
-    assert found["evaluate_wall"] == [2.0, 4.0]
-    assert found["accuracy"] == 0.75
-    assert len(found["memory_mb"]) == 2
+    values = meter.read("some other line\n" + capsys.readouterr().out)
+    assert values["train_wall"] == [1.0, 3.0]
+    assert values["train_cpu"] == [0.5, 1.0]
+    assert values["evaluate_wall"] == [2.0, 4.0]
+    assert values["accuracy"] == 0.75
+    assert len(values["memory_mb"]) == 2
 
 
 def test_what_is_no_line_of_a_meter_is_nothing():

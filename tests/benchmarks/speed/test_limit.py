@@ -40,8 +40,8 @@ def test_kinds_of_operations(name, kind):
 
 
 def test_what_all_else_costs_is_the_most_that_could_be_saved():
-    found = {limit.PRODUCTS: 8.0, "pooling": 1.0}
-    first, *lines, last = limit.report(found, 10.0, 0.4, 100.0)
+    times = {limit.PRODUCTS: 8.0, "pooling": 1.0}
+    first, *lines, last = limit.report(times, 10.0, 0.4, 100.0)
     assert first == "10.00 ms a step"
     assert [line.split()[-1] for line in lines] == ["80.0%", "10.0%", "10.0%"]
     assert "50 GFLOP/s, 50% of the fastest product (100)" in last

@@ -1,5 +1,7 @@
 """Tests of benchmarks/peers: that all train the same network."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,8 @@ from benchmarks.speed.peers import keras_fit, whyflat
 from benchmarks.speed.workloads import WORKLOADS
 from framework import models
 from framework.launch import components
+from framework.launch.run import run
+from framework.report.timing import Timing
 
 
 @pytest.mark.parametrize("name", sorted(WORKLOADS))
@@ -22,9 +26,9 @@ def test_the_framework_can_do_each_workload(name, precision, tmp_path):
 def test_the_network_is_that_of_keras(name, tmp_path):
     workload = WORKLOADS[name]
     config = whyflat.config(workload, 6, "float32", str(tmp_path), {})
-    ours = models.build(config.model)(workload.shape, workload.classes)
-    theirs = keras_fit.net(workload)
-    assert ours.count_params() == theirs.count_params()
+    own_net = models.build(config.model)(workload.shape, workload.classes)
+    keras_net = keras_fit.net(workload)
+    assert own_net.count_params() == keras_net.count_params()
 
 
 def test_settings_can_be_changed(tmp_path):
@@ -32,6 +36,40 @@ def test_settings_can_be_changed(tmp_path):
         WORKLOADS["W1"], 6, "float32", str(tmp_path), {"log_every": "10ep"}
     )
     assert config.log_every == "10ep"
+
+
+class FakeMeter:
+    """Records the moments that it is told of."""
+
+    def __init__(self):
+        self.moments = []
+
+    def stepped(self):
+        self.moments.append("stepped")
+
+    def trained(self):
+        self.moments.append("trained")
+
+    def evaluated(self):
+        self.moments.append("evaluated")
+
+
+def test_the_meter_is_told_of_each_evaluation(tmp_path, monkeypatch):
+    # `_time` replaces both; this restores them after the test.
+    monkeypatch.setattr(
+        components.Components, "evaluations", components.Components.evaluations
+    )
+    monkeypatch.setattr(Timing, "advanced", Timing.advanced)
+    workload = dataclasses.replace(WORKLOADS["W4"], train=64, validation=20)
+    config = whyflat.config(workload, 2, "float32", str(tmp_path), {})
+    meter = FakeMeter()
+    whyflat._time(meter)
+    run(config, dataset=whyflat.dataset(workload), quiet=True)
+    assert meter.moments[0] == "stepped"
+    assert [each for each in meter.moments if each != "stepped"] == [
+        "trained",
+        "evaluated",
+    ] * 2
 
 
 def test_torch_has_as_many_parameters():

@@ -26,16 +26,16 @@ def test_every_point_is_a_network_that_fits_its_images(axis):
 
 def test_a_point_is_measured():
     small = {"size": 8, "train": 64, "model": "mlp(units=(4,))", "started": 0.0}
-    found = scaling.measured({**small, "steps_per_call": 1})
-    assert found["wall"] > 0
-    assert found["cpu"] > 0
-    assert found["peak_mb"] > 10
+    costs = scaling.measured({**small, "steps_per_call": 1})
+    assert costs["wall"] > 0
+    assert costs["cpu"] > 0
+    assert costs["peak_mb"] > 10
 
 
 def test_photographs_are_read_as_a_stream(tmp_path):
     spec = scaling._photographs(tmp_path, (24, 16))
-    found = list(tmp_path.rglob("*.jpg"))
-    assert len(found) == 1024
+    files = list(tmp_path.rglob("*.jpg"))
+    assert len(files) == 1024
     assert str(tmp_path) in spec
 
 

@@ -150,7 +150,7 @@ OVERFITTING, NOISE = "overfitting", "label_noise"
 
 
 @pytest.mark.parametrize(
-    ("found", "top", "top_three"),
+    ("outcome", "top", "top_three"),
     [
         (verdict([OVERFITTING], [OVERFITTING]), True, True),
         (verdict([f"{NOISE}|{OVERFITTING}"], [OVERFITTING]), True, True),
@@ -161,13 +161,13 @@ OVERFITTING, NOISE = "overfitting", "label_noise"
         (verdict([OVERFITTING], [f"{NOISE}|{OVERFITTING}"]), True, True),
     ],
 )
-def test_a_name_counts_if_it_is_accepted(found, top, top_three):
-    assert found.top == top
-    assert found.top_three == top_three
+def test_a_name_counts_if_it_is_accepted(outcome, top, top_three):
+    assert outcome.top == top
+    assert outcome.top_three == top_three
 
 
 def test_scores_by_hand():
-    found = score.scores(
+    scores = score.scores(
         [
             verdict([OVERFITTING, NOISE], [OVERFITTING]),
             verdict([NOISE], [OVERFITTING]),
@@ -175,14 +175,14 @@ def test_scores_by_hand():
             verdict([], [NOISE]),
         ]
     )
-    assert found["top-1"].value == 0.5
-    assert found["detected"].value == 1.0
-    assert found["named on healthy runs"].value == 0.5
-    assert found["precision"] == {OVERFITTING: 0.5, NOISE: 0.0}
-    assert found["recall"] == {OVERFITTING: 1.0, NOISE: 0.0}
-    assert found["macro precision"] == 0.25
-    assert found["median cost"] == 0.5
-    assert "label_noise" in score.page(found)
+    assert scores["top-1"].value == 0.5
+    assert scores["detected"].value == 1.0
+    assert scores["named on healthy runs"].value == 0.5
+    assert scores["precision"] == {OVERFITTING: 0.5, NOISE: 0.0}
+    assert scores["recall"] == {OVERFITTING: 1.0, NOISE: 0.0}
+    assert scores["macro precision"] == 0.25
+    assert scores["median cost"] == 0.5
+    assert "label_noise" in score.page(scores)
 
 
 def test_misses_say_what_was_named():
@@ -245,8 +245,8 @@ def test_a_training_with_the_rules_of_other_tools():
     assert "not converged" in line["symptoms"]["AUTOTRAINER"]
     assert "poor weight" in line["symptoms"]["DeepDiagnosis"]
     known = other_tools.CAUSES
-    for tool, found in line["symptoms"].items():
-        assert set(found) <= set(known[tool])
+    for tool, symptoms in line["symptoms"].items():
+        assert set(symptoms) <= set(known[tool])
     causes = {
         each for tool in known.values() for some in tool.values() for each in some
     }
@@ -297,5 +297,5 @@ FURTHER = (
 def test_the_diagnosis_of_a_dozen_cases(name):
     line = jobs.Job("diagnosed", name, 0).run()
     assert "error" not in line
-    found = score.verdict(CASES[name], line)
-    assert found.top or (found.case.healthy and not found.named)
+    outcome = score.verdict(CASES[name], line)
+    assert outcome.top or (outcome.case.healthy and not outcome.named)

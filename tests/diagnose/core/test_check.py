@@ -208,8 +208,8 @@ def test_the_remedy_is_the_intervention_in_all_its_forms(see):
 
 
 def test_progress_names_what_is_checked(context, scans):
-    told = []
+    lines = []
     made = context(scans.train, scans.validation)
     made.measurements._results[Number] = Number(0.0)
-    diagnose(made, progress=told.append, checks=[Suspecting()])
-    assert "checking label_noise" in told
+    diagnose(made, progress=lines.append, checks=[Suspecting()])
+    assert "checking label_noise" in lines

@@ -70,13 +70,13 @@ def test_as_json():
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
 def test_what_is_not_finite_is_a_word(value):
     """JSON has no number for the gradient of a net that has diverged."""
-    found = Evidence("gradient", value, "", "").as_json()
-    assert json.loads(json.dumps(found, allow_nan=False))["value"] == str(value)
+    content = Evidence("gradient", value, "", "").as_json()
+    assert json.loads(json.dumps(content, allow_nan=False))["value"] == str(value)
 
 
 def test_a_cost_that_was_not_measured_is_none():
-    found = finding(cost=None).as_json()
-    assert (found["cost_points"], found["cost_interval"]) == (None, None)
+    content = finding(cost=None).as_json()
+    assert (content["cost_points"], content["cost_interval"]) == (None, None)
 
 
 def test_other_statuses_are_refused():

@@ -189,11 +189,11 @@ def test_the_gap_is_that_after_what_was_accepted():
 
 
 def test_progress_tells_what_is_left():
-    told = []
-    trials = make(lambda intervention: 0.5, progress=told.append)
+    lines = []
+    trials = make(lambda intervention: 0.5, progress=lines.append)
     run(trials)
     run(trials)
-    assert told == [
+    assert lines == [
         "trial of overfitting: 100 epochs; 300 are left",
         "trial of overfitting: 100 epochs; 200 are left",
     ]

@@ -9,7 +9,7 @@ from framework.diagnose.measure.labels import LabelValidity, SplitComposition
 
 @pytest.fixture
 def validity(context, scans):
-    """Returns the validity of training labels, for so many outputs."""
+    """Returns the validity of training labels, for this number of outputs."""
 
     def run(train, validation=None, outputs=10):
         given = scans.validation.labels if validation is None else validation

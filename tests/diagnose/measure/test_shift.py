@@ -35,7 +35,7 @@ def test_unavailable_for_rows_and_for_few_images(context, scans):
     ]
     few = context(scans.train, scans.validation.take(np.arange(20)))
     for kind in (Shift, ProbeLoss):
-        with pytest.raises(UnavailableError, match="the examples are no images"):
+        with pytest.raises(UnavailableError, match="the examples are not images"):
             context(*flat).get(kind)
         with pytest.raises(UnavailableError, match="there are no 40 images"):
             few.get(kind)

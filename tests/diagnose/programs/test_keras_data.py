@@ -70,25 +70,25 @@ ONE_PASS = {
 
 @pytest.mark.parametrize("kind", ONE_PASS)
 def test_an_epoch_is_what_fit_would_feed(kind):
-    found = ONE_PASS[kind]()
+    source = ONE_PASS[kind]()
     count = 60 if kind == "endless" else _N
-    for x, y in (found.arrays, found.epoch(), found.epoch()):
+    for x, y in (source.arrays, source.epoch(), source.epoch()):
         assert np.array_equal(x[:_N], X)
         assert np.array_equal(y, np.resize(Y, count))
-    assert (found.batch_size, found.is_random) == (20, False)
-    assert np.array_equal(found.order(3, count), np.arange(count))
+    assert (source.batch_size, source.is_random) == (20, False)
+    assert np.array_equal(source.order(3, count), np.arange(count))
 
 
 def test_a_shuffling_dataset_gives_the_same_images_in_new_orders():
     data = dataset().shuffle(_N, seed=1).batch(20)
-    found = Source(data)
-    epochs = [found.epoch() for _ in range(2)]
+    source = Source(data)
+    epochs = [source.epoch() for _ in range(2)]
     assert not np.array_equal(epochs[0][1], epochs[1][1])
     for x, y in epochs:
         order = np.lexsort(X.T), np.lexsort(x.T)
         assert np.array_equal(X[order[0]], x[order[1]])
         assert np.array_equal(Y[order[0]], y[order[1]])
-    assert (found.is_random, found.shuffle) == (False, False)
+    assert (source.is_random, source.shuffle) == (False, False)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_a_shuffling_dataset_gives_the_same_images_in_new_orders():
     [noisy, lambda: Batches(change=0.1)],
 )
 def test_augmentation_gives_other_images(data):
-    found = Source(data())
-    assert found.is_random
-    one, other = found.epoch()[0], found.epoch()[0]
+    source = Source(data())
+    assert source.is_random
+    one, other = source.epoch()[0], source.epoch()[0]
     assert not np.array_equal(one, other)
 
 
@@ -107,19 +107,19 @@ def test_a_generator_that_ends_gives_its_last_epochs_again():
         for value in range(3):
             yield np.full((2, 1), value, np.float32), np.zeros(2)
 
-    found = Source(rising(), steps=1)
-    assert found.is_random
+    source = Source(rising(), steps=1)
+    assert source.is_random
     # The first two were looked at already; what is fed once they end is the first.
-    assert [float(found.epoch()[0][0, 0]) for _ in range(3)] == [2.0, 0.0, 0.0]
+    assert [float(source.epoch()[0][0, 0]) for _ in range(3)] == [2.0, 0.0, 0.0]
 
 
 def test_arrays_are_shuffled_anew_in_each_epoch_and_always_alike():
-    found = Source((X, Y))
-    first, second = found.order(0, _N), found.order(1, _N)
+    source = Source((X, Y))
+    first, second = source.order(0, _N), source.order(1, _N)
     assert sorted(first) == sorted(second) == list(range(_N))
     assert not np.array_equal(first, second)
     assert np.array_equal(first, Source((X, Y)).order(0, _N))
-    assert (found.batch_size, found.shuffle) == (32, True)
+    assert (source.batch_size, source.shuffle) == (32, True)
 
 
 def test_doubles_are_fed_as_fit_feeds_them():
@@ -159,9 +159,9 @@ def test_what_fit_would_not_take_is_refused(make, message, monkeypatch):
     ],
 )
 def test_labels_of_any_form(y):
-    found = classes(y)
-    assert found.dtype == np.int64
-    assert np.array_equal(found, Y)
+    class_numbers = classes(y)
+    assert class_numbers.dtype == np.int64
+    assert np.array_equal(class_numbers, Y)
 
 
 def test_labels_that_are_no_numbers_are_no_class():
@@ -184,6 +184,6 @@ _LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=9)
     ),
 )
 def test_labels_in_the_form_of_others_are_the_same_labels(labels, y):
-    found = like(y, np.array(labels))
-    assert (found.dtype, found.shape) == (y.dtype, (len(labels), *y.shape[1:]))
-    assert classes(found).tolist() == labels
+    converted = like(y, np.array(labels))
+    assert (converted.dtype, converted.shape) == (y.dtype, (len(labels), *y.shape[1:]))
+    assert classes(converted).tolist() == labels

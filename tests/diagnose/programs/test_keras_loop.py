@@ -90,52 +90,52 @@ KINDS = {
 def test_trains_as_fit_does(kind):
     """Last batches are smaller; dropout draws alike; two epochs."""
     y = KINDS[kind].get("y", Y)
-    ours, theirs = (compiled(**KINDS[kind]) for _ in range(2))
+    ours, fitted = (compiled(**KINDS[kind]) for _ in range(2))
     loop = KerasLoop(ours)
-    history = theirs.fit(X, y, batch_size=32, epochs=2, shuffle=False, verbose=0)
-    found = [loop.train(X, y, np.arange(_N), 32) for _ in range(2)]
-    assert_same(ours, theirs)
-    assert_same(ours.optimizer, theirs.optimizer)
-    assert set(found[0]) == set(history.history)
+    history = fitted.fit(X, y, batch_size=32, epochs=2, shuffle=False, verbose=0)
+    results = [loop.train(X, y, np.arange(_N), 32) for _ in range(2)]
+    assert_same(ours, fitted)
+    assert_same(ours.optimizer, fitted.optimizer)
+    assert set(results[0]) == set(history.history)
     for epoch in range(2):
         reported = {name: values[epoch] for name, values in history.history.items()}
-        assert found[epoch] == pytest.approx(reported, rel=1e-4)
+        assert results[epoch] == pytest.approx(reported, rel=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_tests_as_evaluate_does(kind):
     model = compiled(**KINDS[kind])
     y = KINDS[kind].get("y", Y)
-    theirs = model.evaluate(X, y, batch_size=32, verbose=0, return_dict=True)
-    assert KerasLoop(model).test(X, y, 32) == pytest.approx(theirs, rel=1e-5)
+    expected = model.evaluate(X, y, batch_size=32, verbose=0, return_dict=True)
+    assert KerasLoop(model).test(X, y, 32) == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_order_is_kept():
-    ours, theirs = compiled(linear), compiled(linear)
+    ours, fitted = compiled(linear), compiled(linear)
     order = np.random.default_rng(2).permutation(_N)[:50]
     KerasLoop(ours).train(X, Y, order, 16)
-    theirs.fit(X[order], Y[order], batch_size=16, shuffle=False, verbose=0)
-    assert_same(ours, theirs)
+    fitted.fit(X[order], Y[order], batch_size=16, shuffle=False, verbose=0)
+    assert_same(ours, fitted)
 
 
 def test_asked_eagerly_it_does_the_same():
-    ours, theirs = compiled(linear), compiled(linear)
-    found = [
+    eager, graph = compiled(linear), compiled(linear)
+    results = [
         KerasLoop(model).train(X, Y, np.arange(_N), 16, eagerly)
-        for model, eagerly in ((ours, True), (theirs, False))
+        for model, eagerly in ((eager, True), (graph, False))
     ]
-    assert_same(ours, theirs)
-    assert found[0] == pytest.approx(found[1], rel=1e-4)
+    assert_same(eager, graph)
+    assert results[0] == pytest.approx(results[1], rel=1e-4)
 
 
 def test_a_schedule_goes_on():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
-    ours, theirs = (
+    ours, fitted = (
         compiled(linear, optimizer=keras.optimizers.SGD(schedule)) for _ in range(2)
     )
     KerasLoop(ours).train(X, Y, np.arange(_N), 8)
-    theirs.fit(X, Y, batch_size=8, shuffle=False, verbose=0)
-    assert_same(ours, theirs)
+    fitted.fit(X, Y, batch_size=8, shuffle=False, verbose=0)
+    assert_same(ours, fitted)
 
 
 def test_metrics_are_of_one_epoch_each():
@@ -148,9 +148,9 @@ def test_metrics_are_of_one_epoch_each():
 def test_says_what_predict_says():
     model = compiled(plain)
     many = np.tile(X, (5, 1))
-    said = KerasLoop(model).predict(many)
-    assert (said.dtype, said.shape) == (np.float32, (350, 3))
-    np.testing.assert_allclose(said, model.predict(many, verbose=0), rtol=1e-4)
+    outputs = KerasLoop(model).predict(many)
+    assert (outputs.dtype, outputs.shape) == (np.float32, (350, 3))
+    np.testing.assert_allclose(outputs, model.predict(many, verbose=0), rtol=1e-4)
 
 
 def test_being_asked_in_training_mode_changes_nothing():
@@ -158,12 +158,12 @@ def test_being_asked_in_training_mode_changes_nothing():
     before = [variable.numpy() for variable in model.variables]
     loop = KerasLoop(model)
     usual = loop.predict(X)
-    said = loop.predict(X, training=True)
-    assert not np.allclose(said, usual)
+    outputs = loop.predict(X, training=True)
+    assert not np.allclose(outputs, usual)
     for variable, value in zip(model.variables, before, strict=True):
         assert np.array_equal(variable.numpy(), value)
     # Not even what is drawn next.
-    assert np.array_equal(loop.predict(X, training=True), said)
+    assert np.array_equal(loop.predict(X, training=True), outputs)
 
 
 def test_a_model_that_must_be_eager_is_asked_eagerly():
@@ -185,43 +185,43 @@ def test_outputs_of_more_axes_are_flat():
 def test_predictions():
     model = compiled(plain)
     loop = KerasLoop(model)
-    found = loop.predictions(X, Y)
+    predictions = loop.predictions(X, Y)
     logits = loop.predict(X).astype(np.float64)
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     true = chances[np.arange(_N), Y]
-    assert np.array_equal(found.labels, Y)
-    assert np.array_equal(found.predicted, chances.argmax(axis=1))
-    assert np.array_equal(found.rank, (chances > true[:, None]).sum(axis=1))
-    np.testing.assert_allclose(found.confidence, chances.max(axis=1), rtol=1e-5)
-    np.testing.assert_allclose(found.losses, -np.log(true), rtol=1e-4)
+    assert np.array_equal(predictions.labels, Y)
+    assert np.array_equal(predictions.predicted, chances.argmax(axis=1))
+    assert np.array_equal(predictions.rank, (chances > true[:, None]).sum(axis=1))
+    np.testing.assert_allclose(predictions.confidence, chances.max(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(predictions.losses, -np.log(true), rtol=1e-4)
 
 
 def test_labels_that_no_output_stands_for_are_never_right():
     model = compiled(plain)
-    found = KerasLoop(model).predictions(X[:4], np.array([-1, 3, 7, 3]))
-    assert (found.rank == 3).all()
-    assert (found.predicted != found.labels).all()
+    predictions = KerasLoop(model).predictions(X[:4], np.array([-1, 3, 7, 3]))
+    assert (predictions.rank == 3).all()
+    assert (predictions.predicted != predictions.labels).all()
 
 
 def test_outputs_that_are_not_finite_rank_nothing():
     x = X[:4].copy()
     x[1] = np.nan
-    found = KerasLoop(compiled(plain)).predictions(x, Y[:4])
-    assert found.rank[1] == 3
-    assert (found.rank[[0, 2, 3]] < 3).all()
+    predictions = KerasLoop(compiled(plain)).predictions(x, Y[:4])
+    assert predictions.rank[1] == 3
+    assert (predictions.rank[[0, 2, 3]] < 3).all()
 
 
 def test_equal_outputs_rank_by_their_index():
     model = keras.Sequential([keras.Input((6,)), L.Lambda(keras.ops.zeros_like)])
-    found = KerasLoop(model).predictions(X[:6], np.arange(6))
-    assert np.array_equal(found.rank, np.arange(6))
+    predictions = KerasLoop(model).predictions(X[:6], np.arange(6))
+    assert np.array_equal(predictions.rank, np.arange(6))
 
 
 def test_one_output_is_of_two_classes():
     model = keras.Sequential([keras.Input((6,)), L.Dense(1, "sigmoid")])
-    found = KerasLoop(model).predictions(X, Y % 2)
+    predictions = KerasLoop(model).predictions(X, Y % 2)
     share = model(X).numpy()[:, 0]
-    assert np.array_equal(found.predicted, share > 0.5)
+    assert np.array_equal(predictions.predicted, share > 0.5)
     np.testing.assert_allclose(
-        found.confidence, np.maximum(share, 1 - share), rtol=1e-5
+        predictions.confidence, np.maximum(share, 1 - share), rtol=1e-5
     )

@@ -72,7 +72,7 @@ def made(model=None, epochs=0):
 
 
 def everything(model):
-    """Returns whatever a diagnosis could leave changed in a model."""
+    """Returns all parts of a model that a diagnosis could leave changed."""
     optimizers = [model.optimizer, getattr(model, "other", model.optimizer)]
     variables = [*model.variables, *(v for each in optimizers for v in each.variables)]
     layers = [
@@ -268,9 +268,9 @@ def test_an_average_of_weights_is_evaluated_at_the_end():
     assert not np.allclose(program.predict(X), live)
     # As fit does it.
     optimizer = keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.99)
-    theirs = compiled(optimizer=optimizer)
-    theirs.fit(X, Y, batch_size=20, epochs=2, shuffle=False, verbose=0)
-    wanted = theirs.get_weights()
+    fitted = compiled(optimizer=optimizer)
+    fitted.fit(X, Y, batch_size=20, epochs=2, shuffle=False, verbose=0)
+    wanted = fitted.get_weights()
     for a, b in zip(program.model.get_weights(), wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
 
@@ -292,8 +292,8 @@ def test_without_batch_norm_there_is_nothing_to_take_anew():
 
 
 def test_loss_and_penalty_are_apart(program):
-    said = np.zeros((4, 3), np.float32)
-    assert program.loss(Y[:4], said) == pytest.approx(np.log(3), rel=1e-4)
+    outputs = np.zeros((4, 3), np.float32)
+    assert program.loss(Y[:4], outputs) == pytest.approx(np.log(3), rel=1e-4)
     kernel = program.model.layers[1].kernel.numpy()
     wanted = 0.01 * np.sum(kernel.astype(np.float64) ** 2)
     assert program.penalty(at_initialization=False) == pytest.approx(wanted, rel=1e-5)
@@ -303,7 +303,7 @@ def test_loss_and_penalty_are_apart(program):
 
 
 def test_steps_are_those_of_the_training(program):
-    found = program.step_records(3, at_initialization=True)
+    records = program.step_records(3, at_initialization=True)
     first = program.weights(at_initialization=True)
     model = compiled()
     model.fit(X[:20], Y[:20], batch_size=20, shuffle=False, verbose=0)
@@ -316,23 +316,23 @@ def test_steps_are_those_of_the_training(program):
     )
     ratio = np.linalg.norm(after - before) / np.linalg.norm(before)
     # Dropout draws otherwise.
-    assert found[0].relative_length == pytest.approx(ratio, rel=0.5)
-    assert found[0].loss_before > found[0].loss_after
+    assert records[0].relative_length == pytest.approx(ratio, rel=0.5)
+    assert records[0].loss_before > records[0].loss_after
     assert len(program.step_records(5, at_initialization=False)) == 5
 
 
 def test_gradients_are_those_of_the_loss():
     program = made(compiled(Own()))
-    found = program.gradients(BATCH, at_initialization=True)
+    gradients = program.gradients(BATCH, at_initialization=True)
     model = program.model
-    assert set(found) == {weight.path for weight in model.trainable_weights}
+    assert set(gradients) == {weight.path for weight in model.trainable_weights}
     features = program.activations(BATCH.images, at_initialization=True)[
         model.first.name
     ]
     logits = program.predict(BATCH.images)
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     wanted = features.T @ (chances - np.eye(3)[BATCH.labels]) / len(BATCH)
-    np.testing.assert_allclose(found[model.last.kernel.path], wanted, atol=1e-5)
+    np.testing.assert_allclose(gradients[model.last.kernel.path], wanted, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist")
@@ -343,8 +343,8 @@ def test_a_weight_that_nothing_depends_on_has_no_gradient():
 
     layers = [keras.Input((4, 4, 1)), L.Flatten(), L.Dense(5), Cut(), L.Dense(3)]
     model = keras.Sequential(layers)
-    found = made(compiled(model)).gradients(BATCH, at_initialization=True)
-    none = [path for path, gradient in found.items() if gradient is None]
+    gradients = made(compiled(model)).gradients(BATCH, at_initialization=True)
+    none = [path for path, gradient in gradients.items() if gradient is None]
     assert none == [weight.path for weight in model.weights[:2]]
 
 

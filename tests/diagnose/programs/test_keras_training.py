@@ -42,14 +42,14 @@ def branch(model=None, intervention=None, epochs=1.0, continued=False, data=None
     model = model or network()
     data = data or source()
     intervention = intervention or Intervention()
-    found = keras_training.train(
+    result = keras_training.train(
         model, data, intervention, epochs, continued, (X[:10], X)
     )
-    return model, found
+    return model, result
 
 
 def fed(intervention, epochs=1.0, data=None, y=Y):
-    """Returns what a branch is fed: images, labels, and how many in a batch."""
+    """Returns the epochs of a trial: images, labels and batch size."""
     data = data or Source((X, y), batch_size=20, shuffle=False)
     return [
         (x[order], given[order], size)
@@ -60,15 +60,15 @@ def fed(intervention, epochs=1.0, data=None, y=Y):
 
 
 def test_without_a_change_it_is_the_training_itself():
-    ours, found = branch(epochs=2.0)
-    theirs = network()
-    theirs.fit(X, Y, batch_size=20, epochs=2, shuffle=False, verbose=0)
-    for a, b in zip(ours.weights, theirs.weights, strict=True):
+    ours, result = branch(epochs=2.0)
+    fitted = network()
+    fitted.fit(X, Y, batch_size=20, epochs=2, shuffle=False, verbose=0)
+    for a, b in zip(ours.weights, fitted.weights, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
-    said = theirs.predict(X, verbose=0).argmax(axis=1)
-    assert np.array_equal(found.train_predictions, said)
-    assert np.array_equal(found.validation_predictions, said[:10])
-    assert found.epochs == 2.0
+    predicted = fitted.predict(X, verbose=0).argmax(axis=1)
+    assert np.array_equal(result.train_predictions, predicted)
+    assert np.array_equal(result.validation_predictions, predicted[:10])
+    assert result.epochs == 2.0
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ def test_without_a_change_it_is_the_training_itself():
     ],
 )
 def test_how_long_it_trains(epochs, batch_size, steps):
-    found = fed(Intervention(batch_size_factor=batch_size), epochs)
-    assert [(len(x), size) for x, _, size in found] == steps
+    result = fed(Intervention(batch_size_factor=batch_size), epochs)
+    assert [(len(x), size) for x, _, size in result] == steps
 
 
 def test_orders_are_those_of_the_source():
     data = source(shuffle=True)
-    found = fed(Intervention(), 2.0, data)
-    for epoch, (_, labels, _) in enumerate(found):
+    result = fed(Intervention(), 2.0, data)
+    for epoch, (_, labels, _) in enumerate(result):
         assert np.array_equal(labels, Y[data.order(epoch, _N)])
 
 
@@ -112,19 +112,19 @@ def test_classes_are_balanced(form):
 
 def test_other_images_are_trained_on_as_often():
     split = Split(X[:10], Y[:10])
-    found = fed(Intervention(train=split), 1.0)
-    assert [(len(x), size) for x, _, size in found] == [(10, 20)] * 3
+    result = fed(Intervention(train=split), 1.0)
+    assert [(len(x), size) for x, _, size in result] == [(10, 20)] * 3
     ((x, labels, _),) = fed(Intervention(train=split), 0.1, y=np.eye(3)[Y])
     assert np.array_equal(np.sort(labels.argmax(axis=1)), np.sort(Y[:10]))
     assert {image.tobytes() for image in x} == {image.tobytes() for image in X[:10]}
 
 
 def test_images_are_changed_at_random():
-    found = [x for x, _, _ in fed(Intervention(augment="rotate(90)"), 2.0)]
-    assert not np.allclose(found[0], X)
-    assert not np.allclose(found[0], found[1])
+    result = [x for x, _, _ in fed(Intervention(augment="rotate(90)"), 2.0)]
+    assert not np.allclose(result[0], X)
+    assert not np.allclose(result[0], result[1])
     again = fed(Intervention(augment="rotate(90)"))[0][0]
-    assert np.array_equal(again, found[0])
+    assert np.array_equal(again, result[0])
     assert np.array_equal(fed(Intervention(augment=""))[0][0], X)
 
 
@@ -147,10 +147,10 @@ def test_inputs_are_standardized_by_those_of_the_source():
 def test_a_standardized_branch_is_asked_in_the_same_scale():
     small = Source((X / 1000, Y), batch_size=20, shuffle=False)
     model = network(keras.optimizers.SGD(0.1))
-    found = keras_training.train(
+    result = keras_training.train(
         model, small, Intervention(standardize=True), 20.0, False, (X / 1000, X / 1000)
     )
-    assert np.mean(found.validation_predictions == Y) > 0.9
+    assert np.mean(result.validation_predictions == Y) > 0.9
 
 
 def test_it_continues_with_what_the_optimizer_remembers():
@@ -205,8 +205,8 @@ def test_another_optimizer_is_like_the_first(optimizer, intervention, wanted):
     first = keras.optimizers.SGD(0.1, momentum=0.9, **optimizer)
     config = keras_training.changed_optimizer(first, intervention).get_config()
     config["learning_rate"] = float(config["learning_rate"])
-    found = {name: config[name] for name in wanted}
-    assert found == pytest.approx(wanted)
+    result = {name: config[name] for name in wanted}
+    assert result == pytest.approx(wanted)
 
 
 def test_a_schedule_is_scaled():
@@ -242,14 +242,14 @@ def test_a_changed_learning_rate_is_that_of_the_step():
 def test_a_consistent_loss_learns_where_the_own_one_does_not(form, own):
     model = network()
     model.layers[-1].activation = keras.activations.sigmoid
-    model.compile(keras.optimizers.SGD(0.1), lambda y, said: 0.0 * said)
+    model.compile(keras.optimizers.SGD(0.1), lambda y, outputs: 0.0 * outputs)
     if own:
         model.train_step = lambda data: {}
     model.optimizer.build(model.trainable_variables)
     data = Source((X, form(Y)), batch_size=20, shuffle=False)
     kept = dict(vars(model))
-    _, found = branch(model, Intervention(consistent_loss=True), 20.0, data=data)
-    assert np.mean(found.train_predictions == Y) > 0.9
+    _, result = branch(model, Intervention(consistent_loss=True), 20.0, data=data)
+    assert np.mean(result.train_predictions == Y) > 0.9
     for name in ("compute_loss", "train_step"):
         assert vars(model).get(name) is kept.get(name)
     assert model.layers[-1].activation is keras.activations.sigmoid
@@ -263,8 +263,8 @@ def test_one_output_has_a_consistent_loss_as_well():
         model(X[:1])
     model.compile(keras.optimizers.SGD(0.1), "mse")
     data = Source((X, Y // 2), batch_size=20, shuffle=False)
-    _, found = branch(model, Intervention(consistent_loss=True), 30.0, data=data)
-    assert np.mean(found.train_predictions == Y // 2) > 0.9
+    _, result = branch(model, Intervention(consistent_loss=True), 30.0, data=data)
+    assert np.mean(result.train_predictions == Y // 2) > 0.9
 
 
 def test_penalties_of_layers_stay_in_a_consistent_loss():
@@ -290,8 +290,8 @@ def test_a_plain_step_takes_the_place_of_the_programs_own():
 def test_a_wider_model_is_trained_instead():
     model = network(keras.optimizers.SGD(0.1))
     start = model.get_weights()
-    _, found = branch(model, Intervention(width_factor=4.0), 10.0)
-    assert np.mean(found.train_predictions == Y) > 0.9
+    _, result = branch(model, Intervention(width_factor=4.0), 10.0)
+    assert np.mean(result.train_predictions == Y) > 0.9
     assert all(map(np.array_equal, model.get_weights(), start))
 
 

@@ -36,23 +36,23 @@ IMAGES = np.random.default_rng(0).random((4, 8, 8, 1), np.float32)
 
 
 def settings(model):
-    """Returns all that a intervention may set, by layer."""
+    """Returns all settings that an intervention may edit, by layer."""
     names = ("rate", "momentum", "activation", "negative_slope", "trainable")
-    found = {}
+    edits = {}
     for layer in model_edits.leaves(model):
-        found |= {
+        edits |= {
             (layer.name, name): getattr(layer, name)
             for name in (*names, "activity_regularizer")
             if hasattr(layer, name)
         }
-        found |= {
+        edits |= {
             (layer.name, weight.name): weight.regularizer for weight in layer.weights
         }
-    return found
+    return edits
 
 
 def set_by(model, intervention):
-    """Returns what a intervention sets, once it is clear that it is undone."""
+    """Returns the edits of an intervention, and checks that they are undone."""
     before = settings(model)
     with model_edits.changed(model, intervention) as other:
         assert other is model
@@ -84,21 +84,21 @@ def test_activation_of_hidden_layers(model):
         ("tanh", "activation"): leaky,
         ("relu", "negative_slope"): 0.1,
     }
-    found = set_by(model, Intervention(activation="relu"))
+    edits = set_by(model, Intervention(activation="relu"))
     # What is linear before a ReLU stays so, and the head stays what it is.
-    assert found == {("tanh", "activation"): keras.activations.relu}
+    assert edits == {("tanh", "activation"): keras.activations.relu}
 
 
 def test_weight_decay_of_layers(model):
-    found = set_by(model, Intervention(weight_decay=0.0))
-    assert found == {
+    edits = set_by(model, Intervention(weight_decay=0.0))
+    assert edits == {
         ("conv", "kernel"): None,
         ("dense", "activity_regularizer"): None,
     }
-    found = set_by(model, Intervention(weight_decay=0.01))
-    assert found.pop(("dense", "activity_regularizer")) is None
-    assert set(found) == {("conv", "kernel"), ("dense", "kernel"), ("head", "kernel")}
-    assert [float(each.l2) for each in found.values()] == pytest.approx([0.01] * 3)
+    edits = set_by(model, Intervention(weight_decay=0.01))
+    assert edits.pop(("dense", "activity_regularizer")) is None
+    assert set(edits) == {("conv", "kernel"), ("dense", "kernel"), ("head", "kernel")}
+    assert [float(each.l2) for each in edits.values()] == pytest.approx([0.01] * 3)
 
 
 def test_penalties_are_gone_while_it_is_changed(model):
@@ -115,8 +115,8 @@ def test_trainable(model):
     model.get_layer("conv").trainable = False
     model.get_layer("dense").trainable = False
     frozen = len(model.trainable_variables)
-    found = set_by(model, Intervention(unfreeze=True))
-    assert found == {("conv", "trainable"): True, ("dense", "trainable"): True}
+    edits = set_by(model, Intervention(unfreeze=True))
+    assert edits == {("conv", "trainable"): True, ("dense", "trainable"): True}
     assert len(model.trainable_variables) == frozen
     with model_edits.changed(model, Intervention(unfreeze=True)):
         assert len(model.trainable_variables) == frozen + 4
@@ -167,11 +167,11 @@ def logits_of(model, intervention):
 @pytest.mark.parametrize("head", ["softmax", "sigmoid", None])
 def test_consistent_loss_takes_the_squashing_away(head):
     model = network(head)
-    said = np.asarray(model(IMAGES))
+    outputs = np.asarray(model(IMAGES))
     logits = logits_of(model, Intervention(consistent_loss=True))
     squashed = np.asarray(keras.activations.get(head)(logits))
-    np.testing.assert_allclose(squashed, said, rtol=1e-5)
-    assert np.array_equal(np.asarray(model(IMAGES)), said)
+    np.testing.assert_allclose(squashed, outputs, rtol=1e-5)
+    assert np.array_equal(np.asarray(model(IMAGES)), outputs)
 
 
 @pytest.mark.parametrize("last", [L.Softmax, lambda: L.Activation("sigmoid")])
@@ -246,11 +246,11 @@ def test_a_dropout_of_none_can_drop():
         L.Dropout(0.3, name="a"),
     ]
     model = keras.Sequential(layers)
-    found = set_by(model, Intervention(dropout=0.5))
-    assert found == {("none", "rate"): 0.5, ("a", "rate"): 0.5}
+    edits = set_by(model, Intervention(dropout=0.5))
+    assert edits == {("none", "rate"): 0.5, ("a", "rate"): 0.5}
     with model_edits.changed(model, Intervention(dropout=0.5)) as changed:
-        said = changed(np.ones((4, 100), np.float32), training=True)
-    assert np.mean(np.asarray(said) == 0) > 0.5
+        outputs = changed(np.ones((4, 100), np.float32), training=True)
+    assert np.mean(np.asarray(outputs) == 0) > 0.5
 
 
 def test_wider(model):
@@ -302,8 +302,8 @@ def test_statistics_taken_anew_are_those_of_the_images():
     [(10_000, 20, 128), (1000, 20, 50), (45, 20, 2), (7, 3, 2), (1, 0, 0)],
 )
 def test_batches_for_statistics(count, batches, size):
-    found = model_edits.batches(np.zeros((count, 1)))
-    assert [len(each) for each in found] == [size] * batches
+    edits = model_edits.batches(np.zeros((count, 1)))
+    assert [len(each) for each in edits] == [size] * batches
 
 
 def test_a_model_of_one_layer_gets_another_one():

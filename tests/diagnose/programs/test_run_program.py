@@ -93,17 +93,17 @@ QUESTIONS = {
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_no_question_changes_anything(made, program, question):
-    before, said = weights(program), program.predict(made.validation.images)
+    before, outputs = weights(program), program.predict(made.validation.images)
     QUESTIONS[question](program, made.train.take(np.arange(20)))
     assert weights(program) == before
-    assert np.array_equal(program.predict(made.validation.images), said)
+    assert np.array_equal(program.predict(made.validation.images), outputs)
 
 
 def test_training_mode_draws_dropout(made, program):
     images = made.validation.images
-    said = program.predict(images, training=True)
-    assert not np.allclose(said, program.predict(images))
-    assert np.array_equal(said, program.predict(images, training=True))
+    outputs = program.predict(images, training=True)
+    assert not np.allclose(outputs, program.predict(images))
+    assert np.array_equal(outputs, program.predict(images, training=True))
 
 
 def test_without_batch_norm_there_is_nothing_to_take_anew(made, program):
@@ -112,16 +112,16 @@ def test_without_batch_norm_there_is_nothing_to_take_anew(made, program):
 
 
 def test_inputs_are_those_of_the_network(made, program):
-    found = program.inputs(made.train.images)
-    assert found.mean() == pytest.approx(0, abs=0.05)
-    assert found.std() == pytest.approx(1, abs=0.05)
+    results = program.inputs(made.train.images)
+    assert results.mean() == pytest.approx(0, abs=0.05)
+    assert results.std() == pytest.approx(1, abs=0.05)
 
 
 def test_loss_and_gradients_are_those_of_training(made, program):
     labels = made.validation.labels
     losses = made.predictions[-1].losses
-    found = program.loss(labels, program.predict(made.validation.images))
-    assert found == pytest.approx(losses.mean(), rel=1e-3)
+    results = program.loss(labels, program.predict(made.validation.images))
+    assert results == pytest.approx(losses.mean(), rel=1e-3)
     assert program.penalty(at_initialization=False) == 0
     gradients = program.gradients(
         made.train.take(np.arange(64)), at_initialization=False
@@ -142,8 +142,10 @@ def test_what_is_first_is_before_the_first_step(made, program):
         for at_initialization in (True, False)
     ]
     assert list(seen[0]) == list(seen[1])
-    said = program.predict(made.train.images[:5])
-    np.testing.assert_allclose(list(seen[1].values())[-1], said, rtol=1e-4, atol=1e-5)
+    outputs = program.predict(made.train.images[:5])
+    np.testing.assert_allclose(
+        list(seen[1].values())[-1], outputs, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_steps_are_those_of_training(program):
@@ -186,11 +188,11 @@ def branches(folder, made):
             True,
         ),
     }
-    found = {
+    results = {
         name: made.program.train(name, intervention, epochs, at_initialization)
         for name, (intervention, epochs, at_initialization) in changes.items()
     }
-    return before, found
+    return before, results
 
 
 def test_the_runs_own_folder_is_left_alone(folder, branches):
@@ -206,16 +208,16 @@ def branch_of(folder, name):
 
 
 def test_branches_are_runs_in_folders_of_their_own(folder, made, branches):
-    _, found = branches
+    _, results = branches
     assert {path.name for path in (folder / "diagnosis" / "trials").iterdir()} >= {
-        *found
+        *results
     }
     steps = made.settings.steps_per_epoch
     _, rows = branch_of(folder, "anew")
     assert rows[-1]["step"] == round(0.5 * steps)
-    right = found["anew"].validation_predictions == made.validation.labels
+    right = results["anew"].validation_predictions == made.validation.labels
     assert right.mean() == pytest.approx(rows[-1]["validation/accuracy"])
-    assert len(found["anew"].train_predictions) == len(made.train)
+    assert len(results["anew"].train_predictions) == len(made.train)
 
 
 def test_a_changed_branch_is_another_config(folder, branches):
@@ -232,14 +234,14 @@ def test_a_changed_branch_is_another_config(folder, branches):
 
 
 def test_a_branch_that_goes_on_begins_where_the_run_has_ended(folder, made, branches):
-    _, found = branches
+    _, results = branches
     steps = made.settings.steps_per_epoch
     _, rows = branch_of(folder, "further")
     assert rows[-1]["step"] == 4 * steps + round(0.5 * steps)
     # At so low a rate it stays where it is.
     last = made.predictions[-1].predicted
-    assert np.mean(found["further"].validation_predictions == last) > 0.97
-    assert np.mean(found["anew"].validation_predictions == last) < 0.97
+    assert np.mean(results["further"].validation_predictions == last) > 0.97
+    assert np.mean(results["anew"].validation_predictions == last) < 0.97
 
 
 def test_a_branch_of_the_same_name_takes_the_place_of_the_first(folder, program):
@@ -252,8 +254,10 @@ def test_a_branch_of_the_same_name_takes_the_place_of_the_first(folder, program)
 def test_other_images_can_be_trained_on(made, program):
     zeros = made.train.take(np.flatnonzero(made.train.labels == 0))
     only = Split(zeros.images, zeros.labels)
-    found = program.train("only", Intervention(train=only), 1.0, at_initialization=True)
-    assert np.mean(found.validation_predictions == 0) > 0.9
+    results = program.train(
+        "only", Intervention(train=only), 1.0, at_initialization=True
+    )
+    assert np.mean(results.validation_predictions == 0) > 0.9
 
 
 @pytest.mark.parametrize(

@@ -39,11 +39,11 @@ def test_keeps_what_each_layer_returns(make, nested):
         inner = keras.Sequential([keras.Input((4,)), inner], name="nested")
     model = make(inner)
     with watched(model) as seen:
-        said = model(VALUES)
+        outputs = model(VALUES)
     assert list(seen) == ["inner", "last"]
     assert seen["inner"].dtype == np.float32
     np.testing.assert_array_equal(seen["inner"], inner(VALUES))
-    np.testing.assert_array_equal(seen["last"], said)
+    np.testing.assert_array_equal(seen["last"], outputs)
 
 
 def test_the_layers_are_as_they_were():
@@ -75,8 +75,8 @@ def test_a_layer_that_is_called_twice_is_kept_as_it_was_last():
     inputs = keras.Input((4,))
     model = keras.Model(inputs, shared(shared(inputs)))
     with watched(model) as seen:
-        said = model(VALUES)
-    np.testing.assert_array_equal(seen["shared"], said)
+        outputs = model(VALUES)
+    np.testing.assert_array_equal(seen["shared"], outputs)
 
 
 def test_what_is_no_single_tensor_is_left_out():

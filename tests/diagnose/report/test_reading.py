@@ -39,8 +39,8 @@ def test_a_collapse_to_one_class_is_told(majority, is_told):
     ("clean", "dev", "validation", "meaning"),
     [
         (0.1, 0.1, 0.1, "not even the training images are learnt"),
-        (0.6, 0.6, 0.6, "all images alike, and none of them well"),
-        (0.98, 0.97, 0.97, "all images alike"),
+        (0.6, 0.6, 0.6, "all images equally well, but none well enough"),
+        (0.98, 0.97, 0.97, "all images equally well"),
         (0.98, 0.97, 0.6, "it holds for images like those of training"),
         (0.98, 0.62, 0.6, "it was memorized"),
         (0.98, None, 0.6, "what was learnt does not hold for the validation images"),

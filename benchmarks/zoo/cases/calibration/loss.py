@@ -89,8 +89,8 @@ def one_sigmoid_for_three(seed: int, broken: bool) -> Program:
 
 def summed(labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     """Returns the cross-entropy of a batch, added up."""
-    each = keras.losses.sparse_categorical_crossentropy(labels, outputs)
-    return tf.reduce_sum(each)
+    losses = keras.losses.sparse_categorical_crossentropy(labels, outputs)
+    return tf.reduce_sum(losses)
 
 
 def uncertain(labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:

@@ -36,7 +36,7 @@ _FLOWERS = dataclasses.replace(
 
 
 def run(base: Config, **changes: Any) -> Callable[[int, bool], Run]:
-    """Returns what makes a run of a config with changes."""
+    """Returns a function that builds a run of a config with changes."""
     return lambda seed, broken: Run(seeded(dataclasses.replace(base, **changes), seed))
 
 

@@ -1,4 +1,4 @@
-"""Programs whose evaluation or metric does not say what the model is worth."""
+"""Programs whose evaluation or metric is wrong."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ class Averaged(keras.Model):
         average.trainable = False
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns what the network says while it trains, and else the average."""
+        """Returns the outputs of the network in training, else those of the average."""
         if training:
             return self.network(images, training=True)
         return self.average(images, training=False)
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Does one step, and moves the average."""
-        found = super().train_step(data)
+        """Trains on one batch, and updates the average."""
+        metrics = super().train_step(data)
         for mean, value in zip(self.average.weights, self.network.weights, strict=True):
             mean.assign(self._decay * mean + (1 - self._decay) * value)
-        return found
+        return metrics
 
 
 def averaged(recipe: Recipe, decay: float, good: float):
-    """Returns what makes a recipe whose average of weights is too slow."""
+    """Returns a function that builds a recipe whose average of weights is too slow."""
 
     def make(seed: int, broken: bool) -> Program:
         data = recipe.read(seed)
@@ -69,7 +69,7 @@ def averaged(recipe: Recipe, decay: float, good: float):
 
 
 class NeverReset(keras.Model):
-    """Counts on its own, and forgets to tell Keras what an epoch must reset.
+    """Counts accuracy itself, in a metric that Keras does not reset in each epoch.
 
     Args:
         network: From images to probabilities.
@@ -83,32 +83,32 @@ class NeverReset(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Those that are reset when an epoch begins."""
+        """The metrics that are reset when an epoch begins."""
         return [] if self._broken else [self.right]
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns what the network says."""
+        """Returns the outputs of the network."""
         return self.network(images, training=training)
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Does one step."""
+        """Trains on one batch."""
         images, labels = data
         with tf.GradientTape() as tape:
-            found = self(images, training=True)
-            loss = self.compute_loss(y=labels, y_pred=found)
+            outputs = self(images, training=True)
+            loss = self.compute_loss(y=labels, y_pred=outputs)
         gradients = tape.gradient(loss, self.trainable_variables)
         self.optimizer.apply_gradients(
             zip(gradients, self.trainable_variables, strict=True)
         )
-        self.right.update_state(labels, found)
+        self.right.update_state(labels, outputs)
         return {"loss": loss, "accuracy": self.right.result()}
 
     def test_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Evaluates one batch."""
         images, labels = data
-        found = self(images, training=False)
-        self.right.update_state(labels, found)
-        loss = self.compute_loss(y=labels, y_pred=found)
+        outputs = self(images, training=False)
+        self.right.update_state(labels, outputs)
+        loss = self.compute_loss(y=labels, y_pred=outputs)
         return {"loss": loss, "accuracy": self.right.result()}
 
 

@@ -22,7 +22,7 @@ def seeded(config: Config, seed: int) -> Config:
 
 
 def _flowers(config: Config, seed: int, changes: dict[str, Any]) -> Callable[[], Split]:
-    """Returns what draws other flowers, in the conditions of validation."""
+    """Returns a function that draws other flowers, in the conditions of validation."""
     text = config.dataset.removesuffix(")")
     for old in ("train=500", "train=150", "train=60"):
         text = text.replace(old, "train=1")
@@ -37,7 +37,7 @@ def _flowers(config: Config, seed: int, changes: dict[str, Any]) -> Callable[[],
 
 
 def experiment(name: str, **mended: Any) -> Callable[[int, bool], Run]:
-    """Returns what makes an experiment, broken or mended by changes of its config."""
+    """Returns a function that builds an experiment, as it is or with a fixed config."""
 
     def make(seed: int, broken: bool) -> Run:
         module = importlib.import_module(f"experiments.static_accuracy.{name}")

@@ -28,8 +28,8 @@ class Loop(keras.Model):
 
     Args:
         network: From images to probabilities.
-        training: Whether the network is told that it is being trained.
-        replicas: By what the loss is divided besides the batch.
+        training: Whether the network is called in training mode.
+        replicas: By what number the loss is divided, besides the batch size.
         only: Name of the layer whose weights the optimizer is given; "" for all.
         frozen_rate: Whether the rate is read when the step is traced.
         total: Whether losses are added up over the batch.
@@ -46,20 +46,20 @@ class Loop(keras.Model):
     ):
         super().__init__()
         self.network = network
-        self._told, self._replicas, self._only = training, replicas, only
+        self._training, self._replicas, self._only = training, replicas, only
         self._frozen_rate, self._total = frozen_rate, total
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns what the network says."""
+        """Returns the outputs of the network."""
         return self.network(images, training=training)
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Does one step."""
+        """Trains on one batch."""
         images, labels = data
         with tf.GradientTape() as tape:
-            found = self.network(images, training=self._told)
-            each = keras.losses.sparse_categorical_crossentropy(labels, found)
-            mean = tf.reduce_sum(each) if self._total else tf.reduce_mean(each)
+            outputs = self.network(images, training=self._training)
+            losses = keras.losses.sparse_categorical_crossentropy(labels, outputs)
+            mean = tf.reduce_sum(losses) if self._total else tf.reduce_mean(losses)
             loss = mean / self._replicas
         if self._only:
             variables = self.network.get_layer(self._only).trainable_variables
@@ -76,7 +76,7 @@ class Loop(keras.Model):
             if metric.name == "loss":
                 metric.update_state(loss)
             else:
-                metric.update_state(labels, found)
+                metric.update_state(labels, outputs)
         return {metric.name: metric.result() for metric in self.metrics}
 
     def compile(self, optimizer: keras.optimizers.Optimizer, **options: object) -> None:
@@ -86,7 +86,7 @@ class Loop(keras.Model):
 
 
 def looped(recipe: Recipe, **slips: object):
-    """Returns what makes a recipe with a loop of its own, and slips in it or none."""
+    """Returns a function that builds a recipe with its own loop, faulty or not."""
 
     def make(seed: int, broken: bool) -> Program:
         data = recipe.read(seed)
@@ -141,7 +141,7 @@ def first_block_only(seed: int, broken: bool) -> Program:
 
 
 def falling(peak: float) -> Callable[[], tuple[keras.callbacks.Callback, ...]]:
-    """Returns what makes the callback that lowers the rate as training goes on."""
+    """Returns a function that builds a callback that lowers the learning rate."""
 
     def rate(epoch: int, _: float) -> float:
         return peak * 0.8**epoch

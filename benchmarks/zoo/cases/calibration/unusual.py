@@ -19,7 +19,7 @@ class Scale(layers.Layer):
     """Multiplies by a number that begins at 0."""
 
     def build(self, shape: tuple) -> None:
-        """Makes the number."""
+        """Creates the number, a trainable weight."""
         self.scale = self.add_weight(name="scale", shape=(), initializer="zeros")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Held out: good recipes, finished or as good as their data allow."""
+"""Held out: good recipes, trained to the end or to the limit of their data."""
 
 from __future__ import annotations
 
@@ -73,9 +73,12 @@ class Looking(keras.Model):
 
 def jittered(seed: int, broken: bool) -> Program:
     """A generator moves and lights training images; others stay as they are."""
-    made = LETTERS.but(optimizer=falling(5e-3, 40 * 40), epochs=40).program(seed)
-    train, validation = Jittered(*made.train, most=1), Jittered(*made.validation, 0)
-    return Program(made.model, train, validation, made.test, 40, None)
+    program = LETTERS.but(optimizer=falling(5e-3, 40 * 40), epochs=40).program(seed)
+    train, validation = (
+        Jittered(*program.train, most=1),
+        Jittered(*program.validation, 0),
+    )
+    return Program(program.model, train, validation, program.test, 40, None)
 
 
 def two_inputs(shape: tuple[int, ...], classes: int) -> keras.Model:

@@ -35,11 +35,11 @@ def from_one(data: Data, draws: Generator) -> Data:
 
 def votes(seed: int, broken: bool) -> Program:
     """Labels are how many of 15 people said so, where shares are meant."""
-    made = _VOTED.program(seed)
-    x, y = made.train
+    program = _VOTED.program(seed)
+    x, y = program.train
     others = rng(seed + 3).multinomial(3, np.full(y.shape[1], 1 / y.shape[1]), len(y))
     counts = 12 * y + others
-    return dataclasses.replace(made, train=(x, counts if broken else counts / 15))
+    return dataclasses.replace(program, train=(x, counts if broken else counts / 15))
 
 
 def alike(pairs: dict[int, int], share: float) -> Spoil:
@@ -105,16 +105,16 @@ def in_order_of_class(data: Data, draws: Generator) -> Data:
 def small_buffer(seed: int, broken: bool) -> Program:
     """Files lie in a folder for each class, and the buffer that mixes them is small."""
     plan = STRIPES.but(spoil=spoil.sorted_training, net=nets.strided())
-    made = plan.but(optimizer=sgd(0.05, 0.9), batch=32).program(seed)
-    files = tf.data.Dataset.from_tensor_slices(made.train)
-    files = files.shuffle(16 if broken else len(made.train[1]), seed=seed)
-    validation = tf.data.Dataset.from_tensor_slices(made.validation).batch(256)
+    program = plan.but(optimizer=sgd(0.05, 0.9), batch=32).program(seed)
+    files = tf.data.Dataset.from_tensor_slices(program.train)
+    files = files.shuffle(16 if broken else len(program.train[1]), seed=seed)
+    validation = tf.data.Dataset.from_tensor_slices(program.validation).batch(256)
     return Program(
-        made.model,
+        program.model,
         files.batch(32),
         validation,
-        made.test,
-        made.epochs,
+        program.test,
+        program.epochs,
         batch_size=None,
     )
 

@@ -1,4 +1,4 @@
-"""Networks of the held-out half: each returns what makes one for shape and classes."""
+"""Networks of the held-out half: each function returns a model builder."""
 
 from __future__ import annotations
 

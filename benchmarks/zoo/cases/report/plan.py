@@ -1,4 +1,4 @@
-"""How the programs of the held-out half are put together."""
+"""Builds the programs of the held-out half."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ optimizers = keras.optimizers
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What to train, and how; `faulty` and `healthy` make programs of it.
+    """Model, data and training; `faulty` and `healthy` build programs of it.
 
     Attributes:
         data: The data of a seed.
@@ -53,7 +53,7 @@ class Plan:
     callbacks: Callable[[], tuple[keras.callbacks.Callback, ...]] = tuple
 
     def but(self, **changes: Any) -> Plan:
-        """Returns the same plan but for some changes."""
+        """Returns a copy with some changes."""
         return dataclasses.replace(self, **changes)
 
     def program(self, seed: int) -> Program:
@@ -90,27 +90,27 @@ def symmetric(data: Data) -> Data:
 
 
 def adam(rate: Any, **options: Any) -> Callable[[], keras.optimizers.Optimizer]:
-    """Returns what makes Adam."""
+    """Returns a function that builds Adam."""
     return lambda: optimizers.Adam(rate, **options)
 
 
 def falling(peak: float, steps: int) -> Callable[[], keras.optimizers.Optimizer]:
-    """Returns what makes Adam with a rate that falls to 0 as a cosine."""
+    """Returns a function that builds Adam with a rate that falls to 0 as a cosine."""
     return lambda: optimizers.Adam(optimizers.schedules.CosineDecay(peak, steps))
 
 
 def sgd(rate: Any, momentum: float = 0.0, **options: Any):
-    """Returns what makes SGD."""
+    """Returns a function that builds SGD."""
     return lambda: optimizers.SGD(rate, momentum=momentum, **options)
 
 
 def rmsprop(rate: Any) -> Callable[[], keras.optimizers.Optimizer]:
-    """Returns what makes RMSprop."""
+    """Returns a function that builds RMSprop."""
     return lambda: optimizers.RMSprop(rate)
 
 
 def adamw(rate: Any, decay: float) -> Callable[[], keras.optimizers.Optimizer]:
-    """Returns what makes AdamW."""
+    """Returns a function that builds AdamW."""
     return lambda: optimizers.AdamW(rate, weight_decay=decay)
 
 

@@ -40,7 +40,7 @@ def stacked(
 
 
 def changed(base: Config, **fault: Any) -> Callable[[int, bool], Run]:
-    """Returns what makes a run of a config, with a fault or without."""
+    """Returns a function that builds a run of a config, with a fault or without."""
 
     def make(seed: int, broken: bool) -> Run:
         config = dataclasses.replace(base, **fault) if broken else base

@@ -24,12 +24,12 @@ initializers = keras.initializers
 
 
 def constant(value: float):
-    """Returns what makes an initializer of one number."""
+    """Returns a function that builds an initializer of one number."""
     return lambda: initializers.Constant(value)
 
 
 def normal(deviation: float):
-    """Returns what makes an initializer of normal numbers."""
+    """Returns a function that builds an initializer of normal numbers."""
     return lambda: initializers.RandomNormal(stddev=deviation)
 
 
@@ -45,9 +45,11 @@ def cut_at_six(inputs: tf.Tensor) -> tf.Tensor:
 
 def by_exponentials(labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
     """Softmax and cross-entropy as in a textbook: exponentials of logits."""
-    each = tf.exp(outputs)
+    exponentials = tf.exp(outputs)
     hot = tf.one_hot(tf.cast(tf.reshape(labels, [-1]), tf.int32), outputs.shape[-1])
-    share = tf.reduce_sum(hot * each, axis=1) / tf.reduce_sum(each, axis=1)
+    share = tf.reduce_sum(hot * exponentials, axis=1) / tf.reduce_sum(
+        exponentials, axis=1
+    )
     return -tf.reduce_mean(tf.math.log(share))
 
 

@@ -1,4 +1,4 @@
-"""What the held-out half trains on: nothing that the other half has, as it has it.
+"""The data sets of the held-out half; none is as in the other half.
 
 Pixels are float32 from 0 to 255, as in `benchmarks.zoo.cases.data`.
 """
@@ -18,7 +18,7 @@ Draw = Callable[[int, Generator], np.ndarray]
 
 
 def cut(inputs: np.ndarray, labels: np.ndarray, *sizes: int, classes: int) -> Data:
-    """Returns three splits of what lies in no order; the third is what is left."""
+    """Returns three splits of examples in random order; the third has the rest."""
     train, validation = sizes
     parts = []
     for rows in np.split(np.arange(len(labels)), [train, train + validation]):
@@ -201,8 +201,8 @@ def topics(
 
     def draw(label: int, draws: Generator) -> np.ndarray:
         text = draws.integers(300, size=words)
-        said = draws.random(words) < 0.2
-        text[said] = draws.choice(own[label], said.sum())
+        is_topical = draws.random(words) < 0.2
+        text[is_topical] = draws.choice(own[label], is_topical.sum())
         return text
 
     return _drawn(seed, (train, validation, 600), 4, draw)

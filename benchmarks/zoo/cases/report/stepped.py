@@ -18,52 +18,52 @@ class Stepped(keras.Model):
         self.network = network
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns what the network says."""
+        """Returns the outputs of the network."""
         return self.network(inputs, training=training)
 
-    def averaged(self, each: tf.Tensor) -> tf.Tensor:
+    def averaged(self, losses: tf.Tensor) -> tf.Tensor:
         """Returns the loss of a batch, of that of each example."""
-        return tf.reduce_mean(each)
+        return tf.reduce_mean(losses)
 
     def taught(self) -> list:
         """Returns the variables that are trained."""
         return self.network.trainable_variables
 
     def update(self, gradients: list[tf.Tensor], variables: list) -> None:
-        """Moves the variables."""
+        """Updates the variables."""
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Does one step."""
+        """Trains on one batch."""
         inputs, labels = data
         with tf.GradientTape() as tape:
-            found = self.network(inputs, training=True)
-            each = keras.losses.sparse_categorical_crossentropy(labels, found)
-            loss = self.averaged(each)
+            outputs = self.network(inputs, training=True)
+            losses = keras.losses.sparse_categorical_crossentropy(labels, outputs)
+            loss = self.averaged(losses)
         variables = self.taught()
         self.update(tape.gradient(loss, variables), variables)
         for metric in self.metrics:
             if metric.name == "loss":
                 metric.update_state(loss)
             else:
-                metric.update_state(labels, found)
+                metric.update_state(labels, outputs)
         return {metric.name: metric.result() for metric in self.metrics}
 
 
 class ByDataset(Stepped):
     """Divides the sum by the number of training images instead of the batch's."""
 
-    def averaged(self, each: tf.Tensor) -> tf.Tensor:
+    def averaged(self, losses: tf.Tensor) -> tf.Tensor:
         """Returns the loss, as it is called with the wrong number."""
-        return tf.nn.compute_average_loss(each, global_batch_size=1600)
+        return tf.nn.compute_average_loss(losses, global_batch_size=1600)
 
 
 class SumOfMeans(Stepped):
     """Adds up the means of sixteen replicas, each of which has divided by its share."""
 
-    def averaged(self, each: tf.Tensor) -> tf.Tensor:
+    def averaged(self, losses: tf.Tensor) -> tf.Tensor:
         """Returns the sum of means over two examples."""
-        return tf.reduce_sum(each) / 2
+        return tf.reduce_sum(losses) / 2
 
 
 class HeadTaught(Stepped):
@@ -96,15 +96,15 @@ class EvaluatedAsTrained(keras.Model):
         self.network = network
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns what the network says."""
+        """Returns the outputs of the network."""
         return self.network(inputs, training=training)
 
     def test_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Evaluates one batch."""
         inputs, labels = data
-        found = self(inputs, training=True)
-        loss = self.compute_loss(x=inputs, y=labels, y_pred=found)
-        return self.compute_metrics(inputs, labels, found) | {"loss": loss}
+        outputs = self(inputs, training=True)
+        loss = self.compute_loss(x=inputs, y=labels, y_pred=outputs)
+        return self.compute_metrics(inputs, labels, outputs) | {"loss": loss}
 
 
 class Copied(keras.Model):
@@ -123,15 +123,15 @@ class Copied(keras.Model):
         self.copy.trainable = False
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns what the network says while it trains, and else the copy."""
+        """Returns the outputs of the network in training, else those of the copy."""
         if training:
             return self.network(inputs, training=True)
         return self.copy(inputs, training=False)
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Does one step, and copies the network if it is time."""
-        found = super().train_step(data)
+        """Trains on one batch, and copies the network when it is due."""
+        metrics = super().train_step(data)
         due = tf.cast(self.optimizer.iterations % self._every == 0, tf.float32)
         for old, new in zip(self.copy.weights, self.network.weights, strict=True):
             old.assign(due * new + (1 - due) * old)
-        return found
+        return metrics

@@ -1,4 +1,4 @@
-"""Held out: steps of one's own, and evaluations that do not say what is worth."""
+"""Held out: custom training steps, and wrong evaluations."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ class Jittered(keras.utils.PyDataset):
 
 def noisy_validation(seed: int, broken: bool) -> Program:
     """The generator of training signals, with noise in them, serves the others too."""
-    made = WAVES.but(epochs=40).program(seed)
-    train = Random(*made.train, 1.2)
-    validation = Random(*made.validation, 1.2 if broken else 0.0)
-    return Program(made.model, train, validation, made.test, 40, None)
+    program = WAVES.but(epochs=40).program(seed)
+    train = Random(*program.train, 1.2)
+    validation = Random(*program.validation, 1.2 if broken else 0.0)
+    return Program(program.model, train, validation, program.test, 40, None)
 
 
 def _top_five() -> tuple:

@@ -38,11 +38,11 @@ schedules = keras.optimizers.schedules
 class OfTwoDevices(Stepped):
     """Adds up the losses of two halves of a batch, each divided by the whole batch."""
 
-    def averaged(self, each: tf.Tensor) -> tf.Tensor:
+    def averaged(self, losses: tf.Tensor) -> tf.Tensor:
         """Returns the mean, as two devices find it."""
-        size = tf.size(each)
-        halves = (each[: size // 2], each[size // 2 :])
-        whole = tf.cast(size, each.dtype)
+        size = tf.size(losses)
+        halves = (losses[: size // 2], losses[size // 2 :])
+        whole = tf.cast(size, losses.dtype)
         return tf.add_n([tf.reduce_sum(half) / whole for half in halves])
 
 
@@ -64,10 +64,10 @@ class OfEachClass(keras.utils.PyDataset):
 
 def of_each_class(seed: int, broken: bool) -> Program:
     """Classes of unequal size, and a sampler that draws them equally often."""
-    made = WAVES.but(spoil=spoil.imbalanced(4)).program(seed)
-    validation = tf.data.Dataset.from_tensor_slices(made.validation).batch(100)
-    train = OfEachClass(*made.train)
-    return Program(made.model, train, validation, made.test, 40, None)
+    program = WAVES.but(spoil=spoil.imbalanced(4)).program(seed)
+    validation = tf.data.Dataset.from_tensor_slices(program.validation).batch(100)
+    train = OfEachClass(*program.train)
+    return Program(program.model, train, validation, program.test, 40, None)
 
 
 def averaged(network: keras.Model) -> keras.Model:

@@ -1,4 +1,4 @@
-"""Augmentation on top of what is in place."""
+"""Adds an augmentation to the one that is in use."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from framework.diagnose.core.settings import TrainingSettings
 
 
 def with_present(settings: TrainingSettings, text: str) -> str:
-    """Returns the spec of what is in place already, followed by another one."""
+    """Returns the spec of the present augmentation, followed by another one."""
     return " + ".join(each for each in (settings.augment, text) if each)

@@ -71,7 +71,7 @@ class ClassImbalance(Check):
                 "inverse of its frequency; collect more images of the rare ones"
             ),
             intervention=_BALANCE,
-            refute="a run on balanced batches whose balanced accuracy is no higher",
+            refute="no higher balanced accuracy after a run on balanced batches",
         )
 
     def decide(

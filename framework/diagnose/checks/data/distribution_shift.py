@@ -37,9 +37,9 @@ class DistributionShift(Check):
         drift.
 
     Attributes:
-        auc: The area from where on splits are told apart. deepchecks warns from .55 on;
+        auc: The area above which the splits differ. deepchecks warns from .55 on;
             random splits of digits, clothes and flowers gave .50 to .58.
-        level: The p-value below which that is no chance.
+        level: The p-value below which the difference is significant.
         loss: The lower bound of the accuracy that is lost between the splits.
         repeated: The lower bound of repeated training images from where on all
             properties differ as a consequence.
@@ -59,7 +59,7 @@ class DistributionShift(Check):
             return None
         if shift.auc < self.auc or shift.p >= self.level:
             return None
-        # What one transform mends has been named already.
+        # A difference that one transform removes is another cause.
         if measured.get(PreprocessingDifference).gain.low > self.loss:
             return None
         diversity = measured.find(Diversity)
@@ -89,7 +89,7 @@ class DistributionShift(Check):
             intervention=Intervention(
                 augment=with_present(measured.settings, shift.augment)
             ),
-            refute="a run with that augmentation that ends no higher",
+            refute="no higher accuracy after a run with that augmentation",
             cost=loss,
         )
 

@@ -1,4 +1,4 @@
-"""Training images are too alike."""
+"""Training images are too similar."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
 from framework.diagnose.measure.accuracy import Accuracy
-from framework.diagnose.measure.diversity import ALIKE, QUANTILE, RARE, Diversity
+from framework.diagnose.measure.diversity import QUANTILE, RARE, REPEAT, Diversity
 from framework.diagnose.measure.preprocessing import PreprocessingDifference
 
 _AUGMENT = "rotate(15) + shift(.1) + zoom(.1) + brightness(.2)"
@@ -24,7 +24,7 @@ class HomogeneousTrainingData(Check):
     Why it matters:
         Many frames of few films are few images.
     Evidence:
-        Training images that repeat another, validation images that none is like, and
+        Training images that repeat another, validation images unlike any of them, and
         the gap in accuracy.
     How it is decided:
         By a trial with augmentation; or by rates that need none, where there is a gap,
@@ -53,7 +53,7 @@ class HomogeneousTrainingData(Check):
         """See base class."""
         diversity = measured.get(Diversity)
         uncovered, repeated = diversity.uncovered, diversity.repeated
-        # What one transform mends is no lack of images.
+        # A difference that one transform removes is not a lack of images.
         if measured.get(PreprocessingDifference).gain.low > 0:
             return None
         if uncovered.low <= self.uncovered or repeated.low <= self.repeated:
@@ -72,7 +72,7 @@ class HomogeneousTrainingData(Check):
                     "training images that repeat another",
                     repeated,
                     f"for certain above {self.repeated}; decisive above {self.mostly}",
-                    f"correlation of pixels of {ALIKE} or more, and more than that of "
+                    f"correlation of pixels of {REPEAT} or more, and more than that of "
                     f"{RARE:.0%} of as many validation images",
                 ),
                 Evidence(
@@ -93,5 +93,5 @@ class HomogeneousTrainingData(Check):
             intervention=Intervention(
                 augment=with_present(measured.settings, _AUGMENT)
             ),
-            refute="a run with that augmentation that ends no higher",
+            refute="no higher accuracy after a run with that augmentation",
         )

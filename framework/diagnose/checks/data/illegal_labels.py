@@ -1,4 +1,4 @@
-"""Labels are no classes."""
+"""Labels are not class numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SOURCE = "by definition: a class is a whole number from 0 to K - 1"
 
 @dataclasses.dataclass(frozen=True)
 class IllegalLabels(Check):
-    """Counts labels that no loss can make sense of.
+    """Counts labels that are not class numbers.
 
     Why it matters:
         Labels that were scaled along with the images, or cast, are all one class.

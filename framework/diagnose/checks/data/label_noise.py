@@ -75,7 +75,7 @@ class LabelNoise(Check):
         if not (is_spread or in_class):
             return None
         excess = difference(easy, agreement.validation)
-        # A probe that is wrong about what it is surest of can accuse nobody.
+        # A probe that errs on its most confident images cannot contradict labels.
         is_trusted = agreement.validation.value <= self.trusted
         return Suspicion(
             is_certain=excess.low > self.excess and is_trusted,

@@ -35,7 +35,7 @@ class PreprocessingMismatch(Check):
         The transforms are those of forum reports.
 
     Attributes:
-        gain: The lower bound of the gain above which a transform is no accident.
+        gain: The lower bound of the gain above which a transform is the cause.
         ratio: Standard deviations this many times apart are another scale: no light
             does that (bytes against fractions are 255).
         sees: Standard deviations from chance above which labels fit their images, so
@@ -101,7 +101,7 @@ class PreprocessingMismatch(Check):
         )
 
     def _are_labels_void(self, measured: Measurements) -> bool:
-        """Returns whether labels are wrong in a way that no mapping would mend."""
+        """Returns whether labels are wrong in a way that no mapping would fix."""
         signals = measured.get(LabelSignal).signals.values()
         if any(signal.z < self.sees for signal in signals):
             return True

@@ -1,4 +1,4 @@
-"""The effect of some training images: trains without them, and without others."""
+"""Trains without some images, and, as a control, without random others."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from framework.numerics.intervals import Estimate, paired_difference
 
 
 def train_without(trials: Trials, name: str, flags: np.ndarray) -> Estimate | None:
-    """Returns the gain without some images over that without as many of their class.
+    """Returns the gain without some images over that without as many random ones.
 
-    What is a gain is accepted: later trials do without them as well.
+    The others are of the same classes. If there is a gain, later trials leave the
+    images out as well.
 
     Args:
         trials: Runs both.
@@ -41,7 +42,7 @@ def train_without(trials: Trials, name: str, flags: np.ndarray) -> Estimate | No
 
 
 def _matched(labels: np.ndarray, flags: np.ndarray) -> np.ndarray:
-    """Returns indices of as many examples of each class as are flagged, at random."""
+    """Returns random indices, as many of each class as are flagged."""
     generator = np.random.Generator(np.random.PCG64(0))
     chosen = [
         generator.permutation(np.flatnonzero(labels == each))[: int(count)]

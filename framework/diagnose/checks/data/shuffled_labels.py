@@ -20,7 +20,7 @@ _NULL = "against the same labels permuted; permuted ones gave 3.1 at most in 80 
 
 @dataclasses.dataclass(frozen=True)
 class ShuffledLabels(Check):
-    """Compares what probes of untrained features tell in either split.
+    """Compares how well probes of untrained features predict labels in each split.
 
     Why it matters:
         Images and labels that were sorted or shuffled apart teach nothing.
@@ -28,7 +28,7 @@ class ShuffledLabels(Check):
         Standard deviations from chance of the better of two probes, in both splits.
     How it is decided:
         Labels of one split say nothing, or far more in another order, while as many
-        labels of the other split say much. If neither says anything, nobody can tell.
+        labels of the other split say much. If neither says anything, no one can tell.
     Remedy:
         Shuffle images and labels by one permutation.
     Sources:
@@ -71,7 +71,7 @@ class ShuffledLabels(Check):
     def decide(
         self, suspicion: Suspicion, measured: Measurements, trials: Trials
     ) -> Decision:
-        """See base class. What is not certain is not to be resolved by any trial."""
+        """See base class. No trial can decide it."""
         del suspicion, measured, trials
         return Decision("unresolvable")
 
@@ -81,7 +81,7 @@ class ShuffledLabels(Check):
         return True
 
     def _order(self, signal: LabelSignal, split: str) -> str:
-        """Returns the order in which labels would fit again, in words, or ""."""
+        """Returns the order in which labels fit their images, in words, or ""."""
         orders = signal.orders[split]
         best = max(orders, key=lambda name: orders[name].z)
         gain = difference(orders[best].accuracy, signal.signals[split].accuracy)

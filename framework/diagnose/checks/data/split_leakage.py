@@ -24,8 +24,8 @@ class SplitLeakage(Check):
     """Looks up validation images among training images.
 
     Why it matters:
-        Accuracy on copies of training images is memory: it is too high, and does not
-        move.
+        Copies of training images are predicted from memory: accuracy is too high, and
+        does not change.
     Evidence:
         The rate of near-duplicates across and within the splits, and the accuracy on
         them and on the others.
@@ -59,8 +59,8 @@ class SplitLeakage(Check):
         if not is_leak and copies.same.low <= self.many:
             return None
         effect = difference(copies.accuracy, copies.other_accuracy)
-        # Without an effect nobody is deceived; where most are copies, too few others
-        # are left to see one without a trial.
+        # Copies without an effect on accuracy do no harm. Where most images are copies,
+        # too few others are left to measure the effect without a trial.
         has_effect = effect.low > 0
         return Suspicion(
             is_certain=has_effect,
@@ -90,8 +90,8 @@ class SplitLeakage(Check):
         """See base class."""
         del suspicion
         train, validation = trials.context.train, trials.context.validation
-        alike = measured.get(NearDuplicates).alike
-        copies = similarity(train.images, validation.images) >= alike
+        threshold = measured.get(NearDuplicates).threshold
+        copies = similarity(train.images, validation.images) >= threshold
         gain = train_without(trials, self.cause_name, copies)
         if gain is None:
             return Decision("suspected")
@@ -111,7 +111,7 @@ class SplitLeakage(Check):
             Evidence(
                 "copies among validation images",
                 copies.rate,
-                f"correlation of {copies.alike:.3g} or more",
+                f"correlation of {copies.threshold:.3g} or more",
                 f"0.95, or what {1 - QUANTILE:.0%} of training images exceed",
             ),
             Evidence(
@@ -119,7 +119,7 @@ class SplitLeakage(Check):
                 excess,
                 f"{self.rate:.0%} or more, for certain above {self.certain:.1%}; or "
                 f"the same images, for certain above {self.many:.0%}",
-                "images of one source are as alike in either split",
+                "images of one source are as similar in either split",
             ),
             Evidence(
                 "the same images",

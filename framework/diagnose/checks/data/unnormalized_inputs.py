@@ -82,5 +82,5 @@ class UnnormalizedInputs(Check):
                 "of the training images in both splits"
             ),
             intervention=Intervention(standardize=True),
-            refute="a run on standardised inputs that ends no higher",
+            refute="no higher accuracy after a run on standardised inputs",
         )

@@ -18,7 +18,7 @@ class UnshuffledBatches(Check):
     """Compares the classes of a batch with those of shuffled batches.
 
     Why it matters:
-        Batches of one class each pull the weights to and fro.
+        Batches of one class each pull the weights in opposite directions.
     Evidence:
         The entropy of the labels of a batch, beside that of shuffled labels.
     How it is decided:
@@ -74,5 +74,5 @@ class UnshuffledBatches(Check):
                 "as large as the data set, or shuffle=True"
             ),
             intervention=Intervention(shuffle=True),
-            refute="a run on shuffled images that ends no higher",
+            refute="no higher accuracy after a run on shuffled images",
         )

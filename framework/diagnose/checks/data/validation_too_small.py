@@ -15,15 +15,15 @@ from framework.numerics.intervals import detectable
 
 @dataclasses.dataclass(frozen=True)
 class ValidationTooSmall(Check):
-    """Computes the least difference that the validation set can show.
+    """Computes the smallest difference that the validation set can show.
 
     Why it matters:
         A curve on few images is flat, or jumps, whatever the model does.
     Evidence:
-        The interval of accuracy, and the least difference that a test would find.
+        The interval of accuracy, and the smallest difference that a test can detect.
     How it is decided:
-        By arithmetic. It is taken back where another cause has been shown on the same
-        images.
+        By arithmetic. The finding is withdrawn if another cause is confirmed on the
+        same images.
     Remedy:
         More validation images, or cross-validation.
     Sources:

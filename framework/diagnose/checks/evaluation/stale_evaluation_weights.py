@@ -75,6 +75,6 @@ class StaleEvaluationWeights(Check):
                 + (" (--ema=0 is without)" if has_average else "")
             ),
             code=("model.optimizer.use_ema = False",),
-            refute="an evaluation of the trained weights that is no better",
+            refute="no higher accuracy of the trained weights",
             cost=gain,
         )

@@ -85,7 +85,7 @@ class EvaluatedInTrainingMode(Check):
 
 @dataclasses.dataclass(frozen=True)
 class WrongMovingStatistics(Check):
-    """Takes batch norm's moving statistics anew, without changing a weight.
+    """Re-estimates batch norm's moving statistics, without changing a weight.
 
     Why it matters:
         Moving statistics with too long a memory, or of other images, make the model
@@ -139,7 +139,7 @@ class WrongMovingStatistics(Check):
                 "    if isinstance(layer, keras.layers.BatchNormalization):",
                 "        layer.momentum = 0.9",
             ),
-            refute="statistics taken anew, and no gain",
+            refute="no higher accuracy with re-estimated statistics",
             cost=gain,
         )
 
@@ -186,5 +186,5 @@ class NeverInTrainingMode(Check):
             advice=_TRAINING_STEP,
             intervention=Intervention(keras_step=True),
             code=("outputs = model(x_train, training=True)  # in a step of your own",),
-            refute="training in training mode, and reaching no more",
+            refute="no higher accuracy after training in training mode",
         )

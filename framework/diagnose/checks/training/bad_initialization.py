@@ -17,7 +17,7 @@ class BadInitialization(Check):
     """Measures the spread of the initial kernels, and the growth of signals.
 
     Why it matters:
-        Constant kernels make all units of a layer alike; too small or large ones make
+        Constant kernels make all units of a layer equal; too small or large ones make
         signals vanish or explode.
     Evidence:
         The least and the largest standard deviation of a kernel, in that which keeps
@@ -34,7 +34,7 @@ class BadInitialization(Check):
         high: The largest spread.
         growth: Signals that grow by more through the hidden layers; He's rule keeps
             them of one size.
-        constant: Kernels of a smaller spread have units that are all alike.
+        constant: The spread below which all units of a layer are equal.
     """
 
     cause_name: ClassVar[str] = "bad_initialization"
@@ -53,12 +53,12 @@ class BadInitialization(Check):
         high = max(spreads.values(), default=1.0)
         if low >= self.low and high <= self.high and not growth > self.growth:
             return None
-        are_alike = ": units of a layer are all alike" if low < self.constant else ""
+        are_equal = ": all units of a layer are equal" if low < self.constant else ""
         return Suspicion(
             message=(
                 f"initial kernels have from {low:.3g} to {high:.3g} times the spread "
                 f"that keeps signals of one size from layer to layer, which grow "
-                f"{growth:.3g}-fold through the hidden layers{are_alike}"
+                f"{growth:.3g}-fold through the hidden layers{are_equal}"
             ),
             evidence=(
                 Evidence(
@@ -82,5 +82,5 @@ class BadInitialization(Check):
             ),
             advice="draw kernels by He's or Glorot's rule, and set biases to 0",
             intervention=Intervention(reinitialize=True),
-            refute="training from weights drawn so, and reaching no more",
+            refute="no higher accuracy after training from such weights",
         )

@@ -33,8 +33,9 @@ class BatchSizeTooLarge(Check):
             as many.
         fraction: Of all images in a batch, from where on it is large,
         large: or this many images.
-        usual: Keras's default is large for nobody; with few images there are just few.
-        learnt: Training accuracy whose lower bound shows that steps were enough.
+        usual: The size up to which no batch is large: Keras's default.
+        fitted_accuracy: Training accuracy whose lower bound shows that steps were
+            enough.
     """
 
     cause_name: ClassVar[str] = "batch_size_too_large"
@@ -43,7 +44,7 @@ class BatchSizeTooLarge(Check):
     fraction: float = 0.25
     large: int = 512
     usual: int = 32
-    learnt: float = 0.95
+    fitted_accuracy: float = 0.95
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
@@ -51,8 +52,9 @@ class BatchSizeTooLarge(Check):
         size = settings.batch_size
         fraction = size / settings.train_images
         is_large = fraction >= self.fraction or size >= self.large
-        learnt = measured.get(Accuracy).train_clean.accuracy.low > self.learnt
-        if steps > self.few_steps or not is_large or size <= self.usual or learnt:
+        accuracy = measured.get(Accuracy).train_clean.accuracy
+        is_fitted = accuracy.low > self.fitted_accuracy
+        if steps > self.few_steps or not is_large or size <= self.usual or is_fitted:
             return None
         return Suspicion(
             message=(
@@ -70,5 +72,5 @@ class BatchSizeTooLarge(Check):
             ),
             advice="make the batch eight times smaller: more steps an epoch",
             intervention=Intervention(batch_size_factor=1 / 8),
-            refute="training with an eighth of the batch, and reaching no more",
+            refute="no higher accuracy after training with an eighth of the batch",
         )

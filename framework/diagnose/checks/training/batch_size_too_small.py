@@ -30,19 +30,21 @@ class BatchSizeTooSmall(Check):
 
     Attributes:
         small: The size below which a batch is small: a quarter of Keras's default.
-        learnt: Training accuracy whose lower bound shows that noise was no hindrance.
+        fitted_accuracy: Training accuracy whose lower bound shows that noise was no
+            hindrance.
     """
 
     cause_name: ClassVar[str] = "batch_size_too_small"
     phase: ClassVar[Phase] = Phase.TRAINING
     small: int = 8
-    learnt: float = 0.95
+    fitted_accuracy: float = 0.95
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
         size = measured.settings.batch_size
-        learnt = measured.get(Accuracy).train_clean.accuracy.low > self.learnt
-        if size >= self.small or learnt:
+        accuracy = measured.get(Accuracy).train_clean.accuracy
+        is_fitted = accuracy.low > self.fitted_accuracy
+        if size >= self.small or is_fitted:
             return None
         return Suspicion(
             message=f"a batch has {size} image(s): steps are mostly noise",
@@ -56,5 +58,5 @@ class BatchSizeTooSmall(Check):
             ),
             advice="make the batch sixteen times larger",
             intervention=Intervention(batch_size_factor=16.0),
-            refute="training with sixteen times the batch, and reaching no more",
+            refute="no higher accuracy after training with sixteen times the batch",
         )

@@ -35,14 +35,15 @@ class DeadUnits(Check):
         dead: The fraction of a layer's units before the first step.
         dead_since: The fraction where training has made them so; it leaves small
             healthy nets with up to 60 % of a layer's units unused.
-        learnt: A net that has learnt all has units enough.
+        fitted_accuracy: Training accuracy whose lower bound shows that the units are
+            enough.
     """
 
     cause_name: ClassVar[str] = _NAME
     phase: ClassVar[Phase] = Phase.STEPS
     dead: float = 0.5
     dead_since: float = 0.75
-    learnt: float = 0.95
+    fitted_accuracy: float = 0.95
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
@@ -50,8 +51,9 @@ class DeadUnits(Check):
         now, first = units.dead, units.dead_at_initialization
         from_start = first > self.dead
         least = self.dead if from_start else self.dead_since
-        learnt = measured.get(Accuracy).train_clean.accuracy.low > self.learnt
-        if now <= least or learnt:
+        accuracy = measured.get(Accuracy).train_clean.accuracy
+        is_fitted = accuracy.low > self.fitted_accuracy
+        if now <= least or is_fitted:
             return None
         when = "from the start" if from_start else "since training began"
         return Suspicion(
@@ -69,7 +71,7 @@ class DeadUnits(Check):
             ),
             advice="use leaky ReLU, He's initial weights, or a lower learning rate",
             intervention=Intervention(activation="leaky_relu", reinitialize=True),
-            refute="training with leaky ReLU, and reaching no more",
+            refute="no higher accuracy after training with leaky ReLU",
         )
 
 

@@ -57,5 +57,5 @@ class ExplodingGradients(Check):
             ),
             advice="clip the norm of the gradient, or add batch norm",
             intervention=Intervention(clip_norm=1.0),
-            refute="training with clipped gradients, and reaching no more",
+            refute="no higher accuracy after training with clipped gradients",
         )

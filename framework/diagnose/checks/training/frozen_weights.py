@@ -31,13 +31,13 @@ class FrozenWeights(Check):
         `tf.GradientTape`; kernels whose sign is turned.
 
     Attributes:
-        learnt: Training accuracy whose lower bound shows that enough weights are
-            trained.
+        fitted_accuracy: Training accuracy whose lower bound shows that enough weights
+            are trained.
     """
 
     cause_name: ClassVar[str] = "frozen_weights"
     phase: ClassVar[Phase] = Phase.UPDATES
-    learnt: float = 0.95
+    fitted_accuracy: float = 0.95
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
@@ -50,9 +50,10 @@ class FrozenWeights(Check):
         if gradients.untrained:
             what = "outputs depend on, but no gradient has ever come to"
         # What is random stays so, and not even training images are learnt.
-        learnt = measured.get(Accuracy).train_clean.accuracy.low >= self.learnt
+        accuracy = measured.get(Accuracy).train_clean.accuracy
+        is_fitted = accuracy.low >= self.fitted_accuracy
         return Suspicion(
-            is_certain=bool(gradients.untrained) and not learnt,
+            is_certain=bool(gradients.untrained) and not is_fitted,
             message=f"{what} {len(names)} weights: {', '.join(names[:4])}",
             evidence=(
                 Evidence(
@@ -76,5 +77,5 @@ class FrozenWeights(Check):
             ),
             advice="set trainable=True, and let gradients through to these layers",
             intervention=Intervention(unfreeze=True),
-            refute="training them as well, and reaching no more",
+            refute="no higher accuracy after training these weights",
         )

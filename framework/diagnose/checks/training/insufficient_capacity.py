@@ -17,7 +17,7 @@ from framework.diagnose.measure.regularization import Capacity
 
 @dataclasses.dataclass(frozen=True)
 class InsufficientCapacity(Check):
-    """Looks for training images that cannot be learnt, and no gap to validation.
+    """Looks for training images that are not learnt, without a gap to validation.
 
     Why it matters:
         A net that cannot represent training images cannot know others.
@@ -31,8 +31,8 @@ class InsufficientCapacity(Check):
         Goodfellow et al., Deep Learning (2016), chapter 11.
 
     Attributes:
-        learnt: Training accuracy whose lower bound shows that the model is large
-            enough.
+        fitted_accuracy: Training accuracy whose lower bound shows that the model is
+            large enough.
         gap: A larger gap between training and validation accuracy is another matter.
         fits: Wider nets are a little better in any case: above this training accuracy
             only a model with a very narrow layer is suspected.
@@ -40,7 +40,7 @@ class InsufficientCapacity(Check):
 
     cause_name: ClassVar[str] = "insufficient_capacity"
     phase: ClassVar[Phase] = Phase.LAST
-    learnt: float = 0.95
+    fitted_accuracy: float = 0.95
     gap: float = 0.20
     fits: float = 0.85
 
@@ -50,7 +50,7 @@ class InsufficientCapacity(Check):
         clean = accuracy.train_clean.accuracy
         if any(name in measured.confirmed for name in self.cause.explained_by):
             return None
-        if clean.low > self.learnt or accuracy.gap.value > self.gap:
+        if clean.low > self.fitted_accuracy or accuracy.gap.value > self.gap:
             return None
         if clean.value > self.fits and capacity.narrowest >= NARROW:
             return None
@@ -64,7 +64,7 @@ class InsufficientCapacity(Check):
                 Evidence(
                     "accuracy on training images",
                     clean,
-                    f"below {self.learnt}",
+                    f"below {self.fitted_accuracy}",
                     "evaluation mode, no augmentation",
                 ),
                 Evidence(
@@ -76,7 +76,7 @@ class InsufficientCapacity(Check):
             ),
             advice="use more filters and units, or more layers",
             intervention=size_or_length.larger(capacity),
-            refute="training four times the units, and reaching no more",
+            refute="no higher accuracy with four times the units",
         )
 
     def decide(

@@ -41,7 +41,8 @@ class LearningRateTooHigh(Check):
             most steps.
         stuck: Training accuracy this little above the majority class has not been
             learnt: a step of any length may be one too long.
-        learnt: Training accuracy whose lower bound shows that steps were right.
+        fitted_accuracy: Training accuracy whose lower bound shows that steps were
+            right.
     """
 
     cause_name: ClassVar[str] = "learning_rate_too_high"
@@ -51,7 +52,7 @@ class LearningRateTooHigh(Check):
     far: float = 2.0
     overshoot: float = 0.5
     stuck: float = 0.1
-    learnt: float = 0.95
+    fitted_accuracy: float = 0.95
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
@@ -61,7 +62,7 @@ class LearningRateTooHigh(Check):
         overshoots = steps.overshoot > self.overshoot
         if not (is_long or overshoots or steps.has_diverged):
             return None
-        if clean.accuracy.low > self.learnt:
+        if clean.accuracy.low > self.fitted_accuracy:
             return None
         factor = self._factor(steps)
         return Suspicion(
@@ -86,7 +87,7 @@ class LearningRateTooHigh(Check):
             ),
             advice=f"multiply the learning rate by {factor:g}",
             intervention=Intervention(learning_rate_factor=factor),
-            refute="training with that rate, and reaching no more",
+            refute="no higher accuracy after training with that rate",
         )
 
     def _factor(self, steps: StepSizes) -> float:

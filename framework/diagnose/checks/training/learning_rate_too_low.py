@@ -34,7 +34,8 @@ class LearningRateTooLow(Check):
         short: Log10 of a step's length, in the weights' norm, up to which it is short.
         improving_margin: A curve that still rises is suspected this much earlier.
         usual: Log10 of the length that the trial aims at.
-        learnt: Training accuracy whose lower bound shows that steps were enough.
+        fitted_accuracy: Training accuracy whose lower bound shows that steps were
+            enough.
     """
 
     cause_name: ClassVar[str] = "learning_rate_too_low"
@@ -42,12 +43,12 @@ class LearningRateTooLow(Check):
     short: float = -3.3
     improving_margin: float = 0.5
     usual: float = -2.3
-    learnt: float = 0.95
+    fitted_accuracy: float = 0.95
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
         steps, accuracy = measured.get(StepSizes), measured.get(Accuracy).train_clean
-        if accuracy.accuracy.low > self.learnt or steps.has_diverged:
+        if accuracy.accuracy.low > self.fitted_accuracy or steps.has_diverged:
             return None
         is_improving = measured.get(Plateau).verdict == "improving"
         if steps.typical > self.short + self.improving_margin * is_improving:
@@ -81,7 +82,7 @@ class LearningRateTooLow(Check):
             ),
             advice=advice,
             intervention=intervention,
-            refute="training with that rate, and reaching no more",
+            refute="no higher accuracy after training with that rate",
         )
 
     def _remedy(

@@ -82,7 +82,7 @@ class LossOutputMismatch(Check):
             ),
             intervention=Intervention(consistent_loss=True),
             code=_more_outputs(outputs.classes) if too_few else (),
-            refute="training with consistent cross-entropy, and reaching no more",
+            refute="no higher accuracy after training with consistent cross-entropy",
         )
 
     def _reasons(self, loss: LossProbe) -> list[str]:

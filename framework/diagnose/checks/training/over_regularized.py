@@ -15,7 +15,7 @@ from framework.diagnose.measure.regularization import Regularization
 
 @dataclasses.dataclass(frozen=True)
 class OverRegularized(Check):
-    """Looks for what keeps training images from being learnt.
+    """Looks for regularization that keeps training images from being learnt.
 
     Why it matters:
         A net that cannot learn training images cannot know others.
@@ -29,26 +29,27 @@ class OverRegularized(Check):
         TheDeepChecker compares the gradients of penalty and loss so.
 
     Attributes:
-        learnt: Training accuracy whose lower bound shows that nothing is in the way.
+        fitted_accuracy: Training accuracy whose lower bound shows that nothing is in
+            the way.
         dropout: The rate from where on it is suspected: more than the 0.5 that
             Srivastava et al. (2014) found to work for hidden layers.
         decay: The least product of weight decay, learning rate and steps: weights would
             shrink to a twentieth by it alone.
-        behind: Training accuracy as trained this far below that in evaluation mode is
-            the work of augmentation.
+        augmentation_gap: If the reported training accuracy is this far below that in
+            evaluation mode, augmentation lowers it.
     """
 
     cause_name: ClassVar[str] = "over_regularized"
     phase: ClassVar[Phase] = Phase.TRAINING
-    learnt: float = 0.95
+    fitted_accuracy: float = 0.95
     dropout: float = 0.55
     decay: float = 3.0
-    behind: float = 0.10
+    augmentation_gap: float = 0.10
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
         clean = measured.get(Accuracy).train_clean
-        if clean.accuracy.low > self.learnt:
+        if clean.accuracy.low > self.fitted_accuracy:
             return None
         present = measured.get(Regularization)
         reasons = self._reasons(measured, present)
@@ -63,7 +64,7 @@ class OverRegularized(Check):
                 Evidence(
                     "accuracy on training images",
                     clean.accuracy,
-                    f"below {self.learnt}",
+                    f"below {self.fitted_accuracy}",
                     "evaluation mode, no augmentation",
                 ),
                 Evidence(
@@ -83,7 +84,7 @@ class OverRegularized(Check):
             intervention=Intervention(
                 dropout=0.0, weight_decay=0.0, augment="" if present.augment else None
             ),
-            refute="training without it, and reaching no more",
+            refute="no higher accuracy after training without it",
         )
 
     def _reasons(self, measured: Measurements, present: Regularization) -> list[str]:
@@ -96,8 +97,8 @@ class OverRegularized(Check):
         steps = settings.epochs * settings.steps_per_epoch
         if settings.weight_decay * settings.learning_rate * steps > self.decay:
             reasons.append(f"weight decay of {settings.weight_decay:g}")
-        is_behind = clean.accuracy.value - present.train_accuracy > self.behind
-        is_stuck = clean.accuracy.value < clean.majority + self.behind
-        if present.augment and (is_behind or is_stuck):
+        has_gap = clean.accuracy.value - present.train_accuracy > self.augmentation_gap
+        is_stuck = clean.accuracy.value < clean.majority + self.augmentation_gap
+        if present.augment and (has_gap or is_stuck):
             reasons.append(f"augmentation {present.augment}")
         return reasons

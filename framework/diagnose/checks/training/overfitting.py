@@ -21,7 +21,8 @@ from framework.diagnose.measure.regularization import AccuracyFall, Regularizati
 from framework.diagnose.measure.shift import ProbeLoss
 from framework.numerics.intervals import Estimate
 
-# What most images stay the same under; a mirrored digit is none, a photograph is one.
+# Augmentations that keep the class of most images: a mirrored photograph does, a
+# mirrored digit does not.
 AUGMENT, FLIP = "rotate(10) + shift(.1) + zoom(.1)", " + flip"
 _DROPOUT, _DECAY = 0.3, 1e-2
 
@@ -94,7 +95,7 @@ class Overfitting(Check):
             ),
             advice=advice,
             intervention=intervention,
-            refute="training with that, and reaching no more",
+            refute="no higher accuracy after training with these regularizers",
         )
 
     def decide(
@@ -127,7 +128,10 @@ class Overfitting(Check):
     def _trial(
         self, suspicion: Suspicion, trials: Trials
     ) -> tuple[Estimate, float, Intervention] | None:
-        """Returns the gain of regularizers, the least that counts, and which ones."""
+        """Returns the gain of regularizers, the smallest that counts, and the trial.
+
+        None if no trial was possible.
+        """
         # What has been accepted so far may have closed the gap.
         if trials.gap <= self.gap:
             return None
@@ -158,7 +162,7 @@ class Overfitting(Check):
         return is_gain(fall.fall) and fall.p < self.level
 
     def _is_other(self, measured: Measurements) -> bool:
-        """Returns whether validation images are of another kind, or void."""
+        """Returns whether accuracy falls for another reason than memorized images."""
         accuracy = measured.get(Accuracy)
         # More images would not help where labels say nothing about them.
         if accuracy.validation.accuracy.low <= accuracy.chance:
@@ -176,7 +180,7 @@ def _gap(accuracy: Accuracy) -> Estimate:
 
 
 def _remedy(measured: Measurements) -> tuple[Intervention, str]:
-    """Returns what is not in place yet, also in words."""
+    """Returns the regularizers that are not in use yet, also in words."""
     present, intervention = measured.get(Regularization), Intervention()
     words = []
     if present.has_images and not present.augment:

@@ -15,7 +15,7 @@ from framework.diagnose.measure.updates import RateResponse, UpdateVectors
 
 @dataclasses.dataclass(frozen=True)
 class ReplicaScaling(Check):
-    """Compares the length of the used gradient with that of the loss's.
+    """Compares the norm of the applied gradient with that of the loss's gradient.
 
     Why it matters:
         Losses that are divided by the batch of one replica, or summed, change the

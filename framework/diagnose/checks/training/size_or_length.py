@@ -1,8 +1,8 @@
 """Decides between a model that is too small and a training that was too short.
 
-Both show alike: not even training images are learnt. So both are tried, the same model
-for longer and a larger one from the first step, and the one that reaches more is the
-cause: a larger model learns faster as well, and more time helps a small one a little.
+Both have the same symptom: not even training images are learnt. So both are tried, the
+same model for longer and a larger one from the first step. The one that gains more is
+the cause: a larger model also learns faster, and more time helps a small one a little.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NARROW, _WIDER, _FAR_WIDER = 4, 4.0, 16.0
 
 @dataclasses.dataclass(frozen=True)
 class SizeOrLength:
-    """What both trials have shown.
+    """The results of both trials.
 
     Attributes:
         gains: In validation accuracy, by "size" and "length"; the smaller one on top of
@@ -39,7 +39,7 @@ class SizeOrLength:
     minimums: dict[str, float]
 
     def decision(self, name: str) -> Decision:
-        """Returns what was decided about "size" or "length"."""
+        """Returns the decision about "size" or "length"."""
         gain = self.gains.get(name)
         if gain is None:
             return Decision("suspected")
@@ -56,7 +56,7 @@ class SizeOrLength:
 def decide(
     measured: Measurements, trials: Trials, suspected: frozenset[str]
 ) -> SizeOrLength:
-    """Tries what is suspected, "size" and "length", once; accepts what reaches more."""
+    """Runs the suspected trials, "size" and "length", once; accepts the better one."""
     return trials.share(SizeOrLength, lambda: _compare(measured, trials, suspected))
 
 
@@ -76,7 +76,7 @@ def _compare(
     measured: Measurements, trials: Trials, suspected: frozenset[str]
 ) -> SizeOrLength:
     results: dict[str, tuple[TrialResult, Intervention]] = {}
-    # Something else was in the way, and what mends it had a part of the time only.
+    # After an accepted intervention the comparison is unfair: that trial was short.
     untried = frozenset[str]() if trials.has_accepted else suspected
     capacity = measured.get(Capacity)
     if "size" in untried:
@@ -86,7 +86,7 @@ def _compare(
     enough = max(trials.minimum_gain, _ENOUGH)
     minimums = {"length": enough, "size": enough}
     if capacity.narrowest < NARROW:
-        # Nobody chooses so few units for a net that is wide enough.
+        # So few units are never wide enough by design.
         minimums["size"] = trials.minimum_gain
     # Time costs least: in doubt it is that.
     names = [name for name in ("length", "size") if name in results]
@@ -110,7 +110,7 @@ def _try(
     key: str,
     intervention: Intervention,
 ) -> None:
-    """Tries a change as long as usual; the same training for longer."""
+    """Trains with an intervention, or, if it changes nothing, for longer."""
     continues = not intervention.differences()
     lengths = (3.0, 2.0, 1.0) if continues else (1.0,)
     length = next((each for each in lengths if trials.can_afford(each)), 0.0)

@@ -61,7 +61,7 @@ class StoppedTooEarly(Check):
             ),
             advice="train longer",
             code=(f"model.fit(x_train, y_train, epochs={max(round(4 * epochs), 2)})",),
-            refute="training on, and reaching no more",
+            refute="no higher accuracy after longer training",
         )
 
     def decide(

@@ -13,13 +13,13 @@ NO_GAIN = Estimate(0.0, 0.0, 0.0)
 
 
 def make_validity(outside=0):
-    """Returns labels of which so many are illegal."""
+    """Returns labels with this number of illegal ones."""
     legal, train = (SplitLabels(1000, 0, 0, n, 0, "", 10) for n in (0, outside))
     return LabelValidity(10, train, legal)
 
 
 def make_split_accuracy(correct, total=1000, majority=0.1):
-    """Returns the accuracy of a split of which so many are right."""
+    """Returns the accuracy of a split with this number of correct predictions."""
     return SplitAccuracy(total, proportion(correct, total), 1.0, 0.1, majority)
 
 

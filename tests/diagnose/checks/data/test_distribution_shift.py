@@ -26,7 +26,7 @@ _DIVERSE = Diversity(proportion(0, 100), proportion(0, 100))
 
 
 @pytest.fixture(scope="module")
-def found(examined, context, preprocessing):
+def check(examined, context, preprocessing):
     """Returns the finding for splits that are prepared alike, and diverse."""
 
     def run(train, validation, dev=None):
@@ -62,9 +62,9 @@ def flowers(**knobs):
         ({"temperature": 0.1, "validation_temperature": 1.0}, "colour", "saturation"),
     ],
 )
-def test_names_what_differs_and_augments_by_it(found, knobs, name, remedy):
+def test_names_what_differs_and_augments_by_it(check, knobs, name, remedy):
     data = flowers(**knobs)
-    finding = found(data.train, data.validation)
+    finding = check(data.train, data.validation)
     assert finding.cause.name == "distribution_shift"
     message = finding.message.replace("horizontal ", "").replace("vertical ", "")
     assert f"differ from training images in {name}" in message
@@ -82,13 +82,13 @@ def test_images_held_out_decide_where_there_are_any(context, examined, preproces
     assert finding.cost == case.get(Accuracy).gap_from_dev
 
 
-def test_silent_on_healthy_splits(found, scans):
+def test_silent_on_healthy_splits(check, scans):
     data = flowers()
-    assert found(data.train, data.validation) is None
-    assert found(scans.train, scans.validation) is None
+    assert check(data.train, data.validation) is None
+    assert check(scans.train, scans.validation) is None
     # Classes in other shares are no other images.
     data = flowers(imbalance=20)
-    assert found(data.train, data.validation) is None
+    assert check(data.train, data.validation) is None
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ _NO_GAIN = Estimate(0.0, 0.0, 0.0)
 
 
 @pytest.fixture(scope="module")
-def found(examined, context, preprocessing, accuracy):
+def check(examined, context, preprocessing, accuracy):
     """Returns the finding for two splits, with a gap in accuracy."""
 
     def run(train, validation):
@@ -56,26 +56,26 @@ def flowers():
     return drawn_flowers(train=400, validation=300, size=32)
 
 
-def test_copies_of_a_few_are_confirmed(found, flowers, scans):
+def test_copies_of_a_few_are_confirmed(check, flowers, scans):
     for data in (flowers, scans):
-        finding = found(copies(data.train, 20), data.validation)
+        finding = check(copies(data.train, 20), data.validation)
         assert finding.cause.name == "homogeneous_training_data"
         assert finding.status == "confirmed"
 
 
-def test_silent_on_healthy_images_however_few(found, flowers, scans):
+def test_silent_on_healthy_images_however_few(check, flowers, scans):
     for data in (flowers, scans):
-        assert found(data.train, data.validation) is None
-        assert found(data.train.take(np.arange(60)), data.validation) is None
+        assert check(data.train, data.validation) is None
+        assert check(data.train.take(np.arange(60)), data.validation) is None
 
 
-def test_another_light_or_camera_is_a_shift(found):
+def test_another_light_or_camera_is_a_shift(check):
     for knobs in (
         {"light": 0.1, "validation_light": 1.5},
         {"noise": 2.0, "validation_noise": 30.0},
     ):
         data = drawn_flowers(train=400, validation=300, size=32, **knobs)
-        assert found(data.train, data.validation) is None
+        assert check(data.train, data.validation) is None
 
 
 def test_the_remedy_augments_on_top_of_what_is_in_place(decided):

@@ -7,7 +7,7 @@ from framework.diagnose.checks.data.illegal_labels import IllegalLabels
 
 
 @pytest.fixture
-def found(examined, context, scans):
+def check(examined, context, scans):
     """Returns the finding once the labels were given in another way."""
 
     def run(change, validation=lambda labels: labels):
@@ -42,8 +42,8 @@ def with_nan(labels):
         with_nan,
     ],
 )
-def test_illegal_labels_are_confirmed(found, change):
-    finding = found(change)
+def test_illegal_labels_are_confirmed(check, change):
+    finding = check(change)
     assert (finding.cause.name, finding.status) == ("illegal_labels", "confirmed")
 
 
@@ -61,13 +61,13 @@ def test_illegal_labels_are_confirmed(found, change):
         lambda labels: np.minimum(labels, 8),
     ],
 )
-def test_silent_on_legal_labels(found, change):
-    assert found(change) is None
-    assert found(lambda labels: labels, change) is None
+def test_silent_on_legal_labels(check, change):
+    assert check(change) is None
+    assert check(lambda labels: labels, change) is None
 
 
-def test_evidence_and_message(found):
-    finding = found(lambda labels: labels / 255)
+def test_evidence_and_message(check):
+    finding = check(lambda labels: labels / 255)
     assert finding.message == (
         "1,296 of 1,438 train labels are not whole numbers: 0.00392, 0.00784, 0.0118; "
         "as whole numbers all training labels are one class; validation has 10"
@@ -76,6 +76,6 @@ def test_evidence_and_message(found):
         ("train labels that are not whole numbers", "1296"),
         ("classes in training, as whole numbers", "1"),
     ]
-    assert found(lambda labels: labels + 1).message == (
+    assert check(lambda labels: labels + 1).message == (
         "144 of 1,438 train labels are classes that the model has no output for: 10"
     )

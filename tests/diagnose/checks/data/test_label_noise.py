@@ -17,7 +17,7 @@ from framework.numerics.intervals import Estimate, proportion
 
 
 @pytest.fixture(scope="module")
-def found(examined, context, label_signal):
+def check(examined, context, label_signal):
     """Returns the finding for splits; a probe sees what their labels are."""
 
     def run(train_split, validation_split, **signals):
@@ -53,45 +53,45 @@ def noisy(split, fraction, seed=0):
 @pytest.mark.parametrize(
     ("fraction", "status"), [(0.1, "suspected"), (0.3, "confirmed")]
 )
-def test_wrong_labels(found, scans, fraction, status):
-    finding = found(noisy(scans.train, fraction), scans.validation)
+def test_wrong_labels(check, scans, fraction, status):
+    finding = check(noisy(scans.train, fraction), scans.validation)
     assert (finding.cause.name, finding.status) == ("label_noise", status)
     (flagged,) = [each for each in finding.evidence if each.name == "labels flagged"]
     assert flagged.value.value == pytest.approx(fraction, abs=0.05)
 
 
-def test_suspects_a_class_that_is_mistaken_for_another(found):
+def test_suspects_a_class_that_is_mistaken_for_another(check):
     data = drawn_flowers(train=600, validation=100, size=32, mislabelled=0.5)
-    finding = found(data.train, data.validation)
+    finding = check(data.train, data.validation)
     assert finding.status == "suspected"
 
 
-def test_noise_of_both_splits_is_only_suspected(found, scans):
+def test_noise_of_both_splits_is_only_suspected(check, scans):
     splits = [noisy(each, 0.3) for each in (scans.train, scans.validation)]
-    assert found(*splits).status == "suspected"
+    assert check(*splits).status == "suspected"
 
 
-def test_silent_on_right_labels_however_hard(found, scans):
-    assert found(scans.train, scans.validation) is None
-    assert found(noisy(scans.train, 0.01), scans.validation) is None
+def test_silent_on_right_labels_however_hard(check, scans):
+    assert check(scans.train, scans.validation) is None
+    assert check(noisy(scans.train, 0.01), scans.validation) is None
     data = drawn_flowers(train=600, validation=100, size=32)
-    assert found(data.train, data.validation) is None
+    assert check(data.train, data.validation) is None
 
 
 @pytest.mark.real_data
-def test_silent_on_clothes_that_look_alike(found):
+def test_silent_on_clothes_that_look_alike(check):
     data = fashion_mnist()
     rows = np.arange(2000)
-    assert found(data.train.take(rows), data.validation.take(rows)) is None
+    assert check(data.train.take(rows), data.validation.take(rows)) is None
 
 
-def test_silent_where_a_probe_sees_nothing(found, scans):
+def test_silent_where_a_probe_sees_nothing(check, scans):
     noise = noisy(scans.train, 0.3)
-    assert found(noise, scans.validation, train=1.0) is None
+    assert check(noise, scans.validation, train=1.0) is None
 
 
-def test_unavailable_for_few_images(found, scans):
-    assert found(scans.train.take(np.arange(100)), scans.validation) == Unavailable(
+def test_unavailable_for_few_images(check, scans):
+    assert check(scans.train.take(np.arange(100)), scans.validation) == Unavailable(
         "LabelAgreement", "there are fewer than 200 training images", is_failure=False
     )
 

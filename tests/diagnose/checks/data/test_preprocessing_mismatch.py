@@ -19,7 +19,7 @@ def composition(unseen_classes=""):
 
 
 @pytest.fixture(scope="module")
-def found(examined, context, label_signal):
+def check(examined, context, label_signal):
     """Returns the finding for two splits whose labels fit their images."""
 
     def run(train, validation):
@@ -51,18 +51,18 @@ def floats(split, scaling=lambda images: images / 255):
         (lambda images: 255 - images, "they are inverted"),
     ],
 )
-def test_images_prepared_otherwise_are_confirmed(found, scans, change, message):
+def test_images_prepared_otherwise_are_confirmed(check, scans, change, message):
     other = Split(change(scans.validation.images), scans.validation.labels)
-    finding = found(scans.train, other)
+    finding = check(scans.train, other)
     assert finding.cause.name == "preprocessing_mismatch"
     assert finding.status == "confirmed"
     assert message in finding.message
     assert finding.cost.low > 0.05
 
 
-def test_names_channels_in_another_order(found, flowers):
+def test_names_channels_in_another_order(check, flowers):
     other = Split(flowers.validation.images[..., ::-1], flowers.validation.labels)
-    assert "channels are reversed" in found(flowers.train, other).message
+    assert "channels are reversed" in check(flowers.train, other).message
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_another_scale_is_confirmed(
     assert message in finding.message
 
 
-def test_names_class_numbers_in_another_order(found, scans):
+def test_names_class_numbers_in_another_order(check, scans):
     order = np.random.default_rng(0).permutation(10).astype(np.int32)
     other = Split(scans.validation.images, order[scans.validation.labels])
-    finding = found(scans.train, other)
+    finding = check(scans.train, other)
     assert "their class numbers are mapped to others" in finding.message
 
 
@@ -112,24 +112,24 @@ def test_no_mapping_mends_labels_that_do_not_fit_or_are_unseen(
     assert (judged(PreprocessingMismatch(), *known) is not None) == fires
 
 
-def test_silent_on_healthy_splits(found, scans, flowers):
-    assert found(scans.train, scans.validation) is None
-    assert found(scans.train, scans.validation.take(np.arange(25))) is None
-    assert found(flowers.train, flowers.validation) is None
+def test_silent_on_healthy_splits(check, scans, flowers):
+    assert check(scans.train, scans.validation) is None
+    assert check(scans.train, scans.validation.take(np.arange(25))) is None
+    assert check(flowers.train, flowers.validation) is None
     flat = [
         Split(each.images.reshape(len(each), -1), each.labels)
         for each in (scans.train, scans.validation)
     ]
-    assert found(*flat) is None
+    assert check(*flat) is None
 
 
-def test_silent_on_another_light_and_on_noise(found, scans):
+def test_silent_on_another_light_and_on_noise(check, scans):
     data = drawn_flowers(
         train=300, validation=300, size=32, light=0.1, validation_light=1.5
     )
-    assert found(data.train, data.validation) is None
+    assert check(data.train, data.validation) is None
     labels = np.random.default_rng(0).permutation(scans.validation.labels)
-    assert found(scans.train, Split(scans.validation.images, labels)) is None
+    assert check(scans.train, Split(scans.validation.images, labels)) is None
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from framework.diagnose.core.trials import Trials
 
 
 class GivenTrials(Trials):
-    """Returns results that are right about so many tenths of the images."""
+    """Returns results that are right about this number of tenths of the images."""
 
     def __init__(self, context, *tenths, budget=1.0):
         super().__init__(context, budget, lambda line: None)

@@ -8,7 +8,7 @@ from framework.diagnose.checks.data.shuffled_labels import ShuffledLabels
 
 
 @pytest.fixture(scope="module")
-def found(examined, context):
+def check(examined, context):
     """Returns the finding for two splits."""
 
     def run(train, validation):
@@ -25,8 +25,8 @@ def rolled(split, by):
     return Split(split.images, np.roll(split.labels, by))
 
 
-def test_shuffled_training_labels_are_confirmed(found, scans):
-    finding = found(permuted(scans.train), scans.validation)
+def test_shuffled_training_labels_are_confirmed(check, scans):
+    finding = check(permuted(scans.train), scans.validation)
     assert (finding.cause.name, finding.status) == ("shuffled_labels", "confirmed")
     assert finding.message == (
         "the train labels do not belong to their images: a probe is right 10.1% of the "
@@ -35,24 +35,24 @@ def test_shuffled_training_labels_are_confirmed(found, scans):
     assert finding.cost.low > 0.7
 
 
-def test_shuffled_validation_labels_are_confirmed(found, scans):
-    finding = found(scans.train, permuted(scans.validation))
+def test_shuffled_validation_labels_are_confirmed(check, scans):
+    finding = check(scans.train, permuted(scans.validation))
     assert finding.message.startswith("the validation labels do not belong")
 
 
-def test_finds_the_order_in_which_labels_fit(found, scans):
-    finding = found(rolled(scans.train, -1), scans.validation)
+def test_finds_the_order_in_which_labels_fit(check, scans):
+    finding = check(rolled(scans.train, -1), scans.validation)
     assert finding.message.endswith("fit once each label is moved one place on")
     backwards = Split(scans.train.images, scans.train.labels[::-1])
-    finding = found(backwards, scans.validation)
+    finding = check(backwards, scans.validation)
     assert finding.message.endswith("they fit once their order is reversed")
 
 
-def test_noise_is_unresolvable(found):
+def test_noise_is_unresolvable(check):
     generator = np.random.default_rng(3)
     images = generator.integers(0, 256, (700, 32, 32, 3)).astype(np.uint8)
     noise = Split(images, generator.integers(0, 5, 700).astype(np.int32))
-    finding = found(noise.take(np.arange(500)), noise.take(np.arange(500, 700)))
+    finding = check(noise.take(np.arange(500)), noise.take(np.arange(500, 700)))
     assert finding.status == "unresolvable"
     assert finding.cost is None
     assert finding.message.startswith(
@@ -63,11 +63,11 @@ def test_noise_is_unresolvable(found):
         assert each.value < 3
 
 
-def test_silent_on_healthy_splits(found, scans):
-    assert found(scans.train, scans.validation) is None
+def test_silent_on_healthy_splits(check, scans):
+    assert check(scans.train, scans.validation) is None
     few = np.arange(20)
-    assert found(scans.train, scans.validation.take(few)) is None
-    assert found(scans.train.take(few), scans.validation) is None
+    assert check(scans.train, scans.validation.take(few)) is None
+    assert check(scans.train.take(few), scans.validation) is None
 
 
 def test_silent_where_the_model_knows_something(examined, context, scans):
@@ -76,27 +76,27 @@ def test_silent_where_the_model_knows_something(examined, context, scans):
     assert examined(ShuffledLabels(), case) is None
 
 
-def test_half_of_the_labels_shuffled_is_noise(found, scans):
+def test_half_of_the_labels_shuffled_is_noise(check, scans):
     labels = scans.train.labels.copy()
     labels[::2] = np.random.default_rng(0).permutation(labels[::2])
-    assert found(Split(scans.train.images, labels), scans.validation) is None
+    assert check(Split(scans.train.images, labels), scans.validation) is None
 
 
-def test_rows_of_features(found, scans):
+def test_rows_of_features(check, scans):
     flat = [
         Split(each.images.reshape(len(each), -1) / 255.0, each.labels)
         for each in (scans.train, scans.validation)
     ]
-    assert found(*flat) is None
-    assert found(permuted(flat[0]), flat[1]).status == "confirmed"
+    assert check(*flat) is None
+    assert check(permuted(flat[0]), flat[1]).status == "confirmed"
 
 
-def test_the_parity_of_bits_depends_on_how_far_neighbours_are(found):
+def test_the_parity_of_bits_depends_on_how_far_neighbours_are(check):
     """Ten neighbours of 400 tell it, those of 600 do not: that is no shuffling."""
     generator = np.random.Generator(np.random.PCG64(0))
     bits = generator.integers(2, size=(1000, 16)).astype(np.float32)
     labels = (bits.sum(axis=1) % 2).astype(np.int32)
     train = Split(bits[:600], labels[:600])
     validation = Split(bits[600:], labels[600:])
-    finding = found(train, validation)
+    finding = check(train, validation)
     assert finding is None or finding.status != "confirmed"

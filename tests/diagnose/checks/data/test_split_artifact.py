@@ -12,7 +12,7 @@ _GENERATOR = np.random.Generator(np.random.PCG64(7))
 
 
 @pytest.fixture
-def found(examined, context):
+def check(examined, context):
     """Returns the finding for the labels of two splits."""
 
     def run(train, validation):
@@ -29,13 +29,13 @@ def draw(count, weights):
     return _GENERATOR.choice(len(weights), count, p=np.array(weights) / sum(weights))
 
 
-def test_confirmed_where_the_last_of_sorted_images_were_taken(found):
+def test_confirmed_where_the_last_of_sorted_images_were_taken(check):
     labels = np.sort(draw(1000, [1] * 10))
-    finding = found(labels[:800], labels[800:])
+    finding = check(labels[:800], labels[800:])
     assert (finding.cause.name, finding.status) == ("split_artifact", "confirmed")
     # Within the last class.
     labels = np.sort(draw(1000, [1] * 3))
-    finding = found(labels[:900], labels[900:])
+    finding = check(labels[:900], labels[900:])
     assert finding.message == (
         "validation has no image of class0, class1, which training has; images are "
         "stored in the order of their classes"
@@ -43,9 +43,9 @@ def test_confirmed_where_the_last_of_sorted_images_were_taken(found):
     assert finding.cost is None
 
 
-def test_confirmed_where_training_has_next_to_nothing_of_a_class(found):
+def test_confirmed_where_training_has_next_to_nothing_of_a_class(check):
     train = np.concatenate([draw(1000, [1, 1]), [2]])
-    assert found(train, draw(300, [1, 1, 1])).cause.name == "split_artifact"
+    assert check(train, draw(300, [1, 1, 1])).cause.name == "split_artifact"
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def test_confirmed_where_training_has_next_to_nothing_of_a_class(found):
         (draw(1000, [20, 9, 4, 2, 1]), draw(250, [1] * 5)),
     ],
 )
-def test_silent_where_no_class_is_absent(found, train, validation):
-    assert found(train, validation) is None
+def test_silent_where_no_class_is_absent(check, train, validation):
+    assert check(train, validation) is None
 
 
-def test_evidence_and_message(found):
-    finding = found(np.arange(800) // 100, np.arange(700, 1000) // 100)
+def test_evidence_and_message(check):
+    finding = check(np.arange(800) // 100, np.arange(700, 1000) // 100)
     assert finding.message == (
         "66.7% of the validation images are of classes that training never shows: "
         "class8, class9; validation has no image of class0, class1, class2, class3, "

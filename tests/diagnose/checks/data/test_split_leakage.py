@@ -16,7 +16,7 @@ from framework.numerics.intervals import Estimate, proportion
 
 
 @pytest.fixture
-def found(examined, context, memorizing):
+def check(examined, context, memorizing):
     """Returns the finding for two splits and a model that memorizes."""
 
     def run(train, validation):
@@ -30,14 +30,14 @@ def flowers():
     return drawn_flowers(train=500, validation=300, size=32, duplicates=0.2)
 
 
-def test_flowers_drawn_twice_are_confirmed(found, flowers):
-    finding = found(flowers.train, flowers.validation)
+def test_flowers_drawn_twice_are_confirmed(check, flowers):
+    finding = check(flowers.train, flowers.validation)
     assert (finding.cause.name, finding.status) == ("split_leakage", "confirmed")
     assert finding.evidence[0].value.value == pytest.approx(0.2, abs=0.01)
     assert 0 < finding.cost.low < finding.cost.value < 0.2
 
 
-def test_confirmed_where_training_holds_the_copies_as_well(found, flowers):
+def test_confirmed_where_training_holds_the_copies_as_well(check, flowers):
     # Augmented before the split.
     def four_times(split):
         images = [np.roll(split.images, by, axis=1) for by in (0, 1, 0, 1)]
@@ -49,38 +49,38 @@ def test_confirmed_where_training_holds_the_copies_as_well(found, flowers):
         np.concatenate([few.images[rows[:100]], flowers.validation.images]),
         np.concatenate([few.labels[rows[:100]], flowers.validation.labels]),
     )
-    assert found(few.take(rows[100:]), held_out).status == "confirmed"
+    assert check(few.take(rows[100:]), held_out).status == "confirmed"
 
 
-def test_silent_on_healthy_splits(found, scans):
-    assert found(scans.train, scans.validation) is None
+def test_silent_on_healthy_splits(check, scans):
+    assert check(scans.train, scans.validation) is None
     data = drawn_flowers(train=300, validation=200, size=32)
-    assert found(data.train, data.validation) is None
+    assert check(data.train, data.validation) is None
     flat = [
         Split(each.images.reshape(len(each), -1), each.labels)
         for each in (scans.train, scans.validation)
     ]
-    assert found(*flat) is None
+    assert check(*flat) is None
 
 
 @pytest.mark.real_data
-def test_silent_on_clothes_that_look_alike(found):
+def test_silent_on_clothes_that_look_alike(check):
     data = fashion_mnist()
     train, validation = data.train.take(np.arange(3000)), data.validation
-    assert found(train, validation.take(np.arange(1000))) is None
+    assert check(train, validation.take(np.arange(1000))) is None
 
 
-def test_where_all_images_are_copies_a_trial_decides(found):
+def test_where_all_images_are_copies_a_trial_decides(check):
     # Two vectors, over and over: there is nothing else to be seen.
     labels = np.tile([0, 1], 100).astype(np.int32)
     split = Split(np.eye(2, dtype=np.float32)[labels], labels)
-    assert found(split, split).status == "suspected"
+    assert check(split, split).status == "suspected"
 
 
 def duplicates(copies, within, correct, other):
     """Returns near-duplicates among 1,000 images, and how many of either are right."""
     return NearDuplicates(
-        alike=0.96,
+        threshold=0.96,
         rate=proportion(copies, 1000),
         within=proportion(within, 1000),
         same=proportion(copies, 1000),

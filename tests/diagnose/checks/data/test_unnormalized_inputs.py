@@ -8,7 +8,7 @@ from framework.diagnose.checks.data.unnormalized_inputs import UnnormalizedInput
 
 
 @pytest.fixture
-def found(examined, context, scans):
+def check(examined, context, scans):
     """Returns the finding for the scaling of the inputs, and kinds of layers."""
 
     def run(scaling, layers=(), images=scans.train.images):
@@ -28,11 +28,11 @@ def found(examined, context, scans):
         lambda images: images / 255 + 100,
     ],
 )
-def test_unusual_inputs_are_suspected(found, scaling):
-    finding = found(scaling)
+def test_unusual_inputs_are_suspected(check, scaling):
+    finding = check(scaling)
     assert (finding.cause.name, finding.status) == ("unnormalized_inputs", "suspected")
-    assert found(scaling, ("InputLayer", "Dense", "BatchNormalization")) is not None
-    assert found(scaling, ("InputLayer", "BatchNormalization", "Dense")) is None
+    assert check(scaling, ("InputLayer", "Dense", "BatchNormalization")) is not None
+    assert check(scaling, ("InputLayer", "BatchNormalization", "Dense")) is None
 
 
 @pytest.mark.parametrize(
@@ -45,24 +45,24 @@ def test_unusual_inputs_are_suspected(found, scaling):
         lambda images: (images - images.mean()) / images.std(),
     ],
 )
-def test_silent_on_usual_inputs(found, scaling):
-    assert found(scaling) is None
+def test_silent_on_usual_inputs(check, scaling):
+    assert check(scaling) is None
 
 
-def test_features_of_rows_count_one_by_one(found, scans):
+def test_features_of_rows_count_one_by_one(check, scans):
     flat = scans.train.images.reshape(len(scans.train), -1)
     # Black corners of scaled images vary little, or not at all.
-    assert found(lambda images: images / 255, images=flat) is None
-    assert found(lambda images: images, images=flat) is not None
+    assert check(lambda images: images / 255, images=flat) is None
+    assert check(lambda images: images, images=flat) is not None
 
 
-def test_the_remedy_standardizes(found):
-    remedy = found(lambda images: images).remedy
+def test_the_remedy_standardizes(check):
+    remedy = check(lambda images: images).remedy
     assert remedy.intervention.differences() == {"standardize": True}
 
 
-def test_evidence_and_message(found):
-    finding = found(lambda images: images)
+def test_evidence_and_message(check):
+    finding = check(lambda images: images)
     assert finding.message == (
         "the network sees inputs of standard deviation 96.1, at most 96.1, and a mean "
         "0.817 times as large; its weights were drawn for inputs around 0 of about 1"

@@ -8,7 +8,7 @@ from framework.diagnose.core.measurement import Unavailable
 
 
 @pytest.fixture
-def found(examined, context, scans):
+def check(examined, context, scans):
     """Returns the finding for labels that are fed in some order."""
 
     def run(labels, batch_size=32):
@@ -32,20 +32,20 @@ def shuffled(labels, width):
 
 
 @pytest.mark.parametrize("width", [0, 100])
-def test_sorted_labels_are_suspected(found, scans, width):
-    finding = found(shuffled(np.sort(scans.train.labels), width))
+def test_sorted_labels_are_suspected(check, scans, width):
+    finding = check(shuffled(np.sort(scans.train.labels), width))
     assert (finding.cause.name, finding.status) == ("unshuffled_batches", "suspected")
 
 
-def test_silent_on_shuffled_and_on_balanced_batches(found, scans):
-    assert found(scans.train.labels) is None
-    assert found(np.arange(1000) % 10) is None
+def test_silent_on_shuffled_and_on_balanced_batches(check, scans):
+    assert check(scans.train.labels) is None
+    assert check(np.arange(1000) % 10) is None
     # A buffer as large as the data set.
-    assert found(shuffled(np.sort(scans.train.labels), 5000)) is None
+    assert check(shuffled(np.sort(scans.train.labels), 5000)) is None
 
 
-def test_unavailable_for_one_batch_or_an_unknown_order(found, scans):
-    unknown, one_batch = found(None), found(scans.train.labels, 5000)
+def test_unavailable_for_one_batch_or_an_unknown_order(check, scans):
+    unknown, one_batch = check(None), check(scans.train.labels, 5000)
     assert unknown == Unavailable(
         "BatchOrder", "batches are shuffled by construction", is_failure=False
     )
@@ -54,13 +54,13 @@ def test_unavailable_for_one_batch_or_an_unknown_order(found, scans):
     )
 
 
-def test_the_remedy_shuffles(found, scans):
-    remedy = found(np.sort(scans.train.labels)).remedy
+def test_the_remedy_shuffles(check, scans):
+    remedy = check(np.sort(scans.train.labels)).remedy
     assert remedy.intervention.differences() == {"shuffle": True}
 
 
-def test_evidence_and_message(found):
-    finding = found(np.arange(1000) // 100, 20)
+def test_evidence_and_message(check):
+    finding = check(np.arange(1000) // 100, 20)
     assert finding.message == (
         "a batch holds 1.0 classes' worth of labels on average, and shuffled ones "
         "would hold 7.7: images are fed in an order"

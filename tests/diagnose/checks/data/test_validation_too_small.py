@@ -8,8 +8,8 @@ from framework.diagnose.checks.data.validation_too_small import ValidationTooSma
 
 
 @pytest.fixture
-def found(judged, accuracy, split_accuracy):
-    """Returns the finding for a validation set of which so many are right."""
+def check(judged, accuracy, split_accuracy):
+    """Returns the finding for a validation set with this number of correct ones."""
 
     def run(correct, total):
         validation = split_accuracy(correct, total)
@@ -20,8 +20,8 @@ def found(judged, accuracy, split_accuracy):
 
 
 @pytest.mark.parametrize(("correct", "total"), [(7, 19), (32, 63), (86, 171), (38, 39)])
-def test_confirmed_where_fifteen_points_stay_unseen(found, correct, total):
-    finding = found(correct, total)
+def test_confirmed_where_fifteen_points_stay_unseen(check, correct, total):
+    finding = check(correct, total)
     assert (finding.cause.name, finding.status) == ("validation_too_small", "confirmed")
 
 
@@ -30,12 +30,12 @@ def test_confirmed_where_fifteen_points_stay_unseen(found, correct, total):
     # The last two are near misses; of a good model fewer images are enough.
     [(5000, 10_000), (225, 500), (355, 360), (100, 200), (62, 63)],
 )
-def test_silent_where_they_are_seen(found, correct, total):
-    assert found(correct, total) is None
+def test_silent_where_they_are_seen(check, correct, total):
+    assert check(correct, total) is None
 
 
-def test_evidence_and_message(found):
-    finding = found(32, 63)
+def test_evidence_and_message(check):
+    finding = check(32, 63)
     assert finding.message == (
         "63 validation images resolve accuracy to +-12.0%: one image is 1.6%, and of "
         "two models one must be 25.0% better for it to be seen"

@@ -22,14 +22,14 @@ def make_reported(**changes):
 
 
 def make_weights(evaluated=800, live=800):
-    """Returns weights that are right about so many of the same 1,000 images."""
+    """Returns weights that are right about these numbers of the same 1,000 images."""
     places = np.arange(1000)
     gain = paired_difference(places < live, places < evaluated)
     return LiveWeights(evaluated / 1000, live / 1000, gain)
 
 
 def make_training_mode(correct):
-    """Returns a cross-evaluation with so many of 1,000 right in training mode."""
+    """Returns a cross-evaluation with this many of 1,000 right in training mode."""
     cell = Cell("validation", "own", "training", proportion(correct, 1000))
     return CrossEvaluation((cell,))
 

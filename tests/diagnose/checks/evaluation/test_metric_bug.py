@@ -6,7 +6,7 @@ from framework.diagnose.checks.evaluation.metric_bug import MetricBug
 
 
 @pytest.fixture
-def found(judged, reported):
+def check(judged, reported):
     """Returns the finding for metrics, some of them replaced."""
     return lambda **changes: judged(MetricBug(), reported(**changes))
 
@@ -27,8 +27,8 @@ def found(judged, reported):
         {"accuracy": 0.605, "loss": 0.9},
     ],
 )
-def test_confirmed_where_the_count_differs(found, changes):
-    finding = found(**changes)
+def test_confirmed_where_the_count_differs(check, changes):
+    finding = check(**changes)
     assert (finding.cause.name, finding.status) == ("metric_bug", "confirmed")
 
 
@@ -44,12 +44,12 @@ def test_confirmed_where_the_count_differs(found, changes):
         {"accuracy": 0.1, "loss": float("nan")},
     ],
 )
-def test_silent_on_rounding_and_on_other_weights(found, changes):
-    assert found(**changes) is None
+def test_silent_on_rounding_and_on_other_weights(check, changes):
+    assert check(**changes) is None
 
 
-def test_evidence_of_a_metric_that_is_never_reset(found):
-    finding = found(accuracy=0.6)
+def test_evidence_of_a_metric_that_is_never_reset(check):
+    finding = check(accuracy=0.6)
     assert finding.message == (
         "the reported validation accuracy is 60.0%, but 80.0% of the predictions are "
         "right: it is the mean of all evaluations so far; the metric is not reset"
@@ -61,12 +61,12 @@ def test_evidence_of_a_metric_that_is_never_reset(found):
     ]
 
 
-def test_message_of_another_bug(found):
-    assert found(accuracy=0.1).message == (
+def test_message_of_another_bug(check):
+    assert check(accuracy=0.1).message == (
         "the reported validation accuracy is 10.0%, but 80.0% of the predictions are "
         "right"
     )
 
 
-def test_silent_without_a_reported_accuracy(found):
-    assert found(accuracy=None) is None
+def test_silent_without_a_reported_accuracy(check):
+    assert check(accuracy=None) is None

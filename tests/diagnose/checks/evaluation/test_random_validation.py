@@ -10,7 +10,7 @@ _GAIN = Estimate(0.2, 0.1, 0.3)
 
 
 @pytest.fixture
-def found(judged):
+def check(judged):
     """Returns the finding for two evaluations of the same weights."""
 
     def run(flipped, other_images=False, gain=None):
@@ -19,8 +19,8 @@ def found(judged):
     return run
 
 
-def test_confirmed_where_the_model_is_random_in_evaluation(found):
-    finding = found(0.3, gain=_GAIN)
+def test_confirmed_where_the_model_is_random_in_evaluation(check):
+    finding = check(0.3, gain=_GAIN)
     assert (finding.cause.name, finding.status) == ("random_validation", "confirmed")
     assert finding.cost == _GAIN
     assert finding.message == (
@@ -31,8 +31,8 @@ def test_confirmed_where_the_model_is_random_in_evaluation(found):
     assert (evidence.value, evidence.threshold) == (0.3, "above 0.001")
 
 
-def test_confirmed_where_validation_images_change(found):
-    finding = found(0.0, other_images=True)
+def test_confirmed_where_validation_images_change(check):
+    finding = check(0.0, other_images=True)
     assert finding.status == "confirmed"
     assert finding.cost is None
     assert finding.message == (
@@ -52,5 +52,5 @@ def test_confirmed_where_validation_images_change(found):
         (0.3, Estimate(0.02, 0.01, 0.03)),
     ],
 )
-def test_silent_where_randomness_costs_nothing(found, flipped, gain):
-    assert found(flipped, gain=gain) is None
+def test_silent_where_randomness_costs_nothing(check, flipped, gain):
+    assert check(flipped, gain=gain) is None

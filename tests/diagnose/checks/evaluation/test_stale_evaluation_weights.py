@@ -9,7 +9,7 @@ from framework.diagnose.checks.evaluation.stale_evaluation_weights import (
 
 
 @pytest.fixture
-def found(judged, reported, weights):
+def check(judged, reported, weights):
     """Returns the finding for weights and metrics."""
 
     def run(evaluated=800, live=800, config=None, **changes):
@@ -20,8 +20,8 @@ def found(judged, reported, weights):
 
 
 @pytest.mark.parametrize(("evaluated", "live"), [(100, 900), (800, 840)])
-def test_confirmed_where_trained_weights_are_better(found, evaluated, live):
-    finding = found(evaluated, live)
+def test_confirmed_where_trained_weights_are_better(check, evaluated, live):
+    finding = check(evaluated, live)
     assert finding.cause.name == "stale_evaluation_weights"
     assert finding.status == "confirmed"
     assert finding.cost.value == pytest.approx((live - evaluated) / 1000)
@@ -32,12 +32,12 @@ def test_confirmed_where_trained_weights_are_better(found, evaluated, live):
     # Trap H16: an average that does well; or that does a little worse.
     [(900, 800), (800, 800), (800, 820)],
 )
-def test_silent_where_the_evaluated_ones_are_as_good(found, evaluated, live):
-    assert found(evaluated, live) is None
+def test_silent_where_the_evaluated_ones_are_as_good(check, evaluated, live):
+    assert check(evaluated, live) is None
 
 
-def test_confirmed_where_accuracy_and_loss_are_reported_of_other_weights(found):
-    finding = found(accuracy=0.1, loss=2.3)
+def test_confirmed_where_accuracy_and_loss_are_reported_of_other_weights(check):
+    finding = check(accuracy=0.1, loss=2.3)
     assert finding.message == (
         "the evaluation reports an accuracy of 10.0% and a loss of 2.3; the trained "
         "weights have 80.0% and 0.5: it evaluates other weights"
@@ -58,12 +58,12 @@ def test_confirmed_where_accuracy_and_loss_are_reported_of_other_weights(found):
         {"accuracy": None, "loss": 2.3},
     ],
 )
-def test_silent_where_not_both_are_of_other_weights(found, changes):
-    assert found(**changes) is None
+def test_silent_where_not_both_are_of_other_weights(check, changes):
+    assert check(**changes) is None
 
 
-def test_evidence_and_message(found):
-    finding = found(100, 900)
+def test_evidence_and_message(check):
+    finding = check(100, 900)
     assert finding.message == (
         "the weights that are evaluated are right in 10.0%, those that are trained in "
         "90.0%"
@@ -77,6 +77,6 @@ def test_evidence_and_message(found):
     ("config", "is_named"),
     [(None, False), (Config(), False), (Config(ema=0.999), True)],
 )
-def test_the_flag_of_the_average_is_named_where_there_is_one(found, config, is_named):
-    text = found(100, 900, config).remedy.text
+def test_the_flag_of_the_average_is_named_where_there_is_one(check, config, is_named):
+    text = check(100, 900, config).remedy.text
     assert ("--ema=0" in text) == is_named

@@ -49,7 +49,7 @@ def test_evidence_and_remedy(measured):
     assert suspicion.message == (
         "initial kernels have from 0 to 0.8 times the spread that keeps signals of one "
         "size from layer to layer, which grow 1.1-fold through the hidden layers: "
-        "units of a layer are all alike"
+        "all units of a layer are equal"
     )
     assert [(e.value, e.threshold) for e in suspicion.evidence] == [
         (0.0, "below 0.1"),

@@ -1,8 +1,8 @@
 """Runs commands by the hundred: forks of one process that has TensorFlow loaded.
 
-    python -m benchmarks.faults.nursery
+    python -m benchmarks.faults.fork_server
 
-It is started by `Nursery` and reads one JSON request a line. Each command runs in a
+It is started by `ForkServer` and reads one JSON request a line. Each command runs in a
 process of its own, as `python -m MODULE ARGUMENTS` would, but without the seconds that
 importing TensorFlow takes. What only shows in a new process (the order of imports, the
 end of the interpreter) is covered by `fresh`, which starts one.
@@ -44,12 +44,12 @@ _PRELOADED = (
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of a command.
+    """The outcome of a command.
 
     Attributes:
         code: Its exit code; negative for a signal; None if the time limit ended it.
-        stdout: The start of what it wrote.
-        stderr: The start of what it wrote.
+        stdout: The start of its output.
+        stderr: The start of its error output.
         seconds: How long it took.
     """
 
@@ -59,7 +59,7 @@ class Outcome:
     seconds: float
 
 
-class Nursery:
+class ForkServer:
     """One process with TensorFlow loaded, which forks a child for each command.
 
     Not safe for use by several threads.
@@ -67,7 +67,7 @@ class Nursery:
 
     def __init__(self):
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.faults.nursery"],
+            [sys.executable, "-m", "benchmarks.faults.fork_server"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -108,7 +108,7 @@ class Nursery:
             self._process.stdin.flush()
             answer = self._process.stdout.readline()
             if not answer:
-                raise RuntimeError("the nursery died")
+                raise RuntimeError("the fork server has ended")
             return _outcome(*files, **json.loads(answer))
 
     def close(self) -> None:
@@ -117,7 +117,7 @@ class Nursery:
         self._process.stdout.close()
         self._process.wait()
 
-    def __enter__(self) -> Nursery:
+    def __enter__(self) -> ForkServer:
         """Returns itself."""
         return self
 
@@ -133,7 +133,7 @@ def fresh(
     limit: float,
     variables: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Runs `python -m module arguments` in a new process; see `Nursery.run`."""
+    """Runs `python -m module arguments` in a new process; see `ForkServer.run`."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **(variables or {})}
     with tempfile.TemporaryDirectory() as place:
         files = [Path(place, name) for name in ("stdout", "stderr")]
@@ -159,7 +159,7 @@ def fresh(
 
 
 def _text(argument: str) -> str:
-    """Returns an argument as a process can get it: up to its first NUL."""
+    """Returns an argument up to its first NUL, as a process receives it."""
     return argument.split("\0")[0]
 
 
