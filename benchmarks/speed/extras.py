@@ -12,6 +12,7 @@ training.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import statistics
 import tempfile
 import time
@@ -32,8 +33,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8)
     chosen = parser.parse_args()
     seconds: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        things = _things(chosen, Path(folder))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _things(chosen, Path(folder)) as things,
+    ):
         # The first epoch makes graphs.
         for number in range(chosen.epochs + 1):
             for name, do in things.items():
@@ -70,10 +73,11 @@ def shares(medians: dict[str, float], images: int) -> Iterator[str]:
     yield f"{'in all':34}{sum(times.values()) / steps:6.1%}"
 
 
+@contextlib.contextmanager
 def _things(
     chosen: argparse.Namespace, folder: Path
-) -> dict[str, Callable[[int], object]]:
-    """Returns the parts of an epoch by name, as functions of its number."""
+) -> Iterator[dict[str, Callable[[int], object]]]:
+    """Yields the parts of an epoch by name, as functions of its number."""
     from framework.launch import components, run
     from framework.report.timing import Timing
 
@@ -107,7 +111,7 @@ def _things(
         checkpoints.save((epoch + 1) * per_epoch)
         checkpoints.wait()
 
-    return {
+    things = {
         "steps": lambda epoch: built.loop(epoch * per_epoch, per_epoch),
         "step": lambda epoch: built.loop(epoch * per_epoch, 1),
         "measured step": lambda epoch: built.loop.measured_step(epoch * per_epoch),
@@ -117,6 +121,11 @@ def _things(
         "metrics, TensorBoard, predictions": summarise,
         "a checkpoint": save,
     }
+    try:
+        yield things
+    finally:
+        for report in (timing, files, board):
+            report.stopped()
 
 
 if __name__ == "__main__":

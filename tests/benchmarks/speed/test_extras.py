@@ -27,8 +27,8 @@ def test_everything_can_be_timed(tmp_path, monkeypatch):
     workload = dataclasses.replace(WORKLOADS["W4"], train=64, validation=20)
     monkeypatch.setitem(WORKLOADS, "tiny", workload)
     chosen = argparse.Namespace(workload="tiny", epochs=1, precision="float32")
-    things = extras._things(chosen, tmp_path)
-    for do in things.values():
-        do(0)
+    with extras._things(chosen, tmp_path) as things:
+        for do in things.values():
+            do(0)
     assert (tmp_path / "metrics.jsonl").read_text().count("\n") == 1
     assert list((tmp_path / "checkpoints").glob("*.npz"))
