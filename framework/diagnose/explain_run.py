@@ -14,6 +14,7 @@ from framework.data.dataset import Dataset, Progress
 from framework.diagnose import snapshot as snapshot_lib
 from framework.diagnose.core.context import DiagnosisContext, sample
 from framework.diagnose.core.settings import TrainingSettings
+from framework.diagnose.programs.keras_loop import predictions_of
 from framework.diagnose.programs.run_program import RunProgram
 from framework.diagnose.snapshot import Snapshot
 from framework.errors import UsageError
@@ -77,7 +78,8 @@ def open_run(
     if not allow_data_change:
         _check_data(made, config, Path(folder))
     checkpoint = snapshot.checkpoint
-    checkpoint_files.assign(made.variables(), checkpoint.values, checkpoint.path)
+    if checkpoint.values:
+        checkpoint_files.assign(made.variables(), checkpoint.values, checkpoint.path)
     trials = trials or Path(folder) / "diagnosis" / "trials"
     return _of_parts(dataclasses.replace(snapshot, config=config), made, trials, model)
 
@@ -96,6 +98,12 @@ def _of_parts(
     train = sample(dataset.train, examples.train)
     validation = sample(dataset.validation, np.arange(len(dataset.validation)))
     config, step = snapshot.config, snapshot.checkpoint.step
+    program = RunProgram(config, made, trials, step, model, train, validation)
+    rows, predictions = snapshot.rows, snapshot.predictions
+    if not rows:
+        rows = [_planned(config, made)]
+        outputs = program.predict(validation.images)
+        predictions = [predictions_of(outputs, validation.labels)]
     return DiagnosisContext(
         class_names=tuple(dataset.class_names),
         train=train,
@@ -106,15 +114,28 @@ def _of_parts(
             "validation": dataset.validation.labels,
         },
         first_epoch_labels=None,
-        program=RunProgram(config, made, trials, step, model, train, validation),
-        rows=snapshot.rows,
-        predictions=snapshot.predictions,
-        settings=_settings(config, made, snapshot.rows),
+        program=program,
+        rows=rows,
+        predictions=predictions,
+        settings=_settings(config, made, rows, snapshot.diverged_in),
     )
 
 
+def _planned(config: Config, made: Components) -> Row:
+    """Returns the metrics of a run that has died before its first evaluation.
+
+    It is judged by what it was to be: as long as planned, by its initial weights.
+    """
+    total = made.plan.total_steps
+    return {
+        "step": total,
+        "epoch": total / made.plan.steps_per_epoch,
+        "learning_rate": config.learning_rate,
+    }
+
+
 def _settings(
-    config: Config, made: Components, rows: Sequence[Row]
+    config: Config, made: Components, rows: Sequence[Row], diverged_in: int
 ) -> TrainingSettings:
     optimizer = spec.single(config.optimizer)
     rates = [row["learning_rate"] for row in rows if "learning_rate" in row]
@@ -129,5 +150,6 @@ def _settings(
         weight_decay=float(optimizer.kwargs.get("weight_decay", 0.0)),
         augment=config.augment,
         early_stopping=config.early_stopping,
+        diverged_in=diverged_in,
         config=config,
     )

@@ -36,6 +36,9 @@ from framework.diagnose.checks.training.insufficient_capacity import (
     InsufficientCapacity,
 )
 from framework.diagnose.checks.training.learning_rate_frozen import LearningRateFrozen
+from framework.diagnose.checks.training.learning_rate_negative import (
+    LearningRateNegative,
+)
 from framework.diagnose.checks.training.learning_rate_too_high import (
     LearningRateTooHigh,
 )
@@ -85,6 +88,7 @@ CHECKS: tuple[Check, ...] = tuple(
             OverRegularized(),
             BatchSizeTooLarge(),
             BatchSizeTooSmall(),
+            LearningRateNegative(),
             LearningRateTooHigh(),
             LearningRateTooLow(),
             LabelNoise(),

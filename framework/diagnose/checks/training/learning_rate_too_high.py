@@ -57,11 +57,13 @@ class LearningRateTooHigh(Check):
         """See base class."""
         steps, clean = measured.get(StepSizes), measured.get(Accuracy).train_clean
         is_stuck = clean.accuracy.value < clean.majority + self.stuck
-        is_long = steps.longer > (self.long - 1 if is_stuck else self.long)
+        # A tenth of a long step can be too long for a start.
+        limit = self.long - int(is_stuck)
+        is_long = steps.longer > limit
         overshoots = steps.overshoot > self.overshoot
         if not (is_long or overshoots or steps.has_diverged):
             return None
-        if clean.accuracy.low > self.learnt:
+        if clean.accuracy.low > self.learnt or measured.settings.learning_rate < 0:
             return None
         factor = self._factor(steps)
         return Suspicion(
@@ -74,19 +76,29 @@ class LearningRateTooHigh(Check):
                 Evidence(
                     "log10 of a step's length, in the weights' norm",
                     steps.longer,
-                    f"above {self.long}",
+                    f"above {limit:g}" + self._why(is_stuck),
                     "healthy runs have -2 to -3",
                 ),
                 Evidence(
                     "steps that go too far",
                     steps.overshoot,
-                    f"above {self.overshoot}",
+                    f"above {self.overshoot:g}",
                     "loss of the batch after the step above that before; Cockpit, 2021",
                 ),
+                *_divergence(measured, steps),
             ),
             advice=f"multiply the learning rate by {factor:g}",
             intervention=Intervention(learning_rate_factor=factor),
             refute="training with that rate, and reaching no more",
+        )
+
+    def _why(self, is_stuck: bool) -> str:
+        """Returns why a limit is lower than usual, for the evidence."""
+        if not is_stuck:
+            return ""
+        return (
+            f", and not {self.long:g}: training accuracy is less than {self.stuck:g} "
+            f"above that of the most frequent class"
         )
 
     def _factor(self, steps: StepSizes) -> float:
@@ -94,3 +106,12 @@ class LearningRateTooHigh(Check):
         if steps.longest > self.far:
             length = max(length, steps.longest)
         return 10.0 ** -max(1, min(math.floor(length - self.usual), 12))
+
+
+def _divergence(measured: Measurements, steps: StepSizes) -> tuple[Evidence, ...]:
+    if not steps.has_diverged:
+        return ()
+    step = measured.settings.diverged_in
+    shown: float | str = float(step) if step else "not finite"
+    name = "step in which numbers ceased to be finite" if step else "training loss"
+    return (Evidence(name, shown, "any", "the record of the run, or its metrics"),)

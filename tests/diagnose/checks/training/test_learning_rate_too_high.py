@@ -73,3 +73,17 @@ def test_the_remedy_aims_at_steps_of_the_usual_length(
     suspicion = LearningRateTooHigh().suspect(measured(accuracy(), steps(**changes)))
     differences = suspicion.intervention.differences()
     assert differences == {"learning_rate_factor": pytest.approx(factor)}
+
+
+def test_the_threshold_is_the_one_that_was_applied(measured, accuracy, steps):
+    """Where next to nothing is learnt, shorter steps are too long."""
+    made = measured(accuracy(100), steps(first=-2.3))
+    threshold = LearningRateTooHigh().suspect(made).evidence[0].threshold
+    assert threshold.startswith("above -2.5, and not -1.5: training accuracy is less")
+
+
+def test_a_run_that_died_says_in_which_step(measured, accuracy, steps):
+    made = measured(accuracy(100), steps(has_diverged=True), diverged_in=4)
+    assert LearningRateTooHigh().suspect(made).evidence[-1].value == 4.0
+    made = measured(accuracy(100), steps(has_diverged=True))
+    assert LearningRateTooHigh().suspect(made).evidence[-1].value == "not finite"
