@@ -126,7 +126,7 @@ def trend(values: Sequence[float]) -> tuple[float, float]:
     return float(slope), float(stats.kendalltau(positions, finite).pvalue)
 
 
-def slope(places: Sequence[float], values: Sequence[float]) -> Estimate:
+def slope(places: Sequence[float] | np.ndarray, values: Sequence[float]) -> Estimate:
     """Estimates the slope of a line by Theil (1950) and Sen (1968).
 
     >>> print(slope([0.0, 1.0, 2.0, 3.0], [0.0, 0.5, 1.0, 1.5]))

@@ -36,10 +36,8 @@ from framework.diagnose.checks.training.insufficient_capacity import (
     InsufficientCapacity,
 )
 from framework.diagnose.checks.training.learning_rate_frozen import LearningRateFrozen
-from framework.diagnose.checks.training.learning_rate_negative import (
-    LearningRateNegative,
-)
 from framework.diagnose.checks.training.learning_rate_too_high import (
+    LearningRateNegative,
     LearningRateTooHigh,
 )
 from framework.diagnose.checks.training.learning_rate_too_low import LearningRateTooLow

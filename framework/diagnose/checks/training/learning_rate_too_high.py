@@ -1,4 +1,4 @@
-"""The learning rate is too high."""
+"""The learning rate is too high, or negative."""
 
 from __future__ import annotations
 
@@ -106,6 +106,50 @@ class LearningRateTooHigh(Check):
         if steps.longest > self.far:
             length = max(length, steps.longest)
         return 10.0 ** -max(1, min(math.floor(length - self.usual), 12))
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningRateNegative(Check):
+    """Looks at the sign of the learning rate.
+
+    Why it matters:
+        Steps against the gradient lower the loss; with a negative rate they raise it.
+    Evidence:
+        The learning rate.
+    How it is decided:
+        By its sign. The gain of a positive rate is measured by a trial.
+    Remedy:
+        A positive rate that moves weights as far as is usual.
+    Sources:
+        The definition of gradient descent.
+
+    Attributes:
+        usual: Log10 of a step's length, in the weights' norm, that the remedy aims at.
+    """
+
+    cause_name: ClassVar[str] = "learning_rate_too_high"
+    phase: ClassVar[Phase] = Phase.UPDATES
+    usual: float = -2.3
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        steps, rate = measured.get(StepSizes), measured.settings.learning_rate
+        if not rate < 0:
+            return None
+        exponent = math.floor(steps.first - self.usual)
+        factor = -(10.0 ** -max(0, min(exponent, 12)))
+        return Suspicion(
+            is_certain=True,
+            message=f"the learning rate is {rate:g}: each step climbs the loss",
+            evidence=(
+                Evidence(
+                    "learning rate", rate, "below 0", "the optimizer; gradient descent"
+                ),
+            ),
+            advice=f"use a positive learning rate, such as {rate * factor:g}",
+            intervention=Intervention(learning_rate_factor=factor),
+            refute="a training loss that falls at this rate",
+        )
 
 
 def _divergence(measured: Measurements, steps: StepSizes) -> tuple[Evidence, ...]:

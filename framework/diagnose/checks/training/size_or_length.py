@@ -100,18 +100,18 @@ def _compare(
     capacity = measured.get(Capacity)
     for name in sorted(untried, reverse=True):
         try:
-            result = _tried(trials, name, capacity)
+            tried = _tried(trials, name, capacity)
         except NotApplicableError as problem:
             problems[name] = problem
         else:
-            if result is not None:
-                results[name] = result
+            if tried is not None:
+                results[name] = tried
     minimums = {"length": _ENOUGH, "size": max(trials.minimum_gain, _ENOUGH)}
     if capacity.narrowest < NARROW:
         # Nobody chooses so few units for a net that is wide enough.
         minimums["size"] = trials.minimum_gain
     # Time costs least: in doubt it is that.
-    names = [name for name in ("length", "size") if name in results]
+    names: list[str] = [name for name in ("length", "size") if name in results]
     if len(names) == 2:
         long, large = (trials.correct_of(results[name][0]) for name in names)
         if is_gain(paired_difference(large, long)):
