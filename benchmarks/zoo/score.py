@@ -11,6 +11,9 @@ from typing import Any
 from benchmarks.zoo.cases import Case
 from framework.numerics.intervals import Estimate, proportion
 
+# Statuses of findings that name no cause, but do not clear it either.
+_OPEN = ("minor", "suspected", "unresolved")
+
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
@@ -49,13 +52,13 @@ class Verdict:
 def verdict(case: Case, line: Mapping[str, Any]) -> Verdict:
     """Returns the verdict of the line of a diagnosis."""
 
-    def causes(status: str) -> tuple[tuple[str, ...], ...]:
+    def causes(statuses: Iterable[str]) -> tuple[tuple[str, ...], ...]:
         return tuple(
-            (each["cause"],) for each in line["findings"] if each["status"] == status
+            (each["cause"],) for each in line["findings"] if each["status"] in statuses
         )
 
     return Verdict(
-        case, line["seed"], causes("confirmed"), causes("suspected"), line["cost"]
+        case, line["seed"], causes(("confirmed",)), causes(_OPEN), line["cost"]
     )
 
 

@@ -10,21 +10,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from framework.diagnose.checks import CHECKS
 from framework.diagnose.core.check import Check, Phase, examine
 from framework.diagnose.core.context import DiagnosisContext
-from framework.diagnose.core.finding import Evidence, Finding
+from framework.diagnose.core.decision import threshold
+from framework.diagnose.core.finding import STATUSES, Evidence, Finding
 from framework.diagnose.core.measurement import Unavailable
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy, CountedMetrics
 from framework.diagnose.measure.cross_evaluation import CrossEvaluation
+from framework.diagnose.measure.forecast import Forecast
 from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.report.diagnosis import Diagnosis
 
 # A curve at its ceiling needs no explanation.
-_EXPLAINED = ("static", "at_chance", "improving", "not_static")
+_EXPLAINED = ("static", "at_chance", "improving", "not_static", "diverged")
 # A training that ended before there was a curve does.
 _FEW = 3
 # Below this accuracy on training images, a ceiling may be a fault of training.
 _FITTED = 0.9
-_STATUSES = ("confirmed", "suspected", "unresolvable", "falsified")
 
 Progress = Callable[[str], None]
 
@@ -69,6 +70,10 @@ class _Examination:
         """Runs all phases, and returns the result."""
         findings = self._run(Phase.EVALUATION)
         plateau = self.measured.get(Plateau)
+        if plateau.verdict == "improving":
+            # What gains no more than more of the same would do explains nothing.
+            forecast = self.measured.find(Forecast)
+            self.trials.expected = max(forecast.gain.high, 0.0) if forecast else 0.0
         findings += self._run(Phase.DATA)
         needs_explanation = self._needs_explanation(plateau, findings)
         if needs_explanation:
@@ -160,13 +165,14 @@ def _one_per_cause(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 def _together(findings: list[Finding], trials: Trials) -> list[Finding]:
     """Confirms findings whose remedies help together, where none did alone."""
+    minimum = trials.minimum_gain
     names, gain = trials.run_together()
     if gain is None:
         return findings
     shown = Evidence(
         "gain in validation accuracy of all remedies together",
         gain,
-        "the interval above 0, and enough",
+        threshold(minimum),
         f"{' and '.join(sorted(names))} at once; one by one none helped",
     )
     return [
@@ -182,6 +188,7 @@ def _together(findings: list[Finding], trials: Trials) -> list[Finding]:
 def _sorted(findings: Sequence[Finding]) -> list[Finding]:
     """Returns findings in the order of reading: certain and expensive first."""
     confirmed = {each.cause.name for each in findings if _is_confirmed(each)}
+    order = list(STATUSES)
 
     def weight(finding: Finding) -> tuple[int, bool, bool, float]:
         cost = finding.cost.value if finding.cost else 1.0
@@ -189,6 +196,6 @@ def _sorted(findings: Sequence[Finding]) -> list[Finding]:
             cost = 0.0
         follows = bool(confirmed & set(finding.cause.follows_from))
         is_late = not finding.cause.invalidates_accuracy
-        return _STATUSES.index(finding.status), follows, is_late, -cost
+        return order.index(finding.status), follows, is_late, -cost
 
     return sorted(findings, key=weight)

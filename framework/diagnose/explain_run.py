@@ -14,6 +14,7 @@ from framework.data.dataset import Dataset, Progress
 from framework.diagnose import snapshot as snapshot_lib
 from framework.diagnose.core.context import DiagnosisContext, sample
 from framework.diagnose.core.settings import TrainingSettings
+from framework.diagnose.programs.keras_loop import predictions_of
 from framework.diagnose.programs.run_program import RunProgram
 from framework.diagnose.snapshot import Snapshot
 from framework.errors import UsageError
@@ -77,7 +78,8 @@ def open_run(
     if not allow_data_change:
         _check_data(built, config, Path(folder))
     checkpoint = snapshot.checkpoint
-    checkpoint_files.assign(built.variables(), checkpoint.values, checkpoint.path)
+    if checkpoint.values:
+        checkpoint_files.assign(built.variables(), checkpoint.values, checkpoint.path)
     trials = trials or Path(folder) / "diagnosis" / "trials"
     return _context(dataclasses.replace(snapshot, config=config), built, trials, model)
 
@@ -96,6 +98,12 @@ def _context(
     train = sample(dataset.train, examples.train)
     validation = sample(dataset.validation, np.arange(len(dataset.validation)))
     config, step = snapshot.config, snapshot.checkpoint.step
+    program = RunProgram(config, built, trials, step, model, train, validation)
+    rows, predictions = snapshot.rows, snapshot.predictions
+    if not rows:
+        rows = [_planned(config, built)]
+        outputs = program.predict(validation.images)
+        predictions = [predictions_of(outputs, validation.labels)]
     return DiagnosisContext(
         class_names=tuple(dataset.class_names),
         train=train,
@@ -106,15 +114,28 @@ def _context(
             "validation": dataset.validation.labels,
         },
         first_epoch_labels=None,
-        program=RunProgram(config, built, trials, step, model, train, validation),
-        rows=snapshot.rows,
-        predictions=snapshot.predictions,
-        settings=_settings(config, built, snapshot.rows),
+        program=program,
+        rows=rows,
+        predictions=predictions,
+        settings=_settings(config, built, rows, snapshot.diverged_in),
     )
 
 
+def _planned(config: Config, built: Components) -> Row:
+    """Returns the metrics of a run that has died before its first evaluation.
+
+    It is judged by what it was to be: as long as planned, by its initial weights.
+    """
+    total = built.plan.total_steps
+    return {
+        "step": total,
+        "epoch": total / built.plan.steps_per_epoch,
+        "learning_rate": config.learning_rate,
+    }
+
+
 def _settings(
-    config: Config, built: Components, rows: Sequence[Row]
+    config: Config, built: Components, rows: Sequence[Row], diverged_in: int
 ) -> TrainingSettings:
     optimizer = spec.single(config.optimizer)
     rates = [row["learning_rate"] for row in rows if "learning_rate" in row]
@@ -129,5 +150,6 @@ def _settings(
         weight_decay=float(optimizer.kwargs.get("weight_decay", 0.0)),
         augment=config.augment,
         early_stopping=config.early_stopping,
+        diverged_in=diverged_in,
         config=config,
     )

@@ -12,7 +12,7 @@ from framework.config import Config
 from framework.diagnose.report import stored
 from framework.errors import UsageError
 from framework.launch import run_folder
-from framework.loop import checkpoint_files
+from framework.loop import checkpoint_files, nonfinite
 from framework.loop.checkpoint_files import Checkpoint, CheckpointFiles
 from framework.numerics.metrics import Predictions
 from framework.report import predictions as predictions_lib
@@ -27,11 +27,14 @@ class Snapshot:
         folder: The folder of the run.
         config: The configuration of the run.
         checkpoint: Its weights, and all else that a restart needs.
-        rows: The metrics of the evaluations up to that step; at least one.
-        predictions: The validation predictions of the same evaluations.
-        state: The progress of the run, for diagnosis.json.
-        is_best: Whether the weights are those of the best evaluation, because there is
-            no later checkpoint.
+        rows: The metrics of the evaluations up to that step; none if the run has died
+            before the first.
+        predictions: Of the same evaluations.
+        state: How far the run was, for diagnosis.json.
+        is_best: Whether the weights are those of the best evaluation, for want of a
+            later checkpoint.
+        diverged_in: The step after that of the weights in which numbers were no longer
+            finite, where training ended; 0 if there is none.
     """
 
     folder: Path
@@ -41,11 +44,18 @@ class Snapshot:
     predictions: Sequence[Predictions]
     state: Mapping[str, int]
     is_best: bool
+    diverged_in: int = 0
 
     @property
     def notice(self) -> str:
         """One line that says which weights these are."""
         step = f"step {self.checkpoint.step:,}"
+        if not self.rows:
+            return (
+                f"training ended in step {self.diverged_in:,}, before its first "
+                f"evaluation, because numbers were no longer finite: diagnosing the "
+                f"weights of {step}"
+            )
         if self.is_best:
             return (
                 f"checkpoints/ holds no weights: diagnosing those of the best "
@@ -56,6 +66,8 @@ class Snapshot:
 
 def read(folder: Path) -> Snapshot:
     """Returns the latest state of a run that has an evaluation.
+
+    A run that has died of numbers that are not finite needs none.
 
     Args:
         folder: The folder of the run; not changed, and not locked.
@@ -70,6 +82,12 @@ def read(folder: Path) -> Snapshot:
     # The weights come first: a run under way writes the metrics before the weights.
     checkpoint, is_best = files.latest(), False
     history = History(folder / "metrics.jsonl")
+    died_in = nonfinite.recorded_step(folder)
+    if died_in and not history.rows:
+        first = checkpoint or Checkpoint(0, folder, {})
+        return Snapshot(
+            folder, config, first, (), (), stored.run_state(()), False, died_in
+        )
     if checkpoint is None:
         checkpoint, is_best = files.best_of(history.ranked(config.monitor)), True
     if checkpoint is None:
@@ -94,4 +112,7 @@ def read(folder: Path) -> Snapshot:
         )
     predictions = [by_step[int(row["step"])] for row in rows]
     state = stored.run_state(history.rows)
-    return Snapshot(folder, config, checkpoint, rows, predictions, state, is_best)
+    diverged_in = nonfinite.recorded_step(folder, checkpoint.step)
+    return Snapshot(
+        folder, config, checkpoint, rows, predictions, state, is_best, diverged_in
+    )

@@ -262,16 +262,32 @@ def _state(
         )
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
-        clock = schedules.Clock(plan.total_steps, plan.steps_per_epoch)
-        schedule = schedules.build(config.schedule)
-        learning_rate = schedules.LearningRate(config.learning_rate, schedule, clock)
+        rate = learning_rate(config, plan.total_steps, plan.steps_per_epoch)
         network = _network(config, dataset, model)
         optimizer = optimizers.build(config.optimizer)()
         optimizers.prepare(optimizer, network.trainable_variables)
         loss_scale = None
         if config.precision == "float16":
             loss_scale = precision.LossScale()
-        return TrainState(network, optimizer, learning_rate, config.ema > 0, loss_scale)
+        return TrainState(network, optimizer, rate, config.ema > 0, loss_scale)
+
+
+def learning_rate(
+    config: Config, total_steps: int, steps_per_epoch: int
+) -> schedules.LearningRate:
+    """Builds the learning rate of a run, by step.
+
+    Args:
+        config: The configuration.
+        total_steps: The length of the run, which parts in percent are of.
+        steps_per_epoch: Optimizer steps per epoch.
+
+    Raises:
+        UsageError: The schedule does not fit the run.
+    """
+    clock = schedules.Clock(total_steps, steps_per_epoch)
+    schedule = schedules.build(config.schedule)
+    return schedules.LearningRate(config.learning_rate, schedule, clock)
 
 
 def _network(

@@ -39,6 +39,10 @@ class NonFiniteError(RunError):
         self.step = step
 
 
+class DivergedError(RunError):
+    """Training has ended with numbers that are not finite, for a known origin."""
+
+
 @dataclasses.dataclass
 class Origin:
     """The first tensor that was not finite.
@@ -107,15 +111,37 @@ def explain(
         _replay(step, state, loop, history, checkpoints, monitor)
     indices = loop.feed.indices(step)
     split = loop.feed.batches.split.take(indices).in_memory(lambda done, total: None)
-    path = workdir / f"nonfinite-step-{step + 1:08d}.npz"
+    path = workdir / _record_name(step + 1)
     arrays = {"images": split.images, "labels": split.labels, "indices": indices}
     archive.write(path, step + 1, arrays)
     what, is_bad = _find_in_batch(state, loop, step, split)
-    return RunError(
+    return DivergedError(
         f"in step {step + 1} numbers are no longer finite: {what}; examples "
         f"{_list_examples(indices[is_bad])} of the training split; the batch is in "
         f"{path}; {_REMEDY}"
     )
+
+
+def _record_name(step: int) -> str:
+    return f"nonfinite-step-{step:08d}.npz"
+
+
+def recorded_step(workdir: Path, after: int = 0) -> int:
+    """Returns the step in which the numbers of a run have ceased to be finite.
+
+    Args:
+        workdir: The run's folder.
+        after: The step of the weights; what was before has been resumed since.
+
+    Returns:
+        0 if there is no record of such a step.
+    """
+    steps = []
+    for path in workdir.glob("nonfinite-step-*.npz"):
+        digits = path.stem.rpartition("-")[2]
+        if digits.isdecimal() and int(digits) > after:
+            steps.append(int(digits))
+    return max(steps, default=0)
 
 
 def _find_in_batch(

@@ -61,7 +61,9 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
     return Estimate(value, value - below, value + above)
 
 
-def paired_difference(first: np.ndarray, second: np.ndarray) -> Estimate:
+def paired_difference(
+    first: np.ndarray, second: np.ndarray, swing: float = 0.0
+) -> Estimate:
     """Estimates mean(first) - mean(second) on the same examples.
 
     The interval is the normal approximation with half a count added to each kind of
@@ -71,15 +73,17 @@ def paired_difference(first: np.ndarray, second: np.ndarray) -> Estimate:
     0.25 (-0.276 to 0.609)
 
     Args:
-        first: bool [N], whether each example was correct.
-        second: bool [N], the same for another classifier.
+        first: bool [N], whether each example was correct; or float [N], the fraction of
+            several evaluations in which it was.
+        second: The same for another classifier.
+        swing: Standard deviation of the difference for other reasons than the choice of
+            the examples, which widens the interval.
     """
     total = len(first) + 2
-    only_first = np.sum(first & ~second) + 0.5
-    only_second = np.sum(second & ~first) + 0.5
-    centre = (only_first - only_second) / total
-    variance = (only_first + only_second) / total - centre**2
-    margin = _Z * math.sqrt(variance / total)
+    change = first.astype(np.float64) - second.astype(np.float64)
+    centre = float(np.sum(change)) / total
+    variance = (float(np.sum(change**2)) + 1) / total - centre**2
+    margin = _Z * math.sqrt(variance / total + swing**2)
     value = float(np.mean(first) - np.mean(second))
     return Estimate(value, float(centre - margin), float(centre + margin))
 
@@ -120,6 +124,22 @@ def trend(values: Sequence[float]) -> tuple[float, float]:
     positions = np.arange(len(finite))
     slope = stats.theilslopes(finite, positions).slope
     return float(slope), float(stats.kendalltau(positions, finite).pvalue)
+
+
+def slope(places: Sequence[float] | np.ndarray, values: Sequence[float]) -> Estimate:
+    """Estimates the slope of a line by Theil (1950) and Sen (1968).
+
+    >>> print(slope([0.0, 1.0, 2.0, 3.0], [0.0, 0.5, 1.0, 1.5]))
+    0.5 (0.5 to 0.5)
+
+    Args:
+        places: Where the values are; at least two different ones.
+        values: Of the line, with noise.
+    """
+    from scipy import stats
+
+    line = stats.theilslopes(values, places, 0.95)
+    return Estimate(float(line.slope), float(line.low_slope), float(line.high_slope))
 
 
 def detectable(value: float, total: int) -> float:

@@ -80,7 +80,7 @@ class LinearProgram(Program):
     def gradients(self, split, at_initialization):
         raise NotImplementedError
 
-    def activations(self, images, at_initialization):
+    def activations(self, images, at_initialization, training=False):
         raise NotImplementedError
 
     def weights(self, at_initialization):
@@ -100,6 +100,9 @@ class LinearProgram(Program):
         train = self.predict(self.train_split.images).argmax(axis=1)
         self.kernel = kernel
         return TrialResult(validation, train, epochs)
+
+    def prolonged(self, trained, further):
+        raise NotApplicableError("this is a linear program")
 
 
 def make_settings(**changes):

@@ -1,13 +1,16 @@
 """Tests of framework/diagnose/conclude.py and figure.py."""
 
 import json
+import shutil
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from framework.config import Config
 from framework.diagnose.conclude import CONFIRMED, conclude
+from framework.errors import UsageError
 from framework.launch.run import run
+from framework.loop.nonfinite import DivergedError
 
 
 @pytest.fixture(scope="module")
@@ -27,17 +30,17 @@ def folder(tmp_path_factory):
 
 def test_a_cause_is_printed_and_recorded(folder, capsys):
     assert conclude(str(folder)) == CONFIRMED
-    captured = capsys.readouterr()
-    assert captured.out.startswith("verdict: at chance")
-    assert "learning_rate_too_low (confirmed, costs" in captured.out
-    assert "trial of learning_rate_too_low: " in captured.err
-    content = json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
-    assert content["format"] == 2
-    assert content["verdict"] == "at_chance"
-    assert content["findings"][0]["cause"] == "learning_rate_too_low"
-    assert content["findings"][0]["cost_points"] > 30
-    assert set(content["plateau"]) >= {"accuracy", "change", "p", "churn", "detectable"}
-    assert (folder / "diagnosis" / "diagnosis.txt").read_text() == captured.out
+    said = capsys.readouterr()
+    assert said.out.startswith("verdict: at chance")
+    assert "learning_rate_too_low (confirmed, costs" in said.out
+    assert "trial of learning_rate_too_low: " in said.err
+    found = json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
+    assert found["format"] == 3
+    assert found["verdict"] == "at_chance"
+    assert found["findings"][0]["cause"] == "learning_rate_too_low"
+    assert found["findings"][0]["cost_points"] > 30
+    assert set(found["plateau"]) >= {"accuracy", "change", "p", "churn", "detectable"}
+    assert (folder / "diagnosis" / "diagnosis.txt").read_text() == said.out
     branch = folder / "diagnosis" / "trials" / "learning_rate_too_low"
     assert (branch / "metrics.jsonl").exists()
 
@@ -48,3 +51,45 @@ def test_tensorboard_shows_the_last_diagnosis_only(folder):
     events = EventAccumulator(str(folder / "diagnosis")).Reload()
     tags = events.Tags()["tensors"]
     assert sorted(tags) == ["diagnosis/figure", "diagnosis/text"]
+
+
+@pytest.fixture(scope="module")
+def died(tmp_path_factory):
+    """A run whose rate is so high that it ends before its first evaluation."""
+    workdir = tmp_path_factory.mktemp("died") / "run"
+    config = Config(
+        model="mlp(units=(16,))",
+        optimizer="sgd",
+        learning_rate=1e30,
+        train_for="6ep",
+        workdir=str(workdir),
+    )
+    with pytest.raises(DivergedError, match="numbers are no longer finite"):
+        run(config, quiet=True)
+    return workdir
+
+
+def test_the_cause_of_a_run_that_died_is_named(died, capsys):
+    before = {path: path.read_bytes() for path in died.glob("*") if path.is_file()}
+    assert conclude(str(died)) == CONFIRMED
+    said = capsys.readouterr()
+    text = " ".join(said.out.split())
+    assert "before its first evaluation, because numbers were" in said.err
+    assert text.startswith("verdict: diverged: numbers were no longer finite in step ")
+    found = json.loads((died / "diagnosis" / "diagnosis.json").read_text())
+    first = found["findings"][0]
+    assert (first["cause"], first["status"]) == ("learning_rate_too_high", "confirmed")
+    assert first["cost_points"] > 50
+    assert first["remedy"]["flags"][0].startswith("--learning_rate=")
+    assert "step in which numbers ceased to be finite" in text
+    assert found["run"] == {"step": 0, "evaluations": 0}
+    after = {path: path.read_bytes() for path in died.glob("*") if path.is_file()}
+    assert after == before
+
+
+def test_a_run_without_evaluations_and_without_a_reason_is_refused(died, tmp_path):
+    folder = shutil.copytree(died, tmp_path / "run")
+    for path in folder.glob("nonfinite-step-*.npz"):
+        path.unlink()
+    with pytest.raises(UsageError, match="has no evaluation to look at yet"):
+        conclude(str(folder))

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from framework.numerics.intervals import (
     Estimate,
@@ -10,6 +12,7 @@ from framework.numerics.intervals import (
     mcnemar,
     paired_difference,
     proportion,
+    slope,
     trend,
 )
 
@@ -101,3 +104,39 @@ def test_detectable(value, total, points):
 
 def test_an_estimate_shows_its_interval():
     assert str(Estimate(0.5, 0.25, 0.75)) == "0.5 (0.25 to 0.75)"
+
+
+_COUNTS = st.integers(0, 60)
+
+
+@given(_COUNTS, _COUNTS)
+def test_mcnemar_is_a_probability(fixed, broken):
+    assert 0 <= mcnemar(fixed, broken) <= 1
+
+
+@given(st.lists(st.floats(0, 1), max_size=40))
+def test_the_trend_has_a_probability(values):
+    _, p = trend(values)
+    assert 0 <= p <= 1
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=60), st.floats(0, 0.5))
+def test_a_swing_only_widens_the_interval(values, swing):
+    first = np.array(values)
+    narrow, wide = (paired_difference(first, ~first, each) for each in (0.0, swing))
+    assert wide.value == narrow.value
+    assert wide.low <= narrow.low <= narrow.high <= wide.high
+
+
+def test_fractions_of_evaluations_are_paired_as_counts_are():
+    generator = np.random.default_rng(0)
+    first, second = generator.random((2, 500)) < 0.6
+    assert paired_difference(first * 1.0, second * 1.0) == paired_difference(
+        first, second
+    )
+
+
+def test_slope_of_a_line():
+    places = np.log2([1.0, 2.0, 4.0, 8.0])
+    line = slope(places, 0.3 + 0.1 * places)
+    assert (line.value, line.low, line.high) == pytest.approx((0.1, 0.1, 0.1))

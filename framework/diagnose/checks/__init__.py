@@ -37,6 +37,7 @@ from framework.diagnose.checks.training.insufficient_capacity import (
 )
 from framework.diagnose.checks.training.learning_rate_frozen import LearningRateFrozen
 from framework.diagnose.checks.training.learning_rate_too_high import (
+    LearningRateNegative,
     LearningRateTooHigh,
 )
 from framework.diagnose.checks.training.learning_rate_too_low import LearningRateTooLow
@@ -85,6 +86,7 @@ CHECKS: tuple[Check, ...] = tuple(
             OverRegularized(),
             BatchSizeTooLarge(),
             BatchSizeTooSmall(),
+            LearningRateNegative(),
             LearningRateTooHigh(),
             LearningRateTooLow(),
             LabelNoise(),

@@ -105,6 +105,17 @@ def sample(split: LabelledImages, indices: np.ndarray, seed: int = 0) -> Split:
         indices: Those to choose from: int [N].
         seed: Seed of the sample.
     """
-    generator = np.random.Generator(np.random.PCG64(seed))
-    chosen = np.sort(generator.permutation(indices)[:_SAMPLE])
+    chosen = sampled(indices, seed)
     return split.take(chosen).in_memory(lambda done, total: None)
+
+
+def sampled(indices: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Returns at most 5,000 of the indices, in rising order.
+
+    Args:
+        indices: Those to choose from: int [N].
+        seed: Of the choice.
+    """
+    generator = np.random.Generator(np.random.PCG64(seed))
+    chosen: np.ndarray = np.sort(generator.permutation(indices)[:_SAMPLE])
+    return chosen

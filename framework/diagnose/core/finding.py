@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from framework.diagnose.core.causes import Cause
 from framework.diagnose.core.intervention import Intervention
 from framework.numerics.intervals import Estimate
 
-STATUSES = ("confirmed", "suspected", "falsified", "unresolvable")
+# In the order of reading. Only "confirmed" names a cause.
+STATUSES: Mapping[str, str] = {
+    "confirmed": "a trial or a decisive measurement supports the cause",
+    "minor": "its remedy helps for certain, but by less than was asked for",
+    "suspected": "measurements support it, but it was not tried: no budget, or no "
+    "remedy to train with",
+    "unresolved": "its trial fits both no gain and the gain that was asked for",
+    "unresolvable": "these data cannot decide it",
+    "falsified": "its trial gains less than was asked for, with the whole interval of "
+    "the gain; or another cause explains the same",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +105,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
-            raise ValueError(f"{self.status!r} is not one of {STATUSES}")
+            raise ValueError(f"{self.status!r} is not one of {', '.join(STATUSES)}")
 
     def as_json(self) -> dict[str, Any]:
         """Returns a JSON value; costs are in percentage points."""

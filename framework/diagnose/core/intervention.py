@@ -7,11 +7,17 @@ import shlex
 from typing import Any
 
 from framework.config import Config, spec
+from framework.config.durations import Duration
 from framework.data.dataset import Split
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.settings import TrainingSettings
 
-_FACTORS = ("learning_rate_factor", "batch_size_factor", "width_factor")
+_FACTORS = (
+    "learning_rate_factor",
+    "batch_size_factor",
+    "width_factor",
+    "train_for_factor",
+)
 # The fields of a config that an intervention can change.
 _CONFIG_FIELDS = (
     "batch_size",
@@ -21,6 +27,8 @@ _CONFIG_FIELDS = (
     "augment",
     "clip_norm",
     "optimizer",
+    "train_for",
+    "early_stopping",
 )
 
 
@@ -48,6 +56,9 @@ class Intervention:
         unfreeze: Whether to train all weights.
         keras_step: Whether to train by Keras's own step instead of the program's.
         train: Images to train on instead; None leaves them.
+        train_for_factor: Multiplies the length of the training, and of all parts of its
+            schedule that are given in percent; early stopping is left out then.
+        seed: Is added to the seed of the training, to repeat a trial.
 
     Example:
         >>> slower = Intervention(learning_rate_factor=0.1)
@@ -74,6 +85,8 @@ class Intervention:
     unfreeze: bool = False
     keras_step: bool = False
     train: Split | None = None
+    train_for_factor: float = 1.0
+    seed: int = 0
 
     def differences(self) -> dict[str, Any]:
         """Returns the fields that are not at their defaults, by name."""
@@ -107,12 +120,16 @@ class Intervention:
         size = max(round(config.batch_size * self.batch_size_factor), 1)
         fields: dict[str, Any] = {
             "batch_size": -(-size // config.accumulate) * config.accumulate,
+            "seed": (config.seed + self.seed) % 2**32,
         }
         if rate != config.learning_rate:
             # Eight digits are all that float32 has, and print well.
             fields["learning_rate"] = float(f"{rate:.8g}")
         if self.constant_learning_rate:
             fields["schedule"] = "constant"
+        if self.train_for_factor != 1.0:
+            fields["train_for"] = _multiplied(config.train_for, self.train_for_factor)
+            fields["early_stopping"] = 0
         if self.standardize:
             fields["normalize"] = "standard"
         if self.augment is not None:
@@ -148,3 +165,14 @@ class Intervention:
         from framework.diagnose.core import keras_code
 
         return keras_code.lines(self, settings)
+
+
+def _multiplied(length: str, factor: float) -> str:
+    """Returns a length in steps or epochs times a factor, to a tenth of an epoch.
+
+    >>> _multiplied("20ep", 4 / 3), _multiplied("500", 2.0)
+    ('26.7ep', '1000')
+    """
+    duration = Duration.parse(length)
+    digits = 1 if duration.unit else 0
+    return str(Duration(round(duration.value * factor, digits), duration.unit))

@@ -251,6 +251,15 @@ def _shuffle(value: bool, settings: TrainingSettings) -> Lines:
     return (_fit("x_train, y_train", settings, rest=rest),)
 
 
+def _train_on(factor: float, settings: TrainingSettings) -> Lines:
+    before, after = _epochs(settings), max(round(settings.epochs * factor), 1)
+    rest = f", initial_epoch={before}, epochs={after}"
+    return (
+        f"# After the {before} epochs so far:",
+        _fit("x_train, y_train", settings, rest=rest),
+    )
+
+
 _Writer = Callable[[Any, TrainingSettings], Lines]
 # What changes the data, the model or the loss.
 _EDITS: dict[str, _Writer] = {
@@ -283,4 +292,5 @@ _FITS: dict[str, _Writer] = {
     "augment": _augment,
     "balance": _balance,
     "shuffle": _shuffle,
+    "train_for_factor": _train_on,
 }

@@ -136,13 +136,21 @@ class Measurements:
             result = Unavailable(kind.__name__, str(problem), is_failure=False)
         except Exception as problem:
             # One that fails must neither hide the others nor pass for "nothing found".
-            result = Unavailable(kind.__name__, _described(problem), is_failure=True)
+            result = Unavailable(kind.__name__, described(problem), is_failure=True)
         self.unavailable.append(result)
         return result
 
 
-def _described(problem: Exception) -> str:
-    """Returns one line: the exception, and where it was raised."""
+def described(problem: Exception) -> str:
+    """Returns one line: the exception, and where it was raised.
+
+    Example:
+        >>> try:
+        ...     {}["images"]
+        ... except KeyError as problem:
+        ...     described(problem).partition(" (")[0]
+        "KeyError: 'images'"
+    """
     place = traceback.extract_tb(problem.__traceback__)[-1]
     text = " ".join(str(problem).split())[:200]
     where = f"{Path(place.filename).name}:{place.lineno}"

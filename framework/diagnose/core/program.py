@@ -22,11 +22,14 @@ class TrialResult:
         validation_predictions: Predicted classes of the validation images: int64 [N].
         train_predictions: The same of the training images, in evaluation mode.
         epochs: How long it took, in epochs of the original training.
+        has_diverged: Whether it has ended with numbers that are not finite; then no
+            prediction is right.
     """
 
     validation_predictions: np.ndarray
     train_predictions: np.ndarray
     epochs: float
+    has_diverged: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,13 +164,14 @@ class Inspectable(abc.ABC):
 
     @abc.abstractmethod
     def activations(
-        self, images: np.ndarray, at_initialization: bool
+        self, images: np.ndarray, at_initialization: bool, training: bool = False
     ) -> dict[str, np.ndarray]:
         """Returns the outputs of the layers by name, in the order of their calls.
 
         Args:
             images: As they are in the data set.
             at_initialization: Whether with the weights before the first step.
+            training: Whether to call the model in training mode.
         """
 
     @abc.abstractmethod
@@ -196,6 +200,18 @@ class Trainable(abc.ABC):
 
         Raises:
             NotApplicableError: The program has nothing to change so.
+        """
+
+    @abc.abstractmethod
+    def prolonged(self, trained: float, further: float) -> Intervention:
+        """Returns how to train on: for how long, and at which learning rate.
+
+        Args:
+            trained: The length of the original training, in epochs.
+            further: How many more epochs.
+
+        Raises:
+            NotApplicableError: There is no learning rate that would train.
         """
 
 

@@ -22,6 +22,8 @@ class TrainingSettings:
         weight_decay: Of the optimizer.
         augment: The augmentation spec; "" for none.
         early_stopping: Evaluations without progress that end training; 0 for never.
+        diverged_in: The step in which numbers were no longer finite, where training
+            ended; 0 if it has ended otherwise.
         validation_is_random: Whether two passes give different validation images.
         config: The run's config; None for a Keras program.
     """
@@ -36,5 +38,6 @@ class TrainingSettings:
     weight_decay: float = 0.0
     augment: str = ""
     early_stopping: int = 0
+    diverged_in: int = 0
     validation_is_random: bool = False
     config: Config | None = None

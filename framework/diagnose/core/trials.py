@@ -3,7 +3,8 @@
 An intervention is tried on top of those that were accepted before it: a later cause
 cannot explain again what an earlier one has explained. Each trial starts anew and has a
 fraction of the time of the original training only. Where it ends above the end of that
-training, which had all its time, the cause is confirmed.
+training, which had all its time, the cause is confirmed; `framework.diagnose.core.
+decision` says by how much. A trial that fails is not measured: it decides nothing.
 """
 
 from __future__ import annotations
@@ -17,10 +18,22 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from framework.diagnose.core import control as control_lib
 from framework.diagnose.core.context import DiagnosisContext
+from framework.diagnose.core.control import Control
+from framework.diagnose.core.decision import (
+    MINIMUM_GAIN,
+    Decision,
+    is_gain,
+    judge,
+    not_measured,
+    status_of,
+    threshold,
+)
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
-from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.core.ledger import TrialRecord, gain_evidence, seed_evidence
+from framework.diagnose.core.measurement import NotApplicableError, described
 from framework.diagnose.core.program import TrialResult
 from framework.numerics.intervals import Estimate, paired_difference
 
@@ -28,59 +41,11 @@ from framework.numerics.intervals import Estimate, paired_difference
 LENGTH = 1 / 3
 # Trials of fewer steps show nothing; and so few cost seconds, whatever the budget.
 _LEAST_STEPS, _FREE_STEPS = 300, 1_500
-# The least gain in accuracy that is worth a finding. Training twice as long gains less
-# in each of the 54 healthy programs of the calibration half of the zoo: 2.5 points at
-# most (benchmarks/zoo/admitted.json).
-MINIMUM_GAIN = 0.03
 # A gain must also be this fraction of all errors that are left, and of what was gained
 # before, since healthy recipes can be improved as well. Of many errors 10 points are
 # enough.
 _FRACTION, _ENOUGH = 0.25, 0.10
 ResultT = TypeVar("ResultT")
-
-
-@dataclasses.dataclass(frozen=True)
-class TrialRecord:
-    """One line of the ledger.
-
-    Attributes:
-        name: Of the trial.
-        epochs: Its length, in epochs of the original training.
-        seconds: How long it took.
-        gain: In validation accuracy, over the interventions accepted before it.
-    """
-
-    name: str
-    epochs: float
-    seconds: float
-    gain: Estimate
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns a JSON value."""
-        return {
-            "name": self.name,
-            "epochs": self.epochs,
-            "seconds": round(self.seconds, 1),
-            "gain": self.gain.value,
-            "gain_interval": [self.gain.low, self.gain.high],
-        }
-
-
-@dataclasses.dataclass(frozen=True)
-class Decision:
-    """The decision of a trial about a suspicion.
-
-    Attributes:
-        status: "confirmed", "falsified", or "suspected" if nothing was decided.
-        cost: How much accuracy the cause costs; None if that is not known.
-        evidence: What the trial has shown.
-        intervention: What was tried; None for that of the suspicion.
-    """
-
-    status: str
-    cost: Estimate | None = None
-    evidence: tuple[Evidence, ...] = ()
-    intervention: Intervention | None = None
 
 
 class Trials:
@@ -94,6 +59,8 @@ class Trials:
     Attributes:
         context: What is diagnosed.
         ledger: One record of each trial, in order.
+        expected: The gain that more of the same training would give, by a forecast:
+            what gains no more explains nothing.
     """
 
     def __init__(
@@ -104,6 +71,7 @@ class Trials:
     ):
         self.context = context
         self.ledger: list[TrialRecord] = []
+        self.expected = 0.0
         self._progress = progress
         epochs = float(context.settings.epochs)
         per_epoch = context.settings.steps_per_epoch
@@ -112,6 +80,7 @@ class Trials:
         self._length = min(max(LENGTH * epochs, _LEAST_STEPS / per_epoch), epochs)
         self._accepted = Intervention()
         self._correct = context.correct("validation")
+        self._control = control_lib.at_end(context)
         self._failed: list[tuple[str, Intervention]] = []
         self._shared: dict[type, Any] = {}
         self._initial_accuracy = float(np.mean(self._correct))
@@ -142,24 +111,52 @@ class Trials:
             lengths: How many times as long as usual.
 
         Raises:
-            NotApplicableError: The program has nothing to change so.
+            NotApplicableError: The program has nothing to change so, or the trial has
+                failed for any reason but numbers that are not finite.
         """
         epochs = lengths * self._length
         self._progress(
             f"trial of {name}: {epochs:.3g} epochs; {self._remaining:.3g} are left"
         )
         start = time.monotonic()
-        result = self.context.program.train(
-            name, self._accepted | intervention, epochs, at_initialization
-        )
+        try:
+            result = self.context.program.train(
+                name, self._accepted | intervention, epochs, at_initialization
+            )
+        except Exception as problem:
+            # A trial that fails must not pass for one that reaches nothing.
+            seconds = time.monotonic() - start
+            is_told = isinstance(problem, NotApplicableError)
+            reason = str(problem) if is_told else described(problem)
+            self.ledger.append(TrialRecord(name, 0.0, seconds, None, reason))
+            raise NotApplicableError(reason) from problem
         self._remaining -= epochs
         seconds = time.monotonic() - start
         self.ledger.append(TrialRecord(name, epochs, seconds, self.gain(result)))
         return result
 
+    def train_on(
+        self, name: str, lengths: float = 1.0
+    ) -> tuple[TrialResult, Intervention]:
+        """Continues the original training, at a learning rate that still trains.
+
+        Args:
+            name: Of the trial.
+            lengths: How many times as long as usual.
+
+        Returns:
+            The result, and what was different from the original training.
+
+        Raises:
+            NotApplicableError: It cannot be continued.
+        """
+        trained, further = self.context.settings.epochs, lengths * self._length
+        intervention = self.context.program.prolonged(trained, further)
+        return self.train(name, intervention, False, lengths), intervention
+
     def gain(self, result: TrialResult) -> Estimate:
-        """Returns the gain in accuracy over the accepted interventions."""
-        return paired_difference(self.correct_of(result), self._correct)
+        """Returns the gain in accuracy over what was reached so far."""
+        return self._control.gain(self.correct_of(result))
 
     def correct_of(self, result: TrialResult) -> np.ndarray:
         """Returns which validation images a trial predicts correctly: bool [N]."""
@@ -169,6 +166,8 @@ class Trials:
         """Makes an intervention part of all later trials, which must improve on it."""
         self._accepted |= intervention
         self._correct = self.correct_of(result)
+        # How much a trial swings is not known: it is evaluated once.
+        self._control = Control(self._correct)
         if intervention.train is None:
             correct = result.train_predictions == self.context.train.labels
             self._train_accuracy = float(np.mean(correct))
@@ -203,7 +202,11 @@ class Trials:
 
     @property
     def minimum_gain(self) -> float:
-        """The smallest gain that counts now."""
+        """The least gain that counts now."""
+        return max(self._least_gain, self.expected)
+
+    @property
+    def _least_gain(self) -> float:
         accuracy = float(np.mean(self._correct))
         of_errors = min(_FRACTION * (1.0 - accuracy), _ENOUGH)
         of_gains = _FRACTION * (accuracy - self._initial_accuracy)
@@ -212,35 +215,90 @@ class Trials:
     @property
     def is_done(self) -> bool:
         """Whether too few errors are left for another cause to explain."""
-        return 1.0 - float(np.mean(self._correct)) < self.minimum_gain
+        return 1.0 - float(np.mean(self._correct)) < self._least_gain
 
     def run(self, name: str, intervention: Intervention) -> Decision:
-        """Decides a suspicion by a trial; without budget, it stays one."""
-        result = self._affordable(name, intervention)
-        if result is None:
+        """Decides a suspicion by a trial; without budget, it stays one.
+
+        A gain that is large enough, but not for certain, is measured with a second
+        seed: seeds that disagree in sign confirm nothing.
+        """
+        if not self.can_afford():
             return Decision("suspected")
-        gain, minimum = self.gain(result), self.minimum_gain
-        if is_gain(gain, minimum):
+        try:
+            result = self.train(name, intervention)
+        except NotApplicableError as problem:
+            return not_measured(problem)
+        minimum, correct = self.minimum_gain, self.correct_of(result)
+        status, gain, evidence = self._judged(result, correct, minimum)
+        if status == "confirmed" and gain.low < minimum:
+            again = self._repeated(name, intervention)
+            if again is not None:
+                both = np.mean([correct, self.correct_of(again)], axis=0)
+                first, second = gain, self.gain(again)
+                status, gain, evidence = self._judged(result, both, minimum, seeds=2)
+                if not second.value > 0:
+                    status = "unresolved"
+                evidence += (seed_evidence(first, second),)
+        if status == "confirmed":
             self.accept(result, intervention)
         else:
             self._failed.append((name, intervention))
-        threshold = f"the interval above 0, and {minimum:.0%} or more"
-        evidence = _evidence(gain, threshold, result)
-        return Decision(status_of(gain, minimum), gain, (evidence,))
+        return Decision(status, gain, evidence)
+
+    def _judged(
+        self, result: TrialResult, correct: np.ndarray, minimum: float, seeds: int = 1
+    ) -> tuple[str, Estimate, tuple[Evidence, ...]]:
+        """Returns the status that a trial gives, its gain, and the evidence.
+
+        Args:
+            result: Of the trial.
+            correct: Which validation images are right; the mean if of several seeds.
+            minimum: The least gain that counts.
+            seeds: How many.
+        """
+        gain = self._control.gain(correct)
+        evidence = [gain_evidence(gain, threshold(minimum), result, seeds)]
+        equal, control = None, None
+        if not self.has_accepted:
+            control = control_lib.at_length(self.context, result.epochs)
+        if control is not None:
+            equal = control.gain(correct)
+            evidence.append(
+                Evidence(
+                    "the same gain at equal length",
+                    equal,
+                    f"{threshold(minimum)}; then half of that is enough at the end",
+                    f"against the run after {result.epochs:.3g} epochs",
+                )
+            )
+        return judge(gain, equal, minimum, self.expected), gain, tuple(evidence)
+
+    def _repeated(self, name: str, intervention: Intervention) -> TrialResult | None:
+        """Runs a trial with another seed; None if that is not possible."""
+        if not self.can_afford():
+            return None
+        try:
+            return self.train(f"{name} again", intervention | Intervention(seed=1))
+        except NotApplicableError:
+            return None
 
     def apply(self, name: str, intervention: Intervention) -> Decision:
         """Applies the remedy of a cause that is certain, and measures its gain.
 
         It is accepted unless it certainly hurts, because it may hide other faults.
         """
-        result = self._affordable(name, intervention)
-        if result is None:
+        if not self.can_afford():
             return Decision("confirmed")
+        try:
+            result = self.train(name, intervention)
+        except NotApplicableError as problem:
+            return dataclasses.replace(not_measured(problem), status="confirmed")
         gain = self.gain(result)
         if gain.high < 0:
             return Decision("confirmed")
         self.accept(result, intervention)
-        return Decision("confirmed", gain, (_evidence(gain, "shown only", result),))
+        return Decision("confirmed", gain, (gain_evidence(gain, "shown only", result),))
 
     def run_together(self) -> tuple[set[str], Estimate | None]:
         """Applies all interventions at once that failed alone, if nothing else helped.
@@ -280,36 +338,13 @@ class Trials:
         except NotApplicableError:
             return None
 
-    def _affordable(self, name: str, intervention: Intervention) -> TrialResult | None:
-        if not self.can_afford():
-            return None
-        try:
-            return self.train(name, intervention)
-        except NotApplicableError:
-            return None
 
-
-def _evidence(gain: Estimate, threshold: str, result: TrialResult) -> Evidence:
-    return Evidence(
-        "gain in validation accuracy of the trial",
-        gain,
-        threshold,
-        f"trained anew for {result.epochs:.3g} epochs, against the run's end",
-    )
-
-
-def is_gain(gain: Estimate, minimum: float = MINIMUM_GAIN) -> bool:
-    """Returns whether a gain is certain and large enough.
-
-    Example:
-        >>> is_gain(Estimate(0.05, 0.01, 0.09)), is_gain(Estimate(0.05, -0.01, 0.11))
-        (True, False)
-    """
-    return gain.low > 0 and gain.value >= minimum
-
-
-def status_of(gain: Estimate | None, minimum: float = MINIMUM_GAIN) -> str:
-    """Returns the status that a trial gives a suspicion; None stands for no trial."""
-    if gain is None:
-        return "suspected"
-    return "confirmed" if is_gain(gain, minimum) else "falsified"
+__all__ = [
+    "LENGTH",
+    "MINIMUM_GAIN",
+    "Decision",
+    "TrialRecord",
+    "Trials",
+    "is_gain",
+    "status_of",
+]

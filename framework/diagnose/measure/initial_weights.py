@@ -75,7 +75,7 @@ class UnitActivity(Measurement):
 
 def _growth(context: DiagnosisContext) -> float:
     activations = context.program.activations(
-        context.train.images[:UNIT_IMAGES], at_initialization=True
+        context.train.images[:UNIT_IMAGES], at_initialization=True, training=True
     )
     names = [layer.name for layer in context.program.architecture.with_kernel]
     spreads = [

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 # The window is this fraction of all evaluations, the last ones; at least this many.
 _WINDOW_FRACTION = 0.2
 _WINDOW = 5
-_LEVEL = 0.05
+# The p-value of a trend.
+LEVEL = 0.05
 # A validation set must show a difference of fifteen points: 111 of 129 faulty programs
 # in the calibration half of the zoo lose more (benchmarks/zoo/admitted.json).
 COARSE = 0.15
@@ -41,8 +42,8 @@ class Plateau(Measurement):
     """The curve of validation accuracy: its trend, and its verdict.
 
     Attributes:
-        verdict: at_chance, improving, not_static (it falls), unresolvable, ceiling or
-            static.
+        verdict: diverged, at_chance, improving, not_static (it falls), unresolvable,
+            ceiling or static.
         reason: Why, in a sentence.
         accuracy: Of the last evaluation.
         evaluations: How many there were.
@@ -71,13 +72,15 @@ class Plateau(Measurement):
     def measure(cls, context: DiagnosisContext) -> Plateau:
         """See base class."""
         clean = context.get(Accuracy).train_clean.accuracy
-        return assess(context.predictions, context.num_classes, clean)
+        diverged_in = context.settings.diverged_in
+        return assess(context.predictions, context.num_classes, clean, diverged_in)
 
 
 def assess(
     predictions: Sequence[Predictions],
     num_classes: int,
     clean: Estimate | None = None,
+    diverged_in: int = 0,
 ) -> Plateau:
     """Tests a curve for a plateau.
 
@@ -85,6 +88,7 @@ def assess(
         predictions: Of the validation images, by evaluation; one at least.
         num_classes: How many classes there are.
         clean: Accuracy on training images in evaluation mode, after the last step.
+        diverged_in: The step in which numbers were no longer finite; 0 for none.
     """
     right = [each.predicted == each.labels for each in predictions]
     accuracies = [float(np.mean(each)) for each in right]
@@ -106,19 +110,28 @@ def assess(
         detectable=detectable(accuracy.value, total),
         gap=difference(clean, accuracy) if clean else None,
     )
-    verdict, reason = _verdict(result, predictions[-1], num_classes, total)
+    verdict, reason = _verdict(result, predictions[-1], num_classes, total, diverged_in)
     return dataclasses.replace(result, verdict=verdict, reason=reason)
 
 
 def _verdict(
-    plateau: Plateau, last: Predictions, num_classes: int, total: int
+    plateau: Plateau,
+    last: Predictions,
+    num_classes: int,
+    total: int,
+    diverged_in: int,
 ) -> tuple[str, str]:
     shown = f"{plateau.accuracy.value:.1%} of {total:,} images"
+    if diverged_in:
+        return "diverged", (
+            f"numbers were no longer finite in step {diverged_in:,}, where training "
+            f"ended; validation accuracy was {shown} before"
+        )
     if _is_chance(last, plateau.accuracy, num_classes):
         return "at_chance", f"validation accuracy, {shown}, is what guessing gives"
     if plateau.evaluations < 3:
         return "unresolvable", f"there are only {plateau.evaluations} evaluations"
-    if plateau.p < _LEVEL and abs(plateau.change) > 1 / total:
+    if plateau.p < LEVEL and abs(plateau.change) > 1 / total:
         if plateau.change > 0:
             return "improving", (
                 f"it rose by {plateau.change:.1%} over the last {plateau.window} "

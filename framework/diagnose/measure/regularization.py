@@ -82,7 +82,8 @@ class AccuracyFall(Measurement):
 
     Attributes:
         fall: Validation accuracy of the best less that of the last, paired by image.
-        p: McNemar's, times the number of evaluations of which that is the best.
+        p: McNemar's, times the number of evaluations of which that is the best; 1 at
+            most (Bonferroni).
     """
 
     fall: Estimate
@@ -97,7 +98,8 @@ class AccuracyFall(Measurement):
         )
         last = correct(context.predictions[-1])
         p = mcnemar(int(np.sum(best & ~last)), int(np.sum(last & ~best)))
-        return cls(paired_difference(best, last), p * len(context.predictions))
+        p = min(p * len(context.predictions), 1.0)
+        return cls(paired_difference(best, last), p)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,7 +29,8 @@ class StepSizes(Measurement):
         longest: Log10 of the longest of all.
         first_overshoot: Fraction of the first steps that raise the loss of their batch.
         next_overshoot: The same of the next steps.
-        has_diverged: Whether a reported training loss is not finite.
+        has_diverged: Whether a reported training loss is not finite, or training has
+            ended with numbers that are not.
         steps: The number of steps of the training.
         rate_left: Fraction of the highest learning rate that the schedule leaves,
             halfway through the training.
@@ -60,7 +61,8 @@ class StepSizes(Measurement):
             longest=max(_log_longest(first), _log_longest(following)),
             first_overshoot=_overshoot(first),
             next_overshoot=_overshoot(following),
-            has_diverged=not bool(np.isfinite(losses).all()),
+            has_diverged=context.settings.diverged_in > 0
+            or not bool(np.isfinite(losses).all()),
             steps=int(context.rows[-1]["step"]),
             rate_left=left,
             is_annealed=_rate_left(context, last) < FALLEN <= left,
@@ -110,5 +112,9 @@ def _overshoot(records: list[StepRecord]) -> float:
 def _rate_left(context: DiagnosisContext, place: int) -> float:
     """Returns the fraction of the highest rate at an evaluation; 1 if unknown."""
     rate = context.rows[place].get("learning_rate", math.nan)
-    fraction = float(rate / max(context.settings.highest_rate, 1e-30))
-    return min(fraction, 1.0) if math.isfinite(fraction) else 1.0
+    highest = context.settings.highest_rate
+    if not highest > 0:
+        # A rate that is negative falls to no fraction of itself.
+        return 1.0
+    fraction = float(rate / highest)
+    return min(max(fraction, 0.0), 1.0) if math.isfinite(fraction) else 1.0

@@ -82,22 +82,7 @@ class KerasLoop:
             x: [N, ...].
             labels: int [N].
         """
-        logs = outputs_lib.log_probabilities(self.predict(x))
-        predicted = logs.argmax(axis=1)
-        num_classes = logs.shape[1]
-        inside = np.clip(labels, 0, num_classes - 1)
-        true = logs[np.arange(len(logs)), inside]
-        # Equal outputs rank by their index, as argmax has them.
-        earlier = np.arange(num_classes) < labels[:, None]
-        ahead = (logs > true[:, None]) | ((logs == true[:, None]) & earlier)
-        is_ranked = (inside == labels) & np.isfinite(logs).all(axis=1)
-        return Predictions(
-            labels.astype(np.int32),
-            predicted.astype(np.int32),
-            np.where(is_ranked, ahead.sum(axis=1), num_classes).astype(np.int32),
-            np.exp(logs.max(axis=1)).astype(np.float32),
-            -true.astype(np.float32),
-        )
+        return predictions_of(self.predict(x), labels)
 
     def _run(
         self,
@@ -181,6 +166,31 @@ class KerasLoop:
 
     def _call(self, x: tf.Tensor, training: bool) -> tf.Tensor:
         return tf.cast(self.model(x, training=training), tf.float32)
+
+
+def predictions_of(outputs: np.ndarray, labels: np.ndarray) -> Predictions:
+    """Returns the predictions that outputs stand for.
+
+    Args:
+        outputs: float32 [N, U], of a model.
+        labels: int [N].
+    """
+    logs = outputs_lib.log_probabilities(outputs)
+    predicted = logs.argmax(axis=1)
+    num_classes = logs.shape[1]
+    inside = np.clip(labels, 0, num_classes - 1)
+    true = logs[np.arange(len(logs)), inside]
+    # Equal outputs rank by their index, as argmax has them.
+    earlier = np.arange(num_classes) < labels[:, None]
+    ahead = (logs > true[:, None]) | ((logs == true[:, None]) & earlier)
+    is_ranked = (inside == labels) & np.isfinite(logs).all(axis=1)
+    return Predictions(
+        labels.astype(np.int32),
+        predicted.astype(np.int32),
+        np.where(is_ranked, ahead.sum(axis=1), num_classes).astype(np.int32),
+        np.exp(logs.max(axis=1)).astype(np.float32),
+        -true.astype(np.float32),
+    )
 
 
 def _batches(

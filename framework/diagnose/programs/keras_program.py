@@ -21,9 +21,15 @@ from framework.diagnose.core.program import (
     TrialResult,
     relative_length,
 )
-from framework.diagnose.programs import keras_training, model_edits, watch_layers
+from framework.diagnose.programs import (
+    keras_training,
+    model_edits,
+    prolonging,
+    watch_layers,
+)
 from framework.diagnose.programs.keras_data import Source
 from framework.diagnose.programs.keras_loop import KerasLoop
+from framework.diagnose.programs.prolonging import places
 from framework.errors import UsageError
 
 
@@ -237,14 +243,14 @@ class KerasProgram(Program):
         return model_edits.dependent_kernels(self._model, self.predict, images, names)
 
     def activations(
-        self, images: np.ndarray, at_initialization: bool
+        self, images: np.ndarray, at_initialization: bool, training: bool = False
     ) -> dict[str, np.ndarray]:
         """See base class."""
         with (
             self._weights(at_initialization),
             watch_layers.watched(self._model) as seen,
         ):
-            self._model(tf.constant(images), training=False)
+            self._model(tf.constant(images), training=training)
         return seen
 
     def weights(self, at_initialization: bool) -> dict[str, np.ndarray]:
@@ -270,6 +276,16 @@ class KerasProgram(Program):
                 continued=not at_initialization,
                 images=(self.validation_images, self.train_images),
             )
+
+    def prolonged(self, trained: float, further: float) -> Intervention:
+        """See base class."""
+        per_epoch = -(-len(self._source.arrays[0]) // self._source.batch_size)
+        start, end = (round(each * per_epoch) for each in (trained, trained + further))
+        rates = [
+            [keras_training.rate_at(self._model.optimizer, step) for step in steps]
+            for steps in (places(0, start), places(start, end))
+        ]
+        return prolonging.prolonged((trained + further) / trained, *rates)
 
     # Set together with the context; trials predict them at their end.
     validation_images: np.ndarray

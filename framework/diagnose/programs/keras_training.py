@@ -23,6 +23,8 @@ from framework.numerics import outputs
 from framework.numerics.draws import Draws
 
 _SEED = 0
+# More epochs than a training has: their draws are those of a seed.
+_EPOCHS_OF_SEED = 1_000_000
 Scale = Callable[[np.ndarray], np.ndarray]
 
 
@@ -84,7 +86,8 @@ def training_epochs(
     steps = max(round(epochs * len(x) / size), 1)
     if intervention.train is not None:
         x, y = intervention.train.images, source.like(intervention.train.labels)
-    epoch = 0
+    # Another seed has other orders and draws.
+    epoch = intervention.seed * _EPOCHS_OF_SEED
     while steps > 0:
         if intervention.train is None:
             x, y = source.epoch()
@@ -192,6 +195,14 @@ def changed_optimizer(
         config |= {"global_clipnorm": intervention.clip_norm, "clipnorm": None}
         config["clipvalue"] = None
     return type(optimizer).from_config(config)
+
+
+def rate_at(optimizer: keras.optimizers.Optimizer, step: int) -> float:
+    """Returns the learning rate of an optimizer at a step, counted from 0."""
+    schedule = optimizer._learning_rate
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        return float(schedule(tf.constant(step)))
+    return float(optimizer.learning_rate)
 
 
 class _Scaled(keras.optimizers.schedules.LearningRateSchedule):

@@ -15,6 +15,8 @@ from framework.diagnose.core.measurement import NotApplicableError
 
 # Units of a layer for a model that has none.
 _HIDDEN = 64
+# Each kernel has a seed of its own, and no model has more kernels.
+_SEEDS_APART = 10_000
 # Moving statistics are taken anew from this many batches; earlier values count
 # .7 ** 20 = .0008 then.
 _NORM_BATCHES, _NORM_BATCH, _SHORT_MEMORY = 20, 128, 0.7
@@ -79,7 +81,7 @@ def changed(model: keras.Model, intervention: Intervention) -> Iterator[keras.Mo
             for layer in reversed(layers):
                 put(layer, "trainable", True)
         if intervention.reinitialize:
-            initialize(model)
+            initialize(model, _SEEDS_APART * intervention.seed)
         if intervention.consistent_loss:
             model = _to_logits(model, put)
         yield model

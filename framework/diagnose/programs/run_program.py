@@ -8,6 +8,7 @@ import functools
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ import tensorflow as tf
 
 from framework import compiled, models
 from framework.config import Config
+from framework.config.durations import Duration
 from framework.data.dataset import Dataset, Split
 from framework.diagnose.core.architecture import Architecture
 from framework.diagnose.core.intervention import Intervention
@@ -25,16 +27,38 @@ from framework.diagnose.core.program import (
     TrialResult,
     relative_length,
 )
-from framework.diagnose.programs import model_edits, watch_layers
-from framework.errors import RunError
+from framework.diagnose.programs import model_edits, prolonging, watch_layers
+from framework.diagnose.programs.prolonging import places
+from framework.errors import RunError, UsageError
 from framework.launch import components, run_folder
 from framework.launch import run as run_lib
 from framework.launch.components import Components, ModelFunction
 from framework.loop import checkpoint_files
+from framework.loop.checkpoint_files import CheckpointFiles
+from framework.loop.nonfinite import DivergedError
 from framework.numerics.draws import Draws, use_draws
 from framework.system import archive
 
 _BATCH = 256
+# Fields of a config that are about the run's folder, its machines or its command: a
+# trial has their defaults, whatever the run has.
+_DEFAULTS = (
+    "service",
+    "jit",
+    "strategy",
+    "devices",
+    "cluster",
+    "wait_for",
+    "i_trust_this_network",
+    "tpu",
+    "steps_per_call",
+    "keep_checkpoints",
+    "keep_best",
+    "diagnose",
+    "fresh",
+    "allow_config_change",
+    "allow_data_change",
+)
 
 
 class RunProgram(Program):
@@ -197,12 +221,17 @@ class RunProgram(Program):
         return model_edits.dependent_kernels(self.model, self.predict, images, names)
 
     def activations(
-        self, images: np.ndarray, at_initialization: bool
+        self, images: np.ndarray, at_initialization: bool, training: bool = False
     ) -> dict[str, np.ndarray]:
         """See base class."""
         made = self._parts(at_initialization)
-        with watch_layers.watched(made.state.model) as seen:
-            made.state.model(made.objective.normalize(images), training=False)
+        model, draws = made.state.model, self._draws(len(images))
+        with (
+            self._unchanged(made),
+            use_draws(draws),
+            watch_layers.watched(model) as seen,
+        ):
+            model(made.objective.normalize(images), training=training)
         copies = model_edits.leaves(made.state.model)
         own = model_edits.leaves(self.model)
         names = {a.name: b.name for a, b in zip(copies, own, strict=True)}
@@ -241,14 +270,34 @@ class RunProgram(Program):
                 result = run_lib.run(
                     config, function, self._dataset(intervention), quiet=True
                 )
-            except RunError:
-                # It has diverged, and is right about nothing.
+            except DivergedError:
+                # A result: it is right about nothing. Any other failure is none.
                 validation = np.full(len(self._validation), -1)
                 train = np.full(len(self._train), -1)
-            else:
-                validation = result.predict(self._validation.images).argmax(axis=1)
-                train = result.predict(self._train.images).argmax(axis=1)
+                return TrialResult(validation, train, epochs, has_diverged=True)
+            except (RunError, UsageError, tf.errors.OpError) as problem:
+                raise NotApplicableError(f"it has failed: {problem}") from problem
+            if config.ema:
+                _use_average(result.model, folder)
+            validation = result.predict(self._validation.images).argmax(axis=1)
+            train = result.predict(self._train.images).argmax(axis=1)
         return TrialResult(validation, train, epochs)
+
+    def prolonged(self, trained: float, further: float) -> Intervention:
+        """See base class."""
+        del trained
+        plan, made = self._made.plan, self._made.state.learning_rate
+        steps = max(round(further * plan.steps_per_epoch), 1)
+        total = self._step + steps
+        longer = components.learning_rate(self._config, total, plan.steps_per_epoch)
+        so_far = components.learning_rate(
+            self._config, plan.total_steps, plan.steps_per_epoch
+        )
+        # Of a controller, only the state at the last step is known.
+        before = [float(so_far(tf.constant(s))) for s in places(0, self._step)]
+        after = [float(longer(tf.constant(s))) for s in places(self._step, total)]
+        after = [made.scale() * rate for rate in after]
+        return prolonging.prolonged(total / plan.total_steps, before, after)
 
     def trial_config(
         self, intervention: Intervention, steps: int, folder: Path
@@ -262,47 +311,44 @@ class RunProgram(Program):
         """
         config, changed = self._config, intervention.apply(self._config)
         length = max(round(steps * config.batch_size / changed.batch_size), 1)
-        return dataclasses.replace(
-            changed,
-            train_for=str(length),
-            train_dev=0.0,
-            early_stopping=0,
-            monitor="validation/accuracy",
+        defaults = {field.name: field.default for field in dataclasses.fields(Config)}
+        own: dict[str, Any] = {
+            "train_for": str(length),
+            "train_dev": 0.0,
+            "early_stopping": 0,
+            "monitor": "validation/accuracy",
             # An average of so few steps lags behind.
-            ema=0.0,
-            workdir=str(folder),
-            strategy="default",
-            devices=0,
-            input="memory",
-            evaluate_every="50%",
-            checkpoint_every="50%",
-        )
+            "ema": 0.0,
+            "workdir": str(folder),
+            "input": "memory",
+            "log_every": "50%",
+            "evaluate_every": "50%",
+            "checkpoint_every": "50%",
+        }
+        own |= {name: defaults[name] for name in _DEFAULTS}
+        return dataclasses.replace(changed, **own)
 
     def _continued(
         self, config: Config, intervention: Intervention, steps: int, folder: Path
     ) -> Config:
         """Returns the config of a trial that resumes from the last step."""
-        rate = self._made.state.rate()
-        if rate <= 0:
-            raise NotApplicableError("the learning rate is 0 at the last step")
-        # An ordinary run, stopped at this step, which is resumed with changes.
+        total = self._step + steps
+        if intervention.train_for_factor != 1.0:
+            # As it is printed, which rounds it.
+            printed = Duration.parse(intervention.apply(self._config).train_for)
+            total = printed.steps(self._made.plan.steps_per_epoch)
+        # An ordinary run, stopped at this step, which is resumed with changes. All of
+        # its state goes on, an average of the weights as well.
+        config = dataclasses.replace(config, ema=self._config.ema)
         (folder / "checkpoints").mkdir(parents=True)
-        run_folder.write_config(
-            folder, dataclasses.replace(config, workdir=str(folder))
-        )
+        run_folder.write_config(folder, config)
         values = {
             name: variable.numpy() for name, variable in self._made.variables().items()
         }
         path = folder / "checkpoints" / checkpoint_files.file_name(self._step)
         archive.write(path, self._step, values)
         return dataclasses.replace(
-            config,
-            learning_rate=rate * intervention.learning_rate_factor,
-            schedule="constant",
-            train_for=str(self._step + steps),
-            evaluate_every=str(steps),
-            checkpoint_every=str(steps),
-            allow_config_change=True,
+            config, train_for=str(total), allow_config_change=True
         )
 
     def _dataset(self, intervention: Intervention) -> Dataset:
@@ -328,6 +374,15 @@ class RunProgram(Program):
         variables = [each.value for each in made.state.model.non_trainable_variables]
         with model_edits.restoring(variables):
             yield
+
+
+def _use_average(model: keras.Model, folder: Path) -> None:
+    """Sets the weights of a model to their average in the last checkpoint of a run."""
+    files = CheckpointFiles(folder / "checkpoints", folder / "best")
+    checkpoint = files.latest()
+    assert checkpoint is not None, "a run ends with a checkpoint"
+    for index, weight in enumerate(model.trainable_variables):
+        weight.assign(checkpoint.values[f"ema/{index}"])
 
 
 def _balanced(labels: np.ndarray) -> np.ndarray:

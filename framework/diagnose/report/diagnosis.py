@@ -44,4 +44,6 @@ class Diagnosis:
 
     def __str__(self) -> str:
         accuracy = self.measured.get(Accuracy)
-        return text.page(self.plateau, accuracy, self.findings, self.not_judged)
+        return text.page(
+            self.plateau, accuracy, self.findings, self.not_judged, self.trials
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from framework.diagnose.measure.accuracy import Accuracy
-from framework.numerics.intervals import Estimate
 
 _HIGH, _NEAR = 0.9, 0.03
 # Predictions of one class are a symptom, whose cause is looked for.
@@ -18,29 +17,31 @@ def reading(accuracy: Accuracy) -> str:
     if dev is not None:
         chain += f", held out of training {dev.accuracy.value:.1%}"
     chain += f", validation {validation.accuracy.value:.1%}"
-    meaning = _meaning(
-        clean.accuracy,
-        dev.accuracy if dev else None,
-        validation.accuracy,
-        clean.majority,
-    )
+    meaning = _meaning(accuracy)
     fraction = validation.modal_fraction
     if fraction > _COLLAPSED > validation.majority:
         meaning += f"; {fraction:.0%} of the validation predictions are one class"
     return f"{chain}: {meaning}"
 
 
-def _meaning(
-    clean: Estimate, dev: Estimate | None, validation: Estimate, majority: float
-) -> str:
-    if clean.low <= majority:
+def _meaning(accuracy: Accuracy) -> str:
+    clean = accuracy.train_clean
+    if clean.accuracy.low <= clean.majority:
         return "not even the training images are learnt"
-    if clean.value - validation.value <= _NEAR:
-        if clean.value < _HIGH:
+    if accuracy.gap.value <= _NEAR:
+        if clean.accuracy.value < _HIGH:
             return "all images equally well, but none well enough: it learns too little"
         return "all images equally well"
-    if dev is None:
+    to_dev, from_dev = accuracy.gap_to_dev, accuracy.gap_from_dev
+    if to_dev is None or from_dev is None:
         return "what was learnt does not hold for the validation images"
-    if dev.value - validation.value > max(_NEAR, clean.value - dev.value):
+    # Only a difference that the images can show is one.
+    if from_dev.low > 0 and from_dev.value > max(_NEAR, to_dev.value):
         return "it holds for images like those of training: validation is different"
-    return "it was memorized, and does not hold for any other images"
+    if to_dev.low > 0 and to_dev.value >= from_dev.value:
+        return "it was memorized, and does not hold for any other images"
+    count = accuracy.train_dev.images if accuracy.train_dev else 0
+    return (
+        f"it does not hold for the validation images; {count:,} images held out of "
+        f"training are too few to tell memory from different images"
+    )

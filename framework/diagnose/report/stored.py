@@ -12,8 +12,8 @@ from framework.report.history import History, Row
 from framework.system import atomic, json_text
 from framework.system.json_text import InvalidJsonError
 
-# Of diagnosis.json; 1 had other measurements.
-FORMAT = 2
+# Of diagnosis.json; 1 had other measurements, 2 had other statuses.
+FORMAT = 3
 _MEMBERS: dict[str, type] = {
     "format": int,
     "verdict": str,

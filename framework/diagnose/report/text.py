@@ -7,11 +7,17 @@ from collections.abc import Mapping, Sequence
 
 from framework.diagnose.core.finding import Evidence, Finding
 from framework.diagnose.core.measurement import Unavailable
+from framework.diagnose.core.trials import TrialRecord
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.report.reading import reading
 
 _WIDTH = 88
+# Statuses that need more than a word.
+_SHOWN = {
+    "minor": "minor: helps, but less than asked",
+    "unresolved": "unresolved by its trial",
+}
 
 
 def page(
@@ -19,26 +25,30 @@ def page(
     accuracy: Accuracy,
     findings: Sequence[Finding],
     not_judged: Mapping[str, Unavailable],
+    trials: Sequence[TrialRecord] = (),
 ) -> str:
     """Returns a diagnosis as text: verdict, findings, and unavailable measurements."""
     sections = [
         _filled(f"verdict: {plateau.verdict.replace('_', ' ')}: {plateau.reason}"),
-        _filled(reading(accuracy)),
+        _filled(reading(accuracy) + _of_other_numbers(plateau, accuracy)),
     ]
     if not any(each.status == "confirmed" for each in findings):
         sections.append("No cause is confirmed.")
     sections += [_finding(each) for each in findings]
     if not_judged:
         sections.append(_not_judged(not_judged))
+    if any(each.problem for each in trials):
+        sections.append(_not_measured(trials))
     return "\n\n".join(sections) + "\n"
 
 
 def _finding(finding: Finding) -> str:
     cost = ""
-    if finding.cost is not None and finding.status == "confirmed":
+    if finding.cost is not None and finding.status in ("confirmed", "minor"):
         cost = f", costs {100 * finding.cost.value:.1f} points of accuracy"
         cost += f" ({100 * finding.cost.low:.1f} to {100 * finding.cost.high:.1f})"
-    lines = [f"{finding.cause.name} ({finding.status}{cost})"]
+    status = _SHOWN.get(finding.status, finding.status)
+    lines = [f"{finding.cause.name} ({status}{cost})"]
     lines += _paragraph("", finding.message)
     for each in finding.evidence:
         lines += _paragraph("evidence: ", _evidence(each))
@@ -60,6 +70,26 @@ def _not_judged(not_judged: Mapping[str, Unavailable]) -> str:
         reason = f"{unavailable.name} {kind}: {unavailable.reason}"
         lines += _paragraph(f"{cause}: ", reason)
     return "\n".join(lines)
+
+
+def _not_measured(trials: Sequence[TrialRecord]) -> str:
+    """Returns the trials that have failed, which says nothing of their causes."""
+    lines = ["not measured:"]
+    for each in trials:
+        if each.problem:
+            lines += _paragraph(f"trial of {each.name}: ", each.problem)
+    return "\n".join(lines)
+
+
+def _of_other_numbers(plateau: Plateau, accuracy: Accuracy) -> str:
+    """Returns what to add where the last evaluation has another accuracy."""
+    recorded, now = plateau.accuracy.value, accuracy.validation.accuracy.value
+    if f"{recorded:.1%}" == f"{now:.1%}":
+        return ""
+    return (
+        f" (the last evaluation has {recorded:.1%}, in the verdict; {now:.1%} are of "
+        f"the weights as they are now, on {accuracy.validation.images:,} images)"
+    )
 
 
 def _evidence(evidence: Evidence) -> str:

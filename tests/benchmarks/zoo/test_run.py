@@ -166,6 +166,21 @@ def test_a_name_counts_if_it_is_accepted(outcome, top, top_three):
     assert outcome.top_three == top_three
 
 
+def test_what_no_trial_has_cleared_counts_as_suspected():
+    names = {
+        "confirmed": OVERFITTING,
+        "minor": "dead_units",
+        "unresolved": "frozen_weights",
+        "suspected": NOISE,
+        "falsified": "class_imbalance",
+    }
+    findings = [{"cause": name, "status": each} for each, name in names.items()]
+    line = {"findings": findings, "seed": 0, "cost": 1.0}
+    found = score.verdict(case(OVERFITTING), line)
+    assert found.named == ((OVERFITTING,),)
+    assert found.suspected == (("dead_units",), ("frozen_weights",), (NOISE,))
+
+
 def test_scores_by_hand():
     scores = score.scores(
         [

@@ -1,11 +1,13 @@
 """Tests of framework/diagnose/core/finding.py."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from framework.diagnose.core.causes import CAUSES
-from framework.diagnose.core.finding import Evidence, Finding, Remedy
+from framework.diagnose.core.finding import STATUSES, Evidence, Finding, Remedy
 from framework.numerics.intervals import Estimate
 
 
@@ -77,6 +79,15 @@ def test_what_is_not_finite_is_a_word(value):
 def test_a_cost_that_was_not_measured_is_none():
     content = finding(cost=None).as_json()
     assert (content["cost_points"], content["cost_interval"]) == (None, None)
+
+
+def test_the_documentation_lists_all_statuses():
+    docs = Path(__file__).parents[3] / "docs"
+    page = (docs / "explanation" / "diagnosis.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.M)
+    assert rows[: len(STATUSES)] == list(STATUSES.items())
+    text = (docs / "reference" / "diagnosis-json.md").read_text()
+    assert all(f"`{status}`" in text for status in STATUSES)
 
 
 def test_other_statuses_are_refused():

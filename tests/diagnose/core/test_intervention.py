@@ -21,13 +21,22 @@ from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.measure.loss_probe import OutputProbe
 from framework.diagnose.programs.run_program import RunProgram
 
-_FACTORS = ("learning_rate_factor", "batch_size_factor", "width_factor")
+_FACTORS = (
+    "learning_rate_factor",
+    "batch_size_factor",
+    "width_factor",
+    "train_for_factor",
+)
+# The length of a trial is its own; `RunProgram` trains on for as long as is printed.
+_LENGTH = {"train_for", "early_stopping"}
 _POWERS = st.sampled_from([0.25, 0.5, 1.0, 2.0, 4.0])
 _INTERVENTIONS = st.builds(
     Intervention,
     learning_rate_factor=_POWERS,
     batch_size_factor=_POWERS,
     width_factor=_POWERS,
+    train_for_factor=_POWERS,
+    seed=st.integers(0, 1),
     standardize=st.booleans(),
     activation=st.sampled_from(["", "relu", "leaky_relu"]),
     dropout=st.sampled_from([None, 0.0, 0.5]),
@@ -111,6 +120,10 @@ _OF_CHECKS = {
     "schedule": Intervention(constant_learning_rate=0.0123456789),
     "overfitting": Intervention(augment=AUGMENT + FLIP, dropout=0.3),
     "overfitting_decay": Intervention(weight_decay=1e-2),
+    "stopped_too_early": Intervention(train_for_factor=4 / 3),
+    "stopped_too_early_warm": Intervention(
+        train_for_factor=2.0, constant_learning_rate=0.001
+    ),
     "insufficient_capacity": Intervention(width_factor=4.0),
     "insufficient_capacity_narrow": Intervention(width_factor=16.0),
 }
@@ -157,8 +170,20 @@ def test_what_a_trial_runs_is_what_is_printed(name):
     program = RunProgram(_CONFIG, None, Path("trials"), 0, None, None, None)
     trial = program.trial_config(intervention, 90, Path("trials/name"))
     printed = pasted(intervention.flags(_CONFIG))
-    for field in intervention_lib._CONFIG_FIELDS:
+    for field in set(intervention_lib._CONFIG_FIELDS) - _LENGTH:
         assert getattr(trial, field) == getattr(printed, field)
+
+
+def test_a_longer_training_is_printed():
+    config = dataclasses.replace(_CONFIG, early_stopping=3)
+    flags = Intervention(train_for_factor=2.0).flags(config)
+    assert flags == ("--train_for=40ep", "--early_stopping=0")
+
+
+def test_a_seed_is_for_trials_only():
+    again = Intervention(seed=1)
+    assert again.apply(_CONFIG).seed == _CONFIG.seed + 1
+    assert again.flags(_CONFIG) == again.code(None) == ()
 
 
 def test_only_what_is_changed_is_printed():

@@ -6,21 +6,14 @@ import numpy as np
 import pytest
 
 from framework.diagnose.core import trials as trials_lib
+from framework.diagnose.core.decision import MINIMUM_GAIN, Decision, threshold
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.program import TrialResult
-from framework.diagnose.core.trials import (
-    LENGTH,
-    MINIMUM_GAIN,
-    Decision,
-    Trials,
-    is_gain,
-    status_of,
-)
-from framework.numerics.intervals import Estimate
+from framework.diagnose.core.trials import LENGTH, Trials
+from framework.numerics.metrics import Predictions
 
 _IMAGES = 1000
-_SUSPECTED = Decision("suspected")
 
 
 def correct(fraction, images=_IMAGES):
@@ -38,9 +31,17 @@ class Program:
         self.trained.append((name, intervention, epochs, at_initialization))
         fraction = self.reached(intervention)
         if fraction is None:
-            raise NotApplicableError
+            raise NotApplicableError("it has no such layer")
         predicted = np.where(correct(fraction, self.images), 0, 1)
         return TrialResult(predicted, np.arange(4) // 2, epochs)
+
+    def prolonged(self, trained, further):
+        return Intervention(train_for_factor=(trained + further) / trained)
+
+
+def predictions(fraction, images):
+    wrong = np.where(correct(fraction, images), 0, 1)
+    return Predictions(np.zeros(images, np.int64), wrong, wrong, wrong, wrong)
 
 
 def make(
@@ -52,11 +53,21 @@ def make(
     budget=1.0,
     images=_IMAGES,
     progress=lambda line: None,
+    curve=(),
 ):
-    """Returns trials of a program that has reached an accuracy."""
+    """Returns trials of a program that has reached an accuracy.
+
+    `curve` has the accuracies of evaluations, the last at the end of the run.
+    """
     fractions = {"validation": accuracy, "train": train_accuracy}
     context = types.SimpleNamespace(
-        settings=types.SimpleNamespace(epochs=epochs, steps_per_epoch=per_epoch),
+        settings=types.SimpleNamespace(
+            epochs=epochs, steps_per_epoch=per_epoch, config=None
+        ),
+        rows=[
+            {"epoch": epochs * (place + 1) / len(curve)} for place in range(len(curve))
+        ],
+        predictions=[predictions(each, images) for each in curve],
         correct=lambda name: correct(fractions[name], images),
         train=types.SimpleNamespace(labels=np.zeros(4, np.int64)),
         validation=types.SimpleNamespace(labels=np.zeros(images, np.int64)),
@@ -75,7 +86,7 @@ def run(trials, intervention=None, name="overfitting"):
         (0.8, "confirmed"),
         (0.61, "confirmed"),
         # For certain, but little beside the half that is missing.
-        (0.59, "falsified"),
+        (0.59, "minor"),
         (0.5, "falsified"),
         (0.2, "falsified"),
     ],
@@ -86,23 +97,106 @@ def test_a_trial_decides(reached, status):
     assert decision.cost.value == pytest.approx(reached - 0.5)
 
 
-def test_few_images_confirm_nothing():
-    assert run(make(lambda intervention: 0.6, images=20)).status == "falsified"
+def test_few_images_decide_nothing():
+    assert run(make(lambda intervention: 0.6, images=20)).status == "unresolved"
+
+
+@pytest.mark.parametrize(
+    ("at_equal_length", "reached", "status"),
+    [
+        # At a third of the run it was far behind: half of the gain is enough.
+        (0.3, 0.56, "confirmed"),
+        (0.3, 0.53, "minor"),
+        # It had nearly been as good then.
+        (0.49, 0.56, "minor"),
+        # Faster for certain, but whether it ends higher was not seen.
+        (0.2, 0.45, "unresolved"),
+        (0.4, 0.45, "falsified"),
+        (0.4, 0.7, "confirmed"),
+    ],
+)
+def test_the_run_at_equal_length_is_a_control(at_equal_length, reached, status):
+    curve = [at_equal_length, 0.5, 0.5]
+    decision = run(make(lambda intervention: reached, curve=curve))
+    assert decision.status == status
+    end, equal, *_ = decision.evidence
+    assert end.value.value == pytest.approx(reached - 0.5)
+    assert equal.value.value == pytest.approx(reached - at_equal_length)
+
+
+def test_what_more_of_the_same_would_gain_explains_nothing():
+    """A curve that still rises: training longer gains as much."""
+    for expected, status in ((0.0, "confirmed"), (0.3, "minor"), (0.1, "confirmed")):
+        trials = make(lambda intervention: 0.7, curve=[0.1, 0.4, 0.5])
+        trials.expected = expected
+        assert run(trials).status == status
+        assert not trials.is_done
+
+
+@pytest.mark.parametrize(
+    ("second", "status", "cost"),
+    [(0.62, "confirmed", 0.115), (0.48, "unresolved", 0.045), (0.53, "minor", 0.07)],
+)
+def test_a_gain_that_may_be_luck_is_measured_with_another_seed(second, status, cost):
+    trials = make(lambda intervention: second if intervention.seed else 0.61, budget=9)
+    decision = run(trials)
+    assert decision.status == status
+    assert decision.cost.value == pytest.approx(cost)
+    assert [each.name for each in trials.ledger] == ["overfitting", "overfitting again"]
+    assert decision.evidence[-1].value.value == pytest.approx(second - 0.5)
+    # What is accepted is what was asked for, not the seed.
+    assert trials.has_accepted == (status == "confirmed")
+    assert "seed" not in trials._accepted.differences()
+
+
+def test_a_gain_beyond_doubt_needs_no_other_seed():
+    trials = make(lambda intervention: 0.8, budget=9)
+    assert run(trials).status == "confirmed"
+    assert len(trials.ledger) == 1
+
+
+def test_a_trial_that_fails_is_not_measured():
+    def fail(intervention):
+        raise ValueError("no such shape")
+
+    for reached, reason in (
+        (fail, "ValueError: no such shape"),
+        (lambda intervention: None, "it has no such layer"),
+    ):
+        trials = make(reached)
+        decision = run(trials)
+        assert (decision.status, decision.cost) == ("suspected", None)
+        (evidence,) = decision.evidence
+        assert evidence.value == "not measured"
+        assert reason in evidence.source
+        (record,) = trials.ledger
+        assert reason in record.problem
+        assert (record.gain, record.epochs) == (None, 0.0)
+        assert record.as_json()["gain_interval"] is None
+        assert not trials._failed
+
+
+def test_training_on_is_what_is_printed():
+    trials = make(lambda intervention: 0.5 + 0.1 * intervention.train_for_factor)
+    result, intervention = trials.train_on("stopped_too_early", 2.0)
+    assert intervention.differences() == {"train_for_factor": pytest.approx(5 / 3)}
+    ((_, trained, epochs, at_initialization),) = trials.context.program.trained
+    assert trained.differences() == intervention.differences()
+    assert (epochs, at_initialization, result.epochs) == (200.0, False, 200.0)
 
 
 def test_evidence():
     (evidence,) = run(make(lambda intervention: 0.8)).evidence
     assert evidence.name == "gain in validation accuracy of the trial"
     assert evidence.value.value == pytest.approx(0.3)
-    assert evidence.threshold == "the interval above 0, and 10% or more"
+    assert evidence.threshold == "the interval above 0, and 10 points or more"
     assert evidence.source == "trained anew for 100 epochs, against the run's end"
 
 
 def test_what_cannot_be_changed_stays_suspected():
     trials = make(lambda intervention: None)
-    assert run(trials) == _SUSPECTED
+    assert run(trials).status == "suspected"
     assert trials.can_afford(3)
-    assert trials.ledger == []
 
 
 def test_without_a_budget_nothing_is_tried():
@@ -149,6 +243,7 @@ def test_the_ledger_records_each_trial():
         "seconds",
         "gain",
         "gain_interval",
+        "problem",
     }
 
 
@@ -216,9 +311,8 @@ def test_a_gain_must_be_no_small_fraction_of_what_was_gained_before():
     minimum = trials_lib._FRACTION * 0.6
     assert MINIMUM_GAIN < 0.04 < minimum
     decision = run(trials, Intervention(dropout=0.0))
-    assert decision.status == "falsified"
-    threshold = f"the interval above 0, and {minimum:.0%} or more"
-    assert decision.evidence[0].threshold == threshold
+    assert decision.status == "minor"
+    assert decision.evidence[0].threshold == threshold(minimum)
 
 
 @pytest.mark.parametrize(
@@ -236,26 +330,6 @@ def test_when_nothing_is_left_to_explain(accuracy, reached, is_done):
     trials = make(lambda intervention: reached, accuracy=accuracy)
     run(trials)
     assert trials.is_done is is_done
-
-
-@pytest.mark.parametrize(
-    ("gain", "is_enough"),
-    [
-        (Estimate(0.1, 0.01, 0.2), True),
-        (Estimate(0.1, 0.0, 0.2), False),
-        (Estimate(MINIMUM_GAIN, 0.01, 0.05), True),
-        (Estimate(0.99 * MINIMUM_GAIN, 0.01, 0.05), False),
-        (Estimate(float("nan"), 0.1, 0.2), False),
-    ],
-)
-def test_what_a_gain_is(gain, is_enough):
-    assert is_gain(gain) is is_enough
-    assert status_of(gain) == ("confirmed" if is_enough else "falsified")
-    assert status_of(None) == "suspected"
-
-
-def test_a_gain_that_is_small_beside_the_minimum_is_none():
-    assert status_of(Estimate(0.2, 0.1, 0.3), minimum=0.25) == "falsified"
 
 
 def both_needed(intervention):
@@ -341,7 +415,8 @@ def test_the_gain_of_what_is_certain_is_shown():
 def test_what_is_certain_stays_so_where_it_hurts_or_cannot_be_tried(reached, budget):
     trials = make(lambda intervention: reached, budget=budget)
     decision = trials.apply("loss_output_mismatch", _CONSISTENT)
-    assert decision == Decision("confirmed")
+    assert (decision.status, decision.cost) == ("confirmed", None)
+    assert bool(decision.evidence) == (reached is None)
     assert not trials.has_accepted
 
 

@@ -27,10 +27,10 @@ class Program:
     def gradients(self, split, at_initialization):
         return {each.path: np.ones(3) for each in self.model.trainable_weights}
 
-    def activations(self, images, at_initialization):
+    def activations(self, images, at_initialization, training=False):
         outputs, values = {}, np.asarray(images, np.float32) / 255
         for layer in self.model.layers:
-            values = layer(values)
+            values = layer(values, training=training)
             outputs[layer.name] = np.asarray(values)
         return outputs
 
@@ -63,6 +63,21 @@ def test_spreads_and_gradients(made):
     assert list(result.spreads.values()) == pytest.approx([1.15] * 3, abs=0.1)
     assert result.gradient_norms == pytest.approx([3**0.5] * 3)
     assert 0.1 < result.growth < 10
+
+
+def test_batch_norm_keeps_signals_from_growing(made):
+    """Its moving statistics are those of nothing before the first step."""
+    large = [
+        keras.layers.Dense(
+            30, "relu", kernel_initializer=keras.initializers.RandomNormal(0, 5, seed=1)
+        )
+        for _ in range(3)
+    ]
+    norms = [keras.layers.BatchNormalization() for _ in large]
+    mixed = [layer for pair in zip(norms, large, strict=True) for layer in pair]
+    head = dense(10, "softmax")
+    assert InitialWeights.measure(made(*large, head)).growth > 100
+    assert 0.1 < InitialWeights.measure(made(*mixed, head)).growth < 10
 
 
 def test_units_that_fire_for_no_image(made):

@@ -76,6 +76,14 @@ def test_accuracy_that_has_fallen_since_its_best(context, scans):
     assert result.p < 1e-6
 
 
+def test_the_p_of_many_evaluations_is_a_probability(context, scans):
+    labels = scans.validation.labels
+    zeros = np.zeros(len(labels), np.float32)
+    predictions = [Predictions(labels, labels, zeros, zeros, zeros)] * 30
+    _, made = regularized(context, scans, predictions=predictions)
+    assert AccuracyFall.measure(made).p == 1.0
+
+
 def test_without_hidden_layers_the_classes_are_the_narrowest(context, scans):
     model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10)])
     made = context(scans.train, scans.validation, program=program(model), rows=[{}])

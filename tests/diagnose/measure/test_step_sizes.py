@@ -9,11 +9,13 @@ from framework.diagnose.core.program import StepRecord
 from framework.diagnose.measure.step_sizes import StepSizes
 
 
-def sizes(records, rows=({"train/loss": 1.0, "step": 320},)):
+def sizes(records, rows=({"train/loss": 1.0, "step": 320},), **changes):
     program = types.SimpleNamespace(
         step_records=lambda count, at_initialization: records
     )
-    settings = types.SimpleNamespace(highest_rate=0.5)
+    settings = types.SimpleNamespace(
+        **{"highest_rate": 0.5, "diverged_in": 0, **changes}
+    )
     made = types.SimpleNamespace(program=program, rows=rows, settings=settings)
     return StepSizes.measure(made)
 
@@ -63,3 +65,14 @@ def test_what_a_schedule_has_left(rates, left, is_annealed):
     result = sizes([StepRecord(1.0, 1.0, 0.1)], rows)
     assert result.rate_left == pytest.approx(left)
     assert result.is_annealed is is_annealed
+
+
+def test_a_run_that_has_ended_so_has_diverged():
+    assert sizes([StepRecord(1.0, 1.0, 0.1)], diverged_in=4).has_diverged
+
+
+@pytest.mark.parametrize("rate", [-1000.0, 0.0])
+def test_a_rate_that_is_not_positive_falls_to_nothing(rate):
+    rows = [{"train/loss": 1.0, "step": 10, "learning_rate": rate}] * 3
+    result = sizes([StepRecord(1.0, 1.0, 0.1)], rows, highest_rate=rate)
+    assert (result.rate_left, result.has_fallen) == (1.0, False)

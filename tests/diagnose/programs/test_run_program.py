@@ -2,16 +2,24 @@
 
 import dataclasses
 import json
+import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from framework.config import Config
+from framework.config.durations import Duration
 from framework.data.dataset import Split
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.explain_run import open_run
+from framework.diagnose.programs import run_program
+from framework.diagnose.programs.run_program import RunProgram
+from framework.errors import RunError, UsageError
+from framework.launch import components
 from framework.launch.run import run
+from framework.schedules import SCHEDULES
 
 CONFIG = Config(
     model="mlp(units=(16,), dropout=.2)",
@@ -270,3 +278,165 @@ def test_other_images_can_be_trained_on(made, program):
 def test_what_a_run_does_not_have_cannot_be_changed(program, intervention):
     with pytest.raises(NotApplicableError):
         program.train("cannot", intervention, 0.2, at_initialization=True)
+
+
+# What a trial has from the run. All else is its own, or the default.
+_INHERITED = {
+    "dataset",
+    "augment",
+    "normalize",
+    "model",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "batch_size",
+    "accumulate",
+    "clip_norm",
+    "label_smoothing",
+    "precision",
+    "on_nonfinite",
+    "seed",
+}
+# A run in which no field is at its default.
+_OTHER = Config(
+    dataset="drawn_shapes",
+    train_dev=0.1,
+    input="stream",
+    service="reader:1",
+    augment="flip",
+    normalize="unit",
+    model="mlp",
+    optimizer="sgd",
+    learning_rate=0.3,
+    schedule="cosine",
+    batch_size=64,
+    accumulate=2,
+    clip_norm=1.0,
+    label_smoothing=0.1,
+    ema=0.9,
+    precision="bfloat16",
+    jit=True,
+    train_for="7ep",
+    evaluate_every="2ep",
+    checkpoint_every="2ep",
+    log_every="7",
+    monitor="validation/loss",
+    on_nonfinite="rollback",
+    early_stopping=3,
+    seed=5,
+    strategy="mirrored",
+    devices=2,
+    cluster="slurm",
+    wait_for="1m",
+    i_trust_this_network=True,
+    tpu="mine",
+    steps_per_call=3,
+    workdir="runs/other",
+    keep_checkpoints=7,
+    keep_best=7,
+    diagnose=True,
+    fresh=True,
+    allow_config_change=True,
+    allow_data_change=True,
+)
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Config), ids=lambda f: f.name)
+def test_a_trial_inherits_numbers_and_nothing_else(field, tmp_path):
+    """A trial of a run with --fresh would move its own checkpoint aside."""
+    name = field.name
+    assert getattr(_OTHER, name) != field.default, "give _OTHER another value"
+    program = RunProgram(_OTHER, None, tmp_path, 0, None, None, None)
+    trial = program.trial_config(Intervention(), 90, tmp_path)
+    is_inherited = getattr(trial, name) == getattr(_OTHER, name)
+    assert is_inherited == (name in _INHERITED)
+
+
+def ended(tmp_path, **changes):
+    """Returns the context of a run that has ended, with its diagnosis beside it."""
+    config = dataclasses.replace(CONFIG, workdir=str(tmp_path / "run"), **changes)
+    run(config, quiet=True)
+    return open_run(config.workdir)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ema": 0.9, "fresh": True},
+        {"precision": "float16"},
+        {"schedule": "plateau('validation/loss', patience=1) * warmup(5%)"},
+        {"schedule": "greedy", "accumulate": 2},
+        {"optimizer": "adam", "normalize": "unit"},
+    ],
+    ids=str,
+)
+def test_a_branch_goes_on_with_all_of_the_state(tmp_path, changes):
+    made = ended(tmp_path, train_for="2ep", **changes)
+    before = made.correct("validation").mean()
+    intervention = made.program.prolonged(2.0, 1.0)
+    result = made.program.train("on", intervention, 1.0, at_initialization=False)
+    right = result.validation_predictions == made.validation.labels
+    # From nothing, an epoch at this rate does not come near.
+    assert right.mean() > before - 0.1
+    config, rows = branch_of(tmp_path / "run", "on")
+    assert right.mean() == pytest.approx(rows[-1]["validation/accuracy"])
+    assert rows[-1]["step"] == 3 * made.settings.steps_per_epoch
+    printed = intervention.apply(made.settings.config)
+    for name in ("learning_rate", "schedule", "optimizer"):
+        assert config[name] == getattr(printed, name)
+
+
+def with_arguments(name):
+    """Returns a spec of a schedule, with the arguments that it must have."""
+    arguments = {
+        "multistep": "boundaries=(40, 60)",
+        "piecewise": "boundaries=(40, 60), values=(1.0, .1, .01)",
+        "interpolate": "boundaries=(40, 80), factors=(.5, .01)",
+    }
+    return f"{name}({arguments.get(name, '')})"
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("epochs", [1.0, 4.0])
+def test_every_schedule_goes_on_at_a_useful_rate(made, name, epochs):
+    """At the end of cosine decay, 1e-8 of the rate is left."""
+    text = with_arguments(name)
+    config = dataclasses.replace(CONFIG, schedule=text)
+    plan = made.program._made.plan
+    total, per_epoch = plan.total_steps, plan.steps_per_epoch
+    so_far = components.learning_rate(config, total, per_epoch)
+    state = types.SimpleNamespace(learning_rate=so_far)
+    parts = types.SimpleNamespace(plan=plan, state=state)
+    program = RunProgram(config, parts, None, total, None, None, None)
+    intervention = program.prolonged(4.0, epochs)
+    longer = intervention.apply(config)
+    steps = Duration.parse(longer.train_for).steps(per_epoch)
+    assert steps == pytest.approx(total + epochs * per_epoch, abs=0.06 * per_epoch)
+    rate = components.learning_rate(longer, steps, per_epoch)
+    highest = max(float(so_far(tf.constant(s))) for s in range(total))
+    after = [float(rate(tf.constant(s))) for s in range(total, steps)]
+    assert 0.09 * highest <= np.mean(after) <= 1.01 * highest
+
+
+def test_a_trial_that_diverges_is_a_result(made, program):
+    huge = Intervention(learning_rate_factor=1e30)
+    result = program.train("huge", huge, 0.5, at_initialization=True)
+    assert result.has_diverged
+    assert np.all(result.validation_predictions == -1)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        RunError("the disk is full"),
+        UsageError("batch_size must be at most 10"),
+        tf.errors.ResourceExhaustedError(None, None, "out of memory"),
+    ],
+)
+def test_a_trial_that_fails_is_none(program, monkeypatch, problem):
+    def fail(*args, **kwargs):
+        raise problem
+
+    monkeypatch.setattr(run_program.run_lib, "run", fail)
+    with pytest.raises(NotApplicableError, match="it has failed: "):
+        program.train("fails", Intervention(), 0.2, at_initialization=True)

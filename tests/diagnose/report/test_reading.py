@@ -7,9 +7,9 @@ from framework.diagnose.report.reading import reading
 from framework.numerics.intervals import difference, proportion
 
 
-def split(accuracy, modal_fraction=0.1, majority=0.1):
-    correct = proportion(round(1000 * accuracy), 1000)
-    return SplitAccuracy(1000, correct, 1.0, modal_fraction, majority)
+def split(accuracy, modal_fraction=0.1, majority=0.1, images=1000):
+    correct = proportion(round(images * accuracy), images)
+    return SplitAccuracy(images, correct, 1.0, modal_fraction, majority)
 
 
 def accuracies(clean, dev, validation):
@@ -52,3 +52,11 @@ def test_the_chain_of_accuracies_is_read(clean, dev, validation, meaning):
     assert meaning in text
     assert f"validation {validation:.1%}" in text
     assert ("held out of training" in text) == (dev is not None)
+
+
+def test_few_images_held_out_make_no_difference():
+    """174 of them: .75 and .70 may be the same."""
+    few = accuracies(split(0.78), split(0.75, images=174), split(0.7))
+    assert "174 images held out of training are too few to tell" in reading(few)
+    many = accuracies(split(0.78), split(0.75), split(0.7))
+    assert "validation is different" in reading(many)

@@ -9,7 +9,7 @@ from framework.diagnose.report import stored
 from framework.report.history import History
 
 WHOLE = {
-    "format": 2,
+    "format": 3,
     "verdict": "static",
     "plateau": {},
     "findings": [{"status": "falsified"}],

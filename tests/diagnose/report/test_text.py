@@ -8,6 +8,7 @@ import pytest
 from framework.diagnose.core.causes import CAUSES
 from framework.diagnose.core.finding import Evidence, Finding, Remedy
 from framework.diagnose.core.measurement import Unavailable
+from framework.diagnose.core.trials import TrialRecord
 from framework.diagnose.measure.accuracy import Accuracy, SplitAccuracy
 from framework.diagnose.measure.plateau import assess
 from framework.diagnose.report.reading import reading
@@ -42,8 +43,8 @@ _ACCURACY = Accuracy(
 )
 
 
-def text_of(curve, findings, not_judged=None):
-    return page(curve, _ACCURACY, findings, not_judged or {})
+def text_of(curve, findings, not_judged=None, trials=()):
+    return page(curve, _ACCURACY, findings, not_judged or {}, trials)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,42 @@ def test_begins_with_the_verdict_and_says_if_nothing_is_certain(curve):
     assert third == "No cause is confirmed."
     assert fourth.startswith("label_noise (suspected)\n")
     assert "No cause" not in text_of(curve, (_FINDING,))
+
+
+@pytest.mark.parametrize(
+    ("status", "head"),
+    [
+        ("minor", "(minor: helps, but less than asked, costs 25.0 points of accuracy"),
+        ("unresolved", "(unresolved by its trial)"),
+        ("falsified", "(falsified)"),
+    ],
+)
+def test_a_status_says_what_it_means(curve, status, head):
+    finding = dataclasses.replace(_FINDING, status=status)
+    text = text_of(curve, (finding,))
+    assert f"label_noise {head}" in text
+    assert "No cause is confirmed." in text
+
+
+def test_trials_that_failed_are_listed(curve):
+    trials = (
+        TrialRecord("overfitting", 1.0, 2.0, Estimate(0.1, 0.0, 0.2)),
+        TrialRecord("dead_units", 0.0, 2.0, None, "it has failed: out of memory"),
+    )
+    assert text_of(curve, (), None, trials).split("\n\n")[-1] == (
+        "not measured:\n  trial of dead_units: it has failed: out of memory\n"
+    )
+    assert "not measured" not in text_of(curve, (), None, trials[:1])
+
+
+def test_one_page_has_one_accuracy_or_says_why_not(curve):
+    assert "the last evaluation has" not in text_of(curve, ())
+    other = dataclasses.replace(curve, accuracy=proportion(869, 1000))
+    second = " ".join(text_of(other, ()).split("\n\n")[1].split())
+    assert second.endswith(
+        "(the last evaluation has 86.9%, in the verdict; 70.0% are of the weights as "
+        "they are now, on 100 images)"
+    )
 
 
 def test_no_line_is_too_long(curve):

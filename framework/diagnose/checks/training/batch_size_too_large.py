@@ -65,9 +65,15 @@ class BatchSizeTooLarge(Check):
                 Evidence(
                     "steps of the whole run",
                     float(steps),
-                    f"{self.few_steps} or fewer, with a quarter of all images in a "
-                    f"batch",
+                    f"{self.few_steps} or fewer",
                     "the shortest trial has as many",
+                ),
+                Evidence(
+                    "fraction of all images in a batch",
+                    fraction,
+                    f"{self.fraction:g} or more, or {self.large} images or more; and "
+                    f"more than {self.usual} images",
+                    "Keskar et al., 2017; Keras's default",
                 ),
             ),
             advice="make the batch eight times smaller: more steps an epoch",

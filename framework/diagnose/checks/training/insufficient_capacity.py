@@ -8,9 +8,10 @@ from typing import ClassVar
 from framework.diagnose.checks.training import size_or_length
 from framework.diagnose.checks.training.size_or_length import NARROW
 from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
-from framework.diagnose.core.trials import Decision, Trials
+from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.regularization import Capacity
 
@@ -64,7 +65,14 @@ class InsufficientCapacity(Check):
                 Evidence(
                     "accuracy on training images",
                     clean,
-                    f"below {self.fitted_accuracy}",
+                    f"{self.fits:g} or less; where a layer has fewer than {NARROW} "
+                    f"units, the lower bound {self.fitted_accuracy:g} or less",
+                    "evaluation mode, no augmentation",
+                ),
+                Evidence(
+                    "gap of training and validation images",
+                    accuracy.gap,
+                    f"{self.gap:g} or less",
                     "evaluation mode, no augmentation",
                 ),
                 Evidence(

@@ -1,4 +1,4 @@
-"""The learning rate is too high."""
+"""The learning rate is too high, or negative."""
 
 from __future__ import annotations
 
@@ -58,11 +58,14 @@ class LearningRateTooHigh(Check):
         """See base class."""
         steps, clean = measured.get(StepSizes), measured.get(Accuracy).train_clean
         is_stuck = clean.accuracy.value < clean.majority + self.stuck
-        is_long = steps.longer > (self.long - 1 if is_stuck else self.long)
+        # A tenth of a long step can be too long for a start.
+        limit = self.long - int(is_stuck)
+        is_long = steps.longer > limit
         overshoots = steps.overshoot > self.overshoot
         if not (is_long or overshoots or steps.has_diverged):
             return None
-        if clean.accuracy.low > self.fitted_accuracy:
+        is_fitted = clean.accuracy.low > self.fitted_accuracy
+        if is_fitted or measured.settings.learning_rate < 0:
             return None
         factor = self._factor(steps)
         return Suspicion(
@@ -75,19 +78,29 @@ class LearningRateTooHigh(Check):
                 Evidence(
                     "log10 of a step's length, in the weights' norm",
                     steps.longer,
-                    f"above {self.long}",
+                    f"above {limit:g}" + self._why(is_stuck),
                     "healthy runs have -2 to -3",
                 ),
                 Evidence(
                     "steps that go too far",
                     steps.overshoot,
-                    f"above {self.overshoot}",
+                    f"above {self.overshoot:g}",
                     "loss of the batch after the step above that before; Cockpit, 2021",
                 ),
+                *_divergence(measured, steps),
             ),
             advice=f"multiply the learning rate by {factor:g}",
             intervention=Intervention(learning_rate_factor=factor),
             refute="no higher accuracy after training with that rate",
+        )
+
+    def _why(self, is_stuck: bool) -> str:
+        """Returns why a limit is lower than usual, for the evidence."""
+        if not is_stuck:
+            return ""
+        return (
+            f", and not {self.long:g}: training accuracy is less than {self.stuck:g} "
+            f"above that of the most frequent class"
         )
 
     def _factor(self, steps: StepSizes) -> float:
@@ -95,3 +108,56 @@ class LearningRateTooHigh(Check):
         if steps.longest > self.far:
             length = max(length, steps.longest)
         return 10.0 ** -max(1, min(math.floor(length - self.usual), 12))
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningRateNegative(Check):
+    """Looks at the sign of the learning rate.
+
+    Why it matters:
+        Steps against the gradient lower the loss; with a negative rate they raise it.
+    Evidence:
+        The learning rate.
+    How it is decided:
+        By its sign. The gain of a positive rate is measured by a trial.
+    Remedy:
+        A positive rate that moves weights as far as is usual.
+    Sources:
+        The definition of gradient descent.
+
+    Attributes:
+        usual: Log10 of a step's length, in the weights' norm, that the remedy aims at.
+    """
+
+    cause_name: ClassVar[str] = "learning_rate_too_high"
+    phase: ClassVar[Phase] = Phase.UPDATES
+    usual: float = -2.3
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        steps, rate = measured.get(StepSizes), measured.settings.learning_rate
+        if not rate < 0:
+            return None
+        exponent = math.floor(steps.first - self.usual)
+        factor = -(10.0 ** -max(0, min(exponent, 12)))
+        return Suspicion(
+            is_certain=True,
+            message=f"the learning rate is {rate:g}: each step climbs the loss",
+            evidence=(
+                Evidence(
+                    "learning rate", rate, "below 0", "the optimizer; gradient descent"
+                ),
+            ),
+            advice=f"use a positive learning rate, such as {rate * factor:g}",
+            intervention=Intervention(learning_rate_factor=factor),
+            refute="a training loss that falls at this rate",
+        )
+
+
+def _divergence(measured: Measurements, steps: StepSizes) -> tuple[Evidence, ...]:
+    if not steps.has_diverged:
+        return ()
+    step = measured.settings.diverged_in
+    shown: float | str = float(step) if step else "not finite"
+    name = "step in which numbers ceased to be finite" if step else "training loss"
+    return (Evidence(name, shown, "any", "the record of the run, or its metrics"),)

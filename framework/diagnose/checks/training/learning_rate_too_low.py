@@ -50,8 +50,11 @@ class LearningRateTooLow(Check):
         steps, accuracy = measured.get(StepSizes), measured.get(Accuracy).train_clean
         if accuracy.accuracy.low > self.fitted_accuracy or steps.has_diverged:
             return None
+        if measured.settings.learning_rate < 0:
+            return None
         is_improving = measured.get(Plateau).verdict == "improving"
-        if steps.typical > self.short + self.improving_margin * is_improving:
+        limit = self.short + self.improving_margin * is_improving
+        if steps.typical > limit:
             return None
         left = steps.rate_left
         fallen = (
@@ -70,19 +73,28 @@ class LearningRateTooLow(Check):
                 Evidence(
                     "log10 of a step's length, in the weights' norm",
                     steps.typical,
-                    f"below {self.short}",
+                    f"{limit:g} or less" + self._why(is_improving),
                     "healthy runs have -2 to -3",
                 ),
                 Evidence(
                     "part of the highest rate that is left",
                     left,
-                    f"below {FALLEN}: the schedule is at fault",
+                    f"below {FALLEN:g}: the schedule is at fault",
                     "the learning rate halfway through the run",
                 ),
             ),
             advice=advice,
             intervention=intervention,
             refute="no higher accuracy after training with that rate",
+        )
+
+    def _why(self, is_improving: bool) -> str:
+        """Returns why a limit is higher than usual, for the evidence."""
+        if not is_improving:
+            return ""
+        return (
+            f", {self.improving_margin:g} above the usual {self.short:g} as the curve "
+            f"still rises"
         )
 
     def _remedy(

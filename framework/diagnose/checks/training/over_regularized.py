@@ -64,13 +64,13 @@ class OverRegularized(Check):
                 Evidence(
                     "accuracy on training images",
                     clean.accuracy,
-                    f"below {self.fitted_accuracy}",
+                    f"the lower bound {self.fitted_accuracy:g} or less",
                     "evaluation mode, no augmentation",
                 ),
                 Evidence(
                     "highest dropout",
                     present.dropout,
-                    f"{self.dropout} or more",
+                    f"{self.dropout:g} or more",
                     "Srivastava et al. (2014) use a half",
                 ),
                 Evidence(
@@ -79,6 +79,7 @@ class OverRegularized(Check):
                     f"above the loss of the images, {clean.loss:.3g}",
                     "TheDeepChecker compares their gradients so",
                 ),
+                *self._other_evidence(measured, present),
             ),
             advice="weaken it: dropout .2, weight decay 1e-4, less augmentation",
             intervention=Intervention(
@@ -94,11 +95,43 @@ class OverRegularized(Check):
             reasons.append(f"dropout of {present.dropout:g}")
         if present.penalty > clean.loss:
             reasons.append(f"a penalty of weights of {present.penalty:.3g}")
-        steps = settings.epochs * settings.steps_per_epoch
-        if settings.weight_decay * settings.learning_rate * steps > self.decay:
+        if _decay(measured) > self.decay:
             reasons.append(f"weight decay of {settings.weight_decay:g}")
         has_gap = clean.accuracy.value - present.train_accuracy > self.augmentation_gap
         is_stuck = clean.accuracy.value < clean.majority + self.augmentation_gap
         if present.augment and (has_gap or is_stuck):
             reasons.append(f"augmentation {present.augment}")
         return reasons
+
+    def _other_evidence(
+        self, measured: Measurements, present: Regularization
+    ) -> tuple[Evidence, ...]:
+        """Returns the evidence on weight decay and augmentation, where there is any."""
+        decay, clean = _decay(measured), measured.get(Accuracy).train_clean
+        evidence = []
+        if decay > 0:
+            evidence.append(
+                Evidence(
+                    "weight decay times learning rate times steps",
+                    decay,
+                    f"above {self.decay:g}",
+                    "weights would shrink by exp of it",
+                )
+            )
+        if present.augment:
+            evidence.append(
+                Evidence(
+                    "training accuracy in evaluation mode less that as trained",
+                    clean.accuracy.value - present.train_accuracy,
+                    f"above {self.augmentation_gap:g}; or training accuracy no more "
+                    f"than that above the most frequent class",
+                    f"augmentation {present.augment}",
+                )
+            )
+        return tuple(evidence)
+
+
+def _decay(measured: Measurements) -> float:
+    settings = measured.settings
+    steps = settings.epochs * settings.steps_per_epoch
+    return settings.weight_decay * settings.learning_rate * steps

@@ -6,17 +6,20 @@ import dataclasses
 from typing import ClassVar
 
 from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.decision import (
+    MINIMUM_GAIN,
+    Decision,
+    is_gain,
+    not_measured,
+    status_of,
+    threshold,
+)
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements, NotApplicableError
-from framework.diagnose.core.trials import (
-    MINIMUM_GAIN,
-    Decision,
-    Trials,
-    is_gain,
-    status_of,
-)
+from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.measure.regularization import AccuracyFall, Regularization
 from framework.diagnose.measure.shift import ProbeLoss
 from framework.numerics.intervals import Estimate
@@ -82,15 +85,17 @@ class Overfitting(Check):
                 Evidence(
                     "gap of training images and others",
                     gap,
-                    f"for certain above {self.gap}; decisive above {self.wide}",
+                    f"the lower bound above {self.gap:g}; decisive above "
+                    f"{self.wide:g}, with more than {self.memorized:g} of the training "
+                    f"images learnt",
                     "evaluation mode, no augmentation",
                 ),
                 Evidence(
                     "fall of validation accuracy since its best",
                     fall.fall,
-                    f"3 % or more; p = {fall.p:.2g}, below {self.level}",
-                    "McNemar, times the number of evaluations of which that is the "
-                    "best",
+                    f"{threshold(MINIMUM_GAIN)}; p below {self.level:g}",
+                    f"McNemar, times the number of evaluations of which that is the "
+                    f"best: p = {fall.p:.2g}",
                 ),
             ),
             advice=advice,
@@ -106,31 +111,40 @@ class Overfitting(Check):
         if self._has_fallen(fall):
             gain, minimum, tried = fall.fall, MINIMUM_GAIN, suspicion.intervention
         else:
-            result = self._trial(suspicion, trials)
+            try:
+                result = self._trial(suspicion, trials)
+            except NotApplicableError as problem:
+                return not_measured(problem)
             if result is None:
                 return Decision("suspected")
             gain, minimum, tried = result
         shown = Evidence(
             "gain in validation accuracy once regularized",
             gain,
-            "the interval above 0, and enough",
-            "trained anew, or stopped at the best epoch",
+            threshold(minimum),
+            "the best evaluation, against the last"
+            if self._has_fallen(fall)
+            else "trained anew, against the run's end",
         )
         status, cost = status_of(gain, minimum), gain
         accuracy = measured.get(Accuracy)
         gap = _gap(accuracy)
         memorized = accuracy.train_clean.accuracy.value > self.memorized
-        is_wide = gap.low > self.wide and memorized
-        if status == "falsified" and is_wide and not self._is_other(measured):
+        # A curve that still rises is not held back by what was memorized.
+        plateau = measured.find(Plateau)
+        rises = plateau is not None and plateau.verdict == "improving"
+        is_wide = gap.low > self.wide and memorized and not rises
+        if status != "confirmed" and is_wide and not self._is_other(measured):
             status, cost = "confirmed", gap
         return Decision(status, cost, (shown,), tried)
 
     def _trial(
         self, suspicion: Suspicion, trials: Trials
     ) -> tuple[Estimate, float, Intervention] | None:
-        """Returns the gain of regularizers, the smallest that counts, and the trial.
+        """Returns the gain of regularizers, the least that counts, and which ones.
 
-        None if no trial was possible.
+        Raises:
+            NotApplicableError: The trial could not be run.
         """
         # What has been accepted so far may have closed the gap.
         if trials.gap <= self.gap:
@@ -147,12 +161,9 @@ class Overfitting(Check):
             intervention = dataclasses.replace(
                 intervention, dropout=None, weight_decay=_DECAY
             )
-            try:
-                result = trials.train(self.cause_name, intervention, lengths=length)
-            except NotApplicableError:
-                return None
+            result = trials.train(self.cause_name, intervention, lengths=length)
         gain = trials.gain(result)
-        minimum = min(trials.minimum_gain, self.enough)
+        minimum = max(min(trials.minimum_gain, self.enough), trials.expected)
         if is_gain(gain, minimum):
             trials.accept(result, intervention)
         return gain, minimum, intervention

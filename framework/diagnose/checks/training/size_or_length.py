@@ -9,20 +9,31 @@ from __future__ import annotations
 
 import dataclasses
 
+from framework.diagnose.core.decision import (
+    Decision,
+    is_gain,
+    not_measured,
+    status_of,
+    threshold,
+)
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements, NotApplicableError
 from framework.diagnose.core.program import TrialResult
-from framework.diagnose.core.trials import Decision, Trials, is_gain, status_of
+from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.regularization import Capacity
 from framework.numerics.intervals import Estimate, paired_difference
 
 # Healthy programs gain a little by either. Training twice as long gains at most 2.5
 # points of the 54 healthy programs in the calibration half of the zoo
-# (benchmarks/zoo/admitted.json); this is twice as much.
+# (benchmarks/zoo/admitted.json); this is twice as much. No trial is longer than that.
 _ENOUGH = 0.05
 # Widening by less shows nothing where a layer has a unit or three.
 NARROW, _WIDER, _FAR_WIDER = 4, 4.0, 16.0
+_SOURCES = {
+    "length": "the same model trained on, against the run's end",
+    "size": "a larger model trained anew, against the run's end",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,24 +44,31 @@ class SizeOrLength:
         gains: In validation accuracy, by "size" and "length"; the smaller one on top of
             the larger one, where that was accepted. Not tried: absent.
         minimums: The least gains that count.
+        interventions: What was tried.
+        problems: Why one of them could not be tried.
     """
 
     gains: dict[str, Estimate]
     minimums: dict[str, float]
+    interventions: dict[str, Intervention]
+    problems: dict[str, NotApplicableError]
 
     def decision(self, name: str) -> Decision:
         """Returns the decision about "size" or "length"."""
         gain = self.gains.get(name)
+        if name in self.problems:
+            return not_measured(self.problems[name])
         if gain is None:
             return Decision("suspected")
         minimum = self.minimums[name]
         shown = Evidence(
             "gain in validation accuracy of the trial",
             gain,
-            f"the interval above 0, and {minimum:.0%} or more",
-            "the same model for longer beside a larger one",
+            threshold(minimum),
+            _SOURCES[name],
         )
-        return Decision(status_of(gain, minimum), gain, (shown,))
+        tried = self.interventions[name]
+        return Decision(status_of(gain, minimum), gain, (shown,), tried)
 
 
 def decide(
@@ -76,20 +94,24 @@ def _compare(
     measured: Measurements, trials: Trials, suspected: frozenset[str]
 ) -> SizeOrLength:
     results: dict[str, tuple[TrialResult, Intervention]] = {}
-    # After an accepted intervention the comparison is unfair: that trial was short.
+    problems: dict[str, NotApplicableError] = {}
+    # Something else was in the way, and what mends it had a part of the time only.
     untried = frozenset[str]() if trials.has_accepted else suspected
     capacity = measured.get(Capacity)
-    if "size" in untried:
-        _try(results, trials, "insufficient_capacity", "size", larger(capacity))
-    if "length" in untried:
-        _try(results, trials, "stopped_too_early", "length", Intervention())
-    enough = max(trials.minimum_gain, _ENOUGH)
-    minimums = {"length": enough, "size": enough}
+    for name in sorted(untried, reverse=True):
+        try:
+            tried = _tried(trials, name, capacity)
+        except NotApplicableError as problem:
+            problems[name] = problem
+        else:
+            if tried is not None:
+                results[name] = tried
+    minimums = {"length": _ENOUGH, "size": max(trials.minimum_gain, _ENOUGH)}
     if capacity.narrowest < NARROW:
         # So few units are never wide enough by design.
         minimums["size"] = trials.minimum_gain
     # Time costs least: in doubt it is that.
-    names = [name for name in ("length", "size") if name in results]
+    names: list[str] = [name for name in ("length", "size") if name in results]
     if len(names) == 2:
         long, large = (trials.correct_of(results[name][0]) for name in names)
         if is_gain(paired_difference(large, long)):
@@ -100,24 +122,26 @@ def _compare(
         gains[name] = trials.gain(result)
         if is_gain(gains[name], minimums[name]):
             trials.accept(result, intervention)
-    return SizeOrLength(gains, minimums)
+    interventions = {name: results[name][1] for name in names}
+    return SizeOrLength(gains, minimums, interventions, problems)
 
 
-def _try(
-    results: dict[str, tuple[TrialResult, Intervention]],
-    trials: Trials,
-    name: str,
-    key: str,
-    intervention: Intervention,
-) -> None:
-    """Trains with an intervention, or, if it changes nothing, for longer."""
-    continues = not intervention.differences()
-    lengths = (3.0, 2.0, 1.0) if continues else (1.0,)
+def _tried(
+    trials: Trials, name: str, capacity: Capacity
+) -> tuple[TrialResult, Intervention] | None:
+    """Tries a larger model as long as usual; the same training for longer.
+
+    Returns:
+        The result, and what was different; None without the budget.
+
+    Raises:
+        NotApplicableError: It cannot be tried.
+    """
+    lengths = (3.0, 2.0, 1.0) if name == "length" else (1.0,)
     length = next((each for each in lengths if trials.can_afford(each)), 0.0)
     if not length:
-        return
-    try:
-        result = trials.train(name, intervention, not continues, length)
-    except NotApplicableError:
-        return
-    results[key] = result, intervention
+        return None
+    if name == "length":
+        return trials.train_on("stopped_too_early", length)
+    intervention = larger(capacity)
+    return trials.train("insufficient_capacity", intervention), intervention

@@ -10,10 +10,15 @@ from framework.diagnose.checks.training.insufficient_capacity import (
     InsufficientCapacity,
 )
 from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.finding import Evidence
+from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
-from framework.diagnose.core.trials import Decision, Trials
-from framework.diagnose.measure.plateau import Plateau
+from framework.diagnose.core.trials import Trials
+from framework.diagnose.measure.forecast import Forecast
+from framework.diagnose.measure.plateau import LEVEL, Plateau
+
+_TWICE = Intervention(train_for_factor=2.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,9 +28,12 @@ class StoppedTooEarly(Check):
     Why it matters:
         More of the same is the cheapest remedy.
     Evidence:
-        The trend of the last evaluations.
+        The trend of the last evaluations, and a forecast by the second half of the
+        curve.
     How it is decided:
-        By trials of a longer training and of a larger model, side by side.
+        By trials of a longer training and of a larger model, side by side. The training
+        is continued; where its schedule would leave less than a tenth of its highest
+        rate, at that tenth.
     Remedy:
         Train longer.
     Sources:
@@ -45,24 +53,40 @@ class StoppedTooEarly(Check):
         rises = plateau.verdict == "improving"
         if not rises and plateau.evaluations > self.few and not _is_small(measured):
             return None
-        epochs = measured.settings.epochs
+        forecast = measured.find(Forecast) if rises else None
         return Suspicion(
             message=(
-                f"the run ended after {epochs:g} epochs, with a trend of "
-                f"{plateau.change:+.1%} over the last {plateau.window} evaluations"
+                f"the run ended after {measured.settings.epochs:g} epochs, with a "
+                f"trend of {plateau.change:+.1%} over the last {plateau.window} "
+                f"evaluations{_words(forecast)}"
             ),
-            evidence=(
-                Evidence(
-                    "rise over the last evaluations",
-                    plateau.change,
-                    f"p = {plateau.p:.2g}, below 0.05",
-                    "Theil and Sen, Mann and Kendall",
-                ),
-            ),
-            advice="train longer",
-            code=(f"model.fit(x_train, y_train, epochs={max(round(4 * epochs), 2)})",),
+            evidence=self._evidence(plateau, forecast),
+            advice="train longer: the same command resumes the run with these flags, "
+            "and --allow_config_change where it is more than --train_for",
+            intervention=_TWICE,
             refute="no higher accuracy after longer training",
         )
+
+    def _evidence(
+        self, plateau: Plateau, forecast: Forecast | None
+    ) -> tuple[Evidence, ...]:
+        rise = Evidence(
+            "rise over the last evaluations",
+            plateau.change,
+            f"above 0 with p below {LEVEL}, or {self.few} evaluations or fewer, or a "
+            f"model that may be too small as well",
+            f"Theil and Sen; Mann and Kendall: p = {plateau.p:.2g}",
+        )
+        if forecast is None:
+            return (rise,)
+        gain = Evidence(
+            "forecast of the gain of training twice as long",
+            forecast.gain,
+            "shown only; no other cause of training is confirmed by less",
+            f"as the second half of the run has risen, by {forecast.evaluations} "
+            f"evaluations; curves bend downwards",
+        )
+        return rise, gain
 
     def decide(
         self, suspicion: Suspicion, measured: Measurements, trials: Trials
@@ -81,3 +105,14 @@ class StoppedTooEarly(Check):
 def _is_small(measured: Measurements) -> bool:
     """Returns whether the model may be too small as well."""
     return InsufficientCapacity().suspect(measured) is not None
+
+
+def _words(forecast: Forecast | None) -> str:
+    """Returns a forecast as the end of a sentence."""
+    if forecast is None:
+        return ""
+    gain = forecast.gain
+    return (
+        f"; as it has risen, twice as many would give {100 * gain.value:+.1f} points "
+        f"({100 * gain.low:.1f} to {100 * gain.high:.1f})"
+    )

@@ -34,9 +34,8 @@ def test_evidence_and_remedy(measured, accuracy, steps):
     assert suspicion.message == (
         "a batch has 500 images, 50% of all: in 64 epochs there are 128 steps only"
     )
-    (evidence,) = suspicion.evidence
-    assert evidence.value == 128.0
-    assert evidence.threshold == (
-        "300 or fewer, with a quarter of all images in a batch"
-    )
+    assert [(e.value, e.threshold) for e in suspicion.evidence] == [
+        (128.0, "300 or fewer"),
+        (0.5, "0.25 or more, or 512 images or more; and more than 32 images"),
+    ]
     assert suspicion.intervention.differences() == {"batch_size_factor": 1 / 8}

@@ -34,7 +34,12 @@ def test_evidence(measured, accuracy):
         "hidden layer has 2 units"
     )
     assert [(e.name, e.threshold) for e in suspicion.evidence] == [
-        ("accuracy on training images", "below 0.95"),
+        (
+            "accuracy on training images",
+            "0.85 or less; where a layer has fewer than 4 units, the lower bound 0.95 "
+            "or less",
+        ),
+        ("gap of training and validation images", "0.2 or less"),
         ("units of the narrowest hidden layer", ""),
     ]
 

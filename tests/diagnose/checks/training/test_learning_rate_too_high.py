@@ -4,7 +4,11 @@ import pytest
 
 from framework.config import Config
 from framework.diagnose.checks.training.learning_rate_too_high import (
+    LearningRateNegative,
     LearningRateTooHigh,
+)
+from framework.diagnose.checks.training.learning_rate_too_low import (
+    LearningRateTooLow,
 )
 from framework.diagnose.core.check import examine
 
@@ -73,3 +77,50 @@ def test_the_remedy_aims_at_steps_of_the_usual_length(
     suspicion = LearningRateTooHigh().suspect(measured(accuracy(), steps(**changes)))
     differences = suspicion.intervention.differences()
     assert differences == {"learning_rate_factor": pytest.approx(factor)}
+
+
+def test_the_threshold_is_the_one_that_was_applied(measured, accuracy, steps):
+    """Where next to nothing is learnt, shorter steps are too long."""
+    made = measured(accuracy(100), steps(first=-2.3))
+    threshold = LearningRateTooHigh().suspect(made).evidence[0].threshold
+    assert threshold.startswith("above -2.5, and not -1.5: training accuracy is less")
+
+
+def test_a_run_that_died_says_in_which_step(measured, accuracy, steps):
+    made = measured(accuracy(100), steps(has_diverged=True), diverged_in=4)
+    assert LearningRateTooHigh().suspect(made).evidence[-1].value == 4.0
+    made = measured(accuracy(100), steps(has_diverged=True))
+    assert LearningRateTooHigh().suspect(made).evidence[-1].value == "not finite"
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.01, 30.0])
+def test_other_rates_are_not_its_business(measured, steps, rate):
+    assert LearningRateNegative().suspect(measured(steps(), learning_rate=rate)) is None
+
+
+@pytest.mark.parametrize(
+    ("rate", "first", "better"),
+    [(-1000.0, 3.2, 0.01), (-0.01, -2.3, 0.01), (-1e-5, -5.0, 1e-5)],
+)
+def test_a_negative_rate_is_certain(measured, steps, no_trials, rate, first, better):
+    made = measured(steps(first=first), learning_rate=rate, highest_rate=rate)
+    finding = examine(LearningRateNegative(), made, no_trials)
+    assert (finding.cause.name, finding.status) == (
+        "learning_rate_too_high",
+        "confirmed",
+    )
+    assert f"is {rate:g}" in finding.message
+    factor = finding.remedy.intervention.learning_rate_factor
+    assert rate * factor == pytest.approx(better)
+    (line,) = finding.remedy.code
+    assert line == f"model.optimizer.learning_rate = {rate * factor:.8g}"
+
+
+def test_its_steps_are_neither_too_long_nor_too_short(
+    measured, steps, accuracy, plateau
+):
+    made = measured(
+        steps(first=3.2, has_diverged=False), accuracy(100), plateau(), learning_rate=-1
+    )
+    assert LearningRateTooHigh().suspect(made) is None
+    assert LearningRateTooLow().suspect(made) is None

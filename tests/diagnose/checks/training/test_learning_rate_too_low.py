@@ -48,7 +48,7 @@ def test_evidence(seen):
         "training images are learnt"
     )
     assert [(e.value, e.threshold) for e in suspicion.evidence] == [
-        (-4.21, "below -3.3"),
+        (-4.21, "-3.3 or less"),
         (1.0, "below 0.02: the schedule is at fault"),
     ]
 

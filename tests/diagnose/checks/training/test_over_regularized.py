@@ -85,9 +85,10 @@ def test_silent_where_little_holds_it_back(suspicion, changes, settings, clean):
 def test_evidence(suspicion):
     result = suspicion({"dropout": 0.9})
     assert [(e.name, e.threshold) for e in result.evidence] == [
-        ("accuracy on training images", "below 0.95"),
+        ("accuracy on training images", "the lower bound 0.95 or less"),
         ("highest dropout", "0.55 or more"),
         ("penalty of weights", "above the loss of the images, 0.9"),
+        ("weight decay times learning rate times steps", "above 3"),
     ]
 
 

@@ -2,8 +2,11 @@
 
 import pytest
 
+from framework.config import Config
 from framework.diagnose.checks.training.stopped_too_early import StoppedTooEarly
+from framework.diagnose.measure.forecast import Forecast
 from framework.diagnose.measure.regularization import Capacity
+from framework.numerics.intervals import Estimate
 
 
 @pytest.mark.parametrize(
@@ -36,4 +39,16 @@ def test_evidence(measured, accuracy, plateau):
         "evaluations"
     )
     (evidence,) = suspicion.evidence
-    assert (evidence.value, evidence.threshold) == (0.08, "p = 0.012, below 0.05")
+    assert evidence.value == 0.08
+    assert evidence.threshold.startswith("above 0 with p below 0.05, or 4 evaluations")
+    assert evidence.source.endswith("p = 0.012")
+
+
+def test_a_rising_curve_has_a_forecast(measured, accuracy, plateau):
+    forecast = Forecast(Estimate(0.04, 0.025, 0.06), 10)
+    known = accuracy(), plateau("improving"), Capacity(32, 12_345), forecast
+    suspicion = StoppedTooEarly().suspect(measured(*known, epochs=10))
+    end = "twice as many would give +4.0 points (2.5 to 6.0)"
+    assert suspicion.message.endswith(end)
+    assert suspicion.evidence[1].value == forecast.gain
+    assert suspicion.intervention.flags(Config()) == ("--train_for=40ep",)
