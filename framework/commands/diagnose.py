@@ -16,6 +16,7 @@ from typing import NoReturn
 from absl import flags
 
 from framework.config import command, experiment
+from framework.diagnose.core.budget import Budget
 from framework.diagnose.report import stored
 from framework.errors import UsageError
 from framework.system import paths
@@ -23,11 +24,11 @@ from framework.system import paths
 _WORKDIR = flags.DEFINE_string(
     "workdir", "", "Folder of the run to diagnose, such as runs/train."
 )
-_BUDGET = flags.DEFINE_float(
+_BUDGET = flags.DEFINE_string(
     "budget",
-    1.0,
-    "Maximum training in trials, as a multiple of the run's own training, such as 0.5.",
-    0.0,
+    "1",
+    "Maximum of all trials: a multiple of the run's own training, such as 0.5, or the "
+    "seconds after which no trial may end, such as 60s.",
 )
 _JSON = flags.DEFINE_bool(
     "json", False, "Print the diagnosis as JSON, the content of diagnosis.json."
@@ -55,6 +56,7 @@ def diagnose(arguments: list[str]) -> int:
     if arguments or not _WORKDIR.value:
         raise UsageError("give the folder of a run, as in --workdir=runs/train")
     workdir = paths.expand(_WORKDIR.value, "--workdir")
+    Budget.parse(_BUDGET.value)
     current = stored.read_current(Path(workdir)) if _JSON.value else None
     if current:
         text, is_confirmed = current

@@ -23,7 +23,7 @@ CONFIRMED = 3
 
 def conclude(
     workdir: str,
-    budget: float = 1.0,
+    budget: float | str = 1.0,
     print_json: bool = False,
     allow_data_change: bool = False,
     trust_run: bool = False,
@@ -34,7 +34,8 @@ def conclude(
 
     Args:
         workdir: The folder of the run.
-        budget: How much trials may train, as a multiple of the run's own training.
+        budget: How much trials may train, as a multiple of the run's own training, or
+            "60s": then no trial is started that would end later.
         print_json: Whether to print diagnosis.json instead of the text.
         allow_data_change: Whether the data may differ from those of the run.
         trust_run: Whether what the run names may be executed; see

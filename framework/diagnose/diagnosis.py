@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from framework.diagnose.checks import CHECKS
+from framework.diagnose.core.budget import Budget
 from framework.diagnose.core.check import Check, Phase, examine
 from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.core.decision import threshold
@@ -32,7 +33,7 @@ Progress = Callable[[str], None]
 
 def diagnose(
     context: DiagnosisContext,
-    budget: float = 1.0,
+    budget: Budget | float | str = 1.0,
     progress: Progress = lambda line: None,
     checks: Iterable[Check] = CHECKS,
 ) -> Diagnosis:
@@ -40,12 +41,15 @@ def diagnose(
 
     Args:
         context: The program, its data and its history.
-        budget: How much trials may train, in units of the original training.
+        budget: How much trials may train, as a multiple of the original training, or
+            "60s": then no trial is started that would end later.
         progress: Called with a line about each step.
         checks: The checks in order, such as ones with other thresholds.
     """
     with _no_warnings_of_tracing():
-        return _Examination(context, budget, progress, tuple(checks)).run()
+        return _Examination(
+            context, Budget.parse(budget), progress, tuple(checks)
+        ).run()
 
 
 class _Examination:
@@ -54,7 +58,7 @@ class _Examination:
     def __init__(
         self,
         context: DiagnosisContext,
-        budget: float,
+        budget: Budget,
         progress: Progress,
         checks: tuple[Check, ...],
     ):
@@ -63,6 +67,7 @@ class _Examination:
         for kind in (Accuracy, CrossEvaluation, CountedMetrics):
             self.measured.get(kind)
         self.trials = Trials(context, budget, progress)
+        progress(f"plan: {self.trials.plan}")
         self.not_judged: dict[str, Unavailable] = {}
         self._progress, self._checks = progress, checks
 

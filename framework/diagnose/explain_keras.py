@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +39,7 @@ def explain(
     shuffle: bool = True,
     steps_per_epoch: int = 0,
     watched: str = "",
-    budget: float = 1.0,
+    budget: float | str = 1.0,
     progress: Callable[[str], None] = lambda name: None,
 ) -> Diagnosis:
     """Trains a model as `fit` would, and diagnoses it.
@@ -56,7 +58,8 @@ def explain(
         steps_per_epoch: Batches of an epoch, for data without an end.
         watched: The folder of a `Watch` that has recorded how this model was trained:
             then it is not trained anew.
-        budget: How much trials may train, in units of this training.
+        budget: How much trials may train, as a multiple of this training, or "60s":
+            then no trial is started that would end later than that after training.
         progress: Called with a line about each step.
 
     Raises:
@@ -73,11 +76,16 @@ def explain(
     num_classes = _num_classes(model, source, held_out)
     program = KerasProgram(model, source)
     with program.as_before():
+        seconds = 0.0
         if watched:
             rows, predictions = _watched(program, held_out, watched)
         else:
+            start = time.monotonic()
             rows, predictions = _train(program, source, held_out, epochs, progress)
+            seconds = time.monotonic() - start
         context = _context(program, source, held_out, rows, predictions, num_classes)
+        settings = dataclasses.replace(context.settings, seconds=seconds)
+        context = dataclasses.replace(context, settings=settings)
         return diagnose(context, budget, progress)
 
 

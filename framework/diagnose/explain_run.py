@@ -21,6 +21,7 @@ from framework.errors import UsageError
 from framework.launch import components, trust
 from framework.launch.components import Components, ModelFunction
 from framework.loop import checkpoint_files
+from framework.report.files import read_timing, total_seconds
 from framework.report.history import Row
 
 
@@ -151,5 +152,6 @@ def _settings(
         augment=config.augment,
         early_stopping=config.early_stopping,
         diverged_in=diverged_in,
+        seconds=total_seconds(read_timing(Path(config.workdir) / "timing.jsonl")),
         config=config,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from absl import logging
@@ -71,6 +71,24 @@ class Files(Report):
 
     def stopped(self) -> None:
         """See base class."""
+
+
+def total_seconds(records: Iterable[Mapping[str, float]]) -> float:
+    """Returns the seconds of a run, over all its resumptions.
+
+    Args:
+        records: Of timing.jsonl, in order; "seconds" starts at 0 after a resumption.
+
+    Example:
+        >>> total_seconds([{"seconds": 4.0}, {"seconds": 6.0}, {"seconds": 3.0}])
+        9.0
+    """
+    total, before = 0.0, 0.0
+    for record in records:
+        now = record.get("seconds", 0.0)
+        total += now - before if now >= before else now
+        before = now
+    return total
 
 
 def read_timing(path: Path) -> list[dict[str, float]]:

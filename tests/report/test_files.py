@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from framework.numerics.metrics import Predictions
-from framework.report.files import Files
+from framework.report.files import Files, total_seconds
 from framework.report.predictions import read_all
 
 
@@ -129,3 +129,9 @@ def test_what_cannot_be_written_leaves_nothing_half_done(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         evaluated(files, 10)
     assert kept(tmp_path) == []
+
+
+def test_seconds_of_resumed_runs_add_up():
+    records = [{"seconds": 4.0}, {"seconds": 6.5}, {"seconds": 1.0}, {"seconds": 3.0}]
+    assert total_seconds(records) == 9.5
+    assert total_seconds([]) == 0.0

@@ -24,6 +24,7 @@ class TrainingSettings:
         early_stopping: Evaluations without progress that end training; 0 for never.
         diverged_in: The step in which numbers were no longer finite, where training
             ended; 0 if it has ended otherwise.
+        seconds: How long it took, with its evaluations; 0 if that is not known.
         validation_is_random: Whether two passes give different validation images.
         config: The run's config; None for a Keras program.
     """
@@ -39,5 +40,6 @@ class TrainingSettings:
     augment: str = ""
     early_stopping: int = 0
     diverged_in: int = 0
+    seconds: float = 0.0
     validation_is_random: bool = False
     config: Config | None = None

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from framework.diagnose.core import control as control_lib
+from framework.diagnose.core.budget import Budget, Remaining
 from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.core.control import Control
 from framework.diagnose.core.decision import (
@@ -39,8 +40,8 @@ from framework.numerics.intervals import Estimate, paired_difference
 
 # The length of a trial, as a fraction of the original training.
 LENGTH = 1 / 3
-# Trials of fewer steps show nothing; and so few cost seconds, whatever the budget.
-_LEAST_STEPS, _FREE_STEPS = 300, 1_500
+# Trials of fewer steps show nothing.
+_LEAST_STEPS = 300
 # A gain must also be this fraction of all errors that are left, and of what was gained
 # before, since healthy recipes can be improved as well. Of many errors 10 points are
 # enough.
@@ -53,7 +54,7 @@ class Trials:
 
     Args:
         context: What is diagnosed.
-        budget: How much trials may train in all, in units of the original training.
+        budget: How much all trials together may take.
         progress: Called with a line about each trial.
 
     Attributes:
@@ -66,7 +67,7 @@ class Trials:
     def __init__(
         self,
         context: DiagnosisContext,
-        budget: float,
+        budget: Budget,
         progress: Callable[[str], None],
     ):
         self.context = context
@@ -75,7 +76,7 @@ class Trials:
         self._progress = progress
         epochs = float(context.settings.epochs)
         per_epoch = context.settings.steps_per_epoch
-        self._remaining = max(budget * epochs, _FREE_STEPS / per_epoch)
+        self._remaining = Remaining(budget, epochs, per_epoch, context.settings.seconds)
         # But none is longer than what it is compared with.
         self._length = min(max(LENGTH * epochs, _LEAST_STEPS / per_epoch), epochs)
         self._accepted = Intervention()
@@ -93,7 +94,14 @@ class Trials:
 
     def can_afford(self, count: float = 1.0) -> bool:
         """Returns whether the budget is enough for that many more trials."""
-        return count * self._length <= self._remaining + 1e-9
+        return self._remaining.can_afford(count * self._length)
+
+    @property
+    def plan(self) -> str:
+        """What trials may cost, in words."""
+        text = f"trials of {self._length:.3g} epochs each; {self._remaining} in all"
+        seconds = self.context.settings.seconds
+        return f"{text}; training has taken {seconds:.0f} s" if seconds else text
 
     def train(
         self,
@@ -115,9 +123,7 @@ class Trials:
                 failed for any reason but numbers that are not finite.
         """
         epochs = lengths * self._length
-        self._progress(
-            f"trial of {name}: {epochs:.3g} epochs; {self._remaining:.3g} are left"
-        )
+        self._progress(f"trial of {name}: {epochs:.3g} epochs; {self._remaining} left")
         start = time.monotonic()
         try:
             result = self.context.program.train(
@@ -130,8 +136,8 @@ class Trials:
             reason = str(problem) if is_told else described(problem)
             self.ledger.append(TrialRecord(name, 0.0, seconds, None, reason))
             raise NotApplicableError(reason) from problem
-        self._remaining -= epochs
         seconds = time.monotonic() - start
+        self._remaining.spend(epochs, seconds)
         self.ledger.append(TrialRecord(name, epochs, seconds, self.gain(result)))
         return result
 

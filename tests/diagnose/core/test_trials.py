@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from framework.diagnose.core import trials as trials_lib
+from framework.diagnose.core.budget import Budget
 from framework.diagnose.core.decision import MINIMUM_GAIN, Decision, threshold
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
@@ -54,6 +55,7 @@ def make(
     images=_IMAGES,
     progress=lambda line: None,
     curve=(),
+    seconds=0.0,
 ):
     """Returns trials of a program that has reached an accuracy.
 
@@ -62,7 +64,7 @@ def make(
     fractions = {"validation": accuracy, "train": train_accuracy}
     context = types.SimpleNamespace(
         settings=types.SimpleNamespace(
-            epochs=epochs, steps_per_epoch=per_epoch, config=None
+            epochs=epochs, steps_per_epoch=per_epoch, config=None, seconds=seconds
         ),
         rows=[
             {"epoch": epochs * (place + 1) / len(curve)} for place in range(len(curve))
@@ -73,7 +75,7 @@ def make(
         validation=types.SimpleNamespace(labels=np.zeros(images, np.int64)),
         program=Program(reached, images),
     )
-    return Trials(context, budget, progress)
+    return Trials(context, Budget.parse(budget), progress)
 
 
 def run(trials, intervention=None, name="overfitting"):
@@ -206,6 +208,14 @@ def test_without_a_budget_nothing_is_tried():
     assert len(trials.context.program.trained) == 2
 
 
+def test_the_plan_says_what_trials_may_cost():
+    trials = make(lambda intervention: 0.5, epochs=30, budget=2.0, seconds=60.0)
+    assert trials.plan == (
+        "trials of 10 epochs each; 60 epochs, about 120 s in all; training has taken "
+        "60 s"
+    )
+
+
 def test_few_steps_are_free_whatever_the_budget():
     trials = make(lambda intervention: 0.5, epochs=30, per_epoch=10, budget=0.0)
     assert run(trials).status == "falsified"
@@ -288,10 +298,9 @@ def test_progress_tells_what_is_left():
     trials = make(lambda intervention: 0.5, progress=lines.append)
     run(trials)
     run(trials)
-    assert lines == [
-        "trial of overfitting: 100 epochs; 300 are left",
-        "trial of overfitting: 100 epochs; 200 are left",
-    ]
+    assert lines[0] == "trial of overfitting: 100 epochs; 300 epochs left"
+    # And how long that will take, as the first has shown.
+    assert lines[1].startswith("trial of overfitting: 100 epochs; 200 epochs, about")
 
 
 def test_what_was_falsified_is_not_accepted():

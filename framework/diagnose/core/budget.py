@@ -1,0 +1,110 @@
+"""What trials may take: a multiple of the original training, or seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import time
+from collections.abc import Callable
+
+from framework.errors import UsageError
+
+# A budget of trainings always has room for this many steps: they cost seconds.
+_FREE_STEPS = 1_500
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """A limit of all trials together.
+
+    Attributes:
+        trainings: As a multiple of the original training.
+        seconds: Of the whole diagnosis: no trial is started that would end later. None
+            if there is no such limit.
+
+    Example:
+        >>> Budget.parse("0.5").trainings, Budget.parse("90s").seconds
+        (0.5, 90.0)
+    """
+
+    trainings: float = 1.0
+    seconds: float | None = None
+
+    @classmethod
+    def parse(cls, value: str | float | Budget) -> Budget:
+        """Returns the budget that is written as a number, as "0.5" or as "90s".
+
+        Raises:
+            UsageError: It is none of these, negative, or not finite.
+        """
+        if isinstance(value, Budget):
+            return value
+        match = re.fullmatch(r"\s*([0-9.eE+-]+)\s*(s?)\s*", str(value))
+        try:
+            number = float(match[1]) if match else math.nan
+        except ValueError:
+            number = math.nan
+        if not 0 <= number < math.inf:
+            raise UsageError(
+                f"budget must be a multiple of the training, as 0.5, or seconds, as "
+                f"60s; not {str(value)!r}"
+            )
+        if match and match[2]:
+            return cls(math.inf, number)
+        return cls(number)
+
+
+class Remaining:
+    """What is left of a budget.
+
+    Args:
+        budget: The budget.
+        epochs: The length of the original training.
+        steps_per_epoch: Training steps of an epoch.
+        seconds: How long the original training took; 0 if that is not known.
+        clock: Returns seconds; for tests.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        epochs: float,
+        steps_per_epoch: int,
+        seconds: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        free = _FREE_STEPS / steps_per_epoch if budget.seconds is None else 0.0
+        self._epochs = max(budget.trainings * epochs, free)
+        self._clock = clock
+        self._end = None if budget.seconds is None else clock() + budget.seconds
+        self._per_epoch = seconds / epochs if epochs else 0.0
+
+    def can_afford(self, epochs: float) -> bool:
+        """Returns whether the budget is enough for that many epochs more."""
+        if epochs > self._epochs + 1e-9:
+            return False
+        if self._end is None:
+            return True
+        end = self._clock() + epochs * self._per_epoch
+        return end < self._end
+
+    def spend(self, epochs: float, seconds: float) -> None:
+        """Takes the cost of a trial off.
+
+        Args:
+            epochs: Its length.
+            seconds: How long it took; later ones are expected to be as slow.
+        """
+        self._epochs -= epochs
+        if epochs:
+            self._per_epoch = seconds / epochs
+
+    def __str__(self) -> str:
+        """Returns what is left, in words."""
+        if self._end is not None:
+            return f"{max(self._end - self._clock(), 0.0):.0f} s"
+        text = f"{max(self._epochs, 0.0):.3g} epochs"
+        if not self._per_epoch:
+            return text
+        return f"{text}, about {max(self._epochs, 0.0) * self._per_epoch:.0f} s"
