@@ -23,6 +23,8 @@ class TrainingSettings:
         augment: The augmentation spec; "" for none.
         early_stopping: Evaluations without progress that end training; 0 for never.
         validation_is_random: Whether two passes give different validation images.
+        validation_is_reshuffled: Whether those of the second pass were in training or
+            validation in the first: the data are divided anew in each pass.
         config: The run's config; None for a Keras program.
     """
 
@@ -37,4 +39,5 @@ class TrainingSettings:
     augment: str = ""
     early_stopping: int = 0
     validation_is_random: bool = False
+    validation_is_reshuffled: bool = False
     config: Config | None = None
