@@ -110,6 +110,7 @@ def _of_parts(
         rows=snapshot.rows,
         predictions=snapshot.predictions,
         settings=_settings(config, made, snapshot.rows),
+        dataset=dataset,
     )
 
 

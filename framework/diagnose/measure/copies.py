@@ -6,6 +6,7 @@ best of them are then aligned and compared in detail.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 import math
@@ -35,6 +36,9 @@ _CANDIDATES, _ALIGNED = 4, 2
 # The first step and the number of rounds of the alignment, at half of the compared side
 # and then at all of it.
 _COARSE, _FINE = (0.08, 2), (0.03, 3)
+_NO_SEARCH = (0.0, 0)
+# Without crops, no more images are aligned than these, the most similar ones.
+_MOST_ALIGNED = 20_000
 # What is less similar when coarse is not looked at in detail.
 _WORTH = 0.4
 # Strangers differ from data set to data set. Where the best match of the median image
@@ -114,6 +118,13 @@ class Thumbnails:
     def __len__(self) -> int:
         return len(self.colors)
 
+    def take(self, rows: np.ndarray) -> Thumbnails:
+        """Returns those of some images."""
+        taken = copy.copy(self)
+        for name in ("colors", "details", "coarse"):
+            setattr(taken, name, getattr(self, name)[rows])
+        return taken
+
     def _chunk(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         colors, compared = (_resized(images, 0, 0, 1, size) for size in self._sizes)
         grey = compared.mean(axis=3, keepdims=True)
@@ -159,12 +170,12 @@ class CopySearch:
 
     Args:
         known: Made small.
-        with_crops: Whether crops are looked for as well, which takes nine times as
-            long.
+        with_crops: Whether crops are looked for as well, and several candidates of each
+            image are aligned, which takes about nine times as long.
     """
 
     def __init__(self, known: Thumbnails, with_crops: bool = True):
-        self._known = known
+        self._known, self._is_thorough = known, with_crops
         self._views = tuple(_views(with_crops))
         values = known.seen(self._views[0])
         spread, vectors = np.linalg.eigh(values.T @ values / max(len(values), 1))
@@ -189,14 +200,17 @@ class CopySearch:
             (images.coarse, rows),
             (self._known.coarse, known),
             self._placements(ways.reshape(-1)),
-            _COARSE,
+            _COARSE if self._is_thorough else _NO_SEARCH,
         )
         if own is not None:
             similarity[known == own[rows]] = -1
         # The better ones are aligned further, in detail.
-        order = np.argsort(-similarity.reshape(shape), axis=1)[:, :_ALIGNED]
+        aligned_each = _ALIGNED if self._is_thorough else 1
+        order = np.argsort(-similarity.reshape(shape), axis=1)[:, :aligned_each]
         pairs = (order + shape[1] * np.arange(len(images))[:, None]).reshape(-1)
         worth = similarity[pairs] > _WORTH
+        if not self._is_thorough and len(pairs) > _MOST_ALIGNED:
+            worth &= similarity[pairs] > np.sort(similarity[pairs])[-_MOST_ALIGNED]
         similarity = np.minimum(similarity[pairs], _WORTH)
         similarity[worth], _ = _compared(
             (images.details, rows[pairs[worth]]),

@@ -127,11 +127,15 @@ class Copies(Measurement):
             rows = np.arange(len(validation))
             found = finder.find(validation)
         copies = found.exceed(least)
-        values = copies, found.exceed(_SAME), copies & found.is_mirrored, True
-        arrays = [np.zeros(len(validation), bool) for _ in values]
-        for array, value in zip(arrays, values, strict=True):
-            array[rows] = value
-        return cls(least, *arrays, among.exceed(least))
+        count = len(validation)
+        return cls(
+            least=least,
+            are_copies=_placed(copies, rows, count),
+            are_same=_placed(found.exceed(_SAME), rows, count),
+            is_mirrored=_placed(copies & found.is_mirrored, rows, count),
+            looked_up=_placed(np.ones(len(rows), bool), rows, count),
+            within=among.exceed(least),
+        )
 
     def training_copies(self, context: DiagnosisContext) -> np.ndarray:
         """Returns which training images are copies of validation images: bool [M]."""
@@ -183,6 +187,13 @@ class NearDuplicates(Measurement):
             exact=_fraction(equal),
             mirrored=_fraction(copies.is_mirrored[copies.are_copies]),
         )
+
+
+def _placed(values: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """Returns values at their rows of `count`, and False elsewhere: bool [count]."""
+    every = np.zeros(count, bool)
+    every[rows] = values
+    return every
 
 
 def _fraction(values: np.ndarray) -> Estimate:
