@@ -158,6 +158,7 @@ class NearDuplicates(Measurement):
         other_accuracy: Of the other validation images.
         exact: Fraction of validation images that equal a training image.
         mirrored: Fraction of duplicates that are mirrored.
+        searched: The number of training images that were searched; of many, a sample.
     """
 
     alike: float
@@ -169,6 +170,7 @@ class NearDuplicates(Measurement):
     other_accuracy: Estimate
     exact: Estimate
     mirrored: Estimate
+    searched: int
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> NearDuplicates:
@@ -186,6 +188,7 @@ class NearDuplicates(Measurement):
             other_accuracy=_fraction(correct[seen & ~copies.are_copies]),
             exact=_fraction(equal),
             mirrored=_fraction(copies.is_mirrored[copies.are_copies]),
+            searched=len(context.train),
         )
 
 

@@ -81,7 +81,7 @@ class SplitLeakage(Check):
         found = measured.find(Copies)
         return Suspicion(
             is_certain=has_effect or excess.low > self.most,
-            message=_message(copies),
+            message=_message(copies, measured.settings.train_images),
             evidence=self._evidence(copies, excess, effect),
             advice=(
                 "remove the copies from one of the splits; split by source (person, "
@@ -184,7 +184,7 @@ class SplitLeakage(Check):
         )
 
 
-def _message(copies: NearDuplicates) -> str:
+def _message(copies: NearDuplicates, train_images: int) -> str:
     message = (
         f"{copies.rate.value:.1%} of the validation images are copies of training "
         f"images; the model is right about {copies.accuracy.value:.1%} of them"
@@ -192,6 +192,11 @@ def _message(copies: NearDuplicates) -> str:
     # Where all are copies, there are no others.
     if copies.other_accuracy.value == copies.other_accuracy.value:
         message += f", and about {copies.other_accuracy.value:.1%} of the others"
+    if copies.searched < train_images:
+        message += (
+            f"; only {copies.searched:,} of {train_images:,} training images were "
+            f"searched, so that there are more"
+        )
     return message
 
 

@@ -114,6 +114,7 @@ def duplicates(copies, within, correct, other):
         other_accuracy=proportion(other, 1000 - copies),
         exact=proportion(0, 1000),
         mirrored=proportion(0, copies),
+        searched=1000,
     )
 
 
@@ -266,6 +267,13 @@ def test_the_copies_are_left_out(flowers, monkeypatch, measured, undecided, cont
     finding = examine(SplitLeakage(), known, undecided(flowers))
     assert finding.cost == Estimate(0.1, 0.05, 0.15)
     assert flags["split_leakage"].sum() == pytest.approx(60, abs=3)
+
+
+def test_a_sample_of_training_images_is_told(judged):
+    finding = judged(SplitLeakage(), duplicates(100, 10, 100, 720), train_images=60_000)
+    assert finding.message.endswith(
+        "; only 1,000 of 60,000 training images were searched, so that there are more"
+    )
 
 
 def test_evidence_and_message(judged):

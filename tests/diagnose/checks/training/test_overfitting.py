@@ -285,6 +285,7 @@ def test_after_a_leak_only_images_without_a_copy_count(
         other_accuracy=proportion(clean_accuracy, 1000),
         exact=none,
         mirrored=none,
+        searched=1000,
     )
     # 87 % shown, of which the copies are a half; and a fall that is also of copies.
     made = seen(1000, 870, leak, _FALL, dev=dev)
