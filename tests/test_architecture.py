@@ -46,12 +46,14 @@ DIAGNOSE_MAY_IMPORT = {
     "programs": {"core"},
     "report": {"core", "measure"},
     "recorder": {"programs"},
+    "audit": {"measure", "report"},
     "diagnosis": {"core", "measure", "checks", "report"},
     "snapshot": {"report"},
     "workspace": set(),
     "explain_keras": {"core", "programs", "report", "diagnosis", "recorder"},
     "explain_run": {"core", "programs", "snapshot"},
-    "conclude": {"report", "diagnosis", "snapshot", "workspace", "explain_run"},
+    "conclude": {"audit", "report", "diagnosis", "snapshot", "workspace"}
+    | {"explain_run"},
     "__init__": set(),
 }
 # A data set's knobs, and the options of an entry of the Python interface.

@@ -18,6 +18,7 @@ from framework.config import usage
 VERBS: dict[str, tuple[str, str]] = {
     "train": ("train", "Train an image classifier."),
     "diagnose": ("diagnose", "Explain why a run's validation accuracy is static."),
+    "audit": ("audit", "List duplicates and doubtful labels of a data set."),
     "schedule": (
         "schedule",
         "Preview a schedule, or replay it on a finished run.",

@@ -170,6 +170,31 @@ class Files:
                 progress(index + 1, total)
         return images
 
+    def load_readable(
+        self, progress: Progress
+    ) -> tuple[np.ndarray, np.ndarray, dict[int, str]]:
+        """Returns the images that can be read, and why the others cannot.
+
+        Args:
+            progress: Called with the numbers of files read and to read.
+
+        Returns:
+            The images, uint8 [n, height, width, channels]; their indices, int64 [n];
+            and for the index of each other file what is wrong with it, in words.
+        """
+        images, total = np.empty(self.shape, self.dtype), len(self.paths)
+        indices: list[int] = []
+        problems: dict[int, str] = {}
+        for index, image in enumerate(self._read()):
+            try:
+                images[len(indices)] = self._readable(index, image, "repair it")
+                indices.append(index)
+            except RunError as problem:
+                problems[index] = str(problem).removeprefix(f"{self.paths[index]} ")
+            if (index + 1) % _PROGRESS_EVERY == 0 or index + 1 == total:
+                progress(index + 1, total)
+        return images[: len(indices)], np.array(indices, np.int64), problems
+
     def take(self, indices: np.ndarray) -> Files:
         """Returns the files at the indices, in their order."""
         paths = tuple(self.paths[index] for index in indices)
@@ -191,17 +216,19 @@ class Files:
         return np.array(bad, np.int64)
 
     def _readable(
-        self, index: int, image: np.ndarray | tf.errors.OpError
+        self,
+        index: int,
+        image: np.ndarray | tf.errors.OpError,
+        advice: str = (
+            "repair or delete it, or leave out such files with skip_corrupt=True"
+        ),
     ) -> np.ndarray:
         """Returns an image; raises RunError if it is an error instead."""
         path = self.paths[index]
         if isinstance(image, tf.errors.NotFoundError):
             raise RunError(f"{path} no longer exists; restore it")
         if isinstance(image, tf.errors.OpError):
-            raise RunError(
-                f"{path} {_reason(image, path)}; repair or delete it, or leave out "
-                f"such files with skip_corrupt=True"
-            )
+            raise RunError(f"{path} {_reason(image, path)}; {advice}")
         return image
 
     def _read(self) -> Iterator[np.ndarray | tf.errors.OpError]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tensorboard.plugins.text.summary_v2 import text_pb
 
+from framework.data.dataset import Dataset
 from framework.diagnose import snapshot, workspace
+from framework.diagnose.audit import audit
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.explain_run import open_run
-from framework.diagnose.report import figures
+from framework.diagnose.report import data_problems, figures
+from framework.diagnose.report.data_problems import DataProblem
 from framework.diagnose.report.diagnosis import Diagnosis
 from framework.diagnose.snapshot import Snapshot
 from framework.report.events import Events
@@ -59,7 +63,9 @@ def conclude(
             trust_run=trust_run,
         )
         diagnosis = diagnose(context, budget, progress)
-        print(as_text(diagnosis, run) if print_json else str(diagnosis), end="")
+        problems = _audited(context.dataset, progress)
+        page = _page(diagnosis, problems)
+        print(as_text(diagnosis, run) if print_json else page, end="")
         if place.problem:
             print(
                 f"{run.folder / 'diagnosis'} cannot be written to ({place.problem}): "
@@ -67,8 +73,28 @@ def conclude(
                 file=sys.stderr,
             )
         else:
-            record(diagnosis, run, place.folder)
+            record(diagnosis, run, place.folder, problems)
     return CONFIRMED if diagnosis.confirmed else 0
+
+
+def _audited(
+    dataset: Dataset | None, progress: Callable[[str], None]
+) -> tuple[DataProblem, ...]:
+    """Returns what is odd about single images; none if that cannot be told."""
+    if dataset is None:
+        return ()
+    try:
+        return audit(dataset, progress).problems
+    except Exception as problem:
+        # The diagnosis does not rest on it.
+        progress(f"the images could not be audited: {problem}")
+        return ()
+
+
+def _page(diagnosis: Diagnosis, problems: Sequence[DataProblem]) -> str:
+    """Returns the text of a diagnosis, and of what is odd about single images."""
+    text = data_problems.summary(problems)
+    return str(diagnosis) + (f"\nimages to look at (data.csv):\n{text}" if text else "")
 
 
 def as_text(diagnosis: Diagnosis, run: Snapshot) -> str:
@@ -81,15 +107,22 @@ def as_text(diagnosis: Diagnosis, run: Snapshot) -> str:
     return json.dumps(fields, indent=2, allow_nan=False) + "\n"
 
 
-def record(diagnosis: Diagnosis, run: Snapshot, folder: Path) -> None:
+def record(
+    diagnosis: Diagnosis,
+    run: Snapshot,
+    folder: Path,
+    problems: Sequence[DataProblem] = (),
+) -> None:
     """Writes a diagnosis as JSON, as text, as a figure, and for TensorBoard.
 
     Args:
         diagnosis: The result.
         run: What was diagnosed.
         folder: Where to; it exists.
+        problems: What is odd about single images, for data.csv.
     """
-    text, png = str(diagnosis), figures.draw(diagnosis)
+    text, png = _page(diagnosis, problems), figures.draw(diagnosis)
+    data_problems.write(problems, folder / "data.csv")
     atomic.write_text(folder / "diagnosis.json", as_text(diagnosis, run))
     atomic.write_text(folder / "diagnosis.txt", text)
     atomic.write_bytes(folder / "diagnosis.png", png)

@@ -193,6 +193,7 @@ def _settings(
         optimizer=optimizer.name,
         weight_decay=float(optimizer.weight_decay or 0.0),
         validation_is_random=held_out.is_random,
+        validation_is_reshuffled=held_out.is_reshuffled_with(source),
     )
 
 

@@ -119,6 +119,7 @@ def _context(
         rows=rows,
         predictions=predictions,
         settings=_settings(config, built, rows, snapshot.diverged_in),
+        dataset=dataset,
     )
 
 

@@ -41,6 +41,8 @@ def test_a_cause_is_printed_and_recorded(folder, capsys):
     assert found["findings"][0]["cost_points"] > 30
     assert set(found["plateau"]) >= {"accuracy", "change", "p", "churn", "detectable"}
     assert (folder / "diagnosis" / "diagnosis.txt").read_text() == said.out
+    listed = (folder / "diagnosis" / "data.csv").read_text()
+    assert listed.startswith("kind,split,image,label,other_split,")
     branch = folder / "diagnosis" / "trials" / "learning_rate_too_low"
     assert (branch / "metrics.jsonl").exists()
 

@@ -7,6 +7,8 @@ import dataclasses
 import enum
 from typing import ClassVar
 
+import numpy as np
+
 from framework.diagnose.core.causes import CAUSES, Cause
 from framework.diagnose.core.finding import Evidence, Finding, Remedy
 from framework.diagnose.core.intervention import Intervention
@@ -49,6 +51,8 @@ class Suspicion:
         code: The fix as lines of Python, where there is no intervention.
         is_certain: Whether the measurements decide already.
         cost: How much accuracy it costs; None if that is not known.
+        void_images: Validation images on which no gain counts once the cause is
+            confirmed, such as copies of training images: bool [N]; None for none.
     """
 
     message: str
@@ -59,6 +63,7 @@ class Suspicion:
     code: tuple[str, ...] = ()
     is_certain: bool = False
     cost: Estimate | None = None
+    void_images: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +130,8 @@ def examine(
         return None
     if decision.status == "confirmed":
         measured.confirmed.add(check.cause.name)
+        if suspicion.void_images is not None:
+            trials.leave_out(suspicion.void_images)
     return Finding(
         cause=check.cause,
         status=decision.status,

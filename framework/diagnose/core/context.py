@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from framework.data.dataset import LabelledImages, Split
+from framework.data.dataset import Dataset, LabelledImages, Split
 from framework.diagnose.core.measurement import Measurements, MeasurementT
 from framework.diagnose.core.program import Program
 from framework.diagnose.core.settings import TrainingSettings
@@ -38,6 +38,7 @@ class DiagnosisContext:
         rows: The reported metrics of each evaluation.
         predictions: The predictions of the validation images, by evaluation.
         settings: How it was trained.
+        dataset: All images, for an audit; None if the program was given arrays.
     """
 
     class_names: tuple[str, ...]
@@ -50,6 +51,7 @@ class DiagnosisContext:
     rows: Sequence[Row]
     predictions: Sequence[Predictions]
     settings: TrainingSettings
+    dataset: Dataset | None = None
 
     @property
     def num_classes(self) -> int:

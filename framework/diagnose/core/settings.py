@@ -26,6 +26,8 @@ class TrainingSettings:
             ended; 0 if it has ended otherwise.
         seconds: How long it took, with its evaluations; 0 if that is not known.
         validation_is_random: Whether two passes give different validation images.
+        validation_is_reshuffled: Whether those of the second pass were in training or
+            validation in the first: the data are divided anew in each pass.
         config: The run's config; None for a Keras program.
     """
 
@@ -42,4 +44,5 @@ class TrainingSettings:
     diverged_in: int = 0
     seconds: float = 0.0
     validation_is_random: bool = False
+    validation_is_reshuffled: bool = False
     config: Config | None = None

@@ -46,6 +46,9 @@ _LEAST_STEPS = 300
 # before, since healthy recipes can be improved as well. Of many errors 10 points are
 # enough.
 _FRACTION, _ENOUGH = 0.25, 0.10
+# Of fewer images no gain of 10 points is certain: two standard errors of a difference
+# of 10 % and 0 % of 40 images are 10 points.
+_FEWEST_JUDGED = 40
 ResultT = TypeVar("ResultT")
 
 
@@ -80,20 +83,39 @@ class Trials:
         # But none is longer than what it is compared with.
         self._length = min(max(LENGTH * epochs, _LEAST_STEPS / per_epoch), epochs)
         self._accepted = Intervention()
-        self._correct = context.correct("validation")
+        self._correct = self._initial = context.correct("validation")
+        self._is_judged = np.ones(len(self._correct), bool)
         self._control = control_lib.at_end(context)
         self._failed: list[tuple[str, Intervention]] = []
         self._shared: dict[type, Any] = {}
-        self._initial_accuracy = float(np.mean(self._correct))
         self._train_accuracy = float(np.mean(context.correct("train")))
 
     @property
     def correct(self) -> np.ndarray:
-        """Correct validation images with the accepted interventions: bool [N]."""
-        return self._correct
+        """Correct judged images with the accepted interventions: bool [N]."""
+        return self._correct[self._is_judged]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels of the judged validation images: int [N]."""
+        return self.context.validation.labels[self._is_judged]
+
+    def leave_out(self, images: np.ndarray) -> None:
+        """Counts no gain on some validation images from now on.
+
+        Args:
+            images: Which, such as copies of training images: bool [N].
+        """
+        self._is_judged = self._is_judged & ~images
 
     def can_afford(self, count: float = 1.0) -> bool:
-        """Returns whether the budget is enough for that many more trials."""
+        """Returns whether more trials can be paid for and judged.
+
+        Args:
+            count: How many trials.
+        """
+        if self._is_judged.sum() < min(_FEWEST_JUDGED, len(self._is_judged)):
+            return False
         return self._remaining.can_afford(count * self._length)
 
     @property
@@ -162,21 +184,29 @@ class Trials:
 
     def gain(self, result: TrialResult) -> Estimate:
         """Returns the gain in accuracy over what was reached so far."""
-        return self._control.gain(self.correct_of(result))
+        return self._judged_part(self._control).gain(self.correct_of(result))
 
     def correct_of(self, result: TrialResult) -> np.ndarray:
-        """Returns which validation images a trial predicts correctly: bool [N]."""
-        return result.validation_predictions == self.context.validation.labels
+        """Returns which judged images a trial predicts correctly: bool [N]."""
+        return self._correct_of(result)[self._is_judged]
 
     def accept(self, result: TrialResult, intervention: Intervention) -> None:
         """Makes an intervention part of all later trials, which must improve on it."""
         self._accepted |= intervention
-        self._correct = self.correct_of(result)
+        self._correct = self._correct_of(result)
         # How much a trial swings is not known: it is evaluated once.
         self._control = Control(self._correct)
         if intervention.train is None:
             correct = result.train_predictions == self.context.train.labels
             self._train_accuracy = float(np.mean(correct))
+
+    def _correct_of(self, result: TrialResult) -> np.ndarray:
+        labels = self.context.validation.labels
+        correct: np.ndarray = result.validation_predictions == labels
+        return correct
+
+    def _judged_part(self, control: Control) -> Control:
+        return dataclasses.replace(control, correct=control.correct[self._is_judged])
 
     def share(self, kind: type[ResultT], make: Callable[[], ResultT]) -> ResultT:
         """Returns a result that several checks decide by; made at the first call."""
@@ -198,13 +228,12 @@ class Trials:
     @property
     def has_gained(self) -> bool:
         """Whether the interventions accepted so far have helped."""
-        gain = float(np.mean(self._correct)) - self._initial_accuracy
-        return gain >= MINIMUM_GAIN
+        return self._accuracy - self._initial_accuracy >= MINIMUM_GAIN
 
     @property
     def gap(self) -> float:
         """Accuracy on training images, less that on validation images."""
-        return self._train_accuracy - float(np.mean(self._correct))
+        return self._train_accuracy - self._accuracy
 
     @property
     def minimum_gain(self) -> float:
@@ -213,15 +242,24 @@ class Trials:
 
     @property
     def _least_gain(self) -> float:
-        accuracy = float(np.mean(self._correct))
-        of_errors = min(_FRACTION * (1.0 - accuracy), _ENOUGH)
-        of_gains = _FRACTION * (accuracy - self._initial_accuracy)
+        of_errors = min(_FRACTION * (1.0 - self._accuracy), _ENOUGH)
+        of_gains = _FRACTION * (self._accuracy - self._initial_accuracy)
         return max(MINIMUM_GAIN, of_errors, of_gains)
 
     @property
     def is_done(self) -> bool:
         """Whether too few errors are left for another cause to explain."""
-        return 1.0 - float(np.mean(self._correct)) < self._least_gain
+        return 1.0 - self._accuracy < self._least_gain
+
+    @property
+    def _accuracy(self) -> float:
+        # Where nothing can be judged, nothing is done, and nothing gained.
+        return float(np.mean(self.correct)) if self._is_judged.any() else 0.0
+
+    @property
+    def _initial_accuracy(self) -> float:
+        correct = self._initial[self._is_judged]
+        return float(np.mean(correct)) if len(correct) else 0.0
 
     def run(self, name: str, intervention: Intervention) -> Decision:
         """Decides a suspicion by a trial; without budget, it stays one.
@@ -263,13 +301,13 @@ class Trials:
             minimum: The least gain that counts.
             seeds: How many.
         """
-        gain = self._control.gain(correct)
+        gain = self._judged_part(self._control).gain(correct)
         evidence = [gain_evidence(gain, threshold(minimum), result, seeds)]
         equal, control = None, None
         if not self.has_accepted:
             control = control_lib.at_length(self.context, result.epochs)
         if control is not None:
-            equal = control.gain(correct)
+            equal = self._judged_part(control).gain(correct)
             evidence.append(
                 Evidence(
                     "the same gain at equal length",

@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from framework.diagnose.core.measurement import Measurement, NotApplicableError
-from framework.diagnose.measure.ridge import Ridge, one_hot, predicted
-from framework.diagnose.measure.samples import Sample, Samples
-from framework.numerics.intervals import Estimate, proportion
+from framework.diagnose.measure.ridge import Ridge, one_hot, out_of_fold, predicted
+from framework.diagnose.measure.samples import Samples
+from framework.numerics.intervals import (
+    Estimate,
+    difference,
+    paired_difference,
+    proportion,
+)
 
 if TYPE_CHECKING:
     from framework.diagnose.core.context import DiagnosisContext
@@ -23,6 +28,9 @@ _EASY, _LEAST = 0.1, 100
 EASY_OF_CLASS = 0.25
 _LEAST_OF_CLASS = 20
 _FEWEST_IMAGES = 200
+# For people to look at: without it a fifth of the flowers would be listed, with it one
+# in 25.
+_IMPROBABLE = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,12 +43,25 @@ class LabelAgreement(Measurement):
             none has enough images.
         worst: The fraction of that class.
         validation: Fraction of labels of easy validation images that are contradicted.
+        worst_in_validation: The fraction of the worst class there.
+        worst_controls: The number of images that this is of.
+        probe_lead: Accuracy of the probe on validation images less that of the model.
+        confusion: The label and the prediction that go together more often in training
+            than in validation, in words; "" without any.
+        confused: Fraction of that label with that prediction, less that in validation.
+        confused_p: Of equal fractions, times the number of such pairs.
     """
 
     easy: Estimate
     worst_class: str
     worst: Estimate
     validation: Estimate
+    worst_in_validation: Estimate
+    worst_controls: int
+    probe_lead: Estimate
+    confusion: str
+    confused: Estimate
+    confused_p: float
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> LabelAgreement:
@@ -57,11 +78,35 @@ class LabelAgreement(Measurement):
         easy = _easy(scores, max(_EASY, _LEAST / len(scores)))
         rates = _by_class(scores, against)
         worst = max(rates, key=lambda each: rates[each].low, default=None)
+        held_out = samples.validation
+        outside = predicted(
+            sample.features, one_hot(labels, len(names)), held_out.features
+        )
+        against_outside = names[outside.argmax(axis=1)] != held_out.labels
+        classes_outside = outside.argmax(axis=1)
+        easy_outside = _easy(outside, EASY_OF_CLASS)
+        control = _by_class(outside, against_outside, least=1)
+        surest = _easy(outside, max(_EASY, _LEAST / max(len(outside), 1)))
+        model = context.correct("validation")[held_out.indices]
+        none = proportion(0, 0)
+        pair, confused, p = _confused(
+            _confusions(labels, scores, np.arange(len(names))),
+            _confusions(held_out.labels, outside, names),
+        )
+        label, prediction = (context.class_names[names[each]] for each in pair)
         return cls(
             easy=proportion(int(np.sum(against & easy)), int(easy.sum())),
             worst_class="" if worst is None else context.class_names[names[worst]],
-            worst=proportion(0, 0) if worst is None else rates[worst],
-            validation=_contradicted(sample, samples.validation),
+            worst=none if worst is None else rates[worst],
+            validation=proportion(
+                int(np.sum(against_outside & surest)), int(surest.sum())
+            ),
+            worst_in_validation=none if worst is None else control.get(worst, none),
+            worst_controls=int(np.sum(easy_outside & (classes_outside == worst))),
+            probe_lead=paired_difference(~against_outside, model),
+            confusion=f"{prediction} labelled {label}" if p < 1 else "",
+            confused=confused,
+            confused_p=p,
         )
 
 
@@ -83,12 +128,13 @@ class FlaggedLabels(Measurement):
         return cls(proportion(int(flags.sum()), len(flags)))
 
 
-def flagged(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def flagged(features: np.ndarray, labels: np.ndarray, most: float = 1.0) -> np.ndarray:
     """Returns which labels are probably wrong: bool [N].
 
     Args:
         features: float32 [N, F].
         labels: int [N].
+        most: The largest fraction to flag; the least probable labels come first.
     """
     names, labels = np.unique(labels, return_inverse=True)
     scores = Ridge(features)(one_hot(labels, len(names)))
@@ -96,27 +142,101 @@ def flagged(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
         return np.zeros(len(labels), bool)
     from cleanlab.filter import find_label_issues
 
-    flags: np.ndarray = find_label_issues(
-        labels, _probabilities(scores, labels), n_jobs=1
-    )
+    probabilities = _probabilities(scores, labels)
+    flags: np.ndarray = find_label_issues(labels, probabilities, n_jobs=1)
+    own = probabilities[np.arange(len(labels)), labels]
+    rows = np.flatnonzero(flags)
+    beyond = rows[np.argsort(own[rows], kind="stable")][int(most * len(labels)) :]
+    flags[beyond] = False
     return flags
 
 
-def _contradicted(train: Sample, validation: Sample) -> Estimate:
-    names, labels = np.unique(train.labels, return_inverse=True)
-    scores = predicted(train.features, one_hot(labels, len(names)), validation.features)
-    easy = _easy(scores, max(_EASY, _LEAST / max(len(scores), 1)))
-    against = names[scores.argmax(axis=1)] != validation.labels
-    return proportion(int(np.sum(against & easy)), int(easy.sum()))
+def doubtful(
+    features: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns labels that similar images contradict, the most certain first.
+
+    By confident learning (cleanlab): its two rules agree, and the label has a
+    probability of less than 5 %. Some are hard images with the right label.
+
+    Args:
+        features: float32 [N, F].
+        labels: int [N].
+
+    Returns:
+        The rows, int64 [n]; the probabilities of their labels, float64 [n]; and the
+        classes that are expected, int [n].
+    """
+    names, places = np.unique(labels, return_inverse=True)
+    if len(names) < 2 or len(labels) < _FEWEST_IMAGES:
+        return np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64)
+    from cleanlab.filter import find_label_issues
+
+    scores = out_of_fold(features, one_hot(places, len(names)))
+    probabilities = _probabilities(scores, places)
+    flags = find_label_issues(places, probabilities, filter_by="both", n_jobs=1)
+    flags &= probabilities[np.arange(len(places)), places] < _IMPROBABLE
+    rows = np.flatnonzero(flags)
+    own = probabilities[rows, places[rows]]
+    order = np.argsort(own, kind="stable")
+    rows = rows[order]
+    return rows, own[order], names[probabilities[rows].argmax(axis=1)]
 
 
-def _by_class(scores: np.ndarray, against: np.ndarray) -> dict[int, Estimate]:
+def _confusions(
+    labels: np.ndarray, scores: np.ndarray, names: np.ndarray
+) -> np.ndarray:
+    """Returns the number of images by label and prediction: int [K, K]."""
+    known = np.isin(labels, names)
+    table = np.zeros((len(names), len(names)), np.int64)
+    places = np.searchsorted(names, labels[known]), scores[known].argmax(axis=1)
+    np.add.at(table, places, 1)
+    return table
+
+
+def _confused(
+    train: np.ndarray, validation: np.ndarray
+) -> tuple[tuple[int, int], Estimate, float]:
+    """Returns the pair that is confused more in training, by how much, and its p.
+
+    Args:
+        train: The number of images by label and prediction: int [K, K].
+        validation: The same of the validation split.
+    """
+    from scipy import stats
+
+    totals = [each.sum(axis=1, keepdims=True) for each in (train, validation)]
+    rates = [
+        each / np.maximum(total, 1)
+        for each, total in zip((train, validation), totals, strict=True)
+    ]
+    pooled = (train + validation) / np.maximum(totals[0] + totals[1], 1)
+    inverse = sum(1 / np.maximum(total, 1) for total in totals)
+    z = (rates[0] - rates[1]) / np.sqrt(
+        np.maximum(pooled * (1 - pooled), 1e-9) * inverse
+    )
+    np.fill_diagonal(z, -np.inf)
+    label, prediction = np.unravel_index(z.argmax(), z.shape)
+    counts = [
+        (int(each[label, prediction]), int(total[label, 0]))
+        for each, total in zip((train, validation), totals, strict=True)
+    ]
+    excess = difference(*(proportion(*each) for each in counts))
+    table = [[count, total - count] for count, total in counts]
+    p = float(stats.fisher_exact(table, "greater").pvalue)
+    pairs = z.size - len(z)
+    return (int(label), int(prediction)), excess, min(p * max(pairs, 1), 1.0)
+
+
+def _by_class(
+    scores: np.ndarray, against: np.ndarray, least: int = _LEAST_OF_CLASS
+) -> dict[int, Estimate]:
     """Returns the rate of contradicted easy labels, by predicted class."""
     classes, easy = scores.argmax(axis=1), _easy(scores, EASY_OF_CLASS)
     rates = {}
     for each in np.unique(classes):
         members = easy & (classes == each)
-        if members.sum() >= _LEAST_OF_CLASS:
+        if members.sum() >= least:
             count = int(np.sum(against & members))
             rates[int(each)] = proportion(count, int(members.sum()))
     return rates

@@ -1,13 +1,19 @@
-"""Near-duplicate images within and across the splits, by correlation of pixels."""
+"""Near-duplicate images within and across the splits."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from framework.diagnose.core.measurement import Measurement, NotApplicableError
+from framework.diagnose.measure.copies import (
+    SAME,
+    CopySearch,
+    Thumbnails,
+    copy_threshold,
+)
 from framework.diagnose.measure.features import Scale, are_images, shrunk, with_channels
 from framework.diagnose.measure.samples import chosen
 from framework.numerics.intervals import Estimate, proportion
@@ -16,12 +22,17 @@ if TYPE_CHECKING:
     from framework.diagnose.core.context import DiagnosisContext
 
 # Saved anew as JPEG, or moved by a pixel, images keep a correlation of .954 to 1. But
-# different digits of 8x8 pixels correlate as much; hence at least the 99 % quantile of
-# the pairs within training, which no split has separated.
-_THRESHOLD, QUANTILE = 0.95, 0.99
-# Different digits, clothes and flowers reached .994.
-SAME = 0.995
-_MOST, _PAIRS = 2_000, 1_000
+# strangers among digits of 8x8 pixels are as alike; hence no less than all but a
+# hundredth of the pairs within training, which no split has torn apart. Strangers among
+# digits, clothes and flowers came to .994.
+_ALIKE, QUANTILE, SAME_PIXELS = 0.95, 0.99, 0.995
+# By details, half a hundredth of the strangers among digits and clothes, and none among
+# flowers, are more than these spreads beyond the median; see `copies.copy_threshold`.
+_SPREADS = 3.0
+_SAME = SAME_PIXELS, SAME
+# Validation images that are looked up first, and training images. Where of the first
+# ones no more than this part are copies, the others are not looked up.
+_FIRST, _PAIRS, _FEW = 1_000, 600, 0.01
 # Candidates are looked for in small grey images, and compared in larger ones.
 _SEARCHED, _COMPARED = 16, 64
 _CANDIDATES = 3
@@ -31,12 +42,119 @@ _WORTH = 0.9
 _SHIFTS = [(down, right) for down in range(3) for right in range(3)]
 
 
+class _Finder:
+    """Finds copies of known images: by pixels, and by details once aligned.
+
+    Args:
+        known: [M, ...].
+    """
+
+    def __init__(self, known: np.ndarray):
+        self._known, self._search = known, None
+        if are_images(known):
+            self._scale = Scale.of(known)
+            self._search = CopySearch(Thumbnails(known, self._scale))
+
+    def find(self, images: np.ndarray, own: np.ndarray | None = None) -> Found:
+        """Returns the best matches of images; see `similarity`."""
+        none = np.zeros(len(images), bool)
+        pixels = similarity(images, self._known, own)
+        if self._search is None:
+            return Found(pixels, np.zeros(len(images)), none)
+        matches = self._search.best(Thumbnails(images, self._scale), own)
+        return Found(pixels, matches.similarity, matches.is_mirrored)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Found:
+    """The similarity of images to the most similar known ones.
+
+    Attributes:
+        pixels: The correlation of pixels: float [N].
+        details: The correlation of details, once aligned: float [N].
+        is_mirrored: Whether that one is mirrored: bool [N].
+    """
+
+    pixels: np.ndarray
+    details: np.ndarray
+    is_mirrored: np.ndarray
+
+    def least(self) -> tuple[float, float]:
+        """Returns the similarities from which on these would be copies.
+
+        Of images that are mostly none: by pixels, and by details.
+        """
+        # Among copies the quantile is 1, and nothing would be more alike.
+        pixels = max(_ALIKE, float(np.quantile(self.pixels, QUANTILE)))
+        return min(pixels, SAME_PIXELS), copy_threshold(self.details, _SPREADS)
+
+    def exceed(self, least: tuple[float, float]) -> np.ndarray:
+        """Returns which are at least so similar: bool [N]."""
+        copies: np.ndarray = (self.pixels >= least[0]) | (self.details >= least[1])
+        return copies
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Copies(Measurement):
+    """Which validation images are copies of training images.
+
+    Attributes:
+        least: The similarities from which on two images are copies: by pixels, and by
+            details.
+        are_copies: Which validation images are: bool [N].
+        are_same: Which are the same up to compression: bool [N].
+        is_mirrored: Which are mirrored: bool [N].
+        looked_up: Which were looked up: bool [N].
+        within: Whether training images are copies of others, of a sample: bool [n].
+    """
+
+    is_reported: ClassVar[bool] = False
+    least: tuple[float, float]
+    are_copies: np.ndarray
+    are_same: np.ndarray
+    is_mirrored: np.ndarray
+    looked_up: np.ndarray
+    within: np.ndarray
+
+    @classmethod
+    def measure(cls, context: DiagnosisContext) -> Copies:
+        """See base class."""
+        train, validation = context.train.images, context.validation.images
+        own = chosen(len(train), _PAIRS)
+        if len(validation) < 2 or len(own) < 2:
+            raise NotApplicableError("a split has fewer than 2 images")
+        finder = _Finder(train)
+        among = finder.find(train[own], own)
+        least = among.least()
+        rows = chosen(len(validation), _FIRST)
+        found = finder.find(validation[rows])
+        if np.mean(found.exceed(least)) > _FEW and len(rows) < len(validation):
+            rows = np.arange(len(validation))
+            found = finder.find(validation)
+        copies = found.exceed(least)
+        count = len(validation)
+        return cls(
+            least=least,
+            are_copies=_placed(copies, rows, count),
+            are_same=_placed(found.exceed(_SAME), rows, count),
+            is_mirrored=_placed(copies & found.is_mirrored, rows, count),
+            looked_up=_placed(np.ones(len(rows), bool), rows, count),
+            within=among.exceed(least),
+        )
+
+    def training_copies(self, context: DiagnosisContext) -> np.ndarray:
+        """Returns which training images are copies of validation images: bool [M]."""
+        found = _Finder(context.validation.images).find(context.train.images)
+        return found.exceed(self.least)
+
+
 @dataclasses.dataclass(frozen=True)
 class NearDuplicates(Measurement):
     """Near-duplicates of training images in the validation split.
 
     Attributes:
-        threshold: The correlation at which two images count as duplicates.
+        threshold: The correlation of pixels at which two images count as duplicates.
+        details_threshold: The correlation of details, once aligned, that is enough too.
         rate: Fraction of validation images that duplicate a training image.
         within: Fraction of training images that duplicate another one.
         same: Fraction of validation images that are the same as a training image, up
@@ -44,40 +162,46 @@ class NearDuplicates(Measurement):
         accuracy: Of the validation images that are duplicates.
         other_accuracy: Of the other validation images.
         exact: Fraction of validation images that equal a training image.
+        mirrored: Fraction of duplicates that are mirrored.
+        searched: The number of training images that were searched; of many, a sample.
     """
 
     threshold: float
+    details_threshold: float
     rate: Estimate
     within: Estimate
     same: Estimate
     accuracy: Estimate
     other_accuracy: Estimate
     exact: Estimate
+    mirrored: Estimate
+    searched: int
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> NearDuplicates:
         """See base class."""
-        train = context.train.images
-        rows = chosen(len(context.validation), _MOST)
-        own = chosen(len(train), _PAIRS)
-        if len(rows) < 2 or len(own) < 2:
-            raise NotApplicableError("a split has fewer than 2 images")
-        across = similarity(context.validation.images[rows], train)
-        within = similarity(train[own], train, own)
-        # Among copies the quantile is 1, and nothing would be more similar.
-        quantile = float(np.quantile(within, QUANTILE))
-        threshold = min(max(_THRESHOLD, quantile), SAME)
-        correct = context.correct("validation")[rows]
-        copied = across >= threshold
+        copies = context.get(Copies)
+        correct, seen = context.correct("validation"), copies.looked_up
+        equal = _equal(context.validation.images, context.train.images, None)
         return cls(
-            threshold=threshold,
-            rate=_fraction(copied),
-            within=_fraction(within >= threshold),
-            same=_fraction(across >= SAME),
-            accuracy=_fraction(correct[copied]),
-            other_accuracy=_fraction(correct[~copied]),
-            exact=_fraction(across == 1),
+            threshold=copies.least[0],
+            details_threshold=copies.least[1],
+            rate=_fraction(copies.are_copies[seen]),
+            within=_fraction(copies.within),
+            same=_fraction(copies.are_same[seen]),
+            accuracy=_fraction(correct[copies.are_copies]),
+            other_accuracy=_fraction(correct[seen & ~copies.are_copies]),
+            exact=_fraction(equal),
+            mirrored=_fraction(copies.is_mirrored[copies.are_copies]),
+            searched=len(context.train),
         )
+
+
+def _placed(values: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """Returns values at their rows of `count`, and False elsewhere: bool [count]."""
+    every = np.zeros(count, bool)
+    every[rows] = values
+    return every
 
 
 def _fraction(values: np.ndarray) -> Estimate:
@@ -102,15 +226,14 @@ def similarity(
         return similarities
     scale = Scale.of(others)
     small = [_unit(shrunk(_grey(scale, each), _SEARCHED)) for each in (images, others)]
-    correlations = small[0] @ small[1].T
+    products = small[0] @ small[1].T
     if own is not None:
-        correlations[np.arange(len(own)), own] = -1.0
-    count = min(_CANDIDATES, correlations.shape[1] - 1)
-    best = np.argpartition(-correlations, count - 1, axis=1)[:, :count]
+        products[np.arange(len(own)), own] = -1.0
+    count = min(_CANDIDATES, products.shape[1] - 1)
+    best = np.argpartition(-products, count - 1, axis=1)[:, :count]
     for candidate in best.T:
         close = np.flatnonzero(
-            (correlations[np.arange(len(images)), candidate] > _WORTH)
-            & (similarities < 1)
+            (products[np.arange(len(images)), candidate] > _WORTH) & (similarities < 1)
         )
         pairs = images[close], others[candidate[close]]
         similarities[close] = np.maximum(

@@ -92,12 +92,14 @@ class Repeatability(Measurement):
     Attributes:
         flipped: Fraction of predictions that the second evaluation changes.
         other_images: Whether two passes through the data give other images.
-        gain: In accuracy, by the mean of eight evaluations; None if none is flipped.
+        gain: What the mean of eight evaluations gains; None if nothing is flipped.
+        are_reshuffled: Whether the other images were training images in the first pass.
     """
 
     flipped: float
     other_images: bool
     gain: Estimate | None
+    are_reshuffled: bool = False
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> Repeatability:
@@ -115,7 +117,13 @@ class Repeatability(Measurement):
             mean = np.exp(logs).mean(axis=0).argmax(axis=1)
             labels = context.validation.labels
             gain = paired_difference(mean == labels, first == labels)
-        return cls(flipped, context.settings.validation_is_random, gain)
+        settings = context.settings
+        return cls(
+            flipped,
+            settings.validation_is_random,
+            gain,
+            settings.validation_is_reshuffled,
+        )
 
 
 def correct(predictions: Predictions) -> np.ndarray:

@@ -35,6 +35,41 @@ class Ridge:
         return predictions
 
 
+def out_of_fold(
+    features: np.ndarray, targets: np.ndarray, folds: int = 5, seed: int = 0
+) -> np.ndarray:
+    """Returns what the other folds predict of each example: float32 [N, T].
+
+    The same as `Ridge`, in memory of the order of the features, for many examples.
+
+    Args:
+        features: float [N, F], about standardised.
+        targets: float [N, T].
+        folds: In how many parts the examples are divided, at random.
+        seed: Of the division.
+    """
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(features))
+    parts = np.array_split(order, min(folds, len(features)))
+    features = np.asarray(features, np.float32)
+    targets = np.asarray(targets, np.float32)
+    grams = [features[part].T @ features[part] for part in parts]
+    products = [features[part].T @ targets[part] for part in parts]
+    gram, product = sum(grams), sum(products)
+    sums, answers = features.sum(axis=0), targets.sum(axis=0)
+    predictions = np.zeros(targets.shape, np.float32)
+    for part, own_gram, own_product in zip(parts, grams, products, strict=True):
+        count = len(features) - len(part)
+        if not count:
+            continue
+        mean = (sums - features[part].sum(axis=0)) / count
+        answer = (answers - targets[part].sum(axis=0)) / count
+        centred = gram - own_gram - count * np.outer(mean, mean)
+        right = product - own_product - count * np.outer(mean, answer)
+        weights = np.linalg.solve(centred + _penalty(centred), right)
+        predictions[part] = (features[part] - mean) @ weights + answer
+    return predictions
+
+
 def predicted(
     known: np.ndarray, targets: np.ndarray, unknown: np.ndarray
 ) -> np.ndarray:

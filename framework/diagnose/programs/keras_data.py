@@ -15,6 +15,9 @@ from framework.errors import UsageError
 Arrays = tuple[np.ndarray, np.ndarray]
 # No epoch of a generator is longer that ends by itself and fits into memory.
 _MOST_BATCHES = 100_000
+# Of n of N images, divided anew, (N - n) / N of the new ones were in the other split in
+# the first pass: a half where each split is a half. Of changed images, none were.
+_LEAST_KNOWN = 0.25
 # Of the orders of arrays.
 _SEED = 0
 
@@ -36,6 +39,7 @@ class Source:
         batch_size: Examples in a batch.
         shuffle: Whether each epoch is to be put in a new order.
         is_random: Whether two passes give other images, not just another order.
+        second: The examples of a second pass that differs from the first; else None.
 
     Raises:
         UsageError: It is nothing that `fit` would take.
@@ -47,6 +51,7 @@ class Source:
         self.batch_size, self.shuffle, self.outputs = batch_size, shuffle, 0
         self._passes: Iterator[tuple[Arrays, int]] | None = None
         self.is_random = False
+        self.second: Arrays | None = None
         if isinstance(data, (tuple, list)) and len(data) in (2, 3):
             self.arrays = _checked(np.asarray(data[0]), np.asarray(data[1]))
             return
@@ -58,6 +63,19 @@ class Source:
             self._passes = None
         else:
             self.is_random = _fingerprint(self.arrays[0]) != _fingerprint(again[0])
+            self.second = again
+
+    def is_reshuffled_with(self, other: Source) -> bool:
+        """Returns whether a second pass gives images that `other` gave in the first.
+
+        So it is where a dataset is shuffled anew in each pass before it is divided.
+        """
+        if not self.is_random or self.second is None:
+            return False
+        first = {hash(image.tobytes()) for image in self.arrays[0]}
+        others = {hash(image.tobytes()) for image in other.arrays[0]}
+        second = {hash(image.tobytes()) for image in self.second[0]} - first
+        return len(second & others) >= _LEAST_KNOWN * len(second)
 
     def epoch(self) -> Arrays:
         """Returns the examples of the next epoch: x [N, ...] and y [N, ...]."""

@@ -434,3 +434,37 @@ def test_a_shared_result_is_made_once():
     assert trials.shared(Decision) is None
     made = [trials.share(Decision, lambda: Decision("suspected")) for _ in range(2)]
     assert made[0] is made[1] is trials.shared(Decision)
+
+
+def test_no_gain_counts_on_images_that_are_left_out():
+    # Half of the images are right; a trial has the first 800 right, of which the second
+    # hundred were trained on.
+    trials = make(lambda intervention: 0.8)
+    left_out = np.zeros(_IMAGES, bool)
+    left_out[500:800] = True
+    trials.leave_out(left_out)
+    assert trials.correct.sum() == 500
+    assert len(trials.correct) == 700
+    decision = run(trials)
+    assert decision.status == "falsified"
+    assert decision.cost.value == 0
+    assert not trials.has_gained
+
+
+def test_gains_on_other_images_still_count():
+    trials = make(lambda intervention: 0.8)
+    left_out = np.arange(_IMAGES) < 300
+    trials.leave_out(left_out)
+    decision = run(trials)
+    assert decision.status == "confirmed"
+    assert decision.cost.value == pytest.approx(300 / 700)
+    assert trials.correct.sum() == 500
+
+
+def test_without_images_to_judge_there_are_no_trials():
+    trials = make(lambda intervention: 0.8)
+    trials.leave_out(np.arange(_IMAGES) < 970)
+    assert run(trials) == Decision("suspected")
+    trials.leave_out(np.ones(_IMAGES, bool))
+    assert not trials.is_done
+    assert not trials.has_gained

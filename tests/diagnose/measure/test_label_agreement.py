@@ -8,6 +8,7 @@ from framework.diagnose.core.measurement import UnavailableError
 from framework.diagnose.measure.label_agreement import (
     FlaggedLabels,
     LabelAgreement,
+    doubtful,
     flagged,
 )
 
@@ -45,3 +46,40 @@ def test_unavailable_for_few_images(context, scans):
     case = context(scans.train.take(np.arange(199)), scans.validation)
     with pytest.raises(UnavailableError, match="fewer than 200 training images"):
         case.get(LabelAgreement)
+
+
+def test_the_least_probable_labels_are_flagged_first(scans):
+    train = noisy(scans.train, 0.2)
+    features = train.images.reshape(len(train), -1) / 255
+    every, some = (flagged(features, train.labels, most) for most in (1.0, 0.05))
+    assert some.sum() == int(0.05 * len(train)) < every.sum()
+    assert np.all(every[some])
+    is_wrong = train.labels != scans.train.labels
+    assert np.mean(is_wrong[some]) > 0.95
+
+
+def test_doubtful_labels_come_with_what_is_expected(scans):
+    train = noisy(scans.train, 0.1)
+    features = train.images.reshape(len(train), -1) / 255
+    rows, probabilities, expected = doubtful(features, train.labels)
+    assert np.all(np.diff(probabilities) >= 0)
+    is_wrong = train.labels != scans.train.labels
+    assert np.mean(is_wrong[rows]) > 0.9
+    assert np.mean(np.isin(np.flatnonzero(is_wrong), rows)) > 0.8
+    assert np.mean(expected == scans.train.labels[rows]) > 0.85
+
+
+def test_nothing_is_doubtful_where_there_is_too_little_to_tell():
+    rows, _, _ = doubtful(np.eye(300, dtype=np.float32), np.zeros(300, int))
+    assert len(rows) == 0
+    rows, _, _ = doubtful(np.eye(9, dtype=np.float32), np.arange(9))
+    assert len(rows) == 0
+
+
+def test_control_by_validation_and_by_the_model(context, scans):
+    right = context(scans.train, scans.validation).get(LabelAgreement)
+    assert right.worst_controls > 0
+    assert right.worst_in_validation.value < 0.2
+    both = [noisy(each, 0.3) for each in (scans.train, scans.validation)]
+    wrong = context(*both).get(LabelAgreement)
+    assert wrong.validation.value == pytest.approx(0.3, abs=0.12)

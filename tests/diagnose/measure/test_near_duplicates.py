@@ -61,6 +61,7 @@ def test_rates_and_accuracies_of_copies(flowers, context, memorizing):
     assert measured.rate.value == pytest.approx(0.5, abs=0.02)
     assert measured.within.value <= 0.02
     assert 0.95 <= measured.threshold <= 0.995
+    assert 0.85 <= measured.details_threshold <= 0.99
     assert measured.accuracy.value > measured.other_accuracy.value
     assert measured.exact.value <= measured.same.value <= measured.rate.value
 

@@ -56,6 +56,23 @@ def noisy():
     return tf.data.Dataset.from_generator(draw, output_signature=kinds).batch(20)
 
 
+def divided(is_shuffled_anew, part):
+    """Returns 20 of 50 examples, or the others, of a dataset that is shuffled first."""
+    data = dataset().shuffle(_N, seed=3, reshuffle_each_iteration=is_shuffled_anew)
+    return Source((data.take(20) if part else data.skip(20)).batch(10))
+
+
+@pytest.mark.parametrize("is_shuffled_anew", [True, False])
+def test_data_divided_anew_in_each_pass_are_told(is_shuffled_anew):
+    validation, train = (divided(is_shuffled_anew, part) for part in (True, False))
+    assert validation.is_random == is_shuffled_anew
+    assert validation.is_reshuffled_with(train) == is_shuffled_anew
+
+
+def test_images_changed_at_random_are_not_divided_anew():
+    assert not Source(noisy()).is_reshuffled_with(Source(dataset().batch(20)))
+
+
 ONE_PASS = {
     "arrays": lambda: Source((X, Y), batch_size=20, shuffle=False),
     "list": lambda: Source([X, Y], batch_size=20, shuffle=False),

@@ -86,7 +86,7 @@ class ClassImbalance(Check):
         except NotApplicableError:
             return Decision("suspected")
         change = trials.correct_of(result).astype(float) - trials.correct.astype(float)
-        gain = balanced_mean(change, trials.context.validation.labels)
+        gain = balanced_mean(change, trials.labels)
         gap = measured.get(ClassBalance).gap
         if is_gain(gain):
             trials.accept(result, _BALANCE)

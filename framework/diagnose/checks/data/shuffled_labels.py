@@ -11,11 +11,16 @@ from framework.diagnose.core.measurement import Measurements
 from framework.diagnose.core.trials import Decision, Trials
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.label_signal import OTHER_SPLIT, LabelSignal
-from framework.diagnose.measure.labels import LabelValidity
+from framework.diagnose.measure.labels import LabelValidity, SplitComposition
 from framework.diagnose.measure.probe import Signal
 from framework.numerics.intervals import difference
 
 _NULL = "against the same labels permuted; permuted ones gave 3.1 at most in 80 trials"
+
+_SORT_FILES = (
+    "files = sorted(glob.glob('images/*'))",
+    "labels = [class_of(file) for file in files]",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +33,9 @@ class ShuffledLabels(Check):
         Standard deviations from chance of the better of two probes, in both splits.
     How it is decided:
         Labels of one split say nothing, or far more in another order, while as many
-        labels of the other split say much. If neither says anything, no one can tell.
+        labels of the other split say much. If neither says anything, nobody can tell;
+        but labels that stand in blocks are suspected to be in another order than their
+        images.
     Remedy:
         Shuffle images and labels by one permutation.
     Sources:
@@ -40,6 +47,8 @@ class ShuffledLabels(Check):
         clear: Standard deviations above which they certainly do; true labels gave 19 at
             least, of 1,000 images.
         order_gain: The least gain of accuracy by which another order fits better.
+        blocks: Mutual information of label and position, in bits, above which labels
+            stand in blocks; see `SplitArtifact.sorted_bits`.
     """
 
     cause_name: ClassVar[str] = "shuffled_labels"
@@ -47,6 +56,7 @@ class ShuffledLabels(Check):
     chance: float = 3.0
     clear: float = 5.0
     order_gain: float = 0.2
+    blocks: float = 0.5
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
@@ -58,7 +68,8 @@ class ShuffledLabels(Check):
             return None
         signal = measured.get(LabelSignal)
         if all(each.z < self.chance for each in signal.signals.values()):
-            return self._unresolvable(accuracy, signal)
+            suspicion = self._unresolvable(accuracy, signal)
+            return self._in_blocks(suspicion, measured)
         for split in OTHER_SPLIT:
             control = signal.controls.get(split)
             if control is None or control.z <= self.clear:
@@ -71,14 +82,44 @@ class ShuffledLabels(Check):
     def decide(
         self, suspicion: Suspicion, measured: Measurements, trials: Trials
     ) -> Decision:
-        """See base class. No trial can decide it."""
-        del suspicion, measured, trials
-        return Decision("unresolvable")
+        """See base class. What is not certain is not to be resolved by any trial."""
+        del measured, trials
+        is_order = suspicion.code == _SORT_FILES
+        return Decision("suspected" if is_order else "unresolvable")
 
     def has_decided(self, trials: Trials) -> bool:
         """See base class."""
         del trials
         return True
+
+    def _in_blocks(self, suspicion: Suspicion, measured: Measurements) -> Suspicion:
+        """Returns the suspicion, with what to do if labels stand in blocks."""
+        splits = measured.find(SplitComposition)
+        if splits is None or splits.order_bits <= self.blocks:
+            return suspicion
+        shown = Evidence(
+            "order of the labels as stored, in bits",
+            splits.order_bits,
+            f"above {self.blocks}: in blocks",
+            "mutual information with the position, in 10 parts, less that of shuffled "
+            "labels",
+        )
+        return dataclasses.replace(
+            suspicion,
+            message=(
+                "the labels stand in blocks, class by class, but say nothing about the "
+                "images at the same places: the files were probably listed in another "
+                "order than the labels were written for"
+            ),
+            evidence=(*suspicion.evidence, shown),
+            advice=(
+                "sort the files before labels are assigned to them, since the order "
+                "of a listing is arbitrary; or take each label from the name or the "
+                "folder of its file"
+            ),
+            code=_SORT_FILES,
+            refute="the same probe once files are sorted: it still sees nothing",
+        )
 
     def _order(self, signal: LabelSignal, split: str) -> str:
         """Returns the order in which labels fit their images, in words, or ""."""

@@ -11,6 +11,22 @@ from framework.diagnose.core.measurement import Measurements
 from framework.diagnose.core.trials import is_gain
 from framework.diagnose.measure.reported import FLIPPED, Repeatability
 
+# What to do, in words and as code.
+_Advice = tuple[str, tuple[str, ...]]
+_AUGMENTED: _Advice = (
+    "leave augmentation out of the validation pipeline, and call the model with "
+    "training=False in evaluation",
+    ("outputs = model(x_validation, training=False)",),
+)
+_RESHUFFLED: _Advice = (
+    "divide the data before shuffling, or shuffle once, with "
+    "reshuffle_each_iteration=False, before take and skip",
+    (
+        "data = data.shuffle(count, seed=0, reshuffle_each_iteration=False)",
+        "validation, train = data.take(held_out), data.skip(held_out).shuffle(1000)",
+    ),
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class RandomValidation(Check):
@@ -38,7 +54,16 @@ class RandomValidation(Check):
         """See base class."""
         repeated = measured.get(Repeatability)
         gain = None
-        if repeated.other_images:
+        advice, code = _AUGMENTED
+        if repeated.are_reshuffled:
+            message = (
+                "two passes through the validation data give other images, and those "
+                "of the second pass were training images in the first: the data are "
+                "shuffled anew in each pass and divided only then, so that all images "
+                "are trained on"
+            )
+            advice, code = _RESHUFFLED
+        elif repeated.other_images:
             message = (
                 "two passes through the validation data give other images: they are "
                 "changed at random, as only training images should be"
@@ -62,11 +87,8 @@ class RandomValidation(Check):
                     "the same weights, evaluated twice",
                 ),
             ),
-            advice=(
-                "leave augmentation out of the validation pipeline, and call the model "
-                "with training=False in evaluation"
-            ),
-            code=("outputs = model(x_validation, training=False)",),
+            advice=advice,
+            code=code,
             refute="two evaluations of the same weights that agree in every prediction",
             cost=gain,
         )

@@ -19,6 +19,7 @@ from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements, NotApplicableError
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.near_duplicates import NearDuplicates
 from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.measure.regularization import AccuracyFall, Regularization
 from framework.diagnose.measure.shift import ProbeLoss
@@ -70,9 +71,9 @@ class Overfitting(Check):
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
         accuracy, fall = measured.get(Accuracy), measured.get(AccuracyFall)
-        other = (accuracy.train_dev or accuracy.validation).accuracy
-        clean, gap = accuracy.train_clean.accuracy.value, _gap(accuracy)
-        fell = self._has_fallen(fall) and gap.value > self.gap
+        other = _others(measured)
+        clean, gap = accuracy.train_clean.accuracy.value, _gap(measured)
+        fell = self._has_fallen(measured) and gap.value > self.gap
         if gap.low <= self.gap and not fell:
             return None
         intervention, advice = _remedy(measured)
@@ -107,8 +108,8 @@ class Overfitting(Check):
         self, suspicion: Suspicion, measured: Measurements, trials: Trials
     ) -> Decision:
         """See base class."""
-        fall = measured.get(AccuracyFall)
-        if self._has_fallen(fall):
+        if self._has_fallen(measured):
+            fall = measured.get(AccuracyFall)
             gain, minimum, tried = fall.fall, MINIMUM_GAIN, suspicion.intervention
         else:
             try:
@@ -128,7 +129,7 @@ class Overfitting(Check):
         )
         status, cost = status_of(gain, minimum), gain
         accuracy = measured.get(Accuracy)
-        gap = _gap(accuracy)
+        gap = _gap(measured)
         memorized = accuracy.train_clean.accuracy.value > self.memorized
         # A curve that still rises is not held back by what was memorized.
         plateau = measured.find(Plateau)
@@ -168,7 +169,11 @@ class Overfitting(Check):
             trials.accept(result, intervention)
         return gain, minimum, intervention
 
-    def _has_fallen(self, fall: AccuracyFall) -> bool:
+    def _has_fallen(self, measured: Measurements) -> bool:
+        fall = measured.get(AccuracyFall)
+        # It is of all images, also of those that were trained on.
+        if "split_leakage" in measured.confirmed:
+            return False
         # The best of many evaluations is better than the last by chance as well.
         return is_gain(fall.fall) and fall.p < self.level
 
@@ -183,10 +188,18 @@ class Overfitting(Check):
         return probe is not None and probe.loss.low > self.shifted
 
 
-def _gap(accuracy: Accuracy) -> Estimate:
+def _others(measured: Measurements) -> Estimate:
+    """Returns the accuracy on images that were not trained on."""
+    accuracy = measured.get(Accuracy)
+    if accuracy.train_dev is None and "split_leakage" in measured.confirmed:
+        return measured.get(NearDuplicates).other_accuracy
+    return (accuracy.train_dev or accuracy.validation).accuracy
+
+
+def _gap(measured: Measurements) -> Estimate:
     """Returns the gap; only the images that were not trained on are a sample."""
-    clean = accuracy.train_clean.accuracy.value
-    other = (accuracy.train_dev or accuracy.validation).accuracy
+    clean = measured.get(Accuracy).train_clean.accuracy.value
+    other = _others(measured)
     return Estimate(clean - other.value, clean - other.high, clean - other.low)
 
 

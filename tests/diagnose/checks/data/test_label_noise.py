@@ -27,13 +27,25 @@ def check(examined, context, label_signal):
     return run
 
 
-def agreement(easy=30, worst=10, validation=25):
+_LEAD, _LAG = Estimate(0.1, 0.05, 0.15), Estimate(-0.1, -0.15, -0.05)
+_NONE = Estimate(0.0, -0.1, 0.1)
+
+
+def agreement(
+    easy=40, worst=10, validation=35, controls=(0, 0), lead=_LEAD, confused=_NONE
+):
     """Returns contradicted labels: of 100 easy ones, 25 of a class, and 100."""
     return LabelAgreement(
         easy=proportion(easy, 100),
         worst_class="tulip",
         worst=proportion(worst, 25),
         validation=proportion(validation, 100),
+        worst_in_validation=proportion(*controls),
+        worst_controls=controls[1],
+        probe_lead=lead,
+        confusion="rose labelled tulip",
+        confused=confused,
+        confused_p=0.001,
     )
 
 
@@ -60,10 +72,14 @@ def test_wrong_labels(check, scans, fraction, status):
     assert flagged.value.value == pytest.approx(fraction, abs=0.05)
 
 
-def test_suspects_a_class_that_is_mistaken_for_another(check):
-    data = drawn_flowers(train=600, validation=100, size=32, mislabelled=0.5)
-    finding = check(data.train, data.validation)
+def test_suspects_a_class_that_is_mistaken_for_another(check, scans):
+    wrong = np.random.default_rng(0).random(len(scans.train)) < 0.35
+    labels = np.where(wrong & (scans.train.labels == 3), 8, scans.train.labels)
+    finding = check(Split(scans.train.images, labels), scans.validation)
     assert finding.status == "suspected"
+    assert "class3 labelled class8, more than in validation" in [
+        each.name for each in finding.evidence
+    ]
 
 
 def test_noise_of_both_splits_is_only_suspected(check, scans):
@@ -76,6 +92,21 @@ def test_silent_on_right_labels_however_hard(check, scans):
     assert check(noisy(scans.train, 0.01), scans.validation) is None
     data = drawn_flowers(train=600, validation=100, size=32)
     assert check(data.train, data.validation) is None
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("fraction", "classes", "status"),
+    [(0.2, 10, "suspected"), (0.3, 5, "suspected"), (0.4, 10, "confirmed")],
+)
+def test_wrong_labels_of_clothes(check, fraction, classes, status):
+    data = fashion_mnist()
+    train, validation = (
+        split.take(np.arange(2000)) for split in (data.train, data.validation)
+    )
+    wrong = noisy(train, fraction).labels
+    labels = np.where(train.labels < classes, wrong, train.labels).astype(np.int32)
+    assert check(Split(train.images, labels), validation).status == status
 
 
 @pytest.mark.real_data
@@ -107,13 +138,28 @@ def test_unavailable_for_few_images(check, scans):
         (agreement(0, 10, 0), 0, "suspected"),
         (agreement(4, 5, 0), 0, None),
         (agreement(30, 10, 0), 1, None),
+        # Images that are as hard in validation, which the model tells apart.
+        (agreement(30, 0, 25, lead=_LAG), 0, None),
+        (agreement(40, 0, 35), 0, "suspected"),
+        (agreement(40, 0, 35, lead=_LAG), 0, None),
+        # A probe that is wrong about what is hard.
+        (agreement(17, 0, 15), 0, None),
+        (agreement(30, 0, 5, lead=_LAG), 0, "suspected"),
+        # A class that is as hard in validation.
+        (agreement(0, 10, 0, controls=(12, 30)), 0, None),
+        (agreement(0, 10, 0, controls=(2, 30)), 0, "suspected"),
+        (agreement(0, 10, 0, controls=(5, 10)), 0, None),
+        (agreement(0, 10, 0, controls=(1, 10)), 0, "suspected"),
+        (agreement(0, 0, 0, confused=_LEAD), 0, "suspected"),
     ],
 )
 def test_thresholds(
     measured, undecided, validity, label_signal, monkeypatch, known, outside, status
 ):
     monkeypatch.setattr(label_noise, "train_without", lambda *arguments: None)
-    monkeypatch.setattr(label_noise, "flagged", lambda features, labels: labels > 0)
+    monkeypatch.setattr(
+        label_noise, "flagged", lambda features, labels, most: labels > 0
+    )
     rows = Split(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.int32) % 2)
     trials = undecided(types.SimpleNamespace(train=rows))
     seen = measured(known, _FLAGGED, validity(outside), label_signal())
@@ -152,14 +198,16 @@ def test_a_trial_decides(
     monkeypatch, measured, undecided, validity, label_signal, gain, status
 ):
     monkeypatch.setattr(label_noise, "train_without", lambda *arguments: gain)
-    monkeypatch.setattr(label_noise, "flagged", lambda features, labels: labels > 0)
+    monkeypatch.setattr(
+        label_noise, "flagged", lambda features, labels, most: labels > 0
+    )
     rows = Split(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.int32) % 2)
     known = measured(agreement(), _FLAGGED, validity(), label_signal())
     trials = undecided(types.SimpleNamespace(train=rows))
     finding = examine(LabelNoise(), known, trials)
     assert (finding.status, finding.cost) == (status, gain)
     assert finding.message == (
-        "30.0% of the labels of easy training images are contradicted by all similar "
+        "40.0% of the labels of easy training images are contradicted by all similar "
         "images; worst are images that look like tulip, 40.0%"
     )
     assert [each.threshold for each in finding.evidence] == [
@@ -167,5 +215,6 @@ def test_a_trial_decides(
         "for certain above 15%",
         "shown only: hard images are flagged as well",
         "for certain above 15%, and those 10% or fewer: decisive",
+        "10% or more; p = 0.001, below 0.01",
         "the interval above 0, and 3% or more",
     ]

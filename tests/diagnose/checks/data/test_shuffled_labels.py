@@ -48,6 +48,24 @@ def test_finds_the_order_in_which_labels_fit(check, scans):
     assert finding.message.endswith("they fit once their order is reversed")
 
 
+def test_labels_in_blocks_of_files_in_another_order(check, scans):
+    # Files as the system lists them, and labels as if they were sorted.
+    order = np.random.default_rng(1).permutation(len(scans.train))
+    images, labels = scans.train.images[order], np.sort(scans.train.labels)
+    parts = np.arange(len(labels)) % 4 == 0
+    train = Split(images[~parts], labels[~parts])
+    finding = check(train, Split(images[parts], labels[parts]))
+    assert finding.status == "suspected"
+    assert finding.message.startswith("the labels stand in blocks, class by class")
+    assert finding.remedy.text.startswith("sort the files before labels are assigned")
+    assert finding.evidence[-1].value > 3
+    # Sorted, the same labels fit.
+    order = np.argsort(scans.train.labels, kind="stable")
+    images = scans.train.images[order]
+    train = Split(images[~parts], labels[~parts])
+    assert check(train, Split(images[parts], labels[parts])) is None
+
+
 def test_noise_is_unresolvable(check):
     generator = np.random.default_rng(3)
     images = generator.integers(0, 256, (700, 32, 32, 3)).astype(np.uint8)

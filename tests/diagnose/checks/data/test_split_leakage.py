@@ -11,8 +11,10 @@ from framework.data.fashion_mnist import fashion_mnist
 from framework.diagnose.checks.data import split_leakage
 from framework.diagnose.checks.data.split_leakage import SplitLeakage
 from framework.diagnose.core.check import examine
-from framework.diagnose.measure.near_duplicates import NearDuplicates
-from framework.numerics.intervals import Estimate, proportion
+from framework.diagnose.measure.cross_evaluation import HeldOutAccuracy
+from framework.diagnose.measure.label_agreement import LabelAgreement
+from framework.diagnose.measure.near_duplicates import Copies, NearDuplicates
+from framework.numerics.intervals import Estimate, difference, proportion
 
 
 @pytest.fixture
@@ -63,6 +65,29 @@ def test_silent_on_healthy_splits(check, scans):
     assert check(*flat) is None
 
 
+@pytest.mark.parametrize("change", ["mirrored", "moved", "cropped"])
+def test_changed_copies_are_confirmed(check, change):
+    data = drawn_flowers(train=500, validation=300, size=64, noise=0.0)
+    images = data.train.images[:90]
+    if change == "mirrored":
+        images = images[:, :, ::-1]
+    elif change == "moved":
+        images = np.roll(images, (5, -4), axis=(1, 2))
+    else:
+        rows = np.arange(64) * 54 // 64
+        images = images[:, 4:58, 8:62][:, rows][:, :, rows]
+    held_out = Split(
+        np.concatenate([images, data.validation.images[90:]]),
+        np.concatenate([data.train.labels[:90], data.validation.labels[90:]]),
+    )
+    finding = check(data.train, held_out)
+    # Two that memorize pixels may gain nothing by moved copies.
+    assert finding.status in ("confirmed", "suspected")
+    rate = finding.evidence[0].value
+    # Flowers that are drawn alike hide some of them.
+    assert 0.1 < rate.value < 0.33
+
+
 @pytest.mark.real_data
 def test_silent_on_clothes_that_look_alike(check):
     data = fashion_mnist()
@@ -81,13 +106,43 @@ def duplicates(copies, within, correct, other):
     """Returns near-duplicates among 1,000 images, and how many of either are right."""
     return NearDuplicates(
         threshold=0.96,
+        details_threshold=0.9,
         rate=proportion(copies, 1000),
         within=proportion(within, 1000),
         same=proportion(copies, 1000),
         accuracy=proportion(correct, copies),
         other_accuracy=proportion(other, 1000 - copies),
         exact=proportion(0, 1000),
+        mirrored=proportion(0, copies),
+        searched=1000,
     )
+
+
+def images(count, copied=0):
+    """Returns what is known of the copies among validation images."""
+    are_copies = np.arange(count) < copied
+    none = np.zeros(count, bool)
+    return Copies(
+        least=(0.96, 0.9),
+        are_copies=are_copies,
+        are_same=none,
+        is_mirrored=none,
+        looked_up=~none,
+        within=none,
+    )
+
+
+def held_out(dev, validation, images=1000):
+    """Returns how many of 1,000 images are right that were not trained on."""
+    rates = proportion(dev, images), proportion(validation, images)
+    return HeldOutAccuracy("the model", *rates, difference(rates[1], rates[0]))
+
+
+def contradicted(train, validation):
+    """Returns contradicted labels of 200 easy images each."""
+    rates = [proportion(each, 200) for each in (train, validation)]
+    none = proportion(0, 0)
+    return LabelAgreement(rates[0], "", none, rates[1], none, 0, none, "", none, 1.0)
 
 
 @pytest.fixture
@@ -119,6 +174,56 @@ def test_rate_and_effect_decide(
     assert (finding and finding.status) == status
 
 
+def test_where_most_images_are_copies_no_effect_is_needed(judged):
+    finding = judged(SplitLeakage(), duplicates(1000, 0, 900, 0))
+    assert (finding.status, finding.cost) == ("confirmed", None)
+    assert finding.message == (
+        "100.0% of the validation images are copies of training images; the model is "
+        "right about 90.0% of them"
+    )
+
+
+@pytest.mark.parametrize(
+    ("dev", "validation", "labels", "status"),
+    [
+        (640, 877, (2, 2), "suspected"),
+        (640, 650, (2, 2), None),
+        (877, 640, (2, 2), None),
+        # Wrong training labels explain it.
+        (640, 877, (50, 2), None),
+        (640, 877, (10, 2), "suspected"),
+    ],
+)
+def test_suspected_where_validation_is_easier_than_held_out_images(
+    judged, dev, validation, labels, status
+):
+    finding = judged(
+        SplitLeakage(),
+        duplicates(0, 0, 0, 800),
+        held_out(dev, validation),
+        contradicted(*labels),
+    )
+    assert (finding and finding.status) == status
+    if finding:
+        assert finding.evidence[0].value.value == pytest.approx(0.237)
+        assert "64.0% of training images that were held out" in finding.message
+
+
+def test_few_held_out_images_are_no_evidence(judged):
+    known = duplicates(0, 0, 0, 800), held_out(9, 14, 16), contradicted(0, 0)
+    assert judged(SplitLeakage(), *known) is None
+
+
+def test_no_gain_counts_on_confirmed_copies(measured, undecided, few_rows):
+    trials, left_out = undecided(few_rows), []
+    trials.leave_out = left_out.append
+    for copies, correct in ((100, 100), (100, 80)):
+        known = measured(duplicates(copies, 0, correct, 720), images(1000, copies))
+        examine(SplitLeakage(), known, trials)
+    (mask,) = left_out
+    assert mask.tolist() == [True] * 100 + [False] * 900
+
+
 @pytest.mark.parametrize(
     ("gain", "fall", "status"),
     [
@@ -131,7 +236,7 @@ def test_a_training_without_the_copies_decides(
     monkeypatch, measured, undecided, few_rows, gain, fall, status
 ):
     monkeypatch.setattr(split_leakage, "train_without", lambda *arguments: gain)
-    known = measured(duplicates(400, 400, 400, 600))
+    known = measured(duplicates(400, 400, 400, 600), images(4, 2))
     finding = examine(SplitLeakage(), known, undecided(few_rows))
     assert (finding.status, finding.cost) == (status, fall)
     assert len(finding.evidence) == (4 if gain is None else 5)
@@ -149,7 +254,7 @@ def test_an_inflated_accuracy_is_examined_though_no_errors_are_left(
     assert examine(SplitLeakage(), known, trials).status == "suspected"
 
 
-def test_the_copies_are_left_out(flowers, monkeypatch, measured, undecided):
+def test_the_copies_are_left_out(flowers, monkeypatch, measured, undecided, context):
     flags = {}
 
     def train_without(trials, name, flagged):
@@ -157,10 +262,18 @@ def test_the_copies_are_left_out(flowers, monkeypatch, measured, undecided):
         return Estimate(-0.1, -0.15, -0.05)
 
     monkeypatch.setattr(split_leakage, "train_without", train_without)
-    known = measured(duplicates(100, 0, 90, 810))
+    copies = context(flowers.train, flowers.validation).get(Copies)
+    known = measured(duplicates(100, 0, 90, 810), copies)
     finding = examine(SplitLeakage(), known, undecided(flowers))
     assert finding.cost == Estimate(0.1, 0.05, 0.15)
     assert flags["split_leakage"].sum() == pytest.approx(60, abs=3)
+
+
+def test_a_sample_of_training_images_is_told(judged):
+    finding = judged(SplitLeakage(), duplicates(100, 10, 100, 720), train_images=60_000)
+    assert finding.message.endswith(
+        "; only 1,000 of 60,000 training images were searched, so that there are more"
+    )
 
 
 def test_evidence_and_message(judged):
@@ -170,7 +283,8 @@ def test_evidence_and_message(judged):
         "right about 100.0% of them, and about 80.0% of the others"
     )
     assert [each.threshold for each in finding.evidence] == [
-        "correlation of 0.96 or more",
+        "correlation of pixels of 0.96 or more, or of details of 0.9 or more once "
+        "aligned",
         "1% or more, for certain above 0.5%; or the same images, for certain above 5%",
         "0.995 or more",
         "the interval above 0",

@@ -41,6 +41,14 @@ def test_confirmed_where_validation_images_change(check):
     )
 
 
+def test_data_that_are_divided_anew_in_each_pass_have_another_remedy(judged):
+    finding = judged(RandomValidation(), Repeatability(0.0, True, None, True))
+    assert finding.status == "confirmed"
+    assert "were training images in the first" in finding.message
+    assert "reshuffle_each_iteration=False" in finding.remedy.text
+    assert "augmentation" not in finding.remedy.text
+
+
 @pytest.mark.parametrize(
     ("flipped", "gain"),
     [

@@ -6,6 +6,7 @@ from framework.diagnose.checks.training.overfitting import AUGMENT, FLIP, Overfi
 from framework.diagnose.core.check import examine
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.trials import MINIMUM_GAIN
+from framework.diagnose.measure.near_duplicates import NearDuplicates
 from framework.diagnose.measure.regularization import AccuracyFall, Regularization
 from framework.diagnose.measure.shift import ProbeLoss
 from framework.numerics.intervals import Estimate, proportion
@@ -275,3 +276,32 @@ def test_a_curve_that_still_rises_is_not_held_back_by_what_was_memorized(seen, p
     for verdict, status in (("static", "confirmed"), ("improving", "falsified")):
         made = seen(1000, 700, plateau(verdict))
         assert examine(Overfitting(), made, Trials(_NO_GAIN)).status == status
+
+
+@pytest.mark.parametrize(
+    ("clean_accuracy", "dev", "is_suspected"),
+    [(700, None, True), (980, None, False), (700, 980, False)],
+)
+def test_after_a_leak_only_images_without_a_copy_count(
+    seen, clean_accuracy, dev, is_suspected
+):
+    none = proportion(0, 1000)
+    leak = NearDuplicates(
+        threshold=0.95,
+        details_threshold=0.85,
+        rate=proportion(500, 1000),
+        within=none,
+        same=none,
+        accuracy=proportion(500, 500),
+        other_accuracy=proportion(clean_accuracy, 1000),
+        exact=none,
+        mirrored=none,
+        searched=1000,
+    )
+    # 87 % shown, of which the copies are a half; and a fall that is also of copies.
+    made = seen(1000, 870, leak, _FALL, dev=dev)
+    made.confirmed.add("split_leakage")
+    finding = examine(Overfitting(), made, Trials(_NO_GAIN))
+    assert (finding is not None) == is_suspected
+    if finding:
+        assert "70.0% of those that were not trained on" in finding.message

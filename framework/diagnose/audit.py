@@ -1,0 +1,179 @@
+"""Audits a data set image by image, without any training.
+
+Its images are read once. Duplicates are looked for within and across the splits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from framework.data.dataset import Dataset, LabelledImages, LazySplit
+from framework.data.folder import Files
+from framework.diagnose.measure import duplicate_pairs
+from framework.diagnose.measure.duplicate_pairs import Pairs
+from framework.diagnose.measure.features import Features, are_images
+from framework.diagnose.measure.label_agreement import doubtful
+from framework.diagnose.measure.samples import chosen
+from framework.diagnose.report import data_problems
+from framework.diagnose.report.data_problems import DataProblem, Place
+from framework.errors import RunError
+
+# The first bytes of what a file is, and the suffixes that say so.
+_SIGNATURES = {
+    b"\xff\xd8\xff": ("JPEG", (".jpg", ".jpeg")),
+    b"\x89PNG": ("PNG", (".png",)),
+    b"GIF8": ("GIF", (".gif",)),
+    b"BM": ("BMP", (".bmp",)),
+}
+# Features are scaled by so many images.
+_SAMPLE = 5_000
+_SPLITS = ("train", "validation")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Audit:
+    """The result of an audit.
+
+    Attributes:
+        name: Of the data set.
+        counts: The number of images that were read, by split.
+        problems: What is wrong, in the order of reading.
+        notes: What the data set itself has to say.
+    """
+
+    name: str
+    counts: dict[str, int]
+    problems: tuple[DataProblem, ...]
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        counts = " and ".join(f"{n:,} of {name}" for name, n in self.counts.items())
+        lines = [f"{self.name}: {counts}", *self.notes]
+        text = data_problems.summary(self.problems)
+        return "".join(f"{line}\n" for line in lines) + (text or "nothing is odd\n")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Images:
+    """The readable images of both splits, one after the other.
+
+    Attributes:
+        images: [N, height, width, C].
+        labels: int [N].
+        places: Of each.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    places: list[Place]
+
+
+def audit(
+    dataset: Dataset, progress: Callable[[str], None] = lambda what: None
+) -> Audit:
+    """Returns duplicates, unreadable and odd files, and doubtful labels.
+
+    Args:
+        dataset: Its images are read into memory.
+        progress: Called with what is being done.
+
+    Raises:
+        RunError: No image can be read.
+    """
+    problems: list[DataProblem] = []
+    progress("reading all images")
+    parts = [_read(dataset, name, problems) for name in _SPLITS]
+    every = _Images(
+        np.concatenate([each.images for each in parts]),
+        np.concatenate([each.labels for each in parts]),
+        [place for each in parts for place in each.places],
+    )
+    if not len(every.images):
+        raise RunError(f"{dataset.name}: no image can be read")
+    progress("looking for duplicates")
+    problems += _duplicates(every)
+    problems += [
+        DataProblem(data_problems.ODD, every.places[row], note="all pixels are equal")
+        for row in duplicate_pairs.blank(every.images)
+    ]
+    progress("looking for doubtful labels")
+    problems += _doubtful(every, dataset.class_names)
+    counts = {name: len(each.labels) for name, each in zip(_SPLITS, parts, strict=True)}
+    return Audit(
+        dataset.name, counts, data_problems.ordered(problems), tuple(dataset.notes)
+    )
+
+
+def _read(dataset: Dataset, name: str, problems: list[DataProblem]) -> _Images:
+    """Returns the readable images of a split; adds the problems of its files."""
+    split: LabelledImages = getattr(dataset, name)
+    names = split.paths or tuple(map(str, range(len(split))))
+    labels = np.asarray(split.labels)
+    places = [
+        Place(name, names[row], dataset.class_names[label])
+        for row, label in enumerate(labels)
+    ]
+    if not (isinstance(split, LazySplit) and isinstance(split.images, Files)):
+        images = split.in_memory(lambda done, total: None).images
+        return _Images(images, labels, places)
+    images, rows, unreadable = split.images.load_readable(lambda done, total: None)
+    for row, reason in unreadable.items():
+        kind = data_problems.UNREADABLE
+        problems.append(DataProblem(kind, places[row], note=reason))
+    for row in rows:
+        if note := _suffix_problem(Path(names[row])):
+            problems.append(DataProblem(data_problems.ODD, places[row], note=note))
+    return _Images(images, labels[rows], [places[row] for row in rows])
+
+
+def _suffix_problem(path: Path) -> str:
+    """Returns what is wrong with the name of a file, or ""."""
+    with open(path, "rb") as file:
+        first = file.read(4)
+    for signature, (kind, suffixes) in _SIGNATURES.items():
+        if first.startswith(signature) and path.suffix.lower() not in suffixes:
+            return f"a {kind} file with the suffix {path.suffix}"
+    return ""
+
+
+def _duplicates(every: _Images) -> list[DataProblem]:
+    exact = duplicate_pairs.exact(every.images)
+    problems = _problems(data_problems.EXACT, exact, every)
+    if are_images(every.images):
+        near = duplicate_pairs.near(every.images, exact)
+        problems += _problems(data_problems.NEAR, near, every)
+    return problems
+
+
+def _problems(kind: str, pairs: Pairs, every: _Images) -> list[DataProblem]:
+    return [
+        DataProblem(
+            kind,
+            every.places[first],
+            every.places[second],
+            float(similarity),
+            "mirrored" if is_mirrored else "",
+        )
+        for first, second, similarity, is_mirrored in zip(
+            pairs.first, pairs.second, pairs.similarity, pairs.is_mirrored, strict=True
+        )
+    ]
+
+
+def _doubtful(every: _Images, class_names: tuple[str, ...]) -> list[DataProblem]:
+    some = every.images[chosen(len(every.images), _SAMPLE)]
+    features = Features(some)(every.images)
+    rows, probabilities, expected = doubtful(features, every.labels)
+    return [
+        DataProblem(
+            data_problems.LABEL,
+            every.places[row],
+            score=float(probability),
+            note=f"similar images are {class_names[label]}",
+        )
+        for row, probability, label in zip(rows, probabilities, expected, strict=True)
+    ]
