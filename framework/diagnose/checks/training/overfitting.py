@@ -108,7 +108,8 @@ class Overfitting(Check):
         self, suspicion: Suspicion, measured: Measurements, trials: Trials
     ) -> Decision:
         """See base class."""
-        if self._has_fallen(measured):
+        has_fallen = self._has_fallen(measured)
+        if has_fallen:
             fall = measured.get(AccuracyFall)
             gain, minimum, tried = fall.fall, MINIMUM_GAIN, suspicion.intervention
         else:
@@ -124,7 +125,7 @@ class Overfitting(Check):
             gain,
             threshold(minimum),
             "the best evaluation, against the last"
-            if self._has_fallen(fall)
+            if has_fallen
             else "trained anew, against the run's end",
         )
         status, cost = status_of(gain, minimum), gain
