@@ -60,7 +60,7 @@ def died(tmp_path_factory):
     config = Config(
         model="mlp(units=(16,))",
         optimizer="sgd",
-        learning_rate=1e30,
+        learning_rate=1e9,
         train_for="6ep",
         workdir=str(workdir),
     )
