@@ -10,6 +10,7 @@ from framework.config import Config
 from framework.diagnose import snapshot
 from framework.diagnose.conclude import conclude
 from framework.errors import RunError, UsageError
+from framework.launch import run_folder
 from framework.launch.run import run
 from framework.system import archive
 
@@ -105,6 +106,22 @@ def test_a_run_that_cannot_be_diagnosed_is_refused_in_one_line(folder, remove, m
     assert "\n" not in str(caught.value)
     assert contents(folder) == before
     assert not (folder / "diagnosis").exists()
+
+
+def test_a_run_that_has_died_needs_no_evaluation(tmp_path):
+    run_folder.write_config(tmp_path, dataclasses.replace(CONFIG, workdir="runs/dead"))
+    with pytest.raises(UsageError, match="has no weights"):
+        snapshot.read(tmp_path)
+    (tmp_path / "nonfinite-step-00000004.npz").touch()
+    dead = snapshot.read(tmp_path)
+    assert (dead.diverged_in, dead.checkpoint.step, dead.rows) == (4, 0, ())
+    assert dead.notice.startswith("training ended in step 4, before its first evalu")
+
+
+def test_only_a_record_after_the_weights_counts(folder):
+    for step, diverged_in in ((40, 0), (46, 46)):
+        (folder / f"nonfinite-step-{step:08d}.npz").touch()
+        assert snapshot.read(folder).diverged_in == diverged_in
 
 
 def test_weights_that_are_nan_are_refused(folder):

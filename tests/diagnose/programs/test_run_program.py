@@ -379,7 +379,8 @@ def test_a_branch_goes_on_with_all_of_the_state(tmp_path, changes):
     # From nothing, an epoch at this rate does not come near.
     assert right.mean() > before - 0.1
     config, rows = branch_of(tmp_path / "run", "on")
-    assert right.mean() == pytest.approx(rows[-1]["validation/accuracy"])
+    # What is evaluated is the average, if there is one; float16 flips an image or two.
+    assert right.mean() == pytest.approx(rows[-1]["validation/accuracy"], abs=0.01)
     assert rows[-1]["step"] == 3 * made.settings.steps_per_epoch
     printed = intervention.apply(made.settings.config)
     for name in ("learning_rate", "schedule", "optimizer"):

@@ -13,6 +13,9 @@ from framework.diagnose.core.measurement import Measurements
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.step_sizes import StepSizes
 
+# The powers of ten that float32 has: no rate is higher.
+_MOST = 38
+
 
 @dataclasses.dataclass(frozen=True)
 class LearningRateTooHigh(Check):
@@ -107,7 +110,7 @@ class LearningRateTooHigh(Check):
         length = steps.longer
         if steps.longest > self.far:
             length = max(length, steps.longest)
-        return 10.0 ** -max(1, min(math.floor(length - self.usual), 12))
+        return 10.0 ** -max(1, min(math.floor(length - self.usual), _MOST))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +142,7 @@ class LearningRateNegative(Check):
         if not rate < 0:
             return None
         exponent = math.floor(steps.first - self.usual)
-        factor = -(10.0 ** -max(0, min(exponent, 12)))
+        factor = -(10.0 ** -max(0, min(exponent, _MOST)))
         return Suspicion(
             is_certain=True,
             message=f"the learning rate is {rate:g}: each step climbs the loss",

@@ -69,6 +69,8 @@ def test_the_remedy_is_given_as_flags(measured, accuracy, steps, no_trials):
         ({"first": 0.5}, 0.01),
         # The first step alone was too long, and made weights huge.
         ({"first": 0.5, "longest": 7.0}, 1e-9),
+        # However far beyond: a rate of 1e30 dies in its second step.
+        ({"first": 29.0, "longest": 29.0}, 1e-31),
     ],
 )
 def test_the_remedy_aims_at_steps_of_the_usual_length(
