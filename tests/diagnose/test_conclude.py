@@ -71,6 +71,24 @@ def died(tmp_path_factory):
     return workdir
 
 
+def test_the_cause_of_a_run_that_died_is_named(died, capsys):
+    before = {path: path.read_bytes() for path in died.glob("*") if path.is_file()}
+    assert conclude(str(died)) == CONFIRMED
+    said = capsys.readouterr()
+    text = " ".join(said.out.split())
+    assert "before its first evaluation, because numbers were" in said.err
+    assert text.startswith("verdict: diverged: numbers were no longer finite in step ")
+    found = json.loads((died / "diagnosis" / "diagnosis.json").read_text())
+    first = found["findings"][0]
+    assert (first["cause"], first["status"]) == ("learning_rate_too_high", "confirmed")
+    assert first["cost_points"] > 20
+    assert first["remedy"]["flags"][0].startswith("--learning_rate=")
+    assert "step in which numbers ceased to be finite" in text
+    assert found["run"] == {"step": 0, "evaluations": 0}
+    after = {path: path.read_bytes() for path in died.glob("*") if path.is_file()}
+    assert after == before
+
+
 def test_a_run_without_evaluations_and_without_a_reason_is_refused(died, tmp_path):
     folder = shutil.copytree(died, tmp_path / "run")
     for path in folder.glob("nonfinite-step-*.npz"):
