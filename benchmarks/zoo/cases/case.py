@@ -14,6 +14,10 @@ from framework.data.dataset import Split
 from framework.diagnose.core.causes import CAUSES
 
 HALVES = ("calibration", "report")
+# Sets that are scored apart, for they were drawn at different times.
+GROUPS = ("zoo", "public")
+TOO_FEW_IMAGES = "too few images"
+ANSWERS = ("nothing is wrong", TOO_FEW_IMAGES, "cannot tell")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,6 +72,9 @@ class Case:
         ruler: Whether what is wrong is not the accuracy, but the number reported.
         floor: What accuracy a healthy case reaches at least.
         half: One of `HALVES`: thresholds may be chosen by the first only.
+        group: One of `GROUPS`.
+        answer: One of `ANSWERS`, the right one if there are no faults.
+        tolerated: Causes that are no false alarm although there are no faults.
     """
 
     name: str
@@ -78,11 +85,18 @@ class Case:
     ruler: bool = False
     floor: float = 0.0
     half: str = "calibration"
+    group: str = "zoo"
+    answer: str = ANSWERS[0]
+    tolerated: tuple[str, ...] = ()
 
     def __post_init__(self):
-        unknown = self.accepted - set(CAUSES)
-        if unknown or self.half not in HALVES:
-            raise ValueError(f"{self.name}: {self.half!r}, {sorted(unknown)}")
+        unknown = (self.accepted | set(self.tolerated)) - set(CAUSES)
+        known = self.half in HALVES and self.group in GROUPS and self.answer in ANSWERS
+        if unknown or not known:
+            raise ValueError(
+                f"{self.name}: {self.half!r}, {self.group!r}, {self.answer!r}, "
+                f"{sorted(unknown)}"
+            )
 
     @property
     def causes(self) -> tuple[tuple[str, ...], ...]:
@@ -96,8 +110,13 @@ class Case:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there is no fault: whatever else is named is a false alarm."""
         return not self.faults
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether `make` has a version without the fault, or with more images."""
+        return bool(self.faults) or self.answer == TOO_FEW_IMAGES
 
 
 def case(
