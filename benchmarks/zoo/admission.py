@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,12 @@ class Admission:
         case: Its name.
         seeds: How many.
         broken: Mean accuracy; or mean error of the reported number, if that is wrong.
-        mended: The same of its fixed twin; of a healthy case, of twice the training.
+        mended: The same of its better version; without one, of twice the training.
         effect: Cohen's d of the difference.
         low: Where the 95 % interval of the difference begins.
         admitted: Whether it belongs into the zoo.
+        fix: The usual fix that gains most, of cases without a fault; "" if not tried.
+        gain: How much accuracy it gains.
     """
 
     case: str
@@ -44,6 +46,8 @@ class Admission:
     effect: float
     low: float
     admitted: bool
+    fix: str = ""
+    gain: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Returns a JSON value."""
@@ -54,14 +58,18 @@ class Admission:
 
 
 def admission(
-    case: Case, broken: Sequence[Trained], mended: Sequence[Trained]
+    case: Case,
+    broken: Sequence[Trained],
+    mended: Sequence[Trained],
+    fixed: Sequence[Mapping[str, float]] = (),
 ) -> Admission:
     """Returns whether a case is admitted.
 
     Args:
         case: What it is of.
         broken: Its trainings.
-        mended: Those of its fixed twin; of a healthy one, those of twice the length.
+        mended: Those of its better version; without one, those of twice the length.
+        fixed: For each seed, the accuracy with each of the usual fixes.
     """
     values = [_measured(case, each) for each in broken]
     mean = statistics.fmean(values)
@@ -76,13 +84,29 @@ def admission(
     )
     freedom = max(min(len(values), len(others)) - 1, 1)
     low = difference - _T[min(freedom, len(_T)) - 1] * error
-    if case.healthy:
-        # One that has much further to go is not finished, which is a fault.
-        admitted = mean >= case.floor and difference < LEAST_DIFFERENCE
-    else:
+    if case.has_twin:
         admitted = min(effect - LEAST_EFFECT, difference - LEAST_DIFFERENCE) >= 0
         admitted = admitted and low > 0
-    return Admission(case.name, len(values), mean, good, effect, low, admitted)
+    else:
+        # One that has much further to go is not finished, which is a fault.
+        admitted = mean >= case.floor and difference < LEAST_DIFFERENCE
+    fix, gain = _best_fix(mean, fixed)
+    if case.healthy:
+        admitted = admitted and gain < LEAST_DIFFERENCE
+    return Admission(
+        case.name, len(values), mean, good, effect, low, admitted, fix, gain
+    )
+
+
+def _best_fix(mean: float, fixed: Sequence[Mapping[str, float]]) -> tuple[str, float]:
+    """Returns the usual fix that gains most on average, and its gain."""
+    if not fixed:
+        return "", 0.0
+    gains = {
+        name: statistics.fmean(each[name] for each in fixed) - mean for name in fixed[0]
+    }
+    best = max(gains, key=gains.__getitem__)
+    return best, gains[best]
 
 
 def _measured(case: Case, trained: Trained) -> float:
@@ -104,6 +128,7 @@ def page(admissions: Sequence[Admission]) -> str:
         lines.append(
             f"{each.case:36}{each.seeds:6}{each.broken:8.3f}{each.mended:8.3f}"
             f"{each.effect:7.1f}{each.low:8.3f}{'' if each.admitted else '  refused'}"
+            + (f"  {each.fix}: {each.gain:+.3f}" if each.fix else "")
         )
     admitted = sum(each.admitted for each in admissions)
     lines.append(f"{admitted} of {len(admissions)} admitted")

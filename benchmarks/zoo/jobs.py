@@ -37,10 +37,14 @@ class Job:
 
     def run(self) -> Line:
         """Runs the job; returns its line, with "error" if it failed."""
+        return self.of(CASES.__getitem__)
+
+    def of(self, find: Callable[[str], Case]) -> Line:
+        """Returns the line of a job on a case that is found by its name."""
         start = time.perf_counter()
         line: Line = dataclasses.asdict(self)
         try:
-            line |= KINDS[self.kind](CASES[self.case], self.seed)
+            line |= KINDS[self.kind](find(self.case), self.seed)
         except Exception as problem:
             last = traceback.extract_tb(problem.__traceback__)[-1]
             place = f"{Path(last.filename).name}:{last.lineno}"
@@ -59,12 +63,24 @@ def broken(case: Case, seed: int) -> Line:
 
 
 def mended(case: Case, seed: int) -> Line:
-    """Trains the fixed twin of a case; a healthy case for twice as long."""
+    """Trains the better version of a case; if it has none, itself for twice as long."""
     with train.alone(seed):
         program = case.make(seed, False)
-        if case.healthy:
+        if not case.has_twin:
             program = train.longer(program)
         return dataclasses.asdict(train.train(program))
+
+
+def fixed(case: Case, seed: int) -> Line:
+    """Trains a case with each of the usual fixes that `mended` does not try."""
+    accuracies = {}
+    for name, fix in train.USUAL_FIXES.items():
+        if fix is train.longer and not case.has_twin:
+            continue
+        with train.alone(seed):
+            program = fix(case.make(seed, True))
+            accuracies[name] = train.train(program).accuracy
+    return {"accuracies": accuracies}
 
 
 def diagnosed(case: Case, seed: int) -> Line:
@@ -98,6 +114,7 @@ def diagnosed(case: Case, seed: int) -> Line:
 KINDS: dict[str, Callable[[Case, int], Line]] = {
     "broken": broken,
     "mended": mended,
+    "fixed": fixed,
     "diagnosed": diagnosed,
 }
 

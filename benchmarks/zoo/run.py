@@ -1,13 +1,16 @@
 """Measures how often the diagnosis names the cause, and how often a wrong one.
 
     python -m benchmarks.zoo.run --half=report
+    python -m benchmarks.zoo.run --half=report --group=public
     python -m benchmarks.zoo.run --cases='run: ,high' --seeds=1
     python -m benchmarks.zoo.run --baselines
     python -m benchmarks.zoo.run --admit --json=benchmarks/zoo/admitted.json
 
-The first diagnoses all cases of a half; the third scores the rules of other tools on
-the trainings that the fourth makes: each case as it is and mended, to see whether they
-differ at all. Completed jobs are kept in --results; the same command resumes there.
+The first diagnoses all cases of a half; the second, those made of public reports. The
+fourth scores the rules of other tools on the trainings that the last makes: each case
+as it is and mended, to see whether they differ at all, and those without a fault with
+the usual fixes, to see that none helps. Completed jobs are kept in --results; the same
+command resumes there.
 """
 
 from __future__ import annotations
@@ -22,10 +25,14 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import app, flags
 
 from framework.system import atomic
+
+if TYPE_CHECKING:
+    from benchmarks.zoo.cases import Case
 
 _HALF = flags.DEFINE_enum(
     "half",
@@ -47,6 +54,9 @@ _BASELINES = flags.DEFINE_bool(
 )
 _JSON = flags.DEFINE_string(
     "json", "", "JSON file to write the numbers to; empty for none."
+)
+_GROUP = flags.DEFINE_enum(
+    "group", "zoo", ["all", "zoo", "public"], "Set of cases to run, such as public."
 )
 _RESULTS = flags.DEFINE_string(
     "results",
@@ -101,7 +111,7 @@ def _jobs() -> list:
     chosen = []
     for seed in range(_SEEDS.value):
         for case in CASES.values():
-            if _HALF.value not in ("all", case.half) or not _is_wanted(case.name):
+            if not _is_wanted(case):
                 continue
             if not (_ADMIT.value or _BASELINES.value):
                 chosen.append(Job("diagnosed", case.name, seed))
@@ -109,11 +119,16 @@ def _jobs() -> list:
             chosen.append(Job("broken", case.name, seed))
             if _ADMIT.value:
                 chosen.append(Job("mended", case.name, seed))
+            # Those of the first set were admitted before these were tried.
+            if _ADMIT.value and case.healthy and case.group != "zoo":
+                chosen.append(Job("fixed", case.name, seed))
     return chosen
 
 
-def _is_wanted(name: str) -> bool:
-    return not _CASES.value or any(part in name for part in _CASES.value)
+def _is_wanted(case: Case) -> bool:
+    named = not _CASES.value or any(part in case.name for part in _CASES.value)
+    in_half = _HALF.value in ("all", case.half)
+    return named and in_half and _GROUP.value in ("all", case.group)
 
 
 class _Progress:
@@ -214,21 +229,28 @@ def _print_admission(lines: Iterable[dict]) -> None:
 
     trained: dict[tuple[str, str], list] = defaultdict(list)
     for line in lines:
+        if line["kind"] == "fixed":
+            trained[line["case"], "fixed"].append(line["accuracies"])
+            continue
         result = Trained(line["accuracy"], line["reported"], tuple(line["curve"]))
         trained[line["case"], line["kind"]].append(result)
     admissions = [
         admission.admission(
-            case, trained[case.name, "broken"], trained[case.name, "mended"]
+            case, *(trained[case.name, kind] for kind in ("broken", "mended", "fixed"))
         )
         for case in CASES.values()
         if trained[case.name, "broken"] and trained[case.name, "mended"]
     ]
     print(admission.page(admissions))
-    _write({each.case: each.as_json() for each in admissions})
+    _write({each.case: each.as_json() for each in admissions}, adds=True)
 
 
-def _write(content: dict) -> None:
+def _write(content: dict, adds: bool = False) -> None:
+    """Writes the numbers, or adds them to those of other cases."""
     if _JSON.value:
+        path = Path(_JSON.value)
+        if adds and path.exists():
+            content = json.loads(path.read_text()) | content
         atomic.write_text(Path(_JSON.value), json.dumps(content, indent=1) + "\n")
 
 

@@ -39,6 +39,14 @@ class Verdict:
         return bool(self.case.accepted.intersection(causes))
 
     @property
+    def is_false_alarm(self) -> bool:
+        """Whether a cause is named on a case without a fault that is none."""
+        tolerated = set(self.case.tolerated)
+        return self.case.healthy and not all(
+            tolerated.intersection(causes) for causes in self.named
+        )
+
+    @property
     def top(self) -> bool:
         """Whether the first cause is right."""
         return bool(self.named) and self.is_right(self.named[0])
@@ -47,6 +55,16 @@ class Verdict:
     def top_three(self) -> bool:
         """Whether one of the first three causes is right, with suspicions last."""
         return any(self.is_right(each) for each in (*self.named, *self.suspected)[:3])
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the first cause named is not the fault."""
+        return bool(self.named) and not self.top
+
+    @property
+    def mentioned(self) -> bool:
+        """Whether the fault is named or suspected, at any place."""
+        return any(self.is_right(each) for each in (*self.named, *self.suspected))
 
 
 def verdict(case: Case, line: Mapping[str, Any]) -> Verdict:
@@ -74,9 +92,11 @@ def scores(verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "top-1": _share(each.top for each in faulty),
         "top-3": _share(each.top_three for each in faulty),
         "detected": _share(bool(each.named) for each in faulty),
+        "wrong cause first": _share(each.is_wrong for each in faulty),
+        "named or suspected": _share(each.mentioned for each in faulty),
         "macro precision": _mean(precision.values()),
         "macro recall": _mean(recall.values()),
-        "named on healthy runs": _share(bool(each.named) for each in healthy),
+        "named on healthy runs": _share(each.is_false_alarm for each in healthy),
         "median cost": statistics.median(costs) if costs else None,
         "precision": precision,
         "recall": recall,
@@ -154,7 +174,10 @@ def misses(verdicts: Sequence[Verdict]) -> str:
     lines = []
     for name, case_verdicts in by_case.items():
         case = case_verdicts[0].case
-        right = [not each.named if case.healthy else each.top for each in case_verdicts]
+        right = [
+            not each.is_false_alarm if case.healthy else each.top
+            for each in case_verdicts
+        ]
         if all(right):
             continue
         named = {
@@ -162,6 +185,6 @@ def misses(verdicts: Sequence[Verdict]) -> str:
             for each in case_verdicts
         }
         lines.append(f"{name} ({case.half}): {sum(right)} of {len(right)} right")
-        lines.append(f"    is     {' + '.join(case.faults) or 'healthy'}")
+        lines.append(f"    is     {' + '.join(case.faults) or case.answer}")
         lines += [f"    named  {each}" for each in sorted(named)]
     return "\n".join(lines) or "none"

@@ -7,7 +7,7 @@ import dataclasses
 import gc
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -86,6 +86,23 @@ def longer(program: Program | Run) -> Program | Run:
     length = f"{2 * int(program.config.train_for.removesuffix('ep'))}ep"
     config = dataclasses.replace(program.config, train_for=length)
     return dataclasses.replace(program, config=config)
+
+
+def _rate_times(factor: float) -> Callable[[Program], Program]:
+    def change(program: Program) -> Program:
+        optimizer = program.model.optimizer
+        optimizer.learning_rate = factor * float(optimizer.learning_rate)
+        return program
+
+    return change
+
+
+# What people try first. A case without a fault gains nothing by any of them.
+USUAL_FIXES: dict[str, Callable[[Program], Program]] = {
+    "twice as long": longer,
+    "a third of the rate": _rate_times(1 / 3),
+    "three times the rate": _rate_times(3),
+}
 
 
 def tested(program: Program) -> float:

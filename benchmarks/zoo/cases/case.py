@@ -14,6 +14,10 @@ from framework.data.dataset import Split
 from framework.diagnose.core.causes import CAUSES
 
 HALVES = ("calibration", "report")
+# Sets that are scored apart, for they were drawn at different times.
+GROUPS = ("zoo", "public")
+TOO_FEW_IMAGES = "too few images"
+ANSWERS = ("nothing is wrong", TOO_FEW_IMAGES, "cannot tell")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,6 +72,9 @@ class Case:
         ruler: Whether the fault is in the reported number, and not in the accuracy.
         floor: What accuracy a healthy case reaches at least.
         half: One of `HALVES`: thresholds may be chosen by the first only.
+        group: One of `GROUPS`.
+        answer: One of `ANSWERS`, the right one if there are no faults.
+        tolerated: Causes that are no false alarm although there are no faults.
     """
 
     name: str
@@ -78,13 +85,19 @@ class Case:
     ruler: bool = False
     floor: float = 0.0
     half: str = "calibration"
+    group: str = "zoo"
+    answer: str = ANSWERS[0]
+    tolerated: tuple[str, ...] = ()
 
     def __post_init__(self):
-        unknown = self.accepted - set(CAUSES)
-        if unknown or self.half not in HALVES:
+        unknown = (self.accepted | set(self.tolerated)) - set(CAUSES)
+        known = self.half in HALVES and self.group in GROUPS and self.answer in ANSWERS
+        if unknown or not known:
             raise ValueError(
                 f"{self.name}: half must be one of {', '.join(HALVES)}, not "
-                f"{self.half!r}, and faults must be causes, not {sorted(unknown)}"
+                f"{self.half!r}; group one of {', '.join(GROUPS)}, not {self.group!r}; "
+                f"answer one of {', '.join(ANSWERS)}, not {self.answer!r}; and faults "
+                f"must be causes, not {sorted(unknown)}"
             )
 
     @property
@@ -101,6 +114,11 @@ class Case:
     def healthy(self) -> bool:
         """Whether the case has no fault."""
         return not self.faults
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether `make` has a version without the fault, or with more images."""
+        return bool(self.faults) or self.answer == TOO_FEW_IMAGES
 
 
 def case(

@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from benchmarks.zoo import admission, jobs, other_tools, score
+from benchmarks.zoo import admission, jobs, other_tools, score, train
 from benchmarks.zoo.cases import (
     CASES,
     Case,
@@ -17,6 +17,7 @@ from benchmarks.zoo.cases import (
     Run,
     calibration,
     data,
+    public,
     report,
     spoil,
 )
@@ -29,12 +30,13 @@ EXPERIMENTS = pathlib.Path(__file__).parents[2] / "experiments/static_accuracy"
 PATHS = sorted(set(EXPERIMENTS.glob("[!_]*.py")) - {EXPERIMENTS / "networks.py"})
 
 
-def case(*faults, ruler=False, floor=0.0):
-    return Case("x", "own", "digits", faults, None, ruler, floor)
+def case(*faults, ruler=False, floor=0.0, **options):
+    return Case("x", "own", "digits", faults, None, ruler, floor, **options)
 
 
 def test_names_are_unique():
-    assert len(CASES) == len(calibration.CASES) + len(report.CASES)
+    parts = (calibration, report, public)
+    assert len(CASES) == sum(len(part.CASES) for part in parts)
 
 
 def test_there_are_enough_cases():
@@ -63,9 +65,24 @@ def test_the_half_that_is_reported_is_large_enough():
     assert counts[True] >= 25
 
 
-def test_what_is_no_cause_is_refused():
+@pytest.mark.parametrize(
+    ("faults", "options"),
+    [
+        (["bad_luck"], {}),
+        ([], {"tolerated": ("bad_luck",)}),
+        ([], {"answer": "bad_luck"}),
+        ([], {"group": "bad_luck"}),
+        ([], {"half": "bad_luck"}),
+    ],
+)
+def test_what_is_no_cause_or_answer_is_refused(faults, options):
     with pytest.raises(ValueError, match="bad_luck"):
-        case("bad_luck")
+        case(*faults, **options)
+
+
+def test_earlier_cases_are_of_the_first_group():
+    for part in (calibration, report):
+        assert {each.group for each in part.CASES} == {"zoo"}
 
 
 def test_all_cases_were_admitted_by_measurement():
@@ -200,6 +217,43 @@ def test_scores_by_hand():
     assert "label_noise" in score.page(scores)
 
 
+@pytest.mark.parametrize(
+    ("faults", "named", "suspected", "wrong", "mentioned"),
+    [
+        ([NOISE], [NOISE], [], False, True),
+        ([NOISE], [OVERFITTING], [NOISE], True, True),
+        ([NOISE], [OVERFITTING, NOISE], [], True, True),
+        ([NOISE], [], [NOISE], False, True),
+        ([NOISE], [], [], False, False),
+    ],
+)
+def test_another_cause_first_is_wrong(faults, named, suspected, wrong, mentioned):
+    found = verdict(faults, named, suspected)
+    assert found.is_wrong == wrong
+    assert found.mentioned == mentioned
+
+
+@pytest.mark.parametrize(
+    ("tolerated", "named", "is_false_alarm"),
+    [
+        ((), [], False),
+        ((), [OVERFITTING], True),
+        ((OVERFITTING,), [OVERFITTING], False),
+        ((OVERFITTING,), [OVERFITTING, NOISE], True),
+    ],
+)
+def test_some_causes_are_no_false_alarm(tolerated, named, is_false_alarm):
+    found = score.Verdict(
+        case(answer="too few images", tolerated=tolerated),
+        0,
+        tuple((each,) for each in named),
+    )
+    assert found.is_false_alarm == is_false_alarm
+    share = score.scores([found])["named on healthy runs"]
+    assert share.value == is_false_alarm
+    assert ("too few images" in score.misses([found])) == is_false_alarm
+
+
 def test_misses_say_what_was_named():
     text = score.misses([verdict([NOISE], [OVERFITTING])])
     assert "0 of 1 right" in text
@@ -236,6 +290,45 @@ def trained(*accuracies, reported=0.9):
 )
 def test_admission(of, broken, mended, admitted):
     assert admission.admission(of, broken, mended).admitted == admitted
+
+
+@pytest.mark.parametrize(
+    ("of", "mended", "fixed", "admitted", "fix"),
+    [
+        (case(), trained(0.9, 0.9), [{"a": 0.91, "b": 0.8}] * 2, True, "a"),
+        (case(), trained(0.9, 0.9), [{"a": 0.9, "b": 0.94}] * 2, False, "b"),
+        # A gain with one seed that is lost with another is none.
+        (case(), trained(0.9, 0.9), [{"a": 0.94}, {"a": 0.85}], True, "a"),
+        # Too few images: more help much, and the usual fixes do not.
+        (
+            case(answer="too few images"),
+            trained(0.99, 0.99),
+            [{"a": 0.9}] * 2,
+            True,
+            "a",
+        ),
+        (
+            case(answer="too few images"),
+            trained(0.91, 0.91),
+            [{"a": 0.9}] * 2,
+            False,
+            "a",
+        ),
+    ],
+)
+def test_admission_of_what_no_usual_fix_helps(of, mended, fixed, admitted, fix):
+    found = admission.admission(of, trained(0.9, 0.9), mended, fixed)
+    assert found.admitted == admitted
+    assert found.fix == fix
+    assert fix in admission.page([found])
+
+
+def test_the_usual_fixes_change_length_and_rate():
+    made = CASES["plain MLP"].make(0, True)
+    rate, epochs = float(made.model.optimizer.learning_rate), made.epochs
+    changed = train.USUAL_FIXES["three times the rate"](made)
+    assert float(changed.model.optimizer.learning_rate) == pytest.approx(3 * rate)
+    assert train.USUAL_FIXES["twice as long"](made).epochs == 2 * epochs
 
 
 def test_results_go_on_where_they_stopped(tmp_path):
