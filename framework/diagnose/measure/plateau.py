@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from framework.diagnose.core.measurement import Measurement
+from framework.diagnose.measure import chance
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.numerics.intervals import (
     Estimate,
@@ -70,14 +71,20 @@ class Plateau(Measurement):
     @classmethod
     def measure(cls, context: DiagnosisContext) -> Plateau:
         """See base class."""
-        clean = context.get(Accuracy).train_clean.accuracy
-        return assess(context.predictions, context.num_classes, clean)
+        accuracy = context.get(Accuracy)
+        return assess(
+            context.predictions,
+            context.num_classes,
+            accuracy.train_clean.accuracy,
+            accuracy.p_chance,
+        )
 
 
 def assess(
     predictions: Sequence[Predictions],
     num_classes: int,
     clean: Estimate | None = None,
+    p_chance: float | None = None,
 ) -> Plateau:
     """Tests a curve for a plateau.
 
@@ -85,6 +92,7 @@ def assess(
         predictions: Of the validation images, by evaluation; one at least.
         num_classes: How many classes there are.
         clean: Accuracy on training images in evaluation mode, after the last step.
+        p_chance: See `Accuracy`; used where there are too few classes to rename.
     """
     right = [each.predicted == each.labels for each in predictions]
     accuracies = [float(np.mean(each)) for each in right]
@@ -106,15 +114,16 @@ def assess(
         detectable=detectable(accuracy.value, total),
         gap=difference(clean, accuracy) if clean else None,
     )
-    verdict, reason = _verdict(result, predictions[-1], num_classes, total)
+    verdict, reason = _verdict(result, predictions[-1], num_classes, p_chance)
     return dataclasses.replace(result, verdict=verdict, reason=reason)
 
 
 def _verdict(
-    plateau: Plateau, last: Predictions, num_classes: int, total: int
+    plateau: Plateau, last: Predictions, num_classes: int, p_chance: float | None
 ) -> tuple[str, str]:
+    total = len(last.labels)
     shown = f"{plateau.accuracy.value:.1%} of {total:,} images"
-    if _is_chance(last, plateau.accuracy, num_classes):
+    if _is_chance(last, plateau.accuracy, num_classes, p_chance):
         return "at_chance", f"validation accuracy, {shown}, is what guessing gives"
     if plateau.evaluations < 3:
         return "unresolvable", f"there are only {plateau.evaluations} evaluations"
@@ -151,8 +160,14 @@ def _verdict(
     )
 
 
-def _is_chance(last: Predictions, accuracy: Estimate, num_classes: int) -> bool:
+def _is_chance(
+    last: Predictions, accuracy: Estimate, num_classes: int, p_chance: float | None
+) -> bool:
     """Returns whether guessing, or naming one class always, would do as well."""
+    if chance.can_rename(last.labels):
+        p_chance = chance.p_of_renaming(last.labels, last.predicted)
+    if p_chance is not None:
+        return p_chance >= chance.LEVEL
     counts = np.bincount(last.labels, minlength=num_classes)
     majority = counts.max() / counts.sum()
     # A model that knows something of rare classes does not guess.
