@@ -39,7 +39,7 @@ def test_balanced_accuracy_is_the_mean_of_the_classes():
 
 
 def test_permuted_labels_are_seldom_above_chance(samples):
-    """Of independent images they would be so one time in three."""
+    """By an interval of independent images one in five and more would be."""
     labels = samples[1].labels
     every = list(void(samples, 200))
     p = np.array([chance.p_of_renaming(labels, each) for each in every])
