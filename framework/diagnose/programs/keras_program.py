@@ -83,7 +83,13 @@ class KerasProgram(Program):
 
     def inputs(self, images: np.ndarray) -> np.ndarray:
         """See base class."""
-        return np.asarray(images, np.float32)
+        images = np.asarray(images, np.float32)
+        with _accepting():
+            seen = watch_layers.first_inputs(self._model, images)
+        if seen is None:
+            return images
+        # Flattened or not, the moments of a channel are those of an image's.
+        return seen.reshape(images.shape) if seen.size == images.size else seen
 
     def predict_live(self, images: np.ndarray) -> np.ndarray:
         """See base class."""
