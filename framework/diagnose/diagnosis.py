@@ -170,15 +170,20 @@ def _one_per_cause(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 def _together(findings: list[Finding], trials: Trials) -> list[Finding]:
     """Confirms findings whose remedies help together, where none did alone."""
+    untried = {
+        each.cause.name: each.remedy.intervention
+        for each in findings
+        if each.status == "suspected" and each.remedy.intervention is not None
+    }
     minimum = trials.minimum_gain
-    names, gain = trials.run_together()
+    names, gain = trials.run_together(untried)
     if gain is None:
         return findings
     shown = Evidence(
         "gain in validation accuracy of all remedies together",
         gain,
         threshold(minimum),
-        f"{' and '.join(sorted(names))} at once; one by one none helped",
+        f"{' and '.join(sorted(names))} at once; none was seen to help alone",
     )
     return [
         dataclasses.replace(

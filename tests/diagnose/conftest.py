@@ -74,6 +74,9 @@ class LinearProgram(Program):
     def update_vectors(self, split):
         raise NotApplicableError("there are no steps")
 
+    def step_gradients(self, split, at_initialization, draw, is_training):
+        raise NotApplicableError("there are no steps")
+
     def update_norm(self, split, rate_factor):
         raise NotApplicableError("there are no steps")
 
@@ -84,7 +87,7 @@ class LinearProgram(Program):
         raise NotImplementedError
 
     def weights(self, at_initialization):
-        raise NotImplementedError
+        return {}
 
     def train(self, name, intervention, epochs, at_initialization):
         self.interventions.append(intervention)

@@ -80,6 +80,11 @@ class Remaining:
         self._end = None if budget.seconds is None else clock() + budget.seconds
         self._per_epoch = seconds / epochs if epochs else 0.0
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether it is a budget of seconds, which is never exceeded."""
+        return self._end is not None
+
     def can_afford(self, epochs: float) -> bool:
         """Returns whether the budget is enough for that many epochs more."""
         if epochs > self._epochs + 1e-9:

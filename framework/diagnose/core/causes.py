@@ -175,9 +175,10 @@ _ALL = (
     ),
     Cause(
         "wrong_variables",
-        "Steps update the wrong variables",
+        "Steps do not follow the loss",
         "training",
-        "The training step leaves weights alone, or moves them uphill.",
+        "The training step leaves weights alone, or follows another gradient than that "
+        "of the compiled loss.",
     ),
     Cause(
         "frozen_weights",

@@ -42,6 +42,7 @@ class Intervention:
         batch_size_factor: Multiplies the batch size; the learning rate stays.
         standardize: Whether to scale inputs to mean 0 and standard deviation 1 of each
             channel.
+        rescale: The factor and the offset of all inputs; None leaves them.
         consistent_loss: Whether to train logits with the mean cross-entropy.
         reinitialize: Whether to draw kernels by He or Glorot, and set biases to 0.
         activation: Of the hidden layers; "" leaves them.
@@ -72,6 +73,7 @@ class Intervention:
     constant_learning_rate: float = 0.0
     batch_size_factor: float = 1.0
     standardize: bool = False
+    rescale: tuple[float, float] | None = None
     consistent_loss: bool = False
     reinitialize: bool = False
     activation: str = ""
@@ -115,6 +117,8 @@ class Intervention:
         """
         if self.shuffle or self.keras_step:
             raise NotApplicableError("this framework shuffles, by a step of its own")
+        if self.rescale is not None:
+            raise NotApplicableError("this framework scales inputs by its own flag")
         rate = self.constant_learning_rate or config.learning_rate
         rate *= self.learning_rate_factor
         size = max(round(config.batch_size * self.batch_size_factor), 1)

@@ -93,6 +93,16 @@ def _standardize(value: bool, settings: TrainingSettings) -> Lines:
     )
 
 
+def _rescale(value: tuple[float, float], settings: TrainingSettings) -> Lines:
+    del settings
+    factor, offset = (f"{each:.6g}" for each in value)
+    return (
+        f"factor, offset = {factor}, {offset}",
+        "x_train = factor * x_train + offset",
+        "x_validation = factor * x_validation + offset",
+    )
+
+
 def _loss(value: bool, settings: TrainingSettings) -> Lines:
     del value, settings
     return (
@@ -264,6 +274,7 @@ _Writer = Callable[[Any, TrainingSettings], Lines]
 # What changes the data, the model or the loss.
 _EDITS: dict[str, _Writer] = {
     "standardize": _standardize,
+    "rescale": _rescale,
     "consistent_loss": _loss,
     "reinitialize": _reinitialize,
     "activation": _activation,

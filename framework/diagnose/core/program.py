@@ -13,6 +13,9 @@ from framework.data.dataset import Split
 from framework.diagnose.core.architecture import Architecture
 from framework.diagnose.core.intervention import Intervention
 
+# By weight; None for weights that nothing depends on.
+Gradients = dict[str, np.ndarray | None]
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrialResult:
@@ -148,6 +151,23 @@ class Inspectable(abc.ABC):
 
         Raises:
             NotApplicableError: The step is the framework's.
+        """
+
+    @abc.abstractmethod
+    def step_gradients(
+        self, split: Split, at_initialization: bool, draw: int, is_training: bool
+    ) -> tuple[Gradients, Gradients]:
+        """Returns the gradient that the program's own step uses, and the loss's.
+
+        Args:
+            split: The batch of that step.
+            at_initialization: Whether with the weights before the first step.
+            draw: Each has another dropout and the like.
+            is_training: Whether the model of the loss is in training mode.
+
+        Raises:
+            NotApplicableError: The step is Keras's or the framework's, or the model
+                is compiled without a loss that takes its outputs.
         """
 
     @abc.abstractmethod

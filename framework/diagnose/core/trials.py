@@ -49,6 +49,7 @@ _FRACTION, _ENOUGH = 0.25, 0.10
 # Of fewer images no gain of 10 points is certain: two standard errors of a difference
 # of 10 % and 0 % of 40 images are 10 points.
 _FEWEST_JUDGED = 40
+_RATES = ("learning_rate_too_high", "learning_rate_too_low")
 ResultT = TypeVar("ResultT")
 
 
@@ -344,33 +345,60 @@ class Trials:
         self.accept(result, intervention)
         return Decision("confirmed", gain, (gain_evidence(gain, "shown only", result),))
 
-    def run_together(self) -> tuple[set[str], Estimate | None]:
+    def run_together(
+        self, untried: Mapping[str, Intervention] | None = None
+    ) -> tuple[set[str], Estimate | None]:
         """Applies all interventions at once that failed alone, if nothing else helped.
+
+        Faults that hide each other are seen in no other way: so the budget may be
+        exceeded, once anything was tried. Without a change of the learning rate first:
+        wrong steps are often a consequence.
+
+        Args:
+            untried: Interventions by cause that there was no budget for.
 
         Returns:
             The names that are needed for the gain of all, and that gain; none if there
             is no gain, or nothing to try.
         """
-        candidates = dict(self._failed)
+        candidates = {**(untried or {}), **dict(self._failed)}
         # One cannot raise a rate and lower it.
         if "learning_rate_too_low" in candidates:
             candidates.pop("learning_rate_too_high", None)
         least = 1 if self.has_accepted else 2
-        if self.has_gained or len(candidates) < least or not self.can_afford():
+        if self.has_gained or len(candidates) < least or not self.ledger:
             return set(), None
-        result = self._all(candidates, "all together")
-        gain = self.gain(result) if result else None
-        if not result or not gain or not is_gain(gain, self.minimum_gain):
+        if self._remaining.is_timed and not self.can_afford(1 + len(candidates)):
+            return set(), None
+        others = {name: each for name, each in candidates.items() if name not in _RATES}
+        result: TrialResult | None = None
+        gain: Estimate | None = None
+        if least <= len(others) < len(candidates):
+            result, gain = self._gaining(others, "all but the rate")
+        if result is not None:
+            candidates = others
+        elif len(others) == len(candidates) or len(others) < least or self.can_afford():
+            result, gain = self._gaining(candidates, "all together")
+        if result is None:
             return set(), None
         for name in list(candidates) if len(candidates) > 2 else []:
             others = {key: each for key, each in candidates.items() if key != name}
-            rest = self._all(others, f"all but {name}") if self.can_afford() else None
+            rest = self._all(others, f"all but {name}")
             if rest and not is_gain(
                 paired_difference(self.correct_of(result), self.correct_of(rest))
             ):
                 candidates, result = others, rest
         self.accept(result, functools.reduce(operator.or_, candidates.values()))
         return set(candidates), gain
+
+    def _gaining(
+        self, interventions: Mapping[str, Intervention], name: str
+    ) -> tuple[TrialResult | None, Estimate | None]:
+        """Returns the result of several interventions, and its gain, if it is one."""
+        result = self._all(interventions, name)
+        if result is None or not is_gain(self.gain(result), self.minimum_gain):
+            return None, None
+        return result, self.gain(result)
 
     def _all(
         self, interventions: Mapping[str, Intervention], name: str

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from framework.diagnose.core.measurement import Measurement
+from framework.diagnose.measure import chance
+from framework.diagnose.measure.samples import Samples
 from framework.numerics import metrics, outputs
 from framework.numerics.intervals import Estimate, difference, proportion
 
@@ -48,6 +50,8 @@ class Accuracy(Measurement):
         gap: Accuracy on `train_clean` less that on `validation`.
         gap_to_dev: Accuracy on `train_clean` less that on `train_dev`.
         gap_from_dev: Accuracy on `train_dev` less that on `validation`.
+        p_chance: How often predictions that know nothing of the classes are as good on
+            validation; None if that was not measured.
     """
 
     classes: int
@@ -58,6 +62,7 @@ class Accuracy(Measurement):
     gap: Estimate
     gap_to_dev: Estimate | None
     gap_from_dev: Estimate | None
+    p_chance: float | None = None
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> Accuracy:
@@ -77,12 +82,31 @@ class Accuracy(Measurement):
             gap=difference(train.accuracy, validation.accuracy),
             gap_to_dev=difference(train.accuracy, dev.accuracy) if dev else None,
             gap_from_dev=difference(dev.accuracy, validation.accuracy) if dev else None,
+            p_chance=_p_chance(context),
         )
 
     @property
     def chance(self) -> float:
         """Validation accuracy of always predicting one class, or of guessing."""
         return max(self.validation.majority, 1 / self.classes)
+
+    @property
+    def is_above_chance(self) -> bool:
+        """Whether validation shows that the model knows something of the classes."""
+        if self.p_chance is None:
+            return self.validation.accuracy.low > self.chance
+        return self.p_chance < chance.LEVEL
+
+
+def _p_chance(context: DiagnosisContext) -> float | None:
+    labels, predicted = context.validation.labels, context.predicted("validation")
+    if chance.can_rename(labels):
+        return chance.p_of_renaming(labels, predicted)
+    samples = context.measurements.find(Samples)
+    if samples is None or not min(len(samples.train), len(samples.validation)):
+        return None
+    null = chance.of_probes(samples.train, samples.validation)
+    return chance.p_of_probes(null, chance.balanced_accuracy(labels, predicted))
 
 
 def _of_split(context: DiagnosisContext, name: str) -> SplitAccuracy:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from framework.diagnose.core.measurement import Measurement
+from framework.diagnose.measure import chance
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.numerics.intervals import (
     Estimate,
@@ -71,9 +72,14 @@ class Plateau(Measurement):
     @classmethod
     def measure(cls, context: DiagnosisContext) -> Plateau:
         """See base class."""
-        clean = context.get(Accuracy).train_clean.accuracy
-        diverged_in = context.settings.diverged_in
-        return assess(context.predictions, context.num_classes, clean, diverged_in)
+        accuracy = context.get(Accuracy)
+        return assess(
+            context.predictions,
+            context.num_classes,
+            accuracy.train_clean.accuracy,
+            context.settings.diverged_in,
+            accuracy.p_chance,
+        )
 
 
 def assess(
@@ -81,6 +87,7 @@ def assess(
     num_classes: int,
     clean: Estimate | None = None,
     diverged_in: int = 0,
+    p_chance: float | None = None,
 ) -> Plateau:
     """Tests a curve for a plateau.
 
@@ -89,6 +96,7 @@ def assess(
         num_classes: How many classes there are.
         clean: Accuracy on training images in evaluation mode, after the last step.
         diverged_in: The step in which numbers were no longer finite; 0 for none.
+        p_chance: See `Accuracy`; used where there are too few classes to rename.
     """
     right = [each.predicted == each.labels for each in predictions]
     accuracies = [float(np.mean(each)) for each in right]
@@ -110,7 +118,9 @@ def assess(
         detectable=detectable(accuracy.value, total),
         gap=difference(clean, accuracy) if clean else None,
     )
-    verdict, reason = _verdict(result, predictions[-1], num_classes, total, diverged_in)
+    verdict, reason = _verdict(
+        result, predictions[-1], num_classes, diverged_in, p_chance
+    )
     return dataclasses.replace(result, verdict=verdict, reason=reason)
 
 
@@ -118,16 +128,17 @@ def _verdict(
     plateau: Plateau,
     last: Predictions,
     num_classes: int,
-    total: int,
     diverged_in: int,
+    p_chance: float | None,
 ) -> tuple[str, str]:
+    total = len(last.labels)
     shown = f"{plateau.accuracy.value:.1%} of {total:,} images"
     if diverged_in:
         return "diverged", (
             f"numbers were no longer finite in step {diverged_in:,}, where training "
             f"ended; validation accuracy was {shown} before"
         )
-    if _is_chance(last, plateau.accuracy, num_classes):
+    if _is_chance(last, plateau.accuracy, num_classes, p_chance):
         return "at_chance", f"validation accuracy, {shown}, is what guessing gives"
     if plateau.evaluations < 3:
         return "unresolvable", f"there are only {plateau.evaluations} evaluations"
@@ -164,8 +175,14 @@ def _verdict(
     )
 
 
-def _is_chance(last: Predictions, accuracy: Estimate, num_classes: int) -> bool:
+def _is_chance(
+    last: Predictions, accuracy: Estimate, num_classes: int, p_chance: float | None
+) -> bool:
     """Returns whether guessing, or always predicting one class, does as well."""
+    if chance.can_rename(last.labels):
+        p_chance = chance.p_of_renaming(last.labels, last.predicted)
+    if p_chance is not None:
+        return p_chance >= chance.LEVEL
     counts = np.bincount(last.labels, minlength=num_classes)
     majority = counts.max() / counts.sum()
     # A model that knows something of rare classes does not guess.

@@ -10,7 +10,6 @@ import numpy as np
 
 from framework.diagnose.core.measurement import Measurement
 from framework.diagnose.measure.features import are_images
-from framework.diagnose.measure.samples import chosen
 from framework.numerics import outputs
 from framework.numerics.intervals import Estimate, paired_difference
 
@@ -21,9 +20,15 @@ if TYPE_CHECKING:
 _GAP = 0.05
 # Standardised images have mean 0 and standard deviation 1 within this.
 _STANDARD = 0.15
+# Ranges of values that differ by less are one scale, seen by other images.
+_WIDER, _SHIFTED = 1.5, 0.25
 _MOST = 600
+# Images that choose; the others judge.
+_CHOOSING = 300
 _FEWEST = 20
 MAPPED_LABELS = "their class numbers are mapped to others"
+
+_NO_GAIN = Estimate(0.0, 0.0, 0.0)
 
 Transform = Callable[[np.ndarray], np.ndarray]
 
@@ -36,11 +41,17 @@ class PreprocessingDifference(Measurement):
         scale_ratio: Standard deviation of validation values by that of training's.
         transform: The best one, in words after "once ..."; "" for none.
         gain: Its gain in accuracy, on images that it was not chosen by.
+        is_chosen_twice: Whether another sample of the images chooses it as well; then
+            all images show the gain.
+        is_signed_apart: Whether one split alone has values below 0, as standardised
+            images have: no light does that.
     """
 
     scale_ratio: float
     transform: str
     gain: Estimate
+    is_chosen_twice: bool = False
+    is_signed_apart: bool = False
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> PreprocessingDifference:
@@ -50,35 +61,67 @@ class PreprocessingDifference(Measurement):
         correct = context.correct("validation")
         gap = context.correct("train").mean() - correct.mean()
         if len(correct) < _FEWEST or gap <= _GAP:
-            return cls(ratio, "", Estimate(0.0, 0.0, 0.0))
-        return cls(ratio, *_best_transform(context, correct))
+            return cls(ratio, "", _NO_GAIN)
+        is_signed_apart = bool((train.min() < 0) != (validation.min() < 0))
+        return cls(ratio, *_best_transform(context, correct), is_signed_apart)
 
 
 def _best_transform(
     context: DiagnosisContext, correct: np.ndarray
-) -> tuple[str, Estimate]:
-    """Returns the transform that one half of the images prefers, and its gain."""
-    rows = np.random.Generator(np.random.PCG64(0)).permutation(
-        chosen(len(correct), _MOST)
-    )
-    half = len(rows) // 2
-    first, second = rows[:half], rows[half:]
-    labels, predicted = context.validation.labels, context.predicted("validation")
-    best, most = "", float(correct[first].mean())
-    mended: dict[str, np.ndarray] = {}
+) -> tuple[str, Estimate, bool]:
+    """Returns the best transform, its gain, and whether two samples choose it."""
+    rows = np.random.Generator(np.random.PCG64(0)).permutation(len(correct))
+    size = min(len(rows) // 2, _CHOOSING)
+    samples = rows[:size], rows[-size:]
     transforms = _transforms(context.train.images, context.validation.images)
-    for name, transform in transforms.items():
-        accuracy = np.mean(_predicted(context, transform, first) == labels[first])
-        if accuracy > most:
-            best, most = name, float(accuracy)
-            mended[name] = _predicted(context, transform, second) == labels[second]
-    mapped = _apply(_mapping(predicted[first], labels[first]), predicted)
-    if np.mean(mapped[first] == labels[first]) > most:
-        best = MAPPED_LABELS
-        mended[best] = mapped[second] == labels[second]
+    chosen, again = (_choice(context, transforms, each) for each in samples)
+    is_chosen_twice = bool(chosen) and chosen == again
+    best = chosen or again
     if not best:
-        return "", Estimate(0.0, 0.0, 0.0)
-    return best, paired_difference(mended[best], correct[second])
+        return "", _NO_GAIN, False
+    # No image may judge what it has chosen.
+    chooser = samples[0] if chosen else samples[1]
+    others = np.setdiff1d(rows, chooser)
+    tested = others if not is_chosen_twice else rows
+    mended = np.zeros(len(correct), bool)
+    mended[others] = _mended(context, transforms.get(best), chooser, others)
+    if is_chosen_twice:
+        mended[chooser] = _mended(context, transforms.get(best), samples[1], chooser)
+    gain = paired_difference(mended[tested], correct[tested])
+    return best, gain, is_chosen_twice
+
+
+def _choice(
+    context: DiagnosisContext, transforms: dict[str, Transform], rows: np.ndarray
+) -> str:
+    """Returns the transform with which most of some images are right; "" for none."""
+    best, most = "", float(context.correct("validation")[rows].mean())
+    for name, transform in [*transforms.items(), (MAPPED_LABELS, None)]:
+        accuracy = float(_mended(context, transform, rows, rows).mean())
+        if accuracy > most:
+            best, most = name, accuracy
+    return best
+
+
+def _mended(
+    context: DiagnosisContext,
+    transform: Transform | None,
+    known: np.ndarray,
+    rows: np.ndarray,
+) -> np.ndarray:
+    """Returns which images are right once transformed: bool [len(rows)].
+
+    Args:
+        context: With the images, labels and predictions.
+        transform: None for a mapping of the classes.
+        known: The images that a mapping is taken from.
+        rows: The images to judge.
+    """
+    labels, predicted = context.validation.labels, context.predicted("validation")
+    if transform is None:
+        mapping = _mapping(predicted[known], labels[known])
+        return np.asarray(_apply(mapping, predicted[rows]) == labels[rows])
+    return np.asarray(_predicted(context, transform, rows) == labels[rows])
 
 
 def _deviation(images: np.ndarray) -> float:
@@ -128,8 +171,9 @@ def _scalings(train: np.ndarray, validation: np.ndarray) -> dict[str, Transform]
     scalings: dict[str, Transform] = {}
     low, high = float(train.min()), float(train.max())
     bottom, top = float(validation.min()), float(validation.max())
-    wide = max(top - bottom, 1e-12)
-    if abs(np.log((high - low + 1e-12) / wide)) > np.log(1.5):
+    wide, width = max(top - bottom, 1e-12), high - low + 1e-12
+    is_wider = abs(np.log(width / wide)) > np.log(_WIDER)
+    if is_wider or abs(bottom - low) > _SHIFTED * width:
         scalings[
             f"they are scaled from {bottom:.3g}..{top:.3g} to {low:.3g}..{high:.3g}"
         ] = lambda images: (images - bottom) / wide * (high - low) + low
@@ -141,7 +185,25 @@ def _scalings(train: np.ndarray, validation: np.ndarray) -> dict[str, Transform]
         scalings[f"they {name}, as in training"] = lambda images: (
             (images - other[0]) / other[1] * own[1] + own[0]
         )
+    if _is_standard(*_of_each(train)) and not _is_standard(*_of_each(validation)):
+        scalings["each of them is standardised, as in training"] = _each_standard
     return scalings
+
+
+def _of_each(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the mean and the standard deviation of some images: float [N]."""
+    flat = np.asarray(images[:_MOST], np.float64).reshape(min(len(images), _MOST), -1)
+    return flat.mean(axis=1), flat.std(axis=1)
+
+
+def _each_standard(images: np.ndarray) -> np.ndarray:
+    """Returns images of mean 0 and standard deviation 1 each."""
+    axes = tuple(range(1, images.ndim))
+    mean, deviation = (
+        each(images, axis=axes, keepdims=True) for each in (np.mean, np.std)
+    )
+    result: np.ndarray = (images - mean) / np.maximum(deviation, 1e-6)
+    return result
 
 
 def _is_standard(mean: np.ndarray, deviation: np.ndarray) -> bool:

@@ -28,7 +28,8 @@ class LossGradients(Measurement):
         norms: By weight; None for weights that the loss does not depend on.
         untrained: Kernels without a gradient that outputs depend on, and that have
             never been trained anywhere: their biases are 0.
-        fixed: Sizes of kernels and embeddings that are declared not trainable.
+        fixed: Sizes of kernels and embeddings that are declared not trainable; none
+            where they were trained elsewhere, and are meant to stay so.
     """
 
     norms: dict[str, float | None]
@@ -46,7 +47,7 @@ class LossGradients(Measurement):
                 for name, value in gradients.items()
             },
             untrained=_untrained(context, without),
-            fixed=context.program.architecture.fixed_kernels,
+            fixed=_fixed(context),
         )
 
     @property
@@ -118,6 +119,25 @@ def _batch(context: DiagnosisContext, place: int) -> Split:
     size = min(context.settings.batch_size, len(context.train))
     start = place * size % max(len(context.train) - size + 1, 1)
     return context.train.take(np.arange(start, start + size))
+
+
+def _fixed(context: DiagnosisContext) -> dict[str, int]:
+    """Returns the kernels that are declared not trainable, unless they are pretrained.
+
+    What was trained has biases that differ, or a batch norm that has seen images.
+    """
+    fixed = context.program.architecture.fixed_kernels
+    if not fixed:
+        return fixed
+    weights = context.program.weights(at_initialization=True)
+    owners = {name.rpartition("/")[0] for name in fixed}
+    is_pretrained = any(
+        np.ptp(value) > 0 and name.rpartition("/")[0] in owners
+        if name.endswith("/bias")
+        else name.endswith("/moving_mean") and bool(np.any(value))
+        for name, value in weights.items()
+    )
+    return {} if is_pretrained else fixed
 
 
 def _untrained(context: DiagnosisContext, names: list[str]) -> tuple[str, ...]:

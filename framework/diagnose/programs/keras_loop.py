@@ -113,7 +113,7 @@ class KerasLoop:
         self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, size: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         step = self.model.train_step
-        is_plain = _is(step, keras.Model.train_step)
+        is_plain = is_own(step, keras.Model.train_step)
         return self._steps(
             step, _batches(x, y, order, size), tf.size(order), size, is_plain
         )
@@ -122,7 +122,7 @@ class KerasLoop:
         self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, size: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         step = self.model.test_step
-        is_plain = _is(step, keras.Model.test_step)
+        is_plain = is_own(step, keras.Model.test_step)
         return self._steps(
             step, _batches(x, y, order, size), tf.size(order), size, is_plain
         )
@@ -205,7 +205,7 @@ def _batches(
     return batch
 
 
-def _is(step: Callable[..., Any], method: Callable[..., Any]) -> bool:
+def is_own(step: Callable[..., Any], method: Callable[..., Any]) -> bool:
     """Returns whether a model's step is this method; it may be any function as well."""
     return getattr(step, "__func__", None) is method
 

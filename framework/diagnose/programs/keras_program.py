@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from framework.diagnose.core.architecture import Architecture
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.program import (
+    Gradients,
     Program,
     StepRecord,
     TrialResult,
@@ -28,7 +30,7 @@ from framework.diagnose.programs import (
     watch_layers,
 )
 from framework.diagnose.programs.keras_data import Source
-from framework.diagnose.programs.keras_loop import KerasLoop
+from framework.diagnose.programs.keras_loop import KerasLoop, is_own
 from framework.diagnose.programs.prolonging import places
 from framework.errors import UsageError
 
@@ -87,7 +89,13 @@ class KerasProgram(Program):
 
     def inputs(self, images: np.ndarray) -> np.ndarray:
         """See base class."""
-        return np.asarray(images, np.float32)
+        images = np.asarray(images, np.float32)
+        with _accepting():
+            seen = watch_layers.first_inputs(self._model, images)
+        if seen is None:
+            return images
+        # Flattened or not, the moments of a channel are those of an image's.
+        return seen.reshape(images.shape) if seen.size == images.size else seen
 
     def predict_live(self, images: np.ndarray) -> np.ndarray:
         """See base class."""
@@ -189,9 +197,19 @@ class KerasProgram(Program):
     ) -> dict[str, np.ndarray | None]:
         """See base class."""
         x, y = self._batch(split)
-        with self._weights(at_initialization), tf.GradientTape() as tape:
-            outputs = self._model(x, training=True)
-            loss = self._model.compute_loss(x=x, y=y, y_pred=outputs)
+        with self._weights(at_initialization):
+            return self._gradients(x, y, is_training=True)
+
+    def _gradients(self, x: tf.Tensor, y: tf.Tensor, is_training: bool) -> Gradients:
+        """Returns the gradient of the compiled loss at the present weights.
+
+        Raises:
+            NotApplicableError: There is no such loss, or it does not take the outputs.
+        """
+        with tf.GradientTape() as tape:
+            outputs = self._model(x, training=is_training)
+            with _losing():
+                loss = self._model.compute_loss(x=x, y=y, y_pred=outputs)
         weights = self._model.trainable_variables
         gradients = tape.gradient(loss, [weight.value for weight in weights])
         return {
@@ -201,22 +219,71 @@ class KerasProgram(Program):
             for weight, gradient in zip(weights, gradients, strict=True)
         }
 
+    def step_gradients(
+        self, split: Split, at_initialization: bool, draw: int, is_training: bool
+    ) -> tuple[Gradients, Gradients]:
+        """See base class."""
+        if is_own(self._model.train_step, keras.Model.train_step):
+            raise NotApplicableError("the step is Keras's own")
+        x, y = self._batch(split)
+        with self._weights(at_initialization):
+            self._redraw(draw)
+            with self.as_before():
+                of_loss = self._gradients(x, y, is_training)
+            return dict(self._step_gradient(x, y)), of_loss
+
     def update_vectors(self, split: Split) -> dict[str, np.ndarray]:
         """See base class."""
         x, y = self._batch(split)
-        with self.as_before():
-            _assign(self._state(), self.initial)
-            self._model.optimizer = keras.optimizers.SGD(1.0)
-            self._model.optimizer.build(self._model.trainable_variables)
-            before = _values(self._model.trainable_variables)
-            KerasLoop(self._model).train(
-                x.numpy(), y.numpy(), np.arange(len(x)), len(x)
-            )
-            after = _values(self._model.trainable_variables)
-        names = [weight.path for weight in self._model.trainable_variables]
+        with self._weights(at_initialization=True):
+            return self._step_gradient(x, y)
+
+    def _step_gradient(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, np.ndarray]:
+        """Does a step of the model's own, and returns the gradient that it used."""
+        weights = self._model.trainable_variables
+        with self._descending():
+            before = _values(weights)
+            self._descent.train(x.numpy(), y.numpy(), np.arange(len(x)), len(x))
+            after = _values(weights)
         return {
-            name: old - new for name, old, new in zip(names, before, after, strict=True)
+            weight.path: old - new
+            for weight, old, new in zip(weights, before, after, strict=True)
         }
+
+    @functools.cached_property
+    def _descent(self) -> KerasLoop:
+        """The loop that is traced with the optimizers of `_descending`."""
+        return KerasLoop(self._model)
+
+    @functools.cached_property
+    def _plain_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """Gradient descent at a rate of 1, for each attribute with an optimizer."""
+        own = {"optimizer": self._model.optimizer, **vars(self._model)}
+        optimizers: dict[str, keras.optimizers.Optimizer] = {}
+        for name, value in own.items():
+            if isinstance(value, keras.optimizers.Optimizer):
+                optimizers[name] = keras.optimizers.SGD(1.0)
+                optimizers[name].build(self._model.trainable_variables)
+        return optimizers
+
+    @contextlib.contextmanager
+    def _descending(self) -> Iterator[None]:
+        """Puts plain gradient descent in the place of the model's optimizers."""
+        plain = self._plain_optimizers
+        before = {name: getattr(self._model, name) for name in plain}
+        try:
+            for name, optimizer in plain.items():
+                setattr(self._model, name, optimizer)
+            yield
+        finally:
+            for name, optimizer in before.items():
+                setattr(self._model, name, optimizer)
+
+    def _redraw(self, draw: int) -> None:
+        """Makes layers draw other numbers."""
+        for variable in self._model.variables:
+            if variable.path.endswith("seed_generator_state"):
+                variable.assign(variable.numpy() + np.array([draw, 0], np.uint32))
 
     def update_norm(self, split: Split, rate_factor: float) -> float:
         """See base class."""
@@ -345,7 +412,8 @@ class KerasProgram(Program):
         return _as_fed(split.images), _as_fed(y)
 
     def _loss(self, y: tf.Tensor, outputs: tf.Tensor) -> float:
-        return float(self._model.compute_loss(x=None, y=y, y_pred=outputs))
+        with _losing():
+            return float(self._model.compute_loss(x=None, y=y, y_pred=outputs))
 
 
 @contextlib.contextmanager
@@ -359,6 +427,20 @@ def _accepting() -> Iterator[None]:
         yield
     except tf.errors.InvalidArgumentError as problem:
         raise NotApplicableError("the model does not accept these inputs") from problem
+
+
+@contextlib.contextmanager
+def _losing() -> Iterator[None]:
+    """Translates the error of a loss that does not take the outputs.
+
+    Raises:
+        NotApplicableError: It does not, or there is none.
+    """
+    try:
+        yield
+    except (ValueError, tf.errors.InvalidArgumentError) as problem:
+        line = " ".join(str(problem).split())[:200]
+        raise NotApplicableError(f"the model has no loss to compute: {line}") from None
 
 
 def _as_fed(values: np.ndarray) -> tf.Tensor:

@@ -112,12 +112,15 @@ def _order(
 
 
 def make_scale(source: Source, intervention: Intervention) -> Scale:
-    """Returns a function that scales images: to mean 0 and deviation 1, or not at all.
+    """Returns a function that scales images as an intervention says.
 
     Args:
         source: The training data, whose moments are used.
-        intervention: Says by `standardize` whether to scale.
+        intervention: Of which `standardize` and `rescale` count.
     """
+    if intervention.rescale is not None:
+        factor, offset = intervention.rescale
+        return lambda images: (factor * images + offset).astype(np.float32)
     if not intervention.standardize:
         return lambda images: images
     images = source.arrays[0].astype(np.float32)

@@ -22,6 +22,7 @@ from framework.diagnose.core.architecture import Architecture
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.program import (
+    Gradients,
     Program,
     StepRecord,
     TrialResult,
@@ -209,6 +210,12 @@ class RunProgram(Program):
         }
 
     def update_vectors(self, split: Split) -> dict[str, np.ndarray]:
+        """See base class."""
+        raise NotApplicableError("the step is this framework's own")
+
+    def step_gradients(
+        self, split: Split, at_initialization: bool, draw: int, is_training: bool
+    ) -> tuple[Gradients, Gradients]:
         """See base class."""
         raise NotApplicableError("the step is this framework's own")
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework.diagnose.programs.model_edits import leaves
+from framework.diagnose.programs.model_edits import leaves, with_weights
 
 
 @contextlib.contextmanager
@@ -42,3 +42,50 @@ def _kept(layer: keras.layers.Layer, seen: dict[str, np.ndarray]) -> Callable[..
         return result
 
     return keep
+
+
+# Images of one call, which has the activations of all layers in memory.
+_BATCH = 64
+
+
+def first_inputs(model: keras.Model, images: np.ndarray) -> np.ndarray | None:
+    """Returns what the first layer with a kernel sees: float32 [N, ...].
+
+    Whatever prepares images within the model has been done: layers that are nested, or
+    operations that are none. None if no such layer is called, or an embedding is.
+
+    Args:
+        model: Called in evaluation mode.
+        images: As they are fed.
+    """
+    seen: list[np.ndarray | None] = []
+    embeddings = [
+        layer for layer in leaves(model) if isinstance(layer, keras.layers.Embedding)
+    ]
+    layers = [*with_weights(model), *embeddings]
+    is_first = True
+
+    def watch(layer: keras.layers.Layer) -> Callable[..., Any]:
+        call = layer.call
+
+        def keep(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            nonlocal is_first
+            if is_first:
+                is_first = False
+                is_kept = layer not in embeddings and tf.is_tensor(inputs)
+                seen.append(tf.cast(inputs, tf.float32).numpy() if is_kept else None)
+            return call(inputs, *args, **kwargs)
+
+        return keep
+
+    for layer in layers:
+        vars(layer)["call"] = watch(layer)
+    try:
+        for start in range(0, len(images), _BATCH):
+            is_first = True
+            model(tf.constant(images[start : start + _BATCH]), training=False)
+    finally:
+        for layer in layers:
+            vars(layer).pop("call", None)
+    values = [each for each in seen if each is not None]
+    return np.concatenate(values) if values else None

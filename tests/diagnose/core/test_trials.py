@@ -362,6 +362,47 @@ def test_causes_that_help_together_only():
     assert gain.value == pytest.approx(0.4)
 
 
+def three_needed(intervention):
+    """Nothing helps but all of three faults mended, at the rate as it is."""
+    is_mended = intervention.standardize and intervention.consistent_loss
+    is_mended = is_mended and intervention.dropout == 0.0
+    return 0.8 if is_mended and intervention.learning_rate_factor == 1 else 0.2
+
+
+_THREE = {
+    "unnormalized_inputs": Intervention(standardize=True),
+    "loss_output_mismatch": Intervention(consistent_loss=True),
+    "over_regularized": Intervention(dropout=0.0),
+}
+
+
+@pytest.mark.parametrize(("budget", "tried"), [(1.0, 3), (0.5, 1)])
+def test_faults_that_hide_each_other_are_seen_beyond_the_budget(budget, tried):
+    trials = make(three_needed, accuracy=0.2, budget=budget)
+    others = {
+        "learning_rate_too_high": Intervention(learning_rate_factor=0.1),
+        "bad_initialization": Intervention(reinitialize=True),
+    }
+    decisions = {
+        name: run(trials, each, name).status for name, each in (_THREE | others).items()
+    }
+    untried = {
+        name: (_THREE | others)[name]
+        for name, status in decisions.items()
+        if status == "suspected"
+    }
+    assert len(decisions) - len(untried) == tried
+    names, gain = trials.run_together(untried)
+    assert names == set(_THREE)
+    assert gain.value == pytest.approx(0.6)
+
+
+def test_without_a_budget_nothing_is_put_together():
+    trials = make(three_needed, budget=0.0)
+    assert run(trials).status == "suspected"
+    assert trials.run_together(_THREE) == (set(), None)
+
+
 def test_a_rate_is_not_raised_and_lowered_together():
     trials = make(lambda intervention: 0.5, budget=9.0)
     for name, factor in (

@@ -24,6 +24,7 @@ def test_the_gain_is_measured_on_images_that_did_not_choose(context, scans):
     mirrored = Split(scans.validation.images[:, :, ::-1], scans.validation.labels)
     difference = context(scans.train, mirrored).get(PreprocessingDifference)
     assert difference.transform == "they are mirrored"
+    assert difference.is_chosen_twice
     assert difference.gain.low > 0.05
 
 
@@ -33,3 +34,26 @@ def test_another_order_of_the_classes(context, scans):
     difference = context(scans.train, other).get(PreprocessingDifference)
     assert difference.transform == MAPPED_LABELS
     assert difference.gain.low > 0.5
+
+
+def test_training_images_that_are_standardised_one_by_one(context, scans):
+    def standard(images):
+        mean, deviation = (
+            each(images, axis=(1, 2, 3), keepdims=True) for each in (np.mean, np.std)
+        )
+        return ((images - mean) / deviation).astype(np.float32)
+
+    train = Split(standard(scans.train.images), scans.train.labels)
+    images = scans.validation.images.astype(np.float32) / 255
+    case = context(train, Split(images, scans.validation.labels))
+    predict = case.program.predict
+
+    def needs_standard(images, training=False):
+        is_standard = np.abs(images.mean(axis=(1, 2, 3))) < 0.05
+        return predict(images) * is_standard[:, None]
+
+    case.program.predict = needs_standard
+    difference = case.get(PreprocessingDifference)
+    assert difference.transform == "each of them is standardised, as in training"
+    assert difference.gain.low > 0.5
+    assert difference.is_signed_apart

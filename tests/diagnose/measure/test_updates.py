@@ -58,6 +58,22 @@ def test_gradients_of_the_loss(made):
     assert result.fixed == {"c/kernel": 8, "words/embeddings": 18}
 
 
+@pytest.mark.parametrize(
+    ("weights", "is_pretrained"),
+    [
+        ({"c/bias": np.array([0.1, -0.2])}, True),
+        ({"norm/moving_mean": np.array([0.0, 0.3])}, True),
+        # A constant is an initial value, and other layers say nothing of this one.
+        ({"c/bias": np.full(2, -1.0), "a/bias": np.array([0.1, -0.2])}, False),
+        ({"norm/moving_mean": np.zeros(2)}, False),
+    ],
+)
+def test_pretrained_weights_are_meant_to_be_frozen(made, weights, is_pretrained):
+    program = Program()
+    program.weights = lambda at_initialization: weights
+    assert (LossGradients.measure(made(program)).fixed == {}) == is_pretrained
+
+
 def test_steps_that_follow_the_gradient(made):
     result = UpdateVectors.measure(made(Program()))
     assert result.unmoved == ()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework.diagnose.programs.watch_layers import watched
+from framework.diagnose.programs.watch_layers import first_inputs, watched
 
 L = keras.layers
 VALUES = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
@@ -96,3 +96,40 @@ def test_what_is_no_single_tensor_is_left_out():
     with watched(model) as seen:
         model(VALUES)
     assert list(seen) == ["half"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "seen"),
+    [
+        ([L.Dense(3)], lambda x: x),
+        (
+            [L.Rescaling(0.5, 1.0), L.Dense(3)],
+            lambda x: x / 2 + 1,
+        ),
+        (
+            [
+                keras.Sequential([L.Rescaling(0.5)]),
+                keras.Sequential([L.Rescaling(4.0), L.Dense(3)]),
+                L.Dense(2),
+            ],
+            lambda x: 2 * x,
+        ),
+        ([L.Embedding(9, 2), L.Dense(3)], None),
+    ],
+)
+def test_what_the_first_kernel_sees(layers, seen):
+    images = np.random.default_rng(0).integers(0, 9, (70, 4)).astype(np.float32)
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    result = first_inputs(model, images)
+    if seen is None:
+        assert result is None
+    else:
+        np.testing.assert_allclose(result, seen(images))
+    assert not any("call" in vars(each) for each in model._flatten_layers())
+
+
+def test_operations_that_are_no_layers_are_seen():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, L.Dense(3)(inputs / 255.0))
+    images = np.full((5, 4), 51.0, np.float32)
+    np.testing.assert_allclose(first_inputs(model, images), 0.2)

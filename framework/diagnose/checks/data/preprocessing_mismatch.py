@@ -25,17 +25,21 @@ class PreprocessingMismatch(Check):
         Another scale, channel order or class order in validation makes a good model
         look bad, and its curve flat.
     Evidence:
-        The gain of the best transform, chosen on one half of the images and measured on
-        the other; the ratio of the standard deviations.
+        The gain of the best transform, chosen by some images and measured on others; by
+        all of them if two samples choose the same one. The ratio of the standard
+        deviations.
     How it is decided:
-        By that gain; no training is needed.
+        By that gain; no training is needed. A gain that is not certain to be large is
+        a suspicion, unless one split alone has values below 0.
     Remedy:
         Prepare both splits by one function.
     Sources:
         The transforms are those of forum reports.
 
     Attributes:
-        gain: The lower bound of the gain above which a transform is the cause.
+        gain: The lower bound of the gain above which the cause is confirmed; another
+            light can make smaller ones. Where two samples choose the same transform,
+            a gain of as much is a suspicion, whatever its interval.
         ratio: Standard deviations this many times apart are another scale: no light
             does that (bytes against fractions are 255).
         sees: Standard deviations from chance above which labels fit their images, so
@@ -54,7 +58,10 @@ class PreprocessingMismatch(Check):
             measured.get(PreprocessingDifference),
             measured.get(Accuracy),
         )
-        has_gain = mismatch.gain.low > self.gain
+        is_large = mismatch.gain.low > self.gain
+        has_gain = mismatch.gain.low > 0 or (
+            mismatch.is_chosen_twice and mismatch.gain.value > self.gain
+        )
         if mismatch.transform == MAPPED_LABELS and self._are_labels_void(measured):
             has_gain = False
         is_scale = not 1 / self.ratio < mismatch.scale_ratio < self.ratio
@@ -66,6 +73,9 @@ class PreprocessingMismatch(Check):
             f"{self.ratio:g} or more, or its inverse: another scale",
             "no light does that",
         )
+        is_certain = is_scale and (
+            accuracy.train_clean.accuracy.low > accuracy.validation.accuracy.high
+        )
         evidence: tuple[Evidence, ...] = (scale,)
         if has_gain:
             message = (
@@ -76,19 +86,22 @@ class PreprocessingMismatch(Check):
             shown = Evidence(
                 f"gain in validation accuracy once {mismatch.transform}",
                 mismatch.gain,
-                f"for certain above {self.gain}",
-                "chosen on one half of the images, measured on the other; no training",
+                f"above 0; for certain above {self.gain} to be confirmed",
+                "no image judges what it has chosen; no training",
             )
             evidence = (shown, scale)
+            is_surely_apart = mismatch.is_signed_apart and mismatch.is_chosen_twice
+            is_certain = (
+                is_certain or is_large or (is_surely_apart and mismatch.gain.low > 0)
+            )
         else:
             message = (
                 f"the standard deviation of validation images is "
                 f"{mismatch.scale_ratio:.3g} times that of training images: one of the "
                 f"splits was scaled and the other was not"
             )
-        clean, validation = accuracy.train_clean, accuracy.validation
         return Suspicion(
-            is_certain=has_gain or clean.accuracy.low > validation.accuracy.high,
+            is_certain=is_certain,
             message=message,
             evidence=evidence,
             advice=(

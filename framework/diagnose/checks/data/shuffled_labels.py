@@ -30,7 +30,8 @@ class ShuffledLabels(Check):
     Why it matters:
         Images and labels that were sorted or shuffled apart teach nothing.
     Evidence:
-        Standard deviations from chance of the better of two probes, in both splits.
+        Standard deviations from chance of the better of two probes, in both splits;
+        and that the model knows nothing that chance would not give.
     How it is decided:
         Labels of one split say nothing, or far more in another order, while as many
         labels of the other split say much. If neither says anything, nobody can tell;
@@ -64,7 +65,7 @@ class ShuffledLabels(Check):
         # A model that has learnt something shows that there is something to learn.
         if measured.get(LabelValidity).has_illegal:
             return None
-        if accuracy.validation.accuracy.low > accuracy.chance:
+        if accuracy.is_above_chance:
             return None
         signal = measured.get(LabelSignal)
         if all(each.z < self.chance for each in signal.signals.values()):

@@ -10,6 +10,7 @@ from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
 from framework.diagnose.measure.inputs import InputScale
+from framework.diagnose.measure.stored_moments import StoredMoments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,14 +19,17 @@ class UnnormalizedInputs(Check):
 
     Why it matters:
         Glorot's and He's initial weights suppose inputs of standard deviation 1.
+        Pretrained weights suppose the scale that they were trained on.
     Evidence:
-        The standard deviations of the channels, and their offset.
+        The standard deviations of the channels, and their offset. Of pretrained weights
+        with batch norm, its stored moments beside those of the images instead.
     How it is decided:
-        By a trial on standardised inputs.
+        By a trial on standardised inputs, or on those of the scale that fits best.
     Remedy:
-        Scale inputs to mean 0 and standard deviation 1, with the training statistics.
+        Scale inputs to mean 0 and standard deviation 1, with the training statistics,
+        or as the pretrained weights expect.
     Sources:
-        Glorot & Bengio (2010); He et al. (2015).
+        Glorot & Bengio (2010); He et al. (2015); Ioffe & Szegedy (2015).
 
     Attributes:
         low: Standard deviations below this are too small. Scaled to 0 to 1 images have
@@ -33,6 +37,10 @@ class UnnormalizedInputs(Check):
         high: Standard deviations above this are too large; raw bytes have 60 to 90.
         offset: Means this many times the standard deviation are too far off; images
             from 0 to 1 have 1 to 3.
+        distance: Stored moments that differ by more, as |log| of the standard deviation
+            plus the mean's shift, are of another scale: half of the standard deviation
+            alone is .7.
+        nearer: The best of the usual scales comes at least this many times as near.
     """
 
     cause_name: ClassVar[str] = "unnormalized_inputs"
@@ -40,9 +48,14 @@ class UnnormalizedInputs(Check):
     low: float = 0.05
     high: float = 5.0
     offset: float = 5.0
+    distance: float = 1.0
+    nearer: float = 2.0
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
+        stored = measured.find(StoredMoments)
+        if stored is not None:
+            return self._pretrained(stored)
         scale = measured.get(InputScale)
         is_usual = (
             scale.deviation >= self.low
@@ -83,4 +96,39 @@ class UnnormalizedInputs(Check):
             ),
             intervention=Intervention(standardize=True),
             refute="no higher accuracy after a run on standardised inputs",
+        )
+
+    def _pretrained(self, stored: StoredMoments) -> Suspicion | None:
+        is_far = stored.distance > self.distance
+        if not is_far or stored.distance < self.nearer * stored.best_distance:
+            return None
+        scale = f"{stored.low:.3g} to {stored.high:.3g}"
+        return Suspicion(
+            message=(
+                f"the pretrained batch norm {stored.layer} sees values of "
+                f"{stored.deviation:.3g} times its stored standard deviation, and a "
+                f"mean {stored.shift:.3g} of these away: the weights were trained on "
+                f"inputs of another scale, and {scale} fits best"
+            ),
+            evidence=(
+                Evidence(
+                    "|log| of the ratio of standard deviations, plus the mean's shift",
+                    stored.distance,
+                    f"above {self.distance:g}",
+                    f"moments of training images against those stored in "
+                    f"{stored.layer}, before the first step",
+                ),
+                Evidence(
+                    f"the same with inputs scaled to {scale}",
+                    stored.best_distance,
+                    f"{self.nearer:g} times nearer",
+                    "the best of the usual scales",
+                ),
+            ),
+            advice=(
+                f"scale images to {scale} before this model, in both splits, as its "
+                f"own preprocess_input does; not at all if it rescales them itself"
+            ),
+            intervention=Intervention(rescale=(stored.factor, stored.offset)),
+            refute="a run on inputs of that scale that ends no higher",
         )

@@ -182,7 +182,7 @@ class Overfitting(Check):
         """Returns whether accuracy falls for another reason than memorized images."""
         accuracy = measured.get(Accuracy)
         # More images would not help where labels say nothing about them.
-        if accuracy.validation.accuracy.low <= accuracy.chance:
+        if not accuracy.is_above_chance:
             return True
         # A probe that memorizes nothing loses in validation as well.
         probe = measured.find(ProbeLoss)

@@ -7,7 +7,10 @@ from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
 from framework.diagnose.checks.data.preprocessing_mismatch import PreprocessingMismatch
 from framework.diagnose.measure.labels import SplitComposition
-from framework.diagnose.measure.preprocessing import MAPPED_LABELS
+from framework.diagnose.measure.preprocessing import (
+    MAPPED_LABELS,
+    PreprocessingDifference,
+)
 from framework.numerics.intervals import Estimate, proportion
 
 _NO_GAIN = Estimate(0.0, 0.0, 0.0)
@@ -145,11 +148,33 @@ def decided(judged, accuracy, preprocessing):
 
 def test_thresholds(decided):
     assert decided(1.0, Estimate(0.1, 0.06, 0.14)).status == "confirmed"
-    assert decided(1.0, Estimate(0.1, 0.04, 0.16)) is None
+    assert decided(1.0, Estimate(0.1, 0.04, 0.16)).status == "suspected"
+    assert decided(1.0, Estimate(0.1, -0.01, 0.21)) is None
     assert decided(9.0) is None
     assert decided(255.0).status == "confirmed"
     # Nothing was learnt, so that nothing can be lost.
     assert decided(255.0, clean=100, validation=100).status == "suspected"
+
+
+@pytest.mark.parametrize("transform", ["they are inverted", MAPPED_LABELS])
+def test_what_two_samples_choose_is_told(judged, accuracy, label_signal, transform):
+    gain = Estimate(0.1, -0.01, 0.21)
+    known = accuracy(900, 700), label_signal(), composition()
+    for is_chosen_twice in (False, True):
+        difference = PreprocessingDifference(1.0, transform, gain, is_chosen_twice)
+        finding = judged(PreprocessingMismatch(), difference, *known)
+        assert (finding is not None) == is_chosen_twice
+    assert finding.status == "suspected"
+
+
+def test_only_training_images_are_standardised(examined, context, memorizing, scans):
+    """The gain is moderate: .053 (.025 to .080)."""
+    train = floats(scans.train, lambda x: (x - 77) / 96)
+    validation = floats(scans.validation, lambda x: x / 255)
+    case = memorizing(context(train, validation))
+    finding = examined(PreprocessingMismatch(), case)
+    assert finding.status == "confirmed"
+    assert finding.cost.low < 0.05
 
 
 def test_evidence_and_message(decided):
@@ -159,7 +184,7 @@ def test_evidence_and_message(decided):
         "mirrored: the splits are prepared differently"
     )
     gain, ratio = finding.evidence
-    assert gain.threshold == "for certain above 0.05"
+    assert gain.threshold == "above 0; for certain above 0.05 to be confirmed"
     assert ratio.value == 1.0
     assert finding.cost == Estimate(0.25, 0.2, 0.3)
     finding = decided(254.0)

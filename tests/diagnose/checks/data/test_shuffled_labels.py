@@ -94,6 +94,16 @@ def test_silent_where_the_model_knows_something(examined, context, scans):
     assert examined(ShuffledLabels(), case) is None
 
 
+def test_classes_that_are_right_by_luck_are_no_knowledge(examined, context, scans):
+    """Two of ten clusters have the right name: 20 % of 359 images."""
+    case = context(permuted(scans.train), scans.validation)
+    names = [0, 1, 3, 4, 5, 6, 7, 8, 9, 2]
+    case.program.kernel = context(scans.train, scans.validation).program.kernel
+    case.program.kernel = case.program.kernel[:, names]
+    assert 0.15 < case.correct("validation").mean() < 0.25
+    assert examined(ShuffledLabels(), case).status == "confirmed"
+
+
 def test_half_of_the_labels_shuffled_is_noise(check, scans):
     labels = scans.train.labels.copy()
     labels[::2] = np.random.default_rng(0).permutation(labels[::2])
