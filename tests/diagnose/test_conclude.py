@@ -93,5 +93,7 @@ def test_a_run_without_evaluations_and_without_a_reason_is_refused(died, tmp_pat
     folder = shutil.copytree(died, tmp_path / "run")
     for path in folder.glob("nonfinite-step-*.npz"):
         path.unlink()
-    with pytest.raises(UsageError, match="has no evaluation to look at yet"):
+    with pytest.raises(
+        UsageError, match="has no evaluation yet; wait for the first one"
+    ):
         conclude(str(folder))

@@ -30,7 +30,14 @@ from framework.numerics.intervals import Estimate, difference, proportion
 
 # Fields that decide nothing about the suspicion: what a remedy aims at, and limits that
 # keep a suspicion from being raised at all, whose number is in the text of the check.
-_NOT_PRINTED = {"usual", "far", "learnt", "shifted", "enough", "improving_margin"}
+_NOT_PRINTED = {
+    "usual",
+    "far",
+    "fitted_accuracy",
+    "shifted",
+    "enough",
+    "improving_margin",
+}
 _CHECKS = (
     BatchSizeTooLarge(),
     BatchSizeTooSmall(),

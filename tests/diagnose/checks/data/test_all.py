@@ -7,6 +7,7 @@ import pytest
 
 from framework.data.dataset import Split
 from framework.diagnose.checks import CHECKS
+from framework.diagnose.core.budget import Budget
 from framework.diagnose.core.check import examine
 from framework.diagnose.core.finding import Finding
 from framework.diagnose.core.trials import Trials
@@ -20,7 +21,7 @@ _CHECKS = [
 
 def findings(context):
     """Returns the findings of all checks; no measurement may fail."""
-    trials = Trials(context, 1.0, lambda line: None)
+    trials = Trials(context, Budget(), lambda line: None)
     results = [examine(check, context.measurements, trials) for check in _CHECKS]
     assert not [each for each in context.measurements.unavailable if each.is_failure]
     return [each for each in results if isinstance(each, Finding)]

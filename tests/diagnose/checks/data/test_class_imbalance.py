@@ -6,6 +6,7 @@ import pytest
 from framework.data.dataset import Split
 from framework.diagnose.checks.data import class_imbalance
 from framework.diagnose.checks.data.class_imbalance import ClassImbalance
+from framework.diagnose.core.budget import Budget
 from framework.diagnose.core.check import examine
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.trials import Trials
@@ -29,7 +30,7 @@ def examined_twice(context, examined):
     def run(counts, distance, validation=(200, 200, 200)):
         case = context(blobs(counts, distance), blobs(validation, distance, 1))
         before = examined(ClassImbalance(), case)
-        trials = Trials(case, 1.0, lambda line: None)
+        trials = Trials(case, Budget(), lambda line: None)
         after = examine(ClassImbalance(), case.measurements, trials)
         return before, after, case.program.interventions
 
@@ -56,7 +57,7 @@ def decided(monkeypatch, validity, measured, context):
 
         monkeypatch.setattr(class_imbalance, "balanced_mean", lambda *values: gain)
         case = context(blobs((90, 30), 1.0), blobs((50, 50), 1.0))
-        trials = GivenTrials(case, 1.0, lambda line: None)
+        trials = GivenTrials(case, Budget(), lambda line: None)
         finding = examine(ClassImbalance(), measured(validity(), balance(gap)), trials)
         return finding, trials
 

@@ -228,7 +228,7 @@ def test_no_gain_counts_on_confirmed_copies(measured, undecided, few_rows):
     ("gain", "fall", "status"),
     [
         (Estimate(-0.08, -0.12, -0.04), Estimate(0.08, 0.04, 0.12), "confirmed"),
-        (Estimate(-0.02, -0.03, -0.01), Estimate(0.02, 0.01, 0.03), "falsified"),
+        (Estimate(-0.02, -0.03, -0.01), Estimate(0.02, 0.01, 0.03), "minor"),
         (None, None, "suspected"),
     ],
 )
