@@ -93,7 +93,5 @@ def test_a_run_without_evaluations_and_without_a_reason_is_refused(died, tmp_pat
     folder = shutil.copytree(died, tmp_path / "run")
     for path in folder.glob("nonfinite-step-*.npz"):
         path.unlink()
-    with pytest.raises(
-        UsageError, match="has no evaluation yet; wait for the first one"
-    ):
+    with pytest.raises(UsageError, match="has no evaluation yet; wait for the first"):
         conclude(str(folder))

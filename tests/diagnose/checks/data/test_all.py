@@ -45,7 +45,9 @@ _SHAPES = [(12, 12), (12, 9, 1), (16, 16, 3), (4, 4, 1), (3, 3, 1), (30,), (2,)]
 def test_no_form_of_input_is_an_error(context, kind, shape, counts, classes):
     splits = [
         Split(each.images.astype(kind), each.labels)
-        for each in (blobs(shape, count, classes, count) for count in counts)
+        for each in (
+            blobs(shape, count, classes, seed) for seed, count in enumerate(counts)
+        )
     ]
     for case in (context(*splits), context(*splits, dev=splits[1])):
         confirmed = {

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from framework.diagnose.checks.data.pruning import train_without
+from framework.diagnose.core.budget import Budget
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.program import TrialResult
 from framework.diagnose.core.trials import Trials
@@ -13,7 +14,7 @@ class GivenTrials(Trials):
     """Returns results that are right about this number of tenths of the images."""
 
     def __init__(self, context, *tenths, budget=1.0):
-        super().__init__(context, budget, lambda line: None)
+        super().__init__(context, Budget(budget), lambda line: None)
         self.interventions, self.accepted = [], []
         self._tenths = list(tenths)
 
