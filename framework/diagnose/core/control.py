@@ -42,15 +42,16 @@ class Control:
     evaluations: int = 1
     swing: float = 0.0
 
-    def gain(self, correct: np.ndarray) -> Estimate:
+    def gain(self, correct: np.ndarray, seeds: int = 1) -> Estimate:
         """Returns the gain in accuracy of a trial over this.
 
         Args:
             correct: Which images the trial has right, bool [N]; or float [N], the mean
                 of several trials.
+            seeds: How many.
         """
         # As if the intervention had changed nothing: then the trial swings as well.
-        swing = self.swing * math.sqrt(1 + 1 / self.evaluations)
+        swing = self.swing * math.sqrt(1 / seeds + 1 / self.evaluations)
         return paired_difference(correct, self.correct, swing)
 
 

@@ -266,7 +266,7 @@ class Trials:
         """Decides a suspicion by a trial; without budget, it stays one.
 
         A gain that is large enough, but not for certain, is measured with a second
-        seed: seeds that disagree in sign confirm nothing.
+        seed, and so is one that swings: seeds that disagree in sign confirm nothing.
         """
         if not self.can_afford():
             return Decision("suspected")
@@ -276,7 +276,11 @@ class Trials:
             return not_measured(problem)
         minimum, correct = self.minimum_gain, self.correct_of(result)
         status, gain, evidence = self._judged(result, correct, minimum)
-        if status == "confirmed" and gain.low < minimum:
+        is_close = status == "confirmed" and gain.low < minimum
+        if status == "unresolved":
+            # Where accuracy swings, the same gain with another seed would decide it.
+            is_close = self._judged(result, correct, minimum, seeds=2)[0] == "confirmed"
+        if is_close:
             again = self._repeated(name, intervention)
             if again is not None:
                 both = np.mean([correct, self.correct_of(again)], axis=0)
@@ -302,13 +306,13 @@ class Trials:
             minimum: The least gain that counts.
             seeds: How many.
         """
-        gain = self._judged_part(self._control).gain(correct)
+        gain = self._judged_part(self._control).gain(correct, seeds)
         evidence = [gain_evidence(gain, threshold(minimum), result, seeds)]
         equal, control = None, None
         if not self.has_accepted:
             control = control_lib.at_length(self.context, result.epochs)
         if control is not None:
-            equal = self._judged_part(control).gain(correct)
+            equal = self._judged_part(control).gain(correct, seeds)
             evidence.append(
                 Evidence(
                     "the same gain at equal length",

@@ -109,6 +109,13 @@ def test_a_rate_that_falls_makes_no_control(rates, config, is_control):
     assert (at_length(made, 3.0) is not None) is is_control
 
 
+def test_two_seeds_swing_less_than_one():
+    control = Control(right(0.5), evaluations=5, swing=0.1)
+    one, two = (control.gain(right(0.8), seeds) for seeds in (1, 2))
+    ratio = (two.high - two.low) / (one.high - one.low)
+    assert ratio == pytest.approx(np.sqrt((1 / 2 + 1 / 5) / (1 + 1 / 5)), abs=0.02)
+
+
 def test_the_mean_of_two_trials_is_compared():
     control = Control(right(0.5))
     both = np.mean([right(0.7), right(0.5)], axis=0)

@@ -151,6 +151,28 @@ def test_a_gain_that_may_be_luck_is_measured_with_another_seed(second, status, c
     assert "seed" not in trials._accepted.differences()
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "status", "trials_run"),
+    [
+        (0.8, 0.8, "confirmed", 2),
+        # Luck: the run itself swings as far.
+        (0.8, 0.45, "unresolved", 2),
+        # With the same gain again it would be as doubtful.
+        (0.65, 0.65, "unresolved", 1),
+    ],
+)
+def test_a_gain_over_a_run_that_swings_needs_another_seed(
+    first, second, status, trials_run
+):
+    trials = make(
+        lambda intervention: second if intervention.seed else first,
+        budget=9,
+        curve=[0.35, 0.65, 0.35, 0.65, 0.5],
+    )
+    assert run(trials).status == status
+    assert len(trials.ledger) == trials_run
+
+
 def test_a_gain_beyond_doubt_needs_no_other_seed():
     trials = make(lambda intervention: 0.8, budget=9)
     assert run(trials).status == "confirmed"
