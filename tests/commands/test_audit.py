@@ -4,21 +4,19 @@ import csv
 
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 
 from framework.data.drawn import drawn_flowers
 
 
 @pytest.fixture
-def audited(capsys):
-    """Runs the command; returns its exit code and output."""
-    # Importing the command defines its flags.
-    from framework.commands.audit import main
+def audited(command, tmp_path):
+    """Runs the command in `tmp_path`; returns its exit code and output."""
+    # In a process of its own: its flags have the names of those of other commands.
+    (tmp_path / "script.py").write_text("from framework.commands import main\nmain()")
 
     def audited(*arguments):
-        with flagsaver.flagsaver(), pytest.raises(SystemExit) as stop:
-            main(["whyflat audit", *arguments])
-        return stop.value.code, *capsys.readouterr()
+        done = command("script", "audit", *arguments, folder=tmp_path)
+        return done.returncode, done.stdout, done.stderr
 
     return audited
 
@@ -42,16 +40,16 @@ def arrays(tmp_path):
 
 
 def test_prints_a_summary_and_writes_only_the_file_it_is_given(
-    audited, arrays, tmp_path, monkeypatch
+    audited, arrays, tmp_path
 ):
-    monkeypatch.chdir(tmp_path)
+    files = {"data.npz", "script.py"}
     code, out, _ = audited(f"--dataset=arrays({str(arrays)!r})")
     assert code == 0
     assert "exact duplicates: 1 pair, 1 across the splits, 1 with different" in out
-    assert [each.name for each in tmp_path.iterdir()] == ["data.npz"]
+    assert {each.name for each in tmp_path.iterdir()} == files
     code, out, _ = audited(f"--dataset=arrays({str(arrays)!r})", "--output=list.csv")
     assert (code, out.splitlines()[-1]) == (0, "the list is in list.csv")
-    with open("list.csv", encoding="utf-8", newline="") as file:
+    with open(tmp_path / "list.csv", encoding="utf-8", newline="") as file:
         (row,) = [row for row in csv.DictReader(file) if "duplicate" in row["kind"]]
     assert (row["image"], row["other_image"], row["labels_differ"]) == (
         "0",
@@ -71,10 +69,7 @@ def test_prints_a_summary_and_writes_only_the_file_it_is_given(
         (["--dataset=arrays('damaged.npz')"], 1),
     ],
 )
-def test_what_cannot_be_done_is_one_error(
-    audited, tmp_path, monkeypatch, arguments, code
-):
-    monkeypatch.chdir(tmp_path)
+def test_what_cannot_be_done_is_one_error(audited, tmp_path, arguments, code):
     (tmp_path / "damaged.npz").write_bytes(b"PK no more")
     actual, out, message = audited(*arguments)
     assert (actual, out) == (code, "")
