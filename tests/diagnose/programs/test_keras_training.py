@@ -130,7 +130,7 @@ def test_images_are_changed_at_random():
 
 def test_what_is_no_image_cannot_be_changed_so():
     rows = Source((X.reshape(_N, -1), Y), shuffle=False)
-    with pytest.raises(NotApplicableError, match="no images"):
+    with pytest.raises(NotApplicableError, match="not images"):
         fed(Intervention(augment="flip"), data=rows)
 
 
