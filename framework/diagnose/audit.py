@@ -29,7 +29,7 @@ _SIGNATURES = {
     b"GIF8": ("GIF", (".gif",)),
     b"BM": ("BMP", (".bmp",)),
 }
-# Features are scaled by so many images.
+# The number of images that features are scaled by.
 _SAMPLE = 5_000
 _SPLITS = ("train", "validation")
 
@@ -131,7 +131,7 @@ def _read(dataset: Dataset, name: str, problems: list[DataProblem]) -> _Images:
 
 
 def _suffix_problem(path: Path) -> str:
-    """Returns what is wrong with the name of a file, or ""."""
+    """Returns the problem with the name of a file, or ""."""
     with open(path, "rb") as file:
         first = file.read(4)
     for signature, (kind, suffixes) in _SIGNATURES.items():

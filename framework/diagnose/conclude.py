@@ -21,6 +21,8 @@ from framework.diagnose.snapshot import Snapshot
 from framework.report.events import Events
 from framework.system import atomic
 
+# An audit of more images takes minutes; see docs/how-to/data.md.
+_MOST_AUDITED = 20_000
 # The exit code where a cause is confirmed.
 CONFIRMED = 3
 
@@ -63,8 +65,8 @@ def conclude(
             trust_run=trust_run,
         )
         diagnosis = diagnose(context, budget, progress)
-        problems = _audited(context.dataset, progress)
-        page = _page(diagnosis, problems)
+        problems, note = _audited(context.dataset, progress)
+        page = f"{diagnosis}{_about_images(problems, note)}"
         print(as_text(diagnosis, run) if print_json else page, end="")
         if place.problem:
             print(
@@ -73,28 +75,35 @@ def conclude(
                 file=sys.stderr,
             )
         else:
-            record(diagnosis, run, place.folder, problems)
+            record(diagnosis, page, run, place.folder)
+            data_problems.write(problems, place.folder / "data.csv")
     return CONFIRMED if diagnosis.confirmed else 0
 
 
 def _audited(
     dataset: Dataset | None, progress: Callable[[str], None]
-) -> tuple[DataProblem, ...]:
-    """Returns what is odd about single images; none if that cannot be told."""
+) -> tuple[tuple[DataProblem, ...], str]:
+    """Audits the images; returns the problems, and why it was not done, or ""."""
     if dataset is None:
-        return ()
+        return (), ""
+    count = len(dataset.train) + len(dataset.validation)
+    if count > _MOST_AUDITED:
+        return (), f"{count:,} images are not audited here; `whyflat audit` does it"
     try:
-        return audit(dataset, progress).problems
+        return audit(dataset, progress).problems, ""
     except Exception as problem:
-        # The diagnosis does not rest on it.
-        progress(f"the images could not be audited: {problem}")
-        return ()
+        # The diagnosis does not depend on the audit.
+        return (
+            (),
+            f"the images could not be audited: {type(problem).__name__}: {problem}",
+        )
 
 
-def _page(diagnosis: Diagnosis, problems: Sequence[DataProblem]) -> str:
-    """Returns the text of a diagnosis, and of what is odd about single images."""
+def _about_images(problems: Sequence[DataProblem], note: str) -> str:
+    """Returns the section of the text about single images; "" if there is none."""
     text = data_problems.summary(problems)
-    return str(diagnosis) + (f"\nimages to look at (data.csv):\n{text}" if text else "")
+    section = f"\nimages to look at (data.csv):\n{text}" if text else ""
+    return section + (f"\n{note}\n" if note else "")
 
 
 def as_text(diagnosis: Diagnosis, run: Snapshot) -> str:
@@ -107,22 +116,16 @@ def as_text(diagnosis: Diagnosis, run: Snapshot) -> str:
     return json.dumps(fields, indent=2, allow_nan=False) + "\n"
 
 
-def record(
-    diagnosis: Diagnosis,
-    run: Snapshot,
-    folder: Path,
-    problems: Sequence[DataProblem] = (),
-) -> None:
+def record(diagnosis: Diagnosis, text: str, run: Snapshot, folder: Path) -> None:
     """Writes a diagnosis as JSON, as text, as a figure, and for TensorBoard.
 
     Args:
         diagnosis: The result.
-        run: What was diagnosed.
-        folder: Where to; it exists.
-        problems: What is odd about single images, for data.csv.
+        text: The same as a page of text.
+        run: The run that was diagnosed.
+        folder: The folder to write to; it exists.
     """
-    text, png = _page(diagnosis, problems), figures.draw(diagnosis)
-    data_problems.write(problems, folder / "data.csv")
+    png = figures.draw(diagnosis)
     atomic.write_text(folder / "diagnosis.json", as_text(diagnosis, run))
     atomic.write_text(folder / "diagnosis.txt", text)
     atomic.write_bytes(folder / "diagnosis.png", png)

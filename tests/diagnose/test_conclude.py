@@ -7,6 +7,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from framework.config import Config
+from framework.diagnose import conclude as conclude_lib
 from framework.diagnose.conclude import CONFIRMED, conclude
 from framework.errors import UsageError
 from framework.launch.run import run
@@ -30,17 +31,17 @@ def folder(tmp_path_factory):
 
 def test_a_cause_is_printed_and_recorded(folder, capsys):
     assert conclude(str(folder)) == CONFIRMED
-    said = capsys.readouterr()
-    assert said.out.startswith("verdict: at chance")
-    assert "learning_rate_too_low (confirmed, costs" in said.out
-    assert "trial of learning_rate_too_low: " in said.err
+    captured = capsys.readouterr()
+    assert captured.out.startswith("verdict: at chance")
+    assert "learning_rate_too_low (confirmed, costs" in captured.out
+    assert "trial of learning_rate_too_low: " in captured.err
     found = json.loads((folder / "diagnosis" / "diagnosis.json").read_text())
     assert found["format"] == 3
     assert found["verdict"] == "at_chance"
     assert found["findings"][0]["cause"] == "learning_rate_too_low"
     assert found["findings"][0]["cost_points"] > 30
     assert set(found["plateau"]) >= {"accuracy", "change", "p", "churn", "detectable"}
-    assert (folder / "diagnosis" / "diagnosis.txt").read_text() == said.out
+    assert (folder / "diagnosis" / "diagnosis.txt").read_text() == captured.out
     listed = (folder / "diagnosis" / "data.csv").read_text()
     assert listed.startswith("kind,split,image,label,other_split,")
     branch = folder / "diagnosis" / "trials" / "learning_rate_too_low"
@@ -74,9 +75,9 @@ def died(tmp_path_factory):
 def test_the_cause_of_a_run_that_died_is_named(died, capsys):
     before = {path: path.read_bytes() for path in died.glob("*") if path.is_file()}
     assert conclude(str(died)) == CONFIRMED
-    said = capsys.readouterr()
-    text = " ".join(said.out.split())
-    assert "before its first evaluation, because numbers were" in said.err
+    captured = capsys.readouterr()
+    text = " ".join(captured.out.split())
+    assert "before its first evaluation, because numbers were" in captured.err
     assert text.startswith("verdict: diverged: numbers were no longer finite in step ")
     found = json.loads((died / "diagnosis" / "diagnosis.json").read_text())
     first = found["findings"][0]
@@ -95,3 +96,19 @@ def test_a_run_without_evaluations_and_without_a_reason_is_refused(died, tmp_pat
         path.unlink()
     with pytest.raises(UsageError, match="has no evaluation yet; wait for the first"):
         conclude(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "note"),
+    [
+        ("_MOST_AUDITED", 100, "1,797 images are not audited here; `whyflat audit`"),
+        ("audit", lambda *arguments: 1 / 0, "could not be audited: ZeroDivisionError"),
+    ],
+)
+def test_why_the_images_were_not_audited_is_on_the_page(
+    folder, capsys, monkeypatch, name, value, note
+):
+    monkeypatch.setattr(conclude_lib, name, value)
+    conclude(str(folder), budget=0.0)
+    assert note in capsys.readouterr().out
+    assert note in (folder / "diagnosis" / "diagnosis.txt").read_text()

@@ -10,8 +10,8 @@ import pytest
 
 from framework.diagnose import diagnosis
 from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.measurement import Measurement, NotApplicableError
-from framework.diagnose.core.trials import Decision
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.plateau import Plateau, assess

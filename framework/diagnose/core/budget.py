@@ -106,7 +106,7 @@ class Remaining:
             self._per_epoch = seconds / epochs
 
     def __str__(self) -> str:
-        """Returns what is left, in words."""
+        """Returns the remaining epochs or seconds, in words."""
         if self._end is not None:
             return f"{max(self._end - self._clock(), 0.0):.0f} s"
         text = f"{max(self._epochs, 0.0):.3g} epochs"

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from framework.diagnose.core.causes import CAUSES, Cause
+from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.finding import Evidence, Finding, Remedy
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import (
@@ -17,7 +18,7 @@ from framework.diagnose.core.measurement import (
     Unavailable,
     UnavailableError,
 )
-from framework.diagnose.core.trials import Decision, Trials
+from framework.diagnose.core.trials import Trials
 from framework.numerics.intervals import Estimate
 
 

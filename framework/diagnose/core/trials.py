@@ -28,7 +28,6 @@ from framework.diagnose.core.decision import (
     is_gain,
     judge,
     not_measured,
-    status_of,
     threshold,
 )
 from framework.diagnose.core.finding import Evidence
@@ -413,14 +412,3 @@ class Trials:
             )
         except NotApplicableError:
             return None
-
-
-__all__ = [
-    "LENGTH",
-    "MINIMUM_GAIN",
-    "Decision",
-    "TrialRecord",
-    "Trials",
-    "is_gain",
-    "status_of",
-]

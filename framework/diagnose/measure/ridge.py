@@ -38,7 +38,7 @@ class Ridge:
 def out_of_fold(
     features: np.ndarray, targets: np.ndarray, folds: int = 5, seed: int = 0
 ) -> np.ndarray:
-    """Returns what the other folds predict of each example: float32 [N, T].
+    """Returns the out-of-fold predictions of each example: float32 [N, T].
 
     The same as `Ridge`, in memory of the order of the features, for many examples.
 

@@ -49,7 +49,7 @@ _BATCH = 64
 
 
 def first_inputs(model: keras.Model, images: np.ndarray) -> np.ndarray | None:
-    """Returns what the first layer with a kernel sees: float32 [N, ...].
+    """Returns the inputs of the first layer with a kernel: float32 [N, ...].
 
     Whatever prepares images within the model has been done: layers that are nested, or
     operations that are none. None if no such layer is called, or an embedding is.

@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 from framework.diagnose.core.finding import Finding
+from framework.diagnose.core.ledger import TrialRecord
 from framework.diagnose.core.measurement import Measurements, Unavailable
-from framework.diagnose.core.trials import TrialRecord
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.report import json, text

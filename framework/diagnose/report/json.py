@@ -11,8 +11,8 @@ import numpy as np
 
 from framework.diagnose.core.causes import CAUSES
 from framework.diagnose.core.finding import STATUSES, Finding
+from framework.diagnose.core.ledger import TrialRecord
 from framework.diagnose.core.measurement import Measurements, Unavailable
-from framework.diagnose.core.trials import TrialRecord
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.report.reading import reading

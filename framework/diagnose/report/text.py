@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from framework.diagnose.core.finding import Evidence, Finding
+from framework.diagnose.core.ledger import TrialRecord
 from framework.diagnose.core.measurement import Unavailable
-from framework.diagnose.core.trials import TrialRecord
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.report.reading import reading
@@ -82,7 +82,7 @@ def _not_measured(trials: Sequence[TrialRecord]) -> str:
 
 
 def _of_other_numbers(plateau: Plateau, accuracy: Accuracy) -> str:
-    """Returns what to add where the last evaluation has another accuracy."""
+    """Returns a note where the last evaluation has another accuracy, or ""."""
     recorded, now = plateau.accuracy.value, accuracy.validation.accuracy.value
     if f"{recorded:.1%}" == f"{now:.1%}":
         return ""

@@ -8,6 +8,7 @@ import pytest
 
 from framework.config import Config
 from framework.diagnose.core.check import Check, Phase, Suspicion, examine
+from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import (
     Measurement,
@@ -15,7 +16,6 @@ from framework.diagnose.core.measurement import (
     NotApplicableError,
     Unavailable,
 )
-from framework.diagnose.core.trials import Decision
 from framework.diagnose.diagnosis import diagnose
 from framework.numerics.intervals import Estimate
 

@@ -7,8 +7,8 @@ import pytest
 
 from framework.diagnose.core.causes import CAUSES
 from framework.diagnose.core.finding import Evidence, Finding, Remedy
+from framework.diagnose.core.ledger import TrialRecord
 from framework.diagnose.core.measurement import Unavailable
-from framework.diagnose.core.trials import TrialRecord
 from framework.diagnose.measure.accuracy import Accuracy, SplitAccuracy
 from framework.diagnose.measure.plateau import assess
 from framework.diagnose.report.reading import reading

@@ -6,10 +6,11 @@ import dataclasses
 from typing import ClassVar
 
 from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.decision import MINIMUM_GAIN, Decision, is_gain
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements, NotApplicableError
-from framework.diagnose.core.trials import MINIMUM_GAIN, Decision, Trials, is_gain
+from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.class_balance import ClassBalance, balanced_mean
 from framework.diagnose.measure.labels import LabelValidity
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from framework.data.dataset import Split
+from framework.diagnose.core.decision import is_gain
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
-from framework.diagnose.core.trials import Trials, is_gain
+from framework.diagnose.core.trials import Trials
 from framework.numerics.intervals import Estimate, paired_difference
 
 

@@ -6,9 +6,10 @@ import dataclasses
 from typing import ClassVar
 
 from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
-from framework.diagnose.core.trials import Decision, Trials
+from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.label_signal import OTHER_SPLIT, LabelSignal
 from framework.diagnose.measure.labels import LabelValidity, SplitComposition

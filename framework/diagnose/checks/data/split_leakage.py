@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from framework.diagnose.checks.data.pruning import train_without
 from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.decision import MINIMUM_GAIN, Decision, status_of
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
-from framework.diagnose.core.trials import MINIMUM_GAIN, Decision, Trials, status_of
+from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.cross_evaluation import HeldOutAccuracy
 from framework.diagnose.measure.label_agreement import LabelAgreement
 from framework.diagnose.measure.near_duplicates import (

@@ -8,8 +8,8 @@ from framework.diagnose.checks.evaluation.metric_bug import (
     MetricBug,
     evaluates_other_weights,
 )
+from framework.diagnose.core.decision import MINIMUM_GAIN
 from framework.diagnose.core.measurement import Measurements
-from framework.diagnose.core.trials import MINIMUM_GAIN
 from framework.diagnose.measure.cross_evaluation import CrossEvaluation
 from framework.diagnose.measure.reported import ReportedMetrics
 from framework.numerics.intervals import Estimate, paired_difference

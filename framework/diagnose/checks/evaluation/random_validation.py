@@ -6,9 +6,9 @@ import dataclasses
 from typing import ClassVar
 
 from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.decision import is_gain
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
-from framework.diagnose.core.trials import is_gain
 from framework.diagnose.measure.reported import FLIPPED, Repeatability
 
 # What to do, in words and as code.

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from framework.diagnose.checks.evaluation import other_weights
 from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.decision import MINIMUM_GAIN, is_gain
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
-from framework.diagnose.core.trials import MINIMUM_GAIN, is_gain
 from framework.diagnose.measure.cross_evaluation import CrossEvaluation
 from framework.diagnose.measure.reported import ReportedMetrics
 from framework.diagnose.measure.train_eval_modes import (

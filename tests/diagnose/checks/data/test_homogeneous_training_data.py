@@ -28,7 +28,7 @@ def check(examined, context, preprocessing, accuracy):
 
 @pytest.fixture(scope="module")
 def decided(judged, preprocessing, accuracy):
-    """Returns the finding for so many of 500 images, and a gap of at least so much."""
+    """Returns the finding for a number of 500 images, and for a least gap."""
 
     def run(uncovered, repeated, gap=0.2, gain=_NO_GAIN, **settings):
         return judged(

@@ -119,7 +119,7 @@ def duplicates(copies, within, correct, other):
 
 
 def images(count, copied=0):
-    """Returns what is known of the copies among validation images."""
+    """Returns a measurement of the copies among validation images."""
     are_copies = np.arange(count) < copied
     none = np.zeros(count, bool)
     return Copies(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from framework.diagnose.core.trials import Decision
+from framework.diagnose.core.decision import Decision
 from framework.diagnose.measure.accuracy import Accuracy, SplitAccuracy
 from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.measure.step_sizes import StepSizes

@@ -4,8 +4,8 @@ import pytest
 
 from framework.diagnose.checks.training.overfitting import AUGMENT, FLIP, Overfitting
 from framework.diagnose.core.check import examine
+from framework.diagnose.core.decision import MINIMUM_GAIN
 from framework.diagnose.core.measurement import NotApplicableError
-from framework.diagnose.core.trials import MINIMUM_GAIN
 from framework.diagnose.measure.near_duplicates import NearDuplicates
 from framework.diagnose.measure.regularization import AccuracyFall, Regularization
 from framework.diagnose.measure.shift import ProbeLoss

@@ -8,9 +8,9 @@ from framework.diagnose.checks.training.insufficient_capacity import (
 )
 from framework.diagnose.checks.training.stopped_too_early import StoppedTooEarly
 from framework.diagnose.core.check import examine
+from framework.diagnose.core.decision import MINIMUM_GAIN
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
-from framework.diagnose.core.trials import MINIMUM_GAIN
 from framework.diagnose.measure.regularization import Capacity
 from framework.numerics.intervals import paired_difference
 
