@@ -1,7 +1,7 @@
 """Aligns pairs of images that may show the same, and compares them where they overlap.
 
 Alignment is over position, size and mirroring. Coarse structure is taken out before:
-strangers share a bright sky or a dark border, copies share the details as well.
+unrelated images share a bright sky or a dark border, copies share details as well.
 """
 
 from __future__ import annotations
@@ -73,19 +73,12 @@ def averaging(low: float, high: float, size: int, count: int) -> np.ndarray:
 
 def details(images: np.ndarray) -> np.ndarray:
     """Returns grey images less their means over a quarter of the side: [N, S, S]."""
+    from scipy import ndimage
+
     width = max(images.shape[1] // 4, 2) | 1
-    return images - _means(_means(images, width, 1), width, 2)
-
-
-def _means(images: np.ndarray, width: int, axis: int) -> np.ndarray:
-    pad = [(0, 0)] * images.ndim
-    pad[axis] = (width // 2 + 1, width // 2)
-    sums = np.cumsum(np.pad(images, pad, mode="edge"), axis=axis, dtype=np.float64)
-    size = images.shape[axis]
-    high = np.take(sums, np.arange(width, width + size), axis=axis)
-    low = np.take(sums, np.arange(size), axis=axis)
-    means: np.ndarray = (high - low) / width
-    return means.astype(np.float32)
+    means = ndimage.uniform_filter(images, (0, width, width), mode="nearest")
+    remaining: np.ndarray = images - means
+    return remaining
 
 
 def aligned(

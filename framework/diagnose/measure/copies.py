@@ -41,13 +41,13 @@ _NO_SEARCH = (0.0, 0)
 _MOST_ALIGNED = 20_000
 # What is less similar when coarse is not looked at in detail.
 _WORTH = 0.4
-# Strangers differ from data set to data set. Where the best match of the median image
-# is m and that of the tenth least similar q, as Fisher's z, strangers came to at most
-# m + 3.5 (m - q) among 400 each of digits and clothes; to .83 among flowers, of which
-# all that were more similar, 7 of 400, were the same photograph or of one series.
+# How similar unrelated images are differs between data sets. Where the best match of
+# the median image is m and that of the tenth least similar q, as Fisher's z, unrelated
+# ones came to at most m + 3.5 (m - q) among 400 each of digits and clothes; to .83
+# among flowers, of which all that were more similar, 7 of 400, were the same photograph
+# or of one series.
 _LEAST, _SPREADS, _TENTH = 0.85, 4.0, 0.1
-# Strangers among digits came to .989; where most images have copies, there is no other
-# way to tell.
+# Unrelated digits came to .989. Where most images have copies, the median says nothing.
 SAME = 0.99
 _CHUNK, _ENTRIES = 500, 2**24
 
@@ -132,7 +132,7 @@ class Thumbnails:
         return colors, details(grey[..., 0]), details(coarse[..., 0])
 
     def seen(self, view: _View) -> np.ndarray:
-        """Returns a view of all images without the mean of each channel: [N, F]."""
+        """Returns a view of all images, less the mean of each channel: [N, F]."""
         size = min(_FOUND, self.colors.shape[1])
         small = _resized(self.colors, view.top, view.left, view.side, size)
         if view.is_mirrored:
@@ -153,7 +153,7 @@ def _resized(
 
 
 def copy_threshold(similarities: np.ndarray, spreads: float = _SPREADS) -> float:
-    """Returns the similarity from which on two images are copies.
+    """Returns the least similarity of two images that are copies.
 
     Args:
         similarities: Of the best match of images that are mostly no copies: [N].

@@ -80,10 +80,10 @@ def near(images: np.ndarray, exact_pairs: Pairs) -> Pairs:
     known = Thumbnails(images[rows], Scale.of(images))
     search = CopySearch(known, with_crops=len(rows) <= _MOST_CROPPED)
     matches = search.best(known, np.arange(len(rows)))
-    # What strangers are like is told by a sample, all of which is aligned.
+    # A sample, aligned in full, shows how similar unrelated images are.
     some = chosen(len(rows), _SAMPLE)
-    strangers = CopySearch(known).best(known.take(some), some).similarity
-    found = np.flatnonzero(matches.similarity >= copy_threshold(strangers))
+    unrelated = CopySearch(known).best(known.take(some), some).similarity
+    found = np.flatnonzero(matches.similarity >= copy_threshold(unrelated))
     pairs = np.stack([rows[found], rows[matches.index[found]]], axis=1)
     pairs, places = np.unique(np.sort(pairs, axis=1), axis=0, return_index=True)
     found = found[places]

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from framework.diagnose.core.context import DiagnosisContext
 
 # Saved anew as JPEG, or moved by a pixel, images keep a correlation of .954 to 1. But
-# strangers among digits of 8x8 pixels are as alike; hence no less than all but a
-# hundredth of the pairs within training, which no split has torn apart. Strangers among
-# digits, clothes and flowers came to .994.
+# unrelated digits of 8x8 pixels are as similar. So it is at least the 99 % quantile of
+# pairs within training, which no split has separated. Unrelated digits, clothes and
+# flowers came to .994.
 _ALIKE, QUANTILE, SAME_PIXELS = 0.95, 0.99, 0.995
-# By details, half a hundredth of the strangers among digits and clothes, and none among
-# flowers, are more than these spreads beyond the median; see `copies.copy_threshold`.
+# By details, 0.5 % of unrelated digits and clothes, and no unrelated flowers, are more
+# than these spreads beyond the median; see `copies.copy_threshold`.
 _SPREADS = 3.0
 _SAME = SAME_PIXELS, SAME
 # Validation images that are looked up first, and training images. Where of the first
@@ -80,16 +80,16 @@ class Found:
     is_mirrored: np.ndarray
 
     def least(self) -> tuple[float, float]:
-        """Returns the similarities from which on these would be copies.
+        """Returns the least similarities of copies, by pixels and by details.
 
-        Of images that are mostly none: by pixels, and by details.
+        Most of these images must have no copy.
         """
-        # Among copies the quantile is 1, and nothing would be more alike.
+        # Among copies the quantile is 1, and nothing would be more similar.
         pixels = max(_ALIKE, float(np.quantile(self.pixels, QUANTILE)))
         return min(pixels, SAME_PIXELS), copy_threshold(self.details, _SPREADS)
 
     def exceed(self, least: tuple[float, float]) -> np.ndarray:
-        """Returns which are at least so similar: bool [N]."""
+        """Returns which images reach one of two similarities: bool [N]."""
         copies: np.ndarray = (self.pixels >= least[0]) | (self.details >= least[1])
         return copies
 
@@ -99,8 +99,7 @@ class Copies(Measurement):
     """Which validation images are copies of training images.
 
     Attributes:
-        least: The similarities from which on two images are copies: by pixels, and by
-            details.
+        least: The least similarities of copies: by pixels, and by details.
         are_copies: Which validation images are: bool [N].
         are_same: Which are the same up to compression: bool [N].
         is_mirrored: Which are mirrored: bool [N].

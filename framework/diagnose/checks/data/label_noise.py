@@ -93,7 +93,7 @@ class LabelNoise(Check):
             or self._is_noisy_in_both(agreement)
         ):
             return None
-        # A probe that is wrong about what it is surest of can accuse nobody.
+        # A probe that errs on its most confident images cannot contradict labels.
         is_trusted = agreement.validation.value <= self.trusted
         return Suspicion(
             is_certain=excess.low > self.excess and is_trusted,

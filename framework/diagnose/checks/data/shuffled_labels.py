@@ -35,9 +35,9 @@ class ShuffledLabels(Check):
         and that the model knows nothing that chance would not give.
     How it is decided:
         Labels of one split say nothing, or far more in another order, while as many
-        labels of the other split say much. If neither says anything, nobody can tell;
-        but labels that stand in blocks are suspected to be in another order than their
-        images.
+        labels of the other split say much. If neither says anything, it cannot be
+        decided; but labels that stand in blocks are suspected to be in another order
+        than their images.
     Remedy:
         Shuffle images and labels by one permutation.
     Sources:
