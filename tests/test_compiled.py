@@ -90,6 +90,7 @@ def census():
     return {kind: names.count(kind) for kind in kinds}
 
 
+@pytest.mark.extended
 def test_several_runs_in_one_process_leak_nothing(tmp_path, warned):
     counts = []
     # TensorFlow warns from the fifth tracing on.

@@ -168,10 +168,10 @@ def interrupt(monkeypatch, owner, name, place):
 @pytest.mark.parametrize(
     ("owner", "name", "place"),
     [
-        (TrainLoop, "_step", 1),
-        (TrainLoop, "measured_step", 4),
+        pytest.param(TrainLoop, "_step", 1, marks=pytest.mark.extended),
+        pytest.param(TrainLoop, "measured_step", 4, marks=pytest.mark.extended),
         (Evaluator, "__call__", 2),
-        (Evaluator, "__call__", 9),
+        pytest.param(Evaluator, "__call__", 9, marks=pytest.mark.extended),
         (archive, "write", 3),
     ],
     ids=lambda value: str(value),
@@ -186,6 +186,7 @@ def test_stopped_by_a_signal(tmp_path, uninterrupted, monkeypatch, owner, name, 
     assert_same_run(config, uninterrupted)
 
 
+@pytest.mark.extended
 def test_stopped_again_and_again(tmp_path, uninterrupted, monkeypatch):
     config, stops = small(tmp_path), 0
     is_finite, calls = TrainLoop.is_finite, []
@@ -207,6 +208,7 @@ def test_stopped_again_and_again(tmp_path, uninterrupted, monkeypatch):
     assert_same_run(config, uninterrupted)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("first", "then"), [(1, 2), pytest.param(2, 1, marks=pytest.mark.slow)]
 )
@@ -233,6 +235,7 @@ def test_goes_on_with_another_number_of_devices(
         np.testing.assert_array_equal(actual[name], expected[name])
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
 def test_a_disk_that_takes_no_more(tmp_path, uninterrupted, monkeypatch, code):
     config, write = small(tmp_path), archive.write
@@ -262,6 +265,7 @@ def test_a_stop_that_could_not_be_saved_is_a_failure(tmp_path, monkeypatch):
         run(small(tmp_path))
 
 
+@pytest.mark.extended
 def test_a_process_without_room_ends_in_one_line(tmp_path):
     config = small(tmp_path, model="mlp(units=(4096,))")
 
@@ -296,6 +300,7 @@ def on_tmpfs(folder, options, config):
     )
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -354,6 +359,7 @@ def photographs(tmp_path):
     return tmp_path / "photographs"
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "fault", ["corrupt", pytest.param("gone", marks=pytest.mark.slow)]
 )

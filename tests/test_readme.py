@@ -15,6 +15,7 @@ COMPONENTS = (ROOT / "docs/how-to/components.md").read_text()
 MIGRATION = (ROOT / "docs/how-to/migration.md").read_text()
 
 
+@pytest.mark.extended
 def test_an_experiment_of_ones_own_outside_the_repository(tmp_path):
     program = re.search(r"tested as written.*?```python\n(.*?)```", COMPONENTS, re.S)[1]
     (tmp_path / "squares.py").write_text(program)

@@ -69,6 +69,7 @@ def uninterrupted(tmp_path_factory):
     return folder, ends(both(folder, "--train_for=20ep"))
 
 
+@pytest.mark.extended
 def test_the_chief_speaks_for_all(uninterrupted):
     folder, (chief, other) = uninterrupted
     assert (chief[0], other[0]) == (0, 0), chief[2] + other[2]
@@ -85,6 +86,7 @@ def reached(process, text):
     raise AssertionError(f"it never said {text!r}: {process.stderr.read()}")
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
 )

@@ -60,6 +60,7 @@ def test_it_equals_the_tree(wheel):
     assert "Requires-Dist: cleanlab>=2.9" in text
 
 
+@pytest.mark.extended
 def test_it_trains_and_diagnoses_from_an_empty_folder(wheel, tmp_path):
     site, folder, script = (tmp_path / name for name in ("site", "empty", "whyflat"))
     folder.mkdir()

@@ -73,6 +73,7 @@ VALUES = ["-1", "0", "2", "720", "1e9", "'x'", "None", "True", "()", "(1,)", "(1
 VALUES += ["(1, 2, 3)", "(0.8, 0.2)", "(-1, 1)", "(0, 0)", "[0.5, 1.5]"]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("name", augment.AUGMENTATIONS)
 def test_any_argument_is_refused_or_gives_valid_images(name):
     """Accepted arguments give values from 0 to 255, and no other error."""

@@ -43,6 +43,7 @@ ONE_OF_EACH = [
 ]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("replicas", [2, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("text", ONE_OF_EACH)
 def test_a_part_of_the_batch_gives_the_same_images_as_the_whole(text, replicas, images):
@@ -59,6 +60,7 @@ def test_a_part_of_the_batch_gives_the_same_images_as_the_whole(text, replicas, 
     np.testing.assert_array_equal(np.concatenate(actual), whole)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("text", ONE_OF_EACH)
 def test_eager_graph_and_xla_give_the_same_images(text, images):
     policy = augment.build(text)

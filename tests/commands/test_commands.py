@@ -88,6 +88,7 @@ def test_each_verb_has_help_in_both_spellings(whyflat, verb):
     assert (again.returncode, again.stdout) == (0, done.stdout)
 
 
+@pytest.mark.extended
 def test_what_fails_keeps_its_exit_code(whyflat):
     assert whyflat("schedule", "cosin").returncode == 2
     assert whyflat("schedule", "cosine", "--total_steps=9").returncode == 0
@@ -120,6 +121,7 @@ def test_a_folder_of_the_users_hides_no_package(whyflat, tmp_path, name):
     assert done.stderr == "error: seed must be from 0 to 2**32 - 1, not -1\n"
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("module", "verb"),
     [

@@ -46,6 +46,7 @@ def test_a_confirmed_cause_is_code_3(diagnosed, tmp_path):
     assert diagnosed(f"--workdir={folder}", "--json") == (3, out, "")
 
 
+@pytest.mark.extended
 def test_nothing_confirmed_is_code_0(diagnosed, tmp_path):
     folder = made(tmp_path / "run", learning_rate=3e-3, train_for="15ep")
     code, out, message = diagnosed(f"--workdir={folder}")

@@ -16,6 +16,7 @@ def net(shape, classes, layer):
 """
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("layer", "message"),
     [

@@ -25,6 +25,7 @@ def as_text(name, run, chips=1):
     return str(tpu_check.lower(name, *tpu_check.steps(run, chips)[name], "stablehlo"))
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("augment", "precision"),
     [

@@ -229,6 +229,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.extended
 def test_a_run_of_ones_own_experiment_can_be_diagnosed(command, tmp_path):
     """By its owner; by others only if they trust it or have the file."""
     for folder in ("own", "other", "state", "nothing"):

@@ -45,6 +45,7 @@ def servers():
         kill(process)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("first", [0, 3])
 def test_servers_read_in_the_same_order(servers, count, first):
@@ -61,6 +62,7 @@ def test_servers_read_in_the_same_order(servers, count, first):
         np.testing.assert_array_equal(labels, rows[index] % 4)
 
 
+@pytest.mark.extended
 def test_a_port_that_is_taken_is_one_line(servers):
     port = servers[0].rpartition(":")[2]
     actual = subprocess.run(
@@ -112,11 +114,13 @@ def from_memory(tmp_path_factory):
     return metrics(folder, "memory")
 
 
+@pytest.mark.extended
 def test_a_run_by_servers_is_the_run_from_memory(servers, from_memory, tmp_path):
     run(config(tmp_path, "service", servers))
     assert metrics(tmp_path, "service") == from_memory
 
 
+@pytest.mark.extended
 def test_a_server_that_dies_and_comes_back(from_memory, tmp_path, monkeypatch):
     process, address = serve()
     measured_step, started = TrainLoop.measured_step, []

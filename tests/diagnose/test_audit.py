@@ -40,6 +40,7 @@ def of_kind(result, kind):
     return [each for each in result.problems if each.kind == kind]
 
 
+@pytest.mark.extended
 def test_nothing_is_listed_twice_nor_of_healthy_images(flowers):
     result = audit(flowers)
     assert result.counts == {"train": 260, "validation": 60}

@@ -48,6 +48,7 @@ def test_a_cause_is_printed_and_recorded(folder, capsys):
     assert (branch / "metrics.jsonl").exists()
 
 
+@pytest.mark.extended
 def test_tensorboard_shows_the_last_diagnosis_only(folder):
     for _ in range(2):
         conclude(str(folder), print_json=True)
@@ -72,6 +73,7 @@ def died(tmp_path_factory):
     return workdir
 
 
+@pytest.mark.extended
 def test_the_cause_of_a_run_that_died_is_named(died, capsys):
     before = {path: path.read_bytes() for path in died.glob("*") if path.is_file()}
     assert conclude(str(died)) == CONFIRMED

@@ -71,7 +71,14 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("cause", FAULTS)
+@pytest.mark.parametrize(
+    "cause",
+    [
+        pytest.param("learning_rate_too_low", marks=pytest.mark.extended),
+        "shuffled_labels",
+        pytest.param("random_validation", marks=pytest.mark.extended),
+    ],
+)
 def test_a_planted_fault_is_the_first_that_is_named(arrays, cause):
     model, train, validation = FAULTS[cause](*arrays)
     diagnosis = explain(model, train, validation, epochs=6)
@@ -95,6 +102,7 @@ def batched(train, validation):
     return model, data.shuffle(2000, seed=0).batch(32), (x_held, one_hot[y_held])
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("program", [softmax, batched])
 def test_nothing_is_confirmed_of_healthy_programs(arrays, program):
     model, train, validation = program(*arrays)
@@ -150,6 +158,7 @@ def test_what_is_taken_for_accuracy(reported, accuracy):
     assert all(metrics[f"validation/{name}"] == reported[name] for name in reported)
 
 
+@pytest.mark.extended
 def test_words_are_no_pictures():
     """An embedding has no row for what is brighter, or scaled."""
     generator = np.random.default_rng(0)

@@ -55,6 +55,7 @@ def finished_run(folder):
     pass
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("change", "step", "is_best"),
     [

@@ -14,6 +14,7 @@ COMMANDS = {"lr_range", "selfcheck", "tpu_check"}
 NAMES = sorted({path.stem for path in FOLDER.glob("[!_]*.py")} - COMMANDS)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("name", NAMES)
 def test_two_steps(tmp_path, name):
     config = importlib.import_module(f"experiments.{name}").CONFIG

@@ -128,6 +128,7 @@ lib.export_model(lib.model(2.0), lib.Halved(), folder)
 """
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("owner", "name", "at"), [("os", "fsync", 1), ("lib", "_exchange", 1)]
 )

@@ -27,9 +27,13 @@ TOLERANCES = {
     "everything, float16": 2e-2,
 }
 # "everything" has a ragged batch in it, but mixes no images.
-QUICK = ["mixup and CutMix", "everything", "float16, overflow"]
+MARKS = {
+    "mixup and CutMix": [],
+    "everything": [pytest.mark.extended],
+    "float16, overflow": [pytest.mark.extended],
+}
 ROWS = [
-    name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+    pytest.param(name, marks=MARKS.get(name, [pytest.mark.slow]))
     for name in cases.CASES
 ]
 
@@ -60,6 +64,7 @@ def test_four_devices_train_as_one(alone, tmp_path):
     assert all(worst[name] <= TOLERANCES[name] for name in worst), worst
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "names",
     [["everything"], pytest.param(list(cases.CASES), marks=pytest.mark.slow)],
@@ -80,6 +85,7 @@ def test_an_overflow_on_one_replica_lowers_the_scale_on_all(alone):
     assert actual["loss_scale/scale"] < 2.0**15
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 7])
 def test_steps_per_call_change_nothing(count, alone):
     other = cases.train("everything", steps_per_call=count)

@@ -129,9 +129,9 @@ def test_the_same_command_gives_the_same_run(tmp_path, uninterrupted):
     ("at", "before"),
     [
         (7, True),
-        (11, False),
+        pytest.param(11, False, marks=pytest.mark.extended),
         (14, True),
-        (22, False),
+        pytest.param(22, False, marks=pytest.mark.extended),
         *(
             pytest.param(at, before, marks=pytest.mark.slow)
             for at, before in [(7, False), (11, True), (14, False), (22, True)]
@@ -162,6 +162,7 @@ def test_goes_on_where_it_was_broken_off(
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("changes", "tolerance"),
     [
@@ -274,6 +275,7 @@ def test_stops_when_the_loss_is_no_number(tmp_path):
         run(config)
 
 
+@pytest.mark.extended
 def test_a_cooldown_is_branched_from_a_stable_run(tmp_path):
     config = small(tmp_path, schedule="constant", train_for="2ep")
     run(config)
@@ -321,6 +323,7 @@ def test_the_result_predicts_and_has_its_best_weights(tmp_path):
         assert right == pytest.approx(row["validation/accuracy"])
 
 
+@pytest.mark.extended
 def test_data_given_in_python_is_recorded_and_not_mixed_up(tmp_path):
     dataset = run_lib.components.data.build("digits")
     config = small(tmp_path, train_for="1ep")
@@ -426,6 +429,7 @@ MIXED = {
 }
 
 
+@pytest.mark.extended
 def test_goes_on_with_the_statistics_that_it_began_with(tmp_path):
     dataset = run_lib.components.data.build("digits")
     config = small(tmp_path, train_for="1ep", normalize="unit + standard")
@@ -468,6 +472,7 @@ def test_a_change_that_trains_nothing_leaves_a_finished_run_alone(finished, chan
     assert after == before
 
 
+@pytest.mark.extended
 def test_mixed_and_erased_images_are_learnt_from(tmp_path):
     result = run(small(tmp_path, train_for="12ep", **MIXED))
     row = result.history.rows[-1]
@@ -488,6 +493,7 @@ def test_floats_have_no_negative(tmp_path):
         run(small(tmp_path, dataset="noise", augment="flip + invert"))
 
 
+@pytest.mark.extended
 def test_what_is_exported_needs_nothing_of_this_program(tmp_path):
     dataset = run_lib.components.data.build("digits")
     config = small(tmp_path / "run", train_for="1ep", normalize="unit + standard")

@@ -204,6 +204,7 @@ def test_a_run_that_skips_goes_on_without_those_batches(tmp_path, huge):
         assert all(np.isfinite(saved[n]).all() for n in saved if n.startswith("model/"))
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("policy", ["skip", "rollback"])
 def test_what_is_done_about_it_is_the_same_after_a_restart(
     tmp_path, huge, monkeypatch, policy

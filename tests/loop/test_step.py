@@ -221,6 +221,7 @@ def test_a_gradient_within_the_norm_is_not_stretched(build, kind, request):
         np.testing.assert_allclose(new.numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("bad", [np.inf, np.nan])
 @pytest.mark.parametrize("optimizer", ["sgd(momentum=.9)", "adam"])
 def test_overflow_on_one_replica_leaves_the_weights_of_both(

@@ -102,6 +102,7 @@ def test_xla_trains_alike(build, shared):
     assert_same(actual, expected(shared, build), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.extended
 def test_the_whole_step_compiles_as_one_program(build):
     # As on a TPU: choice of images, augmentation, dropout, update, average, metrics.
     options = {
@@ -127,6 +128,7 @@ def test_the_whole_step_compiles_as_one_program(build):
         np.testing.assert_allclose(compiled[name], value, rtol=1e-4, err_msg=name)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "options",
     [
@@ -193,6 +195,7 @@ def test_windows_and_totals_are_means_over_what_was_trained_on(
     assert np.isnan(list(parts.loop.take_totals().values())).all()
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("replicas", [1, 2])
 @pytest.mark.parametrize("kind", [MemoryBatches, StreamBatches])
 def test_evaluates_each_example_once_in_order(build, kind, replicas, request):

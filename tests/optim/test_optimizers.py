@@ -98,6 +98,7 @@ def test_every_member_is_compared():
     assert compared == set(optimizers.OPTIMIZERS)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
 def test_two_replicas_match_one(name, mirrored):
     # The gradients are already summed; Keras must not sum them again.

@@ -45,6 +45,8 @@ class PreprocessingDifference(Measurement):
             all images show the gain.
         is_signed_apart: Whether one split alone has values below 0, as standardised
             images have: no light does that.
+        renumbered: Where class numbers are mapped: each number that training gives a
+            class, and the other number that validation gives it.
     """
 
     scale_ratio: float
@@ -52,6 +54,7 @@ class PreprocessingDifference(Measurement):
     gain: Estimate
     is_chosen_twice: bool = False
     is_signed_apart: bool = False
+    renumbered: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> PreprocessingDifference:
@@ -63,7 +66,9 @@ class PreprocessingDifference(Measurement):
         if len(correct) < _FEWEST or gap <= _GAP:
             return cls(ratio, "", _NO_GAIN)
         is_signed_apart = bool((train.min() < 0) != (validation.min() < 0))
-        return cls(ratio, *_best_transform(context, correct), is_signed_apart)
+        best, gain, is_chosen_twice = _best_transform(context, correct)
+        renumbered = _renumbered(context) if best == MAPPED_LABELS else ()
+        return cls(ratio, best, gain, is_chosen_twice, is_signed_apart, renumbered)
 
 
 def _best_transform(
@@ -89,6 +94,12 @@ def _best_transform(
         mended[chooser] = _mended(context, transforms.get(best), samples[1], chooser)
     gain = paired_difference(mended[tested], correct[tested])
     return best, gain, is_chosen_twice
+
+
+def _renumbered(context: DiagnosisContext) -> tuple[tuple[int, int], ...]:
+    """Returns the classes of other numbers: (in training, in validation)."""
+    mapping = _mapping(context.predicted("validation"), context.validation.labels)
+    return tuple((old, int(new)) for old, new in enumerate(mapping) if old != new)
 
 
 def _choice(

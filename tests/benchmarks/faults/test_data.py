@@ -6,6 +6,7 @@ from benchmarks.faults import arrays, images
 from benchmarks.faults.inputs import chosen, own_folder, try_all
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("inputs", "number"),
     [(arrays.npz_files(0), 8), (images.folders(0), 6)],

@@ -6,6 +6,7 @@ from benchmarks.faults import flags, specs
 from benchmarks.faults.inputs import chosen, try_all
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("inputs", "number"),
     [(flags.table(), 24), (flags.modules(), 6), (specs.drawn(0), 12)],

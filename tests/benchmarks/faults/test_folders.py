@@ -18,6 +18,7 @@ def run(fork_server):
         yield run
 
 
+@pytest.mark.extended
 def test_damaged_folders_are_handled(fork_server, run):
     every = folders.cases(run.home / "run", seed=0)
     assert len(every) >= 800
@@ -35,6 +36,7 @@ def test_an_undamaged_folder_is_found_to_be_so(fork_server, run):
         assert folders.tried(case, run, fork_server.run) is None
 
 
+@pytest.mark.extended
 def test_each_damage_changes_the_folder(run):
     for case in folders.cases(run.home / "run", seed=0)[::2]:
         with own_folder() as folder:

@@ -12,6 +12,7 @@ def uninterrupted(fork_server, tmp_path_factory):
     return kills.uninterrupted(fork_server, folder, same_run.SMALL)
 
 
+@pytest.mark.extended
 def test_a_run_survives_random_kills(fork_server, uninterrupted, tmp_path):
     generator = np.random.default_rng(5)
     results = kills.until_it_ends(
@@ -20,6 +21,7 @@ def test_a_run_survives_random_kills(fork_server, uninterrupted, tmp_path):
     assert not [each for each in results if each[2]]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "sent",
     [

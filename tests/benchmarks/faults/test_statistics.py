@@ -12,6 +12,7 @@ def test_statistics_are_what_others_compute(kind):
     assert not tally.mishandled, tally.details()
 
 
+@pytest.mark.extended
 def test_a_run_reports_what_its_model_gives():
     (tally,) = statistics.fuzz(seed=0, number=None, only="a run")
     assert tally.tried >= 150

@@ -346,6 +346,7 @@ def test_a_job_that_fails_says_where():
     assert line["error"].startswith("KeyError at jobs.py:")
 
 
+@pytest.mark.extended
 def test_a_training_with_the_rules_of_other_tools():
     line = jobs.Job("broken", "zeros", 0).run()
     assert "error" not in line
@@ -398,6 +399,7 @@ FURTHER = (
 )
 
 
+@pytest.mark.extended
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(
     "name", [*FAST, *(pytest.param(each, marks=pytest.mark.slow) for each in FURTHER)]

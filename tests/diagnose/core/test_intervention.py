@@ -255,12 +255,14 @@ def eagerly():
     tf.config.run_functions_eagerly(False)
 
 
+@pytest.mark.extended
 @pytest.mark.filterwarnings("ignore:Even though the .*tf.data:UserWarning")
 @_each
 def test_lines_can_be_pasted_and_trained_with(name, settings, eagerly):
     executed(_OF_CHECKS[name], settings, built(is_traced=False))
 
 
+@pytest.mark.extended
 def test_lines_change_the_learning_rate(settings):
     model, _ = executed(Intervention(learning_rate_factor=0.1), settings)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
@@ -269,6 +271,7 @@ def test_lines_change_the_learning_rate(settings):
     assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("intervention", "rate"),
     [
@@ -290,6 +293,7 @@ def test_lines_change_a_schedule(settings, intervention, rate):
     assert float(model.optimizer.learning_rate) == pytest.approx(rate, rel=1e-3)
 
 
+@pytest.mark.extended
 def test_lines_change_the_optimizer(settings):
     optimizer = executed(Intervention(clip_norm=1.0), settings)[0].optimizer
     assert (optimizer.global_clipnorm, optimizer.clipnorm) == (1.0, None)
@@ -323,6 +327,7 @@ def test_lines_change_hidden_activations_only(settings):
     assert layer(model, "ReLU").negative_slope == pytest.approx(0.1)
 
 
+@pytest.mark.extended
 def test_lines_add_dropout_where_there_is_none(settings):
     model, _ = executed(Intervention(dropout=0.3), settings)
     assert layer(model, "Dropout").rate == 0.3
@@ -349,6 +354,7 @@ def test_lines_unfreeze_all_weights(settings):
     assert np.any(kernel.numpy() != before)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("has_layer", [False, True])
 def test_lines_train_logits(settings, has_layer):
     names = built()

@@ -34,6 +34,8 @@ def test_another_order_of_the_classes(context, scans):
     difference = context(scans.train, other).get(PreprocessingDifference)
     assert difference.transform == MAPPED_LABELS
     assert difference.gain.low > 0.5
+    moved = [(old, new) for old, new in enumerate(order) if old != new]
+    assert difference.renumbered == tuple(moved)
 
 
 def test_training_images_that_are_standardised_one_by_one(context, scans):

@@ -232,6 +232,7 @@ def test_steps_that_follow_the_loss(measured, name):
     assert WrongVariables().suspect(result) is None, result.get(StepAgreement)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "name", rows(OTHER, ("broadcast", "forgotten term", "softmax over the batch"))
 )

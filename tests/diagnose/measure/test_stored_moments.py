@@ -60,6 +60,7 @@ def found(context, scans):
     return measure
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("name", PRETRAINED)
 @pytest.mark.parametrize("fed", ["0 to 1", "-1 to 1", "bytes"])
 def test_only_another_scale_is_suspected(found, scans, name, fed):

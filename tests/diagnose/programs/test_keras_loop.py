@@ -84,6 +84,7 @@ KINDS = {
 }
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "kind", ["plain", "one-hot", "eager", "own step", "own step, eager"]
 )

@@ -359,6 +359,7 @@ def ended(tmp_path, **changes):
     return open_run(config.workdir)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "changes",
     [
@@ -397,6 +398,7 @@ def with_arguments(name):
     return f"{name}({arguments.get(name, '')})"
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("epochs", [1.0, 4.0])
 def test_every_schedule_goes_on_at_a_useful_rate(made, name, epochs):

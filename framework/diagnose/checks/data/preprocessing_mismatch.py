@@ -16,6 +16,9 @@ from framework.diagnose.measure.preprocessing import (
     PreprocessingDifference,
 )
 
+# Renumbered classes that a message names.
+_SHOWN = 10
+
 
 @dataclasses.dataclass(frozen=True)
 class PreprocessingMismatch(Check):
@@ -81,7 +84,7 @@ class PreprocessingMismatch(Check):
             message = (
                 f"the model is right about {mismatch.gain.value:.1%} more of the "
                 f"validation images once {mismatch.transform}: the splits are prepared "
-                f"differently"
+                f"differently{_renumbered(mismatch)}"
             )
             shown = Evidence(
                 f"gain in validation accuracy once {mismatch.transform}",
@@ -119,3 +122,13 @@ class PreprocessingMismatch(Check):
         if any(signal.z < self.sees for signal in signals):
             return True
         return bool(measured.get(SplitComposition).unseen_classes)
+
+
+def _renumbered(mismatch: PreprocessingDifference) -> str:
+    """Returns which class numbers differ, in words; "" if none do."""
+    if not mismatch.renumbered:
+        return ""
+    shown = [f"{old} is {new}" for old, new in mismatch.renumbered[:_SHOWN]]
+    rest = len(mismatch.renumbered) - len(shown)
+    more = f" and {rest} more" if rest else ""
+    return f" (class {', '.join(shown)}{more} in validation)"

@@ -39,6 +39,7 @@ def blobs(shape, count, classes, seed=0):
 _SHAPES = [(12, 12), (12, 9, 1), (16, 16, 3), (4, 4, 1), (3, 3, 1), (30,), (2,)]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("kind", ["uint8", "float64"])
 @pytest.mark.parametrize("shape", _SHAPES, ids=str)
 @pytest.mark.parametrize(("counts", "classes"), [((20, 20), 2), ((300, 100), 10)])

@@ -52,6 +52,7 @@ def flowers(**knobs):
     return drawn_flowers(train=500, validation=400, size=32, **knobs)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("knobs", "name", "remedy"),
     [

@@ -82,11 +82,13 @@ def test_suspects_a_class_that_is_mistaken_for_another(check, scans):
     ]
 
 
+@pytest.mark.extended
 def test_noise_of_both_splits_is_only_suspected(check, scans):
     splits = [noisy(each, 0.3) for each in (scans.train, scans.validation)]
     assert check(*splits).status == "suspected"
 
 
+@pytest.mark.extended
 def test_silent_on_right_labels_however_hard(check, scans):
     assert check(scans.train, scans.validation) is None
     assert check(noisy(scans.train, 0.01), scans.validation) is None
@@ -94,6 +96,7 @@ def test_silent_on_right_labels_however_hard(check, scans):
     assert check(data.train, data.validation) is None
 
 
+@pytest.mark.extended
 @pytest.mark.real_data
 @pytest.mark.parametrize(
     ("fraction", "classes", "status"),
@@ -109,6 +112,7 @@ def test_wrong_labels_of_clothes(check, fraction, classes, status):
     assert check(Split(train.images, labels), validation).status == status
 
 
+@pytest.mark.extended
 @pytest.mark.real_data
 def test_silent_on_clothes_that_look_alike(check):
     data = fashion_mnist()

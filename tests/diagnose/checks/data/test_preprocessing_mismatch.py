@@ -92,6 +92,8 @@ def test_names_class_numbers_in_another_order(check, scans):
     other = Split(scans.validation.images, order[scans.validation.labels])
     finding = check(scans.train, other)
     assert "their class numbers are mapped to others" in finding.message
+    old, new = next(each for each in enumerate(order) if each[0] != each[1])
+    assert f"(class {old} is {new}, " in finding.message
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def flowers():
     return drawn_flowers(train=500, validation=300, size=32, duplicates=0.2)
 
 
+@pytest.mark.extended
 def test_flowers_drawn_twice_are_confirmed(check, flowers):
     finding = check(flowers.train, flowers.validation)
     assert (finding.cause.name, finding.status) == ("split_leakage", "confirmed")
@@ -39,6 +40,7 @@ def test_flowers_drawn_twice_are_confirmed(check, flowers):
     assert 0 < finding.cost.low < finding.cost.value < 0.2
 
 
+@pytest.mark.extended
 def test_confirmed_where_training_holds_the_copies_as_well(check, flowers):
     # Augmented before the split.
     def four_times(split):
@@ -54,6 +56,7 @@ def test_confirmed_where_training_holds_the_copies_as_well(check, flowers):
     assert check(few.take(rows[100:]), held_out).status == "confirmed"
 
 
+@pytest.mark.extended
 def test_silent_on_healthy_splits(check, scans):
     assert check(scans.train, scans.validation) is None
     data = drawn_flowers(train=300, validation=200, size=32)
@@ -65,7 +68,14 @@ def test_silent_on_healthy_splits(check, scans):
     assert check(*flat) is None
 
 
-@pytest.mark.parametrize("change", ["mirrored", "moved", "cropped"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "mirrored",
+        pytest.param("moved", marks=pytest.mark.extended),
+        pytest.param("cropped", marks=pytest.mark.extended),
+    ],
+)
 def test_changed_copies_are_confirmed(check, change):
     data = drawn_flowers(train=500, validation=300, size=64, noise=0.0)
     images = data.train.images[:90]
@@ -88,6 +98,7 @@ def test_changed_copies_are_confirmed(check, change):
     assert 0.1 < rate.value < 0.33
 
 
+@pytest.mark.extended
 @pytest.mark.real_data
 def test_silent_on_clothes_that_look_alike(check):
     data = fashion_mnist()
@@ -254,6 +265,7 @@ def test_an_inflated_accuracy_is_examined_though_no_errors_are_left(
     assert examine(SplitLeakage(), known, trials).status == "suspected"
 
 
+@pytest.mark.extended
 def test_the_copies_are_left_out(flowers, monkeypatch, measured, undecided, context):
     flags = {}
 
