@@ -62,7 +62,7 @@ def at_end(context: DiagnosisContext) -> Control:
     if not curve or float(np.mean(curve[-1] != last)) > _FLIPPED:
         # These evaluations are of other weights, or of other images.
         return Control(last.astype(np.float64))
-    return _control([*curve[:-1], last])
+    return of_curve([*curve[:-1], last])
 
 
 def at_length(context: DiagnosisContext, epochs: float) -> Control | None:
@@ -81,7 +81,7 @@ def at_length(context: DiagnosisContext, epochs: float) -> Control | None:
             # The schedule of a run of this framework is stretched to the trial.
             if context.settings.config is not None and rate > _ANNEALED * end:
                 return None
-            return _control(curve[: place + 1])
+            return of_curve(curve[: place + 1])
     return None
 
 
@@ -96,7 +96,12 @@ def _curve(context: DiagnosisContext) -> list[np.ndarray]:
     return result
 
 
-def _control(curve: Sequence[np.ndarray]) -> Control:
+def of_curve(curve: Sequence[np.ndarray]) -> Control:
+    """Returns the end of a curve: its last evaluation, or a mean where it swings.
+
+    Args:
+        curve: Which images each evaluation has right: bool [N] each.
+    """
     window = np.array(curve[-_WINDOW:], np.float64)
     last = window[-1]
     swing, accuracy = _swing(window), float(last.mean())

@@ -45,6 +45,8 @@ class LabelAgreement(Measurement):
         validation: Fraction of labels of easy validation images that are contradicted.
         worst_in_validation: The fraction of the worst class there.
         worst_controls: The number of images that this is of.
+        worst_p: Of as high a fraction there, times the number of classes of which it is
+            the worst.
         probe_lead: Accuracy of the probe on validation images less that of the model.
         confusion: The label and the prediction that go together more often in training
             than in validation, in words; "" without any.
@@ -58,6 +60,7 @@ class LabelAgreement(Measurement):
     validation: Estimate
     worst_in_validation: Estimate
     worst_controls: int
+    worst_p: float
     probe_lead: Estimate
     confusion: str
     confused: Estimate
@@ -89,6 +92,8 @@ class LabelAgreement(Measurement):
         surest = _easy(outside, max(_EASY, _LEAST / max(len(outside), 1)))
         model = context.correct("validation")[held_out.indices]
         none = proportion(0, 0)
+        members = _easy(scores, EASY_OF_CLASS) & (scores.argmax(axis=1) == worst)
+        controls = easy_outside & (classes_outside == worst)
         pair, confused, p = _confused(
             _confusions(labels, scores, np.arange(len(names))),
             _confusions(held_out.labels, outside, names),
@@ -102,7 +107,10 @@ class LabelAgreement(Measurement):
                 int(np.sum(against_outside & surest)), int(surest.sum())
             ),
             worst_in_validation=none if worst is None else control.get(worst, none),
-            worst_controls=int(np.sum(easy_outside & (classes_outside == worst))),
+            worst_controls=int(controls.sum()),
+            worst_p=_p_of_worst(
+                against[members], against_outside[controls], len(rates)
+            ),
             probe_lead=paired_difference(~against_outside, model),
             confusion=f"{prediction} labelled {label}" if p < 1 else "",
             confused=confused,
@@ -240,6 +248,21 @@ def _by_class(
             count = int(np.sum(against & members))
             rates[int(each)] = proportion(count, int(members.sum()))
     return rates
+
+
+def _p_of_worst(train: np.ndarray, validation: np.ndarray, classes: int) -> float:
+    """Returns the p-value of Fisher's exact test, times the number of classes.
+
+    Args:
+        train: Which easy training images of the worst class are contradicted: bool [N].
+        validation: The same of validation images: bool [M].
+        classes: Of how many classes it is the worst.
+    """
+    from scipy import stats
+
+    table = [[int(each.sum()), int((~each).sum())] for each in (train, validation)]
+    p = float(stats.fisher_exact(table, "greater").pvalue)
+    return min(p * max(classes, 1), 1.0)
 
 
 def _easy(scores: np.ndarray, fraction: float) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from framework.diagnose.core.measurement import Measurement
 from framework.diagnose.measure.features import are_images
+from framework.diagnose.measure.near_duplicates import Copies
 from framework.numerics import outputs
 from framework.numerics.intervals import Estimate, paired_difference
 
@@ -61,21 +62,33 @@ class PreprocessingDifference(Measurement):
         """See base class."""
         train, validation = context.train.images, context.validation.images
         ratio = float(_deviation(validation) / max(_deviation(train), 1e-12))
-        correct = context.correct("validation")
-        gap = context.correct("train").mean() - correct.mean()
-        if len(correct) < _FEWEST or gap <= _GAP:
+        correct, judges = context.correct("validation"), _judges(context)
+        if len(judges) < _FEWEST:
+            return cls(ratio, "", _NO_GAIN)
+        gap = context.correct("train").mean() - correct[judges].mean()
+        if gap <= _GAP:
             return cls(ratio, "", _NO_GAIN)
         is_signed_apart = bool((train.min() < 0) != (validation.min() < 0))
-        best, gain, is_chosen_twice = _best_transform(context, correct)
+        best, gain, is_chosen_twice = _best_transform(context, correct, judges)
         renumbered = _renumbered(context) if best == MAPPED_LABELS else ()
         return cls(ratio, best, gain, is_chosen_twice, is_signed_apart, renumbered)
 
 
+def _judges(context: DiagnosisContext) -> np.ndarray:
+    """Returns the validation images that are no copies of training images: int [M].
+
+    What a mirrored copy gains once it is mirrored back tells nothing of the others.
+    """
+    rows = np.arange(len(context.validation))
+    copies = context.measurements.find(Copies)
+    return rows if copies is None else rows[~copies.are_copies]
+
+
 def _best_transform(
-    context: DiagnosisContext, correct: np.ndarray
+    context: DiagnosisContext, correct: np.ndarray, judges: np.ndarray
 ) -> tuple[str, Estimate, bool]:
     """Returns the best transform, its gain, and whether two samples choose it."""
-    rows = np.random.Generator(np.random.PCG64(0)).permutation(len(correct))
+    rows = np.random.Generator(np.random.PCG64(0)).permutation(judges)
     size = min(len(rows) // 2, _CHOOSING)
     samples = rows[:size], rows[-size:]
     transforms = _transforms(context.train.images, context.validation.images)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from framework.diagnose.core import control
 from framework.diagnose.core.measurement import Measurement
 from framework.diagnose.measure.reported import correct
 from framework.numerics.intervals import Estimate, mcnemar, paired_difference
@@ -78,12 +80,12 @@ class Capacity(Measurement):
 
 @dataclasses.dataclass(frozen=True)
 class AccuracyFall(Measurement):
-    """The best evaluation beside the last one.
+    """The best evaluation beside the last one; means of several where accuracy swings.
 
     Attributes:
         fall: Validation accuracy of the best less that of the last, paired by image.
-        p: McNemar's, times the number of evaluations of which that is the best; 1 at
-            most (Bonferroni).
+        p: McNemar's (of means, by their interval), times the number of evaluations of
+            which that is the best; 1 at most (Bonferroni).
     """
 
     fall: Estimate
@@ -92,14 +94,31 @@ class AccuracyFall(Measurement):
     @classmethod
     def measure(cls, context: DiagnosisContext) -> AccuracyFall:
         """See base class."""
-        best = max(
-            (correct(each) for each in context.predictions),
-            key=lambda each: float(np.mean(each)),
-        )
-        last = correct(context.predictions[-1])
-        p = mcnemar(int(np.sum(best & ~last)), int(np.sum(last & ~best)))
-        p = min(p * len(context.predictions), 1.0)
-        return cls(paired_difference(best, last), p)
+        curve = [correct(each) for each in context.predictions]
+        end = control.of_curve(curve)
+        count = end.evaluations
+        means = [
+            np.mean(curve[place : place + count], axis=0) if count > 1 else curve[place]
+            for place in range(len(curve) - count + 1)
+        ]
+        best = max(means, key=lambda each: float(np.mean(each)))
+        # The best of evaluations that swing is above their mean by luck alone.
+        swing = end.swing * math.sqrt(2 / count)
+        fall = paired_difference(best, means[-1], swing)
+        if count > 1:
+            p = _p(fall)
+        else:
+            last = curve[-1]
+            p = mcnemar(int(np.sum(best & ~last)), int(np.sum(last & ~best)))
+        return cls(fall, min(p * len(means), 1.0))
+
+
+def _p(gain: Estimate) -> float:
+    """Returns the two-sided p-value of no difference, by the width of the interval."""
+    from scipy import stats
+
+    deviation = (gain.high - gain.low) / (2 * stats.norm.ppf(0.975))
+    return float(2 * stats.norm.sf(abs(gain.value) / deviation))
 
 
 @dataclasses.dataclass(frozen=True)

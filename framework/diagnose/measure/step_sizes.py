@@ -24,6 +24,7 @@ class StepSizes(Measurement):
     """Twelve first steps, and the twelve that would come next.
 
     Attributes:
+        initial: Log10 of the length of the very first step, in the weights' norm.
         first: Log10 of the median length of the first steps, in the weights' norm.
         next: The same of the next steps.
         longest: Log10 of the longest of all.
@@ -37,6 +38,7 @@ class StepSizes(Measurement):
         is_annealed: Whether the schedule reduces the rate to 0 at the end only.
     """
 
+    initial: float
     first: float
     next: float
     longest: float
@@ -56,6 +58,7 @@ class StepSizes(Measurement):
         last = len(context.rows) - 1
         left = _rate_left(context, last // 2)
         return cls(
+            initial=_log_length(first[:1]),
             first=_log_length(first),
             next=_log_length(following),
             longest=max(_log_longest(first), _log_longest(following)),
@@ -77,6 +80,11 @@ class StepSizes(Measurement):
     def overshoot(self) -> float:
         """The larger fraction of steps that raise the loss of their batch."""
         return max(self.first_overshoot, self.next_overshoot)
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether the first steps are ten times as long as the very first one."""
+        return self.first > self.initial + 1
 
     @property
     def typical(self) -> float:

@@ -65,7 +65,7 @@ def known(clean, validation, first, following):
         AccuracyFall(Estimate(0.0, -0.02, 0.02), 0.5),
         Capacity(2, 12_345),
         Regularization(0.9, 5.0, "flip", 0.1, True, False),
-        StepSizes(first, following, first, 0.9, 0.9, False, 100, 1.0, False),
+        StepSizes(first, first, following, first, 0.9, 0.9, False, 100, 1.0, False),
         plateau,
     )
 

@@ -59,3 +59,17 @@ def test_training_images_that_are_standardised_one_by_one(context, scans):
     assert difference.transform == "each of them is standardised, as in training"
     assert difference.gain.low > 0.5
     assert difference.is_signed_apart
+
+
+def test_mirrored_copies_of_training_images_do_not_judge(context, scans):
+    rows = np.arange(300)
+    mirrored = scans.train.images[rows][:, :, ::-1]
+    copies = Split(mirrored, scans.train.labels[rows])
+    assert context(scans.train, copies).get(PreprocessingDifference).transform == ""
+    few = scans.validation.take(np.arange(100))
+    both = Split(
+        np.concatenate([mirrored, few.images]),
+        np.concatenate([copies.labels, few.labels]),
+    )
+    difference = context(scans.train, both).get(PreprocessingDifference)
+    assert difference.gain.low <= 0

@@ -23,6 +23,7 @@ def sizes(records, rows=({"train/loss": 1.0, "step": 320},), **changes):
 def test_measures_the_median_step():
     records = [StepRecord(2.0, 1.0, length) for length in (1e-3, 1e-2)]
     result = sizes([*records, StepRecord(1.0, 1.5, 0.1)])
+    assert result.initial == pytest.approx(-3)
     assert result.first == result.next == pytest.approx(-2)
     assert result.longest == pytest.approx(-1)
     assert result.next_overshoot == pytest.approx(1 / 3)

@@ -110,6 +110,9 @@ class LearningRateTooHigh(Check):
         length = steps.longer
         if steps.longest > self.far:
             length = max(length, steps.longest)
+        if steps.has_grown and steps.initial > self.long:
+            # What follows a first step that is too long tells nothing of the rate.
+            length = steps.initial
         return 10.0 ** -max(1, min(math.floor(length - self.usual), _MOST))
 
 
@@ -141,7 +144,7 @@ class LearningRateNegative(Check):
         steps, rate = measured.get(StepSizes), measured.settings.learning_rate
         if not rate < 0:
             return None
-        exponent = math.floor(steps.first - self.usual)
+        exponent = math.floor(min(steps.initial, steps.first) - self.usual)
         factor = -(10.0 ** -max(0, min(exponent, _MOST)))
         return Suspicion(
             is_certain=True,

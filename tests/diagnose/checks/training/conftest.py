@@ -92,6 +92,7 @@ def steps():
 
     def make(**changes):
         fields = {
+            "initial": changes.get("first", -2.3),
             "first": -2.3,
             "next": -2.8,
             "longest": -1.8,

@@ -69,6 +69,10 @@ def test_the_remedy_is_given_as_flags(measured, accuracy, steps, no_trials):
         ({"first": 0.5}, 0.01),
         # The first step alone was too long, and made weights huge.
         ({"first": 0.5, "longest": 7.0}, 1e-9),
+        # Steps that grow from one that is too long: the first one tells the rate.
+        ({"initial": 0.5, "first": 29.0, "longest": 29.0}, 0.01),
+        # And from one that is not: the rate is not all.
+        ({"initial": -2.0, "first": 0.5, "longest": 1.0}, 0.01),
         # However far beyond: a rate of 1e30 dies in its second step.
         ({"first": 29.0, "longest": 29.0}, 1e-31),
     ],
@@ -101,11 +105,16 @@ def test_other_rates_are_not_its_business(measured, steps, rate):
 
 
 @pytest.mark.parametrize(
-    ("rate", "first", "better"),
-    [(-1000.0, 3.2, 0.01), (-0.01, -2.3, 0.01), (-1e-5, -5.0, 1e-5)],
+    ("rate", "changes", "better"),
+    [
+        (-1000.0, {"first": 3.2}, 0.01),
+        (-0.01, {"first": -2.3}, 0.01),
+        (-1e-5, {"first": -5.0}, 1e-5),
+        (-10.0, {"initial": 0.2, "first": 6.0}, 0.1),
+    ],
 )
-def test_a_negative_rate_is_certain(measured, steps, no_trials, rate, first, better):
-    made = measured(steps(first=first), learning_rate=rate, highest_rate=rate)
+def test_a_negative_rate_is_certain(measured, steps, no_trials, rate, changes, better):
+    made = measured(steps(**changes), learning_rate=rate, highest_rate=rate)
     finding = examine(LearningRateNegative(), made, no_trials)
     assert (finding.cause.name, finding.status) == (
         "learning_rate_too_high",
