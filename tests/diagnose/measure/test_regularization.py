@@ -104,3 +104,26 @@ def test_saturating_layers(context, scans):
     made = context(scans.train, scans.validation, program=program(model))
     # The last one is a head.
     assert Activations.measure(made) == Activations(saturating=1, softmax=0)
+
+
+def test_a_run_that_swings_has_not_fallen(context, scans):
+    labels = scans.validation.labels
+    zeros = np.zeros(len(labels), np.float32)
+    generator = np.random.default_rng(0)
+
+    def evaluation(accuracy):
+        right = generator.random(len(labels)) < accuracy
+        return Predictions(labels, np.where(right, labels, -1), zeros, zeros, zeros)
+
+    swinging = [evaluation(each) for each in (0.5, 0.8, 0.55, 0.8, 0.5, 0.75, 0.55)]
+    _, made = regularized(context, scans, predictions=swinging)
+    result = AccuracyFall.measure(made)
+    assert abs(result.fall.value) < 0.1
+    assert result.fall.low < 0
+    assert result.p > 0.05
+    # One that ends far below where it has swung before has.
+    low = [evaluation(each) for each in (0.2, 0.05, 0.2, 0.05, 0.2)]
+    _, made = regularized(context, scans, predictions=[*swinging, *low])
+    result = AccuracyFall.measure(made)
+    assert result.fall.low > 0.3
+    assert result.p < 0.001

@@ -13,6 +13,7 @@ from framework.diagnose.checks.data.label_noise import LabelNoise
 from framework.diagnose.core.check import examine
 from framework.diagnose.core.measurement import Unavailable
 from framework.diagnose.measure.label_agreement import FlaggedLabels, LabelAgreement
+from framework.diagnose.measure.regularization import AccuracyFall
 from framework.numerics.intervals import Estimate, proportion
 
 
@@ -32,7 +33,13 @@ _NONE = Estimate(0.0, -0.1, 0.1)
 
 
 def agreement(
-    easy=40, worst=10, validation=35, controls=(0, 0), lead=_LEAD, confused=_NONE
+    easy=40,
+    worst=10,
+    validation=35,
+    controls=(0, 0),
+    p=1.0,
+    lead=_LEAD,
+    confused=_NONE,
 ):
     """Returns contradicted labels: of 100 easy ones, 25 of a class, and 100."""
     return LabelAgreement(
@@ -42,10 +49,11 @@ def agreement(
         validation=proportion(validation, 100),
         worst_in_validation=proportion(*controls),
         worst_controls=controls[1],
+        worst_p=p,
         probe_lead=lead,
         confusion="rose labelled tulip",
         confused=confused,
-        confused_p=0.001,
+        confused_p=0.001 if confused is _LEAD else 0.5,
     )
 
 
@@ -151,7 +159,8 @@ def test_unavailable_for_few_images(check, scans):
         (agreement(30, 0, 5, lead=_LAG), 0, "suspected"),
         # A class that is as hard in validation.
         (agreement(0, 10, 0, controls=(12, 30)), 0, None),
-        (agreement(0, 10, 0, controls=(2, 30)), 0, "suspected"),
+        (agreement(0, 10, 0, controls=(2, 30), p=0.04), 0, "suspected"),
+        (agreement(0, 10, 0, controls=(5, 30), p=0.06), 0, None),
         (agreement(0, 10, 0, controls=(5, 10)), 0, None),
         (agreement(0, 10, 0, controls=(1, 10)), 0, "suspected"),
         (agreement(0, 0, 0, confused=_LEAD), 0, "suspected"),
@@ -181,7 +190,7 @@ def test_leaves_out_what_is_probably_wrong(
         return Estimate(0.1, 0.05, 0.15)
 
     monkeypatch.setattr(label_noise, "train_without", train_without)
-    known = measured(agreement(), _FLAGGED, validity(), label_signal())
+    known = measured(agreement(40, 10, 12), _FLAGGED, validity(), label_signal())
     trials = undecided(types.SimpleNamespace(train=train))
     assert examine(LabelNoise(), known, trials).cost.value == 0.1
     is_wrong, is_flagged = train.labels != scans.train.labels, flags["label_noise"]
@@ -206,19 +215,57 @@ def test_a_trial_decides(
         label_noise, "flagged", lambda features, labels, most: labels > 0
     )
     rows = Split(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.int32) % 2)
-    known = measured(agreement(), _FLAGGED, validity(), label_signal())
+    known = measured(agreement(17, 10, 4, p=0.2), _FLAGGED, validity(), label_signal())
     trials = undecided(types.SimpleNamespace(train=rows))
     finding = examine(LabelNoise(), known, trials)
     assert (finding.status, finding.cost) == (status, gain)
     assert finding.message == (
-        "40.0% of the labels of easy training images are contradicted by all similar "
+        "17.0% of the labels of easy training images are contradicted by all similar "
         "images; worst are images that look like tulip, 40.0%"
     )
     assert [each.threshold for each in finding.evidence] == [
         "5% or more, for certain above 2%",
-        "for certain above 15%",
+        "for certain above 15%; p below 0.05",
         "shown only: hard images are flagged as well",
         "for certain above 15%, and those 10% or fewer: decisive",
-        "10% or more; p = 0.001, below 0.01",
+        "10% or more; p = 0.5, below 0.01",
         "the interval above 0, and 3% or more",
     ]
+
+
+@pytest.mark.parametrize(
+    ("known", "fall", "is_confirmed"),
+    [
+        (agreement(20, 0, 5), AccuracyFall(Estimate(0.09, 0.05, 0.13), 0.001), True),
+        # Labels as often contradicted in validation, or hardly more; no fall.
+        (agreement(20, 0, 15), AccuracyFall(Estimate(0.09, 0.05, 0.13), 0.001), False),
+        (agreement(14, 0, 5), AccuracyFall(Estimate(0.09, 0.05, 0.13), 0.001), False),
+        (agreement(20, 0, 5), AccuracyFall(Estimate(0.09, 0.05, 0.13), 0.2), False),
+        (agreement(20, 0, 5), AccuracyFall(Estimate(0.02, 0.01, 0.03), 0.001), False),
+    ],
+)
+def test_wrong_labels_that_are_memorized(
+    monkeypatch, measured, undecided, validity, label_signal, known, fall, is_confirmed
+):
+    monkeypatch.setattr(label_noise, "train_without", lambda *arguments: None)
+    monkeypatch.setattr(
+        label_noise, "flagged", lambda features, labels, most: labels > 0
+    )
+    rows = Split(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.int32) % 2)
+    seen = measured(known, fall, _FLAGGED, validity(), label_signal())
+    trials = undecided(types.SimpleNamespace(train=rows))
+    finding = examine(LabelNoise(), seen, trials)
+    assert (finding is not None and finding.status == "confirmed") == is_confirmed
+
+
+def test_without_an_excess_over_validation_nothing_is_tried(
+    monkeypatch, measured, undecided, validity, label_signal
+):
+    def train_without(*arguments):
+        raise AssertionError("a trial was run")
+
+    monkeypatch.setattr(label_noise, "train_without", train_without)
+    known = measured(agreement(40, 0, 35), _FLAGGED, validity(), label_signal())
+    rows = Split(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.int32) % 2)
+    trials = undecided(types.SimpleNamespace(train=rows))
+    assert examine(LabelNoise(), known, trials).status == "suspected"
