@@ -119,7 +119,8 @@ def _context(
         rows=rows,
         predictions=predictions,
         settings=_settings(config, built, rows, snapshot.diverged_in),
-        dataset=dataset,
+        # The diagnosis must not see the test part.
+        dataset=dataclasses.replace(dataset, test=None),
     )
 
 

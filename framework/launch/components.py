@@ -25,6 +25,7 @@ from framework.data.examples import Examples, prepare
 from framework.data.feed import Feed
 from framework.data.record import DataRecord
 from framework.data.servers import Servers
+from framework.data.splits import hold_out_test
 from framework.distributed.strategy import build_strategy
 from framework.errors import UsageError
 from framework.loop.evaluate import Evaluations, metric_names
@@ -163,6 +164,9 @@ def build(
     recorded = None if config.fresh else record.read(Path(config.workdir))
     if recorded:
         dataset = recorded.keep_split(dataset, drawn_by(config))
+    dataset = hold_out_test(
+        dataset, config.test, recorded.test(dataset) if recorded else None
+    )
     examples = prepare(
         dataset,
         config.train_dev,
@@ -192,7 +196,9 @@ def build(
 
 def drawn_by(config: Config) -> dict[str, Any]:
     """Returns the fields that determine which images are trained on."""
-    return {name: getattr(config, name) for name in ("dataset", "train_dev", "seed")}
+    fields = {name: getattr(config, name) for name in ("dataset", "train_dev", "seed")}
+    # Not where there is none: records of earlier versions do not have it.
+    return {**fields, "test": config.test} if config.test else fields
 
 
 def _check_batch_size(config: Config, images: int, replicas: int) -> None:

@@ -322,6 +322,7 @@ class RunProgram(Program):
         own: dict[str, Any] = {
             "train_for": str(length),
             "train_dev": 0.0,
+            "test": "",
             "early_stopping": 0,
             "monitor": "validation/accuracy",
             # An average of so few steps lags behind.
@@ -364,7 +365,12 @@ class RunProgram(Program):
         if intervention.balance:
             train = train.take(_balanced(train.labels))
         return dataclasses.replace(
-            dataset, train=train, validation=self._validation, notes=()
+            dataset,
+            train=train,
+            validation=self._validation,
+            notes=(),
+            test=None,
+            is_test_drawn=False,
         )
 
     def _parts(self, at_initialization: bool) -> Components:
