@@ -20,6 +20,7 @@ from framework.augment import normalize
 from framework.config import Config
 from framework.config.durations import Duration
 from framework.data import record
+from framework.data.batches import Batches
 from framework.data.dataset import Dataset, Progress
 from framework.data.examples import Examples, prepare
 from framework.data.feed import Feed
@@ -84,12 +85,9 @@ class Components:
 
     def evaluations(self) -> Evaluations:
         """Builds the evaluations of the model."""
-        examples, replicas = self.examples, self.strategy.num_replicas_in_sync
-        size = max(self.objective.batch_size, _EVALUATION_BATCH)
-        size = -(-size // replicas) * replicas
-        state, objective = self.state, self.objective
-        train = Evaluator(state, objective, examples.train_batches, size)
-        validation = Evaluator(state, objective, examples.validation_batches, size)
+        examples = self.examples
+        train = self.evaluator(examples.train_batches)
+        validation = self.evaluator(examples.validation_batches)
         all_validation = np.arange(len(examples.dataset.validation))
         evaluators = {
             "train_clean": functools.partial(train, examples.train_clean),
@@ -99,6 +97,13 @@ class Components:
         if not len(examples.train_dev):
             del evaluators["train_dev"]
         return Evaluations(evaluators, examples.dataset.class_names)
+
+    def evaluator(self, batches: Batches) -> Evaluator:
+        """Returns an evaluator of the model on the examples of batches."""
+        replicas = self.strategy.num_replicas_in_sync
+        size = max(self.objective.batch_size, _EVALUATION_BATCH)
+        size = -(-size // replicas) * replicas
+        return Evaluator(self.state, self.objective, batches, size)
 
 
 def check(config: Config, given: Collection[str] = ()) -> None:
