@@ -32,6 +32,7 @@ BAD: Mapping[str, Sequence[str]] = {
     "label_smoothing": ("-1", "1", "nan", "x"),
     "ema": ("-1", "1", "nan", "x"),
     "train_dev": ("-1", "1", "nan", "x", "0.99999"),
+    "test": ("-1", "0", "0%", "100%", "nan", "x", "1.5", "5 %%", "9" * 30, "99999999"),
     "precision": ("", "float", "float64", "FLOAT32", "x\ny"),
     "strategy": ("", "x", "tpu", "multi_worker", "mirrored "),
     "devices": ("-1", "x"),

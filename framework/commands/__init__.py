@@ -18,6 +18,10 @@ from framework.config import usage
 VERBS: dict[str, tuple[str, str]] = {
     "train": ("train", "Train an image classifier."),
     "diagnose": ("diagnose", "Explain why a run's validation accuracy is static."),
+    "evaluate": (
+        "evaluate",
+        "Evaluate a run on its validation, training or test images.",
+    ),
     "audit": ("audit", "List duplicates and doubtful labels of a data set."),
     "schedule": (
         "schedule",

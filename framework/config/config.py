@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 
 from framework.config import spec
 from framework.config.durations import Duration
+from framework.config.portion import Portion
 from framework.errors import UsageError
 from framework.system import paths, printable, waiting
 
@@ -58,6 +59,13 @@ class Config:
         0.05,
         "Fraction of the training images to hold out, such as 0.05, in order to "
         "distinguish overfitting from a different validation set; 0 for none.",
+        group="data",
+    )
+    test: str = _field(
+        "",
+        "Test part to take off the training images, which nothing sees before it is "
+        "opened, such as 10% of each class or 500 images; empty for that of the data "
+        "set, if it has one.",
         group="data",
     )
     input: str = _field(
@@ -311,6 +319,8 @@ class Config:
             self._require(name, getattr(self, name) >= 0, "0 or more")
         for name in ("label_smoothing", "ema", "train_dev"):
             self._require(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
+        if self.test:
+            self._check_portion("test")
         self._require("seed", 0 <= self.seed < 2**32, "from 0 to 2**32 - 1")
         self._require(
             "accumulate",
@@ -369,6 +379,12 @@ class Config:
         self._require(name, duration.value > 0, "longer than 0")
         if name == "train_for":
             self._require(name, duration.unit != "%", "in steps or epochs")
+
+    def _check_portion(self, name: str) -> None:
+        try:
+            Portion.parse(getattr(self, name))
+        except UsageError as problem:
+            raise UsageError(f"{name}: {problem}") from None
 
     def _check_spec(self, name: str) -> None:
         text = getattr(self, name)

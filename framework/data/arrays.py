@@ -14,6 +14,7 @@ from framework.errors import RunError, UsageError
 from framework.system import atomic, paths
 
 _NAMES = ("x_train", "y_train", "x_validation", "y_validation")
+_TEST_NAMES = ("x_test", "y_test")
 # More class names would fill the memory.
 _MAX_CLASSES = 1_000_000
 # What NumPy raises for files that are truncated, damaged or of another format.
@@ -111,9 +112,10 @@ def arrays(path: str) -> Dataset:
     """Reads a data set from an .npz file, as written by `numpy.savez`.
 
     The file has arrays x_train, y_train, x_validation and y_validation, and optionally
-    class_names. Images are [N, height, width] or [N, height, width, channels]. uint8
-    images are kept; other numbers are cast to float32 without rescaling. Labels are
-    integers from 0, of shape [N] or [N, 1].
+    class_names, and x_test and y_test, the untouched test part. Images are [N, height,
+    width] or [N, height, width, channels]. uint8 images are kept; other numbers are
+    cast to float32 without rescaling. Labels are integers from 0, of shape [N] or
+    [N, 1].
 
     Args:
         path: The file.
@@ -126,28 +128,40 @@ def arrays(path: str) -> Dataset:
     if not pathlib.Path(path).is_file():
         raise UsageError(f"there is no file {str(path)!r}; write one with numpy.savez")
     content = _read_npz(path)
-    missing = [name for name in _NAMES if name not in content]
+    parts = ["train", "validation"]
+    required = list(_NAMES)
+    if any(name in content for name in _TEST_NAMES):
+        parts.append("test")
+        required += _TEST_NAMES
+    missing = [name for name in required if name not in content]
     if missing:
         raise RunError(
             f"{path} lacks {', '.join(missing)}; write it with "
-            f"numpy.savez(path, {', '.join(f'{name}=...' for name in _NAMES)})"
+            f"numpy.savez(path, {', '.join(f'{name}=...' for name in required)})"
         )
-    train, validation = (
-        Split(
+    splits = {
+        part: Split(
             _checked_images(content[f"x_{part}"], f"{path}, x_{part}"),
             _checked_labels(content[f"y_{part}"], f"{path}, y_{part}"),
         )
-        for part in ("train", "validation")
-    )
-    names = _class_names(content.get("class_names"), train.labels, path)
+        for part in parts
+    }
+    names = _class_names(content.get("class_names"), splits["train"].labels, path)
     notes = tuple(
         f"{name} is {content[name].dtype} and was cast to float32 without rescaling; "
         "save pixels from 0 to 255 as uint8"
-        for name in ("x_train", "x_validation")
+        for name in (f"x_{part}" for part in parts)
         if np.issubdtype(content[name].dtype, np.integer)
         and content[name].dtype != np.uint8
     )
-    return Dataset(str(path), train, validation, names, notes)
+    return Dataset(
+        str(path),
+        splits["train"],
+        splits["validation"],
+        names,
+        notes,
+        test=splits.get("test"),
+    )
 
 
 def _read_npz(path: str) -> dict[str, np.ndarray]:
@@ -160,7 +174,7 @@ def _read_npz(path: str) -> dict[str, np.ndarray]:
             if isinstance(file, np.ndarray):
                 raise RunError(f"{path} is a single array; write it with numpy.savez")
             content = {}
-            for name in (*_NAMES, "class_names"):
+            for name in _NAMES + _TEST_NAMES + ("class_names",):
                 if name in file:
                     content[name] = file[name]
             return content

@@ -1,4 +1,4 @@
-"""The type of every data set: two splits of labelled images, validated once."""
+"""The type of every data set: its splits of labelled images, validated once."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ class LazySplit:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """A training split and a validation split of the same classes.
+    """A training, a validation and perhaps a test split of the same classes.
 
     >>> split = Split(np.zeros((4, 8, 8, 1), np.uint8), np.array([0, 1, 0, 1]))
     >>> Dataset("blanks", split, split, ("cat", "dog")).image_shape
@@ -267,6 +267,9 @@ class Dataset:
         class_names: The class of each label, 0 to K - 1.
         notes: Notices for the user, such as which files were left out.
         is_split_drawn: Whether the program drew at random which files to validate on.
+        test: The untouched test part; None if there is none. Its labels and sizes are
+            checked here, its pixels only by `check_test`, when it is opened.
+        is_test_drawn: Whether the program drew it at random from the training images.
 
     Raises:
         RunError: The splits differ in type or size, or cannot be trained on.
@@ -278,6 +281,8 @@ class Dataset:
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
     is_split_drawn: bool = False
+    test: LabelledImages | None = None
+    is_test_drawn: bool = False
 
     def __post_init__(self) -> None:
         # Names of folders and files may contain terminal control codes or invalid text.
@@ -286,21 +291,18 @@ class Dataset:
         object.__setattr__(self, "notes", tuple(map(printable, self.notes)))
         _check_split(self.train, "train", self)
         _check_split(self.validation, "validation", self)
-        if self.train.dtype != self.validation.dtype:
-            raise RunError(
-                f"{self.name}: training images are {self.train.dtype} but validation "
-                f"images {self.validation.dtype}; convert both to one type and scale"
-            )
+        _check_pixels(self.train, "train", self)
+        _check_pixels(self.validation, "validation", self)
+        if self.test is not None:
+            _check_split(self.test, "test", self)
         if len(set(self.class_names)) != len(self.class_names) or self.num_classes < 2:
             raise RunError(
                 f"{self.name}: there must be two or more classes of different names, "
                 f"not {', '.join(self.class_names)}"
             )
-        if self.train.shape[1:] != self.validation.shape[1:]:
-            raise RunError(
-                f"{self.name}: training images are {self.train.shape[1:]} but "
-                f"validation images {self.validation.shape[1:]}; make them one size"
-            )
+        _check_alike(self.validation, "validation", self)
+        if self.test is not None:
+            _check_alike(self.test, "test", self)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -312,6 +314,15 @@ class Dataset:
     def num_classes(self) -> int:
         """The number of classes."""
         return len(self.class_names)
+
+    def check_test(self) -> None:
+        """Checks the pixels of the test part, if there is one; call it to open it.
+
+        Raises:
+            RunError: An image in memory has NaN or infinite values.
+        """
+        if self.test is not None:
+            _check_pixels(self.test, "test", self)
 
 
 def stratified_split(
@@ -396,9 +407,28 @@ def _check_split(split: LabelledImages, part: str, dataset: Dataset) -> None:
             f"{name}: label {labels[wrong[0]]} of image {wrong[0]} is not one of 0 to "
             f"{dataset.num_classes - 1} ({len(wrong)} such labels)"
         )
+
+
+def _check_pixels(split: LabelledImages, part: str, dataset: Dataset) -> None:
+    name = f"{dataset.name}, {part}"
     bad = split.nonfinite_images()
     if len(bad):
         raise RunError(
             f"{name}: image {bad[0]} has NaN or infinite values ({len(bad)} such "
             f"images)"
+        )
+
+
+def _check_alike(split: LabelledImages, part: str, dataset: Dataset) -> None:
+    """Raises RunError if the images of a split are not like the training images."""
+    train = dataset.train
+    if train.dtype != split.dtype:
+        raise RunError(
+            f"{dataset.name}: training images are {train.dtype} but {part} images "
+            f"{split.dtype}; convert both to one type and scale"
+        )
+    if train.shape[1:] != split.shape[1:]:
+        raise RunError(
+            f"{dataset.name}: training images are {train.shape[1:]} but {part} images "
+            f"{split.shape[1:]}; make them one size"
         )

@@ -22,7 +22,7 @@ class Examples:
     """The examples of a run, by purpose.
 
     Attributes:
-        dataset: Both splits.
+        dataset: The splits.
         train: int64 indices of the training split: the examples to train on.
         train_clean: int64 indices among `train`: those also evaluated without
             augmentation and dropout.
@@ -52,7 +52,7 @@ def prepare(
     """Divides the training split, and prepares batches of both splits.
 
     Args:
-        dataset: Both splits.
+        dataset: The splits; its test part is not read.
         dev_fraction: Fraction of each class to hold out of training.
         seed: Seed of the random division.
         mode: How images are read: "memory" (loaded onto the devices), "stream" (on
@@ -64,12 +64,8 @@ def prepare(
             by `dev_fraction` and `seed`.
     """
 
-    def batches(split: LabelledImages) -> Batches:
-        if mode == "service":
-            return StreamBatches(split, strategy, servers)
-        if mode == "stream" or (mode == "auto" and not fits_memory(split)):
-            return StreamBatches(split, strategy)
-        return MemoryBatches(split.in_memory(progress), strategy)
+    def batches_of(split: LabelledImages) -> Batches:
+        return batches(split, mode, strategy, progress, servers)
 
     train, dev = stratified_split(dataset.train.labels, dev_fraction, seed)
     if held_out is not None:
@@ -82,6 +78,29 @@ def prepare(
         train=train,
         train_clean=clean,
         train_dev=dev,
-        train_batches=batches(dataset.train),
-        validation_batches=batches(dataset.validation),
+        train_batches=batches_of(dataset.train),
+        validation_batches=batches_of(dataset.validation),
     )
+
+
+def batches(
+    split: LabelledImages,
+    mode: str,
+    strategy: tf.distribute.Strategy,
+    progress: Progress,
+    servers: Servers | None = None,
+) -> Batches:
+    """Returns batches of a split.
+
+    Args:
+        split: The examples.
+        mode: How images are read; see `prepare`.
+        strategy: The strategy whose devices need the images.
+        progress: Called with the numbers of images loaded and to load.
+        servers: The servers of mode "service".
+    """
+    if mode == "service":
+        return StreamBatches(split, strategy, servers)
+    if mode == "stream" or (mode == "auto" and not fits_memory(split)):
+        return StreamBatches(split, strategy)
+    return MemoryBatches(split.in_memory(progress), strategy)

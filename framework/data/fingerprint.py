@@ -19,13 +19,17 @@ _CONTENT_LIMIT = 256 * 2**20
 
 
 def file_names(dataset: Dataset) -> dict[str, list[str]]:
-    """Returns the image files of both splits, relative to their common folder.
+    """Returns the image files of each split, relative to their common folder.
+
+    A test part is included if it was drawn from the training images.
 
     Args:
         dataset: A data set of image files.
     """
     paths = {"train": dataset.train.paths, "validation": dataset.validation.paths}
-    root = _common_folder([*paths["train"], *paths["validation"]])
+    if dataset.test is not None and dataset.is_test_drawn:
+        paths["test"] = dataset.test.paths
+    root = _common_folder([path for files in paths.values() for path in files])
     return {
         split: [os.path.relpath(path, root) for path in files]
         for split, files in paths.items()

@@ -40,8 +40,8 @@ def folder(
 
     The folder has one sub-folder of .jpg, .jpeg or .png files per class, which are
     divided at random into training and validation images. Or it has the folders `train`
-    and `validation` (or val, valid, test), each with such sub-folders. Classes are
-    sorted by name.
+    and `validation` (or val, valid, test), each with such sub-folders. A folder `test`
+    beside both is the untouched test part. Classes are sorted by name.
 
     Args:
         path: The folder.
@@ -56,7 +56,7 @@ def folder(
     Raises:
         UsageError: There is no such folder, or an argument is out of range.
         RunError: There are fewer than two classes of images, or the classes of the
-            training and validation folders differ.
+            folders differ.
     """
     pixels = _checked_size(size)
     if not 0 < validation < 1:
@@ -79,6 +79,7 @@ def folder(
         return LazySplit(files, labels), names
 
     validation_folder = _validation_folder(root, notes)
+    test = None
     if validation_folder is None:
         whole, names = read(root)
         train, held_out = _divide(whole, validation, seed, names, notes)
@@ -86,6 +87,9 @@ def folder(
         train, names = read(root / "train")
         held_out, other_names = read(validation_folder)
         _check_same_classes(names, other_names, validation_folder)
+        if _has_test_part(root, validation_folder, notes):
+            test, other_names = read(root / "test")
+            _check_same_classes(names, other_names, root / "test")
     return Dataset(
         f"folder {path}",
         train,
@@ -93,6 +97,7 @@ def folder(
         names,
         tuple(notes),
         is_split_drawn=validation_folder is None,
+        test=test,
     )
 
 
@@ -295,6 +300,22 @@ def _validation_folder(root: pathlib.Path, notes: list[str]) -> pathlib.Path | N
     return root / present[0]
 
 
+def _has_test_part(
+    root: pathlib.Path, validation_folder: pathlib.Path, notes: list[str]
+) -> bool:
+    """Returns whether there is a folder `test` of classes besides that of validation.
+
+    In some published data sets its images have no labels, and are in no class folders.
+    """
+    folder = root / "test"
+    if validation_folder == folder or not folder.is_dir():
+        return False
+    if any(map(_is_class, folder.iterdir())):
+        return True
+    notes.append(f"'{folder}' has no class folders and is not used")
+    return False
+
+
 def _find_images(
     root: pathlib.Path, notes: list[str]
 ) -> tuple[tuple[str, ...], np.ndarray, tuple[str, ...]]:
@@ -352,7 +373,7 @@ def _check_same_classes(
             has, lacks = lacks, has
         raise RunError(
             f"'{held_out.parent}': class {name!r} is in '{has}' but not in '{lacks}'; "
-            "both must have the same folders"
+            f"both must have the same folders; rename '{held_out.name}' to leave it out"
         )
 
 

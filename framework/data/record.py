@@ -33,6 +33,7 @@ _KEYS = {
     "drawn": dict,
     "files": dict,
 }
+_NO_IMAGES = {"images": 0, "per_class": []}
 _SPLIT_KEYS = {"images": int, "per_class": list, "digest": str, "covers": str}
 
 
@@ -42,11 +43,12 @@ class DataRecord:
 
     Attributes:
         fields: JSON values by name: name, image_shape, dtype, class_names, splits
-            (of "train" and "validation": the number of images, in all and per class,
-            and a digest of images and labels), held_out (the number and a digest of
-            the training images that are not trained on), normalize (statistics of the
-            training images), drawn (the flags that the division depends on), and
-            files (the names of the files held out of training, if drawn at random).
+            (of "train", "validation" and perhaps "test": the number of images, in all
+            and per class, and a digest of images and labels), held_out (the number and
+            a digest of the training images that are not trained on), normalize
+            (statistics of the training images), drawn (the flags that the division
+            depends on), and files (the names of the files held out of training, if
+            drawn at random).
     """
 
     fields: Mapping[str, Any]
@@ -57,7 +59,10 @@ class DataRecord:
         for name in ("image_shape", "dtype", "class_names"):
             lines += _change(name, self.fields[name], other.fields[name])
         for split, before in self.fields["splits"].items():
-            lines += _split_change(split, before, other.fields["splits"][split])
+            # A new test part changes no results; a run has one from its start, unless
+            # an earlier version did not read that of its data set.
+            now = other.fields["splits"].get(split, _NO_IMAGES)
+            lines += _split_change(split, before, now)
         if not lines and self.fields["held_out"] != other.fields["held_out"]:
             lines.append("train_dev: other training images are held out")
         # Different images have different statistics: that would be no news.
@@ -105,6 +110,47 @@ class DataRecord:
         names = fingerprint.file_names(dataset)["train"]
         return np.flatnonzero(np.isin(names, list(recorded)))
 
+    def test(self, dataset: Dataset) -> np.ndarray | None:
+        """Returns the indices of the training images of the drawn test part, int64.
+
+        Files that have been added since are trained on. None of the recorded ones ever
+        is, whatever flags have changed.
+
+        Args:
+            dataset: From `keep_split`, before its test part is drawn.
+
+        Returns:
+            None if no such files are recorded, or none of them is there.
+        """
+        recorded = self.fields["files"].get("test")
+        if recorded is None or _files(dataset.train) is None or dataset.is_test_drawn:
+            return None
+        names = fingerprint.file_names(dataset)["train"]
+        indices = np.flatnonzero(np.isin(names, list(recorded)))
+        return indices if len(indices) else None
+
+    def check_test(self, other: DataRecord) -> None:
+        """Checks that no image of another record's drawn test part was trained on.
+
+        Args:
+            other: The record of the current data, of the same `--test`.
+
+        Raises:
+            UsageError: It has other images than this one's.
+        """
+        before, now = self.fields["files"], other.fields["files"]
+        is_kept = True
+        if "test" in now:
+            is_kept = set(now["test"]) <= set(before.get("test", ()))
+        elif other.fields["drawn"].get("test"):
+            splits = self.fields["splits"], other.fields["splits"]
+            is_kept = splits[0].get("test") == splits[1]["test"]
+        if not is_kept:
+            raise UsageError(
+                "the data have changed such that --test would draw images that this "
+                "run was trained on; restore the data, or use another --workdir"
+            )
+
 
 def describe(
     dataset: Dataset,
@@ -115,10 +161,10 @@ def describe(
     """Describes a run's data; reads all of them, or only the sizes of large files.
 
     Args:
-        dataset: Both splits.
+        dataset: All splits.
         held_out: int64 indices of the training images that are not trained on.
         statistics: Normalisation statistics of the training images, by name.
-        drawn: The flags that the division depends on: dataset, train_dev, seed.
+        drawn: The flags that the division depends on: dataset, train_dev, seed, test.
 
     Raises:
         OSError: A file cannot be read.
@@ -130,7 +176,11 @@ def describe(
             "validation": names["validation"],
             "train_dev": [names["train"][index] for index in held_out],
         }
+    if dataset.is_test_drawn and _files(dataset.train) is not None:
+        files["test"] = fingerprint.file_names(dataset)["test"]
     splits = {"train": dataset.train, "validation": dataset.validation}
+    if dataset.test is not None:
+        splits["test"] = dataset.test
     return DataRecord(
         {
             "format": _FORMAT,

@@ -15,6 +15,9 @@ from framework.system import paths
 def tfds(name: str, data_dir: str = "", validation_split: str = "") -> Dataset:
     """Loads an image data set of TensorFlow Datasets, downloading it on first use.
 
+    Its split "test", if it is labelled and not used for validation, is the untouched
+    test part.
+
     Args:
         name: Name in the catalogue, such as "cifar10" or "cifar10:3.0.2".
         data_dir: Folder to store data sets in; empty for the default of TensorFlow
@@ -49,6 +52,7 @@ def tfds(name: str, data_dir: str = "", validation_split: str = "") -> Dataset:
         _read(tensorflow_datasets, builder, "train"),
         _read(tensorflow_datasets, builder, held_out),
         tuple(builder.info.features["label"].names),
+        test=_test_part(tensorflow_datasets, builder, held_out),
     )
 
 
@@ -85,6 +89,15 @@ def _check_features(name: str, info: Any) -> None:
 
 def _validation_split(info: Any) -> str:
     return "validation" if "validation" in info.splits else "test"
+
+
+def _test_part(library: types.ModuleType, builder: Any, held_out: str) -> Split | None:
+    """Reads the split "test"; None if there is none, or it is used for validation."""
+    if "test" not in builder.info.splits or held_out.startswith("test"):
+        return None
+    test = _read(library, builder, "test")
+    # The labels of some contests are secret, which is written as -1.
+    return None if np.any(test.labels < 0) else test
 
 
 def _read(library: types.ModuleType, builder: Any, split: str) -> Split:

@@ -19,6 +19,7 @@ from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.programs.keras_data import Source
 from framework.diagnose.programs.keras_program import KerasProgram
 from framework.diagnose.programs.metric_names import named
+from framework.diagnose.programs.untouched import Untouched
 from framework.diagnose.report.diagnosis import Diagnosis
 from framework.errors import UsageError
 from framework.numerics import labels as labels_lib
@@ -39,6 +40,7 @@ def explain(
     shuffle: bool = True,
     steps_per_epoch: int = 0,
     watched: str = "",
+    test: Any = None,
     budget: float | str = 1.0,
     progress: Callable[[str], None] = lambda name: None,
 ) -> Diagnosis:
@@ -58,6 +60,8 @@ def explain(
         steps_per_epoch: Batches of an epoch, for data without an end.
         watched: The folder of a `Watch` that has recorded how this model was trained:
             then it is not trained anew.
+        test: The untouched test part, arrays (x, y) like those of training, for a later
+            proof of a remedy. Only their shapes are read.
         budget: How much trials may train, as a multiple of this training, or "60s":
             then no trial is started that would end later than that after training.
         progress: Called with a line about each step.
@@ -75,6 +79,8 @@ def explain(
     source.outputs = held_out.outputs = _outputs(model, source.arrays[0])
     num_classes = _num_classes(model, source, held_out)
     program = KerasProgram(model, source)
+    if test is not None:
+        program.test = Untouched(test, source.arrays)
     with program.as_before():
         seconds = 0.0
         if watched:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from framework.config import Config, spec
-from framework.data import record as data_record
 from framework.data.dataset import Dataset, Progress
 from framework.diagnose import snapshot as snapshot_lib
 from framework.diagnose.core.context import DiagnosisContext, sample
@@ -17,9 +16,8 @@ from framework.diagnose.core.settings import TrainingSettings
 from framework.diagnose.programs.keras_loop import predictions_of
 from framework.diagnose.programs.run_program import RunProgram
 from framework.diagnose.snapshot import Snapshot
-from framework.errors import UsageError
-from framework.launch import components, trust
 from framework.launch.components import Components, ModelFunction
+from framework.launch.rebuild import rebuild
 from framework.loop import checkpoint_files
 from framework.report.files import read_timing, total_seconds
 from framework.report.history import Row
@@ -55,41 +53,20 @@ def open_run(
             are not given here.
     """
     snapshot = snapshot or snapshot_lib.read(Path(folder))
-    config = snapshot.config
-    values = {"model": model, "dataset": dataset}
-    for name, value in values.items():
-        if getattr(config, name).startswith("given(") and value is None:
-            raise UsageError(
-                f"the {name} of the run in {folder} was given in Python; give it to "
-                f"framework.diagnose.explain_run.open_run as well, or use "
-                f"framework.diagnose.explain"
-            )
-    given = [name for name, value in values.items() if value is not None]
-    trust.load(Path(folder), config, trust_run, given)
-    # Where it runs changes no numbers.
-    config = dataclasses.replace(
-        config,
-        strategy="default",
-        devices=0,
-        jit=False,
-        fresh=False,
-        workdir=folder,
+    config, built = rebuild(
+        Path(folder),
+        snapshot.config,
+        model,
+        dataset,
+        progress,
+        allow_data_change=allow_data_change,
+        trust_run=trust_run,
     )
-    built = components.build(config, model, dataset, progress)
-    if not allow_data_change:
-        _check_data(built, config, Path(folder))
     checkpoint = snapshot.checkpoint
     if checkpoint.values:
         checkpoint_files.assign(built.variables(), checkpoint.values, checkpoint.path)
     trials = trials or Path(folder) / "diagnosis" / "trials"
     return _context(dataclasses.replace(snapshot, config=config), built, trials, model)
-
-
-def _check_data(built: Components, config: Config, folder: Path) -> None:
-    before = data_record.read(folder)
-    if before:
-        now = built.data_record(components.drawn_by(config))
-        data_record.check(before, now, folder)
 
 
 def _context(
@@ -119,7 +96,8 @@ def _context(
         rows=rows,
         predictions=predictions,
         settings=_settings(config, built, rows, snapshot.diverged_in),
-        dataset=dataset,
+        # The diagnosis must not see the test part.
+        dataset=dataclasses.replace(dataset, test=None),
     )
 
 

@@ -20,11 +20,13 @@ from framework.augment import normalize
 from framework.config import Config
 from framework.config.durations import Duration
 from framework.data import record
+from framework.data.batches import Batches
 from framework.data.dataset import Dataset, Progress
 from framework.data.examples import Examples, prepare
 from framework.data.feed import Feed
 from framework.data.record import DataRecord
 from framework.data.servers import Servers
+from framework.data.splits import hold_out_test
 from framework.distributed.strategy import build_strategy
 from framework.errors import UsageError
 from framework.loop.evaluate import Evaluations, metric_names
@@ -83,12 +85,9 @@ class Components:
 
     def evaluations(self) -> Evaluations:
         """Builds the evaluations of the model."""
-        examples, replicas = self.examples, self.strategy.num_replicas_in_sync
-        size = max(self.objective.batch_size, _EVALUATION_BATCH)
-        size = -(-size // replicas) * replicas
-        state, objective = self.state, self.objective
-        train = Evaluator(state, objective, examples.train_batches, size)
-        validation = Evaluator(state, objective, examples.validation_batches, size)
+        examples = self.examples
+        train = self.evaluator(examples.train_batches)
+        validation = self.evaluator(examples.validation_batches)
         all_validation = np.arange(len(examples.dataset.validation))
         evaluators = {
             "train_clean": functools.partial(train, examples.train_clean),
@@ -98,6 +97,13 @@ class Components:
         if not len(examples.train_dev):
             del evaluators["train_dev"]
         return Evaluations(evaluators, examples.dataset.class_names)
+
+    def evaluator(self, batches: Batches) -> Evaluator:
+        """Returns an evaluator of the model on the examples of batches."""
+        replicas = self.strategy.num_replicas_in_sync
+        size = max(self.objective.batch_size, _EVALUATION_BATCH)
+        size = -(-size // replicas) * replicas
+        return Evaluator(self.state, self.objective, batches, size)
 
 
 def check(config: Config, given: Collection[str] = ()) -> None:
@@ -163,6 +169,9 @@ def build(
     recorded = None if config.fresh else record.read(Path(config.workdir))
     if recorded:
         dataset = recorded.keep_split(dataset, drawn_by(config))
+    dataset = hold_out_test(
+        dataset, config.test, recorded.test(dataset) if recorded else None
+    )
     examples = prepare(
         dataset,
         config.train_dev,
@@ -192,7 +201,9 @@ def build(
 
 def drawn_by(config: Config) -> dict[str, Any]:
     """Returns the fields that determine which images are trained on."""
-    return {name: getattr(config, name) for name in ("dataset", "train_dev", "seed")}
+    fields = {name: getattr(config, name) for name in ("dataset", "train_dev", "seed")}
+    # Not where there is none: records of earlier versions do not have it.
+    return {**fields, "test": config.test} if config.test else fields
 
 
 def _check_batch_size(config: Config, images: int, replicas: int) -> None:

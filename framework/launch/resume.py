@@ -76,6 +76,11 @@ def check(
             f"workdir {folder} has results, but no checkpoint to resume from; restore "
             f"checkpoints/, {_WAYS_OUT}"
         )
+    if step and "test" in difference:
+        raise UsageError(
+            f"--test of the run in {folder} cannot change from {before.test!r} to "
+            f"{config.test!r}: it was trained on other images; {_WAYS_OUT}"
+        )
     is_over = step is not None and plan.is_over(step, history)
     if difference:
         extends = difference.keys() == {"train_for"} and _was_over(
@@ -115,6 +120,8 @@ def check_data(
     before = data_record.read(folder)
     if before is None:
         return resumption
+    if resumption.step:
+        before.check_test(now)
     if not config.allow_data_change:
         data_record.check(before, now, folder)
     return dataclasses.replace(resumption, data=before.difference(now))

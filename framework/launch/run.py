@@ -297,6 +297,13 @@ def _write_record(
     trust.remember(folder, config)
 
 
+def _test_fact(dataset: Dataset) -> dict[str, str]:
+    if dataset.test is None:
+        return {}
+    origin = "drawn from the training images" if dataset.is_test_drawn else "given"
+    return {"test": f"{len(dataset.test):,} images, {origin}; not looked at"}
+
+
 def _facts(config: Config, built: Components, resumption: Resumption) -> dict[str, str]:
     """Returns the lines of the banner by heading."""
     examples, plan, dataset = built.examples, built.plan, built.examples.dataset
@@ -308,6 +315,7 @@ def _facts(config: Config, built: Components, resumption: Resumption) -> dict[st
         "train": console.counts(train, dataset.class_names),
         "validation": console.counts(validation, dataset.class_names),
         "held out": f"{len(examples.train_dev):,} of the training images",
+        **_test_fact(dataset),
         "model": f"{config.model}, {built.state.model.count_params():,} parameters",
         "optimizer": f"{config.optimizer}, learning rate {config.learning_rate:g} x "
         f"{config.schedule}",

@@ -159,3 +159,10 @@ def test_every_field_has_a_sentence_of_help():
     for field in dataclasses.fields(Config):
         assert field.metadata["help"].endswith("."), field.name
         assert field.type in ("str", "int", "float", "bool"), field.name
+
+
+@pytest.mark.parametrize("portion", ["0%", "100%", "x", "-3", "  "])
+def test_refuses_a_test_part_that_is_none(portion):
+    with pytest.raises(UsageError, match=r"^test: must be a percentage between 0 and"):
+        Config(test=portion)
+    assert Config(test="10%").difference(Config(test="50")) == {"test": ("10%", "50")}

@@ -234,3 +234,35 @@ def test_a_path_from_the_home_folder(saved, monkeypatch):
     assert arrays(f"~/{path.name}").num_classes == 3
     with pytest.raises(UsageError, match="no home folder is known for '~nosuchuser'"):
         arrays("~nosuchuser/a.npz")
+
+
+def test_a_test_part_may_be_in_the_file(saved):
+    assert arrays(saved()).test is None
+    x = np.full((3, 4, 5, 3), 9, np.uint8)
+    dataset = arrays(saved(x_test=x, y_test=np.array([[1], [2], [0]])))
+    np.testing.assert_array_equal(dataset.test.images, x)
+    assert dataset.test.labels.tolist() == [1, 2, 0]
+    assert not dataset.is_test_drawn
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"x_test": np.zeros((3, 4, 5, 3), np.uint8)},
+            r"lacks y_test; .*x_test=\.\.\.",
+        ),
+        ({"y_test": np.zeros(3, int)}, "lacks x_test"),
+        (
+            {"x_test": np.zeros((1, 4, 5, 3), np.uint8), "y_test": np.array([3])},
+            "test: label 3 of image 0",
+        ),
+        (
+            {"x_test": np.zeros((1, 4, 5, 3), np.int16), "y_test": np.array([0])},
+            "are uint8 but test images float32",
+        ),
+    ],
+)
+def test_a_bad_test_part_is_refused(saved, changes, message):
+    with pytest.raises(RunError, match=message):
+        arrays(saved(**changes))

@@ -124,16 +124,29 @@ def test_accepts_both_types_as_arrays_and_on_demand(dtype, kind):
         (not_finite(-np.inf), "image 2 has NaN"),
     ],
 )
-@pytest.mark.parametrize("part", ["train", "validation"])
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
 def test_refuses_a_bad_split(part, bad, message):
+    dtype = bad.dtype if bad.dtype == np.float32 else np.uint8
+    parts = {"train": split(4, dtype), "validation": split(2, dtype), part: bad}
     with pytest.raises(RunError, match=message) as caught:
-        dataset(**{part: bad})
+        dataset(**parts).check_test()
     assert str(caught.value).startswith(f"pets, {part}: ")
 
 
-def test_refuses_splits_of_two_sizes():
-    with pytest.raises(RunError, match=r"\(2, 3, 1\) but validation images \(2, 3, 3"):
-        dataset(validation=split(shape=(2, 3, 3)))
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_refuses_splits_of_two_sizes_or_types(part):
+    with pytest.raises(RunError, match=rf"\(2, 3, 1\) but {part} images \(2, 3, 3"):
+        dataset(**{part: split(shape=(2, 3, 3))})
+    with pytest.raises(RunError, match=f"are uint8 but {part} images float32; convert"):
+        dataset(**{part: split(dtype=np.float32)})
+
+
+def test_pixels_of_the_test_part_are_read_only_when_it_is_opened():
+    dataset().check_test()
+    floats = {"train": split(4, np.float32), "validation": split(2, np.float32)}
+    built = dataset(**floats, test=not_finite(np.nan))
+    with pytest.raises(RunError, match="pets, test: image 2 has NaN"):
+        built.check_test()
 
 
 @pytest.mark.parametrize("kind", KINDS)

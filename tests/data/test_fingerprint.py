@@ -1,12 +1,13 @@
 """Tests of framework/data/fingerprint.py."""
 
+import dataclasses
 import os
 
 import numpy as np
 import pytest
 
 from framework.data import fingerprint
-from framework.data.dataset import LazySplit, Split
+from framework.data.dataset import Dataset, LazySplit, Split
 from framework.data.folder import Files
 
 LABELS = np.array([0, 1, 1], np.int32)
@@ -57,6 +58,18 @@ def test_of_many_bytes_names_sizes_and_labels_are_compared(tmp_path, monkeypatch
     assert digest(shorter) != digest(before)
     relabelled = LazySplit(before.images, LABELS[::-1])
     assert digest(relabelled) != digest(before)
+
+
+def test_names_of_a_drawn_test_part_are_beside_the_others(tmp_path):
+    split = files(tmp_path)
+    first, last = split.take(np.array([0, 1])), split.take(np.array([2]))
+    given = Dataset("files", first, first, ("a", "b"), test=last)
+    assert fingerprint.file_names(given) == {
+        "train": ["a", "b"],
+        "validation": ["a", "b"],
+    }
+    drawn = dataclasses.replace(given, is_test_drawn=True)
+    assert fingerprint.file_names(drawn)["test"] == ["c"]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

@@ -96,6 +96,38 @@ def test_prefers_validation_to_test(tmp_path):
     assert "validation/a" in folder(str(tmp_path)).validation.images.paths[0]
 
 
+def test_a_test_folder_beside_both_is_the_test_part(tmp_path):
+    for name, count in (("train", 3), ("validation", 1), ("test", 2)):
+        write(tmp_path / name, {"a": count, "b": count})
+    dataset = folder(str(tmp_path), size=8)
+    assert names_of(dataset.test, tmp_path)[0] == "test/a/000.jpg"
+    assert dataset.test.labels.tolist() == [0, 0, 1, 1]
+    assert (dataset.is_test_drawn, dataset.notes) == (False, ())
+    shutil.rmtree(tmp_path / "validation")
+    assert folder(str(tmp_path), size=8).test is None
+
+
+def test_a_test_folder_without_classes_is_not_used(tmp_path):
+    for name in ("train", "val"):
+        write(tmp_path / name, {"a": 2, "b": 2})
+    (tmp_path / "test").mkdir()
+    shutil.copy(tmp_path / "train/a/000.jpg", tmp_path / "test/1.jpg")
+    dataset = folder(str(tmp_path), size=8)
+    assert dataset.test is None
+    assert (
+        dataset.notes[1]
+        == f"'{tmp_path / 'test'}' has no class folders and is not used"
+    )
+
+
+def test_a_test_folder_of_other_classes_is_refused(tmp_path):
+    for name in ("train", "validation"):
+        write(tmp_path / name, {"a": 2, "b": 2})
+    write(tmp_path / "test", {"a": 2, "c": 2})
+    with pytest.raises(RunError, match=r"'b' is in 'train' but not in 'test'.*rename"):
+        folder(str(tmp_path), size=8)
+
+
 def test_a_class_may_be_called_train(tmp_path):
     write(tmp_path, {"plane": 5, "train": 5})
     (tmp_path / "train/.cache").mkdir()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from framework import data
 from framework.data import record
 from framework.data.dataset import Dataset, Split
+from framework.data.splits import hold_out_test
 from framework.errors import UsageError
 
 DRAWN = {"dataset": "folder('photographs', size=4)", "train_dev": 0.2, "seed": 0}
@@ -181,6 +183,89 @@ def test_the_evaluation_split_survives_added_and_deleted_files(photographs):
     ]
     lines = recorded.difference(described(kept, dev))
     assert lines[0] == "train, images: 14 -> 15"
+
+
+def with_test(dataset, recorded=None, portion="20%"):
+    rows = recorded.test(dataset) if recorded else None
+    return hold_out_test(dataset, portion, rows)
+
+
+def files_of(split):
+    return {path.rpartition("/photographs/")[2] for path in split.paths}
+
+
+@pytest.mark.parametrize("is_divided", [True, False])
+def test_the_test_part_survives_added_and_deleted_files(photographs, is_divided):
+    """In folders `train` and `validation` as well, where names were not kept before."""
+
+    def read():
+        if is_divided:
+            return opened(photographs)
+        return data.build(f"folder({str(parts)!r}, size=4)")
+
+    parts = photographs.parent / "parts" / "photographs"
+    if not is_divided:
+        for name in ("train", "validation"):
+            shutil.copytree(photographs, parts / name)
+    folder = photographs if is_divided else parts / "train"
+    drawn = {**DRAWN, "test": "20%"}
+    before = with_test(read())
+    recorded = described(before, [0, 1], drawn=drawn)
+    unseen = files_of(before.test)
+    # The first of its class in the alphabet shifts all others.
+    add(folder, "rose/000")
+    gone = sorted(unseen)[0]
+    (folder.parent / "photographs" / gone if is_divided else parts / gone).unlink()
+    anew = recorded.keep_split(read(), drawn)
+    assert files_of(with_test(anew).test) - unseen
+    kept = with_test(anew, recorded)
+    assert files_of(kept.test) == unseen - {gone}
+    assert not files_of(kept.train) & unseen
+    now = described(kept, [0, 1], drawn=drawn)
+    recorded.check_test(now)
+    count = len(unseen)
+    assert f"test, images: {count} -> {count - 1}" in recorded.difference(now)
+    # With another portion, too, no image is moved that may have been trained on.
+    assert files_of(with_test(anew, recorded, "50%").test) == unseen - {gone}
+    with pytest.raises(UsageError, match="draw images that this run was trained on"):
+        recorded.check_test(described(with_test(anew), [0, 1], drawn=drawn))
+
+
+def test_a_test_part_of_other_arrays_is_refused():
+    drawn = {**DRAWN, "test": "3"}
+    recorded = described(with_test(arrays(), portion="3"), drawn=drawn)
+    recorded.check_test(described(with_test(arrays(), portion="3"), drawn=drawn))
+    others = [
+        (recorded, arrays(labels=INVERTED)),
+        (recorded, arrays(15)),
+        # The images of the run were all trained on.
+        (described(arrays()), arrays()),
+    ]
+    for before, now in others:
+        with pytest.raises(UsageError, match="restore the data, or use another --work"):
+            before.check_test(described(with_test(now, portion="3"), drawn=drawn))
+
+
+def test_a_test_part_of_its_own_may_be_added_but_not_lost():
+    """Earlier versions did not read it."""
+    own = dataclasses.replace(arrays(), test=arrays().train.take(np.arange(3)))
+    before, now = described(arrays()), described(own)
+    before.check_test(now)
+    assert before.difference(now) == []
+    assert now.difference(before) == [
+        "test, images: 3 -> 0",
+        "test, images of each class: [1, 1, 1] -> []",
+    ]
+    changed = dataclasses.replace(own, test=own.train.take(np.arange(1, 4)))
+    assert now.difference(described(changed)) == [
+        "test: other images or labels, of the same number"
+    ]
+
+
+def test_without_a_test_part_the_record_is_as_before():
+    fields = described(arrays()).fields
+    assert fields["splits"].keys() == {"train", "validation"}
+    assert fields["drawn"].keys() == {"dataset", "train_dev", "seed"}
 
 
 def test_a_division_by_other_flags_is_drawn_anew(photographs):

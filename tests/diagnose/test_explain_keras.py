@@ -1,5 +1,7 @@
 """Tests of framework/diagnose/explain_keras.py: explain, from end to end."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -131,6 +133,45 @@ def test_the_model_is_given_back_whatever_happens(arrays):
     assert int(optimizer.iterations) == 0
     # It can be trained as if nothing had been.
     model.fit(*arrays[0], verbose=0)
+
+
+class Sealed:
+    """An array whose values must not be read."""
+
+    def __init__(self, *shape):
+        self.shape = shape
+
+    def __array__(self, *arguments, **options):
+        raise AssertionError("the test part is read")
+
+
+def without_seconds(value):
+    if isinstance(value, dict):
+        return {
+            name: without_seconds(each)
+            for name, each in value.items()
+            if "seconds" not in name
+        }
+    return list(map(without_seconds, value)) if isinstance(value, list) else value
+
+
+def test_the_test_part_is_not_looked_at(arrays):
+    """A diagnosis that has read it could not say that an opening is the first."""
+    model, train, validation = slow(*arrays)
+    parts = [
+        None,
+        validation,
+        (np.full((9, 8, 8, 1), np.nan), np.full(9, -7)),
+        (Sealed(9, 8, 8, 1), Sealed(9)),
+    ]
+    results = [
+        explain(model, train, validation, epochs=4, budget=0.5, test=test)
+        for test in parts
+    ]
+    texts = [json.dumps(without_seconds(each.as_json())) for each in results]
+    assert texts == [texts[0]] * 4
+    with pytest.raises(UsageError, match="test: there are 9 images but 8 labels"):
+        explain(model, train, validation, test=(Sealed(9, 8, 8, 1), Sealed(8)))
 
 
 @pytest.mark.parametrize("model", [None, keras.Sequential([L.Dense(2)])])

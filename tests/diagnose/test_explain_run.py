@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from framework.config import Config
+from framework.data.splits import hold_out_test
+from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.explain_run import open_run
 from framework.errors import UsageError
 from framework.launch.run import run
@@ -45,6 +47,31 @@ def test_the_splits_are_those_of_the_run(made, scans):
     assert np.array_equal(made.labels["train"], made.train.labels)
     assert made.class_names == scans.class_names
     assert made.first_epoch_labels is None
+
+
+def test_the_test_part_is_kept_from_the_diagnosis_and_from_trials(tmp_path, scans):
+    folder = str(tmp_path / "run")
+    run(dataclasses.replace(CONFIG, workdir=folder, test="100"), quiet=True)
+    made = open_run(folder)
+    test = hold_out_test(scans, "100").test
+    assert np.array_equal(made.program.test.labels, test.labels)
+    assert made.dataset.test is None
+    unseen = {image.tobytes() for image in test.images}
+    seen = {
+        image.tobytes()
+        for split in (made.train, made.dev, made.validation)
+        for image in split.images
+    }
+    in_trials = made.program._dataset(Intervention())
+    assert in_trials.test is None
+    for split in (in_trials.train, made.dataset.train, made.dataset.validation):
+        seen |= {image.tobytes() for image in split.images}
+    # A few digits are drawn twice.
+    assert len(unseen & seen) <= 2
+    # The run before its first step has the same parts.
+    assert made.program._fresh.examples.dataset.test is made.program.test
+    trial = made.program.train("trial", Intervention(), 0.5, at_initialization=True)
+    assert len(trial.train_predictions) == len(made.train)
 
 
 def test_rows_and_predictions_are_those_recorded(made):

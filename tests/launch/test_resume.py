@@ -116,6 +116,19 @@ def test_what_is_refused(folder, epochs, step, changes, message):
     assert contents(run) == before
 
 
+@pytest.mark.parametrize(("old", "new"), [("", "10%"), ("10%", "20%"), ("10%", "")])
+@pytest.mark.parametrize("allow", [False, True])
+def test_a_test_part_is_not_changed_once_a_run_has_trained(folder, old, new, allow):
+    """Its images have been trained on."""
+    run = folder(2, dataclasses.replace(CONFIG, test=old))
+    before = contents(run)
+    assert not checked(run, 20, test=old).difference
+    with pytest.raises(UsageError, match=r"--workdir.* or --fresh") as caught:
+        checked(run, 20, test=new, allow_config_change=allow)
+    assert "--test" in str(caught.value)
+    assert contents(run) == before
+
+
 def test_a_run_that_was_stopped_early_can_be_continued(folder):
     run = folder(3, dataclasses.replace(CONFIG, early_stopping=2))
     assert checked(run, 30, early_stopping=2).is_over

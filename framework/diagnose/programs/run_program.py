@@ -17,7 +17,7 @@ import tensorflow as tf
 from framework import compiled, models
 from framework.config import Config
 from framework.config.durations import Duration
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset, LabelledImages, Split
 from framework.diagnose.core.architecture import Architecture
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
@@ -93,6 +93,11 @@ class RunProgram(Program):
     def model(self) -> keras.Model:
         """The model, with the weights after the last step."""
         return self._made.state.model
+
+    @property
+    def test(self) -> LabelledImages | None:
+        """The test part, for the proof of a remedy; no measurement may look at it."""
+        return self._made.examples.dataset.test
 
     @property
     def architecture(self) -> Architecture:
@@ -322,6 +327,7 @@ class RunProgram(Program):
         own: dict[str, Any] = {
             "train_for": str(length),
             "train_dev": 0.0,
+            "test": "",
             "early_stopping": 0,
             "monitor": "validation/accuracy",
             # An average of so few steps lags behind.
@@ -364,7 +370,12 @@ class RunProgram(Program):
         if intervention.balance:
             train = train.take(_balanced(train.labels))
         return dataclasses.replace(
-            dataset, train=train, validation=self._validation, notes=()
+            dataset,
+            train=train,
+            validation=self._validation,
+            notes=(),
+            test=None,
+            is_test_drawn=False,
         )
 
     def _parts(self, at_initialization: bool) -> Components:

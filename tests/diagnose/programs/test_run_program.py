@@ -301,6 +301,7 @@ _INHERITED = {
 _OTHER = Config(
     dataset="drawn_shapes",
     train_dev=0.1,
+    test="10%",
     input="stream",
     service="reader:1",
     augment="flip",
