@@ -47,6 +47,11 @@ def pytest_runtest_setup(item):
     """Skips tests of real data where these are not installed."""
     if item.get_closest_marker("real_data") and not _FASHION_MNIST.is_dir():
         pytest.skip("Fashion-MNIST: apt-get install dataset-fashion-mnist")
+    if item.get_closest_marker("photographs"):
+        from benchmarks.zoo.cases.public.images import FLOWERS
+
+        if not FLOWERS.is_dir():
+            pytest.skip("photographs of flowers: the folder that ZOO_FLOWERS names")
 
 
 @pytest.fixture(scope="session")

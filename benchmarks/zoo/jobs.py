@@ -41,15 +41,21 @@ class Job:
 
     def of(self, find: Callable[[str], Case]) -> Line:
         """Returns the line of a job on a case that is found by its name."""
-        start = time.perf_counter()
-        line: Line = dataclasses.asdict(self)
-        try:
-            line |= KINDS[self.kind](find(self.case), self.seed)
-        except Exception as problem:
-            last = traceback.extract_tb(problem.__traceback__)[-1]
-            place = f"{Path(last.filename).name}:{last.lineno}"
-            line["error"] = f"{type(problem).__name__} at {place}: {problem}"[:500]
-        return line | {"seconds": round(time.perf_counter() - start, 1)}
+        return dataclasses.asdict(self) | guarded(
+            lambda: KINDS[self.kind](find(self.case), self.seed)
+        )
+
+
+def guarded(work: Callable[[], Line]) -> Line:
+    """Returns the line of some work with its "seconds"; with "error" if it failed."""
+    start = time.perf_counter()
+    try:
+        line = work()
+    except Exception as problem:
+        last = traceback.extract_tb(problem.__traceback__)[-1]
+        place = f"{Path(last.filename).name}:{last.lineno}"
+        line = {"error": f"{type(problem).__name__} at {place}: {problem}"[:500]}
+    return line | {"seconds": round(time.perf_counter() - start, 1)}
 
 
 def broken(case: Case, seed: int) -> Line:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from absl import app
 
-from benchmarks.zoo import alarms
+from benchmarks.zoo import alarm_counts
 from framework.numerics.intervals import Estimate, proportion
 
 # Which of the papers' fault types a cause belongs to; some belong to several.
@@ -229,7 +229,7 @@ def read(path: Path) -> dict[str, Sequence[str]]:
     for text in path.read_text().splitlines():
         line = json.loads(text)
         if line["kind"] == "diagnosed" and line["seed"] == 0 and "findings" in line:
-            named[line["case"]] = alarms.confirmed(line)
+            named[line["case"]] = alarm_counts.confirmed(line)
     return named
 
 

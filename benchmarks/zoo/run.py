@@ -106,13 +106,20 @@ def main(arguments: Sequence[str]) -> None:
 
 def _jobs() -> list:
     from benchmarks.zoo.cases import CASES
+    from benchmarks.zoo.cases.public.images import are_missing
     from benchmarks.zoo.jobs import Job
 
+    wanted = [case for case in CASES.values() if _is_wanted(case)]
+    cases = [case for case in wanted if not are_missing(case.data)]
+    if len(cases) < len(wanted) and _PART.value < 0:
+        print(
+            f"{len(wanted) - len(cases)} cases left out: they need photographs of "
+            "flowers, in the folder that the variable ZOO_FLOWERS names",
+            file=sys.stderr,
+        )
     chosen = []
     for seed in range(_SEEDS.value):
-        for case in CASES.values():
-            if not _is_wanted(case):
-                continue
+        for case in cases:
             if not (_ADMIT.value or _BASELINES.value):
                 chosen.append(Job("diagnosed", case.name, seed))
                 continue

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.zoo.cases import Case
+from benchmarks.zoo.cases.case import ANSWERS, Answer
 from framework.numerics.intervals import Estimate, proportion
 
 # Statuses of findings that name no cause, but do not clear it either.
@@ -26,6 +27,7 @@ class Verdict:
             because a symptom of another tool can mean several.
         suspected: What was not, but may be.
         cost: Epochs of all experiments, in units of the run; None if not known.
+        curve: The verdict on the curve, such as "static"; "" if not known.
     """
 
     case: Case
@@ -33,6 +35,7 @@ class Verdict:
     named: tuple[tuple[str, ...], ...]
     suspected: tuple[tuple[str, ...], ...] = ()
     cost: float | None = None
+    curve: str = ""
 
     def is_right(self, causes: Iterable[str]) -> bool:
         """Returns whether a name is that of a fault of the case."""
@@ -41,10 +44,23 @@ class Verdict:
     @property
     def is_false_alarm(self) -> bool:
         """Whether a cause is named on a case without a fault that is none."""
-        tolerated = set(self.case.tolerated)
+        harmless = self.case.harmless
         return self.case.healthy and not all(
-            tolerated.intersection(causes) for causes in self.named
+            harmless.intersection(causes) for causes in self.named
         )
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the answer of a case without a fault is given: see `Answer`."""
+        if not self.case.healthy or self.is_false_alarm:
+            return False
+        answer = ANSWERS[self.case.answer]
+        if self.curve in answer.verdicts or answer == Answer():
+            return True
+        mentioned = {
+            cause for causes in (*self.named, *self.suspected) for cause in causes
+        }
+        return not mentioned.isdisjoint(answer.causes)
 
     @property
     def top(self) -> bool:
@@ -76,7 +92,12 @@ def verdict(case: Case, line: Mapping[str, Any]) -> Verdict:
         )
 
     return Verdict(
-        case, line["seed"], causes(("confirmed",)), causes(_OPEN), line["cost"]
+        case,
+        line["seed"],
+        causes(("confirmed",)),
+        causes(_OPEN),
+        line["cost"],
+        line.get("verdict", ""),
     )
 
 
@@ -97,6 +118,7 @@ def scores(verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "macro precision": _mean(precision.values()),
         "macro recall": _mean(recall.values()),
         "named on healthy runs": _share(each.is_false_alarm for each in healthy),
+        "answered if healthy": _share(each.is_answered for each in healthy),
         "median cost": statistics.median(costs) if costs else None,
         "precision": precision,
         "recall": recall,
@@ -175,8 +197,7 @@ def misses(verdicts: Sequence[Verdict]) -> str:
     for name, case_verdicts in by_case.items():
         case = case_verdicts[0].case
         right = [
-            not each.is_false_alarm if case.healthy else each.top
-            for each in case_verdicts
+            each.is_answered if case.healthy else each.top for each in case_verdicts
         ]
         if all(right):
             continue

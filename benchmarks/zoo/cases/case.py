@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -16,8 +16,36 @@ from framework.diagnose.core.causes import CAUSES
 HALVES = ("calibration", "report")
 # Sets that are scored apart, for they were drawn at different times.
 GROUPS = ("zoo", "public")
+NOTHING_IS_WRONG = "nothing is wrong"
 TOO_FEW_IMAGES = "too few images"
-ANSWERS = ("nothing is wrong", TOO_FEW_IMAGES, "cannot tell")
+CANNOT_TELL = "cannot tell"
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """How a diagnosis of a case without a fault gives the right answer.
+
+    It gives it if it confirms no cause other than `causes`, and, unless both are empty,
+    either its verdict on the curve is one of `verdicts`, or it names or suspects one of
+    `causes`.
+
+    Attributes:
+        causes: Causes that mean the same as the answer.
+        verdicts: Verdicts on the curve that mean the same.
+    """
+
+    causes: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
+
+
+ANSWERS: Mapping[str, Answer] = {
+    NOTHING_IS_WRONG: Answer(),
+    # More training images help, and the usual fixes do not. A diagnosis says so by
+    # the gap between both splits, or by a validation set too small to show more.
+    TOO_FEW_IMAGES: Answer(("overfitting", "validation_too_small"), ("unresolvable",)),
+    # The images cannot decide it: too few to validate on, or labels they do not show.
+    CANNOT_TELL: Answer(("validation_too_small",), ("unresolvable", "at_chance")),
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,7 +102,7 @@ class Case:
         half: One of `HALVES`: thresholds may be chosen by the first only.
         group: One of `GROUPS`.
         answer: One of `ANSWERS`, the right one if there are no faults.
-        tolerated: Causes that are no false alarm although there are no faults.
+        tolerated: Further causes that are no false alarm although there are no faults.
     """
 
     name: str
@@ -86,7 +114,7 @@ class Case:
     floor: float = 0.0
     half: str = "calibration"
     group: str = "zoo"
-    answer: str = ANSWERS[0]
+    answer: str = NOTHING_IS_WRONG
     tolerated: tuple[str, ...] = ()
 
     def __post_init__(self):
@@ -114,6 +142,11 @@ class Case:
     def healthy(self) -> bool:
         """Whether the case has no fault."""
         return not self.faults
+
+    @property
+    def harmless(self) -> frozenset[str]:
+        """The causes that are no false alarm if the case is healthy."""
+        return frozenset(self.tolerated) | set(ANSWERS[self.answer].causes)
 
     @property
     def has_twin(self) -> bool:

@@ -4,27 +4,33 @@ import collections
 import inspect
 import json
 
+import keras
 import numpy as np
 import pytest
 
 from benchmarks.zoo import admission
 from benchmarks.zoo.cases import HALVES, calibration, public, report
+from benchmarks.zoo.cases.case import ANSWERS
 from benchmarks.zoo.cases.data import Data, digits, rng
-from benchmarks.zoo.cases.public import images, inputs, labels
+from benchmarks.zoo.cases.public import images, inputs, labels, photos, sound, steps
 
 CASES = public.CASES
 EARLIER = calibration.CASES + report.CASES
 
 
-def test_some_have_a_fault_and_some_have_none():
-    counts = collections.Counter(each.healthy for each in CASES)
-    assert min(counts.values()) >= 4
+def test_there_are_thirty_and_ten_have_no_fault():
+    assert len(CASES) >= 30
+    assert sum(each.healthy for each in CASES) >= 10
 
 
 def test_halves_are_of_about_the_same_size():
     counts = collections.Counter(each.half for each in CASES)
     assert set(counts) == set(HALVES)
-    assert max(counts.values()) - min(counts.values()) <= 4
+    assert min(counts.values()) >= 15
+
+
+def test_each_answer_is_that_of_some_report():
+    assert {each.answer for each in CASES if each.healthy} == set(ANSWERS)
 
 
 def test_sources_are_public_addresses_and_unique():
@@ -72,6 +78,30 @@ def test_only_some_classes_are_numbered_anew(data):
     np.testing.assert_array_equal(found.x[found.y == 1], data.x[data.y == 8])
 
 
+def test_few_images_of_each_class(data):
+    found = images.few(data, 4)
+    assert collections.Counter(found.y.tolist()) == dict.fromkeys(range(10), 4)
+    np.testing.assert_array_equal(found.vy, data.vy)
+
+
+def test_only_photographs_can_be_missing(monkeypatch, tmp_path):
+    monkeypatch.setattr(images, "FLOWERS", tmp_path / "none")
+    assert images.are_missing("photographs")
+    assert not images.are_missing("digits")
+    monkeypatch.setattr(images, "FLOWERS", tmp_path)
+    assert not images.are_missing("photographs")
+
+
+@pytest.mark.photographs
+def test_photographs_are_divided_into_three():
+    found, other = images.photographs(0), images.photographs(1)
+    assert found.x.shape == (1200, 24, 24, 3)
+    assert set(found.y) == set(found.vy) == set(found.ty) == set(range(5))
+    assert not np.array_equal(found.x, other.x)
+    # The test images are those of another folder, for any seed.
+    np.testing.assert_array_equal(found.tx, other.tx)
+
+
 def test_smaller_images_are_means():
     pixels = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
     label = np.zeros(1, np.int32)
@@ -101,3 +131,44 @@ def test_a_missing_folder_shifts_the_classes_after_it(data):
     found = labels.without_a_folder(data, rng(0))
     assert set(found.vy) == set(range(9))
     assert len(found.vy) == sum(data.vy != 3)
+
+
+def test_standardized_training_images_alone(data):
+    found = photos.standardized(data, validation=False)
+    assert found.x.mean() == pytest.approx(0, abs=1e-3)
+    assert found.vx.max() == 1
+    both = photos.standardized(data, validation=True)
+    np.testing.assert_allclose(both.x, found.x)
+    assert both.vx.mean() == pytest.approx(0, abs=0.1)
+
+
+def test_labels_of_another_shape_are_subtracted_from_all_outputs():
+    labels = np.array([0.0, 1.0], np.float32)
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Flatten()])
+    by_row = steps.SquaredByRow(network).prepared(labels) - network(labels[:, None])
+    assert by_row.shape == (2, 1)
+    assert not np.any(by_row)
+    by_all = steps.Squared(network).prepared(labels) - network(labels[:, None])
+    assert by_all.shape == (2, 2)
+    assert np.mean(np.square(by_all)) == 0.5
+
+
+def test_categorical_accuracy_of_class_numbers_counts_the_first_class():
+    metric = keras.metrics.CategoricalAccuracy()
+    metric.update_state([[2], [1], [0]], [[0.9, 0.1, 0], [0, 1, 0], [0.8, 0, 0.2]])
+    assert float(metric.result()) == pytest.approx(2 / 3)
+
+
+def test_random_numbers_say_nothing_of_their_labels():
+    numbers, classes = sound.random_numbers(0, broken=True).train
+    correlations = [np.corrcoef(each, classes)[0, 1] for each in np.transpose(numbers)]
+    assert max(np.abs(correlations)) < 0.15
+
+
+@pytest.mark.photographs
+def test_a_better_version_of_too_few_images_has_more():
+    case = next(each for each in CASES if "too small a data set" in each.name)
+    assert case.has_twin
+    few, many = (case.make(0, broken).train[1] for broken in (True, False))
+    assert len(few) == 5 * 30
+    assert len(many) == 1200

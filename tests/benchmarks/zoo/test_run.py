@@ -21,6 +21,8 @@ from benchmarks.zoo.cases import (
     report,
     spoil,
 )
+from benchmarks.zoo.cases.case import ANSWERS
+from benchmarks.zoo.cases.public.images import PHOTOGRAPHS
 from benchmarks.zoo.cases.report import sources
 from benchmarks.zoo.train import Trained
 from framework.diagnose.core.causes import CAUSES
@@ -164,6 +166,7 @@ def verdict(faults, named, suspected=()):
 
 
 OVERFITTING, NOISE = "overfitting", "label_noise"
+SMALL = "validation_too_small"
 
 
 @pytest.mark.parametrize(
@@ -234,24 +237,71 @@ def test_another_cause_first_is_wrong(faults, named, suspected, wrong, mentioned
 
 
 @pytest.mark.parametrize(
-    ("tolerated", "named", "is_false_alarm"),
+    ("options", "named", "is_false_alarm"),
     [
-        ((), [], False),
-        ((), [OVERFITTING], True),
-        ((OVERFITTING,), [OVERFITTING], False),
-        ((OVERFITTING,), [OVERFITTING, NOISE], True),
+        ({}, [], False),
+        ({}, [OVERFITTING], True),
+        ({"tolerated": (OVERFITTING,)}, [OVERFITTING], False),
+        ({"tolerated": (OVERFITTING,)}, [OVERFITTING, NOISE], True),
+        ({"answer": "too few images"}, [OVERFITTING], False),
+        ({"answer": "too few images"}, [OVERFITTING, NOISE], True),
+        ({"answer": "cannot tell"}, [OVERFITTING], True),
+        ({"answer": "cannot tell"}, [SMALL], False),
     ],
 )
-def test_some_causes_are_no_false_alarm(tolerated, named, is_false_alarm):
-    found = score.Verdict(
-        case(answer="too few images", tolerated=tolerated),
-        0,
-        tuple((each,) for each in named),
-    )
+def test_some_causes_are_no_false_alarm(options, named, is_false_alarm):
+    found = score.Verdict(case(**options), 0, tuple((each,) for each in named))
     assert found.is_false_alarm == is_false_alarm
     share = score.scores([found])["named on healthy runs"]
     assert share.value == is_false_alarm
-    assert ("too few images" in score.misses([found])) == is_false_alarm
+
+
+# The answer, what is named and suspected, the verdict on the curve; is it right?
+@pytest.mark.parametrize(
+    ("answer", "named", "suspected", "curve", "is_answered"),
+    [
+        ("nothing is wrong", [], [], "static", True),
+        ("nothing is wrong", [], [OVERFITTING], "static", True),
+        ("nothing is wrong", [OVERFITTING], [], "static", False),
+        # Nothing confirmed is not enough: it must be said that images are too few.
+        ("too few images", [], [], "static", False),
+        ("too few images", [], [NOISE], "static", False),
+        ("too few images", [], [OVERFITTING], "static", True),
+        ("too few images", [OVERFITTING], [], "static", True),
+        ("too few images", [], [], "unresolvable", True),
+        ("too few images", [NOISE], [], "unresolvable", False),
+        ("cannot tell", [], [], "static", False),
+        ("cannot tell", [], [], "at_chance", True),
+        ("cannot tell", [], [SMALL], "ceiling", True),
+        ("cannot tell", [OVERFITTING], [], "unresolvable", False),
+    ],
+)
+def test_the_answer_of_a_case_without_a_fault(
+    answer, named, suspected, curve, is_answered
+):
+    line = {
+        "findings": [
+            {"cause": cause, "status": status}
+            for status, causes in (("confirmed", named), ("suspected", suspected))
+            for cause in causes
+        ],
+        "seed": 0,
+        "cost": 0.0,
+        "verdict": curve,
+    }
+    found = score.verdict(case(answer=answer), line)
+    assert found.is_answered == is_answered
+    assert score.scores([found])["answered if healthy"].value == is_answered
+    assert (answer in score.misses([found])) == (not is_answered)
+
+
+def test_a_fault_is_no_answer():
+    assert not verdict([NOISE], []).is_answered
+
+
+def test_what_answers_mean_is_known():
+    for answer in ANSWERS.values():
+        assert set(answer.causes) <= set(CAUSES)
 
 
 def test_misses_say_what_was_named():
@@ -362,17 +412,17 @@ def test_a_training_with_the_rules_of_other_tools():
     assert causes <= set(CAUSES)
 
 
-def needs_real_data(name):
-    return CASES[name].data in ("fashion", "wardrobe")
+def needs(name):
+    """Returns the marks of a case's data."""
+    if CASES[name].data in ("fashion", "wardrobe"):
+        return [pytest.mark.real_data]
+    return [pytest.mark.photographs] if CASES[name].data == PHOTOGRAPHS else []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[pytest.mark.real_data] * needs_real_data(name))
-        for name in CASES
-    ],
+    [pytest.param(name, marks=needs(name)) for name in CASES],
 )
 def test_every_case_can_be_made(name):
     for broken in (True, False):

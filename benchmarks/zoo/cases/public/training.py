@@ -8,7 +8,7 @@ import keras
 
 from benchmarks.zoo.cases.case import Case, Program, case
 from benchmarks.zoo.cases.public.images import clothes
-from benchmarks.zoo.cases.recipe import MLP, compiled, faulty
+from benchmarks.zoo.cases.recipe import CNN, MLP, compiled, faulty
 from benchmarks.zoo.cases.report import nets, sources
 from benchmarks.zoo.cases.report.plan import Plan, adam, sgd, unit
 
@@ -46,6 +46,10 @@ def deep_convolutions(shape: tuple[int, ...], classes: int) -> keras.Model:
     return model
 
 
+def _normal(deviation: float):
+    return lambda: keras.initializers.RandomNormal(stddev=deviation)
+
+
 _SMALL = functools.partial(clothes, train=1200)
 _TEXTS = Plan(
     sources.topics,
@@ -53,6 +57,17 @@ _TEXTS = Plan(
     loss=losses.SparseCategoricalCrossentropy(from_logits=True),
     optimizer=adam(3e-3),
     epochs=12,
+)
+_BOOK = MLP.but(
+    units=(30,),
+    init=_normal(0.1),
+    head="relu",
+    loss="mean_squared_error",
+    one_hot=True,
+    optimizer=keras.optimizers.SGD,
+    learning_rate=0.5,
+    batch=10,
+    epochs=20,
 )
 _HEAD = MLP.but(
     units=(128, 128),
@@ -115,5 +130,22 @@ CASES: tuple[Case, ...] = (
         "learning_rate_too_high|exploding_gradients|dead_units",
         _high_rate,
         half="report",
+    ),
+    case(
+        "public: momentum .99 of batch norm",
+        "https://github.com/keras-team/keras/issues/10666",
+        "digits",
+        "train_eval_mismatch",
+        faulty(
+            CNN.but(norm=True, norm_momentum=0.9, batch=128, epochs=8),
+            norm_momentum=0.99,
+        ),
+    ),
+    case(
+        "public: ReLU in a network made for sigmoids",
+        "https://github.com/MichalDanielDobrzanski/DeepLearningPython/issues/13",
+        "digits",
+        "learning_rate_too_high|bad_initialization|dead_units|exploding_gradients",
+        faulty(_BOOK, learning_rate=3.0, init=_normal(1.0), bias=_normal(1.0)),
     ),
 )
