@@ -29,6 +29,9 @@ from framework.diagnose.measure.labels import LabelValidity
 from framework.diagnose.measure.regularization import AccuracyFall
 from framework.numerics.intervals import Estimate, difference
 
+# Where validation is known to differ from training, it is no control.
+_DIFFERENT = {"preprocessing_mismatch", "distribution_shift", "split_artifact"}
+
 
 @dataclasses.dataclass(frozen=True)
 class LabelNoise(Check):
@@ -103,17 +106,23 @@ class LabelNoise(Check):
         excess = difference(easy, agreement.validation)
         if measured.get(LabelValidity).has_illegal or is_blind:
             return None
-        if not (
-            self._is_noisier(easy, excess)
-            or self._is_noisier_in_class(agreement)
-            or self._is_confused(agreement)
-            or self._is_noisy_in_both(agreement)
-        ):
+        if _has_control(measured):
+            is_noisy = (
+                self._is_noisier(easy, excess)
+                or self._is_noisier_in_class(agreement)
+                or self._is_confused(agreement)
+                or self._is_noisy_in_both(agreement)
+            )
+        else:
+            is_noisy = easy.low > self.in_both
+        if not is_noisy:
             return None
         # A probe that errs on its most confident images cannot contradict labels.
         is_trusted = agreement.validation.value <= self.trusted
         return Suspicion(
-            is_certain=excess.low > self.excess and is_trusted,
+            is_certain=(
+                excess.low > self.excess and is_trusted and _has_control(measured)
+            ),
             message=(
                 f"{easy.value:.1%} of the labels of easy training images are "
                 f"contradicted by all similar images; worst are images that look like "
@@ -152,9 +161,8 @@ class LabelNoise(Check):
     ) -> Decision:
         """See base class."""
         del suspicion
-        train = trials.context.train
         agreement = measured.get(LabelAgreement)
-        if not self._exceeds_validation(agreement):
+        if not (_has_control(measured) and self._exceeds_validation(agreement)):
             return Decision("suspected")
         memorized = self._memorized(measured)
         if memorized is not None:
@@ -164,6 +172,7 @@ class LabelNoise(Check):
         most = 1.0
         if agreement.probe_lead.low <= 0:
             most = max(agreement.easy.value - agreement.validation.value, self.fraction)
+        train = trials.context.train
         features = Features(train.images)(train.images)
         flags = flagged(features, train.labels, most)
         gain = train_without(trials, self.cause_name, flags)
@@ -257,3 +266,8 @@ class LabelNoise(Check):
                 "confident learning (cleanlab), out of fold",
             ),
         )
+
+
+def _has_control(measured: Measurements) -> bool:
+    """Returns whether validation images are of the same kind as training images."""
+    return not _DIFFERENT & set(measured.confirmed)

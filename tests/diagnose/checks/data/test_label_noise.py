@@ -269,3 +269,20 @@ def test_without_an_excess_over_validation_nothing_is_tried(
     rows = Split(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.int32) % 2)
     trials = undecided(types.SimpleNamespace(train=rows))
     assert examine(LabelNoise(), known, trials).status == "suspected"
+
+
+@pytest.mark.parametrize(
+    "cause", ["preprocessing_mismatch", "distribution_shift", "split_artifact"]
+)
+def test_validation_of_another_kind_is_no_control(
+    measured, undecided, validity, label_signal, cause
+):
+    for known, is_suspected in [
+        (agreement(11, 0, 0, confused=_LEAD), False),
+        (agreement(40, 0, 0), True),
+    ]:
+        seen = measured(known, _FLAGGED, validity(), label_signal())
+        seen.confirmed.add(cause)
+        finding = examine(LabelNoise(), seen, undecided(None))
+        assert (finding is not None) == is_suspected
+        assert finding is None or finding.status == "suspected"
