@@ -84,6 +84,9 @@ class Remaining:
         if self._usual:
             free = min(free, _FREE_SECONDS / self._usual)
         self._epochs = max(budget.trainings * epochs, free)
+        # Trials whose steps cost more are limited by these as well.
+        known = budget.trainings * seconds if self._usual else math.inf
+        self._seconds = max(known, _FREE_SECONDS)
         self._clock = clock
         self._end = None if budget.seconds is None else clock() + budget.seconds
 
@@ -108,16 +111,14 @@ class Remaining:
             return Allowance(clock=self._clock)
         if self._end is not None:
             return Allowance(self._end - self._clock(), self._clock)
-        if not self._usual:
-            return Allowance(clock=self._clock)
-        return Allowance(self._epochs * self._usual, self._clock)
+        return Allowance(self._seconds, self._clock)
 
     def can_afford(self, epochs: float) -> bool:
         """Returns whether the budget is enough for that many epochs more."""
         if epochs > self._epochs + 1e-9:
             return False
         if self._end is None:
-            return True
+            return epochs * self._usual <= _TOLERATED * self._seconds
         end = self._clock() + epochs * self._per_epoch
         return end < self._end
 
@@ -127,17 +128,13 @@ class Remaining:
         Args:
             epochs: Its length.
             seconds: How long it took; later ones are expected to be as slow.
-            is_usual: Whether its steps cost what those of the training do; else, and
-                where it was not trained to its end, its seconds count.
+            is_usual: Whether its steps cost what those of the training do; then it
+                is charged as that, whatever else the machine did meanwhile.
         """
-        if is_usual:
-            self._epochs -= epochs
-            if epochs:
-                self._per_epoch = seconds / epochs
-        elif self._usual:
-            self._epochs -= max(epochs, seconds / self._usual)
-        else:
-            self._epochs -= epochs
+        self._epochs -= epochs
+        self._seconds -= epochs * self._usual if is_usual else seconds
+        if is_usual and epochs:
+            self._per_epoch = seconds / epochs
 
     def __str__(self) -> str:
         """Returns the remaining epochs or seconds, in words."""
@@ -146,7 +143,8 @@ class Remaining:
         text = f"{max(self._epochs, 0.0):.3g} epochs"
         if not self._per_epoch:
             return text
-        return f"{text}, about {max(self._epochs, 0.0) * self._per_epoch:.0f} s"
+        seconds = min(max(self._epochs, 0.0) * self._per_epoch, max(self._seconds, 0.0))
+        return f"{text}, about {seconds:.0f} s"
 
 
 class TooSlowError(NotApplicableError):
