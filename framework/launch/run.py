@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -97,6 +98,7 @@ def run(
     model: ModelFunction | keras.Model | None = None,
     dataset: Dataset | None = None,
     quiet: bool = False,
+    reports: Sequence[Report] = (),
 ) -> Result:
     """Trains a model, or resumes the run in the config's folder.
 
@@ -106,6 +108,7 @@ def run(
             and the number of classes that builds one.
         dataset: Replaces that of the config.
         quiet: Whether to print nothing on the console.
+        reports: Receive all events as well; an exception of theirs ends the run.
 
     Raises:
         UsageError: The config is wrong, or does not fit the run in its folder.
@@ -131,7 +134,7 @@ def run(
         screen.quiet |= not workers.is_chief
         config = _describe_given(config, built, model is not None, dataset is not None)
         with worker_folders.folder(config, workers) as folder:
-            return _run(config, built, folder, screen, workers, stop)
+            return _run(config, built, folder, screen, workers, stop, reports)
 
 
 def _run(
@@ -141,6 +144,7 @@ def _run(
     screen: Screen,
     workers: Workers,
     stop: Stop,
+    further: Sequence[Report],
 ) -> Result:
     """Trains in a folder that no other process uses."""
     plan, dataset = built.plan, built.examples.dataset
@@ -151,7 +155,7 @@ def _run(
     )
     lines.banner(_facts(config, built, resumption))
     # The timing comes first, because the others read it.
-    reports: list[Report] = [timing, lines]
+    reports: list[Report] = [timing, lines, *further]
     if workers.is_chief:
         reports += _file_reports(config, built, folder, timing, lines)
     report = Reports(reports)

@@ -89,7 +89,7 @@ class LinearProgram(Program):
     def weights(self, at_initialization):
         return {}
 
-    def train(self, name, intervention, epochs, at_initialization):
+    def train(self, name, intervention, epochs, at_initialization, allowance=None):
         self.interventions.append(intervention)
         if set(intervention.differences()) - {"train", "balance", "augment"}:
             raise NotApplicableError("this is a linear program")

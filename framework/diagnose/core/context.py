@@ -89,6 +89,11 @@ class DiagnosisContext:
             self._outputs[key] = self.program.predict(images, training)
         return self._outputs[key]
 
+    @functools.cached_property
+    def live_outputs(self) -> np.ndarray:
+        """The outputs of the trained weights for "validation": float32 [N, U]."""
+        return self.program.predict_live(self.validation.images)
+
     def predicted(self, name: str, training: bool = False) -> np.ndarray:
         """Returns the predicted classes of a split: int64 [N]."""
         return outputs.predicted(self.outputs(name, training))

@@ -11,6 +11,7 @@ import numpy as np
 
 from framework.data.dataset import Split
 from framework.diagnose.core.architecture import Architecture
+from framework.diagnose.core.budget import Allowance
 from framework.diagnose.core.intervention import Intervention
 
 # By weight; None for weights that nothing depends on.
@@ -209,6 +210,7 @@ class Trainable(abc.ABC):
         intervention: Intervention,
         epochs: float,
         at_initialization: bool,
+        allowance: Allowance | None = None,
     ) -> TrialResult:
         """Trains a trial; the program itself is left as it was.
 
@@ -217,9 +219,11 @@ class Trainable(abc.ABC):
             intervention: What is different from the original training.
             epochs: The length, in epochs of the original training.
             at_initialization: Whether from the first step; else from the last one.
+            allowance: Is told of the progress; None for no limit.
 
         Raises:
             NotApplicableError: The program has nothing to change so.
+            TooSlowError: The trial would take much longer than it may.
         """
 
     @abc.abstractmethod

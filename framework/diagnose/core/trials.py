@@ -39,7 +39,8 @@ from framework.numerics.intervals import Estimate, paired_difference
 
 # The length of a trial, as a fraction of the original training.
 LENGTH = 1 / 3
-# Trials of fewer steps show nothing.
+# Trials of fewer steps show nothing; but one is not to take more than a third of the
+# budget for that.
 _LEAST_STEPS = 300
 # A gain must also be this fraction of all errors that are left, and of what was gained
 # before, since healthy recipes can be improved as well. Of many errors 10 points are
@@ -81,7 +82,8 @@ class Trials:
         per_epoch = context.settings.steps_per_epoch
         self._remaining = Remaining(budget, epochs, per_epoch, context.settings.seconds)
         # But none is longer than what it is compared with.
-        self._length = min(max(LENGTH * epochs, _LEAST_STEPS / per_epoch), epochs)
+        least = min(_LEAST_STEPS / per_epoch, LENGTH * self._remaining.epochs)
+        self._length = min(max(LENGTH * epochs, least), epochs)
         self._accepted = Intervention()
         self._correct = self._initial = context.correct("validation")
         self._is_judged = np.ones(len(self._correct), bool)
@@ -141,25 +143,30 @@ class Trials:
             lengths: How many times as long as usual.
 
         Raises:
-            NotApplicableError: The program has nothing to change so, or the trial has
-                failed for any reason but numbers that are not finite.
+            NotApplicableError: The program has nothing to change so; the trial would
+                take much more than is left; or it has failed for any reason but
+                numbers that are not finite.
         """
-        epochs = lengths * self._length
+        epochs, whole = lengths * self._length, self._accepted | intervention
         self._progress(f"trial of {name}: {epochs:.3g} epochs; {self._remaining} left")
+        # A wider model can take many times as long, which nobody knows before.
+        is_usual = whole.width_factor == 1.0
+        allowance = None if is_usual else self._remaining.allowance(epochs)
         start = time.monotonic()
         try:
             result = self.context.program.train(
-                name, self._accepted | intervention, epochs, at_initialization
+                name, whole, epochs, at_initialization, allowance
             )
         except Exception as problem:
             # A trial that fails must not pass for one that reaches nothing.
             seconds = time.monotonic() - start
             is_told = isinstance(problem, NotApplicableError)
             reason = str(problem) if is_told else described(problem)
+            self._remaining.spend(0.0, seconds, is_usual=False)
             self.ledger.append(TrialRecord(name, 0.0, seconds, None, reason))
             raise NotApplicableError(reason) from problem
         seconds = time.monotonic() - start
-        self._remaining.spend(epochs, seconds)
+        self._remaining.spend(epochs, seconds, is_usual)
         self.ledger.append(TrialRecord(name, epochs, seconds, self.gain(result)))
         return result
 

@@ -26,6 +26,8 @@ _WIDER, _SHIFTED = 1.5, 0.25
 _MOST = 600
 # Images that choose; the others judge.
 _CHOOSING = 300
+# With the first ones of these, transforms are left out that hurt for certain.
+_SCREENED = 100
 _FEWEST = 20
 MAPPED_LABELS = "their class numbers are mapped to others"
 
@@ -119,9 +121,17 @@ def _choice(
     context: DiagnosisContext, transforms: dict[str, Transform], rows: np.ndarray
 ) -> str:
     """Returns the transform with which most of some images are right; "" for none."""
-    best, most = "", float(context.correct("validation")[rows].mean())
+    own, first = context.correct("validation"), rows[:_SCREENED]
+    best, most = "", float(own[rows].mean())
     for name, transform in [*transforms.items(), (MAPPED_LABELS, None)]:
-        accuracy = float(_mended(context, transform, rows, rows).mean())
+        mended = _mended(context, transform, rows, first)
+        if paired_difference(mended, own[first]).high < 0:
+            # What hurts for certain helps none of the others.
+            continue
+        if len(rows) > len(first):
+            rest = _mended(context, transform, rows, rows[_SCREENED:])
+            mended = np.concatenate([mended, rest])
+        accuracy = float(mended.mean())
         if accuracy > most:
             best, most = name, accuracy
     return best

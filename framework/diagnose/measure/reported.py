@@ -46,7 +46,7 @@ class ReportedMetrics(Measurement):
         """See base class."""
         row = context.rows[-1]
         counted = [float(np.mean(correct(each))) for each in context.predictions]
-        live = context.program.predict_live(context.validation.images)
+        live = context.live_outputs
         loss = context.program.loss(context.validation.labels, live)
         return cls(
             examples=len(context.predictions[-1]),
@@ -75,8 +75,7 @@ class LiveWeights(Measurement):
     @classmethod
     def measure(cls, context: DiagnosisContext) -> LiveWeights:
         """See base class."""
-        predicted = context.program.predict_live(context.validation.images)
-        live = outputs.predicted(predicted) == context.validation.labels
+        live = outputs.predicted(context.live_outputs) == context.validation.labels
         evaluated = context.correct("validation")
         return cls(
             float(np.mean(evaluated)),

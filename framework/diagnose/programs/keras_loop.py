@@ -86,7 +86,7 @@ class KerasLoop:
 
     def _run(
         self,
-        steps: Callable[..., dict[str, tf.Tensor]],
+        steps: tf.types.experimental.PolymorphicFunction,
         x: np.ndarray,
         y: np.ndarray,
         order: np.ndarray,
@@ -94,10 +94,11 @@ class KerasLoop:
     ) -> dict[str, float]:
         if self.model.run_eagerly:
             return self._eagerly(steps is self._train, x, y, order, batch_size)
-        metrics = steps(
-            _tensor(x), _tensor(y), tf.constant(order), tf.constant(batch_size)
-        )
-        return _scalars(metrics)
+        values = _tensor(x), _tensor(y), tf.constant(order)
+        # Traced once, however many examples there are.
+        specs = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in values]
+        traced = steps.get_concrete_function(*specs, tf.TensorSpec([], tf.int32))
+        return _scalars(traced(*values, tf.constant(batch_size)))
 
     def _eagerly(
         self, training: bool, x: np.ndarray, y: np.ndarray, order: np.ndarray, size: int

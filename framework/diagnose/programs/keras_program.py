@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from framework.data.dataset import Split
 from framework.diagnose.core.architecture import Architecture
+from framework.diagnose.core.budget import Allowance
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.program import (
@@ -334,18 +335,22 @@ class KerasProgram(Program):
         intervention: Intervention,
         epochs: float,
         at_initialization: bool,
+        allowance: Allowance | None = None,
     ) -> TrialResult:
         """See base class."""
         del name
         with self._weights(at_initialization), _accepting():
-            return keras_training.train(
-                self._model,
-                self._source,
+            return self._trainer.train(
                 intervention,
                 epochs,
                 continued=not at_initialization,
                 images=(self.validation_images, self.train_images),
+                allowance=allowance,
             )
+
+    @functools.cached_property
+    def _trainer(self) -> keras_training.Trainer:
+        return keras_training.Trainer(self._model, self._source, self._loop)
 
     def prolonged(self, trained: float, further: float) -> Intervention:
         """See base class."""

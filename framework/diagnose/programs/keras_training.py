@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from framework import augment
+from framework.diagnose.core.budget import Allowance
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.program import TrialResult
@@ -25,47 +26,140 @@ from framework.numerics.draws import Draws
 _SEED = 0
 # More epochs than a training has: their draws are those of a seed.
 _EPOCHS_OF_SEED = 1_000_000
+# Fields of an intervention that change what is fed, or the values of variables.
+_FED = {
+    "batch_size_factor",
+    "standardize",
+    "rescale",
+    "reinitialize",
+    "balance",
+    "shuffle",
+    "train",
+    "train_for_factor",
+    "seed",
+}
+# The same where the learning rate is a variable, rather than a schedule.
+_RATES = {"learning_rate_factor", "constant_learning_rate"}
+# The first loop, which is that of the unchanged model as a rule, and the last one. Each
+# keeps its graph and the variables of its optimizer in memory.
+_MOST_KEPT = 2
+# By this fraction of its steps it is foreseen how long a trial will take.
+_TIMED = 50
+_Key = frozenset[tuple[str, object]]
 Scale = Callable[[np.ndarray], np.ndarray]
 
 
-def train(
-    model: keras.Model,
-    source: Source,
-    intervention: Intervention,
-    epochs: float,
-    continued: bool,
-    images: tuple[np.ndarray, np.ndarray],
-) -> TrialResult:
-    """Trains a model from its present state, in place.
+class Trainer:
+    """Trains a model with one intervention after the other.
+
+    Tracing and compiling a step takes seconds. So a compiled loop is kept, and is used
+    again for interventions that its graph does not depend on, such as other rates.
 
     Args:
         model: Compiled; a copy of its optimizer is used.
         source: The training data.
-        intervention: What is different.
-        epochs: The length, in epochs of the source.
-        continued: Whether with the moments of the optimizer.
-        images: Validation and training images, which are predicted at the end.
-
-    Raises:
-        NotApplicableError: The model has nothing to change so.
+        loop: One that has trained the unchanged model; then its optimizer is used as
+            well, and the caller restores it. None for none.
     """
-    classes = labels_lib.classes(source.fed[1])
-    if intervention.consistent_loss and source.outputs == 1 and classes.max() > 1:
-        raise NotApplicableError("one output cannot distinguish more than two classes")
-    with contextlib.ExitStack() as stack:
-        other = stack.enter_context(model_edits.changed(model, intervention))
-        optimizer = changed_optimizer(model.optimizer, intervention)
-        stack.enter_context(_compiled(model, other, optimizer, intervention))
-        if continued:
-            _copy(model.optimizer, optimizer)
-        other.optimizer = optimizer
-        loop, scale = KerasLoop(other), make_scale(source, intervention)
-        for x, y, order, size in training_epochs(source, intervention, epochs):
-            loop.train(scale(x), y, order, size)
-        validation, train = (
-            outputs.predicted(loop.predict(scale(each))) for each in images
-        )
-    return TrialResult(validation, train, epochs)
+
+    def __init__(
+        self, model: keras.Model, source: Source, loop: KerasLoop | None = None
+    ):
+        self._model, self._source = model, source
+        self._loops: dict[_Key, tuple[KerasLoop, keras.optimizers.Optimizer]] = {}
+        # Trials train without an average of the weights.
+        if loop is not None and not model.optimizer.use_ema:
+            key = _graph_key(model.optimizer, Intervention())
+            self._loops[key] = loop, model.optimizer
+
+    def train(
+        self,
+        intervention: Intervention,
+        epochs: float,
+        continued: bool,
+        images: tuple[np.ndarray, np.ndarray],
+        allowance: Allowance | None = None,
+    ) -> TrialResult:
+        """Trains the model from its present state, in place.
+
+        Args:
+            intervention: What is different.
+            epochs: The length, in epochs of the source.
+            continued: Whether with the moments of the optimizer.
+            images: Validation and training images, which are predicted at the end.
+            allowance: Is told of the progress.
+
+        Raises:
+            NotApplicableError: The model has nothing to change so.
+            TooSlowError: It would take much longer than it may.
+        """
+        model, source = self._model, self._source
+        classes = labels_lib.classes(source.fed[1])
+        if intervention.consistent_loss and source.outputs == 1 and classes.max() > 1:
+            raise NotApplicableError(
+                "one output cannot distinguish more than two classes"
+            )
+        with contextlib.ExitStack() as stack:
+            other = stack.enter_context(model_edits.changed(model, intervention))
+            optimizer = changed_optimizer(model.optimizer, intervention)
+            stack.enter_context(_compiled(model, other, optimizer, intervention))
+            if continued:
+                _copy(model.optimizer, optimizer)
+            loop, optimizer = self._loop(other, optimizer, intervention)
+            other.optimizer = optimizer
+            scale = make_scale(source, intervention)
+            allowance = allowance or Allowance()
+            done, total = 0, steps_of(source, intervention, epochs)
+            for x, y, order, size in training_epochs(source, intervention, epochs):
+                x = scale(x)
+                for part in _parts(order, size, done, total):
+                    loop.train(x, y, part, size)
+                    done += -(-len(part) // size)
+                    allowance.check(done, total)
+            validation, train = (
+                outputs.predicted(loop.predict(scale(each))) for each in images
+            )
+        return TrialResult(validation, train, epochs)
+
+    def _loop(
+        self,
+        other: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        intervention: Intervention,
+    ) -> tuple[KerasLoop, keras.optimizers.Optimizer]:
+        """Returns a loop, traced already if there is one, and its optimizer."""
+        if other is not self._model:
+            # Another model is made anew for each trial.
+            return KerasLoop(other), optimizer
+        key = _graph_key(optimizer, intervention)
+        if key not in self._loops:
+            if len(self._loops) == _MOST_KEPT:
+                self._loops.popitem()
+            self._loops[key] = KerasLoop(other), optimizer
+        loop, known = self._loops[key]
+        if _shapes(known) != _shapes(optimizer):
+            # The program's step has built it for some of the weights only.
+            return KerasLoop(other), optimizer
+        for variable, value in zip(known.variables, optimizer.variables, strict=True):
+            variable.assign(value)
+        return loop, known
+
+
+def _shapes(optimizer: keras.optimizers.Optimizer) -> list[tuple[int, ...]]:
+    return [tuple(variable.shape) for variable in optimizer.variables]
+
+
+def _graph_key(
+    optimizer: keras.optimizers.Optimizer, intervention: Intervention
+) -> _Key:
+    """Returns what the graph of a step depends on."""
+    differences = intervention.differences()
+    has_variable = isinstance(optimizer._learning_rate, keras.Variable)
+    fed = {*_FED, *_RATES} if has_variable else _FED
+    # Of augmentations, only none at all changes the model.
+    key = {name: value for name, value in differences.items() if name not in fed}
+    key |= {"augment": differences.get("augment") == "", "is_variable": has_variable}
+    return frozenset(key.items())
 
 
 def training_epochs(
@@ -82,8 +176,8 @@ def training_epochs(
         Examples, labels, the order of both (int [N]) and the batch size.
     """
     x, y = source.fed
-    size = max(round(source.batch_size * intervention.batch_size_factor), 1)
-    steps = max(round(epochs * len(x) / size), 1)
+    size = _batch_size(source, intervention)
+    steps = steps_of(source, intervention, epochs)
     if intervention.train is not None:
         x, y = intervention.train.images, source.like(intervention.train.labels)
     # Another seed has other orders and draws.
@@ -95,6 +189,38 @@ def training_epochs(
         yield augmented(x, intervention.augment or "", epoch), y, order, size
         steps -= -(-len(order) // size)
         epoch += 1
+
+
+def steps_of(source: Source, intervention: Intervention, epochs: float) -> int:
+    """Returns the number of steps of a trial.
+
+    Args:
+        source: The training data.
+        intervention: Of which the batch size counts.
+        epochs: The length, in epochs of the original training.
+    """
+    size = _batch_size(source, intervention)
+    return max(round(epochs * len(source.arrays[0]) / size), 1)
+
+
+def _batch_size(source: Source, intervention: Intervention) -> int:
+    return max(round(source.batch_size * intervention.batch_size_factor), 1)
+
+
+def _parts(order: np.ndarray, size: int, done: int, total: int) -> list[np.ndarray]:
+    """Divides the first epoch, so that it is soon known how long a trial will take.
+
+    Args:
+        order: Of the epoch's examples.
+        size: Of a batch.
+        done: Steps before this epoch.
+        total: Steps of the trial.
+    """
+    if done:
+        return [order]
+    # The first step is compiled.
+    ends = size, size * (1 + max(total // _TIMED, 1))
+    return [part for part in np.split(order, ends) if len(part)]
 
 
 def _order(

@@ -19,6 +19,7 @@ from framework.config import Config
 from framework.config.durations import Duration
 from framework.data.dataset import Dataset, LabelledImages, Split
 from framework.diagnose.core.architecture import Architecture
+from framework.diagnose.core.budget import Allowance
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.program import (
@@ -30,6 +31,7 @@ from framework.diagnose.core.program import (
 )
 from framework.diagnose.programs import model_edits, prolonging, watch_layers
 from framework.diagnose.programs.prolonging import places
+from framework.diagnose.programs.trial_watch import Watch
 from framework.errors import RunError, UsageError
 from framework.launch import components, run_folder
 from framework.launch import run as run_lib
@@ -263,12 +265,14 @@ class RunProgram(Program):
         intervention: Intervention,
         epochs: float,
         at_initialization: bool,
+        allowance: Allowance | None = None,
     ) -> TrialResult:
         """See base class."""
         folder = self._trials / name
         shutil.rmtree(folder, ignore_errors=True)
         steps = max(round(epochs * self._made.plan.steps_per_epoch), 1)
         config = self.trial_config(intervention, steps, folder)
+        watch = None if allowance is None else Watch(allowance, int(config.train_for))
         if not at_initialization:
             config = self._continued(config, intervention, steps, folder)
         with contextlib.ExitStack() as stack:
@@ -280,7 +284,11 @@ class RunProgram(Program):
 
             try:
                 result = run_lib.run(
-                    config, function, self._dataset(intervention), quiet=True
+                    config,
+                    function,
+                    self._dataset(intervention),
+                    quiet=True,
+                    reports=() if watch is None else (watch,),
                 )
             except DivergedError:
                 # A result: it is right about nothing. Any other failure is none.
@@ -366,7 +374,12 @@ class RunProgram(Program):
 
     def _dataset(self, intervention: Intervention) -> Dataset:
         dataset, rows = self._made.examples.dataset, self._made.examples.train
-        train = intervention.train or dataset.train.take(rows)
+        # Where the run has its images in memory, no trial reads their files again.
+        loaded = self._made.examples.train_batches.split
+        source: LabelledImages = dataset.train
+        if isinstance(loaded, Split):
+            source = loaded
+        train = intervention.train or source.take(rows)
         if intervention.balance:
             train = train.take(_balanced(train.labels))
         return dataclasses.replace(

@@ -4,7 +4,12 @@ import math
 
 import pytest
 
-from framework.diagnose.core.budget import Budget, Remaining
+from framework.diagnose.core.budget import (
+    Allowance,
+    Budget,
+    Remaining,
+    TooSlowError,
+)
 from framework.errors import UsageError
 
 
@@ -80,3 +85,90 @@ def test_no_trial_is_started_that_would_end_too_late():
 def test_says_what_is_left(budget, seconds, text):
     left = Remaining(Budget.parse(budget), 10, 1_000, seconds, Clock())
     assert str(left) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "affordable"),
+    [
+        # Not known.
+        (0.0, 150.0),
+        # An epoch takes a second: 1,500 steps would take 150.
+        (10.0, 60.0),
+        (1.0, 150.0),
+        # A training takes more than a minute: no steps are free.
+        (70.0, 10.0),
+    ],
+)
+def test_free_steps_take_no_more_than_a_minute(seconds, affordable):
+    left = Remaining(Budget(1.0), epochs=10, steps_per_epoch=10, seconds=seconds)
+    assert left.epochs == pytest.approx(affordable)
+    assert left.can_afford(affordable)
+    assert not left.can_afford(1.01 * affordable)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_usual", "affordable"),
+    [
+        # As fast as the training, or slowed down by other programs.
+        (100.0, True, 20.0),
+        (250.0, True, 20.0),
+        # In that time the training does 25 epochs: few are left.
+        (250.0, False, 6.25),
+        (100.0, False, 20.0),
+    ],
+)
+def test_a_trial_of_other_steps_costs_its_seconds(seconds, is_usual, affordable):
+    remaining = Remaining(Budget(1.0), 30, 1_000, seconds=300.0)
+    remaining.spend(10, seconds, is_usual)
+    assert remaining.epochs == pytest.approx(20.0)
+    assert remaining.can_afford(affordable)
+    assert not remaining.can_afford(1.01 * affordable)
+
+
+def test_other_steps_say_nothing_of_the_speed_of_later_trials():
+    remaining = Remaining(Budget(2.0), 10, 1_000, 100.0, Clock())
+    remaining.spend(5, seconds=120.0, is_usual=False)
+    assert str(remaining) == "15 epochs, about 80 s"
+    remaining.spend(2, seconds=10.0)
+    assert str(remaining) == "13 epochs, about 60 s"
+
+
+@pytest.mark.parametrize(
+    ("budget", "seconds", "epochs", "most"),
+    [
+        ("1", 100.0, 3.0, 100.0),
+        # Always a minute: compiling alone takes longer than a short training.
+        ("0.5", 100.0, 3.0, 60.0),
+        ("1", 2.0, 3.0, 60.0),
+        ("40s", 100.0, 3.0, 40.0),
+        ("1", 0.0, 3.0, math.inf),
+        # Beyond the budget.
+        ("1", 100.0, 11.0, math.inf),
+    ],
+)
+def test_what_a_trial_may_take(budget, seconds, epochs, most):
+    clock = Clock()
+    remaining = Remaining(Budget.parse(budget), 10, 1_000, seconds, clock)
+    allowance = remaining.allowance(epochs)
+    allowance.check(1, 1_000)
+    clock.now += 1.0
+    if most == math.inf:
+        allowance.check(2, 100_000)
+        return
+    # A second a step.
+    allowance.check(2, int(1.24 * most))
+    with pytest.raises(TooSlowError, match=f"about .* s, and {most:.0f} s are left"):
+        allowance.check(2, int(1.3 * most) + 2)
+
+
+def test_compiling_tells_nothing_of_the_other_steps():
+    clock = Clock()
+    allowance = Allowance(20.0, clock)
+    clock.now += 5.0
+    allowance.check(1, 100)
+    clock.now += 1.0
+    # Six seconds so far, and nine more.
+    allowance.check(11, 100)
+    clock.now += 4.0
+    with pytest.raises(TooSlowError, match="about 50 s"):
+        allowance.check(12, 100)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from framework.diagnose.core import trials as trials_lib
-from framework.diagnose.core.budget import Budget
+from framework.diagnose.core.budget import Allowance, Budget, TooSlowError
 from framework.diagnose.core.decision import MINIMUM_GAIN, Decision, threshold
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
@@ -26,10 +26,11 @@ class Program:
 
     def __init__(self, reached, images):
         self.reached, self.images = reached, images
-        self.trained = []
+        self.trained, self.allowances = [], []
 
-    def train(self, name, intervention, epochs, at_initialization):
+    def train(self, name, intervention, epochs, at_initialization, allowance=None):
         self.trained.append((name, intervention, epochs, at_initialization))
+        self.allowances.append(allowance)
         fraction = self.reached(intervention)
         if fraction is None:
             raise NotApplicableError("it has no such layer")
@@ -261,6 +262,52 @@ def test_the_length_of_a_trial(epochs, per_epoch, length):
     run(trials)
     ((name, _, trained_for, at_initialization),) = trials.context.program.trained
     assert (name, trained_for, at_initialization) == ("overfitting", length, True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "length"),
+    [
+        (0.0, 15.0),
+        (30.0, 15.0),
+        # 300 steps would be half of the training, and of the budget.
+        (100.0, 10.0),
+    ],
+)
+def test_a_trial_takes_no_more_than_a_third_of_the_budget_to_be_long_enough(
+    seconds, length
+):
+    trials = make(lambda intervention: 0.5, epochs=30, per_epoch=20, seconds=seconds)
+    run(trials)
+    ((_, _, epochs, _),) = trials.context.program.trained
+    assert epochs == pytest.approx(length)
+
+
+def test_only_a_wider_model_may_take_too_long():
+    """Others take as long as the training, but for chance."""
+    trials = make(lambda intervention: 0.5, seconds=300.0)
+    run(trials)
+    run(trials, Intervention(width_factor=4.0))
+    usual, wider = trials.context.program.allowances
+    assert usual is None
+    assert isinstance(wider, Allowance)
+
+
+def test_a_trial_that_is_too_slow_is_not_measured_and_costs_its_seconds(monkeypatch):
+    times = iter([100.0, 220.0])
+    clock = types.SimpleNamespace(monotonic=lambda: next(times))
+    monkeypatch.setattr(trials_lib, "time", clock)
+
+    def slow(intervention):
+        raise TooSlowError("it would take about 900 s, and 300 s are left")
+
+    trials = make(slow, seconds=300.0)
+    decision = run(trials, Intervention(width_factor=4.0), "insufficient_capacity")
+    assert decision.status == "suspected"
+    (record,) = trials.ledger
+    assert (record.epochs, record.seconds, record.gain) == (0.0, 120.0, None)
+    assert record.problem.startswith("it would take about 900 s")
+    # In that time the training does 120 of its 300 epochs.
+    assert trials._remaining.allowance(1.0)._seconds == pytest.approx(300.0 - 120.0)
 
 
 def test_the_ledger_records_each_trial():

@@ -32,6 +32,22 @@ def test_all_combinations_are_measured(context, scans):
     assert measured.accuracy("train") == proportion(int(correct.sum()), 1000)
 
 
+def test_what_is_predicted_in_any_case_is_not_predicted_again(context, scans):
+    case, counts = context(scans.train, scans.validation), []
+    case.get(Accuracy)
+    predict = case.program.predict
+
+    def counting(images, training=False):
+        counts.append(len(images))
+        return predict(images, training)
+
+    case.program.predict = counting
+    case.get(CrossEvaluation)
+    # Validation images in training mode; of either split, 500 in other preprocessing.
+    of_validation = [min(len(scans.validation), most) for most in (1000, 500, 500)]
+    assert counts == [500, 500, *of_validation]
+
+
 def test_another_light_is_undone_by_the_other_preprocessing(context, scans):
     dark = Split(scans.validation.images // 8, scans.validation.labels)
     measured = context(scans.train, dark).get(CrossEvaluation)

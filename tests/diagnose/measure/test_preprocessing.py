@@ -73,3 +73,26 @@ def test_mirrored_copies_of_training_images_do_not_judge(context, scans):
     )
     difference = context(scans.train, both).get(PreprocessingDifference)
     assert difference.gain.low <= 0
+
+
+def test_a_transform_that_hurts_is_given_up_after_some_images(context, scans):
+    """Any other image than those of the data is taken for a 0."""
+    case, counts = context(scans.train, scans.validation), []
+    known = {
+        image.tobytes(): label
+        for split in (scans.validation, scans.train)
+        for image, label in zip(split.images, split.labels, strict=True)
+    }
+    for image in scans.validation.images[::5]:
+        known[image.tobytes()] = (known[image.tobytes()] + 1) % 10
+
+    def predict(images, training=False):
+        counts.append(len(images))
+        labels = [known.get(image.tobytes(), 0) for image in images]
+        return np.eye(10, dtype=np.float32)[labels]
+
+    case.program.predict = predict
+    assert case.correct("train").mean() > 0.95 > case.correct("validation").mean()
+    counts.clear()
+    assert case.get(PreprocessingDifference).transform == ""
+    assert set(counts) == {100}

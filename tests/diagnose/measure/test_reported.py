@@ -49,6 +49,14 @@ def test_both_weights_are_evaluated(case):
     assert weights.gain == paired_difference(np.ones_like(evaluated), evaluated)
 
 
+def test_the_weights_in_training_predict_once_for_all_measurements(case):
+    predict, calls = case.program.predict_live, []
+    case.program.predict_live = lambda images: calls.append(1) or predict(images)
+    case.get(LiveWeights)
+    case.get(ReportedMetrics)
+    assert len(calls) == 1
+
+
 def test_one_output_of_live_weights_stands_for_two_classes(case):
     case.program.predict_live = lambda images: np.ones((len(images), 1), np.float32)
     weights = case.get(LiveWeights)

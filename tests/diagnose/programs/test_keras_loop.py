@@ -226,3 +226,17 @@ def test_one_output_is_of_two_classes():
     np.testing.assert_allclose(
         predictions.confidence, np.maximum(share, 1 - share), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("make", [plain, Own])
+def test_it_is_traced_once_for_any_number_of_examples(make):
+    model = compiled(make, metrics=None)
+    traces = []
+    step = model.train_step
+    model.train_step = lambda data: traces.append(1) or step(data)
+    loop = KerasLoop(model)
+    loop.train(X, Y, np.arange(_N), 32)
+    once = len(traces)
+    loop.train(X, Y, np.arange(_N)[:50], 16)
+    loop.train(X[:40], Y[:40], np.arange(40), 32)
+    assert len(traces) == once

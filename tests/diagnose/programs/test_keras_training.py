@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from framework.data.dataset import Split
+from framework.diagnose.core.budget import Allowance, TooSlowError
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.programs import keras_training
 from framework.diagnose.programs.keras_data import Source
+from framework.diagnose.programs.keras_loop import KerasLoop
 
 L = keras.layers
 _N = 60
@@ -42,10 +44,8 @@ def branch(model=None, intervention=None, epochs=1.0, continued=False, data=None
     model = model or network()
     data = data or source()
     intervention = intervention or Intervention()
-    result = keras_training.train(
-        model, data, intervention, epochs, continued, (X[:10], X)
-    )
-    return model, result
+    trainer = keras_training.Trainer(model, data)
+    return model, trainer.train(intervention, epochs, continued, (X[:10], X))
 
 
 def fed(intervention, epochs=1.0, data=None, y=Y):
@@ -147,8 +147,9 @@ def test_inputs_are_standardized_by_those_of_the_source():
 def test_a_standardized_branch_is_asked_in_the_same_scale():
     small = Source((X / 1000, Y), batch_size=20, shuffle=False)
     model = network(keras.optimizers.SGD(0.1))
-    result = keras_training.train(
-        model, small, Intervention(standardize=True), 20.0, False, (X / 1000, X / 1000)
+    trainer = keras_training.Trainer(model, small)
+    result = trainer.train(
+        Intervention(standardize=True), 20.0, False, (X / 1000, X / 1000)
     )
     assert np.mean(result.validation_predictions == Y) > 0.9
 
@@ -334,3 +335,165 @@ def test_adamw_goes_on_without_decay():
         ).weight_decay
         == 0
     )
+
+
+class Counting:
+    """A loss that counts how often it is traced."""
+
+    def __init__(self):
+        self.traces = 0
+        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def __call__(self, y, outputs):
+        self.traces += 1
+        return self._loss(y, outputs)
+
+
+def counted(optimizer="adam"):
+    model, loss = network(), Counting()
+    model.compile(optimizer, loss, jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    return model, loss
+
+
+def values(model):
+    return [variable.numpy() for variable in model.variables]
+
+
+def schedule():
+    return keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("intervention", "optimizer", "is_shared"),
+    [
+        (Intervention(), "adam", True),
+        (Intervention(learning_rate_factor=0.1), "adam", True),
+        (Intervention(constant_learning_rate=0.1), "adam", True),
+        (Intervention(batch_size_factor=0.5), "adam", True),
+        (Intervention(standardize=True, reinitialize=True), "adam", True),
+        (Intervention(train=Split(X[:30], Y[:30])), "adam", True),
+        (Intervention(augment="rotate(10)", seed=1), "adam", True),
+        # These are in the graph.
+        (Intervention(dropout=0.5), "adam", False),
+        (Intervention(weight_decay=0.1), "adam", False),
+        (Intervention(clip_norm=1.0), "adam", False),
+        (Intervention(augment=""), "adam", False),
+        (Intervention(), keras.optimizers.SGD(schedule()), True),
+        (
+            Intervention(learning_rate_factor=0.1),
+            keras.optimizers.SGD(schedule()),
+            False,
+        ),
+        (
+            Intervention(constant_learning_rate=0.1),
+            keras.optimizers.SGD(schedule()),
+            False,
+        ),
+    ],
+)
+def test_a_compiled_step_is_shared_by_trials_with_the_same_graph(
+    intervention, optimizer, is_shared
+):
+    model, loss = counted(optimizer)
+    start = values(model)
+    trainer, images = keras_training.Trainer(model, source()), (X[:10], X)
+    usual, own = Intervention(), model.optimizer
+    trainer.train(usual, 1.0, False, images)
+    once = loss.traces
+
+    def restore():
+        for variable, value in zip(model.variables, start, strict=True):
+            variable.assign(value)
+        model.optimizer = own
+
+    restore()
+    # Its last epoch is no whole one, which is no reason to trace it again.
+    first = trainer.train(usual, 1.5, False, images)
+    assert loss.traces == once
+    restore()
+    trainer.train(intervention, 1.5, False, images)
+    assert (loss.traces == once) is is_shared
+    weights = values(model)
+    restore()
+    keras_training.Trainer(model, source()).train(intervention, 1.5, False, images)
+    for each, other in zip(values(model), weights, strict=True):
+        np.testing.assert_array_equal(each, other)
+    # The usual one is kept as well.
+    restore()
+    traces = loss.traces
+    again = trainer.train(usual, 1.5, False, images)
+    assert loss.traces == traces
+    assert np.array_equal(again.train_predictions, first.train_predictions)
+
+
+def test_the_loop_of_the_training_is_used_again():
+    model, loss = counted()
+    loop, start = KerasLoop(model), values(model)
+    loop.train(X, Y, np.arange(_N), 20)
+    once = loss.traces
+    for variable, value in zip(model.variables, start, strict=True):
+        variable.assign(value)
+    trainer = keras_training.Trainer(model, source(), loop)
+    trainer.train(Intervention(learning_rate_factor=0.1), 1.0, False, (X[:10], X))
+    assert loss.traces == once
+    alone = network()
+    alone.compile("adam", model.loss, jit_compile=False)
+    alone.optimizer.build(alone.trainable_variables)
+    branch(alone, Intervention(learning_rate_factor=0.1))
+    for each, other in zip(model.weights, alone.weights, strict=True):
+        np.testing.assert_array_equal(each, other)
+
+
+@pytest.mark.parametrize("use_ema", [False, True])
+def test_an_average_of_the_weights_is_in_no_trial(use_ema):
+    model, loss = counted(keras.optimizers.SGD(0.1, use_ema=use_ema))
+    loop = KerasLoop(model)
+    loop.train(X, Y, np.arange(_N), 20)
+    once = loss.traces
+    trainer = keras_training.Trainer(model, source(), loop)
+    trainer.train(Intervention(), 1.0, False, (X[:10], X))
+    assert model.optimizer.use_ema is False
+    assert (loss.traces > once) is use_ema
+
+
+def test_an_optimizer_of_some_weights_is_not_taken_for_one_of_all():
+    model, _ = counted()
+    loop, own = KerasLoop(model), keras.optimizers.SGD(0.1, momentum=0.9)
+    own.build(model.trainable_variables[:2])
+    model.optimizer = own
+    trainer = keras_training.Trainer(model, source(), loop)
+    result = trainer.train(Intervention(), 1.0, False, (X[:10], X))
+    assert model.optimizer is not own
+    assert len(result.train_predictions) == _N
+
+
+@pytest.mark.parametrize(
+    ("epochs", "noted"),
+    [
+        (0.1, [(1, 1)]),
+        # After a step, and after some more; then by epoch.
+        (2.5, [(1, 8), (2, 8), (3, 8), (6, 8), (8, 8)]),
+    ],
+)
+def test_tells_of_its_progress(epochs, noted):
+    seen = []
+
+    class Noting:
+        def check(self, done, total):
+            seen.append((done, total))
+
+    trainer = keras_training.Trainer(network(), source())
+    trainer.train(Intervention(), epochs, False, (X[:10], X), Noting())
+    assert seen == noted
+
+
+def test_a_trial_that_takes_too_long_ends_early_and_undoes_its_change():
+    times = iter(range(0, 1000, 10))
+    model = network()
+    trainer = keras_training.Trainer(model, source())
+    allowance = Allowance(50.0, lambda: next(times))
+    with pytest.raises(TooSlowError):
+        trainer.train(Intervention(dropout=0.5), 20.0, False, (X[:10], X), allowance)
+    assert next(times) < 50
+    assert model.layers[2].rate == 0.2

@@ -1,5 +1,6 @@
 """Tests of framework/diagnose/programs/run_program.py."""
 
+import copy
 import dataclasses
 import json
 import types
@@ -10,7 +11,8 @@ import tensorflow as tf
 
 from framework.config import Config
 from framework.config.durations import Duration
-from framework.data.dataset import Split
+from framework.data.dataset import LazySplit, Split
+from framework.diagnose.core.budget import Allowance, TooSlowError
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.explain_run import open_run
@@ -105,6 +107,48 @@ def test_no_question_changes_anything(made, program, question):
     QUESTIONS[question](program, made.train.take(np.arange(20)))
     assert weights(program) == before
     assert np.array_equal(program.predict(made.validation.images), outputs)
+
+
+def test_a_trial_that_takes_too_long_is_ended(program):
+    times = iter(range(0, 100_000, 100))
+    allowance = Allowance(50.0, lambda: next(times))
+    with pytest.raises(TooSlowError, match="50 s are left"):
+        program.train("slow", Intervention(), 1.0, True, allowance)
+    # Its folder is free again.
+    result = program.train("slow", Intervention(), 0.2, True, Allowance())
+    assert len(result.validation_predictions)
+
+
+class Unreadable:
+    """Images of a folder that must not be read."""
+
+    def __init__(self, split):
+        self.shape, self.dtype, self.paths = split.shape, split.dtype, ()
+
+    def take(self, indices):
+        raise AssertionError("they are in memory")
+
+
+@pytest.mark.parametrize("is_in_memory", [True, False])
+def test_no_trial_reads_files_again_that_the_run_has_in_memory(program, is_in_memory):
+    examples = program._made.examples
+    loaded = examples.train_batches.split
+    on_demand = LazySplit(Unreadable(loaded), loaded.labels)
+    dataset = dataclasses.replace(examples.dataset, train=on_demand)
+    batches = types.SimpleNamespace(split=loaded if is_in_memory else on_demand)
+    run = copy.copy(program)
+    run._made = types.SimpleNamespace(
+        examples=types.SimpleNamespace(
+            dataset=dataset, train=examples.train, train_batches=batches
+        )
+    )
+    if not is_in_memory:
+        with pytest.raises(AssertionError, match="in memory"):
+            run._dataset(Intervention())
+        return
+    train = run._dataset(Intervention()).train
+    assert np.array_equal(train.images, loaded.images[examples.train])
+    assert np.array_equal(train.labels, loaded.labels[examples.train])
 
 
 def test_training_mode_draws_dropout(made, program):

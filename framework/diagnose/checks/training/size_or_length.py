@@ -27,7 +27,7 @@ from framework.numerics.intervals import Estimate, paired_difference
 # Healthy programs gain a little by either. Training twice as long gains at most 2.5
 # points of the 54 healthy programs in the calibration half of the zoo
 # (benchmarks/zoo/admitted.json); this is twice as much. No trial is longer than that.
-_ENOUGH = 0.05
+ENOUGH = 0.05
 # Widening by less shows nothing where a layer has a unit or three.
 NARROW, _WIDER, _FAR_WIDER = 4, 4.0, 16.0
 _SOURCES = {
@@ -98,15 +98,16 @@ def _compare(
     # Something else was in the way, and what mends it had a part of the time only.
     untried = frozenset[str]() if trials.has_accepted else suspected
     capacity = measured.get(Capacity)
-    for name in sorted(untried, reverse=True):
+    # More time first: of a larger model nobody knows what it costs.
+    for name in sorted(untried):
         try:
-            tried = _tried(trials, name, capacity)
+            tried = _tried(trials, name, capacity, has_other=len(untried) > 1)
         except NotApplicableError as problem:
             problems[name] = problem
         else:
             if tried is not None:
                 results[name] = tried
-    minimums = {"length": _ENOUGH, "size": max(trials.minimum_gain, _ENOUGH)}
+    minimums = {"length": ENOUGH, "size": max(trials.minimum_gain, ENOUGH)}
     if capacity.narrowest < NARROW:
         # So few units are never wide enough by design.
         minimums["size"] = trials.minimum_gain
@@ -127,9 +128,16 @@ def _compare(
 
 
 def _tried(
-    trials: Trials, name: str, capacity: Capacity
+    trials: Trials, name: str, capacity: Capacity, has_other: bool
 ) -> tuple[TrialResult, Intervention] | None:
-    """Tries a larger model as long as usual; the same training for longer.
+    """Tries the same training for longer; a larger model as long as usual.
+
+    Args:
+        trials: Runs it.
+        name: "length" or "size".
+        capacity: Of the model.
+        has_other: Whether both are to be tried; then the first leaves the second a
+            trial.
 
     Returns:
         The result, and what was different; None without the budget.
@@ -138,7 +146,9 @@ def _tried(
         NotApplicableError: It cannot be tried.
     """
     lengths = (3.0, 2.0, 1.0) if name == "length" else (1.0,)
-    length = next((each for each in lengths if trials.can_afford(each)), 0.0)
+    reserve = 1.0 if has_other and name == "length" else 0.0
+    affordable = (each for each in lengths if trials.can_afford(each + reserve))
+    length = next(affordable, 1.0 if trials.can_afford() else 0.0)
     if not length:
         return None
     if name == "length":

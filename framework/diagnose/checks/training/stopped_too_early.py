@@ -17,6 +17,7 @@ from framework.diagnose.core.measurement import Measurements
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.forecast import Forecast
 from framework.diagnose.measure.plateau import LEVEL, Plateau
+from framework.diagnose.measure.step_sizes import StepSizes
 
 _TWICE = Intervention(train_for_factor=2.0)
 
@@ -31,9 +32,10 @@ class StoppedTooEarly(Check):
         The trend of the last evaluations, and a forecast by the second half of the
         curve.
     How it is decided:
-        By trials of a longer training and of a larger model, side by side. The training
-        is continued; where its schedule would leave less than a tenth of its highest
-        rate, at that tenth.
+        By trials of a longer training and of a larger model, side by side. The former
+        is left out where the curve is flat by the forecast. The training is continued;
+        where its schedule would leave less than a tenth of its highest rate, at that
+        tenth.
     Remedy:
         Train longer.
     Sources:
@@ -51,7 +53,8 @@ class StoppedTooEarly(Check):
         """See base class."""
         plateau = measured.get(Plateau)
         rises = plateau.verdict == "improving"
-        if not rises and plateau.evaluations > self.few and not _is_small(measured):
+        is_long = not rises and plateau.evaluations > self.few
+        if is_long and (not _is_small(measured) or _is_flat(measured)):
             return None
         forecast = measured.find(Forecast) if rises else None
         return Suspicion(
@@ -105,6 +108,17 @@ class StoppedTooEarly(Check):
 def _is_small(measured: Measurements) -> bool:
     """Returns whether the model may be too small as well."""
     return InsufficientCapacity().suspect(measured) is not None
+
+
+def _is_flat(measured: Measurements) -> bool:
+    """Returns whether more of the same would not help as much as is asked for.
+
+    The curve says so only where the learning rate has not fallen to nothing.
+    """
+    forecast, steps = measured.find(Forecast), measured.find(StepSizes)
+    if forecast is None or steps is None or steps.is_annealed or steps.has_fallen:
+        return False
+    return forecast.gain.high < size_or_length.ENOUGH
 
 
 def _words(forecast: Forecast | None) -> str:

@@ -139,14 +139,23 @@ def test_what_was_tried(seen):
     examined(seen(narrowest=2), trials)
     size = ("insufficient_capacity", {"width_factor": 16.0}, True, 1.0)
     length = (*_LENGTH, False, 3.0)
-    assert trials.trained == [size, length]
+    assert trials.trained == [length, size]
 
 
-@pytest.mark.parametrize(("budget", "lengths"), [(2.5, 1.0), (3.0, 2.0), (9.0, 3.0)])
+@pytest.mark.parametrize(
+    ("budget", "lengths"),
+    [
+        (1.0, [1.0]),
+        # It leaves a trial for the larger model.
+        (2.5, [1.0, 1.0]),
+        (3.0, [2.0, 1.0]),
+        (9.0, [3.0, 1.0]),
+    ],
+)
 def test_trains_on_for_as_long_as_can_be_afforded(seen, budget, lengths):
     trials = Trials(800, 500, budget=budget)
     examined(seen(), trials)
-    assert trials.trained[1][3] == lengths
+    assert [each[3] for each in trials.trained] == lengths
 
 
 def test_without_a_budget_nothing_is_tried(seen):

@@ -31,6 +31,30 @@ def test_where_more_time_may_help(
     assert (StoppedTooEarly().suspect(made) is not None) is is_suspected
 
 
+@pytest.mark.parametrize(
+    ("high", "rate_left", "verdict", "is_suspected"),
+    [
+        (0.02, 1.0, "static", False),
+        # It may still gain what is asked for.
+        (0.06, 1.0, "static", True),
+        # A rate that has fallen to nothing makes any curve flat.
+        (0.02, 0.01, "static", True),
+        (0.02, 1.0, "improving", True),
+    ],
+)
+def test_a_flat_curve_is_not_in_want_of_time(
+    measured, accuracy, plateau, steps, high, rate_left, verdict, is_suspected
+):
+    made = measured(
+        accuracy(700, 680),
+        plateau(verdict, 30),
+        Capacity(32, 12_345),
+        Forecast(Estimate(0.0, -0.02, high), 10),
+        steps(rate_left=rate_left),
+    )
+    assert (StoppedTooEarly().suspect(made) is not None) is is_suspected
+
+
 def test_evidence(measured, accuracy, plateau):
     made = measured(accuracy(), plateau("improving"), Capacity(32, 12_345), epochs=10)
     suspicion = StoppedTooEarly().suspect(made)

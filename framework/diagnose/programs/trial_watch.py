@@ -1,0 +1,50 @@
+"""Ends a trial that would take much longer than it may."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from framework.diagnose.core.budget import Allowance
+from framework.numerics.metrics import Predictions
+from framework.report import Report
+
+
+class Watch(Report):
+    """Tells an allowance of the progress of a run.
+
+    Args:
+        allowance: What the run may take.
+        total: Its steps.
+    """
+
+    def __init__(self, allowance: Allowance, total: int):
+        self._allowance, self._total = allowance, total
+
+    def started(self, step: int) -> None:
+        """See base class."""
+
+    def advanced(self, step: int, seconds: float) -> None:
+        """See base class.
+
+        Raises:
+            TooSlowError: The run would take much longer than it may.
+        """
+        del seconds
+        self._allowance.check(step, self._total)
+
+    def logged(self, step: int, metrics: Mapping[str, float]) -> None:
+        """See base class."""
+
+    def evaluated(
+        self,
+        step: int,
+        metrics: Mapping[str, float],
+        predictions: Mapping[str, Predictions],
+    ) -> None:
+        """See base class."""
+
+    def finished(self, step: int) -> None:
+        """See base class."""
+
+    def stopped(self) -> None:
+        """See base class."""
