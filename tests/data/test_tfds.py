@@ -5,6 +5,8 @@ import sys
 import numpy as np
 import pytest
 
+from framework.data import tfds as tfds_lib
+from framework.data.dataset import Split
 from framework.data.tfds import tfds
 from framework.errors import UsageError
 
@@ -77,6 +79,22 @@ def test_reads_train_and_test(tmp_path):
 def test_chooses_the_validation_split(tmp_path, held_out, count):
     dataset = tfds("three", data_dir=str(tmp_path), validation_split=held_out)
     assert len(dataset.validation) == count
+    # What is validated on is not the untouched test part.
+    assert (dataset.test is None) == (held_out == "test")
+    assert dataset.test is None or len(dataset.test) == 4
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_secret_labels_are_no_test_part(tmp_path, monkeypatch):
+    whole = tfds_lib._read
+
+    def read(library, builder, split):
+        images = whole(library, builder, split)
+        labels = np.full_like(images.labels, -1) if split == "test" else images.labels
+        return Split(images.images, labels)
+
+    monkeypatch.setattr(tfds_lib, "_read", read)
+    assert tfds("three", data_dir=str(tmp_path)).test is None
 
 
 @pytest.mark.usefixtures("catalogue")
