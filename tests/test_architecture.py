@@ -31,10 +31,12 @@ MAY_IMPORT = {
     | {"optim", "report", "schedules"},
     "diagnose": LOWEST
     | {"augment", "config", "data", "launch", "loop", "models", "numerics", "report"},
+    "prove": LOWEST
+    | {"config", "data", "diagnose", "launch", "loop", "numerics", "report"},
     "main": LOWEST | {"config", "diagnose", "launch", "loop"},
     "commands": LOWEST
     | {"__init__", "augment", "config", "data", "diagnose", "launch", "loop", "main"}
-    | {"numerics", "report", "schedules"},
+    | {"numerics", "prove", "report", "schedules"},
     "__main__": {"commands"},
     "__init__": {"lazy"},
 }

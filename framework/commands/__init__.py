@@ -22,6 +22,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "evaluate",
         "Evaluate a run on its validation, training or test images.",
     ),
+    "remedy": ("remedy", "Prove the remedy of a run's cause by training with it."),
     "audit": ("audit", "List duplicates and doubtful labels of a data set."),
     "schedule": (
         "schedule",

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from framework.errors import RunError
-from framework.system import atomic
+from framework.system import atomic, json_text
+from framework.system.json_text import InvalidJsonError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +61,25 @@ def count(run: Path) -> int:
     except OSError as problem:
         raise RunError(f"{path} cannot be read: {problem.strerror}") from None
     return sum(bool(line.strip()) for line in content.splitlines())
+
+
+def read(run: Path) -> list[dict[str, object]]:
+    """Returns the openings of a run in order; an empty one for a damaged line.
+
+    Args:
+        run: The folder of the run.
+    """
+    try:
+        lines = atomic.read_bytes(path_of(run)).splitlines()
+    except OSError:
+        return []
+    openings: list[dict[str, object]] = []
+    for line in filter(bytes.strip, lines):
+        try:
+            openings.append(json_text.parse_object(line))
+        except InvalidJsonError:
+            openings.append({})
+    return openings
 
 
 def prepare(run: Path) -> int:

@@ -19,6 +19,7 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.plugins.image import metadata as image_metadata
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.summary.writer.record_writer import RecordWriter
+from tensorboard.util import tensor_util
 
 _DT_STRING = 7
 _NAME = re.compile(r"events\.out\.tfevents\.(\d{10})\..*", re.ASCII)
@@ -130,6 +131,28 @@ class Events:
     def _write(self, event: Event) -> None:
         self._last_time = event.wall_time = max(time.time(), self._last_time)
         self._writer.write(event.SerializeToString())
+
+
+def read_scalars(folder: Path, tag: str) -> dict[int, float]:
+    """Reads a curve of a folder of event files, as TensorBoard shows it.
+
+    Args:
+        folder: Folder of the TensorBoard run; it need not exist.
+        tag: The name of the curve.
+
+    Returns:
+        The values by step, in the order of the steps.
+    """
+    points: dict[int, float] = {}
+    for _, path in sorted(_files(folder)) if folder.is_dir() else ():
+        for record in RawEventFileLoader(str(path)).Load():
+            event = Event.FromString(record)
+            if event.session_log.status == SessionLog.START:
+                points = {at: each for at, each in points.items() if at < event.step}
+            for value in event.summary.value:
+                if value.tag == tag:
+                    points[event.step] = float(tensor_util.make_ndarray(value.tensor))
+    return dict(sorted(points.items()))
 
 
 def _files(folder: Path) -> Iterator[tuple[int, Path]]:

@@ -1,5 +1,6 @@
 """Tests of framework/launch/openings.py."""
 
+import dataclasses
 import json
 import os
 import re
@@ -36,6 +37,18 @@ def test_a_damaged_line_is_an_opening_too(tmp_path):
     openings.prepare(tmp_path)
     openings.path_of(tmp_path).write_bytes(b"\xff{\n\n[]\n")
     assert openings.prepare(tmp_path) == 2
+
+
+def test_openings_are_read_in_order(tmp_path):
+    assert openings.read(tmp_path) == []
+    for weights in ("best", "last"):
+        openings.prepare(tmp_path)
+        openings.record(tmp_path, dataclasses.replace(OPENING, weights=weights))
+    with openings.path_of(tmp_path).open("ab") as file:
+        file.write(b"\xff{\n\n[]\n")
+    weights = [each.get("weights") for each in openings.read(tmp_path)]
+    assert weights == ["best", "last", None, None]
+    assert len(weights) == openings.count(tmp_path)
 
 
 @pytest.mark.parametrize("what", ["link", "file", "link in it", "folder in it"])

@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import (
     EventAccumulator,
 )
 
-from framework.report.events import Events
+from framework.report.events import Events, read_scalars
 
 DAY = 86_400.0
 NOW = 1_700_000_000.25
@@ -97,3 +97,22 @@ def test_other_files_are_left_alone(tmp_path, clock):
     write(tmp_path, 0, 10)
     assert [(tmp_path / name).read_text() for name in names] == ["mine"] * 3
     assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_a_curve_is_read_as_tensorboard_shows_it(tmp_path):
+    write(tmp_path, 0, 10, 20, 30)
+    # A resumed run discards what a killed one has written after its checkpoint.
+    write(tmp_path, 20, 30, 40)
+    accumulator = EventAccumulator(str(tmp_path)).Reload()
+    shown = {
+        each.step: float(each.tensor_proto.float_val[0])
+        for each in accumulator.Tensors("loss")
+    }
+    assert read_scalars(tmp_path, "loss") == shown
+    assert shown == {10: 0.0, 20: 0.0, 30: 20.0, 40: 20.0}
+
+
+def test_a_curve_that_is_not_there_has_no_points(tmp_path):
+    write(tmp_path, 0, 10)
+    assert read_scalars(tmp_path, "accuracy") == {}
+    assert read_scalars(tmp_path / "nowhere", "loss") == {}

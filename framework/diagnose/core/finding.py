@@ -78,7 +78,13 @@ class Remedy:
 
     def as_json(self) -> dict[str, Any]:
         """Returns a JSON value."""
-        return {"text": self.text, "flags": list(self.flags), "code": list(self.code)}
+        change = self.intervention
+        return {
+            "text": self.text,
+            "flags": list(self.flags),
+            "code": list(self.code),
+            "intervention": None if change is None else change.as_json(),
+        }
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

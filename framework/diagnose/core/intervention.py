@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 import shlex
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, get_type_hints
 
 from framework.config import Config, spec
 from framework.config.durations import Duration
 from framework.data.dataset import Split
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.settings import TrainingSettings
+from framework.errors import UsageError
 
 _FACTORS = (
     "learning_rate_factor",
     "batch_size_factor",
     "width_factor",
     "train_for_factor",
+)
+# Changes of the model or of which images are trained on, which no flag expresses.
+_BEYOND_FLAGS = (
+    "consistent_loss",
+    "reinitialize",
+    "activation",
+    "width_factor",
+    "dropout",
+    "balance",
+    "unfreeze",
+    "train",
 )
 # The fields of a config that an intervention can change.
 _CONFIG_FIELDS = (
@@ -160,6 +175,38 @@ class Intervention:
             if getattr(changed, name) != getattr(config, name)
         )
 
+    @property
+    def beyond_flags(self) -> tuple[str, ...]:
+        """The names of the changes that `apply` leaves to `code`."""
+        return tuple(name for name in _BEYOND_FLAGS if name in self.differences())
+
+    def as_json(self) -> dict[str, Any] | None:
+        """Returns the differences as a JSON object; None if it has images of its own.
+
+        >>> Intervention(clip_norm=1.0).as_json()
+        {'clip_norm': 1.0}
+        """
+        return None if self.train is not None else self.differences()
+
+    @classmethod
+    def of_json(cls, fields: Mapping[str, Any]) -> Intervention:
+        """Returns the intervention of `as_json`.
+
+        >>> Intervention.of_json({"clip_norm": 1.0}).differences()
+        {'clip_norm': 1.0}
+
+        Raises:
+            UsageError: It is not as written.
+        """
+        values = dict(fields)
+        for name, value in values.items():
+            kind = _json_types().get(name)
+            if isinstance(value, list):
+                values[name] = value = tuple(value)
+            if kind is None or not _is_of(value, kind):
+                raise UsageError(f"{name}={value!r} is no change of a training")
+        return cls(**values)
+
     def code(self, settings: TrainingSettings) -> tuple[str, ...]:
         """Returns lines of Python that do the same to a Keras program.
 
@@ -169,6 +216,31 @@ class Intervention:
         from framework.diagnose.core import keras_code
 
         return keras_code.lines(self, settings)
+
+
+@functools.cache
+def _json_types() -> dict[str, Any]:
+    """Returns the type of each field that JSON can hold."""
+    return {
+        name: kind
+        for name, kind in get_type_hints(Intervention).items()
+        if name != "train"
+    }
+
+
+def _is_of(value: object, kind: Any) -> bool:
+    """Returns whether a value is of the type of a field, and finite."""
+    if kind == tuple[float, float] | None:
+        return (
+            isinstance(value, tuple)
+            and len(value) == 2
+            and all(_is_of(each, float) for each in value)
+        )
+    if isinstance(value, float):
+        return math.isfinite(value) and kind in (float, float | None)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return kind in (int, float, float | None)
+    return kind in (type(value), type(value) | None)
 
 
 def _multiplied(length: str, factor: float) -> str:

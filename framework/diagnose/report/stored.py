@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import logging
 
+from framework.diagnose.core.causes import CAUSES
+from framework.diagnose.core.intervention import Intervention
+from framework.errors import UsageError
 from framework.report.history import History, Row
 from framework.system import atomic, json_text
 from framework.system.json_text import InvalidJsonError
@@ -23,6 +27,23 @@ _MEMBERS: dict[str, type] = {
     "measurements": dict,
     "run": dict,
 }
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StoredFinding:
+    """A finding of diagnosis.json, as far as a remedy needs it.
+
+    Attributes:
+        cause: The name of the cause.
+        status: See `framework.diagnose.core.finding.STATUSES`.
+        advice: What to do, in words.
+        intervention: What its trial has changed; None if it takes a person.
+    """
+
+    cause: str
+    status: str
+    advice: str
+    intervention: Intervention | None
 
 
 def path_of(workdir: Path) -> Path:
@@ -66,6 +87,46 @@ def read_current(workdir: Path) -> tuple[str, bool] | None:
     if diagnosis["run"] != run_state(History(workdir / "metrics.jsonl").rows):
         return None
     return content.decode(), "confirmed" in statuses
+
+
+def read_findings(workdir: Path) -> tuple[StoredFinding, ...] | None:
+    """Returns the findings of a current diagnosis, in their order.
+
+    Returns:
+        None if the run has no current diagnosis, see `read_current`; or, with a
+        warning, if another version wrote it.
+
+    Raises:
+        RunError: The metrics of the run are damaged.
+    """
+    current = read_current(workdir)
+    if current is None:
+        return None
+    findings = json_text.parse_object(current[0].encode())["findings"]
+    assert isinstance(findings, list), "read_current has checked it"
+    try:
+        return tuple(map(_finding, findings))
+    except (KeyError, TypeError, UsageError) as problem:
+        logging.warning(
+            "%s is not used (%s), but computed anew", path_of(workdir), problem
+        )
+        return None
+
+
+def _finding(fields: Mapping[str, Any]) -> StoredFinding:
+    """Parses a finding.
+
+    Raises:
+        KeyError, TypeError, UsageError: It is not as written.
+    """
+    cause, remedy = fields["cause"], fields["remedy"]
+    if cause not in CAUSES or not isinstance(remedy, dict):
+        raise TypeError(f"a finding of {cause!r}")
+    text, change = remedy["text"], remedy["intervention"]
+    if not isinstance(text, str) or not isinstance(change, dict | None):
+        raise TypeError(f"the remedy of {cause}")
+    intervention = None if change is None else Intervention.of_json(change)
+    return StoredFinding(cause, fields["status"], text, intervention)
 
 
 def _statuses(diagnosis: Mapping[str, Any]) -> list[str]:

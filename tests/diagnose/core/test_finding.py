@@ -64,6 +64,7 @@ def test_as_json():
             "text": "correct them",
             "flags": ["--label_smoothing=.1"],
             "code": ["y_train = corrected"],
+            "intervention": None,
         },
         "refute": "a look at them",
     }

@@ -1,6 +1,7 @@
 """Tests of framework/diagnose/core/intervention.py and keras_code.py."""
 
 import dataclasses
+import json
 import shlex
 import subprocess
 from pathlib import Path
@@ -20,6 +21,7 @@ from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.measure.loss_probe import OutputProbe
 from framework.diagnose.programs.run_program import RunProgram
+from framework.errors import UsageError
 
 _FACTORS = (
     "learning_rate_factor",
@@ -51,6 +53,58 @@ def test_no_intervention_is_the_identity(intervention):
     nothing, differences = Intervention(), intervention.differences()
     assert (intervention | nothing).differences() == differences
     assert (nothing | intervention).differences() == differences
+
+
+@given(_INTERVENTIONS)
+def test_json_and_back_is_the_same(intervention):
+    fields = json.loads(json.dumps(intervention.as_json(), allow_nan=False))
+    back = Intervention.of_json(fields)
+    assert back.differences() == intervention.differences()
+
+
+def test_images_of_its_own_have_no_json(scans):
+    assert Intervention(train=scans.train).as_json() is None
+    scaled = Intervention(rescale=(0.5, -1.0))
+    fields = json.loads(json.dumps(scaled.as_json()))
+    assert Intervention.of_json(fields).rescale == (0.5, -1.0)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"x": 1},
+        {"train": []},
+        {"learning_rate_factor": "2"},
+        {"learning_rate_factor": True},
+        {"learning_rate_factor": float("nan")},
+        {"learning_rate_factor": None},
+        {"clip_norm": [1.0]},
+        {"standardize": 1},
+        {"augment": 5},
+        {"seed": 1.5},
+        {"rescale": [1.0]},
+        {"rescale": [1.0, "2"]},
+    ],
+)
+def test_other_json_is_refused(fields):
+    with pytest.raises(UsageError, match="is no change of a training"):
+        Intervention.of_json(fields)
+
+
+@given(_INTERVENTIONS)
+def test_each_change_is_of_flags_or_beyond_them(intervention):
+    """Or of a step that this framework has not; then nothing is left to flags."""
+    try:
+        difference = Config(learning_rate=1.0, normalize="unit").difference(
+            intervention.apply(Config(learning_rate=1.0, normalize="unit"))
+        )
+    except NotApplicableError:
+        return
+    if not difference:
+        assert set(intervention.differences()) <= {
+            *intervention.beyond_flags,
+            "augment",
+        }
 
 
 @given(_INTERVENTIONS, _INTERVENTIONS)

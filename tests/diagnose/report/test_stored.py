@@ -99,3 +99,43 @@ def test_a_folder_in_its_place_is_a_warning(workdir, caplog):
     stored.path_of(workdir).mkdir()
     assert stored.read_current(workdir) is None
     assert "Is a directory" in caplog.text
+
+
+REMEDY = {"text": "raise it", "intervention": {"learning_rate_factor": 10.0}}
+FINDING = {"cause": "overfitting", "status": "confirmed", "remedy": REMEDY}
+
+
+def test_findings_are_read_with_their_interventions(workdir):
+    person = {**FINDING, "remedy": {"text": "relabel", "intervention": None}}
+    write(workdir, findings=[FINDING, person])
+    first, second = stored.read_findings(workdir)
+    assert (first.cause, first.status) == ("overfitting", "confirmed")
+    assert first.advice == "raise it"
+    assert first.intervention.differences() == {"learning_rate_factor": 10.0}
+    assert second.intervention is None
+
+
+def test_findings_of_an_earlier_evaluation_are_none(workdir):
+    write(workdir, findings=[FINDING], run={"step": 10, "evaluations": 1})
+    assert stored.read_findings(workdir) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        # As an earlier version wrote it.
+        ({"remedy": {"text": "raise it"}}, "intervention"),
+        ({"remedy": None}, "a finding of 'overfitting'"),
+        ({"cause": "witchcraft"}, "a finding of 'witchcraft'"),
+        ({"remedy": {**REMEDY, "text": 5}}, "the remedy of overfitting"),
+        ({"remedy": {**REMEDY, "intervention": []}}, "the remedy of overfitting"),
+        ({"remedy": {**REMEDY, "intervention": {"x": 1}}}, "x=1 is no change"),
+    ],
+)
+def test_findings_that_are_damaged_are_none_with_a_warning(
+    workdir, changes, why, caplog
+):
+    write(workdir, findings=[{**FINDING, **changes}])
+    assert stored.read_findings(workdir) is None
+    (record,) = caplog.records
+    assert why in record.getMessage()

@@ -1,0 +1,82 @@
+"""Proves the remedy of a run's confirmed cause by training with it.
+
+    whyflat remedy runs/train
+    whyflat remedy runs/train --plan_only
+
+Takes the confirmed causes of RUN/diagnosis/diagnosis.json in order, or diagnoses the
+run first. Trains with the remedy, without it, and with a placebo, over several seeds,
+and compares them on the test part (--test), or on half of the validation images. Stops
+at the first remedy that is proven. The same command resumes a proof. Everything is
+written to RUN/diagnosis/proof. The exit code is 0 if a remedy is proven, 4 if none is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from absl import flags
+
+from framework.config import command, experiment
+from framework.errors import UsageError
+from framework.system import paths
+
+NOT_PROVEN = 4
+
+_SEEDS = flags.DEFINE_integer(
+    "seeds",
+    10,
+    "Maximum number of seeds, such as 5; the proof looks after 3, 5 and all of them, "
+    "and stops when they decide.",
+    3,
+)
+_PLAN_ONLY = flags.DEFINE_bool(
+    "plan_only", False, "Write and print the plan of the proof, and train nothing."
+)
+_APPLY = flags.DEFINE_bool(
+    "apply",
+    False,
+    "Write the flagfile with a proven remedy to RUN/flags.remedied.txt.",
+)
+_EXPERIMENT = command.define_experiment()
+_TRUST = flags.DEFINE_bool(
+    "trust_run",
+    False,
+    "Import the modules and contact the servers that the run names, although you have "
+    "not trained it on this machine, such as a run of a colleague.",
+)
+
+
+def remedy(arguments: list[str]) -> int:
+    """Proves the remedies of a run; returns the exit code.
+
+    Args:
+        arguments: The arguments that are not flags: the folder of the run.
+    """
+    if len(arguments) != 1:
+        raise UsageError("give the folder of one run, as in whyflat remedy runs/train")
+    run = Path(paths.expand(arguments[0], "RUN"))
+    # Imported here, because they load TensorFlow.
+    from framework.diagnose.conclude import conclude
+    from framework.diagnose.report import stored
+    from framework.prove import remedy as remedy_lib
+
+    if _EXPERIMENT.value:
+        experiment.load(_EXPERIMENT.value)
+    findings = stored.read_findings(run)
+    if findings is None:
+        conclude(str(run), trust_run=_TRUST.value)
+        findings = stored.read_findings(run)
+        print()
+    if findings is None:
+        raise UsageError(f"{run / 'diagnosis'} cannot be written: nothing to prove")
+    is_proven = remedy_lib.remedy(
+        run, findings, _SEEDS.value, _PLAN_ONLY.value, _APPLY.value, _TRUST.value
+    )
+    return 0 if is_proven else NOT_PROVEN
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Parses the command line, runs the command, and exits."""
+    command.run(remedy, argv)

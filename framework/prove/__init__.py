@@ -1,0 +1,1 @@
+"""Proves a remedy: trains it beside controls, and judges it on untouched images."""

@@ -1,0 +1,76 @@
+"""The placebo: a remedy from the menu that the diagnosis has not named."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from framework.config import Config
+from framework.diagnose.core.intervention import Intervention
+from framework.errors import UsageError
+from framework.launch import components
+
+# By cause: the usual change that a check prescribes, as far as flags express it. Longer
+# training is left out, since controls have the budget of the remedy.
+MENU: Mapping[str, Intervention] = {
+    "unnormalized_inputs": Intervention(standardize=True),
+    "exploding_gradients": Intervention(clip_norm=1.0),
+    "over_regularized": Intervention(augment=""),
+    "batch_size_too_large": Intervention(batch_size_factor=1 / 8),
+    "batch_size_too_small": Intervention(batch_size_factor=16.0),
+    "learning_rate_too_high": Intervention(learning_rate_factor=0.1),
+    "learning_rate_too_low": Intervention(learning_rate_factor=10.0),
+    "overfitting": Intervention(weight_decay=0.01),
+    "homogeneous_training_data": Intervention(
+        augment="rotate(10) + shift(.1) + zoom(.1)"
+    ),
+}
+
+
+def draw(
+    config: Config, images: int, named: Collection[str], fields: Collection[str]
+) -> tuple[str, Intervention]:
+    """Draws a remedy by the seed of the run.
+
+    Args:
+        config: Of the run.
+        images: The number of training images.
+        named: The causes that the diagnosis has named, with any status.
+        fields: The fields of the config that the remedies change. The placebo changes
+            others: a little less of the same change would be no placebo.
+
+    Returns:
+        The name of its cause, and the change.
+
+    Raises:
+        UsageError: All that the menu has is named, or changes nothing of this run.
+    """
+    possible = {
+        name: change
+        for name, change in MENU.items()
+        if name not in named and _fits(config, change, images, fields)
+    }
+    if not possible:
+        raise UsageError(
+            "there is no placebo: the diagnosis has named every remedy of the menu "
+            "that would change this run"
+        )
+    generator = np.random.Generator(np.random.PCG64(config.seed))
+    name = list(possible)[int(generator.integers(len(possible)))]
+    return name, possible[name]
+
+
+def _fits(
+    config: Config, change: Intervention, images: int, fields: Collection[str]
+) -> bool:
+    """Returns whether a change can be trained with, and is none of the remedies'."""
+    changed = change.apply(config)
+    difference = set(config.difference(changed))
+    if not difference or difference & set(fields) or changed.batch_size > images:
+        return False
+    try:
+        components.check(changed)
+    except UsageError:
+        return False
+    return True

@@ -1,0 +1,199 @@
+"""Proves remedies by a plan: trains arms, looks, and stops at the first proven."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from framework.numerics.intervals import Estimate, difference, proportion
+from framework.prove import statistics, verdict
+from framework.prove.manipulation import Check
+from framework.prove.plan import RULER_FIXING, Comparison, Plan
+from framework.prove.run_arms import Outcome
+from framework.prove.statistics import Gain
+from framework.prove.verdict import SUCCESSES, Agreement, Verdict
+
+# Returns what a remedy has changed, by the folders of an arm and of its control.
+Checker = Callable[[Comparison, Path, Path], tuple[Check, ...]]
+
+
+class Trained(Protocol):
+    """Arms that can be trained; see `framework.prove.run_arms.Arms`."""
+
+    def train(self, runs: Sequence[tuple[str, int]]) -> None:
+        """Trains and judges arms, unless that has been done already."""
+        ...
+
+    def outcome(self, arm: str, seed: int) -> Outcome:
+        """Returns what a trained arm has come to."""
+        ...
+
+    def folder(self, arm: str, seed: int) -> Path:
+        """Returns the folder of an arm."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Result:
+    """What the proof of one remedy has come to.
+
+    Attributes:
+        comparison: The remedy and its controls.
+        verdict: The verdict.
+        seeds: How many seeds it rests on; 0 if nothing was trained.
+        outcomes: By arm, of each seed.
+        gains: By control; no placebo where it was not needed.
+        agreement: Of validation and test, for a remedy that fixes the ruler.
+        checks: Whether the change has changed what it should, with the first seed.
+    """
+
+    comparison: Comparison
+    verdict: Verdict
+    seeds: int
+    outcomes: Mapping[str, Sequence[Outcome]]
+    gains: Mapping[str, Gain]
+    agreement: Agreement | None
+    checks: tuple[Check, ...]
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the remedy is proven."""
+        return self.verdict.name in SUCCESSES
+
+
+def prove(
+    plan: Plan,
+    arms: Trained,
+    check: Checker,
+    looked: Callable[[Result], None] = lambda result: None,
+) -> list[Result]:
+    """Proves the remedies of a plan in order, up to the first that is proven.
+
+    Args:
+        plan: The plan, which is frozen.
+        arms: Trains the arms.
+        check: Checks what a remedy has changed.
+        looked: Called with the result of each look.
+    """
+    results = []
+    for comparison in plan.comparisons:
+        results.append(_compare(plan, comparison, arms, check, looked))
+        if results[-1].is_success:
+            break
+    return results
+
+
+def _compare(
+    plan: Plan,
+    comparison: Comparison,
+    arms: Trained,
+    check: Checker,
+    looked: Callable[[Result], None],
+) -> Result:
+    """Proves one remedy: looks until the verdict is final."""
+    names = [comparison.remedy, comparison.unchanged]
+    if comparison.kind == RULER_FIXING and not plan.is_untouched:
+        reason = "without a test part, nothing shows whether validation tells the truth"
+        return Result(comparison, Verdict("unresolved", reason), 0, {}, {}, None, ())
+    result: Result | None = None
+    for look, level in zip(plan.looks, plan.levels, strict=True):
+        seeds = plan.seeds[:look]
+        arms.train([(name, seed) for seed in seeds for name in names])
+        result = _result(plan, comparison, arms, look, level, names)
+        if result.verdict.needs_placebo:
+            names.append(comparison.placebo)
+            arms.train([(comparison.placebo, seed) for seed in seeds])
+            result = _result(plan, comparison, arms, look, level, names)
+        looked(result)
+        if result.verdict.is_final:
+            break
+    assert result is not None, "a plan has a look"
+    return _checked(result, check, arms, plan.seeds[0])
+
+
+def _checked(result: Result, check: Checker, arms: Trained, seed: int) -> Result:
+    """Adds the manipulation checks; without the change there is no proof."""
+    folders = [
+        arms.folder(name, seed)
+        for name in (result.comparison.remedy, result.comparison.unchanged)
+    ]
+    checks = check(result.comparison, *folders)
+    failed = [each.what for each in checks if each.is_met is False]
+    decided = result.verdict
+    if failed and result.is_success:
+        reason = f"the change did not change what it should: {', '.join(failed)}"
+        decided = Verdict("unresolved", reason)
+    return dataclasses.replace(result, checks=checks, verdict=decided)
+
+
+def _result(
+    plan: Plan,
+    comparison: Comparison,
+    arms: Trained,
+    look: int,
+    level: float,
+    names: Sequence[str],
+) -> Result:
+    """Computes what the numbers of some arms say.
+
+    Args:
+        plan: The plan.
+        comparison: The remedy and its controls.
+        arms: The arms, which are trained.
+        look: The number of seeds.
+        level: The error rate of this look.
+        names: The arms to compare, the remedy first.
+    """
+    seeds = plan.seeds[:look]
+    outcomes = {name: [arms.outcome(name, each) for each in seeds] for name in names}
+    values = {
+        name: np.array([each.values for each in results])
+        for name, results in outcomes.items()
+    }
+    own = values[comparison.remedy]
+    gains = {
+        name: statistics.paired_gain(own, values[name], level) for name in names[1:]
+    }
+    agreement = None
+    if comparison.kind == RULER_FIXING:
+        agreement = _agreement(plan, comparison, outcomes, level)
+        decided = verdict.of_agreement(agreement)
+    else:
+        placebo = gains.get(comparison.placebo)
+        decided = verdict.of_gains(gains[comparison.unchanged], placebo)
+    return Result(comparison, decided, look, outcomes, gains, agreement, ())
+
+
+def _agreement(
+    plan: Plan,
+    comparison: Comparison,
+    outcomes: Mapping[str, Sequence[Outcome]],
+    level: float,
+) -> Agreement:
+    """Returns how far validation and test are apart, unchanged and remedied."""
+    before, distances = _apart(plan, outcomes[comparison.unchanged])
+    after, others = _apart(plan, outcomes[comparison.remedy])
+    return Agreement(before, after, statistics.over_seeds(distances - others, level))
+
+
+def _apart(plan: Plan, outcomes: Sequence[Outcome]) -> tuple[Estimate, np.ndarray]:
+    """Returns how far validation and test are apart: their mean, and of each seed.
+
+    Returns:
+        Validation less test, with the interval of other images of both; and the
+        distance with each seed, float64 [S].
+    """
+    validation = np.array([each.validation for each in outcomes])
+    test = np.array([each.values.mean() for each in outcomes])
+    means = [
+        proportion(round(float(mean) * images), images)
+        for mean, images in (
+            (validation.mean(), plan.data["validation"]["images"]),
+            (test.mean(), plan.data["test"]["images"]),
+        )
+    ]
+    return difference(means[0], means[1]), np.abs(validation - test)

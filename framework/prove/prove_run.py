@@ -1,0 +1,244 @@
+"""Proves remedies of a run in RUN/diagnosis/proof."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from framework.config import Config
+from framework.data import fingerprint
+from framework.data import record as data_record
+from framework.data.dataset import Dataset, stratified_split
+from framework.data.record import DataRecord
+from framework.diagnose import workspace
+from framework.diagnose.core.intervention import Intervention
+from framework.errors import UsageError
+from framework.launch import components, openings, run_folder, trust
+from framework.launch.openings import Opening
+from framework.launch.rebuild import rebuild
+from framework.prove import manipulation, metric, report
+from framework.prove import plan as plan_lib
+from framework.prove.plan import Comparison, Judge, Plan
+from framework.prove.proof import Result, prove
+from framework.prove.run_arms import Arms
+from framework.system import atomic
+
+# Not 0: other divisions of the same images begin with it.
+_HALF_SEED = 30_011
+# In the record of openings of the test part.
+_COMMAND = "remedy"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Proof:
+    """A plan, and what it has come to.
+
+    Attributes:
+        config: Of the run.
+        folder: RUN/diagnosis/proof.
+        plan: The plan.
+        notes: What a reader has to know, such as which images judge.
+        results: Of the remedies, in order; none before it has begun.
+    """
+
+    config: Config
+    folder: Path
+    plan: Plan
+    notes: tuple[str, ...]
+    results: tuple[Result, ...] = ()
+
+    @property
+    def proven(self) -> Result | None:
+        """The remedy that is proven; None if none is."""
+        return next((each for each in self.results if each.is_success), None)
+
+
+def prove_run(
+    workdir: str,
+    interventions: Mapping[str, Intervention],
+    named: Collection[str] = (),
+    seeds: int = plan_lib.LOOKS[-1],
+    plan_only: bool = False,
+    trust_run: bool = False,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Proof:
+    """Proves remedies of a run, in order, up to the first that is proven.
+
+    Only RUN/diagnosis is written to. The same call resumes a proof.
+
+    Args:
+        workdir: The folder of the run.
+        interventions: The remedies by cause, in order; each changes a flag.
+        named: All causes that the diagnosis has named: no placebo is one of them.
+        seeds: The largest number of seeds.
+        plan_only: Whether to train nothing, and to write nothing but plan.json.
+        trust_run: Whether what the run names may be executed; see
+            `framework.launch.trust`.
+        progress: Called with a line about each training.
+
+    Raises:
+        UsageError: There is no run, or one that cannot be trained by its flags; its
+            data have changed; or a proof has begun by another plan.
+        RunError: The folder cannot be written to, or training fails.
+        Stopped: A signal requested to stop; the same call resumes.
+    """
+    run = Path(workdir)
+    config = run_folder.read_config(run)
+    for name in ("model", "dataset"):
+        if getattr(config, name).startswith("given("):
+            raise UsageError(
+                f"the {name} of the run in {run} was given in Python; a proof needs a "
+                f"run that can be trained by its flags"
+            )
+    built_config, built = rebuild(
+        run, config, allow_data_change=True, trust_run=trust_run
+    )
+    _check_data(run, built.data_record(components.drawn_by(built_config)))
+    dataset, images = _judged(built.examples.dataset)
+    name, note = metric.judged(config.monitor)
+    judge = Judge(images, name, _described(dataset))
+    plan = plan_lib.make(config, interventions, judge, seeds, named)
+    _check_code(config, plan)
+    with workspace.opened(run) as place:
+        if place.problem:
+            raise UsageError(f"{run / 'diagnosis'} cannot be written: {place.problem}")
+        folder = place.folder / "proof"
+        _make(folder)
+        plan_lib.freeze(plan, folder)
+        notes = (_about_images(plan, run), *filter(None, [note]))
+        proof = Proof(config, folder, plan, notes)
+        if plan_only:
+            return proof
+        is_given = images == plan_lib.HALF
+        arms = Arms(plan, config, dataset, is_given, folder, progress)
+        if plan.is_untouched:
+            openings.prepare(run)
+        looked = functools.partial(_record, run, plan)
+        results = prove(plan, arms, functools.partial(_check, config, plan), looked)
+        proof = dataclasses.replace(proof, results=tuple(results))
+        text = report.as_text(proof.plan, proof.results, proof.notes)
+        atomic.write_text(folder / "proof.json", text)
+        page = report.page(config, plan, proof.results, proof.notes)
+        atomic.write_text(folder / "proof.txt", page)
+    return proof
+
+
+def _check_data(run: Path, now: DataRecord) -> None:
+    """Raises UsageError if the data are not those that the run was trained on."""
+    before = data_record.read(run)
+    lines = before.difference(now) if before else []
+    if lines:
+        listed = "\n".join(f"    {line}" for line in lines)
+        raise UsageError(
+            f"the data are not those of the run in {run}; restore them, or train it "
+            f"again\n{listed}"
+        )
+
+
+def _judged(dataset: Dataset) -> tuple[Dataset, str]:
+    """Returns a data set whose test part judges, and which images these are."""
+    if dataset.test is not None:
+        dataset.check_test()
+        return dataset, plan_lib.TEST
+    split = dataset.validation
+    rest, half = stratified_split(split.labels, 0.5, _HALF_SEED)
+    if not len(half):
+        raise UsageError(
+            f"{dataset.name} has neither a test part nor two validation images of a "
+            f"class: nothing can judge; train with --test=10%"
+        )
+    halves = dataclasses.replace(
+        dataset, validation=split.take(rest), test=split.take(half), notes=()
+    )
+    return halves, plan_lib.HALF
+
+
+def _described(dataset: Dataset) -> dict[str, object]:
+    """Returns the number of images and the digest of each split, as in data.json."""
+    splits = {"train": dataset.train, "validation": dataset.validation}
+    if dataset.test is not None:
+        splits["test"] = dataset.test
+    return {
+        name: fingerprint.describe(split, dataset.num_classes)
+        for name, split in splits.items()
+    }
+
+
+def _check_code(config: Config, plan: Plan) -> None:
+    """Checks that remedies name no code that the run does not.
+
+    Raises:
+        UsageError: One does; diagnosis.json must have been changed.
+    """
+    known = set(trust.actions(config, {}))
+    for arm in plan.arms.values():
+        changed = dataclasses.replace(config, **arm.changes)
+        added = sorted(set(trust.actions(changed, {})) - known)
+        if added:
+            raise UsageError(f"the remedy of {arm.name} would {', '.join(added)}")
+
+
+def _make(folder: Path) -> None:
+    """Makes the folder of the proof."""
+    # A link could lead to anything of this user's.
+    if folder.is_symlink():
+        raise UsageError(f"{folder} is a symbolic link; delete it")
+    folder.mkdir(exist_ok=True)
+
+
+def _about_images(plan: Plan, run: Path) -> str:
+    """Returns which images judge, and who has seen them, in a sentence."""
+    count = plan.data["test"]["images"]
+    if not plan.is_untouched:
+        return (
+            f"no test part: judged on {count:,} validation images, half of them, drawn "
+            f"by a fixed seed; the diagnosis has seen them, no training of the proof "
+            f"does; --test=10% in a new run has an untouched part"
+        )
+    looks = [_is_look(each, plan) for each in openings.read(run)]
+    # What is opened after the first look of this proof cannot have led to it.
+    before = looks.index(True) if True in looks else len(looks)
+    seen = f"opened {before} time(s) before" if before else "opened for the first time"
+    return f"judged on the {count:,} test images, {seen}"
+
+
+def _record(run: Path, plan: Plan, result: Result) -> None:
+    """Records that the test part was opened; once, however often a proof resumes."""
+    remedy = result.comparison.remedy
+    weights = f"{_arms_of(plan)}, {remedy}, {result.seeds} seeds each"
+    looks = [each for each in openings.read(run) if _is_look(each, plan)]
+    if not plan.is_untouched or any(each["weights"] == weights for each in looks):
+        return
+    outcomes = result.outcomes[remedy]
+    openings.record(
+        run,
+        Opening(
+            command=_COMMAND,
+            step=outcomes[-1].step,
+            weights=weights,
+            accuracy=float(np.mean([each.values.mean() for each in outcomes])),
+            images=plan.data["test"]["images"],
+            digest=plan.data["test"]["digest"],
+        ),
+    )
+
+
+def _arms_of(plan: Plan) -> str:
+    return f"the arms of plan {plan.sha256[:12]}"
+
+
+def _is_look(opening: Mapping[str, object], plan: Plan) -> bool:
+    """Returns whether an opening is a look of the proof by a plan."""
+    weights = str(opening.get("weights"))
+    return opening.get("command") == _COMMAND and weights.startswith(_arms_of(plan))
+
+
+def _check(
+    config: Config, plan: Plan, comparison: Comparison, remedied: Path, unchanged: Path
+) -> tuple[manipulation.Check, ...]:
+    changes = plan.arms[comparison.remedy].changes
+    return manipulation.check(config, changes, remedied, unchanged)

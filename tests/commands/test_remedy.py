@@ -1,0 +1,73 @@
+"""Tests of framework/commands/remedy.py."""
+
+import json
+
+import pytest
+
+from framework.config import Config
+from framework.launch.run import run
+
+CONFIG = Config(
+    model="mlp(units=(32,))",
+    test="20%",
+    batch_size=64,
+    train_for="4ep",
+    learning_rate=1e-7,
+)
+
+
+@pytest.fixture
+def remedied(command, tmp_path):
+    """Runs the command in a process; returns its exit code and output."""
+    (tmp_path / "script.py").write_text("from framework.commands import main\nmain()")
+
+    def remedied(*arguments):
+        done = command("script", "remedy", *arguments, folder=tmp_path)
+        return done.returncode, done.stdout, done.stderr
+
+    return remedied
+
+
+def made(folder, **changes):
+    config = Config(**{**vars(CONFIG), **changes, "workdir": str(folder)})
+    run(config, quiet=True)
+    return folder
+
+
+def test_diagnoses_proves_and_applies(remedied, tmp_path):
+    folder = made(tmp_path / "run")
+    code, out, message = remedied(str(folder), "--apply", "--seeds=3")
+    assert code == 0, out + message
+    assert out.startswith("verdict: at chance")
+    assert "learning_rate_too_low (model-improving)" in out
+    assert "verdict: proven" in out
+    assert "run 9 of 9" in message or "run 3 of 3" in message
+    changed = (folder / "flags.remedied.txt").read_text()
+    assert "--learning_rate=1e-07\n" not in changed
+    proof = json.loads((folder / "diagnosis" / "proof" / "proof.json").read_text())
+    assert proof["remedies"][0]["verdict"] == "proven"
+    # The same command again has the result at once.
+    again, second, _ = remedied(str(folder), "--seeds=3")
+    assert again == 0
+    assert "verdict: proven" in second
+    # The printed command trains the remedied run.
+    assert not (tmp_path / "run-remedied").exists()
+
+
+def test_a_healthy_run_has_nothing_to_prove(remedied, tmp_path):
+    folder = made(tmp_path / "run", learning_rate=3e-3, train_for="15ep")
+    code, out, message = remedied(str(folder))
+    assert code == 4, out + message
+    assert out.splitlines()[-1].endswith("nothing to prove")
+    assert not (folder / "diagnosis" / "proof").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["a", "b"], ["{}/nothing"], ["{}", "--seeds=2"], ["{}", "--sedes=3"]],
+)
+def test_what_cannot_be_done_is_one_line_and_code_2(remedied, tmp_path, arguments):
+    code, out, message = remedied(*(each.format(tmp_path) for each in arguments))
+    assert (code, out) == (2, "")
+    assert message.startswith("error: ")
+    assert len(message.splitlines()) == 1

@@ -1,0 +1,146 @@
+"""Tests of framework/prove/proof.py."""
+
+import pytest
+
+from framework.diagnose.core.intervention import Intervention
+from framework.prove import plan as plan_lib
+from framework.prove.manipulation import Check
+from framework.prove.proof import prove
+
+HIGHER = Intervention(learning_rate_factor=10.0)
+REMEDY = "learning_rate_too_low"
+MET = Check("the rate", 10.0, "10", is_met=True)
+
+
+def unchecked(comparison, remedied, unchanged):
+    return (MET,)
+
+
+def steady(**accuracies):
+    """Accuracies by the beginning of the arm's name; seeds differ by a point."""
+
+    def accuracy(arm, seed):
+        (name,) = [each for each in accuracies if arm.startswith(each)]
+        return accuracies[name] + 0.01 * (seed % 2)
+
+    return accuracy
+
+
+def test_a_large_gain_is_proven_with_three_seeds(planned, fake):
+    arms = fake(steady(unchanged=0.3, placebo=0.3, learning_rate_too_low=0.9))
+    (result,) = prove(planned(), arms, unchecked)
+    assert (result.verdict.name, result.seeds) == ("proven", 3)
+    assert len(arms.trained) == 9
+    assert set(result.gains) == {result.comparison.unchanged, result.comparison.placebo}
+    assert all(each.value == pytest.approx(0.6) for each in result.gains.values())
+    assert result.checks == (MET,)
+
+
+def test_seeds_are_paired(planned, fake):
+    """Seeds differ by 40 points, the arms always by 10: nothing but pairs can tell."""
+
+    def accuracy(arm, seed):
+        return 0.1 + 0.4 * (seed % 3 == 0) + 0.1 * arm.startswith(REMEDY)
+
+    (result,) = prove(planned(), fake(accuracy), unchecked)
+    assert (result.verdict.name, result.seeds) == ("proven", 3)
+
+
+def test_the_placebo_is_trained_only_where_the_remedy_gains(planned, fake):
+    arms = fake(steady(unchanged=0.5, learning_rate_too_low=0.5))
+    (result,) = prove(planned(), arms, unchecked)
+    assert (result.verdict.name, result.seeds) == ("no effect", 3)
+    assert {name for name, _ in arms.trained} == {"unchanged", REMEDY}
+
+
+def test_where_the_placebo_gains_as_much_nothing_is_proven(planned, fake):
+    arms = fake(steady(unchanged=0.3, placebo=0.9, learning_rate_too_low=0.9))
+    (result,) = prove(planned(), arms, unchecked)
+    assert result.verdict.name == "unresolved"
+    assert "the placebo gains as much" in result.verdict.reason
+
+
+def test_a_loss_is_harmful(planned, fake):
+    arms = fake(steady(unchanged=0.9, learning_rate_too_low=0.5))
+    (result,) = prove(planned(), arms, unchecked)
+    assert result.verdict.name == "harmful"
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 8, 10])
+def test_while_it_is_open_seeds_are_added_up_to_the_last(planned, fake, seeds):
+    def swinging(arm, seed):
+        return 0.6 if arm != REMEDY else 0.5 + 0.3 * (seed % 8 in (1, 2, 4, 6, 7))
+
+    arms = fake(swinging)
+    (result,) = prove(planned(seeds=seeds), arms, unchecked)
+    assert (result.verdict.name, result.seeds) == ("unresolved", seeds)
+    assert len(arms.trained) == 2 * seeds
+    assert len(set(arms.trained)) == 2 * seeds
+
+
+def test_it_goes_on_to_the_next_cause_and_stops_at_the_first_proven(planned, fake):
+    plan = planned(
+        exploding_gradients=Intervention(clip_norm=1.0),
+        learning_rate_too_low=HIGHER,
+        overfitting=Intervention(augment="flip"),
+    )
+    arms = fake(
+        steady(
+            unchanged=0.3,
+            placebo=0.3,
+            exploding_gradients=0.3,
+            learning_rate_too_low=0.9,
+        )
+    )
+    results = prove(plan, arms, unchecked)
+    assert [each.verdict.name for each in results] == ["no effect", "proven"]
+    assert not any(name == "overfitting" for name, _ in arms.trained)
+
+
+def test_a_change_that_changes_nothing_proves_nothing(planned, fake):
+    arms = fake(steady(unchanged=0.3, placebo=0.3, learning_rate_too_low=0.9))
+    failed = Check("ratio of update_norm", 1.0, "10", is_met=False)
+    (result,) = prove(planned(), arms, lambda *_: (MET, failed))
+    assert result.verdict.name == "unresolved"
+    assert "ratio of update_norm" in result.verdict.reason
+    not_measured = Check("clip_norm", None, "", None, "a reason")
+    (result,) = prove(planned(), arms, lambda *_: (MET, not_measured))
+    assert result.verdict.name == "proven"
+
+
+def test_each_look_is_told(planned, fake):
+    def swinging(arm, seed):
+        return 0.6 if arm != REMEDY else 0.5 + 0.3 * (seed % 2)
+
+    told, arms = [], fake(swinging)
+    prove(planned(), arms, unchecked, told.append)
+    assert [each.seeds for each in told] == [3, 5, 10]
+
+
+@pytest.mark.parametrize(
+    ("remedied", "name"),
+    [
+        # The number falls from 95 to 80 %, and is that of the test part.
+        ((0.80, 0.80), "ruler fixed"),
+        ((0.80, 0.95), "no effect"),
+        ((0.65, 0.95), "harmful"),
+        # The model is better, and the ruler as wrong as before.
+        ((0.85, 1.0), "no effect"),
+    ],
+)
+def test_a_remedy_of_the_ruler_is_judged_by_agreement(planned, fake, remedied, name):
+    plan = planned(split_leakage=Intervention(clip_norm=1.0))
+    arms = fake(lambda arm, seed: remedied if arm == "split_leakage" else (0.8, 0.95))
+    (result,) = prove(plan, arms, unchecked)
+    assert result.verdict.name == name
+    assert result.agreement.before.value == pytest.approx(0.15)
+    assert not any(arm.startswith("placebo") for arm, _ in arms.trained)
+
+
+def test_without_a_test_part_no_ruler_is_fixed_and_nothing_trained(planned, fake):
+    plan = planned(plan_lib.HALF, split_leakage=Intervention(clip_norm=1.0))
+    arms = fake(lambda arm, seed: 0.5)
+    (result,) = prove(plan, arms, unchecked)
+    assert (result.verdict.name, result.seeds) == ("unresolved", 0)
+    assert "without a test part" in result.verdict.reason
+    assert not arms.trained

@@ -1,0 +1,246 @@
+"""Tests of framework/prove/prove_run.py: whole proofs of small runs."""
+
+import dataclasses
+import hashlib
+import json
+import shutil
+
+import pytest
+
+from framework.config import Config
+from framework.data.arrays import digits
+from framework.diagnose import workspace
+from framework.diagnose.core.intervention import Intervention
+from framework.errors import UsageError
+from framework.launch import openings, run_folder
+from framework.launch import run as run_lib
+from framework.launch.openings import Opening
+from framework.prove import run_arms
+from framework.prove.prove_run import prove_run
+
+SLOW = Config(
+    model="mlp(units=(16,))",
+    test="20%",
+    batch_size=64,
+    train_for="3ep",
+    learning_rate=1e-5,
+    log_every="10",
+)
+HIGHER = {"learning_rate_too_low": Intervention(learning_rate_factor=300.0)}
+# Gradients of this model never have such a norm.
+SHAM = {"exploding_gradients": Intervention(clip_norm=1e6)}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Trains a run; returns its folder."""
+
+    def made(**changes):
+        folder = tmp_path_factory.mktemp("prove") / "run"
+        config = dataclasses.replace(SLOW, **changes)
+        run_lib.run(dataclasses.replace(config, workdir=str(folder)), quiet=True)
+        return folder
+
+    return made
+
+
+def files(folder):
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and "diagnosis" not in path.relative_to(folder).parts
+    }
+
+
+@pytest.fixture(scope="module")
+def proven(made):
+    """A run whose learning rate is too low, what it was, and the proof."""
+    folder = made()
+    before = files(folder)
+    return folder, before, prove_run(str(folder), HIGHER)
+
+
+def without_time(folder):
+    fields = json.loads((folder / "proof.json").read_text())
+    for remedy in fields["remedies"]:
+        for arm in remedy["arms"]:
+            arm["seconds"] = 0
+    return {**fields, "notes": []}
+
+
+def test_a_rate_that_is_too_low_is_proven_with_three_seeds(proven):
+    folder, before, proof = proven
+    assert proof.proven is proof.results[0]
+    assert proof.proven.seeds == 3
+    assert all(gain.value > 0.3 for gain in proof.proven.gains.values())
+    assert files(folder) == before
+    checks = {each.what: each.is_met for each in proof.proven.checks}
+    assert checks == {"config.json of the arm": True, "ratio of update_norm": True}
+
+
+def test_the_files_of_a_proof(proven):
+    folder, _, proof = proven
+    place = folder / "diagnosis" / "proof"
+    assert proof.folder == place
+    names = {path.name for path in place.iterdir()}
+    (placebo,) = {each.placebo for each in proof.plan.comparisons}
+    arms = {"learning_rate_too_low", "unchanged", placebo}
+    folders = {f"{arm}-{seed}" for arm in arms for seed in (1, 2, 3)}
+    assert names == {"plan.json", "proof.json", "proof.txt"} | folders
+    fields = json.loads((place / "proof.json").read_text())
+    digest = hashlib.sha256((place / "plan.json").read_bytes()).hexdigest()
+    assert fields["plan_sha256"] == digest
+    assert fields["remedies"][0]["verdict"] == "proven"
+    assert "verdict: proven" in (place / "proof.txt").read_text()
+
+
+def test_the_opening_of_the_test_part_is_recorded_once(proven):
+    folder, _, proof = proven
+    assert "opened for the first time" in proof.notes[0]
+    (line,) = openings.path_of(folder).read_text().splitlines()
+    opening = json.loads(line)
+    assert opening["command"] == "remedy"
+    assert opening["images"] == proof.plan.data["test"]["images"]
+    mean = sum(each.values.mean() for each in proof.proven.outcomes[SHOWN]) / 3
+    assert opening["accuracy"] == pytest.approx(mean)
+
+
+def test_only_openings_before_the_proof_count(proven, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    shutil.copytree(proven[0], folder)
+    monkeypatch.setattr(run_lib, "run", pytest.fail)
+    opening = Opening("evaluate", 10, "best", 0.5, 20, "")
+    path = openings.path_of(folder)
+    own = path.read_text()
+    openings.record(folder, opening)
+    assert "opened for the first time" in prove_run(str(folder), HIGHER).notes[0]
+    path.write_text("")
+    openings.record(folder, opening)
+    path.write_text(path.read_text() + own)
+    assert "opened 1 time(s) before" in prove_run(str(folder), HIGHER).notes[0]
+
+
+SHOWN = "learning_rate_too_low"
+
+
+def test_the_same_command_again_trains_nothing(proven, monkeypatch):
+    folder = proven[0]
+    before = without_time(folder / "diagnosis" / "proof")
+    monkeypatch.setattr(run_lib, "run", pytest.fail)
+    again = prove_run(str(folder), HIGHER)
+    assert again.proven.verdict.name == "proven"
+    assert without_time(folder / "diagnosis" / "proof") == before
+    assert openings.count(folder) == 1
+
+
+def test_a_proof_with_another_plan_is_refused(proven):
+    with pytest.raises(UsageError, match=r"looks: \[3, 5, 10\] -> \[3, 5\]"):
+        prove_run(str(proven[0]), HIGHER, seeds=5)
+
+
+def test_a_proof_that_was_killed_ends_with_the_same_numbers(
+    proven, tmp_path, monkeypatch
+):
+    """Killed while the last but one run was evaluated."""
+    folder, run, trained = tmp_path / "run", run_lib.run, []
+    shutil.copytree(proven[0], folder)
+    place = folder / "diagnosis" / "proof"
+    (placebo,) = {each.placebo for each in proven[2].plan.comparisons}
+    shutil.rmtree(place / f"{placebo}-3")
+    shutil.rmtree(place / f"{placebo}-2" / "judged")
+    (place / "proof.json").unlink()
+
+    def counted(config, *arguments, **options):
+        trained.append(config.workdir)
+        return run(config, *arguments, **options)
+
+    monkeypatch.setattr(run_lib, "run", counted)
+    prove_run(str(folder), HIGHER)
+    assert trained == [str(place / f"{placebo}-{seed}") for seed in (2, 3)]
+    assert without_time(place) == without_time(proven[0] / "diagnosis" / "proof")
+    # It is the same look at the test part.
+    assert openings.count(folder) == 1
+
+
+def test_a_sham_remedy_of_a_healthy_run_has_no_effect(made):
+    folder = made(learning_rate=3e-3)
+    proof = prove_run(str(folder), SHAM)
+    assert proof.proven is None
+    assert proof.results[0].verdict.name == "no effect"
+    assert proof.results[0].gains["unchanged"].value == 0
+
+
+def test_without_a_test_part_a_half_of_validation_judges(made):
+    folder = made(test="")
+    told = []
+    proof = prove_run(str(folder), SHAM, progress=told.append)
+    assert proof.results[0].verdict.name == "no effect"
+    assert not proof.plan.is_untouched
+    images = len(digits().validation)
+    parts = {name: each["images"] for name, each in proof.plan.data.items()}
+    assert parts["validation"] + parts["test"] == images
+    assert abs(parts["validation"] - parts["test"]) <= 10
+    assert "no test part: judged on" in proof.notes[0]
+    assert openings.count(folder) == 0
+    # The arms see the other half only.
+    arm = run_folder.read_config(proof.folder / "unchanged-1")
+    assert f"validation={parts['validation']}" in arm.dataset
+    assert len(told) == 6
+
+
+def test_a_plan_alone_trains_nothing(made, monkeypatch):
+    folder = made()
+    monkeypatch.setattr(run_arms.run_lib, "run", pytest.fail)
+    proof = prove_run(str(folder), HIGHER, plan_only=True)
+    assert proof.results == ()
+    assert [path.name for path in proof.folder.iterdir()] == ["plan.json"]
+
+
+@pytest.fixture(scope="module")
+def plain(made):
+    """A run that is never proven."""
+    return made(train_for="1ep")
+
+
+def test_other_data_are_refused(plain, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(plain, folder)
+    fields = json.loads((folder / "data.json").read_text())
+    fields["splits"]["train"]["digest"] = "another"
+    (folder / "data.json").write_text(json.dumps(fields))
+    with pytest.raises(UsageError, match="the data are not those of the run") as error:
+        prove_run(str(folder), HIGHER)
+    assert "    train: other images or labels, of the same number" in str(error.value)
+    assert not (folder / "diagnosis" / "proof").exists()
+
+
+@pytest.mark.parametrize("name", ["model", "dataset"])
+def test_a_run_by_python_is_refused(plain, tmp_path, name):
+    config = run_folder.read_config(plain)
+    given = dataclasses.replace(config, **{name: "given(parameters=5)"})
+    run_folder.write_config(tmp_path, given)
+    with pytest.raises(UsageError, match=f"the {name} of the run in"):
+        prove_run(str(tmp_path), HIGHER)
+
+
+def test_a_remedy_that_names_code_is_refused(plain):
+    changes = {"overfitting": Intervention(augment="somewhere:evil()")}
+    with pytest.raises(UsageError, match="would import somewhere"):
+        prove_run(str(plain), changes)
+
+
+def test_a_link_in_place_of_the_proof_is_refused(plain, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(plain, folder)
+    (folder / "diagnosis").mkdir()
+    (folder / "diagnosis" / "proof").symlink_to(tmp_path)
+    with pytest.raises(UsageError, match="is a symbolic link"):
+        prove_run(str(folder), HIGHER)
+
+
+def test_two_proofs_at_once_are_refused(plain):
+    with (
+        workspace.opened(plain),
+        pytest.raises(UsageError, match="another process is diagnosing"),
+    ):
+        prove_run(str(plain), HIGHER)
