@@ -97,8 +97,8 @@ def flagfile(config: Config) -> str:
 
     It leaves out flags of a single call: a repeated --fresh would move the run aside.
 
-    >>> flagfile(Config(batch_size=64)).splitlines()[10]
-    '--batch_size=64'
+    >>> "--batch_size=64" in flagfile(Config(batch_size=64)).splitlines()
+    True
     """
     lines = []
     for field in dataclasses.fields(config):
