@@ -192,7 +192,8 @@ class LabelNoise(Check):
         excess = difference(agreement.easy, agreement.validation)
         if fall is None or "split_leakage" in measured.confirmed:
             return None
-        if excess.value < self.memorized or excess.low <= self.certain:
+        is_large = excess.value >= self.memorized and excess.low > self.certain
+        if not (is_large or self._is_confused(agreement)):
             return None
         if not is_gain(fall.fall) or fall.p >= self.level_of_fall:
             return None
@@ -200,7 +201,8 @@ class LabelNoise(Check):
             "fall of validation accuracy since its best",
             fall.fall,
             f"{threshold(MINIMUM_GAIN)}; p below {self.level_of_fall:g}, and "
-            f"{self.memorized:.0%} or more contradicted labels beyond validation's",
+            f"{self.memorized:.0%} or more contradicted labels beyond validation's, of "
+            f"all or of a pair of classes",
             f"McNemar, times the number of evaluations of which that is the best: p = "
             f"{fall.p:.2g}",
         )

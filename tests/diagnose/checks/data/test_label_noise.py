@@ -237,6 +237,12 @@ def test_a_trial_decides(
     ("known", "fall", "is_confirmed"),
     [
         (agreement(20, 0, 5), AccuracyFall(Estimate(0.09, 0.05, 0.13), 0.001), True),
+        # Labels of one class that are given to another.
+        (
+            agreement(0, 0, 0, confused=_LEAD),
+            AccuracyFall(Estimate(0.09, 0.05, 0.13), 0.001),
+            True,
+        ),
         # Labels as often contradicted in validation, or hardly more; no fall.
         (agreement(20, 0, 15), AccuracyFall(Estimate(0.09, 0.05, 0.13), 0.001), False),
         (agreement(14, 0, 5), AccuracyFall(Estimate(0.09, 0.05, 0.13), 0.001), False),

@@ -153,7 +153,8 @@ def contradicted(train, validation):
     """Returns contradicted labels of 200 easy images each."""
     rates = [proportion(each, 200) for each in (train, validation)]
     none = proportion(0, 0)
-    return LabelAgreement(rates[0], "", none, rates[1], none, 0, none, "", none, 1.0)
+    no_class, no_pair = ("", none), ("", none, 1.0)
+    return LabelAgreement(rates[0], *no_class, rates[1], none, 0, 1.0, none, *no_pair)
 
 
 @pytest.fixture
