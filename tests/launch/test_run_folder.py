@@ -145,9 +145,9 @@ def test_read_config_of_an_older_version_has_defaults(config):
 def test_read_config_refuses_fields_of_a_newer_version_by_name(config):
     folder = prepared(config)
     fields = json.loads((folder / "config.json").read_text())
-    fields |= {"loss": "focal", "test": "10%"}
+    fields |= {"loss": "focal", "sampling": "balanced"}
     (folder / "config.json").write_text(json.dumps(fields))
-    with pytest.raises(UsageError, match="does not know: loss, test; use the version"):
+    with pytest.raises(UsageError, match="does not know: loss, sampling; use the version"):
         run_folder.read_config(folder)
 
 
