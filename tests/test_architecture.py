@@ -1,6 +1,7 @@
 """Keeps the house's plan: who may import whom, and how long things may be."""
 
 import ast
+import functools
 import pathlib
 import re
 
@@ -62,6 +63,12 @@ DIAGNOSE_MAY_IMPORT = {
 MAY_TAKE_MANY_ARGUMENTS = {"drawn_flowers", "explain"}
 
 
+@functools.cache
+def tree(path):
+    """Returns the syntax tree of a file, which several tests walk."""
+    return ast.parse(path.read_text())
+
+
 def part_of(path):
     # What `python -m` runs is above all packages.
     if path.name == "__main__.py":
@@ -72,7 +79,7 @@ def part_of(path):
 def imported_names(path):
     """Returns the imports of a file, also inside functions and for type checkers."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -140,7 +147,7 @@ def test_the_parts_form_no_circle(rooms):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.name))
 def test_functions_are_short_and_take_few_arguments(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if not isinstance(node, ast.FunctionDef):
             continue
         body = node.body[1:] if ast.get_docstring(node) else node.body
@@ -155,7 +162,7 @@ def test_functions_are_short_and_take_few_arguments(path):
 
 def definitions(path):
     """Yields the functions and classes of a file, and the methods of its classes."""
-    for node in ast.parse(path.read_text()).body:
+    for node in tree(path).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             yield node
         if isinstance(node, ast.ClassDef):
@@ -178,7 +185,7 @@ def test_everything_public_says_what_it_is(path):
 def test_no_literal_is_unpacked(folder):
     # It pleases the formatter, not the reader.
     for path in (ROOT / folder).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.Starred):
                 literal = isinstance(node.value, (ast.Tuple, ast.List, ast.Set))
                 assert not literal, f"{path}:{node.lineno}"
