@@ -1,7 +1,7 @@
 """Diagnoses why the validation accuracy of a run is static, with remedies.
 
-    whyflat diagnose --workdir=runs/train
-    whyflat diagnose --workdir=runs/train --json
+    whyflat diagnose runs/train
+    whyflat diagnose runs/train --json
 
 The second command prints the result of the first at once, unless the run has continued
 since. The exit code is 3 if a cause is confirmed, else 0.
@@ -18,7 +18,6 @@ from absl import flags
 from framework.config import command, experiment
 from framework.diagnose.core.budget import Budget
 from framework.diagnose.report import stored
-from framework.errors import UsageError
 from framework.system import paths
 
 _WORKDIR = flags.DEFINE_string(
@@ -51,11 +50,10 @@ def diagnose(arguments: list[str]) -> int:
     """Diagnoses a run; returns the exit code.
 
     Args:
-        arguments: The arguments that are not flags; there must be none.
+        arguments: The arguments that are not flags: at most the folder of the run.
     """
-    if arguments or not _WORKDIR.value:
-        raise UsageError("give the folder of a run, as in --workdir=runs/train")
-    workdir = paths.expand(_WORKDIR.value, "--workdir")
+    folder = command.one_run(arguments, _WORKDIR.value, "diagnose")
+    workdir = paths.expand(folder, "--workdir")
     Budget.parse(_BUDGET.value)
     current = stored.read_current(Path(workdir)) if _JSON.value else None
     if current:

@@ -18,7 +18,6 @@ from typing import NoReturn
 from absl import flags
 
 from framework.config import command, experiment
-from framework.errors import UsageError
 from framework.system import paths
 
 _WORKDIR = flags.DEFINE_string(
@@ -59,12 +58,8 @@ def evaluate(arguments: list[str]) -> None:
     Args:
         arguments: The arguments that are not flags: at most the folder of the run.
     """
-    folders = [*arguments, *filter(None, [_WORKDIR.value])]
-    if len(folders) != 1:
-        raise UsageError(
-            "give the folder of one run, as in whyflat evaluate runs/train"
-        )
-    folder = paths.expand(folders[0], "--workdir")
+    given = command.one_run(arguments, _WORKDIR.value, "evaluate")
+    folder = paths.expand(given, "--workdir")
     # Imported here, because it loads TensorFlow.
     from framework.launch import evaluation, openings
 

@@ -24,6 +24,9 @@ from framework.system import paths
 
 NOT_PROVEN = 4
 
+_WORKDIR = flags.DEFINE_string(
+    "workdir", "", "Folder of the run whose remedies to prove, such as runs/train."
+)
 _SEEDS = flags.DEFINE_integer(
     "seeds",
     10,
@@ -52,11 +55,10 @@ def remedy(arguments: list[str]) -> int:
     """Proves the remedies of a run; returns the exit code.
 
     Args:
-        arguments: The arguments that are not flags: the folder of the run.
+        arguments: The arguments that are not flags: at most the folder of the run.
     """
-    if len(arguments) != 1:
-        raise UsageError("give the folder of one run, as in whyflat remedy runs/train")
-    run = Path(paths.expand(arguments[0], "RUN"))
+    given = command.one_run(arguments, _WORKDIR.value, "remedy")
+    run = Path(paths.expand(given, "--workdir"))
     # Imported here, because they load TensorFlow.
     from framework.diagnose.conclude import conclude
     from framework.diagnose.report import stored

@@ -44,6 +44,27 @@ def define_experiment() -> flags.FlagHolder:
     )
 
 
+def one_run(arguments: Sequence[str], workdir: str, verb: str) -> str:
+    """Returns the folder of the run that a command is given.
+
+    Args:
+        arguments: The arguments that are not flags.
+        workdir: The value of `--workdir`, which may name the folder as well.
+        verb: The command, for the message.
+
+    Raises:
+        UsageError: No folder is given, or more than one.
+
+    Example:
+        >>> one_run(["runs/train"], "", "evaluate")
+        'runs/train'
+    """
+    folders = [*arguments, *filter(None, [workdir])]
+    if len(folders) != 1:
+        raise UsageError(f"give the folder of one run, as in whyflat {verb} runs/train")
+    return folders[0]
+
+
 def run(
     main: Callable[[list[str]], int | None], argv: Sequence[str] | None = None
 ) -> NoReturn:

@@ -155,6 +155,11 @@ def read_config(workdir: Path) -> Config:
         unknown = sorted(fields.keys() - known)
         if not unknown:
             return Config(**fields)
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no run in {workdir}: it has no config.json; give the folder of "
+            f"a run, such as runs/train"
+        ) from None
     except (OSError, ValueError, TypeError) as problem:
         raise UsageError(f"{path} is not the config of a run: {problem}") from None
     raise UsageError(

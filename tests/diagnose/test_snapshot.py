@@ -94,7 +94,7 @@ def test_the_best_weights_stand_in_for_checkpoints_and_it_is_said(folder):
         (("checkpoints", "best"), "has no weights, neither in checkpoints/ nor"),
         (("predictions",), "has no evaluation yet"),
         (("metrics.jsonl",), "has 0 of 4 evaluations"),
-        (("config.json",), r"config\.json is not the config of a run"),
+        (("config.json",), r"there is no run in .*: it has no config\.json"),
     ],
 )
 def test_a_run_that_cannot_be_diagnosed_is_refused_in_one_line(folder, remove, message):

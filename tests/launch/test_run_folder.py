@@ -147,7 +147,9 @@ def test_read_config_refuses_fields_of_a_newer_version_by_name(config):
     fields = json.loads((folder / "config.json").read_text())
     fields |= {"loss": "focal", "sampling": "balanced"}
     (folder / "config.json").write_text(json.dumps(fields))
-    with pytest.raises(UsageError, match="does not know: loss, sampling; use the version"):
+    with pytest.raises(
+        UsageError, match="does not know: loss, sampling; use the version"
+    ):
         run_folder.read_config(folder)
 
 
@@ -170,7 +172,10 @@ def test_read_config_refuses_what_is_none(tmp_path, text):
     path = tmp_path / "config.json"
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(UsageError, match=r"config\.json is not the config of a run: "):
+    message = r"config\.json is not the config of a run: "
+    if text is None:
+        message = "there is no run in .*: it has no config.json; give the folder of a"
+    with pytest.raises(UsageError, match=message):
         run_folder.read_config(tmp_path)
 
 
