@@ -244,6 +244,14 @@ def test_a_metric_follows_from_the_outputs_that_it_counts(run):
     assert causes(run([0.7] * 6, checks)) == ["loss_output_mismatch", "metric_bug"]
 
 
+def test_random_validation_follows_from_data_divided_anew(run):
+    checks = [
+        stub("random_validation", Phase.EVALUATION),
+        stub("split_leakage", Phase.DATA),
+    ]
+    assert causes(run([0.7] * 6, checks)) == ["split_leakage", "random_validation"]
+
+
 @pytest.mark.parametrize(("cost", "status"), [(0.1, "falsified"), (0.0, "confirmed")])
 def test_images_are_enough_where_they_have_shown_a_cost(run, cost, status):
     checks = [

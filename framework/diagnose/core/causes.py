@@ -91,6 +91,8 @@ _ALL = (
         "evaluation",
         "Two evaluations of the same weights give different predictions.",
         invalidates_accuracy=True,
+        # Data that are reshuffled before they are divided give other images each time.
+        follows_from=("split_leakage",),
     ),
     Cause(
         "illegal_labels",
