@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.zoo import results
+from benchmarks.zoo.results import Line
 from framework.numerics.intervals import proportion
-
-Line = dict[str, Any]
 
 
 def read(path: Path) -> dict[tuple[str, int], Line]:
     """Returns the completed lines by program and seed; failures are left out."""
-    done = {}
-    if path.exists():
-        for text in path.read_text().splitlines():
-            try:
-                line = json.loads(text)
-            except json.JSONDecodeError:
-                # The last line of a process that was killed.
-                continue
-            if "error" not in line:
-                done[line["case"], line["seed"]] = line
-    return done
+    return {(line["case"], line["seed"]): line for line in results.completed(path)}
 
 
 def confirmed(line: Mapping[str, Any]) -> list[str]:

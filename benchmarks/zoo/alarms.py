@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.simplefilter("ignore", UserWarning)
-    from benchmarks.zoo import alarm_counts, jobs, sound_programs
+    from benchmarks.zoo import alarm_counts, results, sound_programs
 
     kinds = sound_programs.available()
     missing = set(sound_programs.KINDS) - set(kinds)
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
             break
         line = sound_programs.measure(case, seed)
         done[case.name, seed] = line
-        jobs.append(path, line)
+        results.append(path, line)
         print(alarm_counts.text(line), file=sys.stderr, flush=True)
     lines = [
         done[case.name, seed] for case, seed in wanted if (case.name, seed) in done

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import tempfile
 import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from benchmarks.zoo import other_tools, train
+from benchmarks.zoo import other_tools, results, train
 from benchmarks.zoo.cases import CASES, Case, Program, Run
+from benchmarks.zoo.results import Line
 from framework import diagnose as diagnose_lib
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.explain_run import open_run
 from framework.diagnose.report.diagnosis import Diagnosis
-
-Line = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,21 +142,7 @@ def _opened(program: Run) -> tuple[float, Diagnosis]:
 
 def read(path: Path) -> dict[Job, Line]:
     """Returns the lines of completed jobs; those with an error are left out."""
-    done = {}
-    if path.exists():
-        for text in path.read_text().splitlines():
-            try:
-                line = json.loads(text)
-            except json.JSONDecodeError:
-                # The last line of a process that was killed.
-                continue
-            if "error" not in line:
-                done[Job(line["kind"], line["case"], line["seed"])] = line
-    return done
-
-
-def append(path: Path, line: Line) -> None:
-    """Appends a line to a file that other processes append to as well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as stream:
-        stream.write(json.dumps(line) + "\n")
+    return {
+        Job(line["kind"], line["case"], line["seed"]): line
+        for line in results.completed(path)
+    }

@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Keras warns of the injected faults.
     warnings.simplefilter("ignore", UserWarning)
-    from benchmarks.zoo import jobs
+    from benchmarks.zoo import jobs, results
 
     path = Path(_RESULTS.value)
     wanted = _jobs()
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str]) -> None:
     if _PART.value >= 0:
         for job in remaining[_PART.value :: _PROCESSES.value]:
             line = job.run()
-            jobs.append(path, line)
+            results.append(path, line)
             print(json.dumps([job.case, job.seed, line.get("error", "")]), flush=True)
         return
     progress = _Progress(len(remaining))
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str]) -> None:
     else:
         for job in remaining:
             line = job.run()
-            jobs.append(path, line)
+            results.append(path, line)
             progress(job.case, job.seed, line.get("error", ""))
     done = jobs.read(path)
     _print([done[job] for job in wanted if job in done], len(wanted))

@@ -38,12 +38,7 @@ _ALLOW_DATA = flags.DEFINE_bool(
     "Diagnose the run even if its data have changed, such as by additional images.",
 )
 _EXPERIMENT = command.define_experiment()
-_TRUST = flags.DEFINE_bool(
-    "trust_run",
-    False,
-    "Import the modules and contact the servers that the run names, although you have "
-    "not trained it on this machine, such as a run of a colleague.",
-)
+_TRUST = command.define_trust_run()
 
 
 def diagnose(arguments: list[str]) -> int:

@@ -43,12 +43,7 @@ _APPLY = flags.DEFINE_bool(
     "Write the flagfile with a proven remedy to RUN/flags.remedied.txt.",
 )
 _EXPERIMENT = command.define_experiment()
-_TRUST = flags.DEFINE_bool(
-    "trust_run",
-    False,
-    "Import the modules and contact the servers that the run names, although you have "
-    "not trained it on this machine, such as a run of a colleague.",
-)
+_TRUST = command.define_trust_run()
 
 
 def remedy(arguments: list[str]) -> int:

@@ -44,6 +44,16 @@ def define_experiment() -> flags.FlagHolder:
     )
 
 
+def define_trust_run() -> flags.FlagHolder:
+    """Defines --trust_run, for commands that build what a run names."""
+    return flags.DEFINE_bool(
+        "trust_run",
+        False,
+        "Import the modules and contact the servers that the run names, although you "
+        "have not trained it on this machine, such as a run of a colleague.",
+    )
+
+
 def one_run(arguments: Sequence[str], workdir: str, verb: str) -> str:
     """Returns the folder of the run that a command is given.
 

@@ -25,6 +25,7 @@ _NOT_MEASURED = {
     "augment": "augmented images are not recorded",
     "normalize": "inputs are not recorded",
 }
+_TOO_SHORT = "no step was measured: --log_every is longer than the run"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +115,3 @@ def _longer(remedied: Path, unchanged: Path) -> Check:
     if not last[0] or not last[1]:
         return Check(what, None, "above 1", None, "a run has no evaluation")
     return Check(what, last[0] / last[1], "above 1", last[0] > last[1])
-
-
-_TOO_SHORT = "no step was measured: --log_every is longer than the run"

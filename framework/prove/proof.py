@@ -17,7 +17,7 @@ from framework.prove.run_arms import Outcome
 from framework.prove.statistics import Gain
 from framework.prove.verdict import SUCCESSES, Agreement, Verdict
 
-# Returns what a remedy has changed, by the folders of an arm and of its control.
+# Measures the changes of a remedy, by the folders of an arm and of its control.
 Checker = Callable[[Comparison, Path, Path], tuple[Check, ...]]
 
 
@@ -29,7 +29,7 @@ class Trained(Protocol):
         ...
 
     def outcome(self, arm: str, seed: int) -> Outcome:
-        """Returns what a trained arm has come to."""
+        """Returns the outcome of a trained arm."""
         ...
 
     def folder(self, arm: str, seed: int) -> Path:

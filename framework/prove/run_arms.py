@@ -122,7 +122,7 @@ class Arms:
             self._seconds.append(self._clock() - start)
 
     def outcome(self, arm: str, seed: int) -> Outcome:
-        """Returns what an arm has come to; it has been trained."""
+        """Returns the outcome of an arm that has been trained."""
         folder = self.folder(arm, seed)
         history = History(folder / "metrics.jsonl")
         seconds = total_seconds(read_timing(folder / "timing.jsonl"))

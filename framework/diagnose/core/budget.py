@@ -101,7 +101,7 @@ class Remaining:
         return self._epochs
 
     def allowance(self, epochs: float) -> Allowance:
-        """Returns what a trial may take of the seconds that are left.
+        """Returns the limit of a trial, of the seconds that are left.
 
         Args:
             epochs: Its length. One that cannot be afforded is run all the same where

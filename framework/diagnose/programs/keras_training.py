@@ -152,7 +152,7 @@ def _shapes(optimizer: keras.optimizers.Optimizer) -> list[tuple[int, ...]]:
 def _graph_key(
     optimizer: keras.optimizers.Optimizer, intervention: Intervention
 ) -> _Key:
-    """Returns what the graph of a step depends on."""
+    """Returns the changes that a step is traced anew for."""
     differences = intervention.differences()
     has_variable = isinstance(optimizer._learning_rate, keras.Variable)
     fed = {*_FED, *_RATES} if has_variable else _FED

@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from benchmarks.zoo import admission, jobs, other_tools, score, train
+from benchmarks.zoo import admission, jobs, other_tools, results, score, train
 from benchmarks.zoo.cases import (
     CASES,
     Case,
@@ -384,8 +384,8 @@ def test_the_usual_fixes_change_length_and_rate():
 def test_results_go_on_where_they_stopped(tmp_path):
     path = tmp_path / "results.jsonl"
     done, failed = jobs.Job("broken", "a", 0), jobs.Job("broken", "b", 0)
-    jobs.append(path, dataclasses.asdict(done) | {"accuracy": 0.5})
-    jobs.append(path, dataclasses.asdict(failed) | {"error": "OSError"})
+    results.append(path, dataclasses.asdict(done) | {"accuracy": 0.5})
+    results.append(path, dataclasses.asdict(failed) | {"error": "OSError"})
     with path.open("a") as stream:
         stream.write('{"kind": "brok')
     assert list(jobs.read(path)) == [done]

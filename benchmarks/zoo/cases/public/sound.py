@@ -86,7 +86,7 @@ def random_numbers(seed: int, broken: bool) -> Program:
 
 
 def with_few(plan: Plan, count: int) -> Callable[[int, bool], Program]:
-    """Returns what makes a plan with few images of each class, or with all."""
+    """Returns the function of a plan with few images of each class, or with all."""
 
     def make(seed: int, broken: bool) -> Program:
         def spoil(data: Data, draws: Generator) -> Data:

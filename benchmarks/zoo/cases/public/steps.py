@@ -22,21 +22,9 @@ class Squared(Stepped):
         """Returns the labels that are subtracted."""
         return labels
 
-    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Trains on one batch."""
-        inputs, labels = data
-        with tf.GradientTape() as tape:
-            outputs = self.network(inputs, training=True)
-            targets = self.prepared(tf.cast(labels, outputs.dtype))
-            loss = tf.reduce_mean(tf.square(targets - outputs))
-        variables = self.taught()
-        self.update(tape.gradient(loss, variables), variables)
-        for metric in self.metrics:
-            if metric.name == "loss":
-                metric.update_state(loss)
-            else:
-                metric.update_state(labels, outputs)
-        return {metric.name: metric.result() for metric in self.metrics}
+    def losses_of(self, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Returns the squared errors."""
+        return tf.square(self.prepared(tf.cast(labels, outputs.dtype)) - outputs)
 
 
 class SquaredByRow(Squared):

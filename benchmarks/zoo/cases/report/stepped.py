@@ -25,6 +25,10 @@ class Stepped(keras.Model):
         """Returns the loss of a batch, of that of each example."""
         return tf.reduce_mean(losses)
 
+    def losses_of(self, labels: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Returns the losses that are averaged."""
+        return keras.losses.sparse_categorical_crossentropy(labels, outputs)
+
     def taught(self) -> list:
         """Returns the variables that are trained."""
         return self.network.trainable_variables
@@ -38,8 +42,7 @@ class Stepped(keras.Model):
         inputs, labels = data
         with tf.GradientTape() as tape:
             outputs = self.network(inputs, training=True)
-            losses = keras.losses.sparse_categorical_crossentropy(labels, outputs)
-            loss = self.averaged(losses)
+            loss = self.averaged(self.losses_of(labels, outputs))
         variables = self.taught()
         self.update(tape.gradient(loss, variables), variables)
         for metric in self.metrics:
