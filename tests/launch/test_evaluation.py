@@ -137,7 +137,7 @@ def replace_best(folder):
             RunError,
             "lacks the weights of the best evaluation, step",
         ),
-        (lambda run: remove(run, "config.json"), "best", UsageError, "not the config"),
+        (lambda run: remove(run, "config.json"), "best", UsageError, "there is no run"),
     ],
 )
 def test_weights_that_are_not_there(folder, damage, weights, error, message):
