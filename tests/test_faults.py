@@ -326,6 +326,7 @@ def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch):
         run(small(tmp_path))
 
 
+@pytest.mark.extended
 def test_a_truncated_checkpoint_is_passed_over(tmp_path, uninterrupted, caplog):
     config = small(tmp_path)
     run(config)

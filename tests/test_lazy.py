@@ -208,6 +208,7 @@ train.main()
     assert done.stdout.endswith("[]\n")
 
 
+@pytest.mark.extended
 def test_placeholders_become_the_real_libraries():
     program = """
 import sys

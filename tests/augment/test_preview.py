@@ -62,6 +62,7 @@ def test_the_command_draws_a_grid(draw, tmp_path):
     assert 2 < width / height < 2.5
 
 
+@pytest.mark.extended
 def test_tensorboard_shows_the_image_of_the_command(draw, tmp_path):
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 

@@ -32,6 +32,7 @@ def made(folder, **changes):
     return folder
 
 
+@pytest.mark.extended
 def test_a_confirmed_cause_is_code_3(diagnosed, tmp_path):
     folder = made(tmp_path / "run", learning_rate=1e-7)
     code, out, _ = diagnosed(f"--workdir={folder}", "--json")

@@ -34,6 +34,7 @@ def made(folder, **changes):
     return folder
 
 
+@pytest.mark.extended
 def test_diagnoses_proves_and_applies(remedied, tmp_path):
     folder = made(tmp_path / "run")
     code, out, message = remedied(str(folder), "--apply", "--seeds=3")
@@ -54,6 +55,7 @@ def test_diagnoses_proves_and_applies(remedied, tmp_path):
     assert not (tmp_path / "run-remedied").exists()
 
 
+@pytest.mark.extended
 def test_a_healthy_run_has_nothing_to_prove(remedied, tmp_path):
     folder = made(tmp_path / "run", learning_rate=3e-3, train_for="15ep")
     code, out, message = remedied(str(folder))

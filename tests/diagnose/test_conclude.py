@@ -100,6 +100,7 @@ def test_a_run_without_evaluations_and_without_a_reason_is_refused(died, tmp_pat
         conclude(str(folder))
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("name", "value", "note"),
     [

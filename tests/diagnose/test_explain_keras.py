@@ -155,6 +155,7 @@ def without_seconds(value):
     return list(map(without_seconds, value)) if isinstance(value, list) else value
 
 
+@pytest.mark.extended
 def test_the_test_part_is_not_looked_at(arrays):
     """A diagnosis that has read it could not say that an opening is the first."""
     model, train, validation = slow(*arrays)

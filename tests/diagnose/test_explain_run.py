@@ -49,6 +49,7 @@ def test_the_splits_are_those_of_the_run(made, scans):
     assert made.first_epoch_labels is None
 
 
+@pytest.mark.extended
 def test_the_test_part_is_kept_from_the_diagnosis_and_from_trials(tmp_path, scans):
     folder = str(tmp_path / "run")
     run(dataclasses.replace(CONFIG, workdir=folder, test="100"), quiet=True)

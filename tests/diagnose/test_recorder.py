@@ -42,6 +42,7 @@ def fitted(folder, rate=1e-5):
     return model, before
 
 
+@pytest.mark.extended
 def test_what_was_watched_is_explained_without_training_anew(tmp_path):
     model, before = fitted(tmp_path / "mine")
     after = model.get_weights()

@@ -167,6 +167,7 @@ class Sealed:
     take = check = element
 
 
+@pytest.mark.extended
 def test_what_is_in_the_test_part_changes_no_number_of_a_run(tmp_path, scans):
     """In training, evaluation, the rate, early stopping and the best weights."""
     divided = hold_out_test(scans, "10%")

@@ -197,6 +197,7 @@ def test_a_changed_config_is_refused_with_the_difference(tmp_path, uninterrupted
         run(changed)
 
 
+@pytest.mark.extended
 def test_a_run_can_be_made_longer(tmp_path):
     config = small(tmp_path, schedule="constant", train_for="1ep")
     run(config)

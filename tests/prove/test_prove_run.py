@@ -68,6 +68,7 @@ def without_time(folder):
     return {**fields, "notes": []}
 
 
+@pytest.mark.extended
 def test_a_rate_that_is_too_low_is_proven_with_three_seeds(proven):
     folder, before, proof = proven
     assert proof.proven is proof.results[0]
@@ -162,6 +163,7 @@ def test_a_proof_that_was_killed_ends_with_the_same_numbers(
     assert openings.count(folder) == 1
 
 
+@pytest.mark.extended
 def test_a_sham_remedy_of_a_healthy_run_has_no_effect(made):
     folder = made(learning_rate=3e-3)
     proof = prove_run(str(folder), SHAM)
@@ -170,6 +172,7 @@ def test_a_sham_remedy_of_a_healthy_run_has_no_effect(made):
     assert proof.results[0].gains["unchanged"].value == 0
 
 
+@pytest.mark.extended
 def test_without_a_test_part_a_half_of_validation_judges(made):
     folder = made(test="")
     told = []

@@ -54,6 +54,7 @@ def trained(tmp_path_factory):
     return folder, told
 
 
+@pytest.mark.extended
 def test_each_arm_is_an_ordinary_run_with_its_changes(trained):
     folder, _ = trained
     remedied, unchanged = (

@@ -61,6 +61,7 @@ def test_equal_values_give_equal_bytes_at_any_time(path, tmp_path, monkeypatch):
     assert again.read_bytes() == path.read_bytes()
 
 
+@pytest.mark.extended
 def test_every_flipped_bit_is_refused(path):
     data = path.read_bytes()
     for place in range(len(data)):

@@ -30,6 +30,7 @@ def test_damaged_folders_are_handled(fork_server, run):
     assert not problems
 
 
+@pytest.mark.extended
 def test_an_undamaged_folder_is_found_to_be_so(fork_server, run):
     for module in (folders.TRAIN, folders.DIAGNOSE):
         case = folders.Case("nothing", module, lambda path: None)

@@ -9,6 +9,7 @@ from benchmarks.faults.fork_server import fresh
 EXITS = "import sys; print('out'); print('err', file=sys.stderr); sys.exit({})"
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("source", "code", "stderr"),
     [

@@ -92,6 +92,7 @@ def test_only_photographs_can_be_missing(monkeypatch, tmp_path):
     assert not images.are_missing("photographs")
 
 
+@pytest.mark.extended
 @pytest.mark.photographs
 def test_photographs_are_divided_into_three():
     found, other = images.photographs(0), images.photographs(1)

@@ -121,6 +121,7 @@ def test_data_are_the_same_for_the_same_seed(name):
     assert len(first.tx) >= 400
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "name",
     [

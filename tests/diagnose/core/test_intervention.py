@@ -356,6 +356,7 @@ def test_lines_change_the_optimizer(settings):
     assert float(layer(model, "Dense").kernel.regularizer.l2) == pytest.approx(0.02)
 
 
+@pytest.mark.extended
 def test_lines_take_regularization_away(settings):
     nothing = Intervention(dropout=0.0, weight_decay=0.0, augment="")
     model, names = executed(nothing, settings)
@@ -366,6 +367,7 @@ def test_lines_take_regularization_away(settings):
     np.testing.assert_array_equal(flipped, images)
 
 
+@pytest.mark.extended
 def test_lines_widen_hidden_layers_only(settings):
     model, _ = executed(Intervention(width_factor=4.0), settings)
     kinds = [("Conv2D", 0), ("Dense", 0), ("Dense", 1)]
@@ -373,6 +375,7 @@ def test_lines_widen_hidden_layers_only(settings):
     assert widths == [12, 20, 4]
 
 
+@pytest.mark.extended
 def test_lines_change_hidden_activations_only(settings):
     model, _ = executed(Intervention(activation="leaky_relu"), settings)
     kinds = [("Conv2D", 0), ("Dense", 0), ("Dense", 1)]
@@ -400,6 +403,7 @@ def test_lines_draw_weights_anew(settings):
     assert not np.any(layer(names["model"], "Dense").bias)
 
 
+@pytest.mark.extended
 def test_lines_unfreeze_all_weights(settings):
     names = built()
     kernel = layer(names["model"], "Conv2D").kernel
@@ -422,6 +426,7 @@ def test_lines_train_logits(settings, has_layer):
     assert not np.allclose(outputs.sum(axis=1), 1)
 
 
+@pytest.mark.extended
 def test_lines_add_outputs_for_all_classes(settings, measured):
     outputs = OutputProbe(2, 4, False, False, 0.0, 0.0)
     suspicion = LossOutputMismatch().suspect(measured(outputs))
@@ -437,6 +442,7 @@ def test_lines_add_outputs_for_all_classes(settings, measured):
     assert names["model"].output_shape == (None, 4)
 
 
+@pytest.mark.extended
 def test_lines_restore_the_step_of_keras(settings):
     names = built()
     names["model"].train_step = lambda data: {"loss": 0.0}
@@ -453,6 +459,7 @@ def test_lines_standardize_inputs(settings):
     assert names["x_train"].std(axis=(0, 1, 2)) == pytest.approx([1] * 3, abs=1e-5)
 
 
+@pytest.mark.extended
 def test_lines_balance_classes(settings):
     names = built()
     names["y_train"] = np.repeat([0, 3], [22, 2])

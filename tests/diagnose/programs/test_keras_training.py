@@ -364,6 +364,7 @@ def schedule():
     return keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("intervention", "optimizer", "is_shared"),
     [

@@ -247,6 +247,7 @@ def branches(folder, made):
     return before, results
 
 
+@pytest.mark.extended
 def test_the_runs_own_folder_is_left_alone(folder, branches):
     before, _ = branches
     assert contents(folder) == before
@@ -296,6 +297,7 @@ def test_a_branch_that_goes_on_begins_where_the_run_has_ended(folder, made, bran
     assert np.mean(results["anew"].validation_predictions == last) < 0.97
 
 
+@pytest.mark.extended
 def test_a_branch_of_the_same_name_takes_the_place_of_the_first(folder, program):
     for epochs in (0.5, 0.2):
         program.train("twice", Intervention(), epochs, at_initialization=True)

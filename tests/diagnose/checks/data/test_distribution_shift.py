@@ -83,6 +83,7 @@ def test_images_held_out_decide_where_there_are_any(context, examined, preproces
     assert finding.cost == case.get(Accuracy).gap_from_dev
 
 
+@pytest.mark.extended
 def test_silent_on_healthy_splits(check, scans):
     data = flowers()
     assert check(data.train, data.validation) is None

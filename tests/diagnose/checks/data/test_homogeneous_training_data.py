@@ -69,6 +69,7 @@ def test_silent_on_healthy_images_however_few(check, flowers, scans):
         assert check(data.train.take(np.arange(60)), data.validation) is None
 
 
+@pytest.mark.extended
 def test_another_light_or_camera_is_a_shift(check):
     for knobs in (
         {"light": 0.1, "validation_light": 1.5},

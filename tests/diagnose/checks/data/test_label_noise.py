@@ -70,6 +70,7 @@ def noisy(split, fraction, seed=0):
     return Split(split.images, labels)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("fraction", "status"), [(0.1, "suspected"), (0.3, "confirmed")]
 )
@@ -80,6 +81,7 @@ def test_wrong_labels(check, scans, fraction, status):
     assert flagged.value.value == pytest.approx(fraction, abs=0.05)
 
 
+@pytest.mark.extended
 def test_suspects_a_class_that_is_mistaken_for_another(check, scans):
     wrong = np.random.default_rng(0).random(len(scans.train)) < 0.35
     labels = np.where(wrong & (scans.train.labels == 3), 8, scans.train.labels)

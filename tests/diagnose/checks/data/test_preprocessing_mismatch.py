@@ -63,6 +63,7 @@ def test_images_prepared_otherwise_are_confirmed(check, scans, change, message):
     assert finding.cost.low > 0.05
 
 
+@pytest.mark.extended
 def test_names_channels_in_another_order(check, flowers):
     other = Split(flowers.validation.images[..., ::-1], flowers.validation.labels)
     assert "channels are reversed" in check(flowers.train, other).message
@@ -117,6 +118,7 @@ def test_no_mapping_mends_labels_that_do_not_fit_or_are_unseen(
     assert (judged(PreprocessingMismatch(), *known) is not None) == fires
 
 
+@pytest.mark.extended
 def test_silent_on_healthy_splits(check, scans, flowers):
     assert check(scans.train, scans.validation) is None
     assert check(scans.train, scans.validation.take(np.arange(25))) is None
@@ -128,6 +130,7 @@ def test_silent_on_healthy_splits(check, scans, flowers):
     assert check(*flat) is None
 
 
+@pytest.mark.extended
 def test_silent_on_another_light_and_on_noise(check, scans):
     data = drawn_flowers(
         train=300, validation=300, size=32, light=0.1, validation_light=1.5

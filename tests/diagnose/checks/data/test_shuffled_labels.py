@@ -40,6 +40,7 @@ def test_shuffled_validation_labels_are_confirmed(check, scans):
     assert finding.message.startswith("the validation labels do not belong")
 
 
+@pytest.mark.extended
 def test_finds_the_order_in_which_labels_fit(check, scans):
     finding = check(rolled(scans.train, -1), scans.validation)
     assert finding.message.endswith("fit once each label is moved one place on")
