@@ -25,10 +25,13 @@ MAY_IMPORT = {
     "models": LOWEST | {"config", "numerics"},
     "schedules": LOWEST | {"config", "numerics"},
     "augment": LOWEST | {"config", "data", "numerics"},
+    "losses": LOWEST | {"config"},
     "loop": LOWEST
-    | {"augment", "data", "distributed", "numerics", "optim", "report", "schedules"},
+    | {"augment", "data", "distributed", "losses", "numerics", "optim", "report"}
+    | {"schedules"},
     "launch": LOWEST
-    | {"augment", "config", "data", "distributed", "loop", "models", "numerics"}
+    | {"augment", "config", "data", "distributed", "loop", "losses", "models"}
+    | {"numerics"}
     | {"optim", "report", "schedules"},
     "diagnose": LOWEST
     | {"augment", "config", "data", "launch", "loop", "models", "numerics", "report"},

@@ -39,6 +39,8 @@ MODULES = (
     "framework.diagnose.measure.samples",
     "framework.diagnose.programs.keras_training",
     "framework.launch.invariance",
+    "framework.losses",
+    "framework.losses.per_example",
     "framework.loop.checkpoint_files",
     "framework.loop.evaluate",
     "framework.loop.plan",

@@ -30,6 +30,12 @@ BAD: Mapping[str, Sequence[str]] = {
     "seed": ("-1", "4294967296", "9" * 30, "1.5", "x", "True"),
     "clip_norm": ("-1", "nan", "inf", "x"),
     "label_smoothing": ("-1", "1", "nan", "x"),
+    "loss": (
+        "", "x", "focal(-1)", "focal(gamma='x')", "poly1(-2)", "logit_adjusted(-1)",
+        "cross_entropy(class_weights='x')", "cross_entropy(class_weights=(1, 2))",
+        "cross_entropy(label_smoothing=1)", "focal + poly1",
+        "cross_entropy(class_counts=(1, 2))", "cross_entropy(labels=1)",
+    ),
     "ema": ("-1", "1", "nan", "x"),
     "train_dev": ("-1", "1", "nan", "x", "0.99999"),
     "test": ("-1", "0", "0%", "100%", "nan", "x", "1.5", "5 %%", "9" * 30, "99999999"),

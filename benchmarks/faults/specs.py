@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from benchmarks.faults.inputs import ANY, SMALL, Input
-from framework import augment, data, models, schedules
+from framework import augment, data, losses, models, schedules
 from framework.augment import normalize
 from framework.config import Config
 from framework.optim import optimizers
@@ -18,6 +18,7 @@ _DRAWN = 500
 _FAMILIES: Mapping[str, Mapping[str, Callable]] = {
     "augment": augment.AUGMENTATIONS,
     "dataset": data.DATASETS,
+    "loss": losses.LOSSES,
     "model": models.MODELS,
     "normalize": normalize.NORMALIZATIONS,
     "optimizer": optimizers.OPTIMIZERS,
@@ -25,7 +26,7 @@ _FAMILIES: Mapping[str, Mapping[str, Callable]] = {
 }
 # These are drawn image by image, or downloaded: a great number is no fault.
 _SLOW = ("drawn_flowers", "tfds", "noise")
-_NOT_IN_SPECS = ("image_shape", "num_classes", "t", "T", "self")
+_NOT_IN_SPECS = ("image_shape", "num_classes", "t", "T", "self", "labels", "logits")
 _NUMBERS = (
     "0",
     "-1",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
-from framework import schedules
 from framework.launch.families import FAMILIES
+from framework.launch.families import signature as signature_of
 from generate.docstrings import escaped, items, paragraphs, sections
 
 _TITLES = {
@@ -17,6 +16,7 @@ _TITLES = {
     "model": "Models",
     "optimizer": "Optimizers",
     "schedule": "Schedules",
+    "loss": "Losses",
 }
 
 
@@ -30,7 +30,7 @@ def page() -> str:
 
 
 def _entry(flag: str, name: str, member: Callable[..., Any]) -> str:
-    signature = _signature(flag, member)
+    signature = signature_of(flag, member)
     documented = sections(member)
     blocks = [
         f"### {name}",
@@ -46,17 +46,3 @@ def _entry(flag: str, name: str, member: Callable[..., Any]) -> str:
     if lines:
         blocks.append("\n".join(lines))
     return "\n\n".join([*blocks, paragraphs(documented.get("Example", ""))]).rstrip()
-
-
-def _signature(flag: str, member: Callable[..., Any]) -> inspect.Signature:
-    """Returns the signature as it is written in a spec."""
-    function = member
-    if flag == "schedule" and not isinstance(member, type):
-        function = schedules.with_spec_signature(member)
-    parameters = list(inspect.signature(function).parameters.values())
-    if flag == "model":
-        # The image shape and the number of classes come from the data set.
-        parameters = parameters[2:]
-    return inspect.Signature(
-        [each.replace(annotation=inspect.Parameter.empty) for each in parameters]
-    )

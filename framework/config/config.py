@@ -134,9 +134,17 @@ class Config:
         "Maximum global L2 norm of the gradient, such as 1.0; 0 for no clipping.",
         group="training",
     )
+    loss: str = _field(
+        "cross_entropy",
+        "Loss of each training image, such as 'focal(gamma=2)' or "
+        "'cross_entropy(class_weights=\"balanced\")', or your own as "
+        "'module:function(...)'.",
+        group="training",
+    )
     label_smoothing: float = _field(
         0.0,
-        "Fraction of each training label spread evenly over all classes, such as 0.1.",
+        "Fraction of each training label that --loss spreads evenly over all classes, "
+        "such as 0.1.",
         group="training",
     )
     ema: float = _field(
@@ -310,7 +318,14 @@ class Config:
             self._check_type(field)
         for name in ("train_for", "evaluate_every", "checkpoint_every", "log_every"):
             self._check_duration(name)
-        for name in ("dataset", "augment", "normalize", "optimizer", "schedule"):
+        for name in (
+            "dataset",
+            "augment",
+            "normalize",
+            "optimizer",
+            "schedule",
+            "loss",
+        ):
             self._check_spec(name)
         self._require("learning_rate", self.learning_rate > 0, "positive")
         for name in ("batch_size", "accumulate", "keep_checkpoints", "keep_best"):

@@ -108,9 +108,12 @@ GUESSES: dict[str, str] = {
     "num_classes classes n_classes nclass": (
         "the classes are those of the data set, --dataset"
     ),
-    "loss criterion loss_fn": (
-        "the loss is cross-entropy; --label_smoothing is part of it"
+    "criterion loss_fn": "the loss is --loss; --loss=help lists them",
+    "class_weight class_weights": (
+        "it is an argument of the loss: "
+        "--loss='cross_entropy(class_weights=\"balanced\")'"
     ),
+    "focal_loss focal gamma": "it is --loss='focal(gamma=2)'",
     "ds dataset_name task": "the data set is --dataset={value}",
     "config cfg conf": "flags are read from a file by --flagfile={value}",
 }

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import augment, data, models, schedules
+from framework import augment, data, losses, models, schedules
 from framework.augment import normalize
 from framework.config import Config
 from framework.config.durations import Duration
@@ -123,6 +123,7 @@ def check(config: Config, given: Collection[str] = ()) -> None:
         "model": models.build,
         "optimizer": optimizers.build,
         "schedule": schedules.build,
+        "loss": functools.partial(losses.build, label_smoothing=config.label_smoothing),
     }
     for name, check_spec in checks.items():
         if name in given:
@@ -335,4 +336,7 @@ def _objective(
         )
     with strategy.scope():
         scaling = normalize.build(config.normalize, split, examples.train)
-    return Objective(model, policy, scaling, config.batch_size, config.label_smoothing)
+    classes = examples.dataset.num_classes
+    counts = np.bincount(split.labels[examples.train], minlength=classes)
+    loss = losses.build(config.loss, config.label_smoothing)(counts)
+    return Objective(model, policy, scaling, config.batch_size, loss)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from framework import augment, data, models, schedules
+from framework import augment, data, losses, models, schedules
 from framework.augment import normalize
 from framework.config import guesses, spec
 from framework.errors import UsageError
@@ -21,6 +21,7 @@ FAMILIES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "model": models.MODELS,
     "optimizer": optimizers.OPTIMIZERS,
     "schedule": schedules.SCHEDULES,
+    "loss": losses.LOSSES,
 }
 _HELP = "help"
 _REQUEST = re.compile(rf"\s*{_HELP}\s*(?:\(|$)")
@@ -84,13 +85,26 @@ def _members(flag: str) -> str:
 def _member(flag: str, name: str) -> str:
     """Formats the signature and the docstring of a member."""
     member = FAMILIES[flag][name]
+    description = inspect.getdoc(member) or ""
+    return f"{name}{signature(flag, member)}\n\n{description}".rstrip()
+
+
+def signature(flag: str, member: Callable[..., Any]) -> inspect.Signature:
+    """Returns the signature of a member as it is written in a spec, without types.
+
+    Args:
+        flag: The flag of the family.
+        member: The member.
+    """
     function = member
     if flag == "schedule" and not isinstance(member, type):
         function = schedules.with_spec_signature(member)
+    if flag == "loss":
+        function = losses.with_spec_signature(member)
     parameters = list(inspect.signature(function).parameters.values())
     if flag == "model":
         # Not the image shape and the number of classes, which the data set determines.
         parameters = parameters[2:]
-    bare = [parameter.replace(annotation=parameter.empty) for parameter in parameters]
-    description = inspect.getdoc(member) or ""
-    return f"{name}{inspect.Signature(bare)}\n\n{description}".rstrip()
+    return inspect.Signature(
+        [parameter.replace(annotation=parameter.empty) for parameter in parameters]
+    )

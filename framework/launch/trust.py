@@ -18,7 +18,7 @@ from framework.config import Config, experiment, spec
 from framework.errors import UsageError
 from framework.system import atomic
 
-_SPECS = ("dataset", "augment", "normalize", "model", "optimizer", "schedule")
+_SPECS = ("dataset", "augment", "normalize", "model", "optimizer", "schedule", "loss")
 
 
 def load(

@@ -12,6 +12,7 @@ import tensorflow as tf
 from framework.augment import Policy
 from framework.augment.mix import partners
 from framework.augment.normalize import Normalizer
+from framework.losses import Loss, per_example
 from framework.loop.state import TrainState
 from framework.numerics.draws import Draws, use_draws
 from framework.optim import step_stats
@@ -73,21 +74,21 @@ class GradientFunction(Protocol):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Objective:
-    """The training objective: cross-entropy of the model on augmented images.
+    """The training objective: the loss of the model on augmented images.
 
     Attributes:
         model: Maps normalized images to logits.
         augment: Augmentation of the images, or None.
         normalize: Normalization of pixels.
         batch_size: Examples per global batch.
-        label_smoothing: Fraction of each label spread evenly over all classes.
+        loss: The loss of each example, from labels and logits.
     """
 
     model: keras.Model
     augment: Policy | None
     normalize: Normalizer
     batch_size: int
-    label_smoothing: float = 0.0
+    loss: Loss = per_example.cross_entropy
 
     def augmented(self, batch: MicroBatch) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Augments images.
@@ -118,18 +119,13 @@ class Objective:
         return tf.cast(logits, tf.float32)
 
     def losses(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Returns the cross-entropy of each example in nats, float32 [B].
+        """Returns the loss of each example, float32 [B].
 
         Args:
             labels: int32 [B].
             logits: float32 [B, K].
         """
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        if self.label_smoothing:
-            # Cross-entropy with the uniform distribution.
-            uniform = -tf.reduce_mean(tf.nn.log_softmax(logits), axis=1)
-            losses += self.label_smoothing * (uniform - losses)
-        return losses
+        return self.loss(labels, logits)
 
     def gradients(
         self,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework import augment, models, schedules
+from framework import augment, losses, models, schedules
 from framework.augment.normalize import Normalizer, Standard
 from framework.data.batches import MemoryBatches
 from framework.data.dataset import Split
@@ -39,6 +39,7 @@ def _build(
     examples=20,
     parts=1,
     update=None,
+    loss="cross_entropy",
     label_smoothing=0.0,
     loss_scale=False,
     jit=False,
@@ -66,8 +67,13 @@ def _build(
         )
         known = {"mean": np.full(3, 128.0), "scale": np.full(3, 1 / 64)}
         scale = Normalizer([Standard()], [known])
+    counts = np.bincount(split.labels, minlength=CLASSES)
     objective = Objective(
-        network, augment.build(augmentation), scale, BATCH, label_smoothing
+        network,
+        augment.build(augmentation),
+        scale,
+        BATCH,
+        losses.build(loss, label_smoothing)(counts),
     )
     source = batches(split, strategy)
     feed = Feed(source, np.arange(examples), BATCH, seed, parts)

@@ -137,8 +137,9 @@ def test_the_whole_step_compiles_as_one_program(build):
         {"model": "normalized", "update": Update(clip_norm=0.5, ema_decay=0.9)},
         {"model": "regularized"},
         {"parts": 2, "label_smoothing": 0.1, "optimizer": "sgd(weight_decay=.01)"},
+        {"loss": "focal(class_weights='balanced')"},
     ],
-    ids=["dropout", "augmentation", "batch norm", "losses of layers", "parts"],
+    ids=["dropout", "augmentation", "batch norm", "losses of layers", "parts", "loss"],
 )
 def test_two_replicas_train_as_one(build, mirrored, options, request):
     if options.get("model") in ("normalized", "regularized"):

@@ -1,0 +1,135 @@
+"""The losses that a `--loss` spec can name."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from framework.config import reference, spec
+from framework.errors import UsageError
+from framework.losses import per_example
+
+# From labels, int32 [B], and logits, float32 [B, K], to losses, float32 [B].
+Loss = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
+
+# Each takes labels and logits first, then the arguments of the spec. A parameter named
+# class_counts receives the number of training images of each class.
+LOSSES: dict[str, Callable[..., Any]] = {
+    "cross_entropy": per_example.cross_entropy,
+    "focal": per_example.focal,
+    "poly1": per_example.poly1,
+    "logit_adjusted": per_example.logit_adjusted,
+    "binary_cross_entropy": per_example.binary_cross_entropy,
+}
+_COUNTS, _SMOOTHING = "class_counts", "label_smoothing"
+
+
+def build(text: str, label_smoothing: float = 0.0) -> Callable[[np.ndarray], Loss]:
+    """Returns a function from the training images of each class to the loss of a spec.
+
+    >>> loss = build("focal(gamma=0)")(np.array([50, 50]))
+    >>> loss(tf.constant([0]), tf.constant([[0.0, 0.0]])).numpy().round(3).tolist()
+    [0.693]
+
+    Args:
+        text: A member of `LOSSES` with its arguments, or `module:function(...)`, a
+            function of labels and logits that returns a loss for each example.
+        label_smoothing: Passed on to a member that has such a parameter.
+
+    Raises:
+        UsageError: The spec is wrong (the message marks the place), or the loss has no
+            label smoothing of its own.
+    """
+    call = spec.single(text)
+    function = spec.look_up(call, LOSSES, "loss")
+    is_loss = spec.takes(function, 2)
+    spec.require(call, is_loss, "a function of (labels, logits, ...)")
+    arguments = _arguments(call, function, label_smoothing)
+    return functools.partial(_bind, call.name, function, arguments)
+
+
+def with_spec_signature(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns a placeholder with the signature of a loss in specs.
+
+    In a spec, labels, logits and class counts are not given.
+
+    >>> str(inspect.signature(with_spec_signature(lambda y, z, tau=2.0: z)))
+    '(tau=2.0)'
+    """
+
+    def placeholder() -> None:
+        pass
+
+    signature = inspect.signature(function)
+    free = list(signature.parameters.values())[2:]
+    kept = [each for each in free if each.name != _COUNTS]
+    # `inspect.signature` reads this attribute, which the type of functions lacks.
+    placeholder.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=kept
+    )
+    return placeholder
+
+
+def _arguments(
+    call: spec.Call, function: Callable[..., Any], label_smoothing: float
+) -> dict[str, Any]:
+    """Returns the arguments of a call, with --label_smoothing."""
+    names = inspect.signature(function).parameters
+    arguments = spec.arguments(call, with_spec_signature(function))
+    if label_smoothing:
+        if _SMOOTHING not in names:
+            raise UsageError(
+                f"{call.name} has no label smoothing; leave out "
+                f"--label_smoothing={label_smoothing}"
+            )
+        if arguments.get(_SMOOTHING):
+            raise UsageError(
+                f"the label smoothing is given twice; leave out "
+                f"--label_smoothing={label_smoothing}"
+            )
+        arguments[_SMOOTHING] = label_smoothing
+    smoothing = arguments.get(_SMOOTHING, 0.0)
+    if call.name in LOSSES and not 0 <= smoothing < 1:
+        raise UsageError(f"label_smoothing must be from 0 to below 1, not {smoothing}")
+    return arguments
+
+
+def _bind(
+    name: str,
+    function: Callable[..., Any],
+    arguments: dict[str, Any],
+    class_counts: np.ndarray,
+) -> Loss:
+    """Returns a loss with all arguments; checks it on two examples.
+
+    Raises:
+        UsageError: It fails, or does not return a loss for each example.
+    """
+    if _COUNTS in inspect.signature(function).parameters:
+        arguments = {**arguments, _COUNTS: class_counts}
+    loss = functools.partial(function, **arguments)
+    labels = tf.constant([0, len(class_counts) - 1], tf.int32)
+    logits = tf.zeros([2, len(class_counts)])
+    try:
+        losses = loss(labels, logits)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
+        text = str(problem) if name in LOSSES else reference.summary(problem)
+        raise UsageError(f"--loss: {name}: {text}") from problem
+    shape = getattr(losses, "shape", None)
+    if shape != (2,) or losses.dtype != tf.float32:
+        found = f"{losses.dtype.name} {list(shape)}" if shape is not None else losses
+        raise UsageError(
+            f"--loss: {name} must return a float32 loss for each example, [2] for 2 "
+            f"examples, not {found}"
+        )
+    return loss
+
+
+__all__ = ["LOSSES", "Loss", "build", "with_spec_signature"]
