@@ -12,8 +12,8 @@ import tensorflow as tf
 from framework.augment import Policy
 from framework.augment.mix import partners
 from framework.augment.normalize import Normalizer
-from framework.losses import Loss, per_example
 from framework.loop.state import TrainState
+from framework.losses import Loss, per_example
 from framework.numerics.draws import Draws, use_draws
 from framework.optim import step_stats
 from framework.optim.precision import LossScale

@@ -83,6 +83,7 @@ CHANGED = {
     "model": "cnn(filters=(32, 64), padding='same')",
     "schedule": '(warmup(5%) + cosine(end=.01)) * plateau("train/loss", factor=.2)',
     "optimizer": "sgd(momentum=.9, nesterov=True)",
+    "loss": "cross_entropy(class_weights='balanced')",
     "test": "12.5%",
     "input": "memory",
     "normalize": "unit",
