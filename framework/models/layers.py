@@ -65,18 +65,43 @@ class Dropout(keras.layers.Layer):
 class BatchNorm(keras.layers.BatchNormalization):
     """Batch normalization over the global batch, on any number of devices.
 
+    The moving averages are right from the first step on. Keras's begin at mean 0 and
+    variance 1, of which momentum .99 keeps 45 % after 80 steps: then a trained network
+    fails in evaluation. Here the momentum of update t is
+
+        momentum (1 - momentum^(t - 1)) / (1 - momentum^t),
+
+    which gives Keras's average divided by the sum of its weights, as Adam debiases its
+    moments (Kingma & Ba, 2015).
+
     In training on one device, TensorFlow's fused kernel normalizes images, with the
     same results as Keras's dozen operations, which take 40 % of a ResNet's step.
 
-    >>> BatchNorm(momentum=0.9).synchronized
-    True
+    >>> norm = BatchNorm(momentum=0.9)
+    >>> _ = norm(tf.constant([[1.0], [3.0]]), training=True)
+    >>> float(norm.moving_mean[0])
+    2.0
 
     Args:
+        debias: Whether the moving averages are debiased; False is as in Keras.
         **kwargs: As of `keras.layers.BatchNormalization`.
     """
 
-    def __init__(self, **kwargs: Any):
+    def __init__(self, debias: bool = True, **kwargs: Any):
         super().__init__(**{**kwargs, "synchronized": True})
+        self.debias = debias
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Creates the weights."""
+        super().build(input_shape)
+        if self.debias:
+            self.updates = self.add_weight(
+                shape=(),
+                name="updates",
+                initializer="zeros",
+                trainable=False,
+                autocast=False,
+            )
 
     def call(
         self,
@@ -86,14 +111,26 @@ class BatchNorm(keras.layers.BatchNormalization):
     ) -> tf.Tensor:
         """Returns a tensor like `inputs`, [rows, height, width, channels] or other."""
         training = bool(training and self.trainable)
+        # Not in evaluation: Grappler fuses the kernel with the activation that follows,
+        # and TensorFlow has no kernel for most of these pairs.
+        if not training or self.renorm:
+            return super().call(inputs, training=training, mask=mask)
         context = tf.distribute.get_replica_context()
         is_single = context is not None and context.num_replicas_in_sync == 1
         has_images = len(inputs.shape) == 4 and self.axis in (-1, 3)
-        is_plain = has_images and mask is None and not self.renorm
-        # Not in evaluation: Grappler fuses the kernel with the activation that follows,
-        # and TensorFlow has no kernel for most of these pairs.
-        if not (is_plain and training and is_single):
-            return super().call(inputs, training=training, mask=mask)
+        if is_single and has_images and mask is None:
+            outputs, mean, variance = self._fused(inputs)
+        else:
+            outputs, mean, variance = self._normalized(inputs, mask)
+        self._update(mean, variance)
+        return outputs
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that recreate the layer."""
+        return {**super().get_config(), "debias": self.debias}
+
+    def _fused(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns the outputs, the mean and the variance of the batch by one kernel."""
         channels = inputs.shape[-1]
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
@@ -106,13 +143,47 @@ class BatchNorm(keras.layers.BatchNormalization):
         )
         count = tf.cast(tf.size(inputs) // channels, tf.float32)
         # The kernel gives the sample variance; Keras has the population variance.
-        variance *= (count - 1.0) / count
+        return outputs, mean, variance * ((count - 1.0) / count)
+
+    def _normalized(
+        self, inputs: tf.Tensor, mask: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns the same by Keras's operations, of the global batch."""
+        # Half precision would overflow.
+        wide = keras.ops.cast(
+            inputs, keras.backend.result_type(inputs.dtype, "float32")
+        )
+        mean, variance = self._moments(wide, mask)
+        outputs = keras.ops.batch_normalization(
+            x=wide,
+            mean=mean,
+            variance=variance,
+            axis=self.axis,
+            offset=keras.ops.cast(self.beta, wide.dtype) if self.center else None,
+            scale=keras.ops.cast(self.gamma, wide.dtype) if self.scale else None,
+            epsilon=self.epsilon,
+        )
+        return keras.ops.cast(outputs, self.compute_dtype), mean, variance
+
+    def _update(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
+        """Updates the moving averages."""
+        momentum = self._next_momentum() if self.debias else self.momentum
         for average, value in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
-            average.assign(average * self.momentum + value * (1.0 - self.momentum))
-        return outputs
+            average.assign(average * momentum + value * (1.0 - momentum))
+
+    def _next_momentum(self) -> tf.Tensor | float:
+        """Counts an update; returns its momentum, float32 scalar."""
+        before = tf.identity(keras.ops.convert_to_tensor(self.updates))
+        self.updates.assign(before + 1.0)
+        if not 0 < self.momentum < 1:
+            return self.momentum
+        log = math.log(self.momentum)
+        # 1 - momentum^t without cancellation.
+        ratio = tf.math.expm1(before * log) / tf.math.expm1((before + 1.0) * log)
+        return self.momentum * ratio
 
     def _moments(
         self, inputs: tf.Tensor, mask: tf.Tensor | None

@@ -168,7 +168,7 @@ def normalized(layer, inputs, steps=3):
 )
 def test_batch_norm_matches_keras_on_one_device(shape, settings):
     inputs = tf.random.stateless_normal(shape, (0, 0)) * 3 + 2
-    actual = normalized(batch_norm(**settings), inputs)
+    actual = normalized(batch_norm(debias=False, **settings), inputs)
     expected = normalized(keras.layers.BatchNormalization(**settings), inputs)
     assert len(actual) == len(expected)
     for a, b in zip(actual, expected, strict=True):
@@ -193,9 +193,38 @@ def test_batch_norm_has_the_dtype_of_the_policy(policy):
 
 
 def test_batch_norm_round_trips_through_its_config():
-    config = batch_norm(momentum=0.9, epsilon=1e-4).get_config()
+    config = batch_norm(momentum=0.9, epsilon=1e-4, debias=False).get_config()
     layer = BatchNorm.from_config(config)
     assert (layer.momentum, layer.epsilon, layer.synchronized) == (0.9, 1e-4, True)
+    assert not layer.debias
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("momentum", [0.0, 0.9, 0.99, 0.9999])
+def test_moving_averages_are_weighted_means_of_the_batches(shape, momentum):
+    """They are Keras's, divided by the sum of its weights."""
+    layer, generator = batch_norm(momentum=momentum), np.random.default_rng(0)
+    axes = tuple(range(len(shape) - 1))
+    means, variances = [], []
+    for _ in range(12):
+        batch = generator.normal(7, 3, shape).astype(np.float32)
+        layer(batch, training=True)
+        means.append(batch.mean(axes))
+        variances.append(batch.var(axes))
+    weights = momentum ** np.arange(12)[::-1]
+    expected = np.average(means, axis=0, weights=weights)
+    np.testing.assert_allclose(layer.moving_mean, expected, rtol=1e-4)
+    expected = np.average(variances, axis=0, weights=weights)
+    np.testing.assert_allclose(layer.moving_variance, expected, rtol=1e-4)
+    assert float(layer.updates) == 12
+
+
+def test_after_many_updates_the_momentum_is_that_of_keras():
+    layer = batch_norm(momentum=0.9)
+    layer.build((None, 3))
+    layer.updates.assign(1e7)
+    layer(tf.ones([4, 3]), training=True)
+    np.testing.assert_allclose(layer.moving_mean, 0.1 * np.ones(3), rtol=1e-5)
 
 
 def test_batch_norm_on_two_replicas_matches_one(mirrored):
