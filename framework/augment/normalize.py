@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -276,12 +276,7 @@ def build(text: str, train: LabelledImages, rows: np.ndarray) -> Normalizer:
     Raises:
         UsageError: The spec is wrong, or does not fit the images.
     """
-    is_uint8 = train.dtype == np.uint8
-    scalings = [
-        scaling
-        for name, scaling in parse(text)
-        if not (name == "none" or (name == "unit" and not is_uint8))
-    ]
+    scalings = _effective(text, train.dtype)
     if all(type(scaling).fit is Scaling.fit for scaling in scalings):
         return Normalizer(scalings, [{} for _ in scalings])
     split, rows = train.sample(rows, _SAMPLE)
@@ -291,6 +286,36 @@ def build(text: str, train: LabelledImages, rows: np.ndarray) -> Normalizer:
         fitted = list(zip(scalings, statistics, strict=False))
         statistics.append(scaling.fit(_make_chunks(images, rows, fitted)))
     return Normalizer(scalings, statistics)
+
+
+def restored(
+    text: str, dtype: np.dtype[Any], values: Mapping[str, np.ndarray]
+) -> Normalizer:
+    """Builds the normalization of a spec from saved statistics, without images.
+
+    Args:
+        text: The spec, as in `build`.
+        dtype: That of the training images.
+        values: The values of `Normalizer.variables` by name.
+
+    Raises:
+        UsageError: The spec is wrong.
+    """
+    scalings = _effective(text, dtype)
+    statistics: list[dict[str, np.ndarray]] = [{} for _ in scalings]
+    for name, value in values.items():
+        index, _, statistic = name.partition("/")
+        statistics[int(index)][statistic] = value
+    return Normalizer(scalings, statistics)
+
+
+def _effective(text: str, dtype: np.dtype[Any]) -> list[Scaling]:
+    """Returns the steps of a spec that change images of a type."""
+    return [
+        scaling
+        for name, scaling in parse(text)
+        if not (name == "none" or (name == "unit" and dtype != np.uint8))
+    ]
 
 
 def _build_scaling(call: spec.Call) -> Scaling:

@@ -22,6 +22,8 @@ VERBS: dict[str, tuple[str, str]] = {
         "evaluate",
         "Evaluate a run on its validation, training or test images.",
     ),
+    "predict": ("predict", "Predict the classes of image files with a run's network."),
+    "export": ("export", "Export a run's network for use without this program."),
     "remedy": ("remedy", "Prove the remedy of a run's cause by training with it."),
     "audit": ("audit", "List duplicates and doubtful labels of a data set."),
     "schedule": (

@@ -339,6 +339,11 @@ def _find_images(
     return paths, np.repeat(np.arange(len(names), dtype=np.int32), counts), names
 
 
+def image_files(root: pathlib.Path) -> list[str]:
+    """Returns the image files in a folder and in the folders inside it, sorted."""
+    return sorted(str(path) for path in root.rglob("*") if _is_image(path))
+
+
 def _is_class(path: pathlib.Path) -> bool:
     # Archives made on a Mac have a folder __MACOSX.
     return not path.name.startswith((".", "__")) and path.is_dir()

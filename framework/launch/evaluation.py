@@ -15,20 +15,18 @@ from framework.data import examples as examples_lib
 from framework.data import fingerprint
 from framework.data.batches import Batches
 from framework.data.dataset import Dataset
-from framework.errors import RunError, UsageError
+from framework.errors import UsageError
 from framework.launch import openings, run_folder
+from framework.launch import weights as weights_lib
 from framework.launch.components import Components, ModelFunction
 from framework.launch.openings import Opening
 from framework.launch.rebuild import rebuild
 from framework.loop import checkpoint_files
-from framework.loop.checkpoint_files import Checkpoint, CheckpointFiles
 from framework.numerics import intervals
 from framework.numerics.intervals import Estimate
 from framework.numerics.metrics import summarize
-from framework.report.history import History
 
 SPLITS = ("test", "validation", "train")
-WEIGHTS = ("best", "last")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +92,7 @@ def evaluate(
     Args:
         folder: The folder of the run.
         split: One of `SPLITS`.
-        weights: One of `WEIGHTS`.
+        weights: One of `framework.launch.weights.WEIGHTS`.
         model: The function that builds its model, if it was given in Python.
         dataset: Its data set, if it was given in Python.
         command: What evaluates, for the record of an opening.
@@ -106,12 +104,11 @@ def evaluate(
             see `rebuild`.
         RunError: Weights or images are damaged, or an opening cannot be recorded.
     """
-    for value, known in ((split, SPLITS), (weights, WEIGHTS)):
-        if value not in known:
-            raise UsageError(f"{value!r} is not one of {', '.join(known)}")
+    if split not in SPLITS:
+        raise UsageError(f"{split!r} is not one of {', '.join(SPLITS)}")
     run = Path(folder)
     config = run_folder.read_config(run)
-    checkpoint = _checkpoint(run, config, weights)
+    checkpoint = weights_lib.read(run, config, weights)
     config, built = rebuild(
         run,
         config,
@@ -144,33 +141,6 @@ def evaluate(
     )
     openings.record(run, opening)
     return dataclasses.replace(result, openings_before=before)
-
-
-def _checkpoint(run: Path, config: Config, weights: str) -> Checkpoint:
-    """Reads the best or the last weights of a run.
-
-    Raises:
-        UsageError: There are none.
-        RunError: They are damaged, or not those that the metrics are of.
-    """
-    files = CheckpointFiles(run / "checkpoints", run / "best")
-    checkpoint = files.latest()
-    history = History(run / "metrics.jsonl")
-    history.check_against(checkpoint.values if checkpoint else {})
-    if weights == "best":
-        ranked = history.ranked(config.monitor)
-        checkpoint = files.best_of(ranked) if ranked else None
-        if checkpoint and checkpoint.step != ranked[0]:
-            raise RunError(
-                f"{files.best} lacks the weights of the best evaluation, step "
-                f"{ranked[0]:,}; restore them, or evaluate --weights=last"
-            )
-    if checkpoint is None:
-        raise UsageError(
-            f"the run in {run} has no {weights} weights; train it until an evaluation"
-        )
-    checkpoint_files.check_numbers(checkpoint.values, checkpoint.path)
-    return checkpoint
 
 
 def _measured(

@@ -1,0 +1,157 @@
+"""A run's trained network, loaded from its folder without the data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from framework import models
+from framework.augment import normalize
+from framework.augment.normalize import Normalizer
+from framework.config import Config
+from framework.data import record as data_record
+from framework.errors import UsageError
+from framework.launch import run_folder, trust
+from framework.launch import weights as weights_lib
+from framework.launch.components import ModelFunction
+from framework.launch.export import export_model
+from framework.loop import checkpoint_files
+from framework.loop.checkpoint_files import Checkpoint
+from framework.optim import precision
+
+_NORMALIZE, _EMA = "normalize/", "ema/"
+# What predictions depend on. The others need not be importable here.
+_NOT_NEEDED = ("dataset", "augment", "optimizer", "schedule", "loss")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network.
+
+    Attributes:
+        model: Maps normalized images to logits. With `--ema`, it has the average of the
+            weights, as evaluations do.
+        normalize: Normalization of pixels.
+        image_shape: Height, width and channels of an image.
+        dtype: That of the images it was trained on, uint8 or float32.
+        class_names: The names of the classes, in the order of the logits.
+        step: The number of optimizer steps of the weights.
+    """
+
+    model: keras.Model
+    normalize: Normalizer
+    image_shape: tuple[int, int, int]
+    dtype: np.dtype[np.generic]
+    class_names: tuple[str, ...]
+    step: int
+
+    def predict(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
+        """Returns the probabilities of each class, float32 [N, K].
+
+        Args:
+            images: [N, height, width, C], as in training: uint8 from 0 to 255 if the
+                data set has bytes.
+            batch_size: Images per call of the model.
+
+        Raises:
+            UsageError: The images have another shape, or are floats instead of bytes.
+        """
+        if images.shape[1:] != self.image_shape:
+            raise UsageError(
+                f"images must be [N, {', '.join(map(str, self.image_shape))}], as in "
+                f"training, not {list(images.shape)}"
+            )
+        if self.dtype == np.uint8 and images.dtype != np.uint8:
+            raise UsageError(
+                f"the network was trained on uint8 images from 0 to 255; give these, "
+                f"not {images.dtype}"
+            )
+        parts = [np.zeros((0, len(self.class_names)), np.float32)]
+        for start in range(0, len(images), batch_size):
+            batch = self.normalize(tf.constant(images[start : start + batch_size]))
+            logits = self.model(batch, training=False)
+            parts.append(tf.nn.softmax(tf.cast(logits, tf.float32)).numpy())
+        return np.concatenate(parts)
+
+    def export(self, folder: str | Path) -> None:
+        """Writes a SavedModel; see `framework.launch.export.export_model`."""
+        export_model(self.model, self.normalize, folder)
+
+
+def load(
+    folder: str | Path,
+    weights: str = "best",
+    model: ModelFunction | None = None,
+    *,
+    trust_run: bool = False,
+) -> Trained:
+    """Loads the network of a run; the run's data are not needed.
+
+    Nothing is written, and the run may still be training.
+
+    Args:
+        folder: The folder of the run.
+        weights: One of `framework.launch.weights.WEIGHTS`.
+        model: The function that builds its model, if it was given in Python.
+        trust_run: See `framework.launch.trust`.
+
+    Raises:
+        UsageError: There is no run, or none with such weights; its model was given in
+            Python and is not given here; or it is not trusted.
+        RunError: The weights are damaged, or of another model.
+    """
+    run = Path(folder)
+    config = run_folder.read_config(run)
+    if config.model.startswith("given(") and model is None:
+        raise UsageError(
+            f"the model of the run in {run} was given in Python; give it to "
+            f"framework.launch.trained.load as well"
+        )
+    given = _NOT_NEEDED if model is None else (*_NOT_NEEDED, "model")
+    trust.load(run, config, trust_run, given)
+    record = data_record.read(run)
+    if record is None:
+        raise UsageError(f"{run} has no data.json, which has the classes; restore it")
+    checkpoint = weights_lib.read(run, config, weights)
+    height, width, channels = record.fields["image_shape"]
+    shape, names = (height, width, channels), tuple(record.fields["class_names"])
+    function = model or models.build(config.model)
+    with precision.policy(config.precision):
+        network = function(shape, len(names))
+    models.check(network, shape, len(names))
+    _assign(network, config, checkpoint)
+    dtype = np.dtype(record.fields["dtype"])
+    values = _starting_with(checkpoint.values, _NORMALIZE)
+    scaling = normalize.restored(config.normalize, dtype, values)
+    return Trained(network, scaling, shape, dtype, names, checkpoint.step)
+
+
+def _assign(network: keras.Model, config: Config, checkpoint: Checkpoint) -> None:
+    """Sets the variables of a network to those that evaluations use."""
+    variables = {
+        f"model/{index}": variable.value
+        for index, variable in enumerate(network.variables)
+    }
+    values = {name: checkpoint.values[name] for name in checkpoint.values}
+    known = {name: each for name, each in values.items() if name.startswith("model/")}
+    checkpoint_files.assign(variables, known, checkpoint.path)
+    averages = _starting_with(values, _EMA)
+    if config.ema and averages:
+        for index, weight in enumerate(network.trainable_variables):
+            weight.assign(averages[str(index)])
+
+
+def _starting_with(
+    values: Mapping[str, np.ndarray], prefix: str
+) -> dict[str, np.ndarray]:
+    """Returns the values whose names start with a prefix, without it."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in values.items()
+        if name.startswith(prefix)
+    }
