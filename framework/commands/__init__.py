@@ -18,6 +18,7 @@ from framework.config import usage
 VERBS: dict[str, tuple[str, str]] = {
     "train": ("train", "Train an image classifier."),
     "diagnose": ("diagnose", "Explain why a run's validation accuracy is static."),
+    "runs": ("runs", "List runs, or compare two of them."),
     "evaluate": (
         "evaluate",
         "Evaluate a run on its validation, training or test images.",
