@@ -10,7 +10,10 @@ from framework.diagnose.checks.data.homogeneous_training_data import (
 from framework.diagnose.checks.data.illegal_labels import IllegalLabels
 from framework.diagnose.checks.data.label_noise import LabelNoise
 from framework.diagnose.checks.data.preprocessing_mismatch import PreprocessingMismatch
-from framework.diagnose.checks.data.shuffled_labels import ShuffledLabels
+from framework.diagnose.checks.data.shuffled_labels import (
+    SeparatedLabels,
+    ShuffledLabels,
+)
 from framework.diagnose.checks.data.split_artifact import SplitArtifact
 from framework.diagnose.checks.data.split_leakage import SplitLeakage
 from framework.diagnose.checks.data.unnormalized_inputs import UnnormalizedInputs
@@ -31,7 +34,10 @@ from framework.diagnose.checks.training.batch_size_too_large import BatchSizeToo
 from framework.diagnose.checks.training.batch_size_too_small import BatchSizeTooSmall
 from framework.diagnose.checks.training.dead_units import DeadFromTheStart, DeadUnits
 from framework.diagnose.checks.training.exploding_gradients import ExplodingGradients
-from framework.diagnose.checks.training.frozen_weights import FrozenWeights
+from framework.diagnose.checks.training.frozen_weights import (
+    FrozenWeights,
+    UnsuitedFrozenWeights,
+)
 from framework.diagnose.checks.training.insufficient_capacity import (
     InsufficientCapacity,
 )
@@ -65,6 +71,7 @@ CHECKS: tuple[Check, ...] = tuple(
             IllegalLabels(),
             SplitArtifact(),
             ShuffledLabels(),
+            SeparatedLabels(),
             ValidationTooSmall(),
             SplitLeakage(),
             PreprocessingMismatch(),
@@ -76,6 +83,7 @@ CHECKS: tuple[Check, ...] = tuple(
             LearningRateFrozen(),
             WrongVariables(),
             FrozenWeights(),
+            UnsuitedFrozenWeights(),
             ReplicaScaling(),
             LossOutputMismatch(),
             BadInitialization(),

@@ -104,11 +104,20 @@ def of_curve(curve: Sequence[np.ndarray]) -> Control:
     """
     window = np.array(curve[-_WINDOW:], np.float64)
     last = window[-1]
-    swing, accuracy = _swing(window), float(last.mean())
-    if swing <= math.sqrt(accuracy * (1 - accuracy) / len(last)):
+    deviation, accuracy = _swing(window), float(last.mean())
+    if deviation <= math.sqrt(accuracy * (1 - accuracy) / len(last)):
         # Less than another choice of images would do: the last one is as good.
         return Control(last)
-    return Control(window.mean(axis=0), len(window), swing)
+    return Control(window.mean(axis=0), len(window), deviation)
+
+
+def swing(curve: Sequence[np.ndarray]) -> float:
+    """Returns the swing of the last evaluations; see `Control.swing`.
+
+    Args:
+        curve: Which images each evaluation has right: bool [N] each.
+    """
+    return _swing(np.array(curve[-_WINDOW:], np.float64))
 
 
 def _swing(window: np.ndarray) -> float:

@@ -121,6 +121,11 @@ class Trials:
         return self._remaining.can_afford(count * self._length)
 
     @property
+    def whole(self) -> float:
+        """The length of the original training, in usual lengths of a trial."""
+        return float(self.context.settings.epochs) / self._length
+
+    @property
     def plan(self) -> str:
         """What trials may cost, in words."""
         text = f"trials of {self._length:.3g} epochs each; {self._remaining} in all"
@@ -268,16 +273,23 @@ class Trials:
         correct = self._initial[self._is_judged]
         return float(np.mean(correct)) if len(correct) else 0.0
 
-    def run(self, name: str, intervention: Intervention) -> Decision:
+    def run(
+        self, name: str, intervention: Intervention, lengths: float = 1.0
+    ) -> Decision:
         """Decides a suspicion by a trial; without budget, it stays one.
 
         A gain that is large enough, but not for certain, is measured with a second
         seed, and so is one that swings: seeds that disagree in sign confirm nothing.
+
+        Args:
+            name: Of the trial.
+            intervention: The change, besides the accepted ones.
+            lengths: How many times as long as usual.
         """
-        if not self.can_afford():
+        if not self.can_afford(lengths):
             return Decision("suspected")
         try:
-            result = self.train(name, intervention)
+            result = self.train(name, intervention, lengths=lengths)
         except NotApplicableError as problem:
             return not_measured(problem)
         minimum, correct = self.minimum_gain, self.correct_of(result)
@@ -287,7 +299,7 @@ class Trials:
             # Where accuracy swings, the same gain with another seed would decide it.
             is_close = self._judged(result, correct, minimum, seeds=2)[0] == "confirmed"
         if is_close:
-            again = self._repeated(name, intervention)
+            again = self._repeated(name, intervention, lengths)
             if again is not None:
                 both = np.mean([correct, self.correct_of(again)], axis=0)
                 first, second = gain, self.gain(again)
@@ -329,12 +341,15 @@ class Trials:
             )
         return judge(gain, equal, minimum, self.expected), gain, tuple(evidence)
 
-    def _repeated(self, name: str, intervention: Intervention) -> TrialResult | None:
+    def _repeated(
+        self, name: str, intervention: Intervention, lengths: float
+    ) -> TrialResult | None:
         """Runs a trial with another seed; None if that is not possible."""
-        if not self.can_afford():
+        if not self.can_afford(lengths):
             return None
+        seeded = intervention | Intervention(seed=1)
         try:
-            return self.train(f"{name} again", intervention | Intervention(seed=1))
+            return self.train(f"{name} again", seeded, lengths=lengths)
         except NotApplicableError:
             return None
 

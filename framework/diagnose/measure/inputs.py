@@ -25,12 +25,15 @@ class InputScale(Measurement):
         largest_deviation: The largest one.
         offset: The median of |mean| / standard deviation.
         normalized_by: The kind of the layer that normalizes inputs; "" for none.
+        constant: What all values are, in words, if the inputs of all images are the
+            same: "0", or "those of one image"; "" if they vary.
     """
 
     deviation: float
     largest_deviation: float
     offset: float
     normalized_by: str
+    constant: str = ""
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> InputScale:
@@ -41,15 +44,22 @@ class InputScale(Measurement):
         deviation, mean = flat.std(axis=0), flat.mean(axis=0)
         # Corners of flattened images are always black.
         varies = deviation > 0
+        normalized_by = context.program.architecture.first_normalization
+        if not len(values) > 1:
+            raise NotApplicableError("there is only one training image")
+        if not np.any(values != values[:1]):
+            is_flat = bool(np.ptp(values) == 0)
+            what = f"{values.flat[0]:.3g}" if is_flat else "those of one image"
+            return cls(0.0, 0.0, 0.0, normalized_by, what)
         if not varies.any():
-            raise NotApplicableError("all training images are the same")
+            raise NotApplicableError("inputs are not finite")
         deviation, mean = deviation[varies], np.abs(mean[varies])
         # Of pixels as features few are as usual; the one in the middle is.
         return cls(
             deviation=float(np.median(deviation)),
             largest_deviation=float(deviation.max()),
             offset=float(np.median(mean / deviation)),
-            normalized_by=context.program.architecture.first_normalization,
+            normalized_by=normalized_by,
         )
 
 

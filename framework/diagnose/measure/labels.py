@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from framework.diagnose.core.measurement import Measurement
+from framework.diagnose.measure.features import are_images
 from framework.numerics import labels as labels_lib
 from framework.numerics.intervals import Estimate, proportion
 
@@ -152,7 +153,7 @@ class SplitComposition(Measurement):
         missing_classes: Classes of training that validation lacks, in words.
         distance: Total variation distance of the class shares, 0 to 1.
         p: Of equal class shares: chi-squared, by permutation where fewer than 5 are
-            expected.
+            expected. The same image again is no further draw, and does not count.
         order_bits: Mutual information of label and position, above chance, in bits.
     """
 
@@ -181,7 +182,10 @@ class SplitComposition(Measurement):
             unseen_classes=_names(context.class_names, absent),
             missing_classes=_names(context.class_names, missing),
             distance=float(np.abs(shares[0] - shares[1]).sum() / 2),
-            p=_p_of_equal_shares(first, second),
+            p=_p_of_equal_shares(
+                _distinct(context, "train", first),
+                _distinct(context, "validation", second),
+            ),
             order_bits=max(_order_bits(train), _order_bits(validation)),
         )
 
@@ -192,6 +196,24 @@ def _names(names: tuple[str, ...], chosen: np.ndarray) -> str:
         for index in np.flatnonzero(chosen)
     ]
     return ", ".join(texts[:5]) + (" and others" if len(texts) > 5 else "")
+
+
+def _distinct(context: DiagnosisContext, name: str, counts: np.ndarray) -> np.ndarray:
+    """Returns the counts of different images by class, by those in memory: int [K].
+
+    Rows of few features are the same by chance, and are left as they are.
+    """
+    split = context.split(name)
+    if not are_images(split.images):
+        return counts
+    labels = labels_lib.classes(np.asarray(split.labels))
+    images = (np.ascontiguousarray(each).tobytes() for each in split.images)
+    pairs = set(zip(images, labels.tolist(), strict=True))
+    total = labels_lib.counts(labels, len(counts))
+    once = np.fromiter((label for _, label in pairs), np.int64, len(pairs))
+    different = labels_lib.counts(once, len(counts))
+    shares = np.divide(different, total, where=total > 0, out=np.ones(len(counts)))
+    return np.ceil(counts * shares).astype(counts.dtype)
 
 
 def _p_of_equal_shares(first: np.ndarray, second: np.ndarray) -> float:

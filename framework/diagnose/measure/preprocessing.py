@@ -23,6 +23,9 @@ _GAP = 0.05
 _STANDARD = 0.15
 # Ranges of values that differ by less are one scale, seen by other images.
 _WIDER, _SHIFTED = 1.5, 0.25
+# At least this fraction of the values lies below 0 once images are centred: of digits,
+# clothes and flowers .54 to .61.
+_NEGATIVE = 0.1
 _MOST = 600
 # Images that choose; the others judge.
 _CHOOSING = 300
@@ -44,10 +47,12 @@ class PreprocessingDifference(Measurement):
         scale_ratio: Standard deviation of validation values by that of training's.
         transform: The best one, in words after "once ..."; "" for none.
         gain: Its gain in accuracy, on images that it was not chosen by.
-        is_chosen_twice: Whether another sample of the images chooses it as well; then
-            all images show the gain.
+        is_chosen_twice: Whether another sample of the images chooses it as well, or
+            another scaling where it is one; then all images show the gain.
         is_signed_apart: Whether one split alone has values below 0, as standardised
             images have: no light does that.
+        is_moved: Whether besides that a tenth of its values are below 0, and its
+            moments are apart as well: noise that is added to images leaves their mean.
         renumbered: Where class numbers are mapped: each number that training gives a
             class, and the other number that validation gives it.
     """
@@ -57,23 +62,34 @@ class PreprocessingDifference(Measurement):
     gain: Estimate
     is_chosen_twice: bool = False
     is_signed_apart: bool = False
+    is_moved: bool = False
     renumbered: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> PreprocessingDifference:
         """See base class."""
         train, validation = context.train.images, context.validation.images
-        ratio = float(_deviation(validation) / max(_deviation(train), 1e-12))
+        deviations = _deviation(train), _deviation(validation)
+        ratio = float(deviations[1] / max(deviations[0], 1e-12))
+        if not any(deviations):
+            # Both splits are constant: that is no difference.
+            ratio = 1.0
         correct, judges = context.correct("validation"), _judges(context)
         if len(judges) < _FEWEST:
             return cls(ratio, "", _NO_GAIN)
         gap = context.correct("train").mean() - correct[judges].mean()
         if gap <= _GAP:
             return cls(ratio, "", _NO_GAIN)
-        is_signed_apart = bool((train.min() < 0) != (validation.min() < 0))
         best, gain, is_chosen_twice = _best_transform(context, correct, judges)
-        renumbered = _renumbered(context) if best == MAPPED_LABELS else ()
-        return cls(ratio, best, gain, is_chosen_twice, is_signed_apart, renumbered)
+        return cls(
+            scale_ratio=ratio,
+            transform=best,
+            gain=gain,
+            is_chosen_twice=is_chosen_twice,
+            is_signed_apart=bool((train.min() < 0) != (validation.min() < 0)),
+            is_moved=is_moved(train, validation),
+            renumbered=_renumbered(context) if best == MAPPED_LABELS else (),
+        )
 
 
 def _judges(context: DiagnosisContext) -> np.ndarray:
@@ -93,9 +109,12 @@ def _best_transform(
     rows = np.random.Generator(np.random.PCG64(0)).permutation(judges)
     size = min(len(rows) // 2, _CHOOSING)
     samples = rows[:size], rows[-size:]
-    transforms = _transforms(context.train.images, context.validation.images)
+    train, validation = context.train.images, context.validation.images
+    transforms = _transforms(train, validation)
     chosen, again = (_choice(context, transforms, each) for each in samples)
-    is_chosen_twice = bool(chosen) and chosen == again
+    # Ways to scale the values are one transform, of which samples may choose another.
+    both_scale = {chosen, again} <= set(_scalings(train, validation))
+    is_chosen_twice = bool(chosen) and (chosen == again or both_scale)
     best = chosen or again
     if not best:
         return "", _NO_GAIN, False
@@ -106,9 +125,26 @@ def _best_transform(
     mended = np.zeros(len(correct), bool)
     mended[others] = _mended(context, transforms.get(best), chooser, others)
     if is_chosen_twice:
-        mended[chooser] = _mended(context, transforms.get(best), samples[1], chooser)
+        mended[chooser] = _mended(context, transforms.get(again), samples[1], chooser)
     gain = paired_difference(mended[tested], correct[tested])
     return best, gain, is_chosen_twice
+
+
+def is_moved(train: np.ndarray, validation: np.ndarray) -> bool:
+    """Returns whether one split alone was centred or standardised, by its values.
+
+    Args:
+        train: Of any shape and type [N, ...].
+        validation: The same.
+    """
+    values = [np.asarray(each[:_MOST], np.float64) for each in (train, validation)]
+    below = [float(np.mean(each < 0)) for each in values]
+    means = [float(each.mean()) for each in values]
+    deviations = [float(each.std()) for each in values]
+    if min(below) > 0 or max(below) < _NEGATIVE or not min(deviations):
+        return False
+    is_wider = max(deviations) > _WIDER * min(deviations)
+    return is_wider or abs(means[0] - means[1]) > _SHIFTED * min(deviations)
 
 
 def _renumbered(context: DiagnosisContext) -> tuple[tuple[int, int], ...]:

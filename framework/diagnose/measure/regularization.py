@@ -84,8 +84,9 @@ class AccuracyFall(Measurement):
 
     Attributes:
         fall: Validation accuracy of the best less that of the last, paired by image.
-        p: McNemar's (of means, by their interval), times the number of evaluations of
-            which that is the best; 1 at most (Bonferroni).
+        p: McNemar's, or that of the interval with the swing from one evaluation to
+            another, if it is larger; times the number of evaluations of which that is
+            the best; 1 at most (Bonferroni).
     """
 
     fall: Estimate
@@ -102,14 +103,16 @@ class AccuracyFall(Measurement):
             for place in range(len(curve) - count + 1)
         ]
         best = max(means, key=lambda each: float(np.mean(each)))
-        # The best of evaluations that swing is above their mean by luck alone.
-        swing = end.swing * math.sqrt(2 / count)
-        fall = paired_difference(best, means[-1], swing)
-        if count > 1:
-            p = _p(fall)
-        else:
+        # The best of evaluations that swing is above their mean by luck alone: images
+        # that look alike turn right and wrong together, also by less than counts
+        # for a mean.
+        swing = control.swing(curve)
+        fall = paired_difference(best, means[-1], swing * math.sqrt(2 / count))
+        p = _p(fall) if swing else 0.0
+        if count == 1:
             last = curve[-1]
-            p = mcnemar(int(np.sum(best & ~last)), int(np.sum(last & ~best)))
+            gained = int(np.sum(best & ~last)), int(np.sum(last & ~best))
+            p = max(p, mcnemar(*gained))
         return cls(fall, min(p * len(means), 1.0))
 
 

@@ -30,24 +30,29 @@ class LossGradients(Measurement):
             never been trained anywhere: their biases are 0.
         fixed: Sizes of kernels and embeddings that are declared not trainable; none
             where they were trained elsewhere, and are meant to stay so.
+        pretrained: Sizes of those that were trained elsewhere.
     """
 
     norms: dict[str, float | None]
     untrained: tuple[str, ...]
     fixed: dict[str, int]
+    pretrained: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> LossGradients:
         """See base class."""
         gradients = context.program.gradients(_batch(context, 0), True)
         without = [name for name, value in gradients.items() if value is None]
+        fixed = context.program.architecture.fixed_kernels
+        is_pretrained = bool(fixed) and _are_pretrained(context, fixed)
         return cls(
             norms={
                 name: None if value is None else float(np.linalg.norm(value))
                 for name, value in gradients.items()
             },
             untrained=_untrained(context, without),
-            fixed=_fixed(context),
+            fixed={} if is_pretrained else fixed,
+            pretrained=fixed if is_pretrained else {},
         )
 
     @property
@@ -121,23 +126,19 @@ def _batch(context: DiagnosisContext, place: int) -> Split:
     return context.train.take(np.arange(start, start + size))
 
 
-def _fixed(context: DiagnosisContext) -> dict[str, int]:
-    """Returns the kernels that are declared not trainable, unless they are pretrained.
+def _are_pretrained(context: DiagnosisContext, fixed: dict[str, int]) -> bool:
+    """Returns whether kernels that are declared not trainable were trained elsewhere.
 
     What was trained has biases that differ, or a batch norm that has seen images.
     """
-    fixed = context.program.architecture.fixed_kernels
-    if not fixed:
-        return fixed
     weights = context.program.weights(at_initialization=True)
     owners = {name.rpartition("/")[0] for name in fixed}
-    is_pretrained = any(
+    return any(
         np.ptp(value) > 0 and name.rpartition("/")[0] in owners
         if name.endswith("/bias")
         else name.endswith("/moving_mean") and bool(np.any(value))
         for name, value in weights.items()
     )
-    return {} if is_pretrained else fixed
 
 
 def _untrained(context: DiagnosisContext, names: list[str]) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from framework.diagnose.measure.regularization import (
     Regularization,
 )
 from framework.diagnose.measure.step_sizes import StepSizes
+from framework.diagnose.measure.train_eval_modes import TrainEvalModes
 from framework.numerics.intervals import Estimate, difference, proportion
 
 # Fields that decide nothing about the suspicion: what a remedy aims at, and limits that
@@ -66,6 +67,7 @@ def known(clean, validation, first, following):
         Capacity(2, 12_345),
         Regularization(0.9, 5.0, "flip", 0.1, True, False),
         StepSizes(first, first, following, first, 0.9, 0.9, False, 100, 1.0, False),
+        TrainEvalModes(Estimate(-0.5, -0.55, -0.45), ()),
         plateau,
     )
 

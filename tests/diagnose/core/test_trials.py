@@ -578,3 +578,15 @@ def test_without_images_to_judge_there_are_no_trials():
     trials.leave_out(np.ones(_IMAGES, bool))
     assert not trials.is_done
     assert not trials.has_gained
+
+
+def test_a_trial_may_be_as_long_as_the_run():
+    trials = make(lambda intervention: 0.7, budget=1.5)
+    assert trials.whole == pytest.approx(3.0)
+    decision = trials.run("frozen_weights", Intervention(unfreeze=True), trials.whole)
+    assert decision.status == "confirmed"
+    ((_, _, epochs, _),) = trials.context.program.trained
+    assert epochs == pytest.approx(300.0)
+    # Nothing is left for another one.
+    again = trials.run("frozen_weights", Intervention(unfreeze=True), trials.whole)
+    assert again == Decision("suspected")

@@ -26,10 +26,28 @@ def test_the_layer_that_normalizes_is_named(context, scans):
     assert case.get(InputScale).normalized_by == "Rescaling"
 
 
-def test_unavailable_for_constant_inputs(context, scans):
+@pytest.mark.parametrize(
+    ("values", "constant"),
+    [
+        (np.zeros((5, 8, 8, 1)), "0"),
+        (np.full((5, 8, 8, 3), 7.5), "7.5"),
+        (np.tile(np.arange(64.0).reshape(1, 8, 8, 1), (5, 1, 1, 1)), "those of one"),
+        # One value that differs is not nothing.
+        (np.eye(5)[:, None, None, :1] * np.ones((5, 8, 8, 1)), ""),
+    ],
+)
+def test_inputs_that_are_the_same_for_all_images(context, scans, values, constant):
     case = context(scans.train, scans.validation)
-    case.program.inputs = lambda images: np.zeros((5, 8, 8, 1))
-    with pytest.raises(UnavailableError, match="all training images are the same"):
+    case.program.inputs = lambda images: values
+    scale = case.get(InputScale)
+    assert scale.constant.startswith(constant)
+    assert bool(scale.constant) == bool(constant)
+
+
+def test_unavailable_for_one_image(context, scans):
+    case = context(scans.train, scans.validation)
+    case.program.inputs = lambda images: np.zeros((1, 8, 8, 1))
+    with pytest.raises(UnavailableError, match="only one training image"):
         case.get(InputScale)
 
 

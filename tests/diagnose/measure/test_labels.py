@@ -83,3 +83,19 @@ def test_few_expected_images_are_permuted(context):
     composition = context(*splits).get(SplitComposition)
     assert composition.p > 0.01
     assert composition.order_bits < 0.5
+
+
+@pytest.mark.parametrize("times", [1, 28])
+def test_a_repeated_batch_is_no_larger_sample(context, scans, times):
+    """32 images of ten classes lack one by chance, however often they are shown."""
+    rows = np.flatnonzero(scans.train.labels != 1)[:32]
+    train = scans.train.take(np.tile(rows, times))
+    composition = context(train, scans.validation).get(SplitComposition)
+    assert composition.unseen_classes == "class1"
+    assert composition.p > 0.01
+
+
+def test_many_different_images_without_a_class_do_lack_it(context, scans):
+    rows = np.flatnonzero(scans.train.labels != 1)
+    train = scans.train.take(rows)
+    assert context(train, scans.validation).get(SplitComposition).p < 0.01

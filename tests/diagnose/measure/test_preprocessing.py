@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from framework.data.dataset import Split
+from framework.diagnose.measure import preprocessing
 from framework.diagnose.measure.preprocessing import (
     MAPPED_LABELS,
     PreprocessingDifference,
+    is_moved,
 )
 from framework.numerics.intervals import Estimate
 
@@ -96,3 +98,61 @@ def test_a_transform_that_hurts_is_given_up_after_some_images(context, scans):
     counts.clear()
     assert case.get(PreprocessingDifference).transform == ""
     assert set(counts) == {100}
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "moved"),
+    [
+        (lambda x: (x - 0.31) / 0.37, lambda x: x, True),
+        (lambda x: x, lambda x: 2 * x - 1, True),
+        # Centred alone: the deviation stays.
+        (lambda x: x - 0.31, lambda x: x, True),
+        (lambda x: x, lambda x: x, False),
+        # Another light, however dark.
+        (lambda x: x, lambda x: 0.3 * x, False),
+        # Bytes: their ratio tells it.
+        (lambda x: x, lambda x: 255 * x, False),
+        # Augmentation that adds noise, or changes the contrast, keeps the mean.
+        (
+            lambda x: x + np.random.default_rng(0).normal(0, 0.2, x.shape),
+            lambda x: x,
+            False,
+        ),
+        (lambda x: 1.3 * (x - x.mean()) + x.mean(), lambda x: x, False),
+        # A few odd values.
+        (lambda x: np.where(np.arange(len(x)) < 5, -90.0, x.T).T, lambda x: x, False),
+        # Both are centred.
+        (lambda x: (x - 0.31) / 0.37, lambda x: 2 * x - 1, False),
+    ],
+)
+def test_one_split_that_was_moved_below_zero(scans, train, validation, moved):
+    images = [each.images / 255 for each in (scans.train, scans.validation)]
+    assert is_moved(train(images[0]), validation(images[1])) == moved
+
+
+@pytest.mark.parametrize(
+    ("other", "is_chosen_twice"),
+    [
+        ("they are standardised, as in training", True),
+        ("they are mirrored", False),
+        ("", False),
+    ],
+)
+def test_two_samples_that_choose_another_scaling_agree(
+    context, scans, monkeypatch, other, is_chosen_twice
+):
+    """The range and the moments of standardised images are two ways to one scale."""
+    images = scans.train.images
+    train = Split((images - images.mean()) / images.std(), scans.train.labels)
+    validation = Split(scans.validation.images / 255, scans.validation.labels)
+    case = context(train, validation)
+    case.program.predict = lambda images, training=False: np.eye(10)[
+        train.labels if len(images) == len(train) else np.zeros(len(images), int)
+    ]
+    low, high = train.images.min(), train.images.max()
+    first = f"they are scaled from 0..1 to {low:.3g}..{high:.3g}"
+    choices = iter((first, other))
+    monkeypatch.setattr(preprocessing, "_choice", lambda *args: next(choices))
+    difference = PreprocessingDifference.measure(case)
+    assert difference.transform == first
+    assert difference.is_chosen_twice == is_chosen_twice

@@ -127,3 +127,19 @@ def test_a_run_that_swings_has_not_fallen(context, scans):
     result = AccuracyFall.measure(made)
     assert result.fall.low > 0.3
     assert result.p < 0.001
+
+
+def test_images_that_turn_together_are_no_independent_trials(context, scans):
+    """The same 14 of 359 images are right in every second evaluation."""
+    labels = scans.validation.labels
+    zeros, place = np.zeros(len(labels), np.float32), np.arange(len(labels))
+    predictions = [
+        Predictions(labels, np.where(place < right, labels, -1), zeros, zeros, zeros)
+        for right in (250, 264, 249, 263, 250, 264, 248, 263, 249)
+    ]
+    _, made = regularized(context, scans, predictions=predictions)
+    assert AccuracyFall.measure(made).p > 0.05
+    # One that has only fallen since does not swing.
+    predictions = [*predictions[:2], *predictions[1:2] * 4, predictions[-1]]
+    _, made = regularized(context, scans, predictions=predictions)
+    assert AccuracyFall.measure(made).p < 0.01

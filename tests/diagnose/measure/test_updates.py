@@ -71,7 +71,9 @@ def test_gradients_of_the_loss(made):
 def test_pretrained_weights_are_meant_to_be_frozen(made, weights, is_pretrained):
     program = Program()
     program.weights = lambda at_initialization: weights
-    assert (LossGradients.measure(made(program)).fixed == {}) == is_pretrained
+    gradients = LossGradients.measure(made(program))
+    assert (gradients.fixed == {}) == is_pretrained
+    assert bool(gradients.pretrained) == is_pretrained
 
 
 def test_steps_that_follow_the_gradient(made):

@@ -59,8 +59,10 @@ class DistributionShift(Check):
             return None
         if shift.auc < self.auc or shift.p >= self.level:
             return None
-        # A difference that one transform removes is another cause.
-        if measured.get(PreprocessingDifference).gain.low > self.loss:
+        # A difference that one transform removes is another cause; and of another
+        # scale, properties such as brightness tell nothing.
+        preprocessing = measured.get(PreprocessingDifference)
+        if preprocessing.gain.low > self.loss or preprocessing.is_moved:
             return None
         diversity = measured.find(Diversity)
         if diversity is not None and diversity.repeated.low > self.repeated:

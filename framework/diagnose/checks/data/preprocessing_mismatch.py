@@ -33,7 +33,8 @@ class PreprocessingMismatch(Check):
         deviations.
     How it is decided:
         By that gain; no training is needed. A gain that is not certain to be large is
-        a suspicion, unless one split alone has values below 0.
+        a suspicion. Where one split alone was scaled or centred, its values show it:
+        then it is enough that validation is certainly below training.
     Remedy:
         Prepare both splits by one function.
     Sources:
@@ -68,12 +69,14 @@ class PreprocessingMismatch(Check):
         if mismatch.transform == MAPPED_LABELS and self._are_labels_void(measured):
             has_gain = False
         is_scale = not 1 / self.ratio < mismatch.scale_ratio < self.ratio
+        is_scale = is_scale or mismatch.is_moved
         if not has_gain and not is_scale:
             return None
         scale = Evidence(
             "standard deviation of validation images by that of training images",
             mismatch.scale_ratio,
-            f"{self.ratio:g} or more, or its inverse: another scale",
+            f"{self.ratio:g} or more, or its inverse; or values below 0 in one split "
+            f"alone, with other moments: another scale",
             "no light does that",
         )
         is_certain = is_scale and (
@@ -81,11 +84,6 @@ class PreprocessingMismatch(Check):
         )
         evidence: tuple[Evidence, ...] = (scale,)
         if has_gain:
-            message = (
-                f"the model is right about {mismatch.gain.value:.1%} more of the "
-                f"validation images once {mismatch.transform}: the splits are prepared "
-                f"differently{_renumbered(mismatch)}"
-            )
             shown = Evidence(
                 f"gain in validation accuracy once {mismatch.transform}",
                 mismatch.gain,
@@ -97,15 +95,9 @@ class PreprocessingMismatch(Check):
             is_certain = (
                 is_certain or is_large or (is_surely_apart and mismatch.gain.low > 0)
             )
-        else:
-            message = (
-                f"the standard deviation of validation images is "
-                f"{mismatch.scale_ratio:.3g} times that of training images: one of the "
-                f"splits was scaled and the other was not"
-            )
         return Suspicion(
             is_certain=is_certain,
-            message=message,
+            message=_message(mismatch, has_gain),
             evidence=evidence,
             advice=(
                 "prepare both splits by one function: the same scale, channel order, "
@@ -122,6 +114,26 @@ class PreprocessingMismatch(Check):
         if any(signal.z < self.sees for signal in signals):
             return True
         return bool(measured.get(SplitComposition).unseen_classes)
+
+
+def _message(mismatch: PreprocessingDifference, has_gain: bool) -> str:
+    """Returns the evidence in a sentence: a gain, or else the values."""
+    if has_gain:
+        return (
+            f"the model is right about {mismatch.gain.value:.1%} more of the "
+            f"validation images once {mismatch.transform}: the splits are prepared "
+            f"differently{_renumbered(mismatch)}"
+        )
+    if mismatch.is_moved:
+        return (
+            "one split alone has values below 0, and moments apart from those of the "
+            "other: one of the splits was centred or standardised and the other was not"
+        )
+    return (
+        f"the standard deviation of validation images is {mismatch.scale_ratio:.3g} "
+        f"times that of training images: one of the splits was scaled and the other "
+        f"was not"
+    )
 
 
 def _renumbered(mismatch: PreprocessingDifference) -> str:

@@ -100,7 +100,8 @@ class SplitArtifact(Check):
                 "p of equal class shares",
                 splits.p,
                 f"below {self.level}",
-                "chi-squared, by permutation where fewer than 5 are expected",
+                "chi-squared, by permutation where fewer than 5 are expected; "
+                "repeated images count once",
             ),
             Evidence(
                 "order of the labels as stored, in bits",

@@ -25,6 +25,7 @@ class UnnormalizedInputs(Check):
         with batch norm, its stored moments beside those of the images instead.
     How it is decided:
         By a trial on standardised inputs, or on those of the scale that fits best.
+        Inputs that are the same for all images decide it.
     Remedy:
         Scale inputs to mean 0 and standard deviation 1, with the training statistics,
         or as the pretrained weights expect.
@@ -53,6 +54,9 @@ class UnnormalizedInputs(Check):
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
+        scale = measured.find(InputScale)
+        if scale is not None and scale.constant:
+            return _constant(scale)
         stored = measured.find(StoredMoments)
         if stored is not None:
             return self._pretrained(stored)
@@ -132,3 +136,29 @@ class UnnormalizedInputs(Check):
             intervention=Intervention(rescale=(stored.factor, stored.offset)),
             refute="a run on inputs of that scale that ends no higher",
         )
+
+
+def _constant(scale: InputScale) -> Suspicion:
+    """Returns the certain suspicion of inputs that are the same for all images."""
+    return Suspicion(
+        is_certain=True,
+        message=(
+            f"the network sees the same inputs whatever the image: all values are "
+            f"{scale.constant}; nothing can be learnt of them"
+        ),
+        evidence=(
+            Evidence(
+                "standard deviation of an input over the training images",
+                scale.deviation,
+                "0: the images are lost on the way to the network",
+                "the inputs of the first layer",
+            ),
+        ),
+        advice=(
+            "look at the values after each step of their preparation: whole numbers "
+            "that are divided as such, or cast to them, become 0; convert to floats "
+            "before, and read each image anew"
+        ),
+        code=("x_train = x_train.astype('float32') / 255",),
+        refute="two training images whose inputs to the first layer differ",
+    )

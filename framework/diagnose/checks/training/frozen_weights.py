@@ -6,10 +6,14 @@ import dataclasses
 from typing import ClassVar
 
 from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy
+from framework.diagnose.measure.label_signal import LabelSignal
+from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.measure.updates import LossGradients
 
 
@@ -79,3 +83,85 @@ class FrozenWeights(Check):
             intervention=Intervention(unfreeze=True),
             refute="no higher accuracy after training these weights",
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class UnsuitedFrozenWeights(Check):
+    """Looks for pretrained weights that are frozen, and see less than a simple probe.
+
+    Why it matters:
+        What a network has learnt of other images, and keeps, need not show the classes
+        of these.
+    Evidence:
+        Accuracy on training images, beside that of a linear probe of untrained features
+        on images that it was not fitted to.
+    How it is decided:
+        By a trial that trains all weights, as long as the run where the budget is
+        enough, once nothing else has helped. A curve that rises is no case: then the
+        rest is still learning.
+    Remedy:
+        Train these layers as well, or take others that were trained on such images.
+    Sources:
+        Yosinski et al. (2014): how transferable features are falls with the distance
+        of the tasks.
+
+    Attributes:
+        fits: Training accuracy from where on frozen weights are a choice: all weights
+            gain a little in any case. A base of other digits gave .91; one of clothes
+            that did not suit .48.
+    """
+
+    cause_name: ClassVar[str] = "frozen_weights"
+    phase: ClassVar[Phase] = Phase.LAST
+    fits: float = 0.85
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        names = list(measured.get(LossGradients).pretrained)
+        if not names or measured.get(Plateau).verdict == "improving":
+            return None
+        # On inputs of another scale the best weights see nothing.
+        if "unnormalized_inputs" in measured.confirmed:
+            return None
+        learnt = measured.get(Accuracy).train_clean.accuracy
+        probe = measured.get(LabelSignal).signals["train"]
+        if learnt.value > self.fits or learnt.high >= probe.accuracy.low:
+            return None
+        return Suspicion(
+            message=(
+                f"{len(names)} pretrained weights are frozen ({', '.join(names[:4])}), "
+                f"and {learnt.value:.1%} of the training images are learnt with them; "
+                f"a probe of untrained features is right about "
+                f"{probe.accuracy.value:.1%} of images that it was not fitted to: what "
+                f"they have learnt elsewhere does not show these classes"
+            ),
+            evidence=(
+                Evidence(
+                    "accuracy on training images",
+                    learnt,
+                    f"{self.fits:g} or less, and the interval below that of the probe",
+                    "evaluation mode, no augmentation",
+                ),
+                Evidence(
+                    "accuracy of a probe of untrained features",
+                    probe.accuracy,
+                    "the interval above that of the model",
+                    f"{probe.probe}, on training images that it was not fitted to",
+                ),
+            ),
+            advice=(
+                "train these layers as well (fine-tuning), or take a base that was "
+                "trained on images like these"
+            ),
+            intervention=Intervention(unfreeze=True),
+            refute="no higher accuracy after training these weights",
+        )
+
+    def decide(
+        self, suspicion: Suspicion, measured: Measurements, trials: Trials
+    ) -> Decision:
+        """See base class. The head is new as well, and a third is short for both."""
+        del measured
+        assert suspicion.intervention is not None
+        lengths = trials.whole if trials.can_afford(trials.whole) else 1.0
+        return trials.run(self.cause_name, suspicion.intervention, lengths)

@@ -11,6 +11,8 @@ from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.regularization import Regularization
+from framework.diagnose.measure.train_eval_modes import TrainEvalModes
+from framework.numerics.intervals import Estimate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +22,8 @@ class OverRegularized(Check):
     Why it matters:
         A net that cannot learn training images cannot know others.
     Evidence:
-        Training accuracy, the highest dropout, the penalty of weights.
+        Training accuracy, the highest dropout and what all of it costs in training
+        mode, the penalty of weights.
     How it is decided:
         By a trial without any of it.
     Remedy:
@@ -33,6 +36,9 @@ class OverRegularized(Check):
             the way.
         dropout: The rate from where on it is suspected: more than the 0.5 that
             Srivastava et al. (2014) found to work for hidden layers.
+        dropout_gap: With dropout of any rate, if accuracy on training images is this
+            far lower in training mode than in evaluation mode, all layers together drop
+            too much: what they leave does not hold the classes.
         decay: The least product of weight decay, learning rate and steps: weights would
             shrink to a twentieth by it alone.
         augmentation_gap: If the reported training accuracy is this far below that in
@@ -43,6 +49,7 @@ class OverRegularized(Check):
     phase: ClassVar[Phase] = Phase.TRAINING
     fitted_accuracy: float = 0.95
     dropout: float = 0.55
+    dropout_gap: float = 0.10
     decay: float = 3.0
     augmentation_gap: float = 0.10
 
@@ -73,6 +80,7 @@ class OverRegularized(Check):
                     f"{self.dropout:g} or more",
                     "Srivastava et al. (2014) use a half",
                 ),
+                *self._drop_evidence(measured, present),
                 Evidence(
                     "penalty of weights",
                     present.penalty,
@@ -91,7 +99,13 @@ class OverRegularized(Check):
     def _reasons(self, measured: Measurements, present: Regularization) -> list[str]:
         clean, settings = measured.get(Accuracy).train_clean, measured.settings
         reasons = []
-        if present.dropout >= self.dropout:
+        drop = _drop(measured, present)
+        if drop is not None and -drop.value >= self.dropout_gap and drop.high < 0:
+            reasons.append(
+                f"dropout of {present.dropout:g} that costs {-drop.value:.1%} of them "
+                f"in training mode"
+            )
+        elif present.dropout >= self.dropout:
             reasons.append(f"dropout of {present.dropout:g}")
         if present.penalty > clean.loss:
             reasons.append(f"a penalty of weights of {present.penalty:.3g}")
@@ -102,6 +116,21 @@ class OverRegularized(Check):
         if present.augment and (has_gap or is_stuck):
             reasons.append(f"augmentation {present.augment}")
         return reasons
+
+    def _drop_evidence(
+        self, measured: Measurements, present: Regularization
+    ) -> tuple[Evidence, ...]:
+        """Returns the evidence on what dropout costs, where there is any."""
+        drop = _drop(measured, present)
+        if drop is None:
+            return ()
+        shown = Evidence(
+            "accuracy on training images in training mode, above evaluation mode",
+            drop,
+            f"-{self.dropout_gap:g} or less, the interval below 0",
+            "the same images",
+        )
+        return (shown,)
 
     def _other_evidence(
         self, measured: Measurements, present: Regularization
@@ -129,6 +158,12 @@ class OverRegularized(Check):
                 )
             )
         return tuple(evidence)
+
+
+def _drop(measured: Measurements, present: Regularization) -> Estimate | None:
+    """Returns accuracy in training mode less that in evaluation mode, by dropout."""
+    modes = measured.find(TrainEvalModes) if present.dropout > 0 else None
+    return None if modes is None else modes.drop
 
 
 def _decay(measured: Measurements) -> float:

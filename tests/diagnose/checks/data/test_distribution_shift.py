@@ -11,6 +11,7 @@ from framework.data.drawn import drawn_flowers
 from framework.diagnose.checks.data.distribution_shift import DistributionShift
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.diversity import Diversity
+from framework.diagnose.measure.preprocessing import PreprocessingDifference
 from framework.diagnose.measure.shift import ProbeLoss, Shift
 from framework.numerics.intervals import Estimate, proportion
 
@@ -147,3 +148,9 @@ def test_evidence_and_message(decided):
     assert alone.name == "the same by brightness alone"
     assert loss.threshold == "for certain above 0.03"
     assert finding.cost == _LOSS.loss
+
+
+def test_silent_where_one_split_was_centred(decided):
+    assert decided().status == "suspected"
+    moved = PreprocessingDifference(0.3, "", _LOSS.loss, is_moved=True)
+    assert decided(dataclasses.replace(moved, gain=Estimate(0, 0, 0))) is None

@@ -198,3 +198,20 @@ def test_evidence_and_message(decided):
         "images: one of the splits was scaled and the other was not"
     )
     assert finding.cost is None
+
+
+@pytest.mark.parametrize(
+    ("gain", "clean", "status"),
+    [
+        (_NO_GAIN, 900, "confirmed"),
+        (Estimate(0.1, 0.02, 0.18), 900, "confirmed"),
+        # Training is no better: nothing is lost by it.
+        (_NO_GAIN, 700, "suspected"),
+    ],
+)
+def test_one_split_that_was_centred(judged, accuracy, gain, clean, status):
+    moved = PreprocessingDifference(0.6, "once scaled", gain, is_moved=True)
+    finding = judged(PreprocessingMismatch(), moved, accuracy(clean, 700))
+    assert finding.status == status
+    if not gain.value:
+        assert finding.message.startswith("one split alone has values below 0")

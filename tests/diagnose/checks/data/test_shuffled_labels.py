@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from framework.data.dataset import Split
-from framework.diagnose.checks.data.shuffled_labels import ShuffledLabels
+from framework.diagnose.checks.data.shuffled_labels import (
+    SeparatedLabels,
+    ShuffledLabels,
+)
+from framework.diagnose.core.check import examine
+from framework.diagnose.core.measurement import Measurements
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +80,8 @@ def test_noise_is_unresolvable(check):
     assert finding.status == "unresolvable"
     assert finding.cost is None
     assert finding.message.startswith(
-        "the labels carry no information about the images that a probe can see; no "
-        "remedy can help: in training as in validation"
+        "the labels carry no information about the images that a probe can see: in "
+        "training as in validation"
     )
     for each in finding.evidence:
         assert each.value < 3
@@ -129,3 +134,62 @@ def test_the_parity_of_bits_depends_on_how_far_neighbours_are(check):
     validation = Split(bits[600:], labels[600:])
     finding = check(train, validation)
     assert finding is None or finding.status != "confirmed"
+
+
+class OfNoUse:
+    """Trials of which none has helped, unless it is said."""
+
+    is_done = False
+
+    def __init__(self, has_gained=False):
+        self.has_gained = has_gained
+
+
+@pytest.fixture(scope="module")
+def separated(context, scans):
+    """Returns the finding for both splits, of which the labels were permuted."""
+
+    def run(trials, change=permuted, confirmed=(), rows=slice(None)):
+        splits = scans.train, scans.validation
+        made = context(
+            *(change(each.take(np.arange(len(each))[rows])) for each in splits)
+        )
+        measured = Measurements(made, made.settings)
+        measured.confirmed.update(confirmed)
+        return examine(SeparatedLabels(), measured, trials)
+
+    return run
+
+
+def test_labels_of_both_splits_that_were_separated(separated):
+    finding = separated(OfNoUse())
+    assert (finding.cause.name, finding.status) == ("shuffled_labels", "confirmed")
+    assert finding.message.startswith("the labels do not belong to their images, in")
+    assert [each.value < 3 for each in finding.evidence] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("trials", "confirmed"),
+    [(OfNoUse(has_gained=True), ()), (OfNoUse(), ("unnormalized_inputs",))],
+)
+def test_what_another_cause_explains_is_not_decided(separated, trials, confirmed):
+    assert separated(trials, confirmed=confirmed).status == "unresolvable"
+
+
+@pytest.mark.parametrize(
+    ("change", "rows"),
+    [
+        (lambda split: split, slice(None)),
+        # Too few to see true labels by.
+        (permuted, slice(150)),
+        (lambda split: permuted(noisy(split)), slice(None)),
+    ],
+)
+def test_silent_where_labels_fit_or_images_show_nothing(separated, change, rows):
+    assert separated(OfNoUse(), change, rows=rows) is None
+
+
+def noisy(split):
+    """Returns images of which each pixel is drawn by itself."""
+    draws = np.random.default_rng(2)
+    return Split(draws.permuted(split.images, axis=None), split.labels)

@@ -68,3 +68,19 @@ def test_evidence_and_message(check):
         "0.817 times as large; its weights were drawn for inputs around 0 of about 1"
     )
     assert finding.evidence[1].threshold == "above 5"
+
+
+@pytest.mark.parametrize(
+    ("scaling", "values"),
+    [
+        (lambda images: images.astype(np.int64) // 256, "all values are 0"),
+        (lambda images: images[:1].repeat(len(images), axis=0), "those of one image"),
+    ],
+)
+def test_inputs_that_do_not_depend_on_the_image_are_certain(check, scaling, values):
+    finding = check(scaling)
+    assert (finding.cause.name, finding.status) == ("unnormalized_inputs", "confirmed")
+    assert values in finding.message
+    assert finding.remedy.intervention is None
+    # No layer can bring back what is lost.
+    assert check(scaling, ("InputLayer", "BatchNormalization")) is not None

@@ -14,6 +14,7 @@ class NoTrials:
 
     is_done = has_accepted = False
     gap = 0.3
+    whole = 3.0
 
     def __init__(self):
         self.applied = []
@@ -21,7 +22,7 @@ class NoTrials:
     def can_afford(self, count=1.0):
         return False
 
-    def run(self, name, intervention):
+    def run(self, name, intervention, lengths=1.0):
         return Decision("suspected")
 
     def apply(self, name, intervention):

@@ -1,12 +1,35 @@
 """Tests of framework/diagnose/checks/training/frozen_weights.py."""
 
+import dataclasses
+
 import pytest
 
-from framework.diagnose.checks.training.frozen_weights import FrozenWeights
-from framework.diagnose.core.check import examine
+from framework.diagnose.checks.training.frozen_weights import (
+    FrozenWeights,
+    UnsuitedFrozenWeights,
+)
+from framework.diagnose.core.check import Suspicion, examine
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.measure.label_signal import LabelSignal
+from framework.diagnose.measure.plateau import Plateau
+from framework.diagnose.measure.probe import Signal
 from framework.diagnose.measure.updates import LossGradients
+from framework.numerics.intervals import proportion
 
 _USUAL = {"a/kernel": 1.0, "a/bias": 0.1, "b/kernel": 2.0}
+_CURVE = Plateau(
+    verdict="static",
+    reason="",
+    accuracy=proportion(440, 1000),
+    evaluations=15,
+    window=5,
+    change=0.0,
+    p=1.0,
+    churn=0.0,
+    p_pair=1.0,
+    detectable=0.05,
+    gap=None,
+)
 _WITHOUT = {"a/kernel": None, "a/bias": None, "b/kernel": 2.0}
 
 
@@ -60,3 +83,48 @@ def test_kernels_that_are_declared_frozen_are_only_suspected(finding):
 def test_a_gradient_of_zero_is_a_gradient(finding):
     """Traps H7 and H8: initial zeros, and biases that a norm cancels."""
     assert finding({"a/kernel": 0.0, "a/bias": 0.0, "b/kernel": 2.0}) is None
+
+
+@pytest.mark.parametrize(
+    ("pretrained", "clean", "right", "verdict", "is_suspected"),
+    [
+        ({"base/kernel": 64}, 480, 750, "static", True),
+        # What they have learnt elsewhere shows these classes as well.
+        ({"base/kernel": 64}, 780, 750, "static", False),
+        # To leave them is a choice.
+        ({"base/kernel": 64}, 910, 980, "static", False),
+        # The head is still learning.
+        ({"base/kernel": 64}, 480, 750, "improving", False),
+        # The probe sees no more: such images are hard.
+        ({"base/kernel": 64}, 480, 490, "static", False),
+        ({}, 480, 750, "static", False),
+    ],
+)
+def test_pretrained_weights_that_do_not_suit(
+    measured, accuracy, no_trials, pretrained, clean, right, verdict, is_suspected
+):
+    signal = Signal(proportion(right, 1000), 0.25, 30.0, "linear probe")
+    known = (
+        LossGradients(_USUAL, (), {}, pretrained),
+        accuracy(clean),
+        LabelSignal({"train": signal, "validation": signal}, {}, {}),
+        dataclasses.replace(_CURVE, verdict=verdict),
+    )
+    result = examine(UnsuitedFrozenWeights(), measured(*known), no_trials)
+    assert (result is not None) == is_suspected
+    if is_suspected:
+        assert (result.cause.name, result.status) == ("frozen_weights", "suspected")
+        assert "1 pretrained weights are frozen (base/kernel)" in result.message
+        assert result.remedy.intervention.differences() == {"unfreeze": True}
+
+
+@pytest.mark.parametrize(("affordable", "lengths"), [(True, 3.0), (False, 1.0)])
+def test_unsuited_weights_are_tried_as_long_as_the_run(
+    monkeypatch, measured, no_trials, affordable, lengths
+):
+    tried = []
+    monkeypatch.setattr(no_trials, "can_afford", lambda count=1.0: affordable)
+    monkeypatch.setattr(no_trials, "run", lambda *arguments: tried.append(arguments))
+    suspicion = Suspicion("", (), "", "", Intervention(unfreeze=True))
+    UnsuitedFrozenWeights().decide(suspicion, measured(), no_trials)
+    assert tried == [("frozen_weights", suspicion.intervention, lengths)]

@@ -4,6 +4,8 @@ import pytest
 
 from framework.diagnose.checks.training.over_regularized import OverRegularized
 from framework.diagnose.measure.regularization import Regularization
+from framework.diagnose.measure.train_eval_modes import TrainEvalModes
+from framework.numerics.intervals import Estimate
 
 _SETTINGS = {"learning_rate": 0.01, "epochs": 10.0, "steps_per_epoch": 100}
 
@@ -104,3 +106,26 @@ def test_evidence(suspicion):
 )
 def test_the_remedy_takes_all_of_it_away(suspicion, changes, differences):
     assert suspicion(changes).intervention.differences() == differences
+
+
+@pytest.mark.parametrize(
+    ("dropout", "drop", "is_suspected"),
+    [
+        (0.5, Estimate(-0.124, -0.149, -0.099), True),
+        (0.2, Estimate(-0.124, -0.149, -0.099), True),
+        (0.5, Estimate(-0.05, -0.07, -0.03), False),
+        # Of a few images it is not certain that it costs anything.
+        (0.5, Estimate(-0.2, -0.45, 0.05), False),
+        # Batch norm differs as well, and is another cause.
+        (0.0, Estimate(-0.124, -0.149, -0.099), False),
+    ],
+)
+def test_what_dropout_costs_in_training_mode(
+    measured, accuracy, dropout, drop, is_suspected
+):
+    known = regularization(dropout=dropout), accuracy(), TrainEvalModes(drop, ())
+    result = OverRegularized().suspect(measured(*known, **_SETTINGS))
+    assert (result is not None) == is_suspected
+    if is_suspected:
+        assert f"dropout of {dropout:g} that costs 12.4% of them" in result.message
+        assert drop in [each.value for each in result.evidence]
