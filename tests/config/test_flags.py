@@ -84,6 +84,8 @@ CHANGED = {
     "schedule": '(warmup(5%) + cosine(end=.01)) * plateau("train/loss", factor=.2)',
     "optimizer": "sgd(momentum=.9, nesterov=True)",
     "test": "12.5%",
+    "exclude": "runs/a/diagnosis/flagged.csv,b c.csv",
+    "sampling": "sqrt",
     "input": "memory",
     "normalize": "unit",
     "precision": "bfloat16",
