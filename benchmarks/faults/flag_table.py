@@ -39,6 +39,11 @@ BAD: Mapping[str, Sequence[str]] = {
     "ema": ("-1", "1", "nan", "x"),
     "train_dev": ("-1", "1", "nan", "x", "0.99999"),
     "test": ("-1", "0", "0%", "100%", "nan", "x", "1.5", "5 %%", "9" * 30, "99999999"),
+    "exclude": (
+        ",", "nowhere.csv", ".", "/dev/zero", "~nosuchuser/x.csv", "data.npz", "a\x00b",
+        "x,,y", "\ud800",
+    ),
+    "sampling": ("", "x", "Balanced"),
     "precision": ("", "float", "float64", "FLOAT32", "x\ny"),
     "strategy": ("", "x", "tpu", "multi_worker", "mirrored "),
     "devices": ("-1", "x"),

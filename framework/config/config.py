@@ -68,6 +68,19 @@ class Config:
         "set, if it has one.",
         group="data",
     )
+    exclude: str = _field(
+        "",
+        "Comma-separated CSV files that list training images to leave out, such as "
+        "runs/train/diagnosis/flagged.csv; empty for none.",
+        group="data",
+    )
+    sampling: str = _field(
+        "uniform",
+        "How often training images are drawn: each once an epoch (uniform), all "
+        "classes equally often (balanced), or by the square root of their size (sqrt).",
+        choices=("uniform", "balanced", "sqrt"),
+        group="data",
+    )
     input: str = _field(
         "auto",
         "How to read images: into memory at the start, from disk on demand (stream), "
@@ -336,6 +349,8 @@ class Config:
             self._require(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
         if self.test:
             self._check_portion("test")
+        files = self.exclude.split(",") if self.exclude else []
+        self._require("exclude", all(map(str.strip, files)), "paths of CSV files")
         self._require("seed", 0 <= self.seed < 2**32, "from 0 to 2**32 - 1")
         self._require(
             "accumulate",

@@ -10,6 +10,7 @@ import tensorflow as tf
 from framework.data.batches import Batches, MemoryBatches, StreamBatches, fits_memory
 from framework.data.dataset import Dataset, LabelledImages, Progress, stratified_split
 from framework.data.servers import Servers
+from framework.errors import UsageError
 
 # `train_clean` is 5 % of the training images (evaluating them takes a sixtieth of the
 # time of an epoch), but at least 64 and at most 5,000.
@@ -27,6 +28,7 @@ class Examples:
         train_clean: int64 indices among `train`: those also evaluated without
             augmentation and dropout.
         train_dev: int64 indices of the training split: those held out of training.
+        excluded: int64 indices of the training split: those left out of everything.
         train_batches: Batches of the training split.
         validation_batches: Batches of the validation split.
     """
@@ -35,41 +37,91 @@ class Examples:
     train: np.ndarray
     train_clean: np.ndarray
     train_dev: np.ndarray
+    excluded: np.ndarray
     train_batches: Batches
     validation_batches: Batches
 
 
-def prepare(
+@dataclasses.dataclass(frozen=True, eq=False)
+class Division:
+    """What the images of the training split are used for.
+
+    Attributes:
+        train: int64 indices of the examples to train on.
+        train_dev: int64 indices of those held out of training, and evaluated.
+        excluded: int64 indices of those left out, by --exclude.
+    """
+
+    train: np.ndarray
+    train_dev: np.ndarray
+    excluded: np.ndarray
+
+
+def divide(
     dataset: Dataset,
     dev_fraction: float,
+    seed: int,
+    held_out: np.ndarray | None = None,
+    excluded: np.ndarray | None = None,
+) -> Division:
+    """Divides the training split.
+
+    The examples held out do not depend on those that are left out.
+
+    Args:
+        dataset: The splits.
+        dev_fraction: Fraction of each class to hold out of training.
+        seed: Seed of the random division.
+        held_out: int64 indices of training images to hold out, instead of a division
+            by `dev_fraction` and `seed`.
+        excluded: int64 indices of training images to leave out; images that are held
+            out stay.
+
+    Raises:
+        UsageError: No training image of a class is left.
+    """
+    labels = dataset.train.labels
+    train, dev = stratified_split(labels, dev_fraction, seed)
+    if held_out is not None:
+        train, dev = np.setdiff1d(np.arange(len(labels)), held_out), held_out
+    if excluded is None:
+        return Division(train, dev, np.zeros(0, np.int64))
+    left = np.setdiff1d(train, excluded)
+    absent = np.setdiff1d(labels[train], labels[left])
+    if len(absent):
+        names = ", ".join(repr(dataset.class_names[label]) for label in absent)
+        raise UsageError(
+            f"exclude leaves no training image of {names}; delete some of its lines"
+        )
+    return Division(left, dev, np.intersect1d(train, excluded))
+
+
+def prepare(
+    dataset: Dataset,
+    division: Division,
     seed: int,
     mode: str,
     strategy: tf.distribute.Strategy,
     progress: Progress,
     servers: Servers | None = None,
-    held_out: np.ndarray | None = None,
 ) -> Examples:
-    """Divides the training split, and prepares batches of both splits.
+    """Prepares batches of the training and the validation split.
 
     Args:
         dataset: The splits; its test part is not read.
-        dev_fraction: Fraction of each class to hold out of training.
-        seed: Seed of the random division.
+        division: Of the training split.
+        seed: Seed of the choice of `train_clean`.
         mode: How images are read: "memory" (loaded onto the devices), "stream" (on
             demand), "service" (on demand, by servers), or "auto".
         strategy: The strategy whose devices need the images.
         progress: Called with the numbers of images loaded and to load.
         servers: The servers of mode "service".
-        held_out: int64 indices of training images to hold out, instead of a division
-            by `dev_fraction` and `seed`.
     """
 
     def batches_of(split: LabelledImages) -> Batches:
         return batches(split, mode, strategy, progress, servers)
 
-    train, dev = stratified_split(dataset.train.labels, dev_fraction, seed)
-    if held_out is not None:
-        train, dev = np.setdiff1d(np.arange(len(dataset.train)), held_out), held_out
+    train = division.train
     generator = np.random.Generator(np.random.PCG64(seed))
     count = max(_CLEAN_MIN, int(_CLEAN_FRACTION * len(train)))
     clean = np.sort(generator.permutation(train)[: min(count, _CLEAN_MAX)])
@@ -77,7 +129,8 @@ def prepare(
         dataset=dataset,
         train=train,
         train_clean=clean,
-        train_dev=dev,
+        train_dev=division.train_dev,
+        excluded=division.excluded,
         train_batches=batches_of(dataset.train),
         validation_batches=batches_of(dataset.validation),
     )

@@ -19,6 +19,7 @@ class Feed:
         batch_size: Examples per batch, over all replicas; at most N.
         seed: Seed of the order.
         micro_batches: The number of micro-batches per batch (gradient accumulation).
+        sampling: How often each class is drawn; see `framework.data.order.sample`.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Feed:
         batch_size: int,
         seed: int,
         micro_batches: int = 1,
+        sampling: str = order.UNIFORM,
     ):
         self.batches = batches
         self.micro_batches = micro_batches
@@ -35,6 +37,8 @@ class Feed:
         self._indices = indices
         self._batch_size = batch_size
         self._seed = seed
+        self._labels = batches.split.labels[indices]
+        self._sampling = sampling
         self._epoch = -1
         self._open_epoch: EpochBatches = None
 
@@ -42,6 +46,11 @@ class Feed:
     def per_epoch(self) -> int:
         """Batches per epoch; the last one may be padded."""
         return -(-self.size // self._batch_size)
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether each example comes once in an epoch."""
+        return self._sampling == order.UNIFORM
 
     def at(self, step: int) -> EpochBatches:
         """Returns the batches of the epoch that contains a step, from that step on.
@@ -62,11 +71,15 @@ class Feed:
         epoch, index = divmod(step, self.per_epoch)
         return self._epoch_indices(epoch)[index]
 
+    def examples(self, epoch: int) -> np.ndarray:
+        """Returns the examples of the split in an epoch, int [N], without padding."""
+        drawn = order.sample(self._seed, epoch, self._labels, self._sampling)
+        return self._indices[drawn]
+
     def reset(self) -> None:
         """Allows the next call of `at` to be of any step."""
         self._epoch = -1
 
     def _epoch_indices(self, epoch: int) -> np.ndarray:
         """Returns the examples of each batch of an epoch, int [batches, B]."""
-        order_of_epoch = order.permutation(self._seed, epoch, self.size)
-        return padded(self._indices[order_of_epoch], self._batch_size)
+        return padded(self.examples(epoch), self._batch_size)

@@ -33,7 +33,11 @@ _KEYS = {
     "drawn": dict,
     "files": dict,
 }
+_OPTIONAL_KEYS = {"excluded": dict, "sampled": list}
+_EXCLUDED_KEYS = {"images": int, "digest": str}
 _NO_IMAGES = {"images": 0, "per_class": []}
+# Records of earlier versions do not have it.
+_NONE_EXCLUDED = {"images": 0, "digest": fingerprint.of_indices(np.zeros(0))}
 _SPLIT_KEYS = {"images": int, "per_class": list, "digest": str, "covers": str}
 
 
@@ -48,7 +52,9 @@ class DataRecord:
             a digest of the training images that are not trained on), normalize
             (statistics of the training images), drawn (the flags that the division
             depends on), and files (the names of the files held out of training, if
-            drawn at random).
+            drawn at random). Also excluded (the number and a digest of the training
+            images that --exclude leaves out), and sampled (the number of images of each
+            class in the first epoch), if it is not that of all images.
     """
 
     fields: Mapping[str, Any]
@@ -65,12 +71,27 @@ class DataRecord:
             lines += _split_change(split, before, now)
         if not lines and self.fields["held_out"] != other.fields["held_out"]:
             lines.append("train_dev: other training images are held out")
+        if not lines and self.excluded != other.excluded:
+            before, now = self.excluded["images"], other.excluded["images"]
+            lines.append(f"exclude: other training images ({before} -> {now})")
         # Different images have different statistics: that would be no news.
         if not lines and not _close(
             self.fields["normalize"], other.fields["normalize"]
         ):
             lines.append("normalize: other statistics of the same training images")
         return lines
+
+    @property
+    def excluded(self) -> Mapping[str, Any]:
+        """The number and a digest of the training images that are left out."""
+        excluded: Mapping[str, Any] = self.fields.get("excluded", _NONE_EXCLUDED)
+        return excluded
+
+    @property
+    def sampled(self) -> Sequence[int]:
+        """The number of images of each class in the first epoch; empty if of all."""
+        sampled: Sequence[int] = self.fields.get("sampled", ())
+        return sampled
 
     def keep_split(self, dataset: Dataset, drawn: Mapping[str, Any]) -> Dataset:
         """Divides a data set as in the recorded run, if it was divided at random.
@@ -157,6 +178,8 @@ def describe(
     held_out: np.ndarray,
     statistics: Mapping[str, np.ndarray],
     drawn: Mapping[str, Any],
+    excluded: np.ndarray | None = None,
+    sampled: np.ndarray | None = None,
 ) -> DataRecord:
     """Describes a run's data; reads all of them, or only the sizes of large files.
 
@@ -165,6 +188,9 @@ def describe(
         held_out: int64 indices of the training images that are not trained on.
         statistics: Normalisation statistics of the training images, by name.
         drawn: The flags that the division depends on: dataset, train_dev, seed, test.
+        excluded: int64 indices of the training images that --exclude leaves out.
+        sampled: int [n], the classes of the images in the first epoch, unless each
+            image comes once.
 
     Raises:
         OSError: A file cannot be read.
@@ -181,6 +207,12 @@ def describe(
     splits = {"train": dataset.train, "validation": dataset.validation}
     if dataset.test is not None:
         splits["test"] = dataset.test
+    further: dict[str, Any] = {}
+    if excluded is not None and len(excluded):
+        further["excluded"] = _counted(excluded)
+    if sampled is not None:
+        counts = np.bincount(sampled, minlength=dataset.num_classes)
+        further["sampled"] = counts.tolist()
     return DataRecord(
         {
             "format": _FORMAT,
@@ -192,10 +224,7 @@ def describe(
                 name: fingerprint.describe(split, dataset.num_classes)
                 for name, split in splits.items()
             },
-            "held_out": {
-                "images": len(held_out),
-                "digest": fingerprint.of_indices(held_out),
-            },
+            "held_out": _counted(held_out),
             "normalize": {
                 name: np.asarray(value, np.float64).ravel().tolist()
                 for name, value in statistics.items()
@@ -203,8 +232,13 @@ def describe(
             },
             "drawn": dict(drawn),
             "files": files,
+            **further,
         }
     )
+
+
+def _counted(indices: np.ndarray) -> dict[str, Any]:
+    return {"images": len(indices), "digest": fingerprint.of_indices(indices)}
 
 
 def read(folder: Path) -> DataRecord | None:
@@ -275,6 +309,14 @@ def _check_fields(fields: Mapping[str, Any]) -> None:
     for name, kind in _KEYS.items():
         if not isinstance(fields[name], kind):
             raise TypeError(f"{name} is not of type {kind.__name__}")
+    for name, kind in _OPTIONAL_KEYS.items():
+        if not isinstance(fields.get(name, kind()), kind):
+            raise TypeError(f"{name} is not of type {kind.__name__}")
+    for name, kind in _EXCLUDED_KEYS.items():
+        if not isinstance(fields.get("excluded", _NONE_EXCLUDED)[name], kind):
+            raise TypeError(f"excluded/{name} is not of type {kind.__name__}")
+    if not all(isinstance(count, int) for count in fields.get("sampled", ())):
+        raise TypeError("sampled is not a list of numbers")
     for split in ("train", "validation"):
         for name, kind in _SPLIT_KEYS.items():
             if not isinstance(fields["splits"][split][name], kind):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tensorboard.plugins.text.summary_v2 import text_pb
 
+from framework.data import exclusion
 from framework.data.dataset import Dataset
 from framework.diagnose import snapshot, workspace
 from framework.diagnose.audit import audit
@@ -75,6 +76,8 @@ def conclude(
                 file=sys.stderr,
             )
         else:
+            # First, since diagnosis.json names them.
+            _write_lists(diagnosis, context.dataset, place.folder)
             record(diagnosis, page, run, place.folder)
             data_problems.write(problems, place.folder / "data.csv")
     return CONFIRMED if diagnosis.confirmed else 0
@@ -104,6 +107,19 @@ def _about_images(problems: Sequence[DataProblem], note: str) -> str:
     text = data_problems.summary(problems)
     section = f"\nimages to look at (data.csv):\n{text}" if text else ""
     return section + (f"\n{note}\n" if note else "")
+
+
+def _write_lists(diagnosis: Diagnosis, dataset: Dataset | None, folder: Path) -> None:
+    """Writes the training images that remedies leave out, such as flagged.csv."""
+    for finding in diagnosis.findings:
+        images = finding.remedy.images
+        if images is None or dataset is None:
+            continue
+        names = (*dataset.class_names, "")
+        likely = [names[label] for label in images.likely]
+        reasons = [images.reason] * len(images)
+        listed = exclusion.listed(dataset, images.rows, likely, reasons)
+        exclusion.write(folder / f"{images.name}.csv", listed)
 
 
 def as_text(diagnosis: Diagnosis, run: Snapshot) -> str:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from framework.diagnose.checks import CHECKS
+from framework.diagnose.core import learning_curve
 from framework.diagnose.core.budget import Budget
 from framework.diagnose.core.check import Check, Phase, examine
 from framework.diagnose.core.context import DiagnosisContext
@@ -88,6 +89,8 @@ class _Examination:
         findings += self._run(Phase.LAST, ("data",))
         if needs_explanation:
             findings += self._run(Phase.LAST, ("evaluation", "training"))
+        # With what is left of the budget.
+        findings = learning_curve.with_estimate(findings, self.trials)
         return Diagnosis(
             _revised(plateau, self.trials),
             _one_per_cause(_sorted(_without_yielding(findings))),
@@ -173,7 +176,10 @@ def _together(findings: list[Finding], trials: Trials) -> list[Finding]:
     untried = {
         each.cause.name: each.remedy.intervention
         for each in findings
-        if each.status == "suspected" and each.remedy.intervention is not None
+        if each.status == "suspected"
+        and each.remedy.intervention is not None
+        # The trials of such a cause have controls of their own.
+        and each.remedy.images is None
     }
     minimum = trials.minimum_gain
     names, gain = trials.run_together(untried)

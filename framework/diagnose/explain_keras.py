@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from framework.data.dataset import Split
 from framework.diagnose import recorder
-from framework.diagnose.core.context import DiagnosisContext, sample
+from framework.diagnose.core.context import DiagnosisContext, sample, sampled
 from framework.diagnose.core.settings import TrainingSettings
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.programs.keras_data import Source
@@ -180,6 +180,7 @@ def _context(
         rows=rows,
         predictions=predictions,
         settings=_settings(program, source, held_out, rows),
+        train_rows=sampled(np.arange(len(x))),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from framework.config import Config, spec
 from framework.data.dataset import Dataset, Progress
 from framework.diagnose import snapshot as snapshot_lib
-from framework.diagnose.core.context import DiagnosisContext, sample
+from framework.diagnose.core.context import DiagnosisContext, sample, sampled
 from framework.diagnose.core.settings import TrainingSettings
 from framework.diagnose.programs.keras_loop import predictions_of
 from framework.diagnose.programs.run_program import RunProgram
@@ -98,6 +98,8 @@ def _context(
         settings=_settings(config, built, rows, snapshot.diverged_in),
         # The diagnosis must not see the test part.
         dataset=dataclasses.replace(dataset, test=None),
+        train_rows=sampled(examples.train),
+        dev_rows=sampled(examples.train_dev),
     )
 
 

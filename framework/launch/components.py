@@ -19,10 +19,10 @@ from framework import augment, data, losses, models, schedules
 from framework.augment import normalize
 from framework.config import Config
 from framework.config.durations import Duration
-from framework.data import record
+from framework.data import exclusion, record
 from framework.data.batches import Batches
 from framework.data.dataset import Dataset, Progress
-from framework.data.examples import Examples, prepare
+from framework.data.examples import Examples, divide, prepare
 from framework.data.feed import Feed
 from framework.data.record import DataRecord
 from framework.data.servers import Servers
@@ -73,8 +73,17 @@ class Components:
         """
         scaling = self.objective.normalize.variables
         statistics = {name: value.numpy() for name, value in scaling.items()}
+        examples, feed = self.examples, self.loop.feed
+        sampled = None
+        if not feed.is_uniform:
+            sampled = examples.dataset.train.labels[feed.examples(epoch=0)]
         return record.describe(
-            self.examples.dataset, self.examples.train_dev, statistics, drawn
+            examples.dataset,
+            examples.train_dev,
+            statistics,
+            drawn,
+            examples.excluded,
+            sampled,
         )
 
     def variables(self) -> dict[str, tf.Variable]:
@@ -173,15 +182,18 @@ def build(
     dataset = hold_out_test(
         dataset, config.test, recorded.test(dataset) if recorded else None
     )
-    examples = prepare(
+    excluded, note = exclusion.find(dataset, config.exclude)
+    if note:
+        dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
+    division = divide(
         dataset,
         config.train_dev,
         config.seed,
-        config.input,
-        strategy,
-        progress,
-        servers,
         recorded.held_out(dataset, drawn_by(config)) if recorded else None,
+        excluded,
+    )
+    examples = prepare(
+        dataset, division, config.seed, config.input, strategy, progress, servers
     )
     _check_batch_size(config, len(examples.train), strategy.num_replicas_in_sync)
     feed = Feed(
@@ -190,6 +202,7 @@ def build(
         config.batch_size,
         config.seed,
         config.accumulate,
+        config.sampling,
     )
     plan = _plan(config, feed.per_epoch)
     state = _state(config, plan, strategy, dataset, model)

@@ -17,6 +17,7 @@ from framework.augment.normalize import Normalizer
 from framework.config import Config, reference
 from framework.data import record as data_record
 from framework.data.dataset import Dataset
+from framework.data.examples import Examples
 from framework.data.record import DataRecord
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
@@ -308,6 +309,16 @@ def _test_fact(dataset: Dataset) -> dict[str, str]:
     return {"test": f"{len(dataset.test):,} images, {origin}; not looked at"}
 
 
+def _left_out_fact(examples: Examples, sampling: str) -> dict[str, str]:
+    """Returns the lines of what --exclude and --sampling change, if anything."""
+    facts = {}
+    if len(examples.excluded):
+        facts["left out"] = f"{len(examples.excluded):,} training images, by --exclude"
+    if sampling != Config.sampling:
+        facts["sampling"] = f"{sampling} over the classes"
+    return facts
+
+
 def _facts(config: Config, built: Components, resumption: Resumption) -> dict[str, str]:
     """Returns the lines of the banner by heading."""
     examples, plan, dataset = built.examples, built.plan, built.examples.dataset
@@ -319,6 +330,7 @@ def _facts(config: Config, built: Components, resumption: Resumption) -> dict[st
         "train": console.counts(train, dataset.class_names),
         "validation": console.counts(validation, dataset.class_names),
         "held out": f"{len(examples.train_dev):,} of the training images",
+        **_left_out_fact(examples, config.sampling),
         **_test_fact(dataset),
         "model": f"{config.model}, {built.state.model.count_params():,} parameters",
         "optimizer": f"{config.optimizer}, learning rate {config.learning_rate:g} x "

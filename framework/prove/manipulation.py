@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from framework.config import Config
+from framework.data import record as data_record
+from framework.data.record import DataRecord
 from framework.launch import run_folder
 from framework.report import events
 from framework.report.history import History
@@ -67,6 +69,10 @@ def check(
         checks.append(_shrunk("weight_norm", remedied, unchanged))
     if "train_for" in changes:
         checks.append(_longer(remedied, unchanged))
+    if "exclude" in changes:
+        checks.append(_left_out(remedied, unchanged))
+    if "sampling" in changes:
+        checks.append(_evener(remedied, unchanged))
     for name, reason in _NOT_MEASURED.items():
         if name in changes:
             checks.append(Check(name, None, "", None, reason))
@@ -107,6 +113,33 @@ def _ratio(tag: str, place: int, remedied: Path, unchanged: Path) -> float | Non
     ratios = [with_remedy[step] / without[step] for step in steps if without[step]]
     ratios = [ratio for ratio in ratios if 0 < ratio < math.inf]
     return ratios[place] if ratios else None
+
+
+def _left_out(remedied: Path, unchanged: Path) -> Check:
+    """Compares the numbers of training images that are left out, by data.json."""
+    what = "training images left out"
+    records = [data_record.read(each) for each in (remedied, unchanged)]
+    if records[0] is None or records[1] is None:
+        return Check(what, None, "", None, "an arm has no data.json")
+    after, before = (each.excluded["images"] for each in records if each)
+    return Check(what, after, f"more than {before}", after > before)
+
+
+def _evener(remedied: Path, unchanged: Path) -> Check:
+    """Compares the frequencies of the classes in the first epoch, by data.json."""
+    what = "largest by smallest class in the first epoch"
+    records = [data_record.read(each) for each in (remedied, unchanged)]
+    if records[0] is None or records[1] is None:
+        return Check(what, None, "", None, "an arm has no data.json")
+    after, before = (_unevenness(each) for each in records if each)
+    return Check(what, after, f"below {before:.3g}", after < before)
+
+
+def _unevenness(record: DataRecord) -> float:
+    """Returns the largest class in the first epoch by the smallest one."""
+    counts = record.sampled or record.fields["splits"]["train"]["per_class"]
+    present = [each for each in counts if each]
+    return float(max(present) / min(present))
 
 
 def _longer(remedied: Path, unchanged: Path) -> Check:

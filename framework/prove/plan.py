@@ -88,6 +88,7 @@ class Plan:
         placebo: The cause whose remedy is the placebo.
         arms: All arms by name.
         comparisons: The remedies, in order.
+        lists: The SHA-256 of each list of images that an arm leaves out, by its path.
     """
 
     config: Mapping[str, Any]
@@ -100,6 +101,7 @@ class Plan:
     placebo: str
     arms: Mapping[str, Arm]
     comparisons: tuple[Comparison, ...]
+    lists: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def text(self) -> str:
         """Returns the plan as canonical JSON: sorted and indented by two."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from framework.config import Config
-from framework.data import fingerprint
+from framework.data import exclusion, fingerprint
 from framework.data import record as data_record
 from framework.data.dataset import Dataset, stratified_split
 from framework.data.record import DataRecord
@@ -102,6 +102,7 @@ def prove_run(
     name, note = metric.judged(config.monitor)
     judge = Judge(images, name, _described(dataset))
     plan = plan_lib.make(config, interventions, judge, seeds, named)
+    plan = dataclasses.replace(plan, lists=_lists(config, plan))
     _check_code(config, plan)
     with workspace.opened(run) as place:
         if place.problem:
@@ -180,6 +181,17 @@ def _check_code(config: Config, plan: Plan) -> None:
         added = sorted(set(trust.actions(changed, {})) - known)
         if added:
             raise UsageError(f"the remedy of {arm.name} would {', '.join(added)}")
+
+
+def _lists(config: Config, plan: Plan) -> dict[str, str]:
+    """Returns the SHA-256 of each list of images that an arm leaves out, by its path.
+
+    Raises:
+        UsageError: One cannot be read.
+    """
+    values = (arm.changes.get("exclude", config.exclude) for arm in plan.arms.values())
+    files = sorted({file for value in values for file in exclusion.split(value)})
+    return {file: exclusion.sha256(file) for file in files}
 
 
 def _make(folder: Path) -> None:

@@ -85,6 +85,8 @@ CHANGED = {
     "optimizer": "sgd(momentum=.9, nesterov=True)",
     "loss": "cross_entropy(class_weights='balanced')",
     "test": "12.5%",
+    "exclude": "runs/a/diagnosis/flagged.csv,b c.csv",
+    "sampling": "sqrt",
     "input": "memory",
     "normalize": "unit",
     "precision": "bfloat16",

@@ -90,3 +90,29 @@ def test_the_examples_of_a_step_can_be_asked_for_and_gone_back_to(kind, strategy
         assert sorted(some.indices(step)) == sorted(batch)
     some.reset()
     np.testing.assert_array_equal(labels(some, range(1, 5)), actual[1:])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_classes_are_drawn_equally_often_from_anywhere_on_anything(
+    kind, parts, strategy
+):
+    images = np.arange(12, dtype=np.uint8).reshape(12, 1, 1, 1)
+    classes = Split(images, np.repeat(np.int32([0, 1]), [10, 2]))
+
+    def balanced(kind, strategy, parts=1):
+        # Without the first image, so that a wrong index shows.
+        return Feed(
+            kind(classes, strategy), np.arange(1, 12), 4, 0, parts, sampling="balanced"
+        )
+
+    one = tf.distribute.get_strategy()
+    expected = labels(balanced(MemoryBatches, one), range(6))
+    assert balanced(kind, one).per_epoch == 3
+    for epoch in (expected[:3], expected[3:]):
+        assert sorted(np.bincount(epoch.ravel()[:11])) == [5, 6]
+    for start in (0, 2, 4):
+        actual = labels(balanced(kind, strategy, parts), range(start, 6))
+        np.testing.assert_array_equal(actual, expected[start:])
+    drawn = balanced(kind, one).examples(1)
+    np.testing.assert_array_equal(classes.labels[drawn], expected[3:].ravel()[:11])

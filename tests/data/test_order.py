@@ -1,11 +1,14 @@
 """Tests of framework/data/order.py."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.data.order import permutation
+from framework.config import Config
+from framework.data.order import POWERS, permutation, sample
 
 SEEDS = st.integers(0, 2**32 - 1)
 EPOCHS = st.integers(0, 10**6)
@@ -55,3 +58,76 @@ def test_places_are_even():
     counts = np.stack([np.bincount(column, minlength=8) for column in places.T])
     # 500 expected; a deviation of more than five of 21 has odds of less than 1e-5.
     assert np.abs(counts - 500).max() < 105
+
+
+LABELS = st.lists(st.integers(0, 5), min_size=1, max_size=200)
+SAMPLINGS = st.sampled_from(list(POWERS))
+
+
+def test_every_sampling_is_a_choice_of_the_flag():
+    fields = {field.name: field for field in dataclasses.fields(Config)}
+    assert fields["sampling"].metadata["choices"] == tuple(POWERS)
+
+
+@given(SEEDS, EPOCHS, LABELS)
+def test_a_uniform_sample_is_the_permutation(seed, epoch, labels):
+    actual = sample(seed, epoch, np.array(labels))
+    np.testing.assert_array_equal(actual, permutation(seed, epoch, len(labels)))
+
+
+@given(SEEDS, EPOCHS, LABELS, SAMPLINGS)
+def test_classes_are_drawn_as_often_as_asked_for(seed, epoch, labels, sampling):
+    labels = np.array(labels)
+    drawn = sample(seed, epoch, labels, sampling)
+    assert (drawn.dtype, drawn.shape) == (np.int32, labels.shape)
+    np.testing.assert_array_equal(drawn, sample(seed, epoch, labels, sampling))
+    counts = np.bincount(labels)
+    weights = np.where(counts, counts.astype(float) ** POWERS[sampling], 0)
+    expected = len(labels) * weights / weights.sum()
+    actual = np.bincount(labels[drawn], minlength=len(counts))
+    assert np.all(np.abs(actual - expected) < 1)
+
+
+@given(SEEDS, EPOCHS, LABELS, SAMPLINGS)
+def test_members_of_a_class_come_equally_often(seed, epoch, labels, sampling):
+    labels = np.array(labels)
+    times = np.bincount(sample(seed, epoch, labels, sampling), minlength=len(labels))
+    for label in np.unique(labels):
+        assert np.ptp(times[labels == label]) <= 1
+
+
+def test_every_image_of_a_large_class_comes_in_some_epoch():
+    labels = np.repeat([0, 1], [95, 5])
+    times = np.zeros(100, int)
+    for epoch in range(40):
+        times += np.bincount(sample(0, epoch, labels, "balanced"), minlength=100)
+    # Each of 95 is drawn with odds of 50 / 95 in an epoch: 21 times, deviation 3.
+    assert 5 < times[:95].min() <= times[:95].max() < 37
+    # Ten times each, in every epoch.
+    assert times[95:].tolist() == [400] * 5
+
+
+def test_classes_that_are_rounded_up_change():
+    labels = np.repeat([0, 1, 2], [6, 3, 2])
+    counts = np.stack(
+        [
+            np.bincount(labels[sample(0, epoch, labels, "balanced")])
+            for epoch in range(60)
+        ]
+    )
+    assert set(counts.ravel()) == {3, 4}
+    # 40 of 60 expected; a deviation of more than five of 3.7 has odds below 1e-5.
+    assert np.abs((counts == 4).sum(axis=0) - 40).max() < 19
+
+
+# Changing these changes the data of earlier runs with this flag.
+@pytest.mark.parametrize(
+    ("sampling", "expected"),
+    [
+        ("balanced", [7, 4, 3, 9, 7, 5, 9, 8, 9, 8]),
+        ("sqrt", [7, 4, 3, 9, 2, 5, 9, 6, 8, 8]),
+    ],
+)
+def test_a_sample_never_changes(sampling, expected):
+    labels = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1, 2])
+    assert sample(3, 2, labels, sampling).tolist() == expected

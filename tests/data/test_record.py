@@ -26,8 +26,11 @@ def arrays(count=12, shift=0, labels=None):
     return Dataset("arrays", split, split.take(np.arange(6)), ("a", "b", "c"))
 
 
-def described(dataset, held_out=(0, 1), statistics=STATISTICS, drawn=DRAWN):
-    return record.describe(dataset, np.array(held_out), statistics, drawn)
+def described(
+    dataset, held_out=(0, 1), statistics=STATISTICS, drawn=DRAWN, excluded=()
+):
+    held_out, excluded = np.array(held_out), np.array(excluded, np.int64)
+    return record.describe(dataset, held_out, statistics, drawn, excluded)
 
 
 @pytest.fixture
@@ -103,6 +106,10 @@ INVERTED = 2 - np.arange(12, dtype=np.int32) % 3
             ["train_dev: other training images are held out"],
         ),
         (
+            described(arrays(), excluded=[4, 7]),
+            ["exclude: other training images (0 -> 2)"],
+        ),
+        (
             described(arrays(), statistics={"mean": np.float32([0.6])}),
             ["normalize: other statistics of the same training images"],
         ),
@@ -115,6 +122,40 @@ INVERTED = 2 - np.arange(12, dtype=np.int32) % 3
 def test_each_difference_is_a_line(changed, lines):
     before = described(arrays())
     assert before.difference(changed) == lines
+
+
+def test_other_images_of_the_same_number_are_left_out(tmp_path):
+    record.write(tmp_path, described(arrays(), excluded=[4, 7]))
+    before = record.read(tmp_path)
+    assert before.fields["excluded"]["images"] == 2
+    assert before.difference(described(arrays(), excluded=[4, 7])) == []
+    lines = before.difference(described(arrays(), excluded=[4, 8]))
+    assert lines == ["exclude: other training images (2 -> 2)"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("excluded", 3),
+        ("excluded", {}),
+        ("excluded", {"images": "2", "digest": ""}),
+        ("sampled", {}),
+        ("sampled", ["x"]),
+    ],
+)
+def test_a_damaged_field_is_one_line(tmp_path, name, value):
+    record.write(
+        tmp_path, record.DataRecord({**described(arrays()).fields, name: value})
+    )
+    with pytest.raises(UsageError, match=r"data\.json is damaged .* delete it"):
+        record.read(tmp_path)
+
+
+def test_the_classes_of_the_first_epoch_are_recorded():
+    sampled = np.array([0, 0, 2])
+    fields = record.describe(arrays(), np.zeros(0), {}, DRAWN, sampled=sampled).fields
+    assert fields["sampled"] == [2, 0, 1]
+    assert "sampled" not in described(arrays()).fields
 
 
 def test_other_data_are_refused_with_their_differences(tmp_path):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from framework import data
 from framework.data.dataset import Dataset, Split
-from framework.data.examples import prepare
+from framework.data.examples import divide, prepare
 from framework.data.splits import hold_out_test
 from framework.errors import UsageError
 
@@ -46,9 +46,9 @@ def test_no_image_is_in_two_parts(labels, portion, dev, seed):
         divided = hold_out_test(whole, portion)
     except UsageError:
         return
-    examples = prepare(
-        divided, dev, seed, "memory", tf.distribute.get_strategy(), lambda *_: None
-    )
+    division = divide(divided, dev, seed)
+    strategy = tf.distribute.get_strategy()
+    examples = prepare(divided, division, seed, "memory", strategy, lambda *_: None)
     train = examples.train_batches.split
     parts = {
         "train": numbers(train, examples.train),

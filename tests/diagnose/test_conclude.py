@@ -2,13 +2,19 @@
 
 import json
 import shutil
+import types
 
+import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from framework.config import Config
+from framework.data import exclusion
+from framework.data.arrays import digits
 from framework.diagnose import conclude as conclude_lib
 from framework.diagnose.conclude import CONFIRMED, conclude
+from framework.diagnose.core.causes import CAUSES
+from framework.diagnose.core.finding import Finding, ImageList, Remedy
 from framework.errors import UsageError
 from framework.launch.run import run
 from framework.loop.nonfinite import DivergedError
@@ -115,3 +121,22 @@ def test_why_the_images_were_not_audited_is_on_the_page(
     conclude(str(folder), budget=0.0)
     assert note in capsys.readouterr().out
     assert note in (folder / "diagnosis" / "diagnosis.txt").read_text()
+
+
+def test_images_to_leave_out_are_listed(tmp_path):
+    images = ImageList("flagged", np.array([5, 2]), np.array([7, -1]), "odd")
+    remedies = Remedy("", images=images), Remedy("")
+    findings = [
+        Finding(CAUSES["label_noise"], "confirmed", "", (), remedy, "")
+        for remedy in remedies
+    ]
+    dataset, result = digits(), types.SimpleNamespace(findings=findings)
+    conclude_lib._write_lists(result, dataset, tmp_path)
+    (path,) = tmp_path.iterdir()
+    labels = dataset.train.labels
+    assert path.read_text().splitlines() == [
+        "split,index,label,likely_label,reason",
+        f"train,5,{labels[5]},7,odd",
+        f"train,2,{labels[2]},,odd",
+    ]
+    assert exclusion.find(dataset, str(path))[0].tolist() == [2, 5]

@@ -11,6 +11,7 @@ import pytest
 from framework.diagnose import diagnosis
 from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.decision import Decision
+from framework.diagnose.core.finding import ImageList
 from framework.diagnose.core.measurement import Measurement, NotApplicableError
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.measure.accuracy import Accuracy
@@ -278,3 +279,32 @@ def test_a_ceiling_is_none_once_a_trial_has_reached_more(verdict, has_gained, ex
     assert revised.verdict == expected
     is_other = revised.reason == "70.0%, as on training images; it can be more"
     assert is_other == (verdict != expected)
+
+
+def listing(cause, status):
+    """Returns a check whose remedy leaves images out."""
+    images = ImageList("flagged", np.array([3, 1]), np.array([0, 0]), "odd")
+    check = stub(cause, status=status)
+
+    @dataclasses.dataclass(frozen=True)
+    class Listing(type(check)):
+        def suspect(self, measured):
+            suspicion = super().suspect(measured)
+            return dataclasses.replace(suspicion, images=lambda: images)
+
+    return Listing()
+
+
+def test_images_that_a_remedy_leaves_out_are_told(run):
+    result = run([0.7] * 6, [listing("label_noise", "confirmed"), stub("dead_units")])
+    assert result.excluded("label_noise").tolist() == [3, 1]
+    assert result.excluded("dead_units").tolist() == []
+    assert result.excluded("overfitting").tolist() == []
+    code = result.findings[0].remedy.code
+    assert any("diagnosis.excluded('label_noise')" in line for line in code)
+
+
+def test_a_cause_that_is_falsified_lists_no_images(run):
+    result = run([0.7] * 6, [listing("label_noise", "falsified")])
+    assert result.excluded("label_noise").tolist() == []
+    assert result.findings[0].remedy.code == ()

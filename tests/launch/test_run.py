@@ -10,12 +10,13 @@ import keras
 import numpy as np
 import pytest
 
+from framework import data
 from framework.config import Config
 from framework.data import record as data_record
 from framework.data.dataset import Dataset, Split
 from framework.errors import RunError, UsageError
+from framework.launch import components, run_folder, trust
 from framework.launch import run as run_lib
-from framework.launch import run_folder, trust
 from framework.launch.run import run
 from framework.loop.checkpoint import Checkpoints
 
@@ -512,3 +513,65 @@ def test_what_is_exported_needs_nothing_of_this_program(tmp_path):
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     actual = np.load(tmp_path / "found.npy")
     np.testing.assert_allclose(actual, result.predict(images), atol=1e-6)
+
+
+@pytest.fixture
+def flagged(tmp_path):
+    """A list of training images of digits; lines can be added to it."""
+    path = tmp_path / "flagged.csv"
+    lines = [f"train,{row}" for row in range(100, 400)]
+    path.write_text("\n".join(["split,index", *lines, "validation,3", ""]))
+    return path
+
+
+def test_listed_images_are_trained_on_by_no_step(tmp_path, flagged):
+    config = small(tmp_path, exclude=str(flagged), test="10%")
+    whole = dataclasses.replace(config, exclude="")
+    built, other = (
+        components.build(each, None, None, lambda *_: None) for each in (config, whole)
+    )
+    examples, feed = built.examples, built.loop.feed
+    seen = {int(row) for step in range(30) for row in feed.indices(step)}
+    assert not seen & set(range(100, 400))
+    assert seen == set(examples.train.tolist())
+    # All else is as without the list; images held out stay.
+    assert np.array_equal(examples.train_dev, other.examples.train_dev)
+    assert len(examples.dataset.test) == len(other.examples.dataset.test)
+    left = set(other.examples.train) - set(examples.train)
+    assert (
+        left
+        == set(examples.excluded)
+        == set(range(100, 400)) - {*examples.train_dev.tolist()}
+    )
+    assert "1 lines name validation or test" in examples.dataset.notes[-1]
+
+
+def test_a_class_without_training_images_is_refused(tmp_path):
+    path = tmp_path / "all.csv"
+    zeros = np.flatnonzero(data.build("digits").train.labels == 0)
+    path.write_text("split,index\n" + "".join(f"train,{row}\n" for row in zeros))
+    with pytest.raises(UsageError, match="exclude leaves no training image of '0'"):
+        run(small(tmp_path, exclude=str(path)))
+
+
+def test_listed_images_and_drawn_classes_resume_exactly(tmp_path, flagged):
+    changes = {"exclude": str(flagged), "sampling": "sqrt", "schedule": "constant"}
+    whole = small(tmp_path, "whole", train_for="2ep", **changes)
+    run(whole)
+    parts = small(tmp_path, "parts", train_for="1ep", **changes)
+    run(parts)
+    run(dataclasses.replace(parts, train_for="2ep"))
+    assert all(
+        np.array_equal(weights(parts)[name], array)
+        for name, array in weights(whole).items()
+        if name.startswith("model/")
+    )
+    fields = json.loads(text(parts, "data.json"))
+    # The others of the 300 are held out.
+    assert fields["excluded"]["images"] == 290
+    assert sum(fields["sampled"]) == 1438 - 290 - fields["held_out"]["images"]
+    more = "".join(f"train,{row}\n" for row in range(500, 520))
+    flagged.write_text(flagged.read_text() + more)
+    longer = dataclasses.replace(parts, train_for="3ep")
+    with pytest.raises(UsageError, match=r"exclude: other training images \(290 -> "):
+        run(longer)

@@ -2,9 +2,12 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from framework.config import Config
+from framework.data import record as data_record
+from framework.data.dataset import Dataset, Split
 from framework.launch import run_folder
 from framework.prove.manipulation import check
 from framework.report.events import Events
@@ -101,3 +104,47 @@ def test_an_arm_without_the_change_is_noticed(tmp_path):
     run_folder.write_config(tmp_path, CONFIG)
     (recorded, _) = check(CONFIG, {"clip_norm": 1.0}, tmp_path, tmp_path)
     assert recorded.is_met is False
+
+
+def recorded(folder, excluded=(), sampled=None, per_class=(90, 10)):
+    """Writes data.json of an arm."""
+    labels = np.repeat(np.arange(2, dtype=np.int32), per_class)
+    split = Split(np.zeros((len(labels), 2, 2, 1), np.uint8), labels)
+    dataset = Dataset("blanks", split, split, ("a", "b"))
+    excluded = np.array(excluded, np.int64)
+    record = data_record.describe(dataset, excluded[:0], {}, {}, excluded, sampled)
+    folder.mkdir()
+    run_folder.write_config(folder, CONFIG)
+    data_record.write(folder, record)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("after", "before", "is_met"),
+    [([1, 2], [], True), ([1, 2, 3], [1], True), ([], [], False), ([1], [1], False)],
+)
+def test_images_are_left_out(tmp_path, after, before, is_met):
+    folders = recorded(tmp_path / "a", after), recorded(tmp_path / "b", before)
+    left_out = check(CONFIG, {"exclude": "x.csv"}, *folders)[1]
+    assert (left_out.what, left_out.value) == ("training images left out", len(after))
+    assert left_out.is_met is is_met
+    assert left_out.expected == f"more than {len(before)}"
+
+
+@pytest.mark.parametrize(
+    ("sampled", "value", "is_met"),
+    [(np.arange(100) % 2, 1.0, True), (None, 9.0, False)],
+)
+def test_classes_are_drawn_more_evenly(tmp_path, sampled, value, is_met):
+    folders = recorded(tmp_path / "a", sampled=sampled), recorded(tmp_path / "b")
+    evener = check(CONFIG, {"sampling": "balanced"}, *folders)[1]
+    assert evener.what == "largest by smallest class in the first epoch"
+    assert (evener.value, evener.is_met, evener.expected) == (value, is_met, "below 9")
+
+
+def test_an_arm_without_data_is_not_checked(tmp_path):
+    folders = recorded(tmp_path / "a"), recorded(tmp_path / "b")
+    (folders[1] / "data.json").unlink()
+    changes = {"exclude": "x.csv", "sampling": "sqrt"}
+    reasons = [each.reason for each in check(CONFIG, changes, *folders)[1:]]
+    assert reasons == ["an arm has no data.json"] * 2

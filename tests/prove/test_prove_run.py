@@ -5,16 +5,20 @@ import hashlib
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from framework.config import Config
 from framework.data.arrays import digits
 from framework.diagnose import workspace
+from framework.diagnose.conclude import conclude
 from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.report import stored
 from framework.errors import UsageError
 from framework.launch import openings, run_folder
 from framework.launch import run as run_lib
 from framework.launch.openings import Opening
+from framework.prove import remedy as remedy_lib
 from framework.prove import run_arms
 from framework.prove.prove_run import prove_run
 
@@ -230,6 +234,76 @@ def test_a_remedy_that_names_code_is_refused(plain):
     changes = {"overfitting": Intervention(augment="somewhere:evil()")}
     with pytest.raises(UsageError, match="would import somewhere"):
         prove_run(str(plain), changes)
+
+
+def test_a_proof_is_of_the_list_as_it_was(plain, tmp_path):
+    folder, path = tmp_path / "run", tmp_path / "flagged.csv"
+    shutil.copytree(plain, folder)
+    path.write_text("split,index\ntrain,3\n")
+    changes = {"label_noise": Intervention(exclude=(str(path),))}
+    plan = prove_run(str(folder), changes, plan_only=True).plan
+    assert plan.arms["label_noise"].changes == {"exclude": str(path)}
+    assert plan.lists == {str(path): hashlib.sha256(path.read_bytes()).hexdigest()}
+    (folder / "diagnosis" / "proof" / "label_noise-1").mkdir()
+    path.write_text("split,index\ntrain,4\n")
+    with pytest.raises(UsageError, match=f"lists.{path}: {plan.lists[str(path)]} ->"):
+        prove_run(str(folder), changes, plan_only=True)
+    path.unlink()
+    with pytest.raises(UsageError, match=r"--exclude: .* cannot be read"):
+        prove_run(str(folder), changes, plan_only=True)
+
+
+def leaking(path):
+    """Writes noisy digits of which most of the validation images are trained on."""
+    whole, generator = digits(validation=0.5, seed=1), np.random.default_rng(0)
+    own, others = (
+        np.clip(images + generator.normal(0, 100, images.shape), 0, 255)
+        for images in (whole.train.images, whole.validation.images)
+    )
+    labels = whole.validation.labels
+    np.savez(
+        path,
+        x_train=np.concatenate([own[:150], others[:300]]).astype(np.uint8),
+        y_train=np.concatenate([whole.train.labels[:150], labels[:300]]),
+        x_validation=others[:400].astype(np.uint8),
+        y_validation=labels[:400],
+        x_test=others[400:].astype(np.uint8),
+        y_test=labels[400:],
+    )
+
+
+@pytest.mark.extended
+def test_the_ruler_of_a_leaking_run_is_fixed(tmp_path, capsys):
+    """Validation falls to what the test part says."""
+    leaking(tmp_path / "leaking.npz")
+    folder = tmp_path / "run"
+    config = Config(
+        dataset=f"arrays({str(tmp_path / 'leaking.npz')!r})",
+        model="mlp(units=(64,))",
+        train_for="40ep",
+        evaluate_every="4ep",
+        train_dev=0.0,
+        workdir=str(folder),
+    )
+    run_lib.run(config, quiet=True)
+    conclude(str(folder))
+    page = capsys.readouterr().out
+    assert "split_leakage (confirmed" in page
+    listed = folder / "diagnosis" / "leaked.csv"
+    assert f"--exclude={listed}" in page
+    # The copies are the last 300 training images.
+    lines = listed.read_text().splitlines()[1:]
+    rows = {int(line.split(",")[1]) for line in lines}
+    assert len(rows & set(range(150, 450))) > 295
+    assert len(rows & set(range(150))) < 10
+    assert remedy_lib.remedy(folder, stored.read_findings(folder), seeds=3)
+    proof = json.loads((folder / "diagnosis/proof/proof.json").read_text())
+    (fixed,) = (each for each in proof["remedies"] if each["cause"] == "split_leakage")
+    assert (fixed["kind"], fixed["verdict"]) == ("ruler-fixing", "ruler fixed")
+    agreement = fixed["agreement"]
+    assert agreement["before"]["low"] > 0.03
+    assert abs(agreement["after"]["value"]) < 0.05
+    assert [each["is_met"] for each in fixed["checks"]] == [True, True]
 
 
 def test_a_link_in_place_of_the_proof_is_refused(plain, tmp_path):

@@ -5,13 +5,18 @@ from __future__ import annotations
 import abc
 import dataclasses
 import enum
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
+from framework.config import Config
+from framework.data import exclusion
 from framework.diagnose.core.causes import CAUSES, Cause
 from framework.diagnose.core.decision import Decision
-from framework.diagnose.core.finding import Evidence, Finding, Remedy
+from framework.diagnose.core.finding import Evidence, Finding, ImageList, Remedy
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import (
     Measurements,
@@ -52,6 +57,8 @@ class Suspicion:
         code: The fix as lines of Python, where there is no intervention.
         is_certain: Whether the measurements decide already.
         cost: How much accuracy it costs; None if that is not known.
+        images: Finds the training images to leave out, once the cause is not falsified;
+            None if there are none.
         void_images: Validation images on which no gain counts once the cause is
             confirmed, such as copies of training images: bool [N]; None for none.
     """
@@ -64,6 +71,7 @@ class Suspicion:
     code: tuple[str, ...] = ()
     is_certain: bool = False
     cost: Estimate | None = None
+    images: Callable[[], ImageList | None] | None = None
     void_images: np.ndarray | None = None
 
 
@@ -138,7 +146,7 @@ def examine(
         status=decision.status,
         message=suspicion.message,
         evidence=(*suspicion.evidence, *decision.evidence),
-        remedy=_remedy(suspicion, decision, measured),
+        remedy=_remedy(check.cause, suspicion, decision, measured),
         refute=suspicion.refute,
         cost=decision.cost,
     )
@@ -160,14 +168,50 @@ def _decided(
     return dataclasses.replace(decision, cost=decision.cost or suspicion.cost)
 
 
-def _remedy(suspicion: Suspicion, decision: Decision, measured: Measurements) -> Remedy:
+def _remedy(
+    cause: Cause,
+    suspicion: Suspicion,
+    decision: Decision,
+    measured: Measurements,
+) -> Remedy:
     # What was tried is what is printed.
     intervention = decision.intervention or suspicion.intervention
-    settings = measured.settings
+    settings, images = measured.settings, None
     flags: tuple[str, ...] = ()
     code = suspicion.code
+    if suspicion.images is not None and decision.status != "falsified":
+        images = suspicion.images()
+    if images is not None and settings.config is not None:
+        images, listed = _listed(images, settings.config)
+        intervention = (intervention or Intervention()) | listed
+    elif images is not None:
+        # No file is written for a Keras program.
+        code = (
+            f"rows = diagnosis.excluded({cause.name!r})  # diagnosis = explain(...)",
+            "x_train = np.delete(x_train, rows, axis=0)",
+            "y_train = np.delete(y_train, rows, axis=0)",
+            *code,
+        )
     if intervention is not None:
         if settings.config is not None:
             flags = intervention.flags(settings.config)
         code = (*intervention.code(settings), *code)
-    return Remedy(suspicion.advice, flags, code, intervention)
+    return Remedy(suspicion.advice, flags, code, intervention, images)
+
+
+def _listed(images: ImageList, config: Config) -> tuple[ImageList, Intervention]:
+    """Returns the list with the name of its file, and how to leave its images out.
+
+    Args:
+        images: The list.
+        config: Of the run. Its own lists are not overwritten: it depends on them.
+    """
+    folder, own = Path(config.workdir, "diagnosis"), exclusion.split(config.exclude)
+    used = {os.path.normpath(each) for each in own}
+    name, number = images.name, 1
+    while (path := str(folder / f"{name}.csv")) in used:
+        number += 1
+        name = f"{images.name}-{number}"
+    # A comma separates the values of the flag.
+    listed = Intervention(exclude=() if "," in path else (path,))
+    return dataclasses.replace(images, name=name), listed

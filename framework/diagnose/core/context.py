@@ -39,6 +39,9 @@ class DiagnosisContext:
         predictions: The predictions of the validation images, by evaluation.
         settings: How it was trained.
         dataset: All images, for an audit; None if the program was given arrays.
+        train_rows: The positions of `train` in the whole training split: int64 [N];
+            None for all.
+        dev_rows: Those of `dev`: int64 [M]; None if there are none.
     """
 
     class_names: tuple[str, ...]
@@ -52,6 +55,8 @@ class DiagnosisContext:
     predictions: Sequence[Predictions]
     settings: TrainingSettings
     dataset: Dataset | None = None
+    train_rows: np.ndarray | None = None
+    dev_rows: np.ndarray | None = None
 
     @property
     def num_classes(self) -> int:
@@ -66,6 +71,14 @@ class DiagnosisContext:
     def get(self, kind: type[MeasurementT]) -> MeasurementT:
         """Returns a measurement; see `Measurements.get`."""
         return self.measurements.get(kind)
+
+    def train_places(self, rows: np.ndarray) -> np.ndarray:
+        """Returns the positions in the whole training split of some of `train`.
+
+        Args:
+            rows: int [n], positions in `train`.
+        """
+        return rows if self.train_rows is None else self.train_rows[rows]
 
     def split(self, name: str) -> Split:
         """Returns one of `SPLITS`."""

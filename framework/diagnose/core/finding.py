@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from framework.diagnose.core.causes import Cause
 from framework.diagnose.core.intervention import Intervention
 from framework.numerics.intervals import Estimate
@@ -60,6 +62,26 @@ class Evidence:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class ImageList:
+    """Training images that a remedy leaves out.
+
+    Attributes:
+        name: Of the file that lists them, without its suffix.
+        rows: Their positions in the training split: int64 [n].
+        likely: The class that each is likely to be of, int [n]; -1 if not known.
+        reason: Why they are listed, in words.
+    """
+
+    name: str
+    rows: np.ndarray
+    likely: np.ndarray
+    reason: str
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Remedy:
     """What to do about a cause.
 
@@ -69,12 +91,14 @@ class Remedy:
         code: As lines of Python for a Keras program.
         intervention: The same as an object, which trials run; None if it takes a
             person, such as one who relabels images.
+        images: The training images that it leaves out; None if it leaves out none.
     """
 
     text: str
     flags: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     intervention: Intervention | None = None
+    images: ImageList | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Returns a JSON value."""

@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 
 from framework.config import Config, spec
 from framework.config.durations import Duration
+from framework.data import exclusion
 from framework.data.dataset import Split
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.settings import TrainingSettings
@@ -29,12 +30,13 @@ _BEYOND_FLAGS = (
     "activation",
     "width_factor",
     "dropout",
-    "balance",
     "unfreeze",
     "train",
 )
 # The fields of a config that an intervention can change.
 _CONFIG_FIELDS = (
+    "exclude",
+    "sampling",
     "batch_size",
     "learning_rate",
     "schedule",
@@ -72,6 +74,7 @@ class Intervention:
         unfreeze: Whether to train all weights.
         keras_step: Whether to train by Keras's own step instead of the program's.
         train: Images to train on instead; None leaves them.
+        exclude: Lists of training images to leave out: CSV files for --exclude.
         train_for_factor: Multiplies the length of the training, and of all parts of its
             schedule that are given in percent; early stopping is left out then.
         seed: Is added to the seed of the training, to repeat a trial.
@@ -102,6 +105,7 @@ class Intervention:
     unfreeze: bool = False
     keras_step: bool = False
     train: Split | None = None
+    exclude: tuple[str, ...] = ()
     train_for_factor: float = 1.0
     seed: int = 0
 
@@ -115,11 +119,15 @@ class Intervention:
         }
 
     def __or__(self, other: Intervention) -> Intervention:
-        """Returns both in one: factors are multiplied, otherwise `other` wins."""
-        factors = {
+        """Returns both in one: factors are multiplied, and lists are joined.
+
+        Otherwise `other` wins.
+        """
+        both: dict[str, Any] = {
             name: getattr(self, name) * getattr(other, name) for name in _FACTORS
         }
-        return Intervention(**{**self.differences(), **other.differences(), **factors})
+        both["exclude"] = tuple(dict.fromkeys((*self.exclude, *other.exclude)))
+        return Intervention(**{**self.differences(), **other.differences(), **both})
 
     def apply(self, config: Config) -> Config:
         """Returns a config with all that a config can express.
@@ -149,6 +157,11 @@ class Intervention:
         if self.train_for_factor != 1.0:
             fields["train_for"] = _multiplied(config.train_for, self.train_for_factor)
             fields["early_stopping"] = 0
+        if self.exclude:
+            present = exclusion.split(config.exclude)
+            fields["exclude"] = ",".join(dict.fromkeys((*present, *self.exclude)))
+        if self.balance:
+            fields["sampling"] = "balanced"
         if self.standardize:
             fields["normalize"] = "standard"
         if self.augment is not None:
@@ -230,6 +243,8 @@ def _json_types() -> dict[str, Any]:
 
 def _is_of(value: object, kind: Any) -> bool:
     """Returns whether a value is of the type of a field, and finite."""
+    if kind == tuple[str, ...]:
+        return isinstance(value, tuple) and all(isinstance(each, str) for each in value)
     if kind == tuple[float, float] | None:
         return (
             isinstance(value, tuple)

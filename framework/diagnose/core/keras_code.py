@@ -218,6 +218,21 @@ def _train(split: Any, settings: TrainingSettings) -> Lines:
     return ("x_train, y_train = x_train[keep], y_train[keep]  # keep: bool [N]",)
 
 
+def _exclude(files: tuple[str, ...], settings: TrainingSettings) -> Lines:
+    del settings
+    return (
+        "import csv",
+        "import pathlib",
+        "lines = [",
+        "    line",
+        f"    for file in {files!r}",
+        "    for line in csv.DictReader(pathlib.Path(file).read_text().splitlines())",
+        "]",
+        "rows = [int(line['index']) for line in lines if line['split'] == 'train']",
+        "x_train, y_train = np.delete(x_train, rows, 0), np.delete(y_train, rows, 0)",
+    )
+
+
 def _fit(data: str, settings: TrainingSettings, size: int = 0, rest: str = "") -> str:
     return f"model.fit({data}, batch_size={size or settings.batch_size}{rest})"
 
@@ -285,6 +300,7 @@ _EDITS: dict[str, _Writer] = {
     "unfreeze": _unfreeze,
     "keras_step": _keras_step,
     "train": _train,
+    "exclude": _exclude,
 }
 # What has no effect on a model that was compiled before.
 _COMPILED = frozenset(

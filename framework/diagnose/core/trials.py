@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from framework.data.dataset import Split
 from framework.diagnose.core import control as control_lib
 from framework.diagnose.core.budget import Budget, Remaining
 from framework.diagnose.core.context import DiagnosisContext
@@ -101,6 +102,11 @@ class Trials:
     def labels(self) -> np.ndarray:
         """The labels of the judged validation images: int [N]."""
         return self.context.validation.labels[self._is_judged]
+
+    @property
+    def train_images(self) -> Split:
+        """The training images, less those that accepted interventions leave out."""
+        return self._accepted.train or self.context.train
 
     def leave_out(self, images: np.ndarray) -> None:
         """Counts no gain on some validation images from now on.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from framework.diagnose.core.measurement import Measurement, NotApplicableError
+from framework.diagnose.measure.features import Features
 from framework.diagnose.measure.ridge import Ridge, one_hot, out_of_fold, predicted
 from framework.diagnose.measure.samples import Samples
 from framework.numerics.intervals import (
@@ -136,27 +137,71 @@ class FlaggedLabels(Measurement):
         return cls(proportion(int(flags.sum()), len(flags)))
 
 
-def flagged(features: np.ndarray, labels: np.ndarray, most: float = 1.0) -> np.ndarray:
+@dataclasses.dataclass(frozen=True, eq=False)
+class FlaggedImages(Measurement):
+    """Training images whose labels are probably wrong, as `FlaggedLabels` counts them.
+
+    Attributes:
+        rows: Their positions in `context.train`, the least probable label first: int64
+            [n].
+        places: Their positions in the whole training split: int64 [n].
+        likely: The most probable other class of each: int [n].
+        images: The number of images in `context.train`.
+    """
+
+    is_reported: ClassVar[bool] = False
+    rows: np.ndarray
+    places: np.ndarray
+    likely: np.ndarray
+    images: int
+
+    @classmethod
+    def measure(cls, context: DiagnosisContext) -> FlaggedImages:
+        """See base class."""
+        train = context.train
+        features = Features(train.images)(train.images)
+        rows, likely = _flagged(features, train.labels)
+        return cls(rows, context.train_places(rows), likely, len(train))
+
+    def flags(self, most: float) -> np.ndarray:
+        """Returns which images are flagged: bool [N].
+
+        Args:
+            most: The largest fraction of all images to flag.
+        """
+        flags = np.zeros(self.images, bool)
+        flags[self.rows[: int(most * self.images)]] = True
+        return flags
+
+
+def flagged(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Returns which labels are probably wrong: bool [N].
 
     Args:
         features: float32 [N, F].
         labels: int [N].
-        most: The largest fraction to flag; the least probable labels come first.
     """
+    flags = np.zeros(len(labels), bool)
+    flags[_flagged(features, labels)[0]] = True
+    return flags
+
+
+def _flagged(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the rows of flagged labels, least probable first, and likely classes."""
     names, labels = np.unique(labels, return_inverse=True)
     scores = Ridge(features)(one_hot(labels, len(names)))
     if scores.shape[1] < 2:
-        return np.zeros(len(labels), bool)
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     from cleanlab.filter import find_label_issues
 
     probabilities = _probabilities(scores, labels)
     flags: np.ndarray = find_label_issues(labels, probabilities, n_jobs=1)
     own = probabilities[np.arange(len(labels)), labels]
     rows = np.flatnonzero(flags)
-    beyond = rows[np.argsort(own[rows], kind="stable")][int(most * len(labels)) :]
-    flags[beyond] = False
-    return flags
+    rows = rows[np.argsort(own[rows], kind="stable")]
+    others = probabilities[rows]
+    others[np.arange(len(rows)), labels[rows]] = -1.0
+    return rows, names[others.argmax(axis=1)]
 
 
 def doubtful(

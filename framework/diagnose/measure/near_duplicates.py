@@ -141,10 +141,32 @@ class Copies(Measurement):
             within=among.exceed(least),
         )
 
-    def training_copies(self, context: DiagnosisContext) -> np.ndarray:
-        """Returns which training images are copies of validation images: bool [M]."""
-        found = _Finder(context.validation.images).find(context.train.images)
-        return found.exceed(self.least)
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainingCopies(Measurement):
+    """Which training images are copies of validation images.
+
+    Attributes:
+        are_copies: Of `context.train`: bool [M].
+        places: The positions in the whole training split of these, and of copies among
+            images held out of training, which another --seed trains on: int64 [n].
+    """
+
+    is_reported: ClassVar[bool] = False
+    are_copies: np.ndarray
+    places: np.ndarray
+
+    @classmethod
+    def measure(cls, context: DiagnosisContext) -> TrainingCopies:
+        """See base class."""
+        least = context.get(Copies).least
+        finder = _Finder(context.validation.images)
+        are_copies = finder.find(context.train.images).exceed(least)
+        places = context.train_places(np.flatnonzero(are_copies))
+        if context.dev_rows is not None and len(context.dev_rows):
+            held_out = finder.find(context.dev.images).exceed(least)
+            places = np.union1d(places, context.dev_rows[held_out])
+        return cls(are_copies, places)
 
 
 @dataclasses.dataclass(frozen=True)

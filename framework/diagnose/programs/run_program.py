@@ -336,6 +336,8 @@ class RunProgram(Program):
             "train_for": str(length),
             "train_dev": 0.0,
             "test": "",
+            # Its images are given.
+            "exclude": "",
             "early_stopping": 0,
             "monitor": "validation/accuracy",
             # An average of so few steps lags behind.
@@ -373,6 +375,8 @@ class RunProgram(Program):
         )
 
     def _dataset(self, intervention: Intervention) -> Dataset:
+        if intervention.exclude and intervention.train is None:
+            raise NotApplicableError("its list is written after the diagnosis")
         dataset, rows = self._made.examples.dataset, self._made.examples.train
         # Where the run has its images in memory, no trial reads their files again.
         loaded = self._made.examples.train_batches.split
@@ -380,8 +384,6 @@ class RunProgram(Program):
         if isinstance(loaded, Split):
             source = loaded
         train = intervention.train or source.take(rows)
-        if intervention.balance:
-            train = train.take(_balanced(train.labels))
         return dataclasses.replace(
             dataset,
             train=train,
@@ -414,13 +416,3 @@ def _use_average(model: keras.Model, folder: Path) -> None:
     assert checkpoint is not None, "a run ends with a checkpoint"
     for index, weight in enumerate(model.trainable_variables):
         weight.assign(checkpoint.values[f"ema/{index}"])
-
-
-def _balanced(labels: np.ndarray) -> np.ndarray:
-    """Returns as many indices, so that all classes are equally frequent."""
-    generator = np.random.Generator(np.random.PCG64(0))
-    classes = np.unique(labels)
-    share = -(-len(labels) // len(classes))
-    return np.concatenate(
-        [generator.choice(np.flatnonzero(labels == each), share) for each in classes]
-    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
+
 from framework.diagnose.core.finding import Finding
 from framework.diagnose.core.ledger import TrialRecord
 from framework.diagnose.core.measurement import Measurements, Unavailable
@@ -35,6 +37,21 @@ class Diagnosis:
     def confirmed(self) -> tuple[Finding, ...]:
         """The confirmed findings."""
         return tuple(each for each in self.findings if each.status == "confirmed")
+
+    def excluded(self, cause: str) -> np.ndarray:
+        """Returns the training images that the remedy of a cause leaves out.
+
+        Args:
+            cause: The name of a cause, such as "label_noise".
+
+        Returns:
+            Their positions in the training images, int64 [n]; none if there is no such
+            finding, or its remedy leaves none out.
+        """
+        for each in self.findings:
+            if each.cause.name == cause and each.remedy.images is not None:
+                return each.remedy.images.rows
+        return np.zeros(0, np.int64)
 
     def as_json(self) -> dict[str, Any]:
         """Returns a JSON value; see `framework.diagnose.report.json.SCHEMA`."""

@@ -45,6 +45,8 @@ _INTERVENTIONS = st.builds(
     weight_decay=st.sampled_from([None, 0.0, 0.01]),
     augment=st.sampled_from([None, "", "flip"]),
     shuffle=st.booleans(),
+    balance=st.booleans(),
+    exclude=st.sampled_from([(), ("a.csv",), ("b.csv", "a.csv")]),
 )
 
 
@@ -84,6 +86,8 @@ def test_images_of_its_own_have_no_json(scans):
         {"seed": 1.5},
         {"rescale": [1.0]},
         {"rescale": [1.0, "2"]},
+        {"exclude": "a.csv"},
+        {"exclude": ["a.csv", 1]},
     ],
 )
 def test_other_json_is_refused(fields):
@@ -113,8 +117,10 @@ def test_factors_multiply_and_otherwise_the_later_wins(one, other):
     for name in _FACTORS:
         assert getattr(both, name) == getattr(one, name) * getattr(other, name)
     differences = one.differences() | other.differences()
+    # Images that either leaves out are left out.
+    assert set(both.exclude) == {*one.exclude, *other.exclude}
     names = {field.name for field in dataclasses.fields(Intervention)}
-    for name in names - set(_FACTORS):
+    for name in names - {*_FACTORS, "exclude"}:
         default = getattr(Intervention(), name)
         assert getattr(both, name) == differences.get(name, default)
 
@@ -178,6 +184,7 @@ _OF_CHECKS = {
     "stopped_too_early_warm": Intervention(
         train_for_factor=2.0, constant_learning_rate=0.001
     ),
+    "label_noise": Intervention(exclude=("flagged.csv",)),
     "insufficient_capacity": Intervention(width_factor=4.0),
     "insufficient_capacity_narrow": Intervention(width_factor=16.0),
 }
@@ -224,7 +231,8 @@ def test_what_a_trial_runs_is_what_is_printed(name):
     program = RunProgram(_CONFIG, None, Path("trials"), 0, None, None, None)
     trial = program.trial_config(intervention, 90, Path("trials/name"))
     printed = pasted(intervention.flags(_CONFIG))
-    for field in set(intervention_lib._CONFIG_FIELDS) - _LENGTH:
+    # A trial is given the images that are left.
+    for field in set(intervention_lib._CONFIG_FIELDS) - _LENGTH - {"exclude"}:
         assert getattr(trial, field) == getattr(printed, field)
 
 
@@ -232,6 +240,23 @@ def test_a_longer_training_is_printed():
     config = dataclasses.replace(_CONFIG, early_stopping=3)
     flags = Intervention(train_for_factor=2.0).flags(config)
     assert flags == ("--train_for=40ep", "--early_stopping=0")
+
+
+def test_lists_of_the_run_stay():
+    config = dataclasses.replace(_CONFIG, exclude="a.csv, b.csv")
+    more = Intervention(exclude=("b.csv", "c.csv"))
+    assert more.flags(config) == ("--exclude=a.csv,b.csv,c.csv",)
+    assert Intervention(exclude=("b.csv",)).apply(config).exclude == "a.csv,b.csv"
+
+
+def test_lines_leave_listed_images_out(settings, tmp_path):
+    path = tmp_path / "flagged.csv"
+    path.write_text("split,index,label\ntrain,3,x\nvalidation,5,x\ntrain,0,x\n")
+    lines = Intervention(exclude=(str(path),)).code(settings())
+    names = {"np": np, "x_train": np.arange(6)[:, None], "y_train": np.arange(6)}
+    exec("\n".join(lines), names)
+    assert names["y_train"].tolist() == [1, 2, 4, 5]
+    assert names["x_train"].ravel().tolist() == [1, 2, 4, 5]
 
 
 def test_a_seed_is_for_trials_only():
@@ -312,7 +337,11 @@ def eagerly():
 @pytest.mark.extended
 @pytest.mark.filterwarnings("ignore:Even though the .*tf.data:UserWarning")
 @_each
-def test_lines_can_be_pasted_and_trained_with(name, settings, eagerly):
+def test_lines_can_be_pasted_and_trained_with(
+    name, settings, eagerly, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("flagged.csv").write_text("split,index\ntrain,3\nvalidation,5\n")
     executed(_OF_CHECKS[name], settings, built(is_traced=False))
 
 

@@ -6,6 +6,7 @@ import pytest
 from framework.data.dataset import Split
 from framework.diagnose.core.measurement import UnavailableError
 from framework.diagnose.measure.label_agreement import (
+    FlaggedImages,
     FlaggedLabels,
     LabelAgreement,
     doubtful,
@@ -48,14 +49,24 @@ def test_unavailable_for_few_images(context, scans):
         case.get(LabelAgreement)
 
 
-def test_the_least_probable_labels_are_flagged_first(scans):
+def test_the_least_probable_labels_are_flagged_first(scans, context):
     train = noisy(scans.train, 0.2)
-    features = train.images.reshape(len(train), -1) / 255
-    every, some = (flagged(features, train.labels, most) for most in (1.0, 0.05))
-    assert some.sum() == int(0.05 * len(train)) < every.sum()
+    found = context(train, scans.validation).get(FlaggedImages)
+    every, some = (found.flags(most) for most in (1.0, 0.05))
+    assert some.sum() == int(0.05 * len(train)) < every.sum() == len(found.rows)
     assert np.all(every[some])
     is_wrong = train.labels != scans.train.labels
     assert np.mean(is_wrong[some]) > 0.95
+    assert np.mean(found.likely == scans.train.labels[found.rows]) > 0.9
+    # Never the label that is called wrong.
+    assert np.all(found.likely != train.labels[found.rows])
+
+
+def test_flagged_images_of_a_sample_have_their_places_in_the_split(scans, context):
+    train = noisy(scans.train, 0.2).take(np.arange(400))
+    rows = np.arange(400) * 2
+    found = context(train, scans.validation, train_rows=rows).get(FlaggedImages)
+    assert found.places.tolist() == (2 * found.rows).tolist()
 
 
 def test_doubtful_labels_come_with_what_is_expected(scans):

@@ -5,7 +5,11 @@ import pytest
 
 from framework.data.drawn import drawn_flowers
 from framework.diagnose.core.measurement import UnavailableError
-from framework.diagnose.measure.near_duplicates import NearDuplicates, similarity
+from framework.diagnose.measure.near_duplicates import (
+    NearDuplicates,
+    TrainingCopies,
+    similarity,
+)
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +74,24 @@ def test_unavailable_for_a_single_image(scans, context):
     case = context(scans.train, scans.validation.take(np.arange(1)))
     with pytest.raises(UnavailableError, match="a split has fewer than 2 images"):
         case.get(NearDuplicates)
+
+
+def test_copies_among_training_images_and_those_held_out(scans, context):
+    held_out = scans.validation
+    train, dev = scans.train.take(np.arange(300)), scans.train.take(np.arange(300, 320))
+    train.images[:20], dev.images[:5] = held_out.images[:20], held_out.images[20:25]
+    case = context(
+        train,
+        held_out,
+        dev,
+        train_rows=np.arange(300) * 2,
+        dev_rows=np.arange(20) * 2 + 1,
+    )
+    found = case.get(TrainingCopies)
+    assert np.all(found.are_copies[:20])
+    # Others look alike by chance.
+    assert found.are_copies[20:].sum() < 15
+    places = set(found.places.tolist())
+    assert places >= {*range(0, 40, 2), *range(1, 10, 2)}
+    assert len(places) == found.are_copies.sum() + sum(each % 2 for each in places)
+    assert sum(each % 2 for each in places) < 8

@@ -281,6 +281,7 @@ def test_a_changed_branch_is_another_config(folder, branches):
         "normalize": "standard",
         "augment": "shift(.1)",
         "clip_norm": 1.0,
+        "sampling": "balanced",
     }
     assert {name: config[name] for name in wanted} == wanted
     assert config["optimizer"] == "sgd(weight_decay=0.01)"
@@ -319,6 +320,7 @@ def test_other_images_can_be_trained_on(made, program):
     [
         Intervention(shuffle=True),
         Intervention(keras_step=True),
+        Intervention(exclude=("flagged.csv",)),
     ],
 )
 def test_what_a_run_does_not_have_cannot_be_changed(program, intervention):
@@ -329,6 +331,7 @@ def test_what_a_run_does_not_have_cannot_be_changed(program, intervention):
 # What a trial has from the run. All else is its own, or the default.
 _INHERITED = {
     "dataset",
+    "sampling",
     "augment",
     "normalize",
     "model",
@@ -349,6 +352,8 @@ _OTHER = Config(
     dataset="drawn_shapes",
     train_dev=0.1,
     test="10%",
+    exclude="flagged.csv",
+    sampling="sqrt",
     input="stream",
     service="reader:1",
     augment="flip",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import ClassVar
 
 from framework.diagnose.checks.data.pruning import train_without
@@ -14,15 +15,14 @@ from framework.diagnose.core.decision import (
     status_of,
     threshold,
 )
-from framework.diagnose.core.finding import Evidence
+from framework.diagnose.core.finding import Evidence, ImageList
 from framework.diagnose.core.measurement import Measurements
 from framework.diagnose.core.trials import Trials
-from framework.diagnose.measure.features import Features
 from framework.diagnose.measure.label_agreement import (
     EASY_OF_CLASS,
+    FlaggedImages,
     FlaggedLabels,
     LabelAgreement,
-    flagged,
 )
 from framework.diagnose.measure.label_signal import LabelSignal
 from framework.diagnose.measure.labels import LabelValidity
@@ -52,7 +52,7 @@ class LabelNoise(Check):
         is tried: hard images with right labels are flagged as well, and a model that
         learns too little gains 6 to 9 points without them (clean flowers).
     Remedy:
-        Relabel or remove the flagged images.
+        Relabel the flagged images, or leave them out.
     Sources:
         Confident learning (Northcutt et al., 2021), by cleanlab; Rolnick et al. (2017)
         for how much networks tolerate.
@@ -147,12 +147,8 @@ class LabelNoise(Check):
                     "Fisher's exact test, times the number of pairs of classes",
                 ),
             ),
-            advice="look through the flagged images and relabel or remove them",
-            code=(
-                "from cleanlab.filter import find_label_issues",
-                "flagged = find_label_issues(y_train, out_of_fold_probabilities)",
-                "x_train, y_train = x_train[~flagged], y_train[~flagged]",
-            ),
+            advice="look through the flagged images and relabel or leave them out",
+            images=functools.partial(self._flagged, measured),
             refute="a person who looks through the flagged images and finds them right",
         )
 
@@ -167,14 +163,10 @@ class LabelNoise(Check):
         memorized = self._memorized(measured)
         if memorized is not None:
             return memorized
-        # A probe that sees less than the model also flags what is hard: no more labels
-        # are left out than are contradicted beyond validation's.
-        most = 1.0
-        if agreement.probe_lead.low <= 0:
-            most = max(agreement.easy.value - agreement.validation.value, self.fraction)
-        train = trials.context.train
-        features = Features(train.images)(train.images)
-        flags = flagged(features, train.labels, most)
+        found = measured.find(FlaggedImages)
+        if found is None:
+            return Decision("suspected")
+        flags = found.flags(self._most(agreement))
         gain = train_without(trials, self.cause_name, flags)
         if gain is None:
             return Decision("suspected")
@@ -185,6 +177,26 @@ class LabelNoise(Check):
             "trained anew, against the same without as many others of the same classes",
         )
         return Decision(status_of(gain), gain, (shown,))
+
+    def _most(self, agreement: LabelAgreement) -> float:
+        """Returns the largest fraction of the training images to leave out.
+
+        A probe that sees less than the model also flags what is hard: no more labels
+        are left out than are contradicted beyond validation's.
+        """
+        if agreement.probe_lead.low > 0:
+            return 1.0
+        return max(agreement.easy.value - agreement.validation.value, self.fraction)
+
+    def _flagged(self, measured: Measurements) -> ImageList | None:
+        """Returns the images that a trial would leave out."""
+        found = measured.find(FlaggedImages)
+        if found is None or not len(found.rows):
+            return None
+        most = self._most(measured.get(LabelAgreement))
+        count = int(found.flags(most).sum())
+        reason = "similar images are of the likely class"
+        return ImageList("flagged", found.places[:count], found.likely[:count], reason)
 
     def _memorized(self, measured: Measurements) -> Decision | None:
         """Returns the decision if accuracy has fallen since its best; else None."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import ClassVar
+
+import numpy as np
 
 from framework.diagnose.checks.data.pruning import train_without
 from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.decision import MINIMUM_GAIN, Decision, status_of
-from framework.diagnose.core.finding import Evidence
+from framework.diagnose.core.finding import Evidence, ImageList
 from framework.diagnose.core.measurement import Measurements
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.cross_evaluation import HeldOutAccuracy
@@ -18,6 +21,7 @@ from framework.diagnose.measure.near_duplicates import (
     SAME_PIXELS,
     Copies,
     NearDuplicates,
+    TrainingCopies,
 )
 from framework.numerics.intervals import Estimate, difference
 
@@ -44,7 +48,8 @@ class SplitLeakage(Check):
         images and training holds none itself; else trials without them, beside trials
         without as many others, decide. Held-out images alone only suspect.
     Remedy:
-        Split by source before anything is augmented or drawn twice.
+        Leave the copies out of training; or split by source, before anything is
+        augmented or drawn twice.
     Sources:
         Barz & Denzler (2020) for CIFAR's duplicates.
 
@@ -85,13 +90,14 @@ class SplitLeakage(Check):
             message=_message(copies, measured.settings.train_images),
             evidence=self._evidence(copies, excess, effect),
             advice=(
-                "remove the copies from one of the splits; split by source (person, "
-                "film, original), before anything is augmented or drawn twice"
+                "leave the copies out of training; or split by source (person, film, "
+                "original), before anything is augmented or drawn twice"
             ),
             code=_SPLIT_BY_SOURCE,
             refute="accuracy on validation images without the copies: it is the same",
             cost=_scaled(effect, copies.rate.value) if has_effect else None,
             void_images=found.are_copies if found else None,
+            images=functools.partial(_training_copies, measured),
         )
 
     def _by_symptom(self, measured: Measurements) -> Suspicion | None:
@@ -138,8 +144,10 @@ class SplitLeakage(Check):
         """See base class."""
         if suspicion.void_images is None or not suspicion.void_images.any():
             return Decision("suspected")
-        copies = measured.get(Copies).training_copies(trials.context)
-        gain = train_without(trials, self.cause_name, copies)
+        found = measured.find(TrainingCopies)
+        if found is None:
+            return Decision("suspected")
+        gain = train_without(trials, self.cause_name, found.are_copies)
         if gain is None:
             return Decision("suspected")
         fall = _scaled(gain, -1.0)
@@ -183,6 +191,15 @@ class SplitLeakage(Check):
                 "Newcombe, 1998",
             ),
         )
+
+
+def _training_copies(measured: Measurements) -> ImageList | None:
+    """Returns the training images that are copies of validation images."""
+    found = measured.find(TrainingCopies)
+    if found is None or not len(found.places):
+        return None
+    none = np.full(len(found.places), -1)
+    return ImageList("leaked", found.places, none, "a copy of a validation image")
 
 
 def _message(copies: NearDuplicates, train_images: int) -> str:

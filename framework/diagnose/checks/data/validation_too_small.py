@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import ClassVar
 
+from framework.config import Config, spec
 from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
@@ -64,8 +66,10 @@ class ValidationTooSmall(Check):
                 ),
             ),
             advice=(
-                "use more validation images, or score by k-fold cross-validation; "
-                "until then, read no meaning into differences below that size"
+                f"use {self._enough(total, least):,} validation images or more"
+                f"{_flag(measured.settings.config)}, or score by k-fold "
+                f"cross-validation; until then, read no meaning into differences below "
+                f"that size"
             ),
             code=(
                 "from sklearn.model_selection import StratifiedKFold",
@@ -73,3 +77,20 @@ class ValidationTooSmall(Check):
             ),
             refute="a larger validation set on which accuracy is as static",
         )
+
+    def _enough(self, total: int, least: float) -> int:
+        """Returns how many images show the differences that must be seen.
+
+        Args:
+            total: How many there are.
+            least: The least difference that they show; it falls as the square root of
+                their number rises.
+        """
+        return max(self.few, math.ceil(total * (least / self.coarse) ** 2))
+
+
+def _flag(config: Config | None) -> str:
+    """Returns what decides in a run how many there are, in words; "" if no flag."""
+    if config is None or spec.single(config.dataset).name not in ("digits", "folder"):
+        return ""
+    return " (unless they have a folder of their own: validation=... in --dataset)"

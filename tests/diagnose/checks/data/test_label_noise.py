@@ -5,6 +5,7 @@ import types
 import numpy as np
 import pytest
 
+from framework.config import Config
 from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
 from framework.data.fashion_mnist import fashion_mnist
@@ -12,7 +13,11 @@ from framework.diagnose.checks.data import label_noise
 from framework.diagnose.checks.data.label_noise import LabelNoise
 from framework.diagnose.core.check import examine
 from framework.diagnose.core.measurement import Unavailable
-from framework.diagnose.measure.label_agreement import FlaggedLabels, LabelAgreement
+from framework.diagnose.measure.label_agreement import (
+    FlaggedImages,
+    FlaggedLabels,
+    LabelAgreement,
+)
 from framework.diagnose.measure.regularization import AccuracyFall
 from framework.numerics.intervals import Estimate, proportion
 
@@ -58,6 +63,8 @@ def agreement(
 
 
 _FLAGGED = FlaggedLabels(proportion(300, 1000))
+_ROWS = np.array([7, 3])
+_IMAGES = FlaggedImages(_ROWS, places=_ROWS + 100, likely=np.array([1, 0]), images=20)
 
 
 def noisy(split, fraction, seed=0):
@@ -172,18 +179,13 @@ def test_thresholds(
     measured, undecided, validity, label_signal, monkeypatch, known, outside, status
 ):
     monkeypatch.setattr(label_noise, "train_without", lambda *arguments: None)
-    monkeypatch.setattr(
-        label_noise, "flagged", lambda features, labels, most: labels > 0
-    )
-    rows = Split(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.int32) % 2)
-    trials = undecided(types.SimpleNamespace(train=rows))
-    seen = measured(known, _FLAGGED, validity(outside), label_signal())
-    finding = examine(LabelNoise(), seen, trials)
+    seen = measured(known, _FLAGGED, _IMAGES, validity(outside), label_signal())
+    finding = examine(LabelNoise(), seen, undecided())
     assert (finding and finding.status) == status
 
 
 def test_leaves_out_what_is_probably_wrong(
-    scans, monkeypatch, measured, undecided, validity, label_signal
+    scans, monkeypatch, measured, undecided, validity, label_signal, context
 ):
     train, flags = noisy(scans.train, 0.2), {}
 
@@ -192,10 +194,17 @@ def test_leaves_out_what_is_probably_wrong(
         return Estimate(0.1, 0.05, 0.15)
 
     monkeypatch.setattr(label_noise, "train_without", train_without)
-    known = measured(agreement(40, 10, 12), _FLAGGED, validity(), label_signal())
-    trials = undecided(types.SimpleNamespace(train=train))
-    assert examine(LabelNoise(), known, trials).cost.value == 0.1
+    images = context(train, scans.validation).get(FlaggedImages)
+    known = measured(
+        agreement(40, 10, 12), _FLAGGED, images, validity(), label_signal()
+    )
+    finding = examine(LabelNoise(), known, undecided())
+    assert finding.cost.value == 0.1
     is_wrong, is_flagged = train.labels != scans.train.labels, flags["label_noise"]
+    # What was tried is what is listed.
+    rows, likely = finding.remedy.images.rows, finding.remedy.images.likely
+    assert sorted(rows) == np.flatnonzero(is_flagged).tolist()
+    assert np.mean(likely == scans.train.labels[rows]) > 0.9
     assert np.mean(is_flagged) == pytest.approx(0.2, abs=0.04)
     assert np.mean(is_wrong[~is_flagged]) < 0.04
 
@@ -213,14 +222,11 @@ def test_a_trial_decides(
     monkeypatch, measured, undecided, validity, label_signal, gain, status
 ):
     monkeypatch.setattr(label_noise, "train_without", lambda *arguments: gain)
-    monkeypatch.setattr(
-        label_noise, "flagged", lambda features, labels, most: labels > 0
-    )
-    rows = Split(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.int32) % 2)
-    known = measured(agreement(17, 10, 4, p=0.2), _FLAGGED, validity(), label_signal())
-    trials = undecided(types.SimpleNamespace(train=rows))
-    finding = examine(LabelNoise(), known, trials)
+    known = agreement(17, 10, 4, p=0.2), _FLAGGED, _IMAGES, validity(), label_signal()
+    finding = examine(LabelNoise(), measured(*known), undecided())
     assert (finding.status, finding.cost) == (status, gain)
+    # Nothing is to be left out where that did not help.
+    assert (finding.remedy.images is None) == (status == "falsified")
     assert finding.message == (
         "17.0% of the labels of easy training images are contradicted by all similar "
         "images; worst are images that look like tulip, 40.0%"
@@ -256,13 +262,8 @@ def test_wrong_labels_that_are_memorized(
     monkeypatch, measured, undecided, validity, label_signal, known, fall, is_confirmed
 ):
     monkeypatch.setattr(label_noise, "train_without", lambda *arguments: None)
-    monkeypatch.setattr(
-        label_noise, "flagged", lambda features, labels, most: labels > 0
-    )
-    rows = Split(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.int32) % 2)
-    seen = measured(known, fall, _FLAGGED, validity(), label_signal())
-    trials = undecided(types.SimpleNamespace(train=rows))
-    finding = examine(LabelNoise(), seen, trials)
+    seen = measured(known, fall, _FLAGGED, _IMAGES, validity(), label_signal())
+    finding = examine(LabelNoise(), seen, undecided())
     assert (finding is not None and finding.status == "confirmed") == is_confirmed
 
 
@@ -274,9 +275,7 @@ def test_without_an_excess_over_validation_nothing_is_tried(
 
     monkeypatch.setattr(label_noise, "train_without", train_without)
     known = measured(agreement(40, 0, 35), _FLAGGED, validity(), label_signal())
-    rows = Split(np.eye(20, dtype=np.float32), np.arange(20, dtype=np.int32) % 2)
-    trials = undecided(types.SimpleNamespace(train=rows))
-    assert examine(LabelNoise(), known, trials).status == "suspected"
+    assert examine(LabelNoise(), known, undecided()).status == "suspected"
 
 
 @pytest.mark.parametrize(
@@ -294,3 +293,42 @@ def test_validation_of_another_kind_is_no_control(
         finding = examine(LabelNoise(), seen, undecided(None))
         assert (finding is not None) == is_suspected
         assert finding is None or finding.status == "suspected"
+
+
+def test_the_run_is_told_to_leave_the_list_out(
+    measured, undecided, validity, label_signal
+):
+    known = agreement(40, 0, 4), _FLAGGED, _IMAGES, validity(), label_signal()
+    config = Config(workdir="runs/a")
+    finding = examine(LabelNoise(), measured(*known, config=config), undecided())
+    path = "runs/a/diagnosis/flagged.csv"
+    assert finding.remedy.flags == (f"--exclude={path}",)
+    assert finding.remedy.intervention.differences() == {"exclude": (path,)}
+    # Where `context.train` is a sample, its positions are others.
+    assert finding.remedy.images.rows.tolist() == [107, 103]
+
+
+def test_a_list_that_the_run_depends_on_is_not_overwritten(
+    measured, undecided, validity, label_signal
+):
+    known = agreement(40, 0, 4), _FLAGGED, _IMAGES, validity(), label_signal()
+    config = Config(workdir="runs/a", exclude="runs/a/./diagnosis/flagged.csv")
+    finding = examine(LabelNoise(), measured(*known, config=config), undecided())
+    assert finding.remedy.images.name == "flagged-2"
+    both = "runs/a/./diagnosis/flagged.csv,runs/a/diagnosis/flagged-2.csv"
+    assert finding.remedy.flags == (f"--exclude={both}",)
+
+
+def test_a_keras_program_is_told_its_rows(measured, undecided, validity, label_signal):
+    known = agreement(40, 0, 4), _FLAGGED, _IMAGES, validity(), label_signal()
+    remedy = examine(LabelNoise(), measured(*known), undecided()).remedy
+    assert (remedy.flags, remedy.intervention) == ((), None)
+    names = {
+        "diagnosis": types.SimpleNamespace(excluded={"label_noise": [1, 2]}.get),
+        "np": np,
+        "x_train": np.zeros((5, 2)),
+        "y_train": np.arange(5),
+    }
+    exec("\n".join(remedy.code), names)
+    assert names["y_train"].tolist() == [0, 3, 4]
+    assert len(names["x_train"]) == 3

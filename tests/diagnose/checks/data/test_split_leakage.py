@@ -13,7 +13,11 @@ from framework.diagnose.checks.data.split_leakage import SplitLeakage
 from framework.diagnose.core.check import examine
 from framework.diagnose.measure.cross_evaluation import HeldOutAccuracy
 from framework.diagnose.measure.label_agreement import LabelAgreement
-from framework.diagnose.measure.near_duplicates import Copies, NearDuplicates
+from framework.diagnose.measure.near_duplicates import (
+    Copies,
+    NearDuplicates,
+    TrainingCopies,
+)
 from framework.numerics.intervals import Estimate, difference, proportion
 
 
@@ -248,9 +252,11 @@ def test_a_training_without_the_copies_decides(
     monkeypatch, measured, undecided, few_rows, gain, fall, status
 ):
     monkeypatch.setattr(split_leakage, "train_without", lambda *arguments: gain)
-    known = measured(duplicates(400, 400, 400, 600), images(4, 2))
+    leaked = TrainingCopies(np.arange(4) < 2, places=np.array([10, 11]))
+    known = measured(duplicates(400, 400, 400, 600), images(4, 2), leaked)
     finding = examine(SplitLeakage(), known, undecided(few_rows))
     assert (finding.status, finding.cost) == (status, fall)
+    assert finding.remedy.images.rows.tolist() == [10, 11]
     assert len(finding.evidence) == (4 if gain is None else 5)
     if gain:
         threshold = "the interval above 0, and 3% or more"
@@ -275,8 +281,9 @@ def test_the_copies_are_left_out(flowers, monkeypatch, measured, undecided, cont
         return Estimate(-0.1, -0.15, -0.05)
 
     monkeypatch.setattr(split_leakage, "train_without", train_without)
-    copies = context(flowers.train, flowers.validation).get(Copies)
-    known = measured(duplicates(100, 0, 90, 810), copies)
+    case = context(flowers.train, flowers.validation)
+    copies, leaked = case.get(Copies), case.get(TrainingCopies)
+    known = measured(duplicates(100, 0, 90, 810), copies, leaked)
     finding = examine(SplitLeakage(), known, undecided(flowers))
     assert finding.cost == Estimate(0.1, 0.05, 0.15)
     assert flags["split_leakage"].sum() == pytest.approx(60, abs=3)

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from framework.config import Config
 from framework.diagnose.checks.data.validation_too_small import ValidationTooSmall
 
 
@@ -43,3 +44,25 @@ def test_evidence_and_message(check):
     accuracy, least = finding.evidence
     assert str(accuracy.value) == "0.508 (0.388 to 0.627)"
     assert least.value == pytest.approx(0.2495, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("correct", "total", "enough"), [(32, 63, 175), (38, 39, 40), (86, 171, 175)]
+)
+def test_as_many_as_are_enough_are_asked_for(check, correct, total, enough):
+    text = check(correct, total).remedy.text
+    assert text.startswith(f"use {enough} validation images or more, or score by")
+    assert check(correct * enough // total, enough) is None
+
+
+@pytest.mark.parametrize(
+    ("dataset", "has_flag"),
+    [("folder('a')", True), ("digits", True), ("arrays('a.npz')", False)],
+)
+def test_a_run_is_told_what_decides_their_number(
+    judged, accuracy, split_accuracy, dataset, has_flag
+):
+    known = dataclasses.replace(accuracy(), validation=split_accuracy(32, 63))
+    config = Config(dataset=dataset)
+    text = judged(ValidationTooSmall(), known, config=config).remedy.text
+    assert ("validation=... in --dataset" in text) == has_flag
