@@ -52,11 +52,11 @@ DIAGNOSE_MAY_IMPORT = {
     "programs": {"core"},
     "report": {"core", "measure"},
     "recorder": {"programs"},
-    "audit": {"measure", "report"},
+    "audit": {"core", "measure", "report"},
     "diagnosis": {"core", "measure", "checks", "report"},
     "snapshot": {"report"},
     "workspace": set(),
-    "explain_keras": {"core", "programs", "report", "diagnosis", "recorder"},
+    "explain_keras": {"audit", "core", "programs", "report", "diagnosis", "recorder"},
     "explain_run": {"core", "programs", "snapshot"},
     "conclude": {"audit", "report", "diagnosis", "snapshot", "workspace"}
     | {"explain_run"},

@@ -133,6 +133,22 @@ def recorded(workdir: Path) -> dict[str, str]:
     return own(entry)
 
 
+def train_command(workdir: Path) -> list[str]:
+    """Returns the words with which the command of a run begins.
+
+    They are `whyflat train`, or those of the user's own experiment.
+
+    Args:
+        workdir: The run's folder.
+    """
+    entry = recorded(workdir)
+    if "module" in entry:
+        return ["python", "-m", entry["module"]]
+    if "file" in entry:
+        return ["whyflat", "train", f"--experiment={entry['file']}"]
+    return ["whyflat", "train"]
+
+
 def load_recorded(entry: Mapping[str, str]) -> None:
     """Loads an experiment of `recorded`; call `trust.check` first.
 

@@ -6,20 +6,27 @@ Its images are read once. Duplicates are looked for within and across the splits
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from framework.data.dataset import Dataset, LabelledImages, LazySplit
+from framework.data.dataset import Dataset, LabelledImages, LazySplit, Split
 from framework.data.folder import Files
+from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.measure import duplicate_pairs
 from framework.diagnose.measure.duplicate_pairs import Pairs
-from framework.diagnose.measure.features import Features, are_images
+from framework.diagnose.measure.features import (
+    Features,
+    Scale,
+    are_images,
+    with_channels,
+)
 from framework.diagnose.measure.label_agreement import doubtful
 from framework.diagnose.measure.samples import chosen
-from framework.diagnose.report import data_problems
+from framework.diagnose.report import data_problems, galleries
 from framework.diagnose.report.data_problems import DataProblem, Place
+from framework.diagnose.report.galleries import Gallery
 from framework.errors import RunError
 
 # The first bytes of what a file is, and the suffixes that say so.
@@ -43,12 +50,19 @@ class Audit:
         counts: The number of images that were read, by split.
         problems: What is wrong, in the order of reading.
         notes: What the data set itself has to say.
+        pictures: Small images of the first problems; see `galleries.shown`.
     """
 
     name: str
     counts: dict[str, int]
     problems: tuple[DataProblem, ...]
     notes: tuple[str, ...]
+    pictures: Mapping[Place, np.ndarray]
+
+    @property
+    def galleries(self) -> tuple[Gallery, ...]:
+        """The first problems of each kind with their images."""
+        return galleries.of_problems(self.problems, self.pictures)
 
     def __str__(self) -> str:
         counts = " and ".join(f"{n:,} of {name}" for name, n in self.counts.items())
@@ -103,9 +117,27 @@ def audit(
     progress("looking for doubtful labels")
     problems += _doubtful(every, dataset.class_names)
     counts = {name: len(each.labels) for name, each in zip(_SPLITS, parts, strict=True)}
+    ordered = data_problems.ordered(problems)
     return Audit(
-        dataset.name, counts, data_problems.ordered(problems), tuple(dataset.notes)
+        dataset.name, counts, ordered, tuple(dataset.notes), _pictures(ordered, every)
     )
+
+
+def galleries_of(context: DiagnosisContext) -> tuple[Gallery, ...]:
+    """Returns the galleries of a program whose data were given as arrays.
+
+    Args:
+        context: Of the program; at most 5,000 images of each split are looked at.
+    """
+    splits = []
+    for split in (context.train, context.validation):
+        if not are_images(split.images):
+            return ()
+        images = with_channels(split.images)
+        kind = np.uint8 if images.dtype == np.uint8 else np.float32
+        splits.append(Split(images.astype(kind), split.labels))
+    train, validation = splits
+    return audit(Dataset("the data", train, validation, context.class_names)).galleries
 
 
 def _read(dataset: Dataset, name: str, problems: list[DataProblem]) -> _Images:
@@ -177,3 +209,21 @@ def _doubtful(every: _Images, class_names: tuple[str, ...]) -> list[DataProblem]
         )
         for row, probability, label in zip(rows, probabilities, expected, strict=True)
     ]
+
+
+def _pictures(
+    problems: Sequence[DataProblem], every: _Images
+) -> dict[Place, np.ndarray]:
+    """Returns small images of the problems that galleries show."""
+    places = {
+        place
+        for each in galleries.shown(problems)
+        for place in (each.place, each.other)
+        if place is not None
+    }
+    scale = Scale.of(every.images)
+    return {
+        place: galleries.thumbnail(image, (scale.low, scale.high))
+        for place, image in zip(every.places, every.images, strict=True)
+        if place in places
+    }

@@ -1,4 +1,4 @@
-"""Writes a diagnosis into the run's folder: as JSON, as text, and for TensorBoard."""
+"""Writes a diagnosis into the run's folder: JSON, text, page, and for TensorBoard."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from tensorboard.plugins.text.summary_v2 import text_pb
 from framework.data import exclusion
 from framework.data.dataset import Dataset
 from framework.diagnose import snapshot, workspace
-from framework.diagnose.audit import audit
+from framework.diagnose.audit import Audit, audit
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.explain_run import open_run
-from framework.diagnose.report import data_problems, figures
+from framework.diagnose.report import data_problems, figures, html
 from framework.diagnose.report.data_problems import DataProblem
 from framework.diagnose.report.diagnosis import Diagnosis
+from framework.diagnose.report.galleries import Gallery
 from framework.diagnose.snapshot import Snapshot
 from framework.report.events import Events
 from framework.system import atomic
@@ -66,7 +67,8 @@ def conclude(
             trust_run=trust_run,
         )
         diagnosis = diagnose(context, budget, progress)
-        problems, note = _audited(context.dataset, progress)
+        audited, note = _audited(context.dataset, progress)
+        problems = audited.problems if audited else ()
         page = f"{diagnosis}{_about_images(problems, note)}"
         print(as_text(diagnosis, run) if print_json else page, end="")
         if place.problem:
@@ -78,26 +80,28 @@ def conclude(
         else:
             # First, since diagnosis.json names them.
             _write_lists(diagnosis, context.dataset, place.folder)
-            record(diagnosis, page, run, place.folder)
+            images = audited.galleries if audited else ()
+            record(diagnosis, page, run, place.folder, images)
             data_problems.write(problems, place.folder / "data.csv")
+            print(f"the report is in {place.folder / html.FILE}", file=sys.stderr)
     return CONFIRMED if diagnosis.confirmed else 0
 
 
 def _audited(
     dataset: Dataset | None, progress: Callable[[str], None]
-) -> tuple[tuple[DataProblem, ...], str]:
-    """Audits the images; returns the problems, and why it was not done, or ""."""
+) -> tuple[Audit | None, str]:
+    """Audits the images; returns the result, and why it was not done, or ""."""
     if dataset is None:
-        return (), ""
+        return None, ""
     count = len(dataset.train) + len(dataset.validation)
     if count > _MOST_AUDITED:
-        return (), f"{count:,} images are not audited here; `whyflat audit` does it"
+        return None, f"{count:,} images are not audited here; `whyflat audit` does it"
     try:
-        return audit(dataset, progress).problems, ""
+        return audit(dataset, progress), ""
     except Exception as problem:
         # The diagnosis does not depend on the audit.
         return (
-            (),
+            None,
             f"the images could not be audited: {type(problem).__name__}: {problem}",
         )
 
@@ -132,18 +136,26 @@ def as_text(diagnosis: Diagnosis, run: Snapshot) -> str:
     return json.dumps(fields, indent=2, allow_nan=False) + "\n"
 
 
-def record(diagnosis: Diagnosis, text: str, run: Snapshot, folder: Path) -> None:
-    """Writes a diagnosis as JSON, as text, as a figure, and for TensorBoard.
+def record(
+    diagnosis: Diagnosis,
+    text: str,
+    run: Snapshot,
+    folder: Path,
+    images: Sequence[Gallery] = (),
+) -> None:
+    """Writes a diagnosis as JSON, as text, as page, as figure, and for TensorBoard.
 
     Args:
         diagnosis: The result.
         text: The same as a page of text.
         run: The run that was diagnosed.
         folder: The folder to write to; it exists.
+        images: The galleries of the page.
     """
     png = figures.draw(diagnosis)
     atomic.write_text(folder / "diagnosis.json", as_text(diagnosis, run))
     atomic.write_text(folder / "diagnosis.txt", text)
+    atomic.write_text(folder / html.FILE, html.page(diagnosis, images, run.folder))
     atomic.write_bytes(folder / "diagnosis.png", png)
     for path in folder.glob("events.out.tfevents.*"):
         # An earlier diagnosis of the same run.

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
 
 from framework.diagnose.checks import CHECKS
 from framework.diagnose.core import learning_curve
@@ -21,6 +24,7 @@ from framework.diagnose.measure.cross_evaluation import CrossEvaluation
 from framework.diagnose.measure.forecast import Forecast
 from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.report.diagnosis import Diagnosis
+from framework.report.history import Row
 
 # A curve at its ceiling needs no explanation.
 _EXPLAINED = ("static", "at_chance", "improving", "not_static", "diverged")
@@ -48,9 +52,22 @@ def diagnose(
         checks: The checks in order, such as ones with other thresholds.
     """
     with _no_warnings_of_tracing():
-        return _Examination(
+        diagnosis = _Examination(
             context, Budget.parse(budget), progress, tuple(checks)
         ).run()
+    return dataclasses.replace(diagnosis, rows=_rows(context))
+
+
+def _rows(context: DiagnosisContext) -> tuple[Row, ...]:
+    """Returns the reported metrics; validation accuracy is counted if none is there."""
+    rows = [dict(row) for row in context.rows]
+    if len(rows) == len(context.predictions):
+        for row, each in zip(rows, context.predictions, strict=True):
+            accuracy = float(np.mean(each.predicted == each.labels))
+            row.setdefault("validation/accuracy", accuracy)
+    # Of a run that has died before its first evaluation, one is only planned.
+    end = context.settings.diverged_in or math.inf
+    return tuple(row for row in rows if row["step"] <= end)
 
 
 class _Examination:

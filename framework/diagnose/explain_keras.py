@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from framework.data.dataset import Split
 from framework.diagnose import recorder
+from framework.diagnose.audit import galleries_of
 from framework.diagnose.core.context import DiagnosisContext, sample, sampled
 from framework.diagnose.core.settings import TrainingSettings
 from framework.diagnose.diagnosis import diagnose
@@ -92,7 +94,10 @@ def explain(
         context = _context(program, source, held_out, rows, predictions, num_classes)
         settings = dataclasses.replace(context.settings, seconds=seconds)
         context = dataclasses.replace(context, settings=settings)
-        return diagnose(context, budget, progress)
+        diagnosis = diagnose(context, budget, progress)
+    return dataclasses.replace(
+        diagnosis, galleries=functools.partial(galleries_of, context)
+    )
 
 
 def _train(

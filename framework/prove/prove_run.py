@@ -21,6 +21,7 @@ from framework.launch import components, openings, run_folder, trust
 from framework.launch.openings import Opening
 from framework.launch.rebuild import rebuild
 from framework.prove import manipulation, metric, report
+from framework.prove import page as page_lib
 from framework.prove import plan as plan_lib
 from framework.prove.plan import Comparison, Judge, Plan
 from framework.prove.proof import Result, prove
@@ -125,6 +126,7 @@ def prove_run(
         atomic.write_text(folder / "proof.json", text)
         page = report.page(config, plan, proof.results, proof.notes)
         atomic.write_text(folder / "proof.txt", page)
+        page_lib.write(place.folder, run, proof)
     return proof
 
 

@@ -54,7 +54,7 @@ def _result(config: Config, plan: Plan, result: Result) -> list[str]:
     lines += [f"    {line}" for line in changes(config, plan, comparison.remedy)]
     if result.outcomes:
         lines += ["", *_table(plan, result), ""]
-    lines += [f"  {_checked(each)}" for each in result.checks]
+    lines += [f"  {checked(each)}" for each in result.checks]
     verdict = f"verdict: {result.verdict.name}: {result.verdict.reason}"
     return [*lines, *_filled(verdict, "  ")]
 
@@ -96,7 +96,8 @@ def _points(estimate: Estimate) -> str:
     return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
 
 
-def _checked(check: Check) -> str:
+def checked(check: Check) -> str:
+    """Returns the result of a manipulation check in words."""
     if check.is_met is None:
         return f"not checked: {check.what}: {check.reason}"
     value = "" if check.value is None else f" = {check.value:.3g}"
@@ -176,12 +177,7 @@ def command(run: Path, config: Config, changed: Config) -> str:
         config: Its config.
         changed: From `remedied`.
     """
-    entry = experiment.recorded(run)
-    start = ["whyflat", "train"]
-    if "module" in entry:
-        start = ["python", "-m", entry["module"]]
-    elif "file" in entry:
-        start.append(f"--experiment={entry['file']}")
+    start = experiment.train_command(run)
     fields = [*config.difference(changed), "workdir"]
     options = [f"--{name}={getattr(changed, name)}" for name in fields]
     return flags.command([*start, f"--flagfile={run / 'flags.txt'}", *options])

@@ -172,6 +172,20 @@ def test_recorded(tmp_path, caplog, text, entry, warned):
     assert ("environment.json" in caplog.text) == warned
 
 
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        (None, ["whyflat", "train"]),
+        ({"module": "mine.squares"}, ["python", "-m", "mine.squares"]),
+        ({"file": "/a b.py"}, ["whyflat", "train", "--experiment=/a b.py"]),
+    ],
+)
+def test_the_command_of_a_run_begins_as_it_was_started(tmp_path, entry, words):
+    if entry:
+        (tmp_path / "environment.json").write_text(json.dumps({"experiment": entry}))
+    assert experiment.train_command(tmp_path) == words
+
+
 def test_a_recorded_experiment_is_loaded_but_not_given(squares):
     from framework import data
 

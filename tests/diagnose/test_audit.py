@@ -7,7 +7,7 @@ import tensorflow as tf
 from framework.data.dataset import Dataset, Split
 from framework.data.drawn import drawn_flowers
 from framework.data.folder import folder
-from framework.diagnose.audit import audit
+from framework.diagnose.audit import audit, galleries_of
 from framework.diagnose.report.data_problems import (
     EXACT,
     LABEL,
@@ -67,6 +67,9 @@ def test_duplicates_within_and_across_the_splits(flowers):
     assert (mirrored.place.image, mirrored.other.image) == ("5", "50")
     assert (mirrored.is_across, mirrored.note) == (True, "mirrored")
     assert "exact duplicates: 2 pairs, 1 across the splits" in str(result)
+    equal = next(each for each in result.galleries if each.title == "Equal images")
+    assert [len(each.pictures) for each in equal.items] == [2, 2]
+    assert equal.items[0].pictures[0].uri == equal.items[0].pictures[1].uri
 
 
 def test_blank_images_and_wrong_labels(scans):
@@ -82,6 +85,31 @@ def test_blank_images_and_wrong_labels(scans):
     assert len(found & set(rows.tolist())) >= 16
     right = scans.train.labels[int(doubtful[0].place.image)]
     assert doubtful[0].note == f"similar images are {right}"
+
+
+@pytest.mark.parametrize("channels", [0, 1])
+def test_galleries_of_arrays(context, scans, channels):
+    validation = scans.validation.take(np.arange(100))
+    copies = np.concatenate([validation.images[:3], scans.train.images[3:300]])
+    train = Split(
+        copies, np.concatenate([validation.labels[:3], scans.train.labels[3:300]])
+    )
+    splits = [
+        Split(each.images[..., 0] if not channels else each.images / 16.0, each.labels)
+        for each in (train, validation)
+    ]
+    (equal,) = [
+        each for each in galleries_of(context(*splits)) if each.title == "Equal images"
+    ]
+    assert equal.total == 3
+
+
+def test_rows_of_numbers_have_no_galleries(context, scans):
+    flat = [
+        Split(each.images.reshape(len(each), -1), each.labels)
+        for each in (scans.train, scans.validation)
+    ]
+    assert galleries_of(context(*flat)) == ()
 
 
 @pytest.fixture

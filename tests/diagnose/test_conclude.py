@@ -50,6 +50,11 @@ def test_a_cause_is_printed_and_recorded(folder, capsys):
     assert (folder / "diagnosis" / "diagnosis.txt").read_text() == captured.out
     listed = (folder / "diagnosis" / "data.csv").read_text()
     assert listed.startswith("kind,split,image,label,other_split,")
+    page = (folder / "diagnosis" / "report.html").read_text()
+    assert f"the report is in {folder / 'diagnosis' / 'report.html'}" in captured.err
+    assert "The learning rate is too low: this costs about" in page
+    assert f"<bdi>{folder}</bdi>" in page
+    assert page.count('<svg class="curve') == 2
     branch = folder / "diagnosis" / "trials" / "learning_rate_too_low"
     assert (branch / "metrics.jsonl").exists()
 

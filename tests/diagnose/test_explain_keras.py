@@ -81,9 +81,13 @@ FAULTS = {
         pytest.param("random_validation", marks=pytest.mark.extended),
     ],
 )
-def test_a_planted_fault_is_the_first_that_is_named(arrays, cause):
+def test_a_planted_fault_is_the_first_that_is_named(arrays, cause, tmp_path):
     model, train, validation = FAULTS[cause](*arrays)
     diagnosis = explain(model, train, validation, epochs=6)
+    diagnosis.save_html(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert diagnosis.confirmed[0].cause.title in page
+    assert page.count('<svg class="curve') == 2
     assert diagnosis.confirmed, str(diagnosis)
     assert diagnosis.confirmed[0].cause.name == cause, str(diagnosis)
 

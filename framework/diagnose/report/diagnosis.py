@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,9 @@ from framework.diagnose.core.measurement import Measurements, Unavailable
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.report import json, text
+from framework.diagnose.report.galleries import Gallery
+from framework.report.history import Row
+from framework.system import atomic
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,6 +30,8 @@ class Diagnosis:
         measured: The measurements.
         trials: The trials that were run, in order.
         not_judged: Checks that lacked a measurement, by the cause: why.
+        rows: The metrics of each evaluation, as in metrics.jsonl.
+        galleries: Finds images to look at, for the page.
     """
 
     plateau: Plateau
@@ -32,6 +39,8 @@ class Diagnosis:
     measured: Measurements
     trials: tuple[TrialRecord, ...]
     not_judged: dict[str, Unavailable]
+    rows: tuple[Row, ...] = ()
+    galleries: Callable[[], tuple[Gallery, ...]] = tuple
 
     @property
     def confirmed(self) -> tuple[Finding, ...]:
@@ -58,6 +67,21 @@ class Diagnosis:
         return json.as_json(
             self.plateau, self.findings, self.measured, self.trials, self.not_judged
         )
+
+    def save_html(self, path: str | Path) -> None:
+        """Writes a page for a browser: one file, which loads nothing.
+
+        Of a Keras program, duplicates and doubtful labels are looked for first.
+
+        Args:
+            path: The file, such as "report.html"; replaced if it exists.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        from framework.diagnose.report import html
+
+        atomic.write_text(Path(path), html.page(self, self.galleries()))
 
     def __str__(self) -> str:
         accuracy = self.measured.get(Accuracy)

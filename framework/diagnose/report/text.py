@@ -93,10 +93,14 @@ def _of_other_numbers(plateau: Plateau, accuracy: Accuracy) -> str:
 
 
 def _evidence(evidence: Evidence) -> str:
-    value = evidence.value
-    shown = f"{value:.3g}" if isinstance(value, float) else str(value)
     threshold = f"; {evidence.threshold}" if evidence.threshold else ""
-    return f"{evidence.name} = {shown}{threshold} [{evidence.source}]"
+    return f"{evidence.name} = {shown(evidence)}{threshold} [{evidence.source}]"
+
+
+def shown(evidence: Evidence) -> str:
+    """Returns the value of an evidence as text."""
+    value = evidence.value
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _filled(text: str) -> str:

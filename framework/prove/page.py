@@ -1,0 +1,216 @@
+"""A proof on the page of the diagnosis: its answer, and its table."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from framework.config import Config
+from framework.diagnose.core.causes import CAUSES
+from framework.diagnose.report import charts, html
+from framework.diagnose.report.charts import Bar
+from framework.prove import report
+from framework.prove.plan import Plan
+from framework.prove.proof import Result
+from framework.prove.run_arms import Outcome
+from framework.prove.statistics import Gain
+from framework.prove.verdict import Agreement
+
+
+class Proven(Protocol):
+    """The parts of `framework.prove.prove_run.Proof` that are shown."""
+
+    @property
+    def config(self) -> Config:
+        """Of the run."""
+        ...
+
+    @property
+    def plan(self) -> Plan:
+        """The plan."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know, such as which images judge."""
+        ...
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """Of the remedies, in order."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ArmRow:
+    """A line of the table of a remedy.
+
+    Attributes:
+        title: The arm.
+        mean: Its metric, the mean over seeds.
+        note: How often it diverged, or "".
+        over_seeds: The gain of the remedy over it, with the interval over seeds; "" for
+            the remedy itself.
+        over_images: The same with the interval over images.
+        bar: Of the former.
+        image_bar: Of the latter.
+        cost: In seconds.
+    """
+
+    title: str
+    mean: str
+    note: str
+    over_seeds: str
+    over_images: str
+    bar: Bar | None
+    image_bar: Bar | None
+    cost: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Remedy:
+    """A remedy on the page.
+
+    Attributes:
+        title: That of its cause.
+        is_success: Whether it is proven.
+        verdict: The verdict.
+        reason: Why.
+        seeds: The number of seeds.
+        arms: The remedy first; none if nothing was trained.
+        agreement: How far validation and test are apart, in words.
+        changes: Each flag that changes, old and new.
+        checks: Whether the change has changed what it should, in words.
+        command: Trains with a proven remedy; "" for others.
+    """
+
+    title: str
+    is_success: bool
+    verdict: str
+    reason: str
+    seeds: int
+    arms: tuple[ArmRow, ...]
+    agreement: tuple[str, ...]
+    changes: tuple[tuple[str, str], ...]
+    checks: tuple[str, ...]
+    command: str
+
+
+def write(folder: Path, run: Path, proof: Proven) -> bool:
+    """Adds a proof to the page of a diagnosis, in place of an earlier one.
+
+    Args:
+        folder: That of the diagnosis; nothing is done if it has no page.
+        run: The folder of the run.
+        proof: The proof.
+
+    Returns:
+        Whether it was written.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    remedies = [_remedy(run, proof, each) for each in proof.results]
+    section = html.render(
+        "proof.html",
+        notes=proof.notes,
+        remedies=remedies,
+        metric=proof.plan.metric,
+        sha256=proof.plan.sha256,
+    )
+    answer = html.render("proof_answer.html", text=_answer(proof))
+    return html.fill(folder / html.FILE, {"proof-answer": answer, "proof": section})
+
+
+def _answer(proof: Proven) -> str:
+    """Returns what the proof has come to, in a sentence."""
+    for result in proof.results:
+        cause = CAUSES[result.comparison.cause].title.lower()
+        if not result.is_success:
+            continue
+        if result.agreement is not None:
+            return (
+                f"Proven: with the remedy of \u201c{cause}\u201d, validation and test "
+                f"accuracy agree."
+            )
+        gain = result.gains[result.comparison.unchanged]
+        return (
+            f"Proven on {proof.plan.data['test']['images']:,} images of the "
+            f"{proof.plan.judge}: the remedy of \u201c{cause}\u201d gains "
+            f"{html.gain_text(gain.over_seeds)}."
+        )
+    names = ", ".join(
+        f"{CAUSES[each.comparison.cause].title.lower()}: {each.verdict.name}"
+        for each in proof.results
+    )
+    return f"No remedy is proven ({names})."
+
+
+def _remedy(run: Path, proof: Proven, result: Result) -> Remedy:
+    plan, config = proof.plan, proof.config
+    fields = plan.arms[result.comparison.remedy].changes
+    flags = [shlex.quote(f"--{name}={value}") for name, value in fields.items()]
+    command = ""
+    if result.is_success:
+        changed = report.remedied(run, config, plan, result)
+        command = report.command(run, config, changed)
+    return Remedy(
+        title=CAUSES[result.comparison.cause].title,
+        is_success=result.is_success,
+        verdict=result.verdict.name,
+        reason=result.verdict.reason,
+        seeds=result.seeds,
+        arms=_arms(result),
+        agreement=_agreement(result.agreement),
+        changes=html.changes(config, flags),
+        checks=tuple(report.checked(each) for each in result.checks),
+        command=command,
+    )
+
+
+def _arms(result: Result) -> tuple[ArmRow, ...]:
+    gains = [result.gains.get(name) for name in result.outcomes]
+    # Both intervals of all gains have one scale.
+    drawn = charts.bars(
+        [each.over_seeds if each else None for each in gains]
+        + [each.over_images if each else None for each in gains]
+    )
+    count = len(gains)
+    return tuple(
+        _arm(name, outcomes, gain, bars)
+        for (name, outcomes), gain, *bars in zip(
+            result.outcomes.items(), gains, drawn[:count], drawn[count:], strict=True
+        )
+    )
+
+
+def _arm(
+    name: str, outcomes: Sequence[Outcome], gain: Gain | None, bars: list[Bar | None]
+) -> ArmRow:
+    diverged = sum(each.has_diverged for each in outcomes)
+    title = CAUSES[name].title if name in CAUSES else name.replace("_", " ")
+    return ArmRow(
+        title=f"remedy of: {title}" if name in CAUSES else title,
+        mean=f"{np.mean([each.values.mean() for each in outcomes]):.1%}",
+        note=f"{diverged} diverged: no image right" if diverged else "",
+        over_seeds=html.gain_text(gain.over_seeds) if gain else "",
+        over_images=html.gain_text(gain.over_images) if gain else "",
+        bar=bars[0],
+        image_bar=bars[1],
+        cost=f"{sum(each.seconds for each in outcomes):.1f} s",
+    )
+
+
+def _agreement(agreement: Agreement | None) -> tuple[str, ...]:
+    if agreement is None:
+        return ()
+    return (
+        f"validation less test, unchanged: {html.gain_text(agreement.before)}",
+        f"validation less test, with the remedy: {html.gain_text(agreement.after)}",
+        f"closer, over seeds: {html.gain_text(agreement.approach)}",
+    )
