@@ -111,4 +111,4 @@ def test_a_training_with_remedy_goes_on_where_it_was(whyflat, tmp_path):
     ]
     # The run itself is as it was; the flag is none of its config.
     assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == rows
-    assert "remedy" not in (tmp_path / "run" / "flags.txt").read_text()
+    assert "--remedy" not in (tmp_path / "run" / "flags.txt").read_text()
