@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from absl.flags import FLAGS
 
 from framework.config import Config, command, experiment, flags, reference, usage
+from framework.errors import UsageError
 from framework.launch import families
 from framework.launch import run as run_lib
 from framework.launch.components import check
@@ -25,9 +27,10 @@ def main(
     """Runs an experiment from the command line, and exits.
 
     The exit code is 0, or 3 with --diagnose if a cause of a static validation accuracy
-    is confirmed, or that of `command.boundary`: 75 if the same command resumes the run
-    (SIGTERM, SIGINT or SIGUSR1 has stopped it, or another worker was lost), 130 if a
-    second Ctrl-C kept it from saving.
+    is confirmed, or 4 with --remedy if no remedy is proven, or that of
+    `command.boundary`: 75 if the same command resumes the run, its diagnosis or its
+    proof (SIGTERM, SIGINT or SIGUSR1 has stopped it, or another worker was lost), 130
+    if a second Ctrl-C kept it from saving.
 
     Args:
         defaults: The default values of the flags.
@@ -39,12 +42,12 @@ def main(
     argv = sys.argv if argv is None else argv
     about = about or sys.modules["__main__"].__doc__
     with command.boundary(), command.stopped_by(signal.SIGTERM):
-        config = _parse(defaults, run is run_lib.run, argv, about)
+        config, prove = _parse(defaults, run is run_lib.run, argv, about)
     interrupted = "interrupted; the same command resumes from the last checkpoint"
     try:
         with command.boundary(config.workdir, interrupted), stop.handle_signals():
             run(config)
-            code = _diagnose(config) if config.diagnose else 0
+            code = _conclude(config, prove)
     finally:
         # The state is saved: a later signal must not change the exit code.
         stop.ignore()
@@ -52,19 +55,26 @@ def main(
 
 
 def _parse(
-    defaults: Config, use_experiment: bool, argv: Sequence[str], about: str | None
-) -> Config:
+    defaults: Config, is_training: bool, argv: Sequence[str], about: str | None
+) -> tuple[Config, bool]:
     """Parses the command line; exits if it requests help.
 
     Args:
         defaults: The default values of the flags.
-        use_experiment: Whether the CONFIG of --experiment replaces the defaults.
+        is_training: Whether the program trains a run: then the CONFIG of --experiment
+            or --config replaces the defaults, and --remedy is a flag.
         argv: The command line with the program's name.
         about: The description in `--help`.
+
+    Returns:
+        The config, and whether to prove a remedy after training.
     """
     command.define_experiment()
+    if is_training:
+        command.define_config()
+        command.define_remedy()
     experiment_config = getattr(experiment.of_arguments(argv), "CONFIG", None)
-    if use_experiment and isinstance(experiment_config, Config):
+    if is_training and isinstance(experiment_config, Config):
         defaults = experiment_config
     flags.define(defaults)
     if usage.requested(argv):
@@ -72,9 +82,14 @@ def _parse(
         sys.exit(0)
     flags.parse(argv)
     _print_family_help()
-    config = flags.read()
+    config, prove = flags.read(), is_training and FLAGS["remedy"].value
     check(config)
-    return config
+    if prove and config.strategy == "multi_worker":
+        raise UsageError(
+            "--remedy trains in one process; train with --strategy=multi_worker, and "
+            "then run `whyflat remedy` on the run's folder"
+        )
+    return config, prove
 
 
 def _print_family_help() -> None:
@@ -85,10 +100,16 @@ def _print_family_help() -> None:
             sys.exit(0)
 
 
-def _diagnose(config: Config) -> int:
-    """Diagnoses static validation accuracy; returns the exit code."""
-    # Imported only here, because runs without --diagnose do not need it.
-    from framework.diagnose.conclude import conclude
+def _conclude(config: Config, prove: bool) -> int:
+    """Diagnoses the run, or proves its remedy, if requested; returns the exit code."""
+    # Imported only here, because other runs do not need it. The process has just
+    # executed the code that the config names: so the run is trusted.
+    if prove:
+        from framework.prove.remedy import diagnose_and_remedy
 
-    # This process has just executed the code that the config names.
-    return conclude(config.workdir, trust_run=True)
+        return diagnose_and_remedy(Path(config.workdir), trust_run=True)
+    if config.diagnose:
+        from framework.diagnose.conclude import conclude
+
+        return conclude(config.workdir, trust_run=True)
+    return 0

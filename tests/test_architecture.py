@@ -37,7 +37,7 @@ MAY_IMPORT = {
     | {"augment", "config", "data", "launch", "loop", "models", "numerics", "report"},
     "prove": LOWEST
     | {"config", "data", "diagnose", "launch", "loop", "numerics", "report"},
-    "main": LOWEST | {"config", "diagnose", "launch", "loop"},
+    "main": LOWEST | {"config", "diagnose", "launch", "loop", "prove"},
     "commands": LOWEST
     | {"__init__", "augment", "config", "data", "diagnose", "launch", "loop", "main"}
     | {"numerics", "prove", "report", "schedules"},

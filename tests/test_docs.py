@@ -116,7 +116,8 @@ def test_flags_in_text_exist():
     from framework.config import Config
 
     known = {field.name for field in dataclasses.fields(Config)} | _OTHER_FLAGS
-    # Those of other verbs and programs.
+    # Those of the command that trains, of other verbs and of other programs.
+    known |= {"config", "remedy"}
     known |= {"json", "budget", "workdir", "csv", "png", "replay", "compiler"}
     known |= {"topology", "port", "reader_port", "host", "trust_run", "epochs", "lr"}
     known |= {"input", "network", "vary", "python_torch", "workload", "requeue"}

@@ -34,6 +34,8 @@ def train(command):
         ("--tpu=\x1b[31m", "tpu must be one line of text, not '\\x1b[31m'"),
         ("--optimizer=adam(beta_1=2)", "beta_1 must be from 0 to below 1, not 2"),
         ("--experiment=none.py", "--experiment must be a Python file, not '/"),
+        ("--config=flower", "--config: there is no experiment 'flower'; did you mean"),
+        ("--remedy=7", "--remedy"),
         ("--flagfile=none.txt", "Unable to open flagfile"),
         ("--dataset=sys:exit(0)", "sys:exit"),
     ],
@@ -47,11 +49,18 @@ def test_wrong_usage_is_one_line_and_exit_code_2(train, flag, message):
     assert not done.stdout
 
 
+def test_workers_do_not_prove(train):
+    done = train("--remedy", "--strategy=multi_worker")
+    assert done.returncode == 2
+    assert "and then run `whyflat remedy` on the run's folder" in done.stderr
+
+
 def test_help_lists_the_flags_and_succeeds(train):
     done = train("--help")
     assert done.returncode == 0
     assert "Trains an image classifier on any data set" in done.stdout
     assert "--learning_rate=FLOAT   Base learning rate" in done.stdout
+    assert "--[no]remedy " in done.stdout
     assert "One of cnn, mlp, resnet. --model=help describes them." in done.stdout
 
 

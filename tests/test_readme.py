@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from framework.config import experiment
+
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 COMPONENTS = (ROOT / "docs/how-to/components.md").read_text()
@@ -90,9 +92,14 @@ def test_specs_in_the_image_data_generator_table_parse(here):
         assert build(spec)
 
 
-def test_the_first_command_is_the_experiment_of_the_default():
-    first = re.search(r"```sh\n(.*?)\n```", README, re.S)[1]
-    assert first.endswith(" .venv/bin/whyflat train")
+def test_the_first_commands_are_the_one_that_the_picture_is_of():
+    first, second = re.findall(r"```sh\n(.*?)\n```", README, re.S)[:2]
+    assert second.endswith(f" .venv/bin/{first}")
+    picture = (ROOT / "docs/draw_readme_picture.py").read_text()
+    words = first.split()
+    assert words[0] == "whyflat"
+    assert ", ".join(f'"{word}"' for word in words[1:]) in picture
+    assert words[words.index("--config") + 1] in experiment.names()
 
 
 def test_one_line_is_the_test_command():

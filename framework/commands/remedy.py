@@ -19,10 +19,7 @@ from typing import NoReturn
 from absl import flags
 
 from framework.config import command, experiment
-from framework.errors import UsageError
 from framework.system import paths
-
-NOT_PROVEN = 4
 
 _WORKDIR = flags.DEFINE_string(
     "workdir", "", "Folder of the run whose remedies to prove, such as runs/train."
@@ -54,24 +51,14 @@ def remedy(arguments: list[str]) -> int:
     """
     given = command.one_run(arguments, _WORKDIR.value, "remedy")
     run = Path(paths.expand(given, "--workdir"))
-    # Imported here, because they load TensorFlow.
-    from framework.diagnose.conclude import conclude
-    from framework.diagnose.report import stored
-    from framework.prove import remedy as remedy_lib
+    # Imported here, because it loads TensorFlow.
+    from framework.prove.remedy import diagnose_and_remedy
 
     if _EXPERIMENT.value:
         experiment.load(_EXPERIMENT.value)
-    findings = stored.read_findings(run)
-    if findings is None:
-        conclude(str(run), trust_run=_TRUST.value)
-        findings = stored.read_findings(run)
-        print()
-    if findings is None:
-        raise UsageError(f"{run / 'diagnosis'} cannot be written: nothing to prove")
-    is_proven = remedy_lib.remedy(
-        run, findings, _SEEDS.value, _PLAN_ONLY.value, _APPLY.value, _TRUST.value
+    return diagnose_and_remedy(
+        run, _SEEDS.value, _PLAN_ONLY.value, _APPLY.value, _TRUST.value
     )
-    return 0 if is_proven else NOT_PROVEN
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

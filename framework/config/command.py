@@ -44,6 +44,26 @@ def define_experiment() -> flags.FlagHolder:
     )
 
 
+def define_config() -> flags.FlagHolder:
+    """Defines --config, for commands that train by a config."""
+    return flags.DEFINE_string(
+        "config",
+        "",
+        "Experiment of this package whose settings replace the defaults of the other "
+        "flags, such as flowers.",
+    )
+
+
+def define_remedy() -> flags.FlagHolder:
+    """Defines --remedy, for commands that train."""
+    return flags.DEFINE_bool(
+        "remedy",
+        False,
+        "After training, diagnose the run and prove the remedy, as `whyflat remedy` "
+        "does; the exit code is 4 if none is proven.",
+    )
+
+
 def define_trust_run() -> flags.FlagHolder:
     """Defines --trust_run, for commands that build what a run names."""
     return flags.DEFINE_bool(

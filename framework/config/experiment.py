@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import importlib
 import importlib.util
 import io
@@ -23,6 +24,7 @@ from framework.system.json_text import InvalidJsonError
 
 # The folder of this package and of the experiments that come with it.
 _HOME = Path(__file__).resolve().parents[2]
+_CONFIG = re.compile(r"^CONFIG = ", re.MULTILINE)
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 # Modules by real path: a file is loaded once.
@@ -66,13 +68,15 @@ def of_arguments(arguments: Sequence[str]) -> ModuleType | None:
         arguments: The program's name and its arguments.
 
     Returns:
-        Its module; None if there is no such flag.
+        Its module, or that of --config; None if there is neither flag.
 
     Raises:
-        UsageError: The file cannot be loaded.
+        UsageError: The file cannot be loaded, --config has no such name, or both are
+            given.
     """
     values = flags.FlagValues()
-    flags.DEFINE_string("experiment", "", "", flag_values=values)
+    for name in ("experiment", "config"):
+        flags.DEFINE_string(name, "", "", flag_values=values)
     values.set_gnu_getopt(True)
     try:
         with contextlib.redirect_stderr(io.StringIO()):
@@ -80,7 +84,24 @@ def of_arguments(arguments: Sequence[str]) -> ModuleType | None:
     except (flags.Error, ValueError):
         # The error is reported when all flags are parsed.
         return None
+    if values.experiment and values.config:
+        raise UsageError(
+            f"--config={values.config} and --experiment={values.experiment} both "
+            f"replace the defaults; give one of them"
+        )
+    if values.config:
+        return _load(_path_of(values.config))
     return load(values.experiment) if values.experiment else None
+
+
+def names() -> tuple[str, ...]:
+    """Returns the names of the experiments of this package that have a CONFIG."""
+    folder = _HOME / "experiments"
+    return tuple(
+        ".".join(path.relative_to(folder).with_suffix("").parts)
+        for path in sorted(folder.rglob("*.py"))
+        if _CONFIG.search(path.read_text())
+    )
 
 
 def load(path: str) -> ModuleType:
@@ -166,6 +187,25 @@ def load_recorded(entry: Mapping[str, str]) -> None:
         raise UsageError(
             f"{problem}; pass the file that started the run as --experiment=FILE.py"
         ) from problem
+
+
+def _path_of(name: str) -> str:
+    """Returns the real path of an experiment of this package.
+
+    Raises:
+        UsageError: There is none of this name.
+    """
+    known = names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}? " if near else ""
+        own = "; your own file is --experiment=FILE.py" if name.endswith(".py") else ""
+        raise UsageError(
+            f"--config: there is no experiment {name!r}; {hint}known are "
+            f"{', '.join(known)}{own}"
+        )
+    path = _HOME.joinpath("experiments", *name.split("."))
+    return os.path.realpath(path.with_name(f"{path.name}.py"))
 
 
 def _load(path: str) -> ModuleType:

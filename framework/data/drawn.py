@@ -20,6 +20,9 @@ from framework.errors import UsageError
 MISLABELLED = ("dandelion", "sunflower")
 
 _SPLITS = ("train", "validation")
+# The key of the test part's first stream, far from those of the others: it came later,
+# and must not change their numbers.
+_TEST_KEY = 2**32
 # Add new streams at the end: a stream's position is part of its key.
 _STREAMS = (
     "species",
@@ -45,6 +48,7 @@ _SHAKE = 0.005
 _RANGES = {
     "train": (1, math.inf),
     "validation": (1, math.inf),
+    "test": (0, math.inf),
     "size": (16, 512),
     "seed": (0, 2**64 - 1),
     "light": (0, 8),
@@ -60,7 +64,7 @@ _RANGES = {
     "imbalance": (1, 1000),
     "duplicates": (0, 1),
 }
-_INTEGERS = ("train", "validation", "size", "seed")
+_INTEGERS = ("train", "validation", "test", "size", "seed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +103,11 @@ class _Source:
 
     def stream(self, name: str) -> np.random.Generator:
         """Returns a named stream from its beginning."""
-        number = len(_SPLITS) * _STREAMS.index(name) + _SPLITS.index(self.split)
+        number = _STREAMS.index(name)
+        if self.split == "test":
+            number += _TEST_KEY
+        else:
+            number = len(_SPLITS) * number + _SPLITS.index(self.split)
         key = np.array([self.seed, number], np.uint64)
         return np.random.Generator(np.random.Philox(key=key))
 
@@ -129,6 +137,7 @@ def drawn_flowers(
     mislabelled: float = 0.0,
     imbalance: float = 1.0,
     duplicates: float = 0.0,
+    test: int = 0,
 ) -> Dataset:
     """Draws flowers of five species, which differ in petals, centres and colours.
 
@@ -166,11 +175,13 @@ def drawn_flowers(
             progression between them; 1 for balanced classes.
         duplicates: Fraction of validation images that repeat a training image, with
             other noise and a shift of up to a third of a pixel.
+        test: The number of test images, under the conditions of validation; 0 for no
+            test part.
 
     Raises:
         UsageError: An argument is out of range.
     """
-    _check(train=train, validation=validation, size=size, seed=seed)
+    _check(train=train, validation=validation, test=test, size=size, seed=seed)
     _check(label_noise=label_noise, mislabelled=mislabelled)
     _check(imbalance=imbalance, duplicates=duplicates)
     conditions = Conditions(
@@ -197,10 +208,15 @@ def drawn_flowers(
     conditions = dataclasses.replace(conditions, **changes)
     unseen = _scenes(validation, conditions, 1.0, source)
     unseen = _duplicate(unseen, scenes, duplicates, source)
+    untouched = None
+    if test:
+        drawn = _scenes(test, conditions, 1.0, _Source(seed, "test"))
+        untouched = Split(_render(drawn, size, _Source(seed, "test")), drawn.species)
     return Dataset(
         name="drawn_flowers",
         train=training,
         validation=Split(_render(unseen, size, source), unseen.species),
+        test=untouched,
         class_names=flower.SPECIES,
     )
 

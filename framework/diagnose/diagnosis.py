@@ -81,6 +81,7 @@ class _Examination:
         checks: tuple[Check, ...],
     ):
         progress("predicting all images")
+        self._context = context
         self.measured = context.measurements
         for kind in (Accuracy, CrossEvaluation, CountedMetrics):
             self.measured.get(kind)
@@ -114,6 +115,7 @@ class _Examination:
             self.measured,
             tuple(self.trials.ledger),
             self.not_judged,
+            self._context,
         )
 
     def _run(

@@ -88,10 +88,26 @@ def _recorded(changes: Mapping[str, Any], remedied: Path) -> Check:
 
 def _norm(tag: str, factor: float, remedied: Path, unchanged: Path) -> Check:
     """Compares norms at the first step at which both were measured."""
+    return of_ratio(factor, _ratio(tag, 0, remedied, unchanged), _TOO_SHORT, tag)
+
+
+def of_ratio(
+    factor: float, ratio: float | None, reason: str, tag: str = "update_norm"
+) -> Check:
+    """Compares the ratio of a norm with that of what was changed.
+
+    >>> of_ratio(10.0, 9.0, "").is_met, of_ratio(10.0, 1.1, "").is_met
+    (True, False)
+
+    Args:
+        factor: The multiple of the learning rate.
+        ratio: Of the norm; None if it was not measured.
+        reason: Why not.
+        tag: The norm.
+    """
     what, expected = f"ratio of {tag}", f"{factor:.3g}, or half of it in logarithms"
-    ratio = _ratio(tag, 0, remedied, unchanged)
-    if ratio is None:
-        return Check(what, None, expected, None, _TOO_SHORT)
+    if ratio is None or not 0 < ratio < math.inf:
+        return Check(what, None, expected, None, reason or "there was no update")
     is_met = math.log(ratio) / math.log(factor) >= _PART
     return Check(what, ratio, expected, is_met)
 

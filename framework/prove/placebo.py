@@ -8,6 +8,7 @@ import numpy as np
 
 from framework.config import Config
 from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.settings import TrainingSettings
 from framework.errors import UsageError
 from framework.launch import components
 
@@ -51,14 +52,63 @@ def draw(
         for name, change in MENU.items()
         if name not in named and _fits(config, change, images, fields)
     }
+    return _drawn(possible, config.seed)
+
+
+def draw_for_keras(
+    settings: TrainingSettings,
+    has_images: bool,
+    named: Collection[str],
+    fields: Collection[str],
+    seed: int,
+) -> tuple[str, Intervention]:
+    """Draws a remedy for a Keras program.
+
+    Args:
+        settings: How the program is trained.
+        has_images: Whether its examples are images, which can be augmented.
+        named: The causes that the diagnosis has named, with any status.
+        fields: The fields of an intervention that the remedies change.
+        seed: Of the draw.
+
+    Returns:
+        The name of its cause, and the change.
+
+    Raises:
+        UsageError: All that the menu has is named, or changes nothing of this program.
+    """
+    possible = {
+        name: change
+        for name, change in MENU.items()
+        if name not in named
+        and not set(change.differences()) & set(fields)
+        and _fits_keras(settings, has_images, change)
+    }
+    return _drawn(possible, seed)
+
+
+def _drawn(possible: Mapping[str, Intervention], seed: int) -> tuple[str, Intervention]:
     if not possible:
         raise UsageError(
             "there is no placebo: the diagnosis has named every remedy of the menu "
             "that would change this run"
         )
-    generator = np.random.Generator(np.random.PCG64(config.seed))
+    generator = np.random.Generator(np.random.PCG64(seed))
     name = list(possible)[int(generator.integers(len(possible)))]
     return name, possible[name]
+
+
+def _fits_keras(
+    settings: TrainingSettings, has_images: bool, change: Intervention
+) -> bool:
+    """Returns whether a change can be trained with, and changes the program."""
+    if change.augment is not None and not (change.augment and has_images):
+        return False
+    size = max(round(settings.batch_size * change.batch_size_factor), 1)
+    if change.batch_size_factor != 1 and size == settings.batch_size:
+        return False
+    has_decay = change.weight_decay == settings.weight_decay
+    return size <= settings.train_images and not has_decay
 
 
 def _fits(

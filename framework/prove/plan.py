@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,9 +159,7 @@ def make(
     Raises:
         UsageError: There are too few seeds, or there is no placebo.
     """
-    if seeds < LOOKS[0]:
-        raise UsageError(f"seeds must be at least {LOOKS[0]}, not {seeds}")
-    looks = (*[look for look in LOOKS if look < seeds], seeds)
+    planned = looks(seeds)
     changes = {
         cause: _changes(config, change.apply(config))
         for cause, change in interventions.items()
@@ -184,12 +182,31 @@ def make(
         metric=judge.metric,
         # Not the seed of the run, by which the remedy was chosen.
         seeds=tuple((config.seed + 1 + each) % 2**32 for each in range(seeds)),
-        looks=looks,
-        levels=statistics.levels(looks, statistics.holm_level(len(interventions))),
+        looks=planned,
+        levels=levels(planned, len(interventions)),
         placebo=name,
         arms=arms,
         comparisons=tuple(comparisons),
     )
+
+
+def looks(seeds: int) -> tuple[int, ...]:
+    """Returns the numbers of seeds after which the numbers are looked at.
+
+    >>> looks(4), looks(10)
+    ((3, 4), (3, 5, 10))
+
+    Raises:
+        UsageError: There are too few seeds.
+    """
+    if seeds < LOOKS[0]:
+        raise UsageError(f"seeds must be at least {LOOKS[0]}, not {seeds}")
+    return (*[look for look in LOOKS if look < seeds], seeds)
+
+
+def levels(looks: Sequence[int], remedies: int) -> tuple[float, ...]:
+    """Returns the two-sided error rate of each look, for each of several remedies."""
+    return statistics.levels(looks, statistics.holm_level(remedies))
 
 
 def kind_of(cause: str) -> str:

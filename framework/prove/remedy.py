@@ -7,14 +7,57 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from framework.config import Config, flags
+from framework.diagnose.conclude import conclude
 from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.report import stored
 from framework.diagnose.report.stored import StoredFinding
+from framework.errors import UsageError
 from framework.launch import run_folder
+from framework.prove import plan as plan_lib
 from framework.prove import report
 from framework.prove.prove_run import Proof, prove_run
 from framework.system import atomic
 
+# The exit code where no remedy is proven.
+NOT_PROVEN = 4
 _FLAGFILE = "flags.remedied.txt"
+
+
+def diagnose_and_remedy(
+    run: Path,
+    seeds: int = plan_lib.LOOKS[-1],
+    plan_only: bool = False,
+    apply: bool = False,
+    trust_run: bool = False,
+) -> int:
+    """Diagnoses a run, unless it has a current diagnosis, and proves the remedies.
+
+    The same call resumes: a diagnosis that was finished is not repeated, and neither
+    are the trainings of the proof that were.
+
+    Args:
+        run: The folder of the run.
+        seeds: See `remedy`, like the others.
+        plan_only: See `remedy`.
+        apply: See `remedy`.
+        trust_run: See `remedy`.
+
+    Returns:
+        The exit code: 0 if a remedy is proven, else 4.
+
+    Raises:
+        UsageError: There is no run, or one that cannot be diagnosed or proved.
+        Stopped: A signal requested to stop; the same call resumes.
+    """
+    findings = stored.read_findings(run)
+    if findings is None:
+        conclude(str(run), trust_run=trust_run)
+        findings = stored.read_findings(run)
+        print(flush=True)
+    if findings is None:
+        raise UsageError(f"{run / 'diagnosis'} cannot be written: nothing to prove")
+    is_proven = remedy(run, findings, seeds, plan_only, apply, trust_run)
+    return 0 if is_proven else NOT_PROVEN
 
 
 def remedy(

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shlex
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,25 @@ def changes(config: Config, plan: Plan, arm: str) -> tuple[str, ...]:
 def page(
     config: Config, plan: Plan, results: Sequence[Result], notes: Sequence[str]
 ) -> str:
-    """Returns a proof as text."""
+    """Returns the proof of a run as text."""
+    lines = {name: changes(config, plan, name) for name in plan.arms}
+    return page_of(lines, plan, results, notes)
+
+
+def page_of(
+    changed: Mapping[str, Sequence[str]],
+    plan: Plan,
+    results: Sequence[Result],
+    notes: Sequence[str],
+) -> str:
+    """Returns a proof as text.
+
+    Args:
+        changed: The changes of each arm, as lines.
+        plan: The plan.
+        results: Of the remedies, in order.
+        notes: What a reader has to know.
+    """
     lines = [f"plan.json has SHA-256 {plan.sha256}"]
     for note in notes:
         lines += _filled(note)
@@ -44,14 +62,15 @@ def page(
         f"remedies together"
     )
     for result in results:
-        lines += ["", *_result(config, plan, result)]
+        remedy = result.comparison.remedy
+        lines += ["", *_result(changed[remedy], plan, result)]
     return "\n".join(lines) + "\n"
 
 
-def _result(config: Config, plan: Plan, result: Result) -> list[str]:
+def _result(changed: Sequence[str], plan: Plan, result: Result) -> list[str]:
     comparison = result.comparison
     lines = [f"{comparison.cause} ({comparison.kind})"]
-    lines += [f"    {line}" for line in changes(config, plan, comparison.remedy)]
+    lines += [f"    {line}" for line in changed]
     if result.outcomes:
         lines += ["", *_table(plan, result), ""]
     lines += [f"  {checked(each)}" for each in result.checks]
@@ -76,21 +95,21 @@ def _table(plan: Plan, result: Result) -> list[str]:
     for name, gain in result.gains.items():
         lines += [
             f"  gain over {name}, at least {100 * gain.floor:.1f} asked for:",
-            f"    {_points(gain.over_seeds)} over seeds",
-            f"    {_points(gain.over_images)} over images",
+            f"    {points(gain.over_seeds)} over seeds",
+            f"    {points(gain.over_images)} over images",
         ]
     agreement = result.agreement
     if agreement is not None:
         lines += [
             "  validation less test:",
-            f"    {_points(agreement.before)} unchanged",
-            f"    {_points(agreement.after)} with the remedy",
-            f"    {_points(agreement.approach)} closer, over seeds",
+            f"    {points(agreement.before)} unchanged",
+            f"    {points(agreement.after)} with the remedy",
+            f"    {points(agreement.approach)} closer, over seeds",
         ]
     return lines
 
 
-def _points(estimate: Estimate) -> str:
+def points(estimate: Estimate) -> str:
     """Returns an estimate in percentage points."""
     value, low, high = (100 * each for each in dataclasses.astuple(estimate))
     return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"

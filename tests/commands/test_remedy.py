@@ -1,6 +1,8 @@
 """Tests of framework/commands/remedy.py."""
 
+import functools
 import json
+import shutil
 
 import pytest
 
@@ -17,15 +19,20 @@ CONFIG = Config(
 
 
 @pytest.fixture
-def remedied(command, tmp_path):
-    """Runs the command in a process; returns its exit code and output."""
+def whyflat(command, tmp_path):
+    """Runs a verb in a process; returns its exit code and output."""
     (tmp_path / "script.py").write_text("from framework.commands import main\nmain()")
 
-    def remedied(*arguments):
-        done = command("script", "remedy", *arguments, folder=tmp_path)
+    def whyflat(*arguments):
+        done = command("script", *arguments, folder=tmp_path)
         return done.returncode, done.stdout, done.stderr
 
-    return remedied
+    return whyflat
+
+
+@pytest.fixture
+def remedied(whyflat):
+    return functools.partial(whyflat, "remedy")
 
 
 def made(folder, **changes):
@@ -73,3 +80,35 @@ def test_what_cannot_be_done_is_one_line_and_code_2(remedied, tmp_path, argument
     assert (code, out) == (2, "")
     assert message.startswith("error: ")
     assert len(message.splitlines()) == 1
+
+
+@pytest.mark.extended
+def test_a_training_with_remedy_goes_on_where_it_was(whyflat, tmp_path):
+    names = ("model", "test", "batch_size", "train_for", "learning_rate")
+    flags = [f"--{name}={getattr(CONFIG, name)}" for name in names]
+    flags = ["train", *flags, "--seed=3", f"--workdir={tmp_path / 'run'}"]
+    # What a kill after the training leaves.
+    assert whyflat(*flags)[0] == 0
+    rows = (tmp_path / "run" / "metrics.jsonl").read_bytes()
+    code, first, message = whyflat(*flags, "--remedy")
+    assert code == 0, first + message
+    assert "learning_rate_too_low (confirmed" in first
+    assert "verdict: proven" in first
+    proof = tmp_path / "run" / "diagnosis" / "proof"
+    before = json.loads((proof / "proof.json").read_text())
+    # What a kill within the last arm leaves.
+    (proof / "proof.json").unlink()
+    arm = before["remedies"][0]["arms"][-1]["folder"]
+    shutil.rmtree(proof / arm)
+    code, second, message = whyflat(*flags, "--remedy")
+    assert code == 0, second + message
+    assert "learning_rate_too_low (confirmed" not in second
+    assert "run 1 of 1" in message
+    after = json.loads((proof / "proof.json").read_text())
+    assert [after["plan_sha256"], after["remedies"][0]["gains"]] == [
+        before["plan_sha256"],
+        before["remedies"][0]["gains"],
+    ]
+    # The run itself is as it was; the flag is none of its config.
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == rows
+    assert "--remedy" not in (tmp_path / "run" / "flags.txt").read_text()

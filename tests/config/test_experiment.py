@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import sys
 import types
 
@@ -138,6 +139,31 @@ def test_of_arguments(squares, tmp_path, arguments, is_found):
     arguments = [argument.format(squares) for argument in arguments]
     module = experiment.of_arguments(["train", *arguments])
     assert (module is not None) == is_found
+
+
+def test_config_names_an_experiment_of_this_package():
+    known = experiment.names()
+    assert {"flowers", "seed_baseline", "static_accuracy.overfitting"} <= {*known}
+    # Commands and modules without settings are none.
+    assert not {"train", "lr_range", "static_accuracy.networks", "__init__"} & {*known}
+    module = experiment.of_arguments(["train", "--config", "flowers", "--seed=1"])
+    assert module.CONFIG.workdir == "runs/flowers"
+    # It is no code of the user's, which a reader of the run would have to trust.
+    assert not experiment.is_given()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config=flower"], "no experiment 'flower'; did you mean flowers?"),
+        (["--config=../flowers"], "no experiment"),
+        (["--config=mine.py"], "your own file is --experiment=FILE.py"),
+        (["--config=flowers", "--experiment=mine.py"], "give one of them"),
+    ],
+)
+def test_config_refuses(arguments, message):
+    with pytest.raises(UsageError, match=re.escape(message)):
+        experiment.of_arguments(["train", *arguments])
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,28 @@ def test_validation_is_as_training_unless_asked(name):
     np.testing.assert_array_equal(both.validation.images, alone.validation.images)
 
 
+def test_a_test_part_is_drawn_as_validation_and_changes_nothing_else():
+    knobs = {"train": 30, "validation": 20, "size": 16, "light": 0.0}
+    without = drawn_flowers(**knobs, validation_light=2.0)
+    data = drawn_flowers(**knobs, validation_light=2.0, test=40)
+    assert without.test is None
+    for name in ("train", "validation"):
+        one, other = getattr(without, name), getattr(data, name)
+        np.testing.assert_array_equal(one.images, other.images)
+    assert len(data.test) == 40
+    assert not data.is_test_drawn
+    spread = {
+        name: getattr(data, name).images.mean(axis=(1, 2, 3)).std()
+        for name in ("train", "validation", "test")
+    }
+    assert spread["test"] > 2 * spread["train"]
+    assert spread["validation"] > 2 * spread["train"]
+    # They are other flowers.
+    assert not any((data.test.images[0] == each).all() for each in without.train.images)
+    longer = drawn_flowers(**knobs, validation_light=2.0, test=50)
+    np.testing.assert_array_equal(longer.test.images[:40], data.test.images)
+
+
 def test_light_spreads_the_brightness():
     def brightness(light):
         images = few(**{**STILL, "light": light}).train.images

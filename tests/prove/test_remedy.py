@@ -5,12 +5,13 @@ import pytest
 from framework.config import Config, flags
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.report.stored import StoredFinding
+from framework.errors import UsageError
 from framework.launch import run_folder
 from framework.prove import remedy as remedy_lib
 from framework.prove.manipulation import Check
 from framework.prove.proof import prove
 from framework.prove.prove_run import Proof
-from framework.prove.remedy import remedy
+from framework.prove.remedy import diagnose_and_remedy, remedy
 
 CONFIG = Config(learning_rate=1e-4)
 HIGHER = Intervention(learning_rate_factor=10.0)
@@ -145,3 +146,31 @@ def test_apply_writes_the_flagfile_and_says_when_it_replaces_one(run, asked, cap
     assert f"replaced {path}\n" in capsys.readouterr().out
     path.unlink()
     assert {each.name: each.read_bytes() for each in run.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "diagnosed"),
+    [
+        # Diagnosed already, as after a restart within the proof.
+        ([LOW], None, 0),
+        (None, [LOW], 1),
+        (None, [], 1),
+    ],
+)
+def test_it_diagnoses_only_what_is_not(
+    run, asked, monkeypatch, before, after, diagnosed
+):
+    stored, calls = [before, after], []
+    monkeypatch.setattr(remedy_lib.stored, "read_findings", lambda _: stored.pop(0))
+    monkeypatch.setattr(remedy_lib, "conclude", lambda *each, **_: calls.append(each))
+    found = before if after is None else after
+    assert diagnose_and_remedy(run) == (0 if found else 4)
+    assert len(calls) == diagnosed
+    assert len(asked) == len(found)
+
+
+def test_a_diagnosis_that_cannot_be_written_proves_nothing(run, monkeypatch):
+    monkeypatch.setattr(remedy_lib.stored, "read_findings", lambda _: None)
+    monkeypatch.setattr(remedy_lib, "conclude", lambda *_, **__: 3)
+    with pytest.raises(UsageError, match="cannot be written: nothing to prove"):
+        diagnose_and_remedy(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
@@ -28,9 +29,10 @@ from framework.diagnose.programs import (
     keras_training,
     model_edits,
     prolonging,
+    redraw,
     watch_layers,
 )
-from framework.diagnose.programs.keras_data import Source
+from framework.diagnose.programs.keras_data import Arrays, Source
 from framework.diagnose.programs.keras_loop import KerasLoop, is_own
 from framework.diagnose.programs.prolonging import places
 from framework.diagnose.programs.untouched import Untouched
@@ -347,6 +349,48 @@ class KerasProgram(Program):
                 images=(self.validation_images, self.train_images),
                 allowance=allowance,
             )
+
+    def train_anew(
+        self,
+        intervention: Intervention,
+        epochs: float,
+        seed: int,
+        images: tuple[np.ndarray, np.ndarray],
+    ) -> TrialResult:
+        """Trains from other initial weights; the program itself is left as it was.
+
+        Args:
+            intervention: What is different from the original training.
+            epochs: The length, in epochs of the original training.
+            seed: Of initial weights, order, augmentation and dropout; see `redraw`.
+            images: Two arrays, which are predicted at the end.
+
+        Returns:
+            Its predictions are those of these images.
+
+        Raises:
+            NotApplicableError: The program has nothing to change so.
+        """
+        intervention = dataclasses.replace(intervention, seed=seed)
+        with (
+            redraw.seeded(seed),
+            self._weights(at_initialization=True),
+            _accepting(),
+        ):
+            redraw.redraw(self._model, seed)
+            self._redraw(seed)
+            return self._trainer.train(
+                intervention, epochs, continued=False, images=images
+            )
+
+    def training_data(self) -> Arrays:
+        """Returns the training examples and labels, as the first epoch feeds them."""
+        return self._source.fed
+
+    def drawable_weights(self) -> int:
+        """Returns how many of the initial weights another seed draws anew."""
+        with self._weights(at_initialization=True):
+            return redraw.redraw(self._model, seed=0)
 
     @functools.cached_property
     def _trainer(self) -> keras_training.Trainer:

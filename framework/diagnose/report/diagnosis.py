@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.core.finding import Finding
 from framework.diagnose.core.ledger import TrialRecord
 from framework.diagnose.core.measurement import Measurements, Unavailable
@@ -30,6 +32,7 @@ class Diagnosis:
         measured: The measurements.
         trials: The trials that were run, in order.
         not_judged: Checks that lacked a measurement, by the cause: why.
+        context: What was diagnosed.
         rows: The metrics of each evaluation, as in metrics.jsonl.
         galleries: Finds images to look at, for the page.
     """
@@ -39,6 +42,7 @@ class Diagnosis:
     measured: Measurements
     trials: tuple[TrialRecord, ...]
     not_judged: dict[str, Unavailable]
+    context: DiagnosisContext
     rows: tuple[Row, ...] = ()
     galleries: Callable[[], tuple[Gallery, ...]] = tuple
 
@@ -82,6 +86,36 @@ class Diagnosis:
         from framework.diagnose.report import html
 
         atomic.write_text(Path(path), html.page(self, self.galleries()))
+
+    def remedy(
+        self,
+        folder: str | Path | None = None,
+        seeds: int = 10,
+        progress: Callable[[str], None] = lambda line: None,
+    ) -> Any:
+        """Proves the remedies of the confirmed causes of a Keras program by training.
+
+        Each is trained in full beside the unchanged program and a placebo, with several
+        seeds; the model is left as it was. The `test` of `explain` judges; without it,
+        half of the validation images.
+
+        Args:
+            folder: Where to keep the plan, the outcomes and the result; the same call
+                resumes there. None for memory only.
+            seeds: The largest number of seeds; at least three.
+            progress: Called with a line about each training.
+
+        Returns:
+            A `framework.prove.prove_keras.KerasProof`; print it to read it. Its
+            `proven` is the remedy that is proven, or None.
+
+        Raises:
+            UsageError: The diagnosis is of a run, there are too few seeds, there is no
+                placebo, or a proof has begun by another plan in the folder.
+        """
+        # The proof is a floor above: by its name, as for the names of this package.
+        prove = importlib.import_module("framework.prove.prove_keras")
+        return prove.prove_keras(self, folder, seeds, progress)
 
     def __str__(self) -> str:
         accuracy = self.measured.get(Accuracy)

@@ -119,6 +119,7 @@ def make(known=(), **changes):
         "measured": Measurements(None, settings, (_ACCURACY, *known)),
         "trials": _TRIALS,
         "not_judged": {"vanishing_gradients": Unavailable("Gradients", "none", True)},
+        "context": None,
         "rows": _ROWS,
     }
     return Diagnosis(**{**fields, **changes})
