@@ -21,6 +21,7 @@ def main(
     run: Callable[[Config], object] = run_lib.run,
     argv: Sequence[str] | None = None,
     about: str | None = None,
+    has_experiment_config: bool = False,
 ) -> NoReturn:
     """Runs an experiment from the command line, and exits.
 
@@ -34,12 +35,15 @@ def main(
         run: The function to call with the config.
         argv: The command line with the program's name; by default the process's own.
         about: The description in `--help`; by default the program's docstring.
+        has_experiment_config: Whether the CONFIG of --experiment replaces the defaults;
+            it always does for a training.
     """
     reference.refuse_to_run_while_loading()
     argv = sys.argv if argv is None else argv
     about = about or sys.modules["__main__"].__doc__
     with command.boundary(), command.stopped_by(signal.SIGTERM):
-        config = _parse(defaults, run is run_lib.run, argv, about)
+        use_experiment = has_experiment_config or run is run_lib.run
+        config = _parse(defaults, use_experiment, argv, about)
     interrupted = "interrupted; the same command resumes from the last checkpoint"
     try:
         with command.boundary(config.workdir, interrupted), stop.handle_signals():

@@ -121,6 +121,7 @@ def test_flags_in_text_exist():
     known |= {"topology", "port", "reader_port", "host", "trust_run", "epochs", "lr"}
     known |= {"input", "network", "vary", "python_torch", "workload", "requeue"}
     known |= {"group", "output", "split", "weights", "seeds", "plan_only", "apply"}
+    known |= {"sweep", "trials", "sampler", "pruner", "storage", "export_best"}
     for page in PAGES:
         for flag in re.findall(r"`--(?:\[no\])?([a-z_]+)", page.read_text()):
             assert flag in known, f"{page.name}: --{flag}"

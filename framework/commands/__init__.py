@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "Evaluate a run on its validation, training or test images.",
     ),
     "remedy": ("remedy", "Prove the remedy of a run's cause by training with it."),
+    "sweep": ("sweep", "Train many settings of a run, and compare them."),
     "audit": ("audit", "List duplicates and doubtful labels of a data set."),
     "schedule": (
         "schedule",
