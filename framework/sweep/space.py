@@ -193,6 +193,7 @@ def _parameter(name: str, value: Any, config: Config) -> Parameter:
     """Returns the parameter of a flag, after trying its values."""
     if name not in config.numbers():
         raise UsageError(f"{name!r} is no flag that the numbers of a run depend on")
+    parameter: Parameter
     if isinstance(value, spec.Call):
         parameter = _range(name, value)
     elif isinstance(value, (tuple, list)) and value:
