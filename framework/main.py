@@ -23,6 +23,7 @@ def main(
     run: Callable[[Config], object] = run_lib.run,
     argv: Sequence[str] | None = None,
     about: str | None = None,
+    has_experiment_config: bool = False,
 ) -> NoReturn:
     """Runs an experiment from the command line, and exits.
 
@@ -37,12 +38,16 @@ def main(
         run: The function to call with the config.
         argv: The command line with the program's name; by default the process's own.
         about: The description in `--help`; by default the program's docstring.
+        has_experiment_config: Whether the CONFIG of --experiment replaces the defaults;
+            it always does for a training.
     """
     reference.refuse_to_run_while_loading()
     argv = sys.argv if argv is None else argv
     about = about or sys.modules["__main__"].__doc__
     with command.boundary(), command.stopped_by(signal.SIGTERM):
-        config, prove = _parse(defaults, run is run_lib.run, argv, about)
+        config, prove = _parse(
+            defaults, run is run_lib.run, argv, about, has_experiment_config
+        )
     interrupted = "interrupted; the same command resumes from the last checkpoint"
     try:
         with command.boundary(config.workdir, interrupted), stop.handle_signals():
@@ -55,26 +60,33 @@ def main(
 
 
 def _parse(
-    defaults: Config, is_training: bool, argv: Sequence[str], about: str | None
+    defaults: Config,
+    is_training: bool,
+    argv: Sequence[str],
+    about: str | None,
+    has_experiment_config: bool,
 ) -> tuple[Config, bool]:
     """Parses the command line; exits if it requests help.
 
     Args:
         defaults: The default values of the flags.
-        is_training: Whether the program trains a run: then the CONFIG of --experiment
-            or --config replaces the defaults, and --remedy is a flag.
+        is_training: Whether the program trains a run: then --remedy is a flag.
         argv: The command line with the program's name.
         about: The description in `--help`.
+        has_experiment_config: Whether the CONFIG of --experiment or --config replaces
+            the defaults; it always does for a training.
 
     Returns:
         The config, and whether to prove a remedy after training.
     """
     command.define_experiment()
-    if is_training:
+    has_experiment_config |= is_training
+    if has_experiment_config:
         command.define_config()
+    if is_training:
         command.define_remedy()
     experiment_config = getattr(experiment.of_arguments(argv), "CONFIG", None)
-    if is_training and isinstance(experiment_config, Config):
+    if has_experiment_config and isinstance(experiment_config, Config):
         defaults = experiment_config
     flags.define(defaults)
     if usage.requested(argv):

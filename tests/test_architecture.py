@@ -35,12 +35,13 @@ MAY_IMPORT = {
     | {"optim", "report", "schedules"},
     "diagnose": LOWEST
     | {"augment", "config", "data", "launch", "loop", "models", "numerics", "report"},
+    "sweep": LOWEST | {"config", "loop", "numerics", "report"},
     "prove": LOWEST
-    | {"config", "data", "diagnose", "launch", "loop", "numerics", "report"},
+    | {"config", "data", "diagnose", "launch", "loop", "numerics", "report", "sweep"},
     "main": LOWEST | {"config", "diagnose", "launch", "loop", "prove"},
     "commands": LOWEST
     | {"__init__", "augment", "config", "data", "diagnose", "launch", "loop", "main"}
-    | {"numerics", "prove", "report", "schedules"},
+    | {"numerics", "prove", "report", "schedules", "sweep"},
     "__main__": {"commands"},
     "__init__": {"lazy"},
 }

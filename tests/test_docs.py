@@ -123,6 +123,7 @@ def test_flags_in_text_exist():
     known |= {"input", "network", "vary", "python_torch", "workload", "requeue"}
     known |= {"group", "output", "split", "weights", "seeds", "plan_only", "apply"}
     known |= {"sort", "top", "to"}
+    known |= {"sweep", "trials", "sampler", "pruner", "storage", "export_best"}
     for page in PAGES:
         for flag in re.findall(r"`--(?:\[no\])?([a-z_]+)", page.read_text()):
             assert flag in known, f"{page.name}: --{flag}"

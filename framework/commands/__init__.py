@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "predict": ("predict", "Predict the classes of image files with a run's network."),
     "export": ("export", "Export a run's network for use without this program."),
     "remedy": ("remedy", "Prove the remedy of a run's cause by training with it."),
+    "sweep": ("sweep", "Train many settings of a run, and compare them."),
     "audit": ("audit", "List duplicates and doubtful labels of a data set."),
     "schedule": (
         "schedule",

@@ -13,7 +13,8 @@ import bisect
 import dataclasses
 import math
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from framework.errors import UsageError
 
@@ -33,6 +34,7 @@ _MAX_DEPTH = 50
 _MAX_INTEGER = 2**63
 _LITERALS = (bool, int, float, str, type(None), tuple, list, dict)
 _OPERATORS = {ast.Add: "+", ast.Mult: "*"}
+_T = TypeVar("_T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +85,22 @@ def parse(text: str) -> Call | Join:
     return _Parser(text).parse()
 
 
+def assignments(text: str) -> dict[str, Any]:
+    """Parses `name=value, ...`, whose values are literals or calls.
+
+    >>> values = assignments("batch_size=[32, 64], learning_rate=log(1e-4, 1e-1)")
+    >>> values["batch_size"], values["learning_rate"].args
+    ([32, 64], (0.0001, 0.1))
+
+    Returns:
+        The values by name, in order; a `Call` for a call.
+
+    Raises:
+        UsageError: The text does not follow the grammar; a caret marks the place.
+    """
+    return _Parser(text).assignments()
+
+
 def error(text: str, column: int, message: str) -> UsageError:
     """Returns an error that marks a column of a spec with a caret.
 
@@ -111,6 +129,15 @@ class _Parser:
 
     def parse(self) -> Call | Join:
         """Returns the tree of calls."""
+        return self._parsed("", "", self._node)
+
+    def assignments(self) -> dict[str, Any]:
+        """Returns values by name."""
+        # To Python, they are the arguments of a call.
+        return self._parsed("_(", ")", self._assigned)
+
+    def _parsed(self, before: str, after: str, read: Callable[[ast.expr], _T]) -> _T:
+        """Reads the tree of the text, with something before and after it."""
         if "\n" in self.text or "\r" in self.text:
             raise UsageError(f"a spec must be a single line, not {self.text!r}")
         if len(self.text) > _MAX_CHARACTERS:
@@ -120,12 +147,12 @@ class _Parser:
             )
         source = _TOKEN.sub(self._to_python, self.text)
         # Leading spaces would be indentation to Python.
-        self._margin = len(source) - len(source.lstrip())
-        self._source = source.strip()
+        self._margin = len(source) - len(source.lstrip()) - len(before)
+        self._source = f"{before}{source.strip()}{after}"
         try:
             tree = ast.parse(self._source, mode="eval").body
             self._check_size(tree)
-            return self._node(tree)
+            return read(tree)
         except SyntaxError as problem:
             column = self._column((problem.offset or 1) - 1)
             raise error(self.text, column, f"cannot be read: {problem.msg}") from None
@@ -166,7 +193,9 @@ class _Parser:
     def _column(self, column: int) -> int:
         """Converts a column of the rewritten text to one of the user's text."""
         column += self._margin
-        return column - sum(self._shifts[: bisect.bisect_left(self._ends, column)])
+        column -= sum(self._shifts[: bisect.bisect_left(self._ends, column)])
+        # A bracket that nothing closes may be the one before the text.
+        return max(column, 0)
 
     def _place(self, node: ast.expr | ast.keyword) -> int:
         """Returns the column of the user's text at which a node begins."""
@@ -185,15 +214,33 @@ class _Parser:
 
     def _call(self, node: ast.Call) -> Call:
         args = tuple(self._literal(value) for value in node.args)
-        kwargs: dict[str, Any] = {}
+        kwargs = self._keywords(node, self._literal)
+        name = self._name(node.func)
+        return Call(name, args, kwargs, self.text, self._place(node))
+
+    def _assigned(self, node: ast.expr) -> dict[str, Any]:
+        # A bracket of the text may have closed the one before it.
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            raise error(self.text, 0, "expected name=value, ...")
+        if node.args:
+            raise self._error(node.args[0], "expected name=value")
+        return self._keywords(node, self._value)
+
+    def _value(self, node: ast.expr) -> Any:
+        return self._call(node) if isinstance(node, ast.Call) else self._literal(node)
+
+    def _keywords(
+        self, node: ast.Call, read: Callable[[ast.expr], Any]
+    ) -> dict[str, Any]:
+        """Returns the keyword arguments of a call, whose values are read so."""
+        values: dict[str, Any] = {}
         for keyword in node.keywords:
             if keyword.arg is None:
                 raise self._error(keyword.value, "a spec cannot have '**'")
-            if keyword.arg in kwargs:
+            if keyword.arg in values:
                 raise self._error(keyword, f"{keyword.arg} is given twice")
-            kwargs[keyword.arg] = self._literal(keyword.value)
-        name = self._name(node.func)
-        return Call(name, args, kwargs, self.text, self._place(node))
+            values[keyword.arg] = read(keyword.value)
+        return values
 
     def _name(self, node: ast.expr) -> str:
         if isinstance(node, ast.Name):

@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from framework.config import reference
-from framework.config.grammar import Call, Join, error, parse
+from framework.config.grammar import Call, Join, assignments, error, parse
 from framework.errors import RunError, UsageError
 
 __all__ = [
     "Call",
     "Join",
     "arguments",
+    "assignments",
     "build",
     "calls",
     "error",

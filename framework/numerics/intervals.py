@@ -49,6 +49,26 @@ def proportion(count: int, total: int) -> Estimate:
     return Estimate(value, max(centre - margin, 0.0), min(centre + margin, 1.0))
 
 
+def mean(values: Sequence[float] | np.ndarray, level: float = 0.05) -> Estimate:
+    """Estimates a mean by Student's t interval.
+
+    >>> print(mean([0.1, 0.2, 0.3]))
+    0.2 (-0.0484 to 0.448)
+
+    Args:
+        values: Of independent repetitions; with a single one the interval is infinite.
+        level: The error rate, two-sided.
+    """
+    from scipy import stats
+
+    value, count = float(np.mean(values)), len(values)
+    if count < 2:
+        return Estimate(value, -math.inf, math.inf)
+    error = float(np.std(values, ddof=1)) / math.sqrt(count)
+    margin = error * float(stats.t.ppf(1 - level / 2, count - 1))
+    return Estimate(value, value - margin, value + margin)
+
+
 def difference(first: Estimate, second: Estimate) -> Estimate:
     """Estimates first - second of two independent proportions, by Newcombe (1998).
 

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from framework.numerics import intervals
 from framework.numerics.intervals import Estimate
 
 # Two-sided; half of it is the rate of false proofs.
@@ -78,11 +79,7 @@ def over_seeds(gains: np.ndarray, level: float) -> Estimate:
         gains: float64 [S], of each seed; at least two.
         level: The error rate, two-sided.
     """
-    from scipy import stats
-
-    value, error = float(np.mean(gains)), _mean_error(gains)
-    margin = error * float(stats.t.ppf(1 - level / 2, len(gains) - 1))
-    return Estimate(value, value - margin, value + margin)
+    return intervals.mean(gains, level)
 
 
 def over_images(differences: np.ndarray, level: float) -> Estimate:

@@ -261,3 +261,41 @@ def test_a_call_knows_its_place():
     for call in calls:
         assert call.text == text
         assert text[call.column :].startswith(call.name)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {}),
+        ("a=1", {"a": 1}),
+        (" a = [1, 5%] , b='x=2', ", {"a": [1, "5%"], "b": "x=2"}),
+        ("a=log(1, 10ep), b=2", {"a": ("log", (1, "10ep"), {}), "b": 2}),
+        ("a=mine:numbers(3)", {"a": ("mine:numbers", (3,), {})}),
+    ],
+)
+def test_assignments_are_values_by_name(text, expected):
+    values = grammar.assignments(text)
+    assert {
+        name: shape(value) if isinstance(value, Call) else value
+        for name, value in values.items()
+    } == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("b", "b"),
+        ("a=1, a=2", "a=2"),
+        (" a=5ep, b=log(c())", "c())"),
+        ("a=5%, b=lambda: 1", "lambda: 1"),
+        ("a=1, **b", "b"),
+        ("a=1) + (2", "a=1) + (2"),
+        ("a=1)(b=2", "a=1)(b=2"),
+        ("a=[1", ""),
+        ("(", "("),
+    ],
+)
+def test_what_is_no_assignment_is_marked(text, at):
+    with pytest.raises(UsageError) as error:
+        grammar.assignments(text)
+    assert caret(error.value) == (text, at)

@@ -10,6 +10,7 @@ from framework.numerics.intervals import (
     detectable,
     difference,
     mcnemar,
+    mean,
     paired_difference,
     proportion,
     slope,
@@ -31,6 +32,19 @@ from framework.numerics.intervals import (
 def test_proportion_matches_published_intervals(count, total, low, high):
     actual = proportion(count, total)
     assert (actual.low, actual.high) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_a_mean_has_the_interval_of_student():
+    # 4.3027 is the 97.5 % point of t with two degrees of freedom; 2.9200 the 95 % one.
+    error = 1.0 / 3**0.5
+    estimate = mean([1.0, 2.0, 3.0])
+    assert estimate.value == 2.0
+    assert estimate.high - 2.0 == pytest.approx(4.3027 * error, abs=1e-4)
+    assert 2.0 - mean([1.0, 2.0, 3.0], 0.1).low == pytest.approx(2.92 * error, abs=1e-4)
+
+
+def test_a_mean_of_one_value_may_be_anything():
+    assert mean([0.5]) == Estimate(0.5, -np.inf, np.inf)
 
 
 def test_proportion_of_no_trials_is_0_to_1():

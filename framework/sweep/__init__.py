@@ -1,0 +1,1 @@
+"""Sweeps: trains many settings of a run, and compares them."""
