@@ -1,9 +1,10 @@
-"""The cases of public reports as a table, with what their faults cost.
+"""The cases of public reports as tables, with what their faults cost.
 
     python -m benchmarks.zoo.public_reports
 
-The accuracies are those of `admitted.json`: means over seeds, of the program as it was
-reported and of its better version.
+The first table holds the report half, the second the calibration half. The accuracies
+are those of `admitted.json`: means over seeds, of the program as it was reported and of
+its better version.
 """
 
 from __future__ import annotations
@@ -11,21 +12,22 @@ from __future__ import annotations
 import json
 
 from benchmarks.zoo import admission
-from benchmarks.zoo.cases import Case, public
+from benchmarks.zoo.cases import HALVES, Case, public
 
 
-def page() -> str:
-    """Returns the table in Markdown."""
+def page(half: str) -> str:
+    """Returns the table of a half in Markdown."""
     measured = json.loads(admission.ADMITTED.read_text())
     lines = [
-        "| report | images | half | right answer | as reported | better | seeds |",
-        "|---|---|---|---|---|---|---|",
+        "| report | images | right answer | as reported | better | seeds |",
+        "|---|---|---|---|---|---|",
     ]
-    for each in sorted(public.CASES, key=lambda case: case.healthy):
+    cases = [case for case in public.CASES if case.half == half]
+    for each in sorted(cases, key=lambda case: case.healthy):
         found = measured[each.name]
         lines.append(
             f"| [{each.name.removeprefix('public: ')}]({each.source}) | {each.data} "
-            f"| {each.half} | {_answer(each)} | {_number(found['broken'], each)} "
+            f"| {_answer(each)} | {_number(found['broken'], each)} "
             f"| {_better(found, each)} | {found['seeds']} |"
         )
     return "\n".join(lines)
@@ -52,4 +54,4 @@ def _better(found: dict, case: Case) -> str:
 
 
 if __name__ == "__main__":
-    print(page())
+    print("\n\n".join(page(half) for half in reversed(HALVES)))

@@ -23,14 +23,25 @@ def test_there_are_thirty_and_ten_have_no_fault():
     assert sum(each.healthy for each in CASES) >= 10
 
 
-def test_halves_are_of_about_the_same_size():
-    counts = collections.Counter(each.half for each in CASES)
-    assert set(counts) == set(HALVES)
-    assert min(counts.values()) >= 15
+def test_the_first_draw_is_for_calibration_and_the_second_for_the_report():
+    counts = collections.Counter((each.half, each.healthy) for each in CASES)
+    assert counts == {
+        ("calibration", False): 27,
+        ("calibration", True): 11,
+        ("report", False): 11,
+        ("report", True): 5,
+    }
 
 
-def test_each_answer_is_that_of_some_report():
-    assert {each.answer for each in CASES if each.healthy} == set(ANSWERS)
+@pytest.mark.parametrize("half", HALVES)
+def test_each_answer_is_that_of_some_report(half):
+    cases = [each for each in CASES if each.half == half]
+    assert {each.answer for each in cases if each.healthy} == set(ANSWERS)
+
+
+def test_faults_of_the_report_half_are_of_many_kinds():
+    faulty = [each for each in CASES if each.half == "report" and not each.healthy]
+    assert len({cause for each in faulty for cause, *_ in each.causes}) >= 9
 
 
 def test_sources_are_public_addresses_and_unique():

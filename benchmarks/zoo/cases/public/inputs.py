@@ -113,6 +113,5 @@ CASES: tuple[Case, ...] = (
         "digits",
         "unnormalized_inputs|preprocessing_mismatch|frozen_weights",
         frozen_base,
-        half="report",
     ),
 )

@@ -78,7 +78,6 @@ CASES: tuple[Case, ...] = (
         "digits",
         "homogeneous_training_data|overfitting",
         first_batch,
-        half="report",
     ),
     case(
         "public: features shuffled, labels as they lie",
@@ -86,7 +85,6 @@ CASES: tuple[Case, ...] = (
         "digits",
         "shuffled_labels",
         faulty(MLP.but(epochs=12), spoil=features_in_other_order),
-        half="report",
     ),
     case(
         "public: a data set sorted by class",
@@ -101,7 +99,6 @@ CASES: tuple[Case, ...] = (
         "fashion",
         "split_artifact",
         ordered_rows,
-        half="report",
     ),
     case(
         "public: a class folder is missing in validation",

@@ -51,7 +51,6 @@ CASES: tuple[Case, ...] = (
         "metric_bug",
         ten_answers,
         ruler=True,
-        half="report",
     ),
     case(
         "public: categorical accuracy of class numbers",

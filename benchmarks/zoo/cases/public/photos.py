@@ -117,7 +117,6 @@ CASES: tuple[Case, ...] = (
         lambda seed, broken: _PLAN.but(
             scale=functools.partial(standardized, validation=not broken)
         ).program(seed),
-        half="report",
     ),
     case(
         "public: a reshuffled data set is divided",
@@ -141,7 +140,6 @@ CASES: tuple[Case, ...] = (
         PHOTOGRAPHS,
         "learning_rate_too_high|exploding_gradients|dead_units",
         _vgg,
-        half="report",
     ),
     case(
         "public: resized, and so not converted",
@@ -159,6 +157,5 @@ CASES: tuple[Case, ...] = (
             spoil=spoil.sorted_split if broken else None
         ).program(seed),
         ruler=True,
-        half="report",
     ),
 )

@@ -138,7 +138,6 @@ CASES: tuple[Case, ...] = (
         "",
         lambda seed, broken: _CLOTHES.program(seed),
         floor=0.75,
-        half="report",
     ),
     case(
         "public: the state of the art is no higher",
@@ -147,7 +146,6 @@ CASES: tuple[Case, ...] = (
         "",
         lambda seed, broken: _CLOTHES.but(data=alike).program(seed),
         floor=0.65,
-        half="report",
     ),
     case(
         "public: a tutorial's texts",
@@ -156,7 +154,6 @@ CASES: tuple[Case, ...] = (
         "",
         lambda seed, broken: TOPICS.program(seed),
         floor=0.75,
-        half="report",
     ),
     case(
         "public: learnt by heart, and good",
@@ -190,7 +187,6 @@ CASES: tuple[Case, ...] = (
         "",
         lambda seed, broken: _BLURRED.program(seed),
         floor=0.5,
-        half="report",
     ),
     case(
         "public: above training accuracy, by augmentation",
@@ -199,7 +195,6 @@ CASES: tuple[Case, ...] = (
         "",
         lambda seed, broken: _FLOWERS.program(seed),
         floor=0.5,
-        half="report",
     ),
     case(
         "public: five categories, too small a data set",
@@ -208,7 +203,6 @@ CASES: tuple[Case, ...] = (
         "",
         with_few(_FEW_FLOWERS, 30),
         answer=TOO_FEW_IMAGES,
-        half="report",
     ),
     case(
         "public: an example of random numbers",

@@ -140,7 +140,6 @@ CASES: tuple[Case, ...] = (
         "fashion",
         "wrong_variables|loss_output_mismatch",
         broadcast,
-        half="report",
     ),
     case(
         "public: convolutions of other clothes, frozen",
@@ -155,7 +154,6 @@ CASES: tuple[Case, ...] = (
         "fashion",
         "train_eval_mismatch|batch_size_too_small",
         _one_image,
-        half="report",
     ),
     case(
         "public: dropout before each of three layers",
@@ -163,7 +161,6 @@ CASES: tuple[Case, ...] = (
         "fashion",
         "over_regularized",
         _dropout,
-        half="report",
     ),
     case(
         "public: a penalty of .1 on each convolution",

@@ -107,7 +107,6 @@ CASES: tuple[Case, ...] = (
         "topics",
         "loss_output_mismatch",
         _logits_as_probabilities,
-        half="report",
     ),
     case(
         "public: softmax over one label",
@@ -129,7 +128,6 @@ CASES: tuple[Case, ...] = (
         "fashion",
         "learning_rate_too_high|exploding_gradients|dead_units",
         _high_rate,
-        half="report",
     ),
     case(
         "public: momentum .99 of batch norm",
