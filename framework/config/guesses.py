@@ -87,7 +87,7 @@ GUESSES: dict[str, str] = {
     "patience early_stop early_stopping_patience": (
         "evaluations without improvement are --early_stopping={value}"
     ),
-    "class_weight class_weights oversample sampler balanced_sampling": (
+    "oversample sampler balanced_sampling": (
         "rare classes are drawn more often by --sampling=balanced"
     ),
     "random_seed manual_seed random_state": "it is --seed={value}",

@@ -16,7 +16,7 @@ def resnet(
     """Builds the CIFAR-10 networks of He et al. (2015), section 4.2: 6n + 2 layers.
 
     >>> resnet((32, 32, 3), 10, depth=8).count_params()
-    78714
+    78723
 
     Args:
         image_shape: Height, width and channels.

@@ -75,7 +75,7 @@ def test_confirmed_causes_are_taken_in_order(run, asked, capsys):
     [
         None,
         # What no flag expresses, or what is no remedy of a run by flags.
-        Intervention(balance=True),
+        Intervention(unfreeze=True),
         Intervention(keras_step=True),
         # What this run has already.
         Intervention(standardize=True),
