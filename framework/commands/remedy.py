@@ -6,8 +6,9 @@
 Takes the confirmed causes of RUN/diagnosis/diagnosis.json in order, or diagnoses the
 run first. Trains with the remedy, without it, and with a placebo, over several seeds,
 and compares them on the test part (--test), or on half of the validation images. Stops
-at the first remedy that is proven. The same command resumes a proof. Everything is
-written to RUN/diagnosis/proof. The exit code is 0 if a remedy is proven, 4 if none is.
+at the first remedy that is proven. The same command resumes a proof, and, at the same
+time in another process, takes a share of the runs. Everything is written to
+RUN/diagnosis/proof. The exit code is 0 if a remedy is proven, 4 if none is.
 """
 
 from __future__ import annotations

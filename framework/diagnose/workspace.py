@@ -32,11 +32,13 @@ class Workspace:
 
 
 @contextlib.contextmanager
-def opened(run: Path) -> Iterator[Workspace]:
+def opened(run: Path, is_shared: bool = False) -> Iterator[Workspace]:
     """Opens and locks RUN/diagnosis; a temporary folder if that cannot be written.
 
     Args:
         run: The folder of a run, perhaps of another user, perhaps under way.
+        is_shared: Whether other processes may open it in the same way, as those do
+            that share a proof.
 
     Raises:
         UsageError: Another process is diagnosing the run.
@@ -57,17 +59,19 @@ def opened(run: Path) -> Iterator[Workspace]:
             temporary = tempfile.TemporaryDirectory(prefix="diagnosis-")
             folder = Path(stack.enter_context(temporary))
         elif descriptor is not None:
-            _lock(descriptor, run)
+            _lock(descriptor, run, is_shared)
         workspace = Workspace(folder, problem)
         if workspace.trials.is_symlink():
             workspace.trials.unlink()
         yield workspace
 
 
-def _lock(descriptor: int, run: Path) -> None:
+def _lock(descriptor: int, run: Path, is_shared: bool) -> None:
+    kind = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         raise UsageError(
-            f"another process is diagnosing the run in {run}; wait until it has ended"
+            f"another process is diagnosing the run in {run}, or proves its remedy; "
+            f"wait until it has ended"
         ) from None

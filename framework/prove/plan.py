@@ -18,10 +18,12 @@ from framework.diagnose.core.causes import CAUSES
 from framework.diagnose.core.intervention import Intervention
 from framework.errors import UsageError
 from framework.prove import placebo, statistics
-from framework.system import atomic, json_text
+from framework.system import atomic, claims, json_text
 from framework.system.json_text import InvalidJsonError
 
 FORMAT = 1
+# The folder of a sweep, beside the arms; see `framework.prove.order`.
+ORDER = "order"
 # Which images judge.
 TEST, HALF = "test part", "half of the validation images"
 MODEL_IMPROVING, RULER_FIXING = "model-improving", "ruler-fixing"
@@ -232,11 +234,47 @@ def freeze(plan: Plan, folder: Path) -> None:
     Raises:
         UsageError: A proof has begun by another plan; the message has the differences.
     """
+    with claims.exclusive(lock(folder)):
+        _freeze(plan, folder)
+
+
+def lock(folder: Path) -> Path:
+    """Returns the file that processes lock which share the proof in a folder."""
+    return folder / "plan.lock"
+
+
+def has_begun(folder: Path) -> bool:
+    """Returns whether an arm of a proof has begun to train.
+
+    Args:
+        folder: RUN/diagnosis/proof.
+    """
+    return any(each.is_dir() and each.name != ORDER for each in folder.iterdir())
+
+
+def planned_order(folder: Path) -> list[str]:
+    """Returns the causes of plan.json in order, if its proof has begun; else none.
+
+    Args:
+        folder: RUN/diagnosis/proof.
+    """
+    path = folder / "plan.json"
+    if not path.exists() or not has_begun(folder):
+        return []
+    try:
+        plan: dict[str, Any] = json_text.parse_object(atomic.read_bytes(path))
+        return [str(each["cause"]) for each in plan["comparisons"]]
+    except (InvalidJsonError, KeyError, TypeError):
+        # It is refused when the plan is frozen.
+        return []
+
+
+def _freeze(plan: Plan, folder: Path) -> None:
     path = folder / "plan.json"
     before = atomic.read_bytes(path) if path.exists() else b""
     if before == plan.text().encode():
         return
-    if any(each.is_dir() for each in folder.iterdir()):
+    if has_begun(folder):
         raise UsageError(
             f"the proof in {folder} has begun by another plan; move that folder aside "
             f"to begin a new proof\n{_differences(before, plan)}"

@@ -20,13 +20,13 @@ from framework.errors import UsageError
 from framework.launch import components, openings, run_folder, trust
 from framework.launch.openings import Opening
 from framework.launch.rebuild import rebuild
-from framework.prove import manipulation, metric, report
+from framework.prove import manipulation, metric, order, report
 from framework.prove import page as page_lib
 from framework.prove import plan as plan_lib
 from framework.prove.plan import Comparison, Judge, Plan
 from framework.prove.proof import Result, prove
 from framework.prove.run_arms import Arms
-from framework.system import atomic
+from framework.system import atomic, claims
 
 # Not 0: other divisions of the same images begin with it.
 _HALF_SEED = 30_011
@@ -69,7 +69,8 @@ def prove_run(
 ) -> Proof:
     """Proves remedies of a run, in order, up to the first that is proven.
 
-    Only RUN/diagnosis is written to. The same call resumes a proof.
+    Only RUN/diagnosis is written to. The same call resumes a proof; at the same time in
+    another process, it takes a share of the runs.
 
     Args:
         workdir: The folder of the run.
@@ -105,21 +106,29 @@ def prove_run(
     plan = plan_lib.make(config, interventions, judge, seeds, named)
     plan = dataclasses.replace(plan, lists=_lists(config, plan))
     _check_code(config, plan)
-    with workspace.opened(run) as place:
+    # Other processes may share the proof.
+    with workspace.opened(run, is_shared=True) as place:
         if place.problem:
             raise UsageError(f"{run / 'diagnosis'} cannot be written: {place.problem}")
         folder = place.folder / "proof"
         _make(folder)
+        is_given = images == plan_lib.HALF
+        given = dataset if is_given else None
+        ordered = order.ordered(
+            config, interventions, given, folder, progress, plan_only
+        )
+        lists = plan.lists
+        plan = plan_lib.make(config, ordered, judge, seeds, named)
+        plan = dataclasses.replace(plan, lists=lists)
         plan_lib.freeze(plan, folder)
         notes = (_about_images(plan, run), *filter(None, [note]))
         proof = Proof(config, folder, plan, notes)
         if plan_only:
             return proof
-        is_given = images == plan_lib.HALF
         arms = Arms(plan, config, dataset, is_given, folder, progress)
         if plan.is_untouched:
             openings.prepare(run)
-        looked = functools.partial(_record, run, plan)
+        looked = functools.partial(_record, run, folder, plan)
         results = prove(plan, arms, functools.partial(_check, config, plan), looked)
         proof = dataclasses.replace(proof, results=tuple(results))
         text = report.as_text(proof.plan, proof.results, proof.notes)
@@ -220,25 +229,27 @@ def _about_images(plan: Plan, run: Path) -> str:
     return f"judged on the {count:,} test images, {seen}"
 
 
-def _record(run: Path, plan: Plan, result: Result) -> None:
+def _record(run: Path, folder: Path, plan: Plan, result: Result) -> None:
     """Records that the test part was opened; once, however often a proof resumes."""
     remedy = result.comparison.remedy
     weights = f"{_arms_of(plan)}, {remedy}, {result.seeds} seeds each"
-    looks = [each for each in openings.read(run) if _is_look(each, plan)]
-    if not plan.is_untouched or any(each["weights"] == weights for each in looks):
-        return
-    outcomes = result.outcomes[remedy]
-    openings.record(
-        run,
-        Opening(
-            command=_COMMAND,
-            step=outcomes[-1].step,
-            weights=weights,
-            accuracy=float(np.mean([each.values.mean() for each in outcomes])),
-            images=plan.data["test"]["images"],
-            digest=plan.data["test"]["digest"],
-        ),
-    )
+    # Of several processes, one records it.
+    with claims.exclusive(plan_lib.lock(folder)):
+        looks = [each for each in openings.read(run) if _is_look(each, plan)]
+        if not plan.is_untouched or any(each["weights"] == weights for each in looks):
+            return
+        outcomes = result.outcomes[remedy]
+        openings.record(
+            run,
+            Opening(
+                command=_COMMAND,
+                step=outcomes[-1].step,
+                weights=weights,
+                accuracy=float(np.mean([each.values.mean() for each in outcomes])),
+                images=plan.data["test"]["images"],
+                digest=plan.data["test"]["digest"],
+            ),
+        )
 
 
 def _arms_of(plan: Plan) -> str:

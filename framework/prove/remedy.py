@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +18,7 @@ from framework.launch import run_folder
 from framework.prove import plan as plan_lib
 from framework.prove import report
 from framework.prove.prove_run import Proof, prove_run
-from framework.system import atomic
+from framework.system import atomic, claims
 
 # The exit code where no remedy is proven.
 NOT_PROVEN = 4
@@ -49,15 +51,29 @@ def diagnose_and_remedy(
         UsageError: There is no run, or one that cannot be diagnosed or proved.
         Stopped: A signal requested to stop; the same call resumes.
     """
-    findings = stored.read_findings(run)
-    if findings is None:
-        conclude(str(run), trust_run=trust_run)
-        findings = stored.read_findings(run)
-        print(flush=True)
+    findings = _diagnosed(run, trust_run)
     if findings is None:
         raise UsageError(f"{run / 'diagnosis'} cannot be written: nothing to prove")
     is_proven = remedy(run, findings, seeds, plan_only, apply, trust_run)
     return 0 if is_proven else NOT_PROVEN
+
+
+def _diagnosed(run: Path, trust_run: bool) -> Sequence[StoredFinding] | None:
+    """Returns the findings of the diagnosis; diagnoses the run if there is none."""
+    findings = stored.read_findings(run)
+    folder = run / "diagnosis"
+    is_writable = run.is_dir() and os.access(run, os.W_OK) and not folder.is_symlink()
+    with contextlib.ExitStack() as stack:
+        if findings is None and is_writable:
+            # Of several processes that share a proof, one diagnoses.
+            folder.mkdir(exist_ok=True)
+            stack.enter_context(claims.exclusive(folder / "remedy.lock"))
+            findings = stored.read_findings(run)
+        if findings is None:
+            conclude(str(run), trust_run=trust_run)
+            findings = stored.read_findings(run)
+            print(flush=True)
+    return findings
 
 
 def remedy(
@@ -143,7 +159,9 @@ def _conclude(run: Path, proof: Proof, apply: bool) -> bool:
     print("the remedied run:")
     print(f"    {report.command(run, proof.config, changed)}")
     if apply:
-        _apply(run, changed)
+        # Of several processes that share the proof, one writes at a time.
+        with claims.exclusive(plan_lib.lock(proof.folder)):
+            _apply(run, changed)
     return True
 
 

@@ -27,9 +27,12 @@ from framework.prove.plan import Plan
 from framework.report import predictions as predictions_lib
 from framework.report.files import read_timing, total_seconds
 from framework.report.history import History
+from framework.system import claims
 
 # The folder of an arm's predictions of the images that judge.
 _JUDGED = "judged"
+# Between two looks at arms that other processes hold.
+_WAIT = 1.0
 _NO_PROGRESS = lambda done, total: None  # noqa: E731
 
 
@@ -64,6 +67,7 @@ class Arms:
         folder: RUN/diagnosis/proof.
         progress: Called with a line about each run.
         clock: Returns seconds; for tests.
+        pause: Waits for seconds; for tests.
     """
 
     def __init__(
@@ -75,10 +79,11 @@ class Arms:
         folder: Path,
         progress: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
     ):
         self._plan, self._config, self._folder = plan, config, folder
         self._dataset, self._is_given = dataset, is_given
-        self._progress, self._clock = progress, clock
+        self._progress, self._clock, self._pause = progress, clock, pause
         self._seconds: list[float] = []
 
     def folder(self, arm: str, seed: int) -> Path:
@@ -106,6 +111,9 @@ class Arms:
     def train(self, runs: Sequence[tuple[str, int]]) -> None:
         """Trains and judges arms, unless that has been done already.
 
+        Any number of processes may call it: each takes the next arm that nobody else
+        holds, and that of a process that has stopped. It returns when all are done.
+
         Args:
             runs: The name and the seed of each.
 
@@ -114,12 +122,16 @@ class Arms:
             Stopped: A signal requested to stop; the same call resumes.
         """
         todo = [run for run in runs if not self._is_done(*run)]
-        for place, (arm, seed) in enumerate(todo):
-            of_all = f"run {place + 1} of {len(todo)} to the next look"
-            self._progress(f"{arm}, seed {seed}: {of_all}{self._rest(todo[place:])}")
-            start = self._clock()
-            self._run(arm, seed)
-            self._seconds.append(self._clock() - start)
+        count, is_waiting = len(todo), False
+        while todo:
+            if self._run_one(todo, count):
+                is_waiting = False
+            else:
+                if not is_waiting:
+                    self._progress("waiting for the runs of other processes")
+                is_waiting = True
+                self._pause(_WAIT)
+            todo = [run for run in todo if not self._is_done(*run)]
 
     def outcome(self, arm: str, seed: int) -> Outcome:
         """Returns the outcome of an arm that has been trained."""
@@ -137,6 +149,29 @@ class Arms:
             int(history.last_step or 0),
             seconds,
         )
+
+    def _run_one(self, todo: Sequence[tuple[str, int]], count: int) -> bool:
+        """Trains and judges the first arm that nobody else holds.
+
+        Args:
+            todo: The arms that are left.
+            count: How many there were.
+
+        Returns:
+            Whether there was one.
+        """
+        for arm, seed in todo:
+            # Not the lock of the run, which ends before it is judged.
+            with claims.claimed(self._folder / f"{arm}-{seed}.lock") as is_held:
+                if not is_held or self._is_done(arm, seed):
+                    continue
+                of_all = f"run {count - len(todo) + 1} of {count} to the next look"
+                self._progress(f"{arm}, seed {seed}: {of_all}{self._rest(todo)}")
+                start = self._clock()
+                self._run(arm, seed)
+                self._seconds.append(self._clock() - start)
+                return True
+        return False
 
     def _rest(self, todo: Sequence[tuple[str, int]]) -> str:
         """Returns the speed so far and the time that is left, in words."""

@@ -2,7 +2,10 @@
 
 import functools
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -60,6 +63,42 @@ def test_diagnoses_proves_and_applies(remedied, tmp_path):
     assert "verdict: proven" in second
     # The printed command trains the remedied run.
     assert not (tmp_path / "run-remedied").exists()
+
+
+@pytest.mark.extended
+def test_three_processes_share_a_proof_and_one_is_killed(remedied, tmp_path, request):
+    folder = made(tmp_path / "run", learning_rate=1e-5)
+
+    def start():
+        return subprocess.Popen(
+            [sys.executable, "script.py", "remedy", str(folder), "--seeds=3"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(request.config.rootpath)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    # One of them diagnoses the run, and the others wait.
+    victim, *others = [start() for _ in range(3)]
+    while "to the next look" not in (line := victim.stderr.readline()):
+        assert line, victim.communicate()
+    victim.kill()
+    victim.communicate()
+    ended = [(*process.communicate(), process.returncode) for process in others]
+    assert [code for _, _, code in ended] == [0, 0], ended
+    proofs = [out[out.index("plan.json has SHA-256") :] for out, _, _ in ended]
+    assert proofs[0] == proofs[1]
+    assert "verdict: proven" in proofs[0]
+    place = folder / "diagnosis" / "proof"
+    assert len(list(place.glob("*/judged"))) == 9
+    # Each run is trained by one of them; that of the victim perhaps by two.
+    told = [
+        line for _, err, _ in ended for line in err.splitlines() if ", seed" in line
+    ]
+    assert 8 <= len(told) <= 9
+    openings = folder / "diagnosis" / "test_openings.jsonl"
+    assert len(openings.read_text().splitlines()) == 1
 
 
 @pytest.mark.extended

@@ -28,6 +28,23 @@ def test_two_diagnoses_do_not_mix(tmp_path):
         pass
 
 
+def test_proofs_share_it_but_no_diagnosis_does(tmp_path):
+    shared = {"run": tmp_path, "is_shared": True}
+    with (
+        workspace.opened(**shared),
+        workspace.opened(**shared),
+        pytest.raises(UsageError, match="proves its remedy"),
+        workspace.opened(tmp_path),
+    ):
+        pass
+    with (
+        workspace.opened(tmp_path),
+        pytest.raises(UsageError, match="another process"),
+        workspace.opened(**shared),
+    ):
+        pass
+
+
 def test_where_nothing_can_be_written_a_temporary_folder_serves(tmp_path, monkeypatch):
     mkdir = pathlib.Path.mkdir
 

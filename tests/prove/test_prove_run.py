@@ -91,7 +91,10 @@ def test_the_files_of_a_proof(proven):
     (placebo,) = {each.placebo for each in proof.plan.comparisons}
     arms = {"learning_rate_too_low", "unchanged", placebo}
     folders = {f"{arm}-{seed}" for arm in arms for seed in (1, 2, 3)}
-    assert names == {"plan.json", "proof.json", "proof.txt"} | folders
+    # Other processes that share the proof find what is held by these.
+    locks = {"plan.lock", *(f"{each}.lock" for each in folders)}
+    assert names == {"plan.json", "proof.json", "proof.txt"} | folders | locks
+    assert not any((place / each).stat().st_size for each in locks)
     fields = json.loads((place / "proof.json").read_text())
     digest = hashlib.sha256((place / "plan.json").read_bytes()).hexdigest()
     assert fields["plan_sha256"] == digest
@@ -200,7 +203,8 @@ def test_a_plan_alone_trains_nothing(made, monkeypatch):
     monkeypatch.setattr(run_arms.run_lib, "run", pytest.fail)
     proof = prove_run(str(folder), HIGHER, plan_only=True)
     assert proof.results == ()
-    assert [path.name for path in proof.folder.iterdir()] == ["plan.json"]
+    names = sorted(path.name for path in proof.folder.iterdir())
+    assert names == ["plan.json", "plan.lock"]
 
 
 @pytest.fixture(scope="module")

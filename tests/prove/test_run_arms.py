@@ -167,3 +167,69 @@ def test_an_arm_that_diverges_is_right_about_nothing(tmp_path, monkeypatch):
     # Nor is it trained again.
     monkeypatch.setattr(run_arms.run_lib, "run", pytest.fail)
     arms_in(tmp_path, learning_rate_factor=1e35).train(RUNS[:1])
+
+
+class Process(Arms):
+    """A process that shares arms, which take no time.
+
+    Args:
+        folder: Of the arms.
+        done: The arms that are judged; all processes share it.
+        during: Called while an arm is trained.
+        pause: Called when all arms that are left are held.
+    """
+
+    def __init__(self, folder, done, during=lambda: None, pause=pytest.fail):
+        super().__init__(None, CONFIG, None, False, folder, lambda line: None)
+        self._done, self._during, self._pause = done, during, pause
+        self.trained = []
+
+    def _is_done(self, arm, seed):
+        return (arm, seed) in self._done
+
+    def _run(self, arm, seed):
+        self.trained.append((arm, seed))
+        self._during()
+        self._done.add((arm, seed))
+
+
+ALL = [(arm, seed) for seed in (1, 2, 3) for arm in ("remedy", "unchanged")]
+
+
+def test_processes_share_arms_and_each_waits_for_the_last(tmp_path):
+    done, waited = set(), []
+
+    class Waits(Exception):  # noqa: N818
+        pass
+
+    def wait(seconds):
+        waited.append(seconds)
+        raise Waits
+
+    second = Process(tmp_path, done, pause=wait)
+
+    def during():
+        # While the first trains its first arm, the second comes.
+        if not second.trained:
+            with pytest.raises(Waits):
+                second.train(ALL)
+
+    first = Process(tmp_path, done, during)
+    first.train(ALL)
+    assert first.trained == ALL[:1]
+    assert second.trained == ALL[1:]
+    assert len(waited) == 1
+    assert done == set(ALL)
+
+
+def test_the_arm_of_a_process_that_has_stopped_is_taken_up(tmp_path):
+    done = set()
+
+    def stop():
+        raise Stopped("stopped")
+
+    with pytest.raises(Stopped):
+        Process(tmp_path, done, stop).train(ALL)
+    again = Process(tmp_path, done)
+    again.train(ALL)
+    assert again.trained == ALL
