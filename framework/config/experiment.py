@@ -179,7 +179,7 @@ def load_recorded(entry: Mapping[str, str]) -> None:
     try:
         if "file" in entry:
             _load(entry["file"])
-        elif entry:
+        elif entry and not _is_program(entry["module"]):
             with reference.during(entry["module"]), reference.current_folder_first():
                 name = f"the run's module {entry['module']}"
                 reference.call(importlib.import_module, name, entry["module"])
@@ -206,6 +206,12 @@ def _path_of(name: str) -> str:
         )
     path = _HOME.joinpath("experiments", *name.split("."))
     return os.path.realpath(path.with_name(f"{path.name}.py"))
+
+
+def _is_program(module: str) -> bool:
+    """Returns whether a module is running as the program, as by `python -m`."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return spec is not None and spec.name == module
 
 
 def _load(path: str) -> ModuleType:

@@ -222,6 +222,14 @@ def test_a_recorded_experiment_is_loaded_but_not_given(squares):
     experiment.load_recorded({"module": "json.tool"})
 
 
+def test_a_recorded_experiment_that_is_the_program_is_not_loaded_again(monkeypatch):
+    # It may define flags, which cannot be done twice.
+    main(monkeypatch, "/home/ann/nowhere/a.py", "nowhere.a", "nowhere")
+    experiment.load_recorded({"module": "nowhere.a"})
+    with pytest.raises(UsageError, match="nowhere"):
+        experiment.load_recorded({"module": "nowhere.b"})
+
+
 @pytest.mark.parametrize("entry", [{"file": "/none/a.py"}, {"module": "nowhere.a"}])
 def test_a_recorded_experiment_that_is_gone(entry):
     with pytest.raises(UsageError, match=r"pass the file .* as --experiment=FILE.py"):
