@@ -50,8 +50,13 @@ def main(
         )
     interrupted = "interrupted; the same command resumes from the last checkpoint"
     try:
-        with command.boundary(config.workdir, interrupted), stop.handle_signals():
+        with (
+            command.boundary(config.workdir, interrupted),
+            stop.handle_signals() as signals,
+        ):
             run(config)
+            if prove or config.diagnose:
+                signals.check()
             code = _conclude(config, prove)
     finally:
         # The state is saved: a later signal must not change the exit code.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 
 from framework.errors import Stopped
@@ -84,17 +84,58 @@ class Stop:
         if not self._is_deferred:
             self.check()
 
+    def pass_on(self, handlers: Mapping[int, Handler]) -> None:
+        """Gives a signal that was received to the handlers of before.
+
+        Args:
+            handlers: By signal number.
+
+        Raises:
+            Stopped: A handler stops at once. One of this class only records it.
+        """
+        if not self._name:
+            return
+        number = signal.Signals[self._name]
+        handler = handlers.get(number)
+        if outer := _stops({number: handler}):
+            outer[0]._name = self._name
+        elif callable(handler) and handler is not signal.default_int_handler:
+            handler(number, None)
+
 
 @contextlib.contextmanager
 def handle_signals() -> Iterator[Stop]:
-    """Records stop signals within a block; restores the previous handlers after it."""
+    """Records stop signals within a block; restores the previous handlers after it.
+
+    A signal that came too late to stop the block is passed on, to stop what would
+    follow: the next training of a diagnosis or of a proof.
+
+    Raises:
+        Stopped: A block around this one has been passed a signal; or this one has, and
+            the handler around it stops at once.
+    """
     stop = Stop()
     before = stop.install()
     try:
+        for outer in _stops(before):
+            outer.check()
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    except BaseException:
+        _restore(before)
+        raise
+    _restore(before)
+    stop.pass_on(before)
+
+
+def _stops(handlers: Mapping[int, Handler]) -> list[Stop]:
+    """Returns the objects that have recorded signals before."""
+    owners = [getattr(handler, "__self__", None) for handler in handlers.values()]
+    return [owner for owner in owners if isinstance(owner, Stop)]
+
+
+def _restore(handlers: Mapping[int, Handler]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def ignore() -> None:

@@ -151,6 +151,11 @@ def _answer(proof: Proven) -> str:
     return f"No remedy is proven ({names})."
 
 
+def _title(cause: str) -> str:
+    """Returns the title of a cause; a remedy of a benchmark has none."""
+    return CAUSES[cause].title if cause in CAUSES else cause
+
+
 def _remedy(run: Path, proof: Proven, result: Result) -> Remedy:
     plan, config = proof.plan, proof.config
     fields = plan.arms[result.comparison.remedy].changes
@@ -160,7 +165,7 @@ def _remedy(run: Path, proof: Proven, result: Result) -> Remedy:
         changed = report.remedied(run, config, plan, result)
         command = report.command(run, config, changed)
     return Remedy(
-        title=CAUSES[result.comparison.cause].title,
+        title=_title(result.comparison.cause),
         is_success=result.is_success,
         verdict=result.verdict.name,
         reason=result.verdict.reason,

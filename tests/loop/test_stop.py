@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from framework.config import command
 from framework.errors import Stopped
 from framework.loop import stop as stop_lib
 from framework.loop.stop import SIGNALS, Stop
@@ -72,3 +73,36 @@ def test_another_thread_has_no_signals():
     thread.start()
     thread.join()
     assert actual == [False]
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=NAMES)
+def test_what_comes_too_late_stops_the_next_block(number):
+    """A trial that is over swallowed the signal: the diagnosis went on to its end."""
+    with pytest.raises(Stopped, match=number.name), stop_lib.handle_signals() as outer:
+        outer.defer()
+        with stop_lib.handle_signals() as first:
+            first.defer()
+            send(number)
+        assert outer.is_requested
+        with stop_lib.handle_signals():
+            pytest.fail("nothing may be begun")
+    with stop_lib.handle_signals() as other:
+        assert not other.is_requested
+
+
+def test_what_comes_too_late_is_passed_to_a_handler_that_stops_at_once():
+    done = []
+    with pytest.raises(Stopped), command.stopped_by(signal.SIGTERM):
+        with stop_lib.handle_signals() as stop:
+            stop.defer()
+            send(signal.SIGTERM)
+            done.append("the block ends")
+        done.append("nothing after it is begun")
+    assert done == ["the block ends"]
+
+
+def test_python_itself_is_not_stopped_by_what_comes_too_late():
+    with stop_lib.handle_signals() as stop:
+        stop.defer()
+        send(signal.SIGTERM)
+        send(signal.SIGUSR1)
