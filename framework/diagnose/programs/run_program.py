@@ -69,7 +69,7 @@ class RunProgram(Program):
 
     Args:
         config: Of the run.
-        made: Its components, in the state after the last step.
+        built: Its components, in the state after the last step.
         trials: The folder of the trials.
         step: The number of steps that it has trained.
         model: Builds the model, if it is not the config's.
@@ -80,26 +80,26 @@ class RunProgram(Program):
     def __init__(
         self,
         config: Config,
-        made: Components,
+        built: Components,
         trials: Path,
         step: int,
         model: ModelFunction | None,
         train: Split,
         validation: Split,
     ):
-        self._config, self._made, self._trials = config, made, trials
+        self._config, self._built, self._trials = config, built, trials
         self._step, self._function = step, model
         self._train, self._validation = train, validation
 
     @property
     def model(self) -> keras.Model:
         """The model, with the weights after the last step."""
-        return self._made.state.model
+        return self._built.state.model
 
     @property
     def test(self) -> LabelledImages | None:
         """The test part, for the proof of a remedy; no measurement may look at it."""
-        return self._made.examples.dataset.test
+        return self._built.examples.dataset.test
 
     @property
     def architecture(self) -> Architecture:
@@ -112,7 +112,7 @@ class RunProgram(Program):
 
     def _logits(self, images: tf.Tensor, training: bool) -> tf.Tensor:
         with use_draws(self._draws(images.shape[0])):
-            scaled = self._made.objective.normalize(images)
+            scaled = self._built.objective.normalize(images)
             logits = self.model(scaled, training=training)
         return tf.cast(logits, tf.float32)
 
@@ -123,24 +123,24 @@ class RunProgram(Program):
     def predict(self, images: np.ndarray, training: bool = False) -> np.ndarray:
         """See base class."""
         outputs = []
-        with self._unchanged(self._made), self._evaluated():
+        with self._unchanged(self._built), self._evaluated():
             for start in range(0, len(images), _BATCH):
                 batch = images[start : start + _BATCH]
                 # Of one size, so that it is traced once.
                 padded = np.resize(batch, (_BATCH, *batch.shape[1:]))
                 logits = self._compiled_logits(tf.constant(padded), training)
                 outputs.append(logits[: len(batch)].numpy())
-        shape = (0, self._made.examples.dataset.num_classes)
+        shape = (0, self._built.examples.dataset.num_classes)
         return np.concatenate([np.zeros(shape, np.float32), *outputs])
 
     @contextlib.contextmanager
     def _evaluated(self) -> Iterator[None]:
         """Swaps in the average of the weights, if there is one."""
-        self._made.state.swap_ema()
+        self._built.state.swap_ema()
         try:
             yield
         finally:
-            self._made.state.swap_ema()
+            self._built.state.swap_ema()
 
     def predict_live(self, images: np.ndarray) -> np.ndarray:
         """See base class."""
@@ -149,17 +149,17 @@ class RunProgram(Program):
 
     def inputs(self, images: np.ndarray) -> np.ndarray:
         """See base class."""
-        return self._made.objective.normalize(images).numpy()
+        return self._built.objective.normalize(images).numpy()
 
     def predict_reestimated(
         self, images: np.ndarray, train_images: np.ndarray
     ) -> np.ndarray:
         """See base class."""
         norms = model_edits.batch_norms(self.model)
-        with self._unchanged(self._made), model_edits.reestimating(norms):
+        with self._unchanged(self._built), model_edits.reestimating(norms):
             for batch in model_edits.batches(train_images):
                 with use_draws(self._draws(len(batch))):
-                    self.model(self._made.objective.normalize(batch), training=True)
+                    self.model(self._built.objective.normalize(batch), training=True)
             return self.predict(images)
 
     def penalty(self, at_initialization: bool) -> float:
@@ -169,45 +169,45 @@ class RunProgram(Program):
 
     def step_records(self, count: int, at_initialization: bool) -> list[StepRecord]:
         """See base class."""
-        made, records = self._parts(at_initialization), []
-        weights = made.state.weights
+        built, records = self._parts(at_initialization), []
+        weights = built.state.weights
         first = 0 if at_initialization else self._step
-        with model_edits.restoring(list(made.variables().values())):
+        with model_edits.restoring(list(built.variables().values())):
             for step in range(first, first + count):
-                batch = made.examples.dataset.train.take(made.loop.feed.indices(step))
+                batch = built.examples.dataset.train.take(built.loop.feed.indices(step))
                 batch = batch.in_memory(lambda done, total: None)
                 old = [weight.numpy() for weight in weights]
-                loss = self._batch_loss(made, batch)
-                made.loop(step, 1)
+                loss = self._batch_loss(built, batch)
+                built.loop(step, 1)
                 new = [weight.numpy() for weight in weights]
                 length = relative_length(old, new)
-                after = self._batch_loss(made, batch)
+                after = self._batch_loss(built, batch)
                 records.append(StepRecord(loss, after, length))
         return records
 
-    def _batch_loss(self, made: Components, batch: Split) -> float:
-        inputs = made.objective.normalize(batch.images)
-        logits = made.state.model(inputs, training=False)
+    def _batch_loss(self, built: Components, batch: Split) -> float:
+        inputs = built.objective.normalize(batch.images)
+        logits = built.state.model(inputs, training=False)
         return self.loss(batch.labels, tf.cast(logits, tf.float32).numpy())
 
     def loss(self, labels: np.ndarray, outputs: np.ndarray) -> float:
         """See base class."""
         logits = tf.constant(outputs.astype(np.float32))
-        losses = self._made.objective.losses(tf.constant(labels, tf.int32), logits)
+        losses = self._built.objective.losses(tf.constant(labels, tf.int32), logits)
         return float(tf.reduce_mean(losses))
 
     def gradients(
         self, split: Split, at_initialization: bool
     ) -> dict[str, np.ndarray | None]:
         """See base class."""
-        made = self._parts(at_initialization)
-        weights = made.state.model.trainable_variables
-        with self._unchanged(made), tf.GradientTape() as tape:
-            logits = made.objective.logits(
+        built = self._parts(at_initialization)
+        weights = built.state.model.trainable_variables
+        with self._unchanged(built), tf.GradientTape() as tape:
+            logits = built.objective.logits(
                 tf.constant(split.images), self._draws(len(split))
             )
             labels = tf.constant(split.labels, tf.int32)
-            loss = tf.reduce_mean(made.objective.losses(labels, logits))
+            loss = tf.reduce_mean(built.objective.losses(labels, logits))
         gradients = tape.gradient(loss, [weight.value for weight in weights])
         # Keras numbers layers on in a process: names are those of the run's own model.
         names = [weight.path for weight in self.model.trainable_variables]
@@ -238,15 +238,15 @@ class RunProgram(Program):
         self, images: np.ndarray, at_initialization: bool, training: bool = False
     ) -> dict[str, np.ndarray]:
         """See base class."""
-        made = self._parts(at_initialization)
-        model, draws = made.state.model, self._draws(len(images))
+        built = self._parts(at_initialization)
+        model, draws = built.state.model, self._draws(len(images))
         with (
-            self._unchanged(made),
+            self._unchanged(built),
             use_draws(draws),
             watch_layers.watched(model) as seen,
         ):
-            model(made.objective.normalize(images), training=training)
-        copies = model_edits.leaves(made.state.model)
+            model(built.objective.normalize(images), training=training)
+        copies = model_edits.leaves(built.state.model)
         own = model_edits.leaves(self.model)
         names = {a.name: b.name for a, b in zip(copies, own, strict=True)}
         return {names[name]: values for name, values in seen.items()}
@@ -270,7 +270,7 @@ class RunProgram(Program):
         """See base class."""
         folder = self._trials / name
         shutil.rmtree(folder, ignore_errors=True)
-        steps = max(round(epochs * self._made.plan.steps_per_epoch), 1)
+        steps = max(round(epochs * self._built.plan.steps_per_epoch), 1)
         config = self.trial_config(intervention, steps, folder)
         watch = None if allowance is None else Watch(allowance, int(config.train_for))
         if not at_initialization:
@@ -278,8 +278,8 @@ class RunProgram(Program):
         with contextlib.ExitStack() as stack:
 
             def function(shape: tuple[int, int, int], classes: int) -> keras.Model:
-                made = self._function or models.build(self._config.model)
-                model = made(shape, classes)
+                function = self._function or models.build(self._config.model)
+                model = function(shape, classes)
                 return stack.enter_context(model_edits.changed(model, intervention))
 
             try:
@@ -306,7 +306,7 @@ class RunProgram(Program):
     def prolonged(self, trained: float, further: float) -> Intervention:
         """See base class."""
         del trained
-        plan, made = self._made.plan, self._made.state.learning_rate
+        plan, learning_rate = self._built.plan, self._built.state.learning_rate
         steps = max(round(further * plan.steps_per_epoch), 1)
         total = self._step + steps
         longer = components.learning_rate(self._config, total, plan.steps_per_epoch)
@@ -316,7 +316,7 @@ class RunProgram(Program):
         # Of a controller, only the state at the last step is known.
         before = [float(so_far(tf.constant(s))) for s in places(0, self._step)]
         after = [float(longer(tf.constant(s))) for s in places(self._step, total)]
-        after = [made.scale() * rate for rate in after]
+        after = [learning_rate.scale() * rate for rate in after]
         return prolonging.prolonged(total / plan.total_steps, before, after)
 
     def trial_config(
@@ -359,14 +359,14 @@ class RunProgram(Program):
         if intervention.train_for_factor != 1.0:
             # As it is printed, which rounds it.
             printed = Duration.parse(intervention.apply(self._config).train_for)
-            total = printed.steps(self._made.plan.steps_per_epoch)
+            total = printed.steps(self._built.plan.steps_per_epoch)
         # An ordinary run, stopped at this step, which is resumed with changes. All of
         # its state goes on, an average of the weights as well.
         config = dataclasses.replace(config, ema=self._config.ema)
         (folder / "checkpoints").mkdir(parents=True)
         run_folder.write_config(folder, config)
         values = {
-            name: variable.numpy() for name, variable in self._made.variables().items()
+            name: variable.numpy() for name, variable in self._built.variables().items()
         }
         path = folder / "checkpoints" / checkpoint_files.file_name(self._step)
         archive.write(path, self._step, values)
@@ -377,9 +377,9 @@ class RunProgram(Program):
     def _dataset(self, intervention: Intervention) -> Dataset:
         if intervention.exclude and intervention.train is None:
             raise NotApplicableError("its list is written after the diagnosis")
-        dataset, rows = self._made.examples.dataset, self._made.examples.train
+        dataset, rows = self._built.examples.dataset, self._built.examples.train
         # Where the run has its images in memory, no trial reads their files again.
-        loaded = self._made.examples.train_batches.split
+        loaded = self._built.examples.train_batches.split
         source: LabelledImages = dataset.train
         if isinstance(loaded, Split):
             source = loaded
@@ -394,17 +394,17 @@ class RunProgram(Program):
         )
 
     def _parts(self, at_initialization: bool) -> Components:
-        return self._fresh if at_initialization else self._made
+        return self._fresh if at_initialization else self._built
 
     @functools.cached_property
     def _fresh(self) -> Components:
         """The run before its first step."""
-        dataset = self._made.examples.dataset
+        dataset = self._built.examples.dataset
         return components.build(self._config, self._function, dataset, lambda *_: None)
 
     @contextlib.contextmanager
-    def _unchanged(self, made: Components) -> Iterator[None]:
-        variables = [each.value for each in made.state.model.non_trainable_variables]
+    def _unchanged(self, built: Components) -> Iterator[None]:
+        variables = [each.value for each in built.state.model.non_trainable_variables]
         with model_edits.restoring(variables):
             yield
 
