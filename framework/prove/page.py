@@ -130,7 +130,7 @@ def write(folder: Path, run: Path, proof: Proven) -> bool:
 def _answer(proof: Proven) -> str:
     """Returns what the proof has come to, in a sentence."""
     for result in proof.results:
-        cause = CAUSES[result.comparison.cause].title.lower()
+        cause = _title(result.comparison.cause).lower()
         if not result.is_success:
             continue
         if result.agreement is not None:
@@ -145,7 +145,7 @@ def _answer(proof: Proven) -> str:
             f"{html.gain_text(gain.over_seeds)}."
         )
     names = ", ".join(
-        f"{CAUSES[each.comparison.cause].title.lower()}: {each.verdict.name}"
+        f"{_title(each.comparison.cause).lower()}: {each.verdict.name}"
         for each in proof.results
     )
     return f"No remedy is proven ({names})."
@@ -153,7 +153,7 @@ def _answer(proof: Proven) -> str:
 
 def _title(cause: str) -> str:
     """Returns the title of a cause; a remedy of a benchmark has none."""
-    return CAUSES[cause].title if cause in CAUSES else cause
+    return CAUSES[cause].title if cause in CAUSES else cause.replace("_", " ")
 
 
 def _remedy(run: Path, proof: Proven, result: Result) -> Remedy:
@@ -198,7 +198,7 @@ def _arm(
     name: str, outcomes: Sequence[Outcome], gain: Gain | None, bars: list[Bar | None]
 ) -> ArmRow:
     diverged = sum(each.has_diverged for each in outcomes)
-    title = CAUSES[name].title if name in CAUSES else name.replace("_", " ")
+    title = _title(name)
     return ArmRow(
         title=f"remedy of: {title}" if name in CAUSES else title,
         mean=f"{np.mean([each.values.mean() for each in outcomes]):.1%}",

@@ -39,7 +39,9 @@ def asked(monkeypatch, planned, fake, run):
         plan = planned(config=config, seeds=seeds, named=named, **interventions)
         met = Check("config.json of the arm", None, "has the changes", is_met=True)
         results = () if plan_only else prove(plan, fake(accuracy), lambda *_: (met,))
-        return Proof(config, run / "diagnosis" / "proof", plan, (), tuple(results))
+        folder = run / "diagnosis" / "proof"
+        folder.mkdir(parents=True, exist_ok=True)
+        return Proof(config, folder, plan, (), tuple(results))
 
     monkeypatch.setattr(remedy_lib, "prove_run", prove_run)
     return asked
@@ -126,8 +128,13 @@ def test_the_plan_alone_is_printed(run, asked, capsys):
     assert "verdict" not in out
 
 
+def contents(run):
+    """Returns the bytes of the run's own files, by name."""
+    return {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+
+
 def test_apply_writes_the_flagfile_and_says_when_it_replaces_one(run, asked, capsys):
-    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    before = contents(run)
     remedy(run, [LOW], 10, apply=True)
     path = run / "flags.remedied.txt"
     assert f"wrote {path}\n" in capsys.readouterr().out
@@ -145,7 +152,7 @@ def test_apply_writes_the_flagfile_and_says_when_it_replaces_one(run, asked, cap
     remedy(run, [LOW], 10, apply=True)
     assert f"replaced {path}\n" in capsys.readouterr().out
     path.unlink()
-    assert {each.name: each.read_bytes() for each in run.iterdir()} == before
+    assert contents(run) == before
 
 
 @pytest.mark.parametrize(
@@ -160,8 +167,10 @@ def test_apply_writes_the_flagfile_and_says_when_it_replaces_one(run, asked, cap
 def test_it_diagnoses_only_what_is_not(
     run, asked, monkeypatch, before, after, diagnosed
 ):
-    stored, calls = [before, after], []
-    monkeypatch.setattr(remedy_lib.stored, "read_findings", lambda _: stored.pop(0))
+    calls = []
+    monkeypatch.setattr(
+        remedy_lib.stored, "read_findings", lambda _: after if calls else before
+    )
     monkeypatch.setattr(remedy_lib, "conclude", lambda *each, **_: calls.append(each))
     found = before if after is None else after
     assert diagnose_and_remedy(run) == (0 if found else 4)
