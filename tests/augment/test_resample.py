@@ -35,6 +35,7 @@ def picture(height, width, channels):
     return (7 * i + 11 * j + 29 * k + 13 * (i * j % 5)) % 256
 
 
+@pytest.mark.extended
 @XLA
 @FORM
 @pytest.mark.parametrize(("key", "cases"), GROUPS, ids=[str(key) for key, _ in GROUPS])
@@ -57,6 +58,7 @@ def test_warp_matches_keras_and_scipy(key, cases, form, jit):
         assert difference[is_robust].max() <= 2e-2, case["id"]
 
 
+@pytest.mark.extended
 @XLA
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("fill", FILLS)

@@ -39,6 +39,7 @@ def arrays(tmp_path):
     return tmp_path / "data.npz"
 
 
+@pytest.mark.extended
 def test_prints_a_summary_and_writes_only_the_file_it_is_given(
     audited, arrays, tmp_path
 ):

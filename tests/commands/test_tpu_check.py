@@ -40,6 +40,7 @@ def test_whole_steps_become_one_program(augment, precision):
     assert "main" in as_text("evaluation step", run)
 
 
+@pytest.mark.extended
 def test_chips_sum_gradients_and_statistics_of_batch_norm():
     text = as_text("training step", made(), chips=4)
     assert "replica_groups = dense<[[0, 1, 2, 3]]>" in text

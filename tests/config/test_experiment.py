@@ -236,6 +236,7 @@ def test_a_recorded_experiment_that_is_gone(entry):
         experiment.load_recorded(entry)
 
 
+@pytest.mark.extended
 def test_previews_take_an_experiment(command, tmp_path):
     (tmp_path / "mine.py").write_text(
         "from framework.schedules import SCHEDULES\n"

@@ -206,6 +206,7 @@ def test_mislabelled_changes_one_pair_only():
     np.testing.assert_array_equal(wrong.train.images, clean.train.images)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("share", [0.0, 0.3])
 def test_duplicates_are_near_a_training_image(share):
     dataset = drawn_flowers(train=100, validation=100, duplicates=share)
@@ -254,6 +255,7 @@ def test_errors(knobs, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.extended
 def test_it_can_be_learnt_but_not_by_colour_alone():
     dataset = drawn_flowers(train=1000, validation=500, size=32)
 

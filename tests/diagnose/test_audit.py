@@ -47,6 +47,7 @@ def test_nothing_is_listed_twice_nor_of_healthy_images(flowers):
     assert {each.kind for each in result.problems} <= {LABEL}
 
 
+@pytest.mark.extended
 def test_duplicates_within_and_across_the_splits(flowers):
     images, labels = flowers.train.images, flowers.train.labels
     other = int(np.flatnonzero(flowers.validation.labels != labels[1])[0])
@@ -72,6 +73,7 @@ def test_duplicates_within_and_across_the_splits(flowers):
     assert equal.items[0].pictures[0].uri == equal.items[0].pictures[1].uri
 
 
+@pytest.mark.extended
 def test_blank_images_and_wrong_labels(scans):
     labels = scans.train.labels.copy()
     rows = np.arange(20)

@@ -35,6 +35,7 @@ def folder(tmp_path_factory):
     return workdir
 
 
+@pytest.mark.extended
 def test_a_cause_is_printed_and_recorded(folder, capsys):
     assert conclude(str(folder)) == CONFIRMED
     captured = capsys.readouterr()

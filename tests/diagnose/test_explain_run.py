@@ -36,6 +36,7 @@ def made(folder):
     return open_run(str(folder))
 
 
+@pytest.mark.extended
 def test_the_splits_are_those_of_the_run(made, scans):
     assert np.array_equal(made.validation.images, scans.validation.images)
     assert np.array_equal(made.labels["validation"], scans.validation.labels)

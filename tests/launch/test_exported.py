@@ -33,6 +33,7 @@ def test_another_process_gives_the_same_probabilities(tmp_path, kind):
         exported.compare(network(seed=1), path, kind)
 
 
+@pytest.mark.extended
 def test_what_cannot_be_read_is_an_error(tmp_path):
     (tmp_path / "model").write_bytes(b"no model")
     with pytest.raises(RunError, match="cannot be read in a fresh process"):

@@ -80,6 +80,7 @@ def test_two_processes_train_as_one(names, alone, tmp_path):
         assert difference(alone(name), first[name]) <= TOLERANCES[name]
 
 
+@pytest.mark.extended
 def test_an_overflow_on_one_replica_lowers_the_scale_on_all(alone):
     actual = alone("float16, overflow")
     assert actual["loss_scale/scale"] < 2.0**15

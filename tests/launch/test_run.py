@@ -341,6 +341,7 @@ class Killed(BaseException):
     """Ends a run where it is, as SIGKILL does."""
 
 
+@pytest.mark.extended
 def test_whatever_is_killed_in_its_first_moments_starts_again(tmp_path, monkeypatch):
     def killed(*arguments, **options):
         raise Killed
@@ -554,6 +555,7 @@ def test_a_class_without_training_images_is_refused(tmp_path):
         run(small(tmp_path, exclude=str(path)))
 
 
+@pytest.mark.extended
 def test_listed_images_and_drawn_classes_resume_exactly(tmp_path, flagged):
     changes = {"exclude": str(flagged), "sampling": "sqrt", "schedule": "constant"}
     whole = small(tmp_path, "whole", train_for="2ep", **changes)

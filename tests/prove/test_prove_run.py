@@ -83,6 +83,7 @@ def test_a_rate_that_is_too_low_is_proven_with_three_seeds(proven):
     assert checks == {"config.json of the arm": True, "ratio of update_norm": True}
 
 
+@pytest.mark.extended
 def test_the_files_of_a_proof(proven):
     folder, _, proof = proven
     place = folder / "diagnosis" / "proof"

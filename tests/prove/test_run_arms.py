@@ -70,6 +70,7 @@ def test_each_arm_is_an_ordinary_run_with_its_changes(trained):
     assert result.history.last_step == arms_in(folder).outcome(*RUNS[0]).step
 
 
+@pytest.mark.extended
 def test_the_values_are_those_of_the_test_part(trained):
     from framework.launch.evaluation import evaluate
 

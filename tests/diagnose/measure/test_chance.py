@@ -38,6 +38,7 @@ def test_balanced_accuracy_is_the_mean_of_the_classes():
     assert chance.balanced_accuracy(labels, predicted) == pytest.approx(5 / 6)
 
 
+@pytest.mark.extended
 def test_permuted_labels_are_seldom_above_chance(samples):
     """By an interval of independent images one in five and more would be."""
     labels = samples[1].labels

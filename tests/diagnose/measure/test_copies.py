@@ -43,6 +43,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("name", CHANGES)
 def test_finds_copies_that_are(search, images, name):
     changed = CHANGES[name](images[:40])

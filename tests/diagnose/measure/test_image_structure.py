@@ -15,6 +15,7 @@ def test_digits_show_something_whatever_the_labels(context, scans):
     assert min(each.z for each in signals.values()) > 5
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("seed", range(3))
 def test_pixels_that_are_drawn_one_by_one_show_nothing(context, seed):
     generator = np.random.default_rng(seed)

@@ -87,6 +87,7 @@ def test_nothing_is_doubtful_where_there_is_too_little_to_tell():
     assert len(rows) == 0
 
 
+@pytest.mark.extended
 def test_control_by_validation_and_by_the_model(context, scans):
     right = context(scans.train, scans.validation).get(LabelAgreement)
     assert right.worst_controls > 0

@@ -85,6 +85,7 @@ def test_the_reason_has_the_numbers():
     assert plateau.reason.startswith("cannot tell: 63 images resolve +-11")
 
 
+@pytest.mark.extended
 def test_noise_alone_is_seldom_an_improvement():
     """At most five in a hundred flat curves may look as if they rose or fell."""
     moving = 0

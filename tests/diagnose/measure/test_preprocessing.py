@@ -130,6 +130,7 @@ def test_one_split_that_was_moved_below_zero(scans, train, validation, moved):
     assert is_moved(train(images[0]), validation(images[1])) == moved
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("other", "is_chosen_twice"),
     [

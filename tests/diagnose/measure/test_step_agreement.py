@@ -224,6 +224,7 @@ def rows(table, usual):
     ]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "name", rows(FOLLOWING, ("dropout", "values", "label smoothing", "mixup"))
 )

@@ -103,6 +103,7 @@ def test_trains_as_fit_does(kind):
         assert results[epoch] == pytest.approx(reported, rel=1e-4)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("kind", KINDS)
 def test_tests_as_evaluate_does(kind):
     model = compiled(**KINDS[kind])

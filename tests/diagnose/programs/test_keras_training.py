@@ -236,6 +236,7 @@ def test_a_changed_learning_rate_is_that_of_the_step():
     assert distance(slow) < 0.05 * distance(usual)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     "form", [lambda y: y, lambda y: y[:, None], lambda y: np.eye(3)[y]]
 )

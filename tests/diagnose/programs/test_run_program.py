@@ -131,13 +131,13 @@ class Unreadable:
 
 @pytest.mark.parametrize("is_in_memory", [True, False])
 def test_no_trial_reads_files_again_that_the_run_has_in_memory(program, is_in_memory):
-    examples = program._made.examples
+    examples = program._built.examples
     loaded = examples.train_batches.split
     on_demand = LazySplit(Unreadable(loaded), loaded.labels)
     dataset = dataclasses.replace(examples.dataset, train=on_demand)
     batches = types.SimpleNamespace(split=loaded if is_in_memory else on_demand)
     run = copy.copy(program)
-    run._made = types.SimpleNamespace(
+    run._built = types.SimpleNamespace(
         examples=types.SimpleNamespace(
             dataset=dataset, train=examples.train, train_batches=batches
         )
@@ -260,6 +260,7 @@ def branch_of(folder, name):
     return config.get("config", config), [json.loads(row) for row in rows]
 
 
+@pytest.mark.extended
 def test_branches_are_runs_in_folders_of_their_own(folder, made, branches):
     _, results = branches
     assert {path.name for path in (folder / "diagnosis" / "trials").iterdir()} >= {
@@ -306,6 +307,7 @@ def test_a_branch_of_the_same_name_takes_the_place_of_the_first(folder, program)
     assert rows[-1]["epoch"] == pytest.approx(0.2, abs=0.05)
 
 
+@pytest.mark.extended
 def test_other_images_can_be_trained_on(made, program):
     zeros = made.train.take(np.flatnonzero(made.train.labels == 0))
     only = Split(zeros.images, zeros.labels)
@@ -459,7 +461,7 @@ def test_every_schedule_goes_on_at_a_useful_rate(made, name, epochs):
     """At the end of cosine decay, 1e-8 of the rate is left."""
     text = with_arguments(name)
     config = dataclasses.replace(CONFIG, schedule=text)
-    plan = made.program._made.plan
+    plan = made.program._built.plan
     total, per_epoch = plan.total_steps, plan.steps_per_epoch
     so_far = components.learning_rate(config, total, per_epoch)
     state = types.SimpleNamespace(learning_rate=so_far)

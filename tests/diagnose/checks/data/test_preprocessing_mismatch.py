@@ -43,6 +43,7 @@ def floats(split, scaling=lambda images: images / 255):
     return Split(images, split.labels)
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -161,6 +161,7 @@ def separated(context, scans):
     return run
 
 
+@pytest.mark.extended
 def test_labels_of_both_splits_that_were_separated(separated):
     finding = separated(OfNoUse())
     assert (finding.cause.name, finding.status) == ("shuffled_labels", "confirmed")
@@ -168,6 +169,7 @@ def test_labels_of_both_splits_that_were_separated(separated):
     assert [each.value < 3 for each in finding.evidence] == [True, True, False, False]
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("trials", "confirmed"),
     [(OfNoUse(has_gained=True), ()), (OfNoUse(), ("unnormalized_inputs",))],
@@ -176,6 +178,7 @@ def test_what_another_cause_explains_is_not_decided(separated, trials, confirmed
     assert separated(trials, confirmed=confirmed).status == "unresolvable"
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("change", "rows"),
     [
