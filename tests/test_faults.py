@@ -127,6 +127,7 @@ def test_killed_at_a_moment(tmp_path, start, process, moment, place):
     assert_same_run(config, process[0])
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("number", "times", "code", "message"),
     [

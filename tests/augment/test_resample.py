@@ -87,6 +87,7 @@ def test_warp_matches_scipy_on_random_matrices(size, fill, order, jit):
             np.testing.assert_allclose(actual[index, ..., channel], expected, atol=2e-2)
 
 
+@pytest.mark.extended
 @XLA
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("fill", FILLS)

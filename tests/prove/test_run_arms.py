@@ -97,6 +97,7 @@ def test_a_finished_arm_is_not_trained_again(trained, monkeypatch):
     assert told == []
 
 
+@pytest.mark.extended
 def test_a_stopped_arm_resumes_to_the_same_numbers(trained, tmp_path, monkeypatch):
     """Killed in its second epoch, at a checkpoint."""
     whole, run = trained[0] / "remedy-1", run_lib.run

@@ -237,6 +237,7 @@ def keras_scales(metrics, **settings):
     return scales
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("seed", range(12))
 def test_reduces_when_keras_does(seed):
     generator = np.random.default_rng(seed)

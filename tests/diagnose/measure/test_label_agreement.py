@@ -22,6 +22,7 @@ def noisy(split, fraction):
     return Split(split.images, labels)
 
 
+@pytest.mark.extended
 def test_wrong_labels_are_contradicted_and_flagged(context, scans):
     case = context(noisy(scans.train, 0.2), scans.validation)
     agreement = case.get(LabelAgreement)
@@ -33,6 +34,7 @@ def test_wrong_labels_are_contradicted_and_flagged(context, scans):
     assert fraction == pytest.approx(0.2, abs=0.05)
 
 
+@pytest.mark.extended
 def test_right_labels_are_not(context, scans):
     case = context(scans.train, scans.validation)
     assert case.get(LabelAgreement).easy.value < 0.02

@@ -30,6 +30,7 @@ def rolled(split, by):
     return Split(split.images, np.roll(split.labels, by))
 
 
+@pytest.mark.extended
 def test_shuffled_training_labels_are_confirmed(check, scans):
     finding = check(permuted(scans.train), scans.validation)
     assert (finding.cause.name, finding.status) == ("shuffled_labels", "confirmed")
