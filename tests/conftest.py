@@ -31,7 +31,7 @@ def pytest_addoption(parser):
     """Adds --share."""
     parser.addoption(
         "--share",
-        help="run a part of the test functions, such as 0/3, 1/3 or 2/3",
+        help="run a part of the test functions, such as 0/5, 1/5, ... or 4/5",
         default="0/1",
     )
 
