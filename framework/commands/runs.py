@@ -148,9 +148,8 @@ def _compare(first: Path, second: Path) -> None:
     gain, images = run_list.accuracy_difference(first, second)
     print(
         f"accuracy of the last evaluations, the second less the first: "
-        f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to "
-        f"{100 * gain.high:+.1f}, 95 % over {images:,} images; another seed may differ "
-        f"by more)"
+        f"{gain.in_points}, 95 % over {images:,} images; another seed "
+        f"may differ by more"
     )
 
 

@@ -137,7 +137,7 @@ def _assign(network: keras.Model, config: Config, checkpoint: Checkpoint) -> Non
         f"model/{index}": variable.value
         for index, variable in enumerate(network.variables)
     }
-    values = {name: checkpoint.values[name] for name in checkpoint.values}
+    values = checkpoint.values
     known = {name: each for name, each in values.items() if name.startswith("model/")}
     checkpoint_files.assign(variables, known, checkpoint.path)
     averages = _starting_with(values, _EMA)

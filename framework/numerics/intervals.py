@@ -30,6 +30,16 @@ class Estimate:
     def __str__(self) -> str:
         return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
 
+    @property
+    def in_points(self) -> str:
+        """A difference of fractions in percentage points, with its interval.
+
+        >>> Estimate(0.032, 0.01, 0.054).in_points
+        '+3.2 points (+1.0 to +5.4)'
+        """
+        value, low, high = (100 * each for each in dataclasses.astuple(self))
+        return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
+
 
 def proportion(count: int, total: int) -> Estimate:
     """Estimates a proportion, with the interval of Wilson (1927).

@@ -136,7 +136,7 @@ def _named(name: str, epochs: float, context: DiagnosisContext) -> str:
 
 
 def _changes(training: Training, num_classes: int) -> dict[str, Any]:
-    """Returns what an arm changes, as JSON values; its images as a digest."""
+    """Returns the changes of an arm as JSON values; its images as a digest."""
     changes = training.intervention.differences() | {"epochs": training.epochs}
     images = training.intervention.train
     if images is not None:
@@ -148,7 +148,7 @@ def _changes(training: Training, num_classes: int) -> dict[str, Any]:
 
 
 def _described(context: DiagnosisContext, program: KerasProgram) -> dict[str, Any]:
-    """Returns what the numbers of a program depend on, as far as it can be read."""
+    """Returns the settings that a program's numbers depend on, where known."""
     settings, layers = context.settings, program.architecture.layers
     digest = hashlib.sha256()
     for value in program.initial:

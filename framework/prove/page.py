@@ -128,7 +128,7 @@ def write(folder: Path, run: Path, proof: Proven) -> bool:
 
 
 def _answer(proof: Proven) -> str:
-    """Returns what the proof has come to, in a sentence."""
+    """Returns the result of the proof in a sentence."""
     for result in proof.results:
         cause = _title(result.comparison.cause).lower()
         if not result.is_success:
@@ -142,7 +142,7 @@ def _answer(proof: Proven) -> str:
         return (
             f"Proven on {proof.plan.data['test']['images']:,} images of the "
             f"{proof.plan.judge}: the remedy of \u201c{cause}\u201d gains "
-            f"{html.gain_text(gain.over_seeds)}."
+            f"{gain.over_seeds.in_points}."
         )
     names = ", ".join(
         f"{_title(each.comparison.cause).lower()}: {each.verdict.name}"
@@ -203,8 +203,8 @@ def _arm(
         title=f"remedy of: {title}" if name in CAUSES else title,
         mean=f"{np.mean([each.values.mean() for each in outcomes]):.1%}",
         note=f"{diverged} diverged: no image right" if diverged else "",
-        over_seeds=html.gain_text(gain.over_seeds) if gain else "",
-        over_images=html.gain_text(gain.over_images) if gain else "",
+        over_seeds=gain.over_seeds.in_points if gain else "",
+        over_images=gain.over_images.in_points if gain else "",
         bar=bars[0],
         image_bar=bars[1],
         cost=f"{sum(each.seconds for each in outcomes):.1f} s",
@@ -215,7 +215,7 @@ def _agreement(agreement: Agreement | None) -> tuple[str, ...]:
     if agreement is None:
         return ()
     return (
-        f"validation less test, unchanged: {html.gain_text(agreement.before)}",
-        f"validation less test, with the remedy: {html.gain_text(agreement.after)}",
-        f"closer, over seeds: {html.gain_text(agreement.approach)}",
+        f"validation less test, unchanged: {agreement.before.in_points}",
+        f"validation less test, with the remedy: {agreement.after.in_points}",
+        f"closer, over seeds: {agreement.approach.in_points}",
     )

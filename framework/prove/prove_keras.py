@@ -128,7 +128,7 @@ def prove_keras(
 def _interventions(
     diagnosis: Diagnosis,
 ) -> tuple[dict[str, Intervention], tuple[str, ...]]:
-    """Returns what can be trained with, by cause, and a line for each other cause."""
+    """Returns the remedies to train with, by cause, and a line for each other cause."""
     result, notes = {}, []
     for each in diagnosis.confirmed:
         change = each.remedy.intervention

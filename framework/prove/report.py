@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from framework.config import Config, experiment, flags
-from framework.numerics.intervals import Estimate
 from framework.prove.manipulation import Check
 from framework.prove.plan import Plan
 from framework.prove.proof import Result
@@ -95,24 +94,18 @@ def _table(plan: Plan, result: Result) -> list[str]:
     for name, gain in result.gains.items():
         lines += [
             f"  gain over {name}, at least {100 * gain.floor:.1f} asked for:",
-            f"    {points(gain.over_seeds)} over seeds",
-            f"    {points(gain.over_images)} over images",
+            f"    {gain.over_seeds.in_points} over seeds",
+            f"    {gain.over_images.in_points} over images",
         ]
     agreement = result.agreement
     if agreement is not None:
         lines += [
             "  validation less test:",
-            f"    {points(agreement.before)} unchanged",
-            f"    {points(agreement.after)} with the remedy",
-            f"    {points(agreement.approach)} closer, over seeds",
+            f"    {agreement.before.in_points} unchanged",
+            f"    {agreement.after.in_points} with the remedy",
+            f"    {agreement.approach.in_points} closer, over seeds",
         ]
     return lines
-
-
-def points(estimate: Estimate) -> str:
-    """Returns an estimate in percentage points."""
-    value, low, high = (100 * each for each in dataclasses.astuple(estimate))
-    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
 
 
 def checked(check: Check) -> str:

@@ -92,7 +92,7 @@ def _is_constant(layer: keras.layers.Layer, name: str) -> bool:
 
 
 def _drawn(layer: keras.layers.Layer, name: str, seed: int) -> np.ndarray:
-    """Returns what an initializer gives with a seed."""
+    """Returns the initial values that an initializer draws with a seed."""
     own = _initializer(layer, name)
     config = own.get_config()
     if "seed" in config:

@@ -264,7 +264,7 @@ def _is_finite(value: float | None) -> bool:
 
 
 def _ticks(low: float, high: float, count: int) -> list[float]:
-    """Returns about so many round numbers, of which the ends enclose an interval.
+    """Returns about `count` round numbers, of which the ends enclose an interval.
 
     >>> _ticks(0.0, 15.0, 7), _ticks(0.42, 0.58, 4)
     ([0.0, 5.0, 10.0, 15.0], [0.4, 0.45, 0.5, 0.55, 0.6])

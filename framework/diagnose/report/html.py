@@ -31,7 +31,6 @@ from framework.diagnose.report.diagnosis import Diagnosis
 from framework.diagnose.report.galleries import Gallery
 from framework.diagnose.report.reading import reading
 from framework.diagnose.report.text import shown
-from framework.numerics.intervals import Estimate
 from framework.report.history import Row
 from framework.system import atomic
 from framework.system.printable import printable
@@ -189,16 +188,6 @@ def changes(config: Config | None, flags: Sequence[str]) -> tuple[tuple[str, str
     return tuple(pairs)
 
 
-def gain_text(gain: Estimate) -> str:
-    """Returns a gain with its interval in percentage points.
-
-    >>> gain_text(Estimate(0.032, 0.01, 0.054))
-    '+3.2 points (+1.0 to +5.4)'
-    """
-    value, low, high = (100 * each for each in dataclasses.astuple(gain))
-    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
-
-
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -211,7 +200,6 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "cost": cost_text,
-        "gain": gain_text,
         "percent": _percent,
         "shown": shown,
     }

@@ -90,7 +90,7 @@ class ValidationTooSmall(Check):
 
 
 def _flag(config: Config | None) -> str:
-    """Returns what decides in a run how many there are, in words; "" if no flag."""
+    """Returns the setting that determines their number, in words; "" if no flag."""
     if config is None or spec.single(config.dataset).name not in ("digits", "folder"):
         return ""
     return " (unless they have a folder of their own: validation=... in --dataset)"
