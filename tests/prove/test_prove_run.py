@@ -306,8 +306,11 @@ def test_the_ruler_of_a_leaking_run_is_fixed(tmp_path, capsys):
     (fixed,) = (each for each in proof["remedies"] if each["cause"] == "split_leakage")
     assert (fixed["kind"], fixed["verdict"]) == ("ruler-fixing", "ruler fixed")
     agreement = fixed["agreement"]
-    assert agreement["before"]["low"] > 0.03
-    assert abs(agreement["after"]["value"]) < agreement["before"]["value"] / 2
+    # Far apart before; afterwards no further than other images would be.
+    assert agreement["before"]["low"] > 0.1
+    assert agreement["after"]["low"] <= 0 <= agreement["after"]["high"]
+    assert agreement["after"]["value"] < agreement["before"]["value"] / 3
+    assert agreement["approach"]["low"] > 0.1
     assert [each["is_met"] for each in fixed["checks"]] == [True, True]
 
 
