@@ -43,7 +43,8 @@ MAY_IMPORT = {
     | {"__init__", "augment", "config", "data", "diagnose", "launch", "loop", "main"}
     | {"numerics", "prove", "report", "schedules", "sweep"},
     "__main__": {"commands"},
-    "__init__": {"lazy"},
+    # What it offers by name, for type checkers.
+    "__init__": {"lazy", "config", "data", "diagnose", "launch"},
 }
 # The rooms inside diagnose/: its folders, and the files beside them.
 DIAGNOSE_MAY_IMPORT = {

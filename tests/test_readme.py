@@ -54,6 +54,7 @@ def keras_names():
         ("tutorial.md", dict, "shuffled_labels"),
         ("how-to/keras.md", keras_names, None),
         ("how-to/schedules.md", dict, None),
+        ("how-to/python.md", dict, None),
     ],
 )
 def test_python_blocks_run(page, names, cause, tmp_path, monkeypatch):

@@ -141,12 +141,12 @@ def arrays(path: str) -> Dataset:
         )
     splits = {
         part: Split(
-            _checked_images(content[f"x_{part}"], f"{path}, x_{part}"),
-            _checked_labels(content[f"y_{part}"], f"{path}, y_{part}"),
+            checked_images(content[f"x_{part}"], f"{path}, x_{part}"),
+            checked_labels(content[f"y_{part}"], f"{path}, y_{part}"),
         )
         for part in parts
     }
-    names = _class_names(content.get("class_names"), splits["train"].labels, path)
+    names = class_names_of(content.get("class_names"), splits["train"].labels, path)
     notes = tuple(
         f"{name} is {content[name].dtype} and was cast to float32 without rescaling; "
         "save pixels from 0 to 255 as uint8"
@@ -188,7 +188,7 @@ def _read_npz(path: str) -> dict[str, np.ndarray]:
         ) from None
 
 
-def _checked_images(images: np.ndarray, name: str) -> np.ndarray:
+def checked_images(images: np.ndarray, name: str) -> np.ndarray:
     """Returns images as uint8 or float32 [N, height, width, channels]."""
     if images.dtype.kind not in "buif":
         raise RunError(f"{name} must be numbers, not {images.dtype}")
@@ -201,7 +201,7 @@ def _checked_images(images: np.ndarray, name: str) -> np.ndarray:
         return images.astype(np.float32)
 
 
-def _checked_labels(labels: np.ndarray, name: str) -> np.ndarray:
+def checked_labels(labels: np.ndarray, name: str) -> np.ndarray:
     """Returns labels as int32 [N], from 0."""
     if labels.dtype.kind not in "buif":
         raise RunError(
@@ -232,7 +232,7 @@ def _checked_labels(labels: np.ndarray, name: str) -> np.ndarray:
     return labels.astype(np.int32)
 
 
-def _class_names(
+def class_names_of(
     names: np.ndarray | None, labels: np.ndarray, path: str
 ) -> tuple[str, ...]:
     """Returns the file's class names, or the labels as text if it has none."""

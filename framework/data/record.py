@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from framework.data import fingerprint
-from framework.data.dataset import Dataset, LabelledImages, LazySplit
+from framework.data.dataset import Dataset, LabelledImages, LazySplit, Split
 from framework.data.folder import Files
 from framework.errors import UsageError
 from framework.system import atomic, json_text
@@ -33,9 +33,11 @@ _KEYS = {
     "drawn": dict,
     "files": dict,
 }
-_OPTIONAL_KEYS = {"excluded": dict, "sampled": list}
+_OPTIONAL_KEYS = {"excluded": dict, "sampled": list, "pixel_range": list}
 _EXCLUDED_KEYS = {"images": int, "digest": str}
 _NO_IMAGES = {"images": 0, "per_class": []}
+# That of an image of unknown values: none is outside.
+_UNKNOWN_RANGE = (0.0, 0.0)
 # Records of earlier versions do not have it.
 _NONE_EXCLUDED = {"images": 0, "digest": fingerprint.of_indices(np.zeros(0))}
 _SPLIT_KEYS = {"images": int, "per_class": list, "digest": str, "covers": str}
@@ -54,7 +56,7 @@ class DataRecord:
             depends on), and files (the names of the files held out of training, if
             drawn at random). Also excluded (the number and a digest of the training
             images that --exclude leaves out), and sampled (the number of images of each
-            class in the first epoch), if it is not that of all images.
+    X
     """
 
     fields: Mapping[str, Any]
@@ -92,6 +94,13 @@ class DataRecord:
         """The number of images of each class in the first epoch; empty if of all."""
         sampled: Sequence[int] = self.fields.get("sampled", ())
         return sampled
+
+    @property
+    def pixel_range(self) -> tuple[float, float]:
+        """The least and the greatest value of a training image."""
+        # Records of earlier versions do not have it.
+        low, high = self.fields.get("pixel_range", _UNKNOWN_RANGE)
+        return low, high
 
     def keep_split(self, dataset: Dataset, drawn: Mapping[str, Any]) -> Dataset:
         """Divides a data set as in the recorded run, if it was divided at random.
@@ -232,9 +241,20 @@ def describe(
             },
             "drawn": dict(drawn),
             "files": files,
+            "pixel_range": list(pixel_range(dataset.train)),
             **further,
         }
     )
+
+
+def pixel_range(split: LabelledImages) -> tuple[float, float]:
+    """Returns the least and the greatest value of the images of a split.
+
+    Files are not read: those of bytes are taken to use all values.
+    """
+    if isinstance(split, Split) and split.images.size:
+        return float(split.images.min()), float(split.images.max())
+    return (0.0, 255.0) if split.dtype == np.uint8 else _UNKNOWN_RANGE
 
 
 def _counted(indices: np.ndarray) -> dict[str, Any]:

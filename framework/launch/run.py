@@ -7,24 +7,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 from rich.console import Console as Screen
 
 from framework import compiled, models
 from framework.augment import preview
-from framework.augment.normalize import Normalizer
 from framework.config import Config, reference
+from framework.data import given
 from framework.data import record as data_record
 from framework.data.dataset import Dataset
 from framework.data.examples import Examples
+from framework.data.given import Arrays
 from framework.data.record import DataRecord
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
 from framework.launch import components, resume, run_folder, trust, worker_folders
 from framework.launch.components import Components, ModelFunction
-from framework.launch.export import export_model
+from framework.launch.result import Result
 from framework.launch.resume import Resumption
+from framework.launch.trained import Trained
 from framework.loop import nonfinite
 from framework.loop import stop as stop_lib
 from framework.loop.checkpoint import Checkpoints
@@ -40,64 +41,10 @@ from framework.report.tensorboard import TensorBoard
 from framework.report.timing import Timing
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Result:
-    """The result of a run.
-
-    Attributes:
-        history: The metrics of each evaluation.
-        model: Maps normalized images to logits; has the weights after the last step.
-        normalize: Normalization of pixels, which the model does not include.
-        checkpoints: The checkpoints of the run.
-        monitor: The metric that determines the best evaluation.
-    """
-
-    history: History
-    model: keras.Model
-    normalize: Normalizer
-    checkpoints: Checkpoints
-    monitor: str
-
-    def use_best(self) -> Result:
-        """Sets the model's weights to those of the best evaluation; returns itself."""
-        self.checkpoints.restore_best(("model/",), self.history.ranked(self.monitor))
-        return self
-
-    def predict(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
-        """Returns the probabilities of each class, float32 [N, K].
-
-        Args:
-            images: [N, height, width, C], as in the data set.
-            batch_size: Images per call of the model.
-        """
-        probabilities = [
-            tf.nn.softmax(
-                self.model(self.normalize(images[start : start + batch_size]))
-            )
-            for start in range(0, len(images), batch_size)
-        ]
-        return np.concatenate(probabilities)
-
-    def export(self, folder: str | Path) -> None:
-        """Writes a SavedModel that takes images as in the data set.
-
-        Its default signature maps "images", [N, height, width, C], to "probabilities",
-        float32 [N, K]. `tf.saved_model.load` and TensorFlow Serving can read it without
-        this program. An existing SavedModel is replaced once the new one is complete.
-
-        Args:
-            folder: The folder to write.
-
-        Raises:
-            UsageError: The folder exists and is not a SavedModel.
-        """
-        export_model(self.model, self.normalize, folder)
-
-
 def run(
     config: Config,
     model: ModelFunction | keras.Model | None = None,
-    dataset: Dataset | None = None,
+    dataset: Dataset | Arrays | None = None,
     quiet: bool = False,
     reports: Sequence[Report] = (),
 ) -> Result:
@@ -107,7 +54,8 @@ def run(
         config: The configuration.
         model: Replaces that of the config: a model, or a function of an image's shape
             and the number of classes that builds one.
-        dataset: Replaces that of the config.
+        dataset: Replaces that of the config: a data set, or arrays (x_train, y_train,
+            x_validation, y_validation); see `framework.data.given.from_arrays`.
         quiet: Whether to print nothing on the console.
         reports: Receive all events as well; an exception of theirs ends the run.
 
@@ -118,6 +66,8 @@ def run(
         Stopped: A signal requested to stop; the same call resumes.
     """
     reference.refuse_to_run_while_loading()
+    if dataset is not None:
+        dataset = given.as_dataset(dataset)
     screen = console.console()
     screen.quiet = quiet
     has_others = config.strategy == "multi_worker"
@@ -197,11 +147,24 @@ def _run(
         report.stopped()
     lines.summary(history, config.workdir)
     return Result(
-        history,
+        history, _trained(config, built, history.last_step or 0), config, folder
+    )
+
+
+def _trained(config: Config, built: Components, step: int) -> Trained:
+    """Returns the network, with the weights that evaluations use."""
+    # The state is saved, and not used any more.
+    built.state.swap_ema()
+    dataset = built.examples.dataset
+    return Trained(
         built.state.model,
         built.objective.normalize,
-        checkpoints,
-        config.monitor,
+        dataset.image_shape,
+        dataset.train.dtype,
+        dataset.class_names,
+        step,
+        config,
+        data_record.pixel_range(dataset.train),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from framework.launch.components import ModelFunction
 from framework.launch.export import export_model
 from framework.loop import checkpoint_files
 from framework.loop.checkpoint_files import Checkpoint
+from framework.numerics.metrics import from_log_probabilities, summarize
 from framework.optim import precision
 
 _NORMALIZE, _EMA = "normalize/", "ema/"
@@ -29,7 +31,12 @@ _NORMALIZE, _EMA = "normalize/", "ema/"
 _NOT_NEEDED = ("dataset", "augment", "optimizer", "schedule", "loss")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+# Images of bytes as dark as this fraction of those in training are probably not scaled
+# as those: a photograph at night is brighter, and 1/16 and 1/255 are usual mistakes.
+_DARK = 0.125
+
+
+@dataclasses.dataclass(eq=False)
 class Trained:
     """A trained network.
 
@@ -41,6 +48,9 @@ class Trained:
         dtype: That of the images it was trained on, uint8 or float32.
         class_names: The names of the classes, in the order of the logits.
         step: The number of optimizer steps of the weights.
+        config: The configuration of the run.
+        pixel_range: The least and the greatest value of a training image; equal if
+            unknown.
     """
 
     model: keras.Model
@@ -49,18 +59,81 @@ class Trained:
     dtype: np.dtype[np.generic]
     class_names: tuple[str, ...]
     step: int
+    config: Config = dataclasses.field(default_factory=Config)
+    pixel_range: tuple[float, float] = (0.0, 0.0)
 
-    def predict(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
-        """Returns the probabilities of each class, float32 [N, K].
+    def use(self, checkpoint: Checkpoint) -> None:
+        """Sets the weights to those of a checkpoint, as evaluations use them.
 
         Args:
-            images: [N, height, width, C], as in training: uint8 from 0 to 255 if the
-                data set has bytes.
+            checkpoint: A checkpoint of the same run.
+
+        Raises:
+            RunError: It is of another model.
+        """
+        _assign(self.model, self.config, checkpoint)
+        self.step = checkpoint.step
+
+    def logits(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
+        """Returns the logits of each class, float32 [N, K].
+
+        Args:
+            images: [N, height, width, C] as in training, or one image of [height,
+                width, C]: uint8 from 0 to 255 if the data set has bytes.
             batch_size: Images per call of the model.
 
         Raises:
             UsageError: The images have another shape, or are floats instead of bytes.
         """
+        if images.shape == self.image_shape:
+            images = images[np.newaxis]
+        self._check(images)
+        parts = [np.zeros((0, len(self.class_names)), np.float32)]
+        for start in range(0, len(images), batch_size):
+            batch = self.normalize(tf.constant(images[start : start + batch_size]))
+            logits = self.model(batch, training=False)
+            parts.append(tf.cast(logits, tf.float32).numpy())
+        return np.concatenate(parts)
+
+    def predict(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
+        """Returns the probabilities of each class, float32 [N, K]: see `logits`.
+
+        Images that seem to be scaled otherwise than in training are warned about.
+        """
+        return tf.nn.softmax(self.logits(images, batch_size)).numpy()
+
+    def evaluate(
+        self, images: np.ndarray, labels: np.ndarray, batch_size: int = 256
+    ) -> dict[str, float]:
+        """Returns the metrics of labelled images.
+
+        Args:
+            images: [N, height, width, C], as in training.
+            labels: int [N], from 0 to K - 1.
+            batch_size: Images per call of the model.
+
+        Returns:
+            accuracy, loss (mean cross-entropy in nats), balanced_accuracy and others;
+            see `framework.numerics.metrics.summarize`.
+
+        Raises:
+            UsageError: Images or labels do not fit.
+        """
+        labels, classes = np.asarray(labels), len(self.class_names)
+        if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+            raise UsageError(
+                f"labels must be class numbers [{len(images)}], not {labels.dtype} "
+                f"{list(labels.shape)}; convert one-hot ones with labels.argmax(axis=1)"
+            )
+        if len(labels) == 0 or labels.min() < 0 or labels.max() >= classes:
+            raise UsageError(
+                f"labels must be one or more numbers from 0 to {classes - 1}"
+            )
+        logs = tf.nn.log_softmax(self.logits(images, batch_size)).numpy()
+        return summarize(from_log_probabilities(logs, labels), self.class_names)
+
+    def _check(self, images: np.ndarray) -> None:
+        """Raises UsageError if images do not fit; warns of another scale."""
         if images.shape[1:] != self.image_shape:
             raise UsageError(
                 f"images must be [N, {', '.join(map(str, self.image_shape))}], as in "
@@ -71,12 +144,17 @@ class Trained:
                 f"the network was trained on uint8 images from 0 to 255; give these, "
                 f"not {images.dtype}"
             )
-        parts = [np.zeros((0, len(self.class_names)), np.float32)]
-        for start in range(0, len(images), batch_size):
-            batch = self.normalize(tf.constant(images[start : start + batch_size]))
-            logits = self.model(batch, training=False)
-            parts.append(tf.nn.softmax(tf.cast(logits, tf.float32)).numpy())
-        return np.concatenate(parts)
+        low, high = self.pixel_range
+        if not images.size or low == high:
+            return
+        lowest, highest = float(images.min()), float(images.max())
+        beyond = max(low - lowest, highest - high) > high - low
+        if beyond or max(abs(lowest), abs(highest)) < _DARK * max(abs(low), abs(high)):
+            warnings.warn(
+                f"the images have values from {lowest:g} to {highest:g}; those in "
+                f"training had {low:g} to {high:g}: are they scaled alike?",
+                stacklevel=4,
+            )
 
     def export(self, folder: str | Path) -> None:
         """Writes a SavedModel; see `framework.launch.export.export_model`."""
@@ -128,7 +206,16 @@ def load(
     dtype = np.dtype(record.fields["dtype"])
     values = _starting_with(checkpoint.values, _NORMALIZE)
     scaling = normalize.restored(config.normalize, dtype, values)
-    return Trained(network, scaling, shape, dtype, names, checkpoint.step)
+    return Trained(
+        network,
+        scaling,
+        shape,
+        dtype,
+        names,
+        checkpoint.step,
+        config,
+        record.pixel_range,
+    )
 
 
 def _assign(network: keras.Model, config: Config, checkpoint: Checkpoint) -> None:

@@ -7,9 +7,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 
-import numpy as np
-
-from framework.numerics.metrics import direction
+from framework.numerics.metrics import evaluations_since_best
 from framework.report.history import History
 
 # Target duration of a call of the compiled loop, in seconds. Progress is shown, and
@@ -96,9 +94,8 @@ class Plan:
             return True
         if not self.early_stopping or not len(history):
             return False
-        values = direction(self.monitor) * history[self.monitor]
-        best = int(np.argmax(np.nan_to_num(values, nan=-np.inf)))
-        return len(values) - 1 - best >= self.early_stopping
+        since = evaluations_since_best(history[self.monitor], self.monitor)
+        return since >= self.early_stopping
 
     def _is_due(self, every: int, step: int) -> bool:
         return step % every == 0 or step == self.total_steps

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 # As in Guo et al. (2017), "On Calibration of Modern Neural Networks".
 _CALIBRATION_BINS = 15
@@ -32,6 +33,32 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def from_log_probabilities(logs: np.ndarray, labels: np.ndarray) -> Predictions:
+    """Returns the predictions that log-probabilities make.
+
+    >>> from_log_probabilities(np.log([[0.25, 0.75]]), np.array([0])).rank.tolist()
+    [1]
+
+    Args:
+        logs: float [N, K].
+        labels: int [N], the true classes; others than 0 to K - 1 are ranked last.
+    """
+    predicted, num_classes = logs.argmax(axis=1), logs.shape[1]
+    inside = np.clip(labels, 0, num_classes - 1)
+    true = logs[np.arange(len(logs)), inside]
+    # Equal outputs rank by their index, as argmax has them.
+    earlier = np.arange(num_classes) < labels[:, None]
+    ahead = (logs > true[:, None]) | ((logs == true[:, None]) & earlier)
+    is_ranked = (inside == labels) & np.isfinite(logs).all(axis=1)
+    return Predictions(
+        labels.astype(np.int32),
+        predicted.astype(np.int32),
+        np.where(is_ranked, ahead.sum(axis=1), num_classes).astype(np.int32),
+        np.exp(logs.max(axis=1)).astype(np.float32),
+        -true.astype(np.float32),
+    )
 
 
 def summarize(predictions: Predictions, class_names: Sequence[str]) -> dict[str, float]:
@@ -77,6 +104,21 @@ def direction(name: str) -> float:
     # The third part is a class, as in validation/recall/floss.
     metric = name.split("/")[:2][-1]
     return -1.0 if metric.endswith(("loss", "ece", "error")) else 1.0
+
+
+def evaluations_since_best(values: npt.ArrayLike, name: str) -> int:
+    """Returns how many evaluations are after the best one, for early stopping.
+
+    >>> evaluations_since_best([0.9, 0.4, 0.5, 0.4], "validation/loss")
+    2
+
+    Args:
+        values: float [n], a metric of one or more evaluations in order; NaN is worst.
+        name: The metric's name, which tells whether less is better; see `direction`.
+    """
+    ranked = direction(name) * np.asarray(values, np.float64)
+    best = int(np.argmax(np.nan_to_num(ranked, nan=-np.inf)))
+    return len(ranked) - 1 - best
 
 
 def confusion(predictions: Predictions, num_classes: int) -> np.ndarray:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.errors import RunError
+from framework.errors import RunError, UsageError
 from framework.numerics.metrics import direction
 from framework.system import atomic, json_text
 from framework.system.archive import Values
 from framework.system.json_text import InvalidJsonError
 
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+
 Row = dict[str, float]
+
+# The metric of `repr`, and the metrics of a plot.
+MONITOR = "validation/accuracy"
+CURVES = ("train/accuracy", MONITOR)
 
 # Names of the arrays of a fingerprint.
 _COUNT, _SHA256 = "history/rows", "history/sha256"
@@ -121,6 +131,59 @@ class History:
         """
         steps = [_step(row) for row in self._ranked(name)]
         return [step for step in steps if until is None or step <= until]
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Returns a table: a row for each evaluation, by its step.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise UsageError("to_pandas needs pandas: pip install pandas") from None
+        frame = pandas.DataFrame(self.rows)
+        return frame.set_index("step") if len(frame) else frame
+
+    def plot(self, names: Sequence[str] = CURVES, axes: Axes | None = None) -> Axes:
+        """Plots metrics over epochs with matplotlib; those that are missing are not.
+
+        Args:
+            names: The metrics; by default accuracy in training and validation.
+            axes: Where to plot; by default a new figure.
+
+        Returns:
+            The axes.
+        """
+        from framework.report import curves
+
+        return curves.plot(self, names, axes)
+
+    def summary(self, name: str) -> str:
+        """Returns a line with the best and the last value of a metric."""
+        best = self.best(name)
+        if best is None:
+            return f"{len(self)} evaluations"
+        last = self.rows[-1]
+        return (
+            f"{name} {best[name]:.4g} at its best (step {_step(best):,}), "
+            f"{last.get(name, np.nan):.4g} at the last of {len(self)} evaluations "
+            f"(step {_step(last):,})"
+        )
+
+    def html(self, name: str) -> str:
+        """Returns HTML for notebooks: the curves of accuracy, and `summary`."""
+        from framework.report import curves
+
+        picture = curves.svg(self) if len(self) else ""
+        return f"<p>{html.escape(self.summary(name))}</p>{picture}"
+
+    def __repr__(self) -> str:
+        return f"History({str(self._path)!r}: {self.summary(MONITOR)})"
+
+    def _repr_html_(self) -> str:
+        """Returns HTML for notebooks."""
+        return self.html(MONITOR)
 
     def _ranked(self, name: str) -> list[Row]:
         rows = [row for row in self.rows if np.isfinite(row.get(name, np.nan))]

@@ -311,20 +311,6 @@ def test_goes_back_to_the_best_weights_at_a_cut(tmp_path):
     assert losses[first + 1] < losses[first]
 
 
-def test_the_result_predicts_and_has_its_best_weights(tmp_path):
-    dataset = run_lib.components.data.build("digits")
-    result = run(small(tmp_path, train_for="2ep"), dataset=dataset)
-    images, labels = dataset.validation.images, dataset.validation.labels
-    for used, row in (
-        (result, result.history.rows[-1]),
-        (result.use_best(), result.history.best("validation/accuracy")),
-    ):
-        probabilities = used.predict(images)
-        assert probabilities.shape == (len(labels), 10)
-        right = np.mean(probabilities.argmax(axis=1) == labels)
-        assert right == pytest.approx(row["validation/accuracy"])
-
-
 @pytest.mark.extended
 def test_data_given_in_python_is_recorded_and_not_mixed_up(tmp_path):
     dataset = run_lib.components.data.build("digits")

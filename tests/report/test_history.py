@@ -244,3 +244,18 @@ def test_a_fingerprint_follows_rows_that_are_removed_and_added(path):
 
 def test_an_older_checkpoint_has_no_fingerprint(path):
     filled(path, "loss", [3.0]).check_against({"model/0": np.zeros(3)})
+
+
+def test_a_table_of_pandas(path):
+    history = filled(path, "validation/loss", [3.0, None, 2.0])
+    frame = history.to_pandas()
+    assert list(frame.index) == [10, 20, 30]
+    np.testing.assert_array_equal(frame["validation/loss"], [3.0, NAN, 2.0])
+    assert len(History(path.with_name("none.jsonl")).to_pandas()) == 0
+
+
+def test_it_says_its_best_and_last_values(path):
+    history = filled(path, "validation/accuracy", [0.5, 0.75, 0.625])
+    assert "0.75 at its best (step 20), 0.625 at the last of 3" in repr(history)
+    assert "<svg" in history._repr_html_()
+    assert repr(History(path.with_name("none.jsonl"))).endswith("0 evaluations)")

@@ -13,7 +13,7 @@ import tensorflow as tf
 from framework import compiled
 from framework.diagnose.programs import model_edits
 from framework.numerics import outputs as outputs_lib
-from framework.numerics.metrics import Predictions
+from framework.numerics.metrics import Predictions, from_log_probabilities
 
 _BATCH = 256
 
@@ -177,21 +177,7 @@ def predictions_of(outputs: np.ndarray, labels: np.ndarray) -> Predictions:
         labels: int [N].
     """
     logs = outputs_lib.log_probabilities(outputs)
-    predicted = logs.argmax(axis=1)
-    num_classes = logs.shape[1]
-    inside = np.clip(labels, 0, num_classes - 1)
-    true = logs[np.arange(len(logs)), inside]
-    # Equal outputs rank by their index, as argmax has them.
-    earlier = np.arange(num_classes) < labels[:, None]
-    ahead = (logs > true[:, None]) | ((logs == true[:, None]) & earlier)
-    is_ranked = (inside == labels) & np.isfinite(logs).all(axis=1)
-    return Predictions(
-        labels.astype(np.int32),
-        predicted.astype(np.int32),
-        np.where(is_ranked, ahead.sum(axis=1), num_classes).astype(np.int32),
-        np.exp(logs.max(axis=1)).astype(np.float32),
-        -true.astype(np.float32),
-    )
+    return from_log_probabilities(logs, labels)
 
 
 def _batches(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import importlib
 from collections.abc import Callable
 from pathlib import Path
@@ -83,9 +84,9 @@ class Diagnosis:
         Raises:
             OSError: It cannot be written.
         """
-        from framework.diagnose.report import html
+        from framework.diagnose.report import html as html_page
 
-        atomic.write_text(Path(path), html.page(self, self.galleries()))
+        atomic.write_text(Path(path), html_page.page(self, self.galleries()))
 
     def remedy(
         self,
@@ -116,6 +117,14 @@ class Diagnosis:
         # The proof is a floor above: by its name, as for the names of this package.
         prove = importlib.import_module("framework.prove.prove_keras")
         return prove.prove_keras(self, folder, seeds, progress)
+
+    def __repr__(self) -> str:
+        names = ", ".join(f"{x.cause.name} ({x.status})" for x in self.findings)
+        return f"Diagnosis({self.plateau.verdict}; {names or 'nothing found'})"
+
+    def _repr_html_(self) -> str:
+        """Returns HTML for notebooks: the text."""
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def __str__(self) -> str:
         accuracy = self.measured.get(Accuracy)

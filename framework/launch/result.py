@@ -1,0 +1,142 @@
+"""The result of a run: its history, and its network to predict with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from framework.augment.normalize import Normalizer
+from framework.config import Config
+from framework.errors import RunError
+from framework.launch import predictions, run_folder, trained
+from framework.launch import weights as weights_lib
+from framework.launch.components import ModelFunction
+from framework.launch.trained import Trained
+from framework.report.history import History
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Result:
+    """The result of a run.
+
+    Attributes:
+        history: The metrics of each evaluation.
+        trained: The network. It has the weights after the last step, or, with `--ema`,
+            their average, as evaluations do.
+        config: The configuration of the run.
+        folder: The folder of the run.
+    """
+
+    history: History
+    trained: Trained
+    config: Config
+    folder: Path
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        weights: str = "last",
+        model: ModelFunction | None = None,
+        *,
+        trust_run: bool = False,
+    ) -> Result:
+        """Loads the result of a run from its folder; its data are not needed.
+
+        Nothing is written, and the run may still be training.
+
+        Args:
+            folder: The folder of the run.
+            weights: "last", or "best" by the run's `--monitor`.
+            model: The function that builds its model, if it was given in Python.
+            trust_run: Whether code that the run's config names may be imported; see
+                `framework.launch.trust`.
+
+        Raises:
+            UsageError: There is no run, or none with such weights; its model was given
+                in Python and is not given here; or it is not trusted.
+            RunError: The weights or the metrics are damaged, or of another model.
+        """
+        run = Path(folder)
+        network = trained.load(run, weights, model, trust_run=trust_run)
+        history = History(run / "metrics.jsonl")
+        return cls(history, network, run_folder.read_config(run), run)
+
+    @property
+    def model(self) -> keras.Model:
+        """Maps normalized images to logits."""
+        return self.trained.model
+
+    @property
+    def normalize(self) -> Normalizer:
+        """Normalization of pixels, which the model does not include."""
+        return self.trained.normalize
+
+    @property
+    def monitor(self) -> str:
+        """The metric that determines the best evaluation."""
+        return self.config.monitor
+
+    def use_best(self) -> Result:
+        """Sets the weights to those of the best evaluation; returns itself.
+
+        Raises:
+            UsageError: There is no evaluation yet.
+            RunError: They are damaged, or were deleted.
+        """
+        self.trained.use(weights_lib.read(self.folder, self.config, "best"))
+        return self
+
+    def predict(
+        self, images: np.ndarray | str | Path | Sequence[str | Path]
+    ) -> np.ndarray:
+        """Returns the probabilities of each class, float32 [N, K].
+
+        Args:
+            images: [N, height, width, C] as in training, one image of [height, width,
+                C], or the path of an image file or a folder, or a list of such paths.
+
+        Raises:
+            UsageError: The images have another shape or type, or do not exist.
+            RunError: An image file cannot be read.
+        """
+        if isinstance(images, np.ndarray):
+            return self.trained.predict(images)
+        paths = [images] if isinstance(images, (str, Path)) else images
+        rows = []
+        for name, row in predictions.predict(self.trained, [str(x) for x in paths]):
+            if isinstance(row, str):
+                raise RunError(f"{name} cannot be read: {row}")
+            rows.append(row)
+        return np.stack(rows)
+
+    def evaluate(self, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """Returns the metrics of labelled images: see `Trained.evaluate`."""
+        return self.trained.evaluate(images, labels)
+
+    def export(self, folder: str | Path) -> None:
+        """Writes a SavedModel that takes images as in the data set.
+
+        Its default signature maps "images", [N, height, width, channels], to
+        "probabilities", float32 [N, K]. `tf.saved_model.load` and TensorFlow Serving
+        can read it without this program. An existing SavedModel is replaced once the
+        new one is complete.
+
+        Args:
+            folder: The folder to write.
+
+        Raises:
+            UsageError: The folder exists and is not a SavedModel.
+        """
+        self.trained.export(folder)
+
+    def __repr__(self) -> str:
+        return f"Result({str(self.folder)!r}: {self.history.summary(self.monitor)})"
+
+    def _repr_html_(self) -> str:
+        """Returns HTML for notebooks: the curve, and its best and last values."""
+        return self.history.html(self.monitor)
