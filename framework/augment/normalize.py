@@ -10,6 +10,7 @@ import abc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -59,6 +60,19 @@ class Scaling(abc.ABC):
             statistics: The result of `fit`.
         """
 
+    def keras_layer(self, statistics: Statistics) -> keras.layers.Layer:
+        """Returns a layer of Keras's own that does the same.
+
+        Args:
+            statistics: The result of `fit`.
+
+        Raises:
+            UsageError: There is none.
+        """
+        raise UsageError(
+            f"Keras has no layer for the normalization {type(self).__name__.lower()!r}"
+        )
+
 
 class Rescale(Scaling):
     """Multiplies by a factor.
@@ -77,6 +91,10 @@ class Rescale(Scaling):
     ) -> tf.Tensor:
         """See base class."""
         return images * np.float32(self._factor)
+
+    def keras_layer(self, statistics: Statistics) -> keras.layers.Layer:
+        """See base class."""
+        return keras.layers.Rescaling(self._factor)
 
 
 class Standard(Scaling):
@@ -116,6 +134,11 @@ class Standard(Scaling):
         rows = tf.reshape(images, [-1, width * images.shape[3]])
         mean, scale = (tf.tile(statistics[name], [width]) for name in ("mean", "scale"))
         return tf.reshape((rows - mean) * scale, shape)
+
+    def keras_layer(self, statistics: Statistics) -> keras.layers.Layer:
+        """See base class."""
+        mean, scale = statistics["mean"], statistics["scale"]
+        return keras.layers.Normalization(mean=mean, variance=1 / scale**2)
 
 
 class Samplewise(Scaling):
@@ -245,6 +268,17 @@ class Normalizer:
             for index, variables in enumerate(self._statistics)
             for name, variable in variables.items()
         }
+
+    def keras_layers(self) -> list[keras.layers.Layer]:
+        """Returns layers of Keras's own that do the same, in order.
+
+        Raises:
+            UsageError: A step has none.
+        """
+        return [
+            scaling.keras_layer({name: each.numpy() for name, each in values.items()})
+            for scaling, values in zip(self._scalings, self._statistics, strict=True)
+        ]
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """Normalizes images, [B, height, width, C] of any dtype; returns float32."""

@@ -2,8 +2,9 @@
 
     whyflat export runs/train exported/digits
     whyflat export runs/train digits.tflite --to=litert
+    whyflat export runs/train digits.keras --to=keras
 
-A SavedModel maps "images" as in training to "probabilities", float32 [N, K]. The
+Each maps "images" as in training to "probabilities", float32 [N, K]. The
 exported file is loaded in a fresh process and compared on random images before the
 command ends. The data that the run was trained on are not needed.
 """
@@ -23,9 +24,9 @@ from framework.system import paths
 _TO = flags.DEFINE_enum(
     "to",
     "savedmodel",
-    ["savedmodel", "litert"],
-    "Format, such as litert: one file for phones and the like (until 2024: TensorFlow "
-    "Lite).",
+    ["savedmodel", "keras", "litert", "onnx"],
+    "Format, such as keras: a .keras file of Keras's own layers; litert: one file for "
+    "phones and the like (until 2024: TensorFlow Lite); onnx: a file of ONNX.",
 )
 _WEIGHTS = flags.DEFINE_enum(
     "weights",
@@ -57,10 +58,7 @@ def export(arguments: list[str]) -> None:
     if _EXPERIMENT.value:
         experiment.load(_EXPERIMENT.value)
     network = trained.load(run, _WEIGHTS.value, trust_run=_TRUST.value)
-    if _TO.value == "litert":
-        exported.write_litert(network, Path(target))
-    else:
-        network.export(target)
+    exported.write(network, Path(target), _TO.value)
     difference = exported.compare(network, Path(target), _TO.value)
     print(
         f"wrote {target}: step {network.step:,}, {len(network.class_names)} classes\n"

@@ -6,15 +6,18 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from framework.errors import RunError
+from framework.errors import RunError, UsageError
 from framework.launch.trained import Trained
 from framework.system import atomic, quiet
 
@@ -22,6 +25,8 @@ from framework.system import atomic, quiet
 IMAGES = 100
 # Rounding differs between kernels; a wrong network differs by far more.
 _TOLERANCE = 1e-3
+# Of 2022; known to all programs in use.
+_OPSET = 17
 # Needs nothing of this package: so it is checked that others need nothing either.
 _READER = """
 import json, sys
@@ -33,6 +38,13 @@ images = np.load(source)
 if kind == "savedmodel":
     serve = tf.saved_model.load(path).signatures["serving_default"]
     result = serve(images=tf.constant(images, tf.float32))["probabilities"].numpy()
+elif kind == "keras":
+    import keras
+    result = keras.models.load_model(path).predict(images.astype(np.float32), verbose=0)
+elif kind == "onnx":
+    import onnxruntime
+    session = onnxruntime.InferenceSession(path)
+    result = session.run(None, {"images": images.astype(np.float32)})[0]
 else:
     reader = tf.lite.Interpreter(path)
     entry, exit_ = reader.get_input_details()[0], reader.get_output_details()[0]
@@ -45,38 +57,101 @@ np.save(target, result)
 """
 
 
-def write_litert(trained: Trained, path: Path) -> None:
-    """Writes a LiteRT file (.tflite), complete or not at all.
+def write(trained: Trained, path: Path, kind: str) -> None:
+    """Writes a network, complete or not at all.
 
     It maps float32 images, [N, height, width, C], as in training, to probabilities,
     float32 [N, K].
 
     Args:
         trained: The network.
-        path: The file; its folder must exist.
+        path: The file, or the folder of a SavedModel; a file's folder must exist.
+        kind: One of `KINDS`.
 
     Raises:
-        RunError: The network has operations that LiteRT lacks.
+        UsageError: A library is missing, or the format cannot have this network.
+        RunError: The network has operations that the format lacks.
     """
-    spec = tf.TensorSpec((None, *trained.image_shape), tf.float32, "images")
+    KINDS[kind](trained, path)
 
-    @tf.function(autograph=False, input_signature=[spec])
-    def serve(images: tf.Tensor) -> tf.Tensor:
-        logits = trained.model(trained.normalize(images), training=False)
-        return tf.nn.softmax(tf.cast(logits, tf.float32))
 
+def _write_savedmodel(trained: Trained, path: Path) -> None:
+    trained.export(path)
+
+
+def _write_keras(trained: Trained, path: Path) -> None:
+    """Writes a .keras file of Keras's own layers, which includes the normalization."""
+    if path.suffix != ".keras":
+        raise UsageError(f"a file of Keras must end in .keras, not {path.name}")
+    from framework.models.plain import plain
+
+    inputs = outputs = keras.Input(trained.image_shape, name="images")
+    for layer in [*trained.normalize.keras_layers(), plain(trained.model)]:
+        outputs = layer(outputs)
+    probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")
+    model = keras.Model(inputs, probabilities(outputs))
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch, "network.keras")
+        model.save(file)
+        atomic.write_bytes(path, file.read_bytes())
+
+
+def _write_onnx(trained: Trained, path: Path) -> None:
+    try:
+        import onnxruntime  # noqa: F401
+        import tf2onnx
+    except ImportError as problem:
+        raise UsageError(
+            f"--to=onnx needs {problem.name}: pip install 'whyflat[onnx]'"
+        ) from None
+    function, spec = _serving(trained)
+    with quiet.suppressed_stderr():
+        try:
+            network, _ = tf2onnx.convert.from_function(function, [spec], opset=_OPSET)
+        except Exception as problem:
+            raise _inexpressible("ONNX", problem) from problem
+    atomic.write_bytes(path, network.SerializeToString())
+
+
+def _write_litert(trained: Trained, path: Path) -> None:
+    function, _ = _serving(trained)
     # LiteRT gives NaN for variables of Keras 3, so they become constants.
-    frozen = convert_variables_to_constants_v2(serve.get_concrete_function())
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     with quiet.suppressed_stderr():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
         try:
             content = converter.convert()
         except Exception as problem:
-            raise RunError(
-                f"LiteRT cannot express this network: {str(problem).splitlines()[0]}; "
-                f"export it with --to=savedmodel"
-            ) from problem
+            raise _inexpressible("LiteRT", problem) from problem
     atomic.write_bytes(path, content)
+
+
+def _serving(trained: Trained) -> tuple[Any, tf.TensorSpec]:
+    """Returns a compiled function from images to probabilities, and its signature."""
+    spec = tf.TensorSpec((None, *trained.image_shape), tf.float32, "images")
+
+    @tf.function(autograph=False, input_signature=[spec])
+    def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        logits = trained.model(trained.normalize(images), training=False)
+        return {"probabilities": tf.nn.softmax(tf.cast(logits, tf.float32))}
+
+    return serve, spec
+
+
+def _inexpressible(name: str, problem: Exception) -> RunError:
+    reason = (str(problem).splitlines() or [type(problem).__name__])[0]
+    return RunError(
+        f"{name} cannot express this network: {reason}; export it with --to=savedmodel"
+    )
+
+
+# The formats, and what writes them.
+KINDS: dict[str, Callable[[Trained, Path], None]] = {
+    "savedmodel": _write_savedmodel,
+    "keras": _write_keras,
+    "litert": _write_litert,
+    "onnx": _write_onnx,
+}
 
 
 def compare(trained: Trained, path: Path, kind: str) -> float:
@@ -85,7 +160,7 @@ def compare(trained: Trained, path: Path, kind: str) -> float:
     Args:
         trained: The network that was exported.
         path: What was written.
-        kind: "savedmodel" or "litert".
+        kind: One of `KINDS`.
 
     Returns:
         The largest difference on random images.

@@ -14,7 +14,7 @@ import tensorflow as tf
 from framework import models
 from framework.augment import normalize
 from framework.augment.normalize import Normalizer
-from framework.config import Config
+from framework.config import Config, spec
 from framework.data import record as data_record
 from framework.errors import UsageError
 from framework.launch import run_folder, trust
@@ -191,6 +191,8 @@ def load(
             f"framework.launch.trained.load as well"
         )
     given = _NOT_NEEDED if model is None else (*_NOT_NEEDED, "model")
+    if _are_members(config, model is not None):
+        given = (*given, "experiment")
     trust.load(run, config, trust_run, given)
     record = data_record.read(run)
     if record is None:
@@ -216,6 +218,19 @@ def load(
         config,
         record.pixel_range,
     )
+
+
+def _are_members(config: Config, is_model_given: bool) -> bool:
+    """Returns whether the network needs no code but that of this package.
+
+    The experiment that started the run may add members of its own to the families.
+    """
+    names = {call.name for call in spec.parts(config.normalize)}
+    known = {*normalize.NORMALIZATIONS}
+    if not is_model_given:
+        names.add(spec.single(config.model).name)
+        known |= {*models.MODELS}
+    return names <= known
 
 
 def _assign(network: keras.Model, config: Config, checkpoint: Checkpoint) -> None:

@@ -1,11 +1,15 @@
 """Tests of framework/launch/exported.py."""
 
+import dataclasses
+import sys
+import types
+
 import keras
 import numpy as np
 import pytest
 
-from framework.augment.normalize import Normalizer, Rescale
-from framework.errors import RunError
+from framework.augment.normalize import Normalizer, Rescale, Samplewise
+from framework.errors import RunError, UsageError
 from framework.launch import exported
 from framework.launch.trained import Trained
 
@@ -21,16 +25,40 @@ def network(seed=0):
 
 
 @pytest.mark.extended
-@pytest.mark.parametrize("kind", ["savedmodel", "litert"])
-def test_another_process_gives_the_same_probabilities(tmp_path, kind):
-    path, trained = tmp_path / "model", network()
-    if kind == "litert":
-        exported.write_litert(trained, path)
-    else:
-        trained.export(path)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("savedmodel", "model"),
+        ("litert", "model.tflite"),
+        ("keras", "model.keras"),
+        ("onnx", "model.onnx"),
+    ],
+)
+def test_another_process_gives_the_same_probabilities(tmp_path, kind, name):
+    if kind == "onnx":
+        pytest.importorskip("tf2onnx")
+        pytest.importorskip("onnxruntime")
+    path, trained = tmp_path / name, network()
+    exported.write(trained, path, kind)
     assert exported.compare(trained, path, kind) < 1e-5
     with pytest.raises(RunError, match=r"differ by .* from those of the run; do not"):
         exported.compare(network(seed=1), path, kind)
+
+
+def test_keras_cannot_have_every_network(tmp_path):
+    with pytest.raises(UsageError, match=r"must end in \.keras, not model"):
+        exported.write(network(), tmp_path / "model", "keras")
+    trained = dataclasses.replace(network(), normalize=Normalizer([Samplewise()], [{}]))
+    with pytest.raises(UsageError, match="no layer for the normalization 'samplewise'"):
+        exported.write(trained, tmp_path / "model.keras", "keras")
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_missing_library_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", types.ModuleType("onnxruntime"))
+    with pytest.raises(UsageError, match=r"needs tf2onnx: pip install 'whyflat\[onnx"):
+        exported.write(network(), tmp_path / "model.onnx", "onnx")
 
 
 @pytest.mark.extended

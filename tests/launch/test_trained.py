@@ -1,6 +1,7 @@
 """Tests of framework/launch/trained.py."""
 
 import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -55,6 +56,20 @@ def test_neither_data_nor_their_code_are_needed(folder, tmp_path):
     text = (copy / "config.json").read_text()
     (copy / "config.json").write_text(text.replace('"digits"', '"away:pets(3)"'))
     assert trained.load(copy).image_shape == (8, 8, 1)
+
+
+def test_the_experiment_that_started_the_run_is_not_needed_either(folder, tmp_path):
+    """It may train when it is loaded, and only adds names to the families."""
+    copy = shutil.copytree(folder, tmp_path / "run")
+    path = copy / "environment.json"
+    content = json.loads(path.read_text())
+    content["experiment"] = {"file": "/away/train.py"}
+    path.write_text(json.dumps(content))
+    assert trained.load(copy).image_shape == (8, 8, 1)
+    text = (copy / "config.json").read_text()
+    (copy / "config.json").write_text(text.replace('"mlp(', '"its_own('))
+    with pytest.raises(UsageError, match=r"/away/train\.py"):
+        trained.load(copy, trust_run=True)
 
 
 def test_images_of_another_kind_are_refused(folder):
