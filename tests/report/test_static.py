@@ -23,12 +23,30 @@ def test_static(curve, total, static):
     assert is_static(curve, total) == static
 
 
+@pytest.mark.parametrize(
+    ("losses", "static"),
+    [
+        ([2.0, 1.5, 1.2, 1.1, 1.15, 1.2, 1.3, 1.4, 1.5], True),
+        # It falls at each evaluation, slowly: accuracy may follow.
+        ([2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2], False),
+        # Its lowest value is new, though it swings.
+        ([2.0, 1.5, 1.2, 1.1, 1.3, 1.2, 1.3, 1.0, 1.3], False),
+        # The lowest was long ago, and it falls again.
+        ([2.0, 0.5, 2.2, 2.1, 2.0, 1.9, 1.8, 1.7, 1.6], False),
+        ([float("nan")] * 9, True),
+    ],
+)
+def test_accuracy_is_not_static_while_loss_falls(losses, static):
+    assert is_static(FLAT, 1000, losses) == static
+
+
 def test_says_it_once_with_the_command(tmp_path):
     message, shown = [], []
     note = StaticNotice(tmp_path, message.append, lambda *text: shown.append(text))
     predictions = {"validation": range(1000)}
     for step, accuracy in enumerate([*FLAT, *FLAT[-3:]]):
-        note.evaluated(step, {"validation/accuracy": accuracy}, predictions)
+        metrics = {"validation/accuracy": accuracy, "validation/loss": 1 + step}
+        note.evaluated(step, metrics, predictions)
     assert message == [
         "validation accuracy has been static for 5 evaluations, at 70.0%; find the "
         f"cause with: whyflat diagnose --workdir={tmp_path}"
