@@ -40,11 +40,13 @@ def arrays(folder: Path) -> dict[str, np.ndarray]:
 def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """Returns the points of each TensorBoard curve, except the speed."""
     points = {}
-    for part in ("train", "validation"):
+    for part in ("train", "train_clean", "train_dev", "validation"):
+        if not (folder / part).is_dir():
+            continue
         accumulator = EventAccumulator(str(folder / part), size_guidance={"tensors": 0})
         accumulator.Reload()
         for tag in accumulator.PluginTagToContent("scalars"):
-            if tag != "images_per_second":
+            if tag != "speed/images_per_second":
                 points[f"{part}/{tag}"] = [
                     (event.step, tensor_util.make_ndarray(event.tensor_proto).item())
                     for event in accumulator.Tensors(tag)

@@ -39,6 +39,10 @@ def _field(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+# Told of each run, also at their defaults.
+_OFTEN_VARIED = {"dataset", "model", "optimizer", "learning_rate", "schedule", "seed"}
+
+
 @dataclasses.dataclass(frozen=True)
 class Config:
     """The configuration of a run; each field is also a command-line flag.
@@ -367,6 +371,22 @@ class Config:
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
             if field.metadata["numbers"]
+        }
+
+    def compared(self) -> dict[str, Any]:
+        """Returns the fields by which runs are compared, by name.
+
+        >>> Config(ema=0.99).compared()["ema"], "ema" in Config().compared()
+        (0.99, False)
+
+        These are the fields of `numbers` that are not the default, and what people
+        vary most.
+        """
+        defaults = Config().numbers()
+        return {
+            name: value
+            for name, value in self.numbers().items()
+            if value != defaults[name] or name in _OFTEN_VARIED
         }
 
     def difference(self, other: Config) -> dict[str, tuple[Any, Any]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 from rich.console import Console as Screen
 
@@ -37,7 +38,7 @@ from framework.report import Report, Reports, console
 from framework.report.files import Files
 from framework.report.history import History
 from framework.report.static import StaticNotice
-from framework.report.tensorboard import TensorBoard
+from framework.report.tensorboard import About, TensorBoard
 from framework.report.timing import Timing
 
 
@@ -108,7 +109,8 @@ def _run(
     # The timing comes first, because the others read it.
     reports: list[Report] = [timing, lines, *further]
     if workers.is_chief:
-        reports += _file_reports(config, built, folder, timing, lines)
+        facts = _facts(config, built, resumption)
+        reports += _file_reports(config, built, folder, timing, lines, history, facts)
     report = Reports(reports)
     # From here on there is a state to save before stopping.
     stop.defer(workers.all_reduce_min)
@@ -193,12 +195,31 @@ def _file_reports(
     folder: Path,
     timing: Timing,
     lines: console.Console,
+    history: History,
+    facts: Mapping[str, str],
 ) -> list[Report]:
     """Returns the reports that write to the run's folder."""
-    split = built.examples.train_batches.split
-    samples = preview.samples(built.objective.augment, split, config.seed)
-    names = built.examples.dataset.class_names
-    board = TensorBoard(folder, config.numbers(), names, timing, samples)
+    dataset, split = built.examples.dataset, built.examples.train_batches.split
+    network: list[str] = []
+    built.state.model.summary(print_fn=network.append)
+
+    def validation(rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        chosen = dataset.validation.take(rows)
+        names = [Path(path).name for path in chosen.paths] or [
+            f"image {x}" for x in rows
+        ]
+        return chosen.in_memory(lambda done, total: None).images, names
+
+    about = About(
+        config.numbers(),
+        config.compared(),
+        facts,
+        "\n".join(network),
+        dataset.class_names,
+        preview.samples(built.objective.augment, split, config.seed),
+        validation,
+    )
+    board = TensorBoard(folder, about, history, config.monitor, timing)
     notice = StaticNotice(folder, lines.notice, board.text)
     return [Files(folder, timing), board, notice]
 

@@ -20,7 +20,17 @@ from framework.config import Config, experiment, flags
 from framework.errors import RunError, UsageError
 from framework.system import atomic, json_text
 
-FOLDERS = ("train", "validation", "predictions", "checkpoints", "best")
+# The first five are TensorBoard's.
+FOLDERS = (
+    "train",
+    "train_clean",
+    "train_dev",
+    "validation",
+    "summary",
+    "predictions",
+    "checkpoints",
+    "best",
+)
 # Results of training; a run cannot resume from them without a checkpoint.
 _RESULTS = (
     "metrics.jsonl",

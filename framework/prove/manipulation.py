@@ -16,7 +16,7 @@ from framework.config import Config
 from framework.data import record as data_record
 from framework.data.record import DataRecord
 from framework.launch import run_folder
-from framework.report import events
+from framework.report import events, tags
 from framework.report.history import History
 
 # Of the expected change, on a logarithmic scale: gradients differ after the first step.
@@ -123,7 +123,8 @@ def _shrunk(tag: str, remedied: Path, unchanged: Path) -> Check:
 def _ratio(tag: str, place: int, remedied: Path, unchanged: Path) -> float | None:
     """Returns the ratio of a norm at the first (0) or last (-1) step that both have."""
     with_remedy, without = (
-        events.read_scalars(folder / "train", tag) for folder in (remedied, unchanged)
+        events.read_scalars(folder / "train", tags.logged(tag).name)
+        for folder in (remedied, unchanged)
     )
     steps = sorted(with_remedy.keys() & without.keys())
     ratios = [with_remedy[step] / without[step] for step in steps if without[step]]

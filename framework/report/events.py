@@ -21,6 +21,8 @@ from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util import tensor_util
 
+from framework.report.tags import Tag
+
 _DT_STRING = 7
 _NAME = re.compile(r"events\.out\.tfevents\.(\d{10})\..*", re.ASCII)
 # A record is a length, its checksum, the content, and its checksum.
@@ -57,6 +59,7 @@ class Events:
         # The tags that an earlier process wrote at the step that is resumed from.
         self._resumed_step = -1
         self._written_tags: set[str] = set()
+        self._described: set[str] = set()
         self._last_time = max(times)
         number = max(int(time.time()), max(numbers) + 1)
         name = f"events.out.tfevents.{number:010d}.{os.getpid()}.{secrets.token_hex(4)}"
@@ -85,10 +88,24 @@ class Events:
 
         Args:
             step: Optimizer steps so far, the x-coordinate.
-            values: The y-coordinate of each curve by tag.
+            values: The y-coordinate of each curve by the name of its tag.
         """
         for name, value in values.items():
-            self.add(step, scalar_pb(name, value))
+            self.scalar(step, Tag(name), value)
+
+    def scalar(self, step: int, tag: Tag, value: float) -> None:
+        """Adds a point to a curve.
+
+        Args:
+            step: Optimizer steps so far, the x-coordinate.
+            tag: The curve.
+            value: The y-coordinate.
+        """
+        # TensorBoard reads the description of the first point only.
+        is_first = tag.name not in self._described
+        self._described.add(tag.name)
+        description = tag.description if is_first else None
+        self.add(step, scalar_pb(tag.name, value, description=description))
 
     def image(self, step: int, tag: str, png: bytes) -> None:
         """Adds an image.

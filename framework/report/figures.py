@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 # With more classes, the numbers in the cells would be unreadable.
 _MAX_NUMBERED = 20
-# Pixels: size of a matrix, margin for class names, and minimum size of a sample.
-_SIDE, _MARGIN, _SAMPLE_SIDE = 400, 110, 64
+# Pixels: size of a matrix, and minimum size of a sample.
+_SIDE, _SAMPLE_SIDE = 400, 64
+# Pixels and number of columns of captioned images; characters of a line.
+_CELL, _COLUMNS, _MAX_LINE = 120, 4, 22
 # The maximum number of characters of a class name in the margin.
 _MAX_NAME = 16
 # Colours of cells with none and with all examples of a class.
@@ -34,39 +36,45 @@ def confusion(matrix: np.ndarray, class_names: Sequence[str]) -> bytes:
     from PIL import Image, ImageDraw, ImageFont
 
     count = len(matrix)
-    cell = min(max(_SIDE // count, 28), 56) if count <= _MAX_NUMBERED else 1
-    margin = _MARGIN if count <= _MAX_NUMBERED else 24
+    is_numbered = count <= _MAX_NUMBERED
+    cell = min(max(_SIDE // count, 28), 56) if is_numbered else 1
+    # TensorBoard's cards show half the pixels.
+    font = ImageFont.load_default(max(11, 2 * cell // 5))
+    margin = 24
+    if is_numbered:
+        widest = max(round(font.getlength(_short(name))) for name in class_names)
+        margin = max(widest + 12, 2 * round(font.size))
     size = cell * count if cell > 1 else max(_SIDE, min(count, 3 * _SIDE))
     fractions = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     colors = np.round(_NONE + fractions[..., None] * (_ALL - _NONE)).astype(np.uint8)
     cells = Image.fromarray(colors).resize((size, size), Image.Resampling.NEAREST)
-    picture = Image.new("RGB", (margin + size, margin + size), "white")
-    picture.paste(cells, (margin, 0))
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
-    if count <= _MAX_NUMBERED:
+    line = round(1.5 * font.size)
+    picture = Image.new("RGB", (margin + size, 2 * line + margin + size), "white")
+    picture.paste(cells, (margin, line))
+    draw = ImageDraw.Draw(picture)
+    if is_numbered:
         for (row, column), number in np.ndenumerate(matrix):
-            center = (margin + (column + 0.5) * cell, (row + 0.5) * cell)
+            center = (margin + (column + 0.5) * cell, line + (row + 0.5) * cell)
             color = "white" if fractions[row, column] > 0.5 else "black"
             draw.text(center, str(number), color, font, anchor="mm")
-        _draw_names(picture, class_names, cell)
-    draw.text((margin, margin + size - 4), "predicted", "black", font, anchor="rb")
-    draw.text((4, 4), "true", "black", font, anchor="lt")
+        for index, name in enumerate(class_names):
+            middle = round((index + 0.5) * cell)
+            where = (margin - 6, line + middle)
+            draw.text(where, _short(name), "black", font, anchor="rm")
+            below = Image.new("L", (margin, line))
+            end = (margin - 6, line // 2)
+            ImageDraw.Draw(below).text(end, _short(name), 255, font, anchor="rm")
+            place = (margin + middle - line // 2, line + size)
+            picture.paste("black", place, below.rotate(90, expand=True))
+    draw.text((4, line // 2), "true", "black", font, anchor="lm")
+    bottom = (margin + size // 2, picture.height - line // 2)
+    draw.text(bottom, "predicted", "black", font, anchor="mm")
     return _png(picture)
 
 
-def _draw_names(picture: Image.Image, class_names: Sequence[str], cell: int) -> None:
-    """Draws the class names left of the rows and below the columns."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    font, length = ImageFont.load_default(11), _MARGIN - 12
-    for index, name in enumerate(class_names):
-        short = name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 3] + "..."
-        mask = Image.new("L", (length, 14))
-        ImageDraw.Draw(mask).text((length, 7), short, 255, font, anchor="rm")
-        middle = round((index + 0.5) * cell) - 7
-        picture.paste("black", (6, middle), mask)
-        below = (_MARGIN + middle, cell * len(class_names) + 6)
-        picture.paste("black", below, mask.rotate(90, expand=True))
+def _short(name: str) -> str:
+    """Returns a class name that fits into the margin."""
+    return name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 3] + "..."
 
 
 def samples(rows: Sequence[np.ndarray]) -> bytes:
@@ -91,6 +99,76 @@ def samples(rows: Sequence[np.ndarray]) -> bytes:
     picture = Image.fromarray(grid if channels == 3 else grid[..., 0]).convert("RGB")
     size = (picture.width * factor, picture.height * factor)
     return _png(picture.resize(size, Image.Resampling.NEAREST))
+
+
+def captioned(images: np.ndarray, captions: Sequence[str]) -> bytes:
+    """Draws images with a caption of a few lines below each as PNG, four in a row.
+
+    Args:
+        images: float or uint8 [n, height, width, C], of any range.
+        captions: The caption of each.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    low, high = float(images.min()), float(images.max())
+    scaled = np.round((images - low) / max(high - low, 1e-9) * 255).astype(np.uint8)
+    height, width, channels = images.shape[1:]
+    factor = _CELL / max(height, width)
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    columns, line = min(_COLUMNS, len(images)), 13
+    lines = max(caption.count("\n") + 1 for caption in captions)
+    cell = _CELL + 8, size[1] + line * lines + 10
+    rows = -(-len(images) // columns)
+    picture = Image.new("RGB", (columns * cell[0], rows * cell[1]), "white")
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(10)
+    for index, (image, caption) in enumerate(zip(scaled, captions, strict=True)):
+        x, y = index % columns * cell[0] + 4, index // columns * cell[1] + 4
+        tile = Image.fromarray(image if channels == 3 else image[..., 0]).convert("RGB")
+        picture.paste(tile.resize(size, Image.Resampling.NEAREST), (x, y))
+        for number, text in enumerate(caption.split("\n")):
+            # The end of a file's name says more than its beginning.
+            short = text if len(text) <= _MAX_LINE else "..." + text[3 - _MAX_LINE :]
+            draw.text((x, y + size[1] + 2 + number * line), short, "black", font)
+    return _png(picture)
+
+
+def reliability(correct: np.ndarray, confidence: np.ndarray, bins: int = 10) -> bytes:
+    """Draws a reliability diagram as PNG: accuracy over confidence, in bins.
+
+    On the diagonal, predictions are as often right as they are confident. Below it they
+    are too confident. Numbers count the images of each bin.
+
+    Args:
+        correct: bool [N].
+        confidence: float [N], from 0 to 1.
+        bins: The number of bins.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    picture = Image.new("RGB", (_SIDE + 80, _SIDE + 60), "white")
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
+    left, bottom = 50, _SIDE + 10
+    place = np.clip((np.nan_to_num(confidence) * bins).astype(int), 0, bins - 1)
+    for each in range(bins):
+        inside = place == each
+        if not inside.any():
+            continue
+        x, width = left + each * _SIDE / bins, _SIDE / bins
+        top = bottom - _SIDE * float(correct[inside].mean())
+        draw.rectangle(
+            (x + 1, top, x + width - 1, bottom), fill=tuple(_ALL.astype(int))
+        )
+        draw.text((x + width / 2, top - 8), f"{inside.sum():,}", "black", font, "mm")
+    draw.line((left, bottom, left + _SIDE, bottom - _SIDE), "gray", 2)
+    draw.rectangle((left, bottom - _SIDE, left + _SIDE, bottom), outline="black")
+    for tick in (0, 0.5, 1):
+        x, y = left + _SIDE * tick, bottom - _SIDE * tick
+        draw.text((x, bottom + 12), f"{tick:.0%}", "black", font, anchor="mm")
+        draw.text((left - 6, y), f"{tick:.0%}", "black", font, anchor="rm")
+    middle = left + _SIDE / 2
+    draw.text((middle, bottom + 32), "confidence", "black", font, anchor="mm")
+    draw.text((left + 6, 20), "share that is right", "black", font, anchor="lm")
+    return _png(picture)
 
 
 class Suggestion(Protocol):

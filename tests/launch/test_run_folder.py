@@ -11,6 +11,7 @@ from absl import flags as absl_flags
 from framework.config import Config, flags
 from framework.errors import RunError, UsageError
 from framework.launch import run_folder
+from framework.report import tensorboard
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_prepare_makes_a_folder(config):
     folder = prepared(config)
     assert str(folder) == config.workdir
     assert {path.name for path in folder.iterdir() if path.is_dir()} == {
-        "train", "validation", "predictions", "checkpoints", "best",
+        *tensorboard.FOLDERS, "predictions", "checkpoints", "best",
     }  # fmt: skip
     assert run_folder.read_config(folder) == config
 

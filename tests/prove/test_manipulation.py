@@ -35,7 +35,9 @@ def arms(tmp_path):
             at_start = {"weight_norm": 1.0, "update_norm": numbers.get("update_norm")}
             at_end = {"weight_norm": numbers.get("weight_norm"), "update_norm": 1.0}
             for step, values in ((50, at_start), (100, at_end)):
-                events.scalars(step, {tag: values[tag] for tag in numbers})
+                events.scalars(
+                    step, {f"gradients/{tag}": values[tag] for tag in numbers}
+                )
             events.close()
             folders.append(folder)
         return check(CONFIG, changes, *folders)

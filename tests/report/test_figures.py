@@ -24,9 +24,9 @@ def test_confusion_fits_any_number_of_classes(count):
     matrix = np.random.default_rng(0).integers(0, 99, (count, count))
     png = figures.confusion(matrix, [f"class {index}" for index in range(count)])
     height, width, _ = pixels(png).shape
-    # Square, large enough to read, and no larger than a screen.
-    assert height == width
-    assert 200 <= height <= 1400
+    # Nearly square, large enough to read, and no larger than a screen.
+    assert 0 < height - width <= 80
+    assert 190 <= width < height <= 1400
 
 
 def test_confusion_of_a_class_that_does_not_occur():
@@ -63,3 +63,30 @@ def test_samples_of_any_images(dtype, channels, high):
 
 def test_samples_that_are_all_the_same():
     assert pixels(figures.samples([np.full((2, 4, 4, 1), 7.0)])).max() <= 1
+
+
+@pytest.mark.parametrize(("count", "rows"), [(1, 1), (4, 1), (5, 2), (16, 4)])
+def test_captioned_images_are_four_in_a_row(count, rows):
+    images = np.zeros((count, 8, 8, 1), np.uint8)
+    one = pixels(figures.captioned(images[:1], ["a\nb"])).shape
+    actual = pixels(figures.captioned(images, ["a\nb"] * count)).shape
+    assert actual[:2] == (rows * one[0], min(count, 4) * one[1])
+
+
+def test_captions_end_with_the_end_of_a_long_name():
+    images = np.zeros((1, 8, 8, 3), np.uint8)
+    name = "a long folder of images/0001.jpg"
+    short = "..." + name[-19:]
+    assert figures.captioned(images, [name]) == figures.captioned(images, [short])
+
+
+def test_a_reliability_diagram_has_a_bar_as_high_as_accuracy():
+    confidence = np.full(8, 0.75)
+    shares = []
+    for right in (8, 4, 0):
+        picture = pixels(figures.reliability(np.arange(8) < right, confidence))
+        shares.append(np.mean(picture[..., :3].sum(axis=2) < 0.9))
+    bar = shares[0] - shares[2]
+    assert bar > 0.05
+    assert shares[1] - shares[2] == pytest.approx(bar / 2, rel=0.1)
+    figures.reliability(np.array([True]), np.array([np.nan]))

@@ -7,14 +7,19 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import (
     EventAccumulator,
 )
 from tensorboard.compat.proto.event_pb2 import SessionLog
-from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 from tensorboard.util import tensor_util
 
+from framework.launch import run_folder
 from framework.numerics.metrics import Predictions
-from framework.report.tensorboard import TensorBoard
+from framework.report import tensorboard
+from framework.report.history import History
+from framework.report.tensorboard import About, TensorBoard
 
 CONFIG = {"learning_rate": 0.1, "augment": "", "model": "mlp", "seed": 0}
+CHANGED = {"learning_rate": 0.1, "model": "mlp"}
 NAMES = ("cat", "dog")
+SPLITS = ("train", "train_clean", "train_dev", "validation")
 
 
 def predictions():
@@ -45,16 +50,27 @@ class Clock:
     images_per_second = 321.0
 
 
-def board(folder, samples=()):
-    return TensorBoard(folder, CONFIG, NAMES, Clock(), samples)
+def validation(rows):
+    return np.zeros((len(rows), 4, 4, 3), np.uint8), [f"{row}.png" for row in rows]
+
+
+def board(folder, samples=(), history=None):
+    about = About(
+        CONFIG, CHANGED, {"data": "pets"}, "Dense", NAMES, samples, validation
+    )
+    history = history or History(folder / "metrics.jsonl")
+    return TensorBoard(folder, about, history, "validation/accuracy", Clock())
 
 
 def advance(report, start, stop, accuracy=0.5):
     """Logs every fifth step and evaluates every tenth, as the loop does."""
+    report._history.truncate(start)
     for step in range(start + 5, stop + 1, 5):
         report.logged(step, {"accuracy": 0.3, "loss": step / 100, "learning_rate": 0.1})
         if step % 10 == 0:
-            report.evaluated(step, row(step, accuracy), {"validation": predictions()})
+            metrics = row(step, accuracy)
+            report._history.append(step, metrics)
+            report.evaluated(step, metrics, {"validation": predictions()})
 
 
 def events(folder):
@@ -90,30 +106,47 @@ def finished(tmp_path):
 
 
 def test_curves_are_over_steps_where_they_belong(finished):
-    train, validation = shown(finished / "train"), shown(finished / "validation")
     logged = [(s, s / 100) for s in range(5, 31, 5)]
-    assert curve(finished / "train", "batch_loss") == logged
-    for tag, value in (("accuracy", 0.1), ("loss", 2)):
-        assert curve(finished / "train", tag) == [(s, value) for s in (10, 20, 30)]
-    assert curve(finished / "validation", "accuracy") == [
-        (s, 0.5) for s in (10, 20, 30)
-    ]
-    assert curve(finished / "train", "images_per_second")[-1] == (30, 321)
-    assert curve(finished / "train", "epoch") == [(10, 1), (20, 2), (30, 3)]
-    assert set(train) == {
-        "accuracy",
-        "loss",
-        "batch_accuracy",
-        "batch_loss",
-        "learning_rate",
-        "accuracy_clean",
-        "loss_dev",
-        "epoch",
-        "images_per_second",
-        "config",
-        "augmented",
+    train, evaluated = finished / "train", (10, 20, 30)
+    assert curve(train, "loss/since_last_log") == logged
+    assert curve(train, "speed/images_per_second")[-1] == (30, 321)
+    # One quantity has the same tag in all splits, and so one chart.
+    for split, value in (("train", 0.1), ("train_clean", 0.2), ("validation", 0.5)):
+        actual = curve(finished / split, "accuracy/accuracy")
+        assert actual == [(s, value) for s in evaluated]
+    for split, value in (("train", 2), ("train_dev", 0.3)):
+        assert curve(finished / split, "loss/loss") == [(s, value) for s in evaluated]
+    assert set(shown(train)) == {
+        "about/config",
+        "about/model",
+        "about/run",
+        "accuracy/accuracy",
+        "accuracy/since_last_log",
+        "custom_scalars__config__",
+        "images/augmented",
+        "learning_rate/learning_rate",
+        "loss/loss",
+        "loss/since_last_log",
+        "speed/images_per_second",
     }
-    assert {"accuracy", "recall/cat", "confusion"} <= set(validation)
+    assert set(shown(finished / "validation")) == {
+        "accuracy/accuracy",
+        "images/confusion",
+        "images/reliability",
+        "images/worst_errors",
+        "recall/cat",
+    }
+
+
+def test_a_curve_is_described_once(finished):
+    descriptions = [
+        value.metadata.summary_description
+        for event in events(finished / "train")
+        for value in event.summary.value
+        if value.tag == "loss/since_last_log"
+    ]
+    assert descriptions[0].startswith("Mean loss of the steps since")
+    assert not any(descriptions[1:])
 
 
 @pytest.mark.parametrize(
@@ -142,18 +175,19 @@ def test_a_resumed_run_has_no_zigzag(tmp_path, saved):
     killed = board(tmp_path)
     killed.started(0)
     advance(killed, 0, 40, accuracy=0.1)
+    writers = list(killed._files.values())
     # The process wrote after its last checkpoint, and was killed.
-    for writer in (killed._train, killed._validation):
+    for writer in killed._files.values():
         writer.flush()
     resumed = board(tmp_path)
     resumed.started(saved)
     advance(resumed, saved, 60, accuracy=0.9)
     resumed.finished(60)
-    actual = curve(tmp_path / "validation", "accuracy")
+    actual = curve(tmp_path / "validation", "accuracy/accuracy")
     assert actual == [(s, 0.1 if s <= saved else 0.9) for s in range(10, 61, 10)]
-    steps = [step for step, _ in curve(tmp_path / "train", "batch_loss")]
+    steps = [step for step, _ in curve(tmp_path / "train", "loss/since_last_log")]
     assert steps == list(range(5, 61, 5))
-    for writer in (killed._train, killed._validation):
+    for writer in writers:
         writer.close()
 
 
@@ -165,29 +199,61 @@ def test_the_config_is_told_once(finished):
         value
         for event in events(finished / "train")
         for value in event.summary.value
-        if value.tag.startswith("config")
+        if value.tag == "about/config"
     ]
     assert len(actual) == 1
     text = tensor_util.make_ndarray(actual[0].tensor).item().decode()
     assert "| learning_rate | `0.1` |" in text
-    assert text.startswith("| field | value |\n|---|---|\n")
+    assert text.index("`mlp`") < text.index("**Defaults**") < text.index("| seed |")
     assert actual[0].metadata.plugin_data.plugin_name == "text"
 
 
-def test_the_hparams_tab_has_the_config(finished):
+def test_hparams_compares_what_was_set_by_the_runs_name(finished):
     plugin = [
         plugin_data_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content)
-        for event in events(finished / "validation")
+        for event in events(finished / "summary")
         for value in event.summary.value
         if value.metadata.plugin_data.plugin_name == "hparams"
     ]
-    (session,) = [data.session_start_info for data in plugin]
+    session, end = plugin[0].session_start_info, plugin[1].session_end_info
+    assert session.group_name == f"{finished.parent.name}/{finished.name}"
+    assert set(session.hparams) == {"learning_rate", "model"}
     assert session.hparams["learning_rate"].number_value == 0.1
-    assert session.hparams["model"].string_value == "mlp"
+    assert end.status == api_pb2.STATUS_SUCCESS
+    # Each curve beside the session is a column.
+    curves = {tag for tag in shown(finished / "summary") if not tag.startswith("_")}
+    assert curves == {"best/accuracy", "last/accuracy"}
+
+
+def test_a_stopped_run_is_compared_as_well_and_its_end_when_it_is_resumed(tmp_path):
+    stopped = board(tmp_path)
+    stopped.started(0)
+    advance(stopped, 0, 20, accuracy=0.5)
+    stopped.stopped()
+    assert curve(tmp_path / "summary", "last/accuracy") == [(20, 0.5)]
+    resumed = board(tmp_path)
+    resumed.started(20)
+    advance(resumed, 20, 30, accuracy=0.25)
+    resumed.finished(30)
+    resumed.stopped()
+    assert curve(tmp_path / "summary", "best/accuracy") == [(20, 0.5), (30, 0.5)]
+    assert curve(tmp_path / "summary", "last/accuracy") == [(20, 0.5), (30, 0.25)]
+
+
+def test_the_folders_are_those_of_a_run():
+    assert set(tensorboard.FOLDERS) < set(run_folder.FOLDERS)
+
+
+PICTURES = (
+    ("train", "images/augmented"),
+    ("validation", "images/confusion"),
+    ("validation", "images/reliability"),
+    ("validation", "images/worst_errors"),
+)
 
 
 def test_pictures_can_be_seen(finished):
-    for part, tag in (("train", "augmented"), ("validation", "confusion")):
+    for part, tag in PICTURES:
         for _, (width, height, png) in shown(finished / part)[tag]:
             assert png.startswith(b"\x89PNG")
             np.testing.assert_array_equal(
@@ -198,7 +264,7 @@ def test_pictures_can_be_seen(finished):
         for part in ("train", "validation")
         for event in events(finished / part)
         for value in event.summary.value
-        if value.tag in ("augmented", "confusion")
+        if value.tag in dict(map(reversed, PICTURES))
     }
     assert plugins == {"images"}
 
@@ -208,7 +274,7 @@ def test_a_picture_is_made_now_and_then_and_at_the_end(tmp_path):
     report.started(0)
     advance(report, 0, 110)
     report.finished(110)
-    assert [step for step, _ in shown(tmp_path / "validation")["confusion"]] == [
+    assert [step for step, _ in shown(tmp_path / "validation")["images/confusion"]] == [
         10,
         40,
         110,
@@ -219,15 +285,15 @@ def test_no_samples_no_picture(tmp_path):
     report = board(tmp_path)
     report.started(0)
     report.finished(0)
-    assert "augmented" not in shown(tmp_path / "train")
-    assert "confusion" not in shown(tmp_path / "validation")
+    assert "images/augmented" not in shown(tmp_path / "train")
+    assert "images/confusion" not in shown(tmp_path / "validation")
 
 
 def test_what_is_evaluated_can_be_seen_while_the_run_goes_on(tmp_path):
     report = board(tmp_path)
     report.started(0)
     advance(report, 0, 10)
-    assert curve(tmp_path / "validation", "accuracy") == [(10, 0.5)]
+    assert curve(tmp_path / "validation", "accuracy/accuracy") == [(10, 0.5)]
     report.finished(10)
 
 
@@ -258,5 +324,5 @@ def test_a_metric_that_is_undefined_is_no_error(tmp_path):
     report.started(0)
     report.evaluated(10, row(10, float("nan")), {"validation": predictions()})
     report.finished(10)
-    ((_, value),) = shown(tmp_path / "validation")["accuracy"]
+    ((_, value),) = shown(tmp_path / "validation")["accuracy/accuracy"]
     assert np.isnan(value)
