@@ -39,16 +39,17 @@ def confusion(matrix: np.ndarray, class_names: Sequence[str]) -> bytes:
     is_numbered = count <= _MAX_NUMBERED
     cell = min(max(_SIDE // count, 28), 56) if is_numbered else 1
     # TensorBoard's cards show half the pixels.
-    font = ImageFont.load_default(max(11, 2 * cell // 5))
+    height = max(11, 2 * cell // 5)
+    font = ImageFont.load_default(height)
     margin = 24
     if is_numbered:
         widest = max(round(font.getlength(_short(name))) for name in class_names)
-        margin = max(widest + 12, 2 * round(font.size))
+        margin = max(widest + 12, 2 * height)
     size = cell * count if cell > 1 else max(_SIDE, min(count, 3 * _SIDE))
     fractions = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     colors = np.round(_NONE + fractions[..., None] * (_ALL - _NONE)).astype(np.uint8)
     cells = Image.fromarray(colors).resize((size, size), Image.Resampling.NEAREST)
-    line = round(1.5 * font.size)
+    line = 3 * height // 2
     picture = Image.new("RGB", (margin + size, 2 * line + margin + size), "white")
     picture.paste(cells, (margin, line))
     draw = ImageDraw.Draw(picture)
