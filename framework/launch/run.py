@@ -331,5 +331,5 @@ def _facts(config: Config, built: Components, resumption: Resumption) -> dict[st
         resumption.notice(),
     ]
     if any(notices):
-        facts["note"] = "; ".join(filter(None, notices))
+        facts["note"] = "\n".join(filter(None, notices))
     return facts

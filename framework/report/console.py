@@ -52,10 +52,11 @@ class Console(Report):
         self._printed = time.perf_counter()
 
     def banner(self, facts: Mapping[str, str]) -> None:
-        """Prints the data, the model and the settings of a run, a line each."""
+        """Prints the data, the model and the settings of a run, a line or more each."""
         width = max(map(len, facts))
         for name, fact in facts.items():
-            self._print(f"{name:>{width}}  {fact}")
+            for index, line in enumerate(fact.split("\n")):
+                self._print(f"{'' if index else name:>{width}}  {line}")
 
     def started(self, step: int) -> None:
         """See base class."""
@@ -63,7 +64,7 @@ class Console(Report):
             epoch = step / self._steps_per_epoch
             is_over = step >= self._total_steps
             state = "nothing left to do" if is_over else "resuming"
-            self._print(f"{state} after step {step} (epoch {epoch:.4g})")
+            self._print(f"{state} after step {step} (epoch {_epoch(epoch)})")
         self._printed = time.perf_counter()
         if self._output.is_terminal:
             self._bar = progress.Progress(
@@ -99,7 +100,7 @@ class Console(Report):
     ) -> None:
         """See base class."""
         columns = [
-            f"epoch {metrics['epoch']:7.4g}",
+            f"epoch {_epoch(metrics['epoch']):>7}",
             f"step {step:7,}",
             f"train {metrics['train/accuracy']:6.2%}",
             f"loss {metrics['train/loss']:.4f}",
@@ -136,7 +137,7 @@ class Console(Report):
         if best:
             self._print(
                 f"best {self._monitor} {best[self._monitor]:.4f} at step "
-                f"{best['step']:,} (epoch {best['epoch']:.4g})"
+                f"{best['step']:,} (epoch {_epoch(best['epoch'])})"
             )
         if self._timing.images:
             total = self._timing.total
@@ -186,6 +187,11 @@ def reading_progress(output: Screen) -> Callable[[int, int], None]:
             )
 
     return show
+
+
+def _epoch(value: float) -> str:
+    """Returns a number of epochs with at most two decimals."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def counts(labels: np.ndarray, class_names: Sequence[str]) -> str:

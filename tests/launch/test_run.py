@@ -85,11 +85,7 @@ def test_leaves_the_folder_of_the_design(uninterrupted):
         "data.json",
         "metrics.jsonl",
         "timing.jsonl",
-        "predictions",
-        "train",
-        "validation",
-        "checkpoints",
-        "best",
+        *run_folder.FOLDERS,
     }
     assert Config(**json.loads(text(uninterrupted, "config.json"))) == uninterrupted
     rows = [

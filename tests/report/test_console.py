@@ -220,3 +220,21 @@ def test_reading_tells_now_and_then(clock):
 )
 def test_counts(names, expected):
     assert console.counts(np.array([0, 0, 1, 0, 0]), names) == expected
+
+
+def test_each_notice_of_the_banner_has_a_line(clock):
+    screen = Screen()
+    Run(screen, clock).console.banner({"data": "digits", "note": "first\nsecond"})
+    assert screen.lines == ["data  digits", "note  first", "      second"]
+
+
+@pytest.mark.parametrize(
+    ("epoch", "shown"), [(1.0, " 1 |"), (0.06977, " 0.07 |"), (12.5, " 12.5 |")]
+)
+def test_epochs_have_two_decimals(clock, epoch, shown):
+    screen = Screen()
+    some = Run(screen, clock)
+    some.started(0)
+    some.train(100, 10)
+    some.evaluated(100, row(epoch=epoch), {})
+    assert shown in screen.lines[0]
