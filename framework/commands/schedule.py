@@ -25,7 +25,10 @@ _RATE = flags.DEFINE_float(
     "Base learning rate, such as 0.1, which the schedule multiplies.",
 )
 _STEPS = flags.DEFINE_integer(
-    "total_steps", 1000, "Length of the run in optimizer steps, such as 5000."
+    "total_steps",
+    0,
+    "Length of the run in optimizer steps, such as 5000; 0 for 1000, doubled until the "
+    "schedule fits.",
 )
 _EPOCH = flags.DEFINE_integer(
     "steps_per_epoch", 100, "Optimizer steps per epoch, such as 45."
@@ -56,14 +59,16 @@ def show(arguments: list[str]) -> None:
     if text := families.answer("schedule", arguments[0]):
         print(text)
         return
-    if _STEPS.value < 1 or _EPOCH.value < 1 or not _RATE.value > 0:
+    if _STEPS.value < 0 or _EPOCH.value < 1 or not _RATE.value > 0:
         raise UsageError(
             "learning_rate, total_steps and steps_per_epoch must be positive"
         )
     if _EXPERIMENT.value:
         experiment.load(_EXPERIMENT.value)
     schedule = schedules.build(arguments[0])
-    clock = schedules.Clock(_STEPS.value, _EPOCH.value)
+    clock = schedules.Clock(
+        _STEPS.value or preview.fitting(schedule, _EPOCH.value), _EPOCH.value
+    )
     if _REPLAY.value:
         _replay(schedule, clock)
         return

@@ -14,6 +14,9 @@ from framework.distributed import rendezvous
 from framework.errors import RunError, UsageError
 from framework.system import network
 
+# Strategies that take a number of devices.
+_OF_SEVERAL = ("mirrored", "multi_worker")
+
 
 def build_strategy(
     kind: str,
@@ -42,6 +45,11 @@ def build_strategy(
         RunError: The strategy over several machines cannot be built.
         OpError: The connection to other machines failed.
     """
+    if devices > 1 and kind not in _OF_SEVERAL:
+        raise UsageError(
+            f"devices={devices} needs --strategy=mirrored; --strategy={kind} does not "
+            f"take a number of devices"
+        )
     if kind == "default":
         return tf.distribute.get_strategy()
     if kind == "one_device":

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 
 import numpy as np
 import tensorflow as tf
 
+from framework.errors import UsageError
 from framework.schedules.algebra import Clock, Schedule
 from framework.schedules.learning_rate import LearningRate
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
+
+# The usual length of a preview in steps, and how often it may be doubled.
+_STEPS, _MAX_DOUBLINGS = 1000, 12
 
 
 def rates(schedule: Schedule, peak: float, clock: Clock) -> np.ndarray:
@@ -25,6 +30,26 @@ def rates(schedule: Schedule, peak: float, clock: Clock) -> np.ndarray:
     mapped = tf.function(lambda: tf.map_fn(rate, steps, fn_output_signature=signature))
     values: np.ndarray = mapped().numpy()
     return values
+
+
+def fitting(schedule: Schedule, steps_per_epoch: int) -> int:
+    """Returns a length in steps that a schedule fits into: 1000, or twice that, ...
+
+    >>> from framework.schedules import build
+    >>> fitting(build("warmup(10ep) + cosine"), steps_per_epoch=100)
+    2000
+
+    Args:
+        schedule: The schedule.
+        steps_per_epoch: Optimizer steps per epoch.
+    """
+    for doublings in range(_MAX_DOUBLINGS):
+        steps = _STEPS * 2**doublings
+        with contextlib.suppress(UsageError):
+            rates(schedule, 1.0, Clock(steps, steps_per_epoch))
+            return steps
+    # The error of a schedule that fits into no length is the one to show.
+    return _STEPS
 
 
 def to_csv(values: np.ndarray) -> str:

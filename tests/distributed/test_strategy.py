@@ -17,6 +17,12 @@ def test_default_is_no_strategy_at_all():
     assert strategy.num_replicas_in_sync == 1
 
 
+@pytest.mark.parametrize("kind", ["default", "one_device", "tpu"])
+def test_a_number_of_devices_is_not_ignored(kind):
+    with pytest.raises(UsageError, match="devices=2 needs --strategy=mirrored"):
+        build_strategy(kind, devices=2)
+
+
 def test_one_device():
     strategy = build_strategy("one_device")
     assert isinstance(strategy, tf.distribute.OneDeviceStrategy)
