@@ -63,11 +63,11 @@ def test_the_command_prints_every_step(schedule, tmp_path):
     [
         (["cosin"], "unknown schedule 'cosin'"),
         ([], "give one schedule"),
-        (["cosine", "--total_steps=0"], "must be positive"),
+        (["cosine", "--total_steps=-1"], "must be positive"),
         (["cosine", "--totl_steps=5"], "Unknown command line flag"),
         (["cosine", "--replay=/dev/null"], "needs a schedule that reacts to metrics"),
         (["plateau", "--replay=/nowhere"], "cannot be read"),
-        (["warmup(2000) + cosine"], "take 2000 steps"),
+        (["warmup(2000) + cosine", "--total_steps=1000"], "take 2000 steps"),
     ],
 )
 def test_wrong_usage_is_reported_in_one_line(schedule, arguments, message):
