@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import logging
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -13,15 +14,17 @@ import numpy as np
 from framework.diagnose.checks import CHECKS
 from framework.diagnose.core import learning_curve
 from framework.diagnose.core.budget import Budget
-from framework.diagnose.core.check import Check, Phase, examine
+from framework.diagnose.core.check import Check, Phase, Suspicion, conclude, examine
 from framework.diagnose.core.context import DiagnosisContext
-from framework.diagnose.core.decision import threshold
-from framework.diagnose.core.finding import STATUSES, Evidence, Finding
-from framework.diagnose.core.measurement import Unavailable
+from framework.diagnose.core.finding import STATUSES, Finding
+from framework.diagnose.core.measurement import Unavailable, described
+from framework.diagnose.core.second_look import SecondLook, is_hidden, look_again
+from framework.diagnose.core.together import confirm_together
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy, CountedMetrics
 from framework.diagnose.measure.cross_evaluation import CrossEvaluation
 from framework.diagnose.measure.forecast import Forecast
+from framework.diagnose.measure.label_signal import LabelSignal
 from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.report.diagnosis import Diagnosis
 from framework.report.history import Row
@@ -32,6 +35,11 @@ _EXPLAINED = ("static", "at_chance", "improving", "not_static", "diverged")
 _FEW = 3
 # Below this accuracy on training images, a ceiling may be a fault of training.
 _FITTED = 0.9
+
+# Checks of how the program trains, which a remedy changes; and measurements that they
+# read and it does not: of the labels, and of the curve of the run.
+_TRAINED = (Phase.UPDATES, Phase.TRAINING, Phase.STEPS)
+_KEPT = (LabelSignal, Plateau)
 
 Progress = Callable[[str], None]
 
@@ -80,12 +88,13 @@ class _Examination:
         progress: Progress,
         checks: tuple[Check, ...],
     ):
+        begun = time.monotonic()
         progress("predicting all images")
         self._context = context
         self.measured = context.measurements
         for kind in (Accuracy, CrossEvaluation, CountedMetrics):
             self.measured.get(kind)
-        self.trials = Trials(context, budget, progress)
+        self.trials = Trials(context, budget, progress, begun)
         progress(f"plan: {self.trials.plan}")
         self.not_judged: dict[str, Unavailable] = {}
         self._progress, self._checks = progress, checks
@@ -101,14 +110,14 @@ class _Examination:
         findings += self._run(Phase.DATA)
         needs_explanation = self._needs_explanation(plateau, findings)
         if needs_explanation:
-            for phase in (Phase.UPDATES, Phase.TRAINING, Phase.STEPS):
-                findings += self._run(phase)
-            findings = _together(findings, self.trials)
+            findings += self._of_training()
+            findings = confirm_together(findings, self.trials)
         findings += self._run(Phase.LAST, ("data",))
         if needs_explanation:
             findings += self._run(Phase.LAST, ("evaluation", "training"))
         # With what is left of the budget.
         findings = learning_curve.with_estimate(findings, self.trials)
+        findings = _with_untried(findings, self.trials)
         return Diagnosis(
             _revised(plateau, self.trials),
             _one_per_cause(_sorted(_without_yielding(findings))),
@@ -123,17 +132,77 @@ class _Examination:
         phase: Phase,
         stages: Sequence[str] = ("evaluation", "data", "training"),
     ) -> list[Finding]:
+        checks = (each for each in self._checks if each.phase == phase)
+        return self._examined(each for each in checks if each.cause.stage in stages)
+
+    def _examined(
+        self, checks: Iterable[Check], look: SecondLook | None = None
+    ) -> list[Finding]:
+        """Runs checks.
+
+        Args:
+            checks: Which, in order.
+            look: What they suspect, if the program has been measured anew.
+        """
         findings = []
-        for check in self._checks:
-            if check.phase != phase or check.cause.stage not in stages:
-                continue
+        for check in checks:
             self._progress(f"checking {check.cause.name}")
-            result = examine(check, self.measured, self.trials)
+            result = self._result(check, look)
             if isinstance(result, Unavailable):
                 self.not_judged.setdefault(check.cause.name, result)
             elif result is not None:
                 findings.append(result)
         return findings
+
+    def _result(
+        self, check: Check, look: SecondLook | None
+    ) -> Finding | Unavailable | None:
+        if look is None:
+            return examine(check, self.measured, self.trials)
+        suspicion = look.suspicions[check]
+        if not isinstance(suspicion, Suspicion) or self._is_explained(check):
+            return None
+        finding = conclude(check, suspicion, look.measured, self.trials)
+        if finding is None:
+            return None
+        evidence = (*finding.evidence, look.evidence())
+        return dataclasses.replace(finding, evidence=evidence)
+
+    def _is_explained(self, check: Check) -> bool:
+        names = {check.cause.name, *check.cause.explained_by}
+        return bool(names & self.measured.confirmed)
+
+    def _of_training(self) -> list[Finding]:
+        """Runs the checks of training; again once a remedy has been accepted."""
+        checks = [each for each in self._checks if each.phase in _TRAINED]
+        findings: list[Finding] = []
+        remaining, accepted = list(checks), None
+        look: SecondLook | None = None
+        while True:
+            if self.trials.accepted is not accepted:
+                accepted = self.trials.accepted
+                if (again := self._second_look(checks)) is not None:
+                    # What was tried in vain may help now, but is less likely to.
+                    tried = {each.cause.name for each in findings}
+                    look = again
+                    remaining = sorted(checks, key=lambda c: c.cause.name in tried)
+            if not remaining:
+                return findings
+            findings += self._examined([remaining.pop(0)], look)
+
+    def _second_look(self, checks: Sequence[Check]) -> SecondLook | None:
+        """Measures the program with what was accepted; None if it cannot be."""
+        accepted = self.trials.accepted
+        if accepted is None or self.trials.is_done or not self.trials.can_afford():
+            return None
+        causes = " and ".join(accepted.causes)
+        self._progress(f"measuring again, with the remedy of {causes}")
+        try:
+            return look_again(self._context, accepted, checks, _KEPT)
+        except Exception as problem:
+            # The first measurements are there still.
+            self._progress(f"not measured again: {described(problem)}")
+            return None
 
     def _needs_explanation(self, plateau: Plateau, findings: Sequence[Finding]) -> bool:
         """Returns whether there is anything that training could be at fault for."""
@@ -190,31 +259,22 @@ def _one_per_cause(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple(each for each in findings if first[each.cause.name] is each)
 
 
-def _together(findings: list[Finding], trials: Trials) -> list[Finding]:
-    """Confirms findings whose remedies help together, where none did alone."""
-    untried = {
-        each.cause.name: each.remedy.intervention
+def _with_untried(findings: Sequence[Finding], trials: Trials) -> list[Finding]:
+    """Adds to suspicions what the trial would cost that there was no budget for."""
+    tried = {each.name for each in trials.ledger}
+    untried = [
+        each
         for each in findings
         if each.status == "suspected"
         and each.remedy.intervention is not None
-        # The trials of such a cause have controls of their own.
-        and each.remedy.images is None
-    }
-    minimum = trials.minimum_gain
-    names, gain = trials.run_together(untried)
-    if gain is None:
-        return findings
-    shown = Evidence(
-        "gain in validation accuracy of all remedies together",
-        gain,
-        threshold(minimum),
-        f"{' and '.join(sorted(names))} at once; none was seen to help alone",
-    )
+        and each.cause.name not in tried
+    ]
+    cost = trials.untried(len(untried))
+    if cost is None:
+        return list(findings)
     return [
-        dataclasses.replace(
-            each, status="confirmed", cost=gain, evidence=(*each.evidence, shown)
-        )
-        if each.cause.name in names
+        dataclasses.replace(each, evidence=(*each.evidence, cost))
+        if each in untried
         else each
         for each in findings
     ]
@@ -229,7 +289,9 @@ def _sorted(findings: Sequence[Finding]) -> list[Finding]:
         cost = finding.cost.value if finding.cost else 1.0
         if finding.cause.yields_to_others:
             cost = 0.0
+        # What could be seen only once another cause was remedied comes after it.
         follows = bool(confirmed & set(finding.cause.follows_from))
+        follows |= is_hidden(finding)
         is_late = not finding.cause.invalidates_accuracy
         return order.index(finding.status), follows, is_late, -cost
 

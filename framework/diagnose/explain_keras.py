@@ -18,6 +18,7 @@ from framework.diagnose.audit import galleries_of
 from framework.diagnose.core.context import DiagnosisContext, sample, sampled
 from framework.diagnose.core.settings import TrainingSettings
 from framework.diagnose.diagnosis import diagnose
+from framework.diagnose.programs import keras_mended
 from framework.diagnose.programs.keras_data import Source
 from framework.diagnose.programs.keras_program import KerasProgram
 from framework.diagnose.programs.metric_names import named
@@ -94,6 +95,8 @@ def explain(
         context = _context(program, source, held_out, rows, predictions, num_classes)
         settings = dataclasses.replace(context.settings, seconds=seconds)
         context = dataclasses.replace(context, settings=settings)
+        mended = functools.partial(keras_mended.mended, program, source, context)
+        context = dataclasses.replace(context, mended=mended)
         diagnosis = diagnose(context, budget, progress)
     return dataclasses.replace(
         diagnosis, galleries=functools.partial(galleries_of, context)

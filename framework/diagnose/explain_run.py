@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,9 @@ from framework.config import Config, spec
 from framework.data.dataset import Dataset, Progress
 from framework.diagnose import snapshot as snapshot_lib
 from framework.diagnose.core.context import DiagnosisContext, sample, sampled
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.core.program import TrialResult
 from framework.diagnose.core.settings import TrainingSettings
 from framework.diagnose.programs.keras_loop import predictions_of
 from framework.diagnose.programs.run_program import RunProgram
@@ -66,7 +71,36 @@ def open_run(
     if checkpoint.values:
         checkpoint_files.assign(built.variables(), checkpoint.values, checkpoint.path)
     trials = trials or Path(folder) / "diagnosis" / "trials"
-    return _context(dataclasses.replace(snapshot, config=config), built, trials, model)
+    context = _context(
+        dataclasses.replace(snapshot, config=config), built, trials, model
+    )
+    assert isinstance(context.program, RunProgram)
+    mended = functools.partial(_mended, context, context.program, trials)
+    return dataclasses.replace(context, mended=mended)
+
+
+@contextlib.contextmanager
+def _mended(
+    context: DiagnosisContext,
+    program: RunProgram,
+    trials: Path,
+    intervention: Intervention,
+    result: TrialResult,
+) -> Iterator[DiagnosisContext]:
+    """Opens a trial, which is an ordinary run.
+
+    Raises:
+        NotApplicableError: Its model or its images are not those of its config.
+    """
+    if intervention.beyond_flags or intervention.exclude:
+        raise NotApplicableError("a flag cannot express the remedy of this trial")
+    config = context.settings.config
+    assert config is not None
+    trial = open_run(
+        str(trials / result.name), program.function, program.dataset(intervention)
+    )
+    settings = dataclasses.replace(trial.settings, config=intervention.apply(config))
+    yield dataclasses.replace(trial, settings=settings, mended=None)
 
 
 def _context(

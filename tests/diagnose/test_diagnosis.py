@@ -1,5 +1,6 @@
 """Tests of framework/diagnose/diagnosis.py."""
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -12,7 +13,9 @@ from framework.diagnose import diagnosis
 from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.finding import ImageList
+from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurement, NotApplicableError
+from framework.diagnose.core.second_look import is_hidden
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.plateau import Plateau, assess
@@ -308,3 +311,75 @@ def test_a_cause_that_is_falsified_lists_no_images(run):
     result = run([0.7] * 6, [listing("label_noise", "falsified")])
     assert result.excluded("label_noise").tolist() == []
     assert result.findings[0].remedy.code == ()
+
+
+def looking(cause, phase, sees, certain=False):
+    """Returns a check that suspects its cause where `sees(settings)`."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Looking(Check):
+        cause_name = cause
+
+        def suspect(self, measured):
+            remedy = Intervention(balance=True) if certain else None
+            if not sees(measured.settings):
+                return None
+            return Suspicion("", (), "", "", intervention=remedy, is_certain=certain)
+
+    Looking.phase = phase
+    return Looking()
+
+
+def test_once_a_cause_is_mended_everything_is_looked_at_again(context, scans):
+    """What it has hidden is seen; what it has feigned is not."""
+    labels = scans.validation.labels
+    made = context(
+        scans.train, scans.validation, predictions=curve_of([0.7] * 6, labels)
+    )
+
+    @contextlib.contextmanager
+    def mended(intervention, result):
+        assert intervention.balance
+        settings = dataclasses.replace(made.settings, epochs=result.epochs)
+        yield dataclasses.replace(made, settings=settings, mended=None)
+
+    made = dataclasses.replace(made, mended=mended)
+    whole = made.settings.epochs
+    checks = [
+        looking("wrong_variables", Phase.UPDATES, lambda s: s.epochs < whole),
+        looking("loss_output_mismatch", Phase.TRAINING, lambda s: True, certain=True),
+        looking("dead_units", Phase.STEPS, lambda s: s.epochs == whole),
+    ]
+    lines = []
+    result = diagnose(made, checks=checks, progress=lines.append)
+    assert causes(result) == ["loss_output_mismatch", "wrong_variables"]
+    first, hidden = result.findings
+    assert not is_hidden(first)
+    assert is_hidden(hidden)
+    assert "measuring again, with the remedy of loss_output_mismatch" in lines
+    # Without a way to measure it, the first measurements count.
+    made = dataclasses.replace(made, mended=None)
+    result = diagnose(made, checks=checks, progress=lines.append)
+    assert causes(result) == ["loss_output_mismatch", "dead_units"]
+    assert lines[-1].startswith(("not measured again", "checking", "trial"))
+
+
+def test_what_there_is_no_budget_for_says_what_it_would_cost(context, scans):
+    made = context(scans.train, scans.validation, settings={"steps_per_epoch": 2_000})
+
+    @dataclasses.dataclass(frozen=True)
+    class Costly(Check):
+        cause_name = "class_imbalance"
+        phase = Phase.TRAINING
+
+        def suspect(self, measured):
+            remedy = Intervention(balance=True)
+            return Suspicion("", (), "", "", intervention=remedy)
+
+    (finding,) = diagnose(made, 0.0, checks=[Costly()]).findings
+    assert finding.status == "suspected"
+    assert finding.evidence[-1].source == (
+        "it would take 3.33 epochs; a budget of 0.33 tries it"
+    )
+    (finding,) = diagnose(made, 1.0, checks=[Costly()]).findings
+    assert finding.status != "suspected"

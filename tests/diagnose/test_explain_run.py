@@ -9,6 +9,7 @@ import pytest
 from framework.config import Config
 from framework.data.splits import hold_out_test
 from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.explain_run import open_run
 from framework.errors import UsageError
 from framework.launch.run import run
@@ -64,7 +65,7 @@ def test_the_test_part_is_kept_from_the_diagnosis_and_from_trials(tmp_path, scan
         for split in (made.train, made.dev, made.validation)
         for image in split.images
     }
-    in_trials = made.program._dataset(Intervention())
+    in_trials = made.program.dataset(Intervention())
     assert in_trials.test is None
     for split in (in_trials.train, made.dataset.train, made.dataset.validation):
         seen |= {image.tobytes() for image in split.images}
@@ -159,3 +160,20 @@ def test_what_was_given_in_python_must_be_given_again(tmp_path, scans):
         open_run(str(tmp_path), linear)
     made = open_run(str(tmp_path), linear, scans)
     assert np.array_equal(made.predicted("validation"), made.predictions[-1].predicted)
+
+
+@pytest.mark.extended
+def test_a_run_with_an_accepted_remedy_can_be_measured(made):
+    faster = Intervention(learning_rate_factor=4.0)
+    result = made.program.train("learning_rate_too_low", faster, 1.0, True)
+    result = dataclasses.replace(result, name="learning_rate_too_low")
+    with made.mended(faster, result) as other:
+        predicted = other.predicted("validation")
+        assert np.array_equal(predicted, result.validation_predictions)
+        assert other.settings.learning_rate == pytest.approx(4 * CONFIG.learning_rate)
+        assert other.settings.epochs == pytest.approx(1.0, rel=0.1)
+        assert other.settings.config.workdir == made.settings.config.workdir
+        assert np.isfinite(other.rows[-1]["train/loss"])
+    wider = Intervention(width_factor=2.0)
+    with pytest.raises(NotApplicableError, match="flag"), made.mended(wider, result):
+        pass

@@ -1,4 +1,4 @@
-"""What trials may take: a multiple of the original training, or seconds."""
+"""What a diagnosis may take: a multiple of the original training, or seconds."""
 
 from __future__ import annotations
 
@@ -8,13 +8,22 @@ import re
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.errors import UsageError
 
+# Decides after some epochs, by a function that predicts, whether to end a trial.
+IsFutile = Callable[[float, Callable[[], np.ndarray]], bool]
 # A budget of trainings always has room for this many steps, as far as they take no
 # longer than a minute: of a small network they cost seconds, of a large one on
 # photographs several trainings.
 _FREE_STEPS, _FREE_SECONDS = 1_500, 60.0
+# A training of a minute or more bounds measuring and trials together: measuring may
+# take half as long. It took .42 to .48 of trainings of 100 s on photographs
+# (benchmarks/diagnosis_cost.py); of shorter ones it takes more, since compiling takes
+# seconds whatever the length.
+_MEASURING = 0.5
 # Trials that are as fast as the training differ from it in speed by chance.
 _TOLERATED = 1.25
 
@@ -24,7 +33,9 @@ class Budget:
     """A limit of all trials together.
 
     Attributes:
-        trainings: As a multiple of the original training.
+        trainings: As a multiple of the original training. Where that took a minute or
+            more, no trial is started either that would end later than half a training
+            after that, counted from the start of the diagnosis.
         seconds: Of the whole diagnosis: no trial is started that would end later. None
             if there is no such limit.
 
@@ -69,6 +80,7 @@ class Remaining:
         steps_per_epoch: Training steps of an epoch.
         seconds: How long the original training took; 0 if that is not known.
         clock: Returns seconds; for tests.
+        begun: When the diagnosis has begun, by the clock; None for now.
     """
 
     def __init__(
@@ -78,6 +90,7 @@ class Remaining:
         steps_per_epoch: int,
         seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        begun: float | None = None,
     ):
         self._usual = self._per_epoch = seconds / epochs if epochs else 0.0
         free = _FREE_STEPS / steps_per_epoch if budget.seconds is None else 0.0
@@ -87,40 +100,89 @@ class Remaining:
         # Trials whose steps cost more are limited by these as well.
         known = budget.trainings * seconds if self._usual else math.inf
         self._seconds = max(known, _FREE_SECONDS)
+        self._whole, self._spent = epochs, 0.0
         self._clock = clock
-        self._end = None if budget.seconds is None else clock() + budget.seconds
-
-    @property
-    def is_timed(self) -> bool:
-        """Whether it is a budget of seconds, which is never exceeded."""
-        return self._end is not None
+        self._begun = clock() if begun is None else begun
+        self.is_timed = budget.seconds is not None
+        self.limit = budget.seconds
+        if self.limit is None and self._usual and seconds >= _FREE_SECONDS:
+            self.limit = (budget.trainings + _MEASURING) * seconds
 
     @property
     def epochs(self) -> float:
         """The epochs of the original training that are left; infinite if timed."""
         return self._epochs
 
-    def allowance(self, epochs: float) -> Allowance:
-        """Returns the limit of a trial, of the seconds that are left.
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start of the diagnosis."""
+        return self._clock() - self._begun
+
+    @property
+    def left(self) -> float:
+        """Seconds until everything must have ended; infinite without such a limit."""
+        return math.inf if self.limit is None else self.limit - self.elapsed
+
+    def plan(self, epochs: float) -> str:
+        """Returns what trials may cost, in words.
+
+        Args:
+            epochs: The length of each.
+        """
+        text = f"trials of {epochs:.3g} epochs each"
+        if seconds := self.seconds_of(epochs):
+            text += f", about {seconds:.0f} s"
+        text += f"; {self} in all"
+        if self.limit is None:
+            return text
+        return f"{text}; none ends later than {self.limit:.0f} s after the start"
+
+    def needed(self, epochs: float, count: int) -> str:
+        """Returns what more trials would cost, and the budget they need, in words.
+
+        Args:
+            epochs: The length of each.
+            count: How many.
+        """
+        if seconds := self.seconds_of(epochs):
+            # Rounded up to tens: it is a guess.
+            whole = 10 * math.ceil((self.elapsed + count * seconds) / 10)
+            return f"it would take about {seconds:.0f} s; a budget of {whole}s tries it"
+        multiple = (self._spent + count * epochs) / self._whole
+        return f"it would take {epochs:.3g} epochs; a budget of {multiple:.2g} tries it"
+
+    def seconds_of(self, epochs: float) -> float:
+        """Returns how long a trial is expected to take; 0 if that is not known."""
+        return epochs * self._per_epoch
+
+    def allowance(
+        self, epochs: float, is_futile: IsFutile | None = None, is_usual: bool = False
+    ) -> Allowance | None:
+        """Returns the limit of a trial; None for none.
 
         Args:
             epochs: Its length. One that cannot be afforded is run all the same where
-                nothing else is left to try; then there is no limit.
+                nothing else is left to try; then only the end of all limits it.
+            is_futile: Decides whether the trial is ended half-way.
+            is_usual: Whether its steps cost what those of the training do: then it is
+                as fast as that, but for chance.
         """
-        if not self.can_afford(epochs):
-            return Allowance(clock=self._clock)
-        if self._end is not None:
-            return Allowance(self._end - self._clock(), self._clock)
-        return Allowance(self._seconds, self._clock)
+        seconds = self.left
+        if not (self.is_timed or is_usual) and self.can_afford(epochs):
+            seconds = min(seconds, self._seconds)
+        if is_usual and is_futile is None and seconds == math.inf:
+            return None
+        return Allowance(seconds, self._clock, is_futile)
 
     def can_afford(self, epochs: float) -> bool:
         """Returns whether the budget is enough for that many epochs more."""
-        if epochs > self._epochs + 1e-9:
+        if epochs > self._epochs + 1e-9 or not self.fits(epochs):
             return False
-        if self._end is None:
-            return epochs * self._usual <= _TOLERATED * self._seconds
-        end = self._clock() + epochs * self._per_epoch
-        return end < self._end
+        return self.is_timed or epochs * self._usual <= _TOLERATED * self._seconds
+
+    def fits(self, epochs: float) -> bool:
+        """Returns whether a trial would end in time, whatever else it costs."""
+        return self.limit is None or self.seconds_of(epochs) < self.left
 
     def spend(self, epochs: float, seconds: float, is_usual: bool = True) -> None:
         """Takes the cost of a trial off.
@@ -132,18 +194,20 @@ class Remaining:
                 is charged as that, whatever else the machine did meanwhile.
         """
         self._epochs -= epochs
+        self._spent += epochs
         self._seconds -= epochs * self._usual if is_usual else seconds
         if is_usual and epochs:
             self._per_epoch = seconds / epochs
 
     def __str__(self) -> str:
         """Returns the remaining epochs or seconds, in words."""
-        if self._end is not None:
-            return f"{max(self._end - self._clock(), 0.0):.0f} s"
+        if self.is_timed:
+            return f"{max(self.left, 0.0):.0f} s"
         text = f"{max(self._epochs, 0.0):.3g} epochs"
         if not self._per_epoch:
             return text
-        seconds = min(max(self._epochs, 0.0) * self._per_epoch, max(self._seconds, 0.0))
+        most = max(min(self._seconds, self.left), 0.0)
+        seconds = min(self.seconds_of(max(self._epochs, 0.0)), most)
         return f"{text}, about {seconds:.0f} s"
 
 
@@ -157,13 +221,27 @@ class Allowance:
     Args:
         seconds: The most that it may take.
         clock: Returns seconds; for tests.
+        is_futile: Decides whether the trial is ended half-way; None to go on.
     """
 
     def __init__(
-        self, seconds: float = math.inf, clock: Callable[[], float] = time.monotonic
+        self,
+        seconds: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
+        is_futile: IsFutile | None = None,
     ):
         self._seconds, self._clock, self._start = seconds, clock, clock()
         self._first: tuple[int, float] | None = None
+        self._is_futile = is_futile
+
+    def is_futile(self, epochs: float, predict: Callable[[], np.ndarray]) -> bool:
+        """Returns whether a trial can be ended, since its remedy gains too little.
+
+        Args:
+            epochs: How long it has trained, in epochs of the original training.
+            predict: Returns the predicted classes of the validation images: int [N].
+        """
+        return self._is_futile is not None and self._is_futile(epochs, predict)
 
     def check(self, done: int, total: int) -> None:
         """Notes the progress of a trial.

@@ -126,14 +126,37 @@ def examine(
     Returns:
         None if there is nothing to report; `Unavailable` if the check could not judge.
     """
+    suspicion = suspect(check, measured)
+    if not isinstance(suspicion, Suspicion):
+        return suspicion
+    return conclude(check, suspicion, measured, trials)
+
+
+def suspect(check: Check, measured: Measurements) -> Suspicion | Unavailable | None:
+    """Returns the suspicion of a check; None if there is none.
+
+    Returns:
+        `Unavailable` if the check could not judge.
+    """
     if any(name in measured.confirmed for name in check.cause.explained_by):
         return None
     try:
-        suspicion = check.suspect(measured)
+        return check.suspect(measured)
     except UnavailableError as problem:
         return problem.unavailable
-    if suspicion is None:
-        return None
+
+
+def conclude(
+    check: Check, suspicion: Suspicion, measured: Measurements, trials: Trials
+) -> Finding | None:
+    """Decides a suspicion; returns None if there is nothing to report.
+
+    Args:
+        check: Whose suspicion it is.
+        suspicion: To be decided.
+        measured: The measurements it comes from.
+        trials: Runs the trials.
+    """
     decision = _decided(check, suspicion, measured, trials)
     if decision is None:
         return None

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from framework.data.dataset import Dataset, LabelledImages, Split
+from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements, MeasurementT
-from framework.diagnose.core.program import Program
+from framework.diagnose.core.program import Program, TrialResult
 from framework.diagnose.core.settings import TrainingSettings
 from framework.numerics import outputs
 from framework.numerics.metrics import Predictions
 from framework.report.history import Row
 
+# A function of an intervention and the result of its trial.
+Mended = Callable[
+    [Intervention, TrialResult], "contextlib.AbstractContextManager[DiagnosisContext]"
+]
 # With this many images the standard error of an accuracy is at most 0.7 points.
 _SAMPLE = 5_000
 SPLITS = ("train", "dev", "validation")
@@ -42,6 +48,8 @@ class DiagnosisContext:
         train_rows: The positions of `train` in the whole training split: int64 [N];
             None for all.
         dev_rows: Those of `dev`: int64 [M]; None if there are none.
+        mended: Returns the context of the program with an intervention, at the end of
+            its trial, for as long as it is entered; None if it cannot be measured so.
     """
 
     class_names: tuple[str, ...]
@@ -57,6 +65,7 @@ class DiagnosisContext:
     dataset: Dataset | None = None
     train_rows: np.ndarray | None = None
     dev_rows: np.ndarray | None = None
+    mended: Mended | None = None
 
     @property
     def num_classes(self) -> int:

@@ -55,6 +55,8 @@ def gain_evidence(
     source = f"trained anew for {result.epochs:.3g} epochs"
     if seeds > 1:
         source += f" with {seeds} seeds"
+    if result.was_stopped:
+        source += ", ended there since it is certain to be too little"
     if result.has_diverged:
         source += ", where numbers became infinite or NaN"
     return Evidence(

@@ -118,6 +118,15 @@ class Measurements:
         except UnavailableError:
             return None
 
+    def made(self, kind: type[Measurement]) -> Measurement | None:
+        """Returns a measurement if it was made already, else None."""
+        result = self._results.get(kind)
+        return result if isinstance(result, Measurement) else None
+
+    def close(self) -> None:
+        """Makes no further measurements: the program is no longer what it was."""
+        self._context = None
+
     @property
     def reported(self) -> dict[str, Measurement]:
         """The measurements for diagnosis.json, by the names of their classes."""

@@ -28,12 +28,19 @@ class TrialResult:
         epochs: How long it took, in epochs of the original training.
         has_diverged: Whether it has ended with numbers that are not finite; then no
             prediction is right.
+        was_stopped: Whether it was ended half-way; see `early_stop`.
+        name: Of the trial.
+        state: The values of all variables at its end, by which the program is measured
+            anew; None if they are not kept, or are in the folder of the trial.
     """
 
     validation_predictions: np.ndarray
     train_predictions: np.ndarray
     epochs: float
     has_diverged: bool = False
+    was_stopped: bool = False
+    name: str = ""
+    state: tuple[np.ndarray, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -77,6 +77,11 @@ class Source:
         second = {hash(image.tobytes()) for image in self.second[0]} - first
         return len(second & others) >= _LEAST_KNOWN * len(second)
 
+    @property
+    def differs(self) -> bool:
+        """Whether each pass feeds other examples, or in another order."""
+        return self._passes is not None
+
     def epoch(self) -> Arrays:
         """Returns the examples of the next epoch: x [N, ...] and y [N, ...]."""
         if self._passes is None:

@@ -86,6 +86,12 @@ class KerasProgram(Program):
             self._model.optimizer = optimizer
             _assign(variables, before)
 
+    @contextlib.contextmanager
+    def begun(self) -> Iterator[None]:
+        """Sets the state before the first step; restores the present one on leaving."""
+        with self._weights(at_initialization=True):
+            yield
+
     def predict(self, images: np.ndarray, training: bool = False) -> np.ndarray:
         """See base class."""
         with _accepting():

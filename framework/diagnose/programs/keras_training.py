@@ -99,27 +99,43 @@ class Trainer:
             raise NotApplicableError(
                 "one output cannot distinguish more than two classes"
             )
-        with contextlib.ExitStack() as stack:
-            other = stack.enter_context(model_edits.changed(model, intervention))
-            optimizer = changed_optimizer(model.optimizer, intervention)
-            stack.enter_context(_compiled(model, other, optimizer, intervention))
+        with changed(model, intervention) as (other, optimizer):
             if continued:
                 _copy(model.optimizer, optimizer)
             loop, optimizer = self._loop(other, optimizer, intervention)
             other.optimizer = optimizer
             scale = make_scale(source, intervention)
             allowance = allowance or Allowance()
-            done, total = 0, steps_of(source, intervention, epochs)
+
+            def predict(images: np.ndarray) -> np.ndarray:
+                return outputs.predicted(loop.predict(scale(images)))
+
+            done, passes, total = 0, 0, steps_of(source, intervention, epochs)
             for x, y, order, size in training_epochs(source, intervention, epochs):
                 x = scale(x)
                 for part in _parts(order, size, done, total):
                     loop.train(x, y, part, size)
                     done += -(-len(part) // size)
                     allowance.check(done, total)
-            validation, train = (
-                outputs.predicted(loop.predict(scale(each))) for each in images
+                passes += 1
+                # The run is evaluated after each of its epochs as well.
+                if done < total and allowance.is_futile(
+                    passes, lambda: predict(images[0])
+                ):
+                    break
+            validation, train = map(predict, images)
+            state = tuple(
+                np.array(each.numpy())
+                for each in (*other.variables, *optimizer.variables)
             )
-        return TrialResult(validation, train, epochs)
+        was_stopped = done < total
+        return TrialResult(
+            validation,
+            train,
+            float(passes) if was_stopped else epochs,
+            was_stopped=was_stopped,
+            state=state,
+        )
 
     def _loop(
         self,
@@ -176,7 +192,7 @@ def training_epochs(
         Examples, labels, the order of both (int [N]) and the batch size.
     """
     x, y = source.fed
-    size = _batch_size(source, intervention)
+    size = batch_size(source, intervention)
     steps = steps_of(source, intervention, epochs)
     if intervention.train is not None:
         x, y = intervention.train.images, source.like(intervention.train.labels)
@@ -199,11 +215,12 @@ def steps_of(source: Source, intervention: Intervention, epochs: float) -> int:
         intervention: Of which the batch size counts.
         epochs: The length, in epochs of the original training.
     """
-    size = _batch_size(source, intervention)
+    size = batch_size(source, intervention)
     return max(round(epochs * len(source.arrays[0]) / size), 1)
 
 
-def _batch_size(source: Source, intervention: Intervention) -> int:
+def batch_size(source: Source, intervention: Intervention) -> int:
+    """Returns the images of a batch of a trial."""
     return max(round(source.batch_size * intervention.batch_size_factor), 1)
 
 
@@ -253,6 +270,29 @@ def make_scale(source: Source, intervention: Intervention) -> Scale:
     axes = tuple(range(images.ndim - 1))
     mean, std = images.mean(axes), np.maximum(images.std(axes), 1e-6)
     return lambda images: ((images - mean) / std).astype(np.float32)
+
+
+@contextlib.contextmanager
+def changed(
+    model: keras.Model, intervention: Intervention
+) -> Iterator[tuple[keras.Model, keras.optimizers.Optimizer]]:
+    """Changes a model for as long as it is entered.
+
+    Args:
+        model: Compiled; its weights are left to the caller.
+        intervention: What is different.
+
+    Yields:
+        The model to train, which may be another one with the same layers, and a new
+        optimizer for it.
+
+    Raises:
+        NotApplicableError: The model has nothing to change so.
+    """
+    with model_edits.changed(model, intervention) as other:
+        optimizer = changed_optimizer(model.optimizer, intervention)
+        with _compiled(model, other, optimizer, intervention):
+            yield other, optimizer
 
 
 @contextlib.contextmanager

@@ -278,15 +278,14 @@ class RunProgram(Program):
         with contextlib.ExitStack() as stack:
 
             def function(shape: tuple[int, int, int], classes: int) -> keras.Model:
-                function = self._function or models.build(self._config.model)
-                model = function(shape, classes)
+                model = self.function(shape, classes)
                 return stack.enter_context(model_edits.changed(model, intervention))
 
             try:
                 result = run_lib.run(
                     config,
                     function,
-                    self._dataset(intervention),
+                    self.dataset(intervention),
                     quiet=True,
                     reports=() if watch is None else (watch,),
                 )
@@ -374,7 +373,17 @@ class RunProgram(Program):
             config, train_for=str(total), allow_config_change=True
         )
 
-    def _dataset(self, intervention: Intervention) -> Dataset:
+    @property
+    def function(self) -> ModelFunction:
+        """The function that builds the model."""
+        return self._function or models.build(self._config.model)
+
+    def dataset(self, intervention: Intervention) -> Dataset:
+        """Returns the data of a trial.
+
+        Raises:
+            NotApplicableError: They are known after the diagnosis only.
+        """
         if intervention.exclude and intervention.train is None:
             raise NotApplicableError("its list is written after the diagnosis")
         dataset, rows = self._built.examples.dataset, self._built.examples.train

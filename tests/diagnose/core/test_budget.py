@@ -109,9 +109,10 @@ def test_free_steps_take_no_more_than_a_minute(seconds, affordable):
 @pytest.mark.parametrize(
     ("seconds", "is_usual", "affordable"),
     [
-        # As fast as the training, or slowed down by other programs.
+        # As fast as the training, or slowed down by other programs: then 18 epochs
+        # more take the 450 s that all may take.
         (100.0, True, 20.0),
-        (250.0, True, 20.0),
+        (250.0, True, 17.9),
         # In that time the training does 25 epochs: few are left.
         (250.0, False, 6.25),
         (100.0, False, 20.0),
@@ -142,8 +143,9 @@ def test_other_steps_say_nothing_of_the_speed_of_later_trials():
         ("1", 2.0, 3.0, 60.0),
         ("40s", 100.0, 3.0, 40.0),
         ("1", 0.0, 3.0, math.inf),
-        # Beyond the budget.
-        ("1", 100.0, 11.0, math.inf),
+        # Beyond the budget; but a long training limits everything.
+        ("1", 50.0, 16.0, math.inf),
+        ("1", 100.0, 11.0, 150.0),
     ],
 )
 def test_what_a_trial_may_take(budget, seconds, epochs, most):
@@ -172,3 +174,62 @@ def test_compiling_tells_nothing_of_the_other_steps():
     clock.now += 4.0
     with pytest.raises(TooSlowError, match="about 50 s"):
         allowance.check(12, 100)
+
+
+@pytest.mark.parametrize(
+    ("budget", "seconds", "limit"),
+    [
+        # Half a training for measuring, besides the trials.
+        (1.0, 100.0, 150.0),
+        (2.0, 100.0, 250.0),
+        (1.0, 60.0, 90.0),
+        # Compiling takes as long as a short training.
+        (1.0, 59.0, None),
+        # Not known.
+        (1.0, 0.0, None),
+        ("40s", 100.0, 40.0),
+    ],
+)
+def test_a_training_of_a_minute_limits_the_whole_diagnosis(budget, seconds, limit):
+    remaining = Remaining(Budget.parse(budget), 10, 1_000, seconds, Clock())
+    assert remaining.limit == limit
+
+
+def test_measuring_leaves_less_to_the_trials():
+    clock = Clock()
+    remaining = Remaining(Budget(1.0), 10, 1_000, 100.0, clock, begun=clock() - 20.0)
+    assert remaining.can_afford(10)
+    clock.now += 60.0
+    # Of 150 s, 70 are left, of which an epoch takes ten.
+    assert remaining.can_afford(6.9)
+    assert not remaining.can_afford(7.1)
+    assert not remaining.fits(7.1)
+    assert str(remaining) == "10 epochs, about 70 s"
+    assert remaining.needed(5.0, 2) == (
+        "it would take about 50 s; a budget of 180s tries it"
+    )
+    assert remaining.plan(2.0) == (
+        "trials of 2 epochs each, about 20 s; 10 epochs, about 70 s in all; none ends "
+        "later than 150 s after the start"
+    )
+
+
+def test_a_usual_trial_has_no_limit_but_the_end_of_all():
+    for seconds, is_limited in ((30.0, False), (100.0, True)):
+        remaining = Remaining(Budget(1.0), 10, 1_000, seconds, Clock())
+        allowance = remaining.allowance(3.0, is_usual=True)
+        assert (allowance is not None) == is_limited
+
+
+def test_a_trial_is_ended_by_what_it_was_given():
+    remaining = Remaining(Budget(1.0), 10, 1_000)
+    assert not Allowance().is_futile(1.0, lambda: None)
+    seen = []
+
+    def is_futile(epochs, predict):
+        seen.append((epochs, predict()))
+        return True
+
+    allowance = remaining.allowance(3.0, is_futile, is_usual=True)
+    assert allowance.is_futile(2.0, lambda: "predictions")
+    assert seen == [(2.0, "predictions")]

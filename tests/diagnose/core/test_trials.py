@@ -5,78 +5,19 @@ import types
 import numpy as np
 import pytest
 
-from framework.diagnose.core import trials as trials_lib
-from framework.diagnose.core.budget import Allowance, Budget, TooSlowError
+from framework.diagnose.core import runner as runner_lib
+from framework.diagnose.core import standing as standing_lib
+from framework.diagnose.core.budget import Allowance, TooSlowError
 from framework.diagnose.core.decision import MINIMUM_GAIN, Decision, threshold
 from framework.diagnose.core.intervention import Intervention
-from framework.diagnose.core.measurement import NotApplicableError
-from framework.diagnose.core.program import TrialResult
-from framework.diagnose.core.trials import LENGTH, Trials
-from framework.numerics.metrics import Predictions
+from framework.diagnose.core.runner import LENGTH
+from framework.diagnose.core.together import run_together
 
 _IMAGES = 1000
 
 
 def correct(fraction, images=_IMAGES):
     return np.arange(images) < round(fraction * images)
-
-
-class Program:
-    """Reaches an accuracy that depends on the intervention; records all trials."""
-
-    def __init__(self, reached, images):
-        self.reached, self.images = reached, images
-        self.trained, self.allowances = [], []
-
-    def train(self, name, intervention, epochs, at_initialization, allowance=None):
-        self.trained.append((name, intervention, epochs, at_initialization))
-        self.allowances.append(allowance)
-        fraction = self.reached(intervention)
-        if fraction is None:
-            raise NotApplicableError("it has no such layer")
-        predicted = np.where(correct(fraction, self.images), 0, 1)
-        return TrialResult(predicted, np.arange(4) // 2, epochs)
-
-    def prolonged(self, trained, further):
-        return Intervention(train_for_factor=(trained + further) / trained)
-
-
-def predictions(fraction, images):
-    wrong = np.where(correct(fraction, images), 0, 1)
-    return Predictions(np.zeros(images, np.int64), wrong, wrong, wrong, wrong)
-
-
-def make(
-    reached,
-    accuracy=0.5,
-    train_accuracy=0.9,
-    epochs=300.0,
-    per_epoch=100,
-    budget=1.0,
-    images=_IMAGES,
-    progress=lambda line: None,
-    curve=(),
-    seconds=0.0,
-):
-    """Returns trials of a program that has reached an accuracy.
-
-    `curve` has the accuracies of evaluations, the last at the end of the run.
-    """
-    fractions = {"validation": accuracy, "train": train_accuracy}
-    context = types.SimpleNamespace(
-        settings=types.SimpleNamespace(
-            epochs=epochs, steps_per_epoch=per_epoch, config=None, seconds=seconds
-        ),
-        rows=[
-            {"epoch": epochs * (place + 1) / len(curve)} for place in range(len(curve))
-        ],
-        predictions=[predictions(each, images) for each in curve],
-        correct=lambda name: correct(fractions[name], images),
-        train=types.SimpleNamespace(labels=np.zeros(4, np.int64)),
-        validation=types.SimpleNamespace(labels=np.zeros(images, np.int64)),
-        program=Program(reached, images),
-    )
-    return Trials(context, Budget.parse(budget), progress)
 
 
 def run(trials, intervention=None, name="overfitting"):
@@ -94,13 +35,13 @@ def run(trials, intervention=None, name="overfitting"):
         (0.2, "falsified"),
     ],
 )
-def test_a_trial_decides(reached, status):
+def test_a_trial_decides(reached, status, make):
     decision = run(make(lambda intervention: reached))
     assert decision.status == status
     assert decision.cost.value == pytest.approx(reached - 0.5)
 
 
-def test_few_images_decide_nothing():
+def test_few_images_decide_nothing(make):
     assert run(make(lambda intervention: 0.6, images=20)).status == "unresolved"
 
 
@@ -118,7 +59,7 @@ def test_few_images_decide_nothing():
         (0.4, 0.7, "confirmed"),
     ],
 )
-def test_the_run_at_equal_length_is_a_control(at_equal_length, reached, status):
+def test_the_run_at_equal_length_is_a_control(at_equal_length, reached, status, make):
     curve = [at_equal_length, 0.5, 0.5]
     decision = run(make(lambda intervention: reached, curve=curve))
     assert decision.status == status
@@ -127,7 +68,7 @@ def test_the_run_at_equal_length_is_a_control(at_equal_length, reached, status):
     assert equal.value.value == pytest.approx(reached - at_equal_length)
 
 
-def test_what_more_of_the_same_would_gain_explains_nothing():
+def test_what_more_of_the_same_would_gain_explains_nothing(make):
     """A curve that still rises: training longer gains as much."""
     for expected, status in ((0.0, "confirmed"), (0.3, "minor"), (0.1, "confirmed")):
         trials = make(lambda intervention: 0.7, curve=[0.1, 0.4, 0.5])
@@ -140,7 +81,9 @@ def test_what_more_of_the_same_would_gain_explains_nothing():
     ("second", "status", "cost"),
     [(0.62, "confirmed", 0.115), (0.48, "unresolved", 0.045), (0.53, "minor", 0.07)],
 )
-def test_a_gain_that_may_be_luck_is_measured_with_another_seed(second, status, cost):
+def test_a_gain_that_may_be_luck_is_measured_with_another_seed(
+    second, status, cost, make
+):
     trials = make(lambda intervention: second if intervention.seed else 0.61, budget=9)
     decision = run(trials)
     assert decision.status == status
@@ -149,7 +92,7 @@ def test_a_gain_that_may_be_luck_is_measured_with_another_seed(second, status, c
     assert decision.evidence[-1].value.value == pytest.approx(second - 0.5)
     # What is accepted is what was asked for, not the seed.
     assert trials.has_accepted == (status == "confirmed")
-    assert "seed" not in trials._accepted.differences()
+    assert trials.accepted is None or trials.accepted.intervention.seed == 0
 
 
 @pytest.mark.parametrize(
@@ -163,7 +106,7 @@ def test_a_gain_that_may_be_luck_is_measured_with_another_seed(second, status, c
     ],
 )
 def test_a_gain_over_a_run_that_swings_needs_another_seed(
-    first, second, status, trials_run
+    first, second, status, trials_run, make
 ):
     trials = make(
         lambda intervention: second if intervention.seed else first,
@@ -174,13 +117,13 @@ def test_a_gain_over_a_run_that_swings_needs_another_seed(
     assert len(trials.ledger) == trials_run
 
 
-def test_a_gain_beyond_doubt_needs_no_other_seed():
+def test_a_gain_beyond_doubt_needs_no_other_seed(make):
     trials = make(lambda intervention: 0.8, budget=9)
     assert run(trials).status == "confirmed"
     assert len(trials.ledger) == 1
 
 
-def test_a_trial_that_fails_is_not_measured():
+def test_a_trial_that_fails_is_not_measured(make):
     def fail(intervention):
         raise ValueError("no such shape")
 
@@ -198,10 +141,10 @@ def test_a_trial_that_fails_is_not_measured():
         assert reason in record.problem
         assert (record.gain, record.epochs) == (None, 0.0)
         assert record.as_json()["gain_interval"] is None
-        assert not trials._failed
+        assert not trials.failed
 
 
-def test_training_on_is_what_is_printed():
+def test_training_on_is_what_is_printed(make):
     trials = make(lambda intervention: 0.5 + 0.1 * intervention.train_for_factor)
     result, intervention = trials.train_on("stopped_too_early", 2.0)
     assert intervention.differences() == {"train_for_factor": pytest.approx(5 / 3)}
@@ -210,7 +153,7 @@ def test_training_on_is_what_is_printed():
     assert (epochs, at_initialization, result.epochs) == (200.0, False, 200.0)
 
 
-def test_evidence():
+def test_evidence(make):
     (evidence,) = run(make(lambda intervention: 0.8)).evidence
     assert evidence.name == "gain in validation accuracy of the trial"
     assert evidence.value.value == pytest.approx(0.3)
@@ -218,28 +161,28 @@ def test_evidence():
     assert evidence.source == "trained anew for 100 epochs, against the run's end"
 
 
-def test_what_cannot_be_changed_stays_suspected():
+def test_what_cannot_be_changed_stays_suspected(make):
     trials = make(lambda intervention: None)
     assert run(trials).status == "suspected"
     assert trials.can_afford(3)
 
 
-def test_without_a_budget_nothing_is_tried():
+def test_without_a_budget_nothing_is_tried(make):
     trials = make(lambda intervention: 0.5, budget=2 * LENGTH)
     statuses = [run(trials).status for _ in range(3)]
     assert statuses == ["falsified", "falsified", "suspected"]
     assert len(trials.context.program.trained) == 2
 
 
-def test_the_plan_says_what_trials_may_cost():
+def test_the_plan_says_what_trials_may_cost(make):
     trials = make(lambda intervention: 0.5, epochs=30, budget=2.0, seconds=60.0)
     assert trials.plan == (
-        "trials of 10 epochs each; 60 epochs, about 120 s in all; training has taken "
-        "60 s"
+        "trials of 10 epochs each, about 20 s; 60 epochs, about 120 s in all; none "
+        "ends later than 150 s after the start; training has taken 60 s"
     )
 
 
-def test_few_steps_are_free_whatever_the_budget():
+def test_few_steps_are_free_whatever_the_budget(make):
     trials = make(lambda intervention: 0.5, epochs=30, per_epoch=10, budget=0.0)
     assert run(trials).status == "falsified"
     trials = make(lambda intervention: 0.5, epochs=1000, per_epoch=100, budget=0.0)
@@ -257,7 +200,7 @@ def test_few_steps_are_free_whatever_the_budget():
         (0.5, 10, 0.5),
     ],
 )
-def test_the_length_of_a_trial(epochs, per_epoch, length):
+def test_the_length_of_a_trial(epochs, per_epoch, length, make):
     trials = make(lambda intervention: 0.5, epochs=epochs, per_epoch=per_epoch)
     run(trials)
     ((name, _, trained_for, at_initialization),) = trials.context.program.trained
@@ -274,7 +217,7 @@ def test_the_length_of_a_trial(epochs, per_epoch, length):
     ],
 )
 def test_a_trial_takes_no_more_than_a_third_of_the_budget_to_be_long_enough(
-    seconds, length
+    seconds, length, make
 ):
     trials = make(lambda intervention: 0.5, epochs=30, per_epoch=20, seconds=seconds)
     run(trials)
@@ -282,20 +225,39 @@ def test_a_trial_takes_no_more_than_a_third_of_the_budget_to_be_long_enough(
     assert epochs == pytest.approx(length)
 
 
-def test_only_a_wider_model_may_take_too_long():
-    """Others take as long as the training, but for chance."""
-    trials = make(lambda intervention: 0.5, seconds=300.0)
+@pytest.mark.parametrize("seconds", [30.0, 300.0])
+def test_which_trials_may_take_too_long(make, seconds):
+    """Others take as long as the training, but for chance; a long one has an end."""
+    trials = make(lambda intervention: 0.5, seconds=seconds)
     run(trials)
     run(trials, Intervention(width_factor=4.0))
     usual, wider = trials.context.program.allowances
-    assert usual is None
+    assert (usual is None) == (seconds == 30.0)
     assert isinstance(wider, Allowance)
 
 
-def test_a_trial_that_is_too_slow_is_not_measured_and_costs_its_seconds(monkeypatch):
+@pytest.mark.parametrize(
+    ("seconds", "reason"),
+    [
+        (0.0, "it would take 100 epochs; a budget of 0.67 tries it"),
+        # Two trials of 9 s, in whole tens.
+        (27.0, "it would take about 9 s; a budget of 20s tries it"),
+    ],
+)
+def test_what_is_not_tried_says_what_it_would_cost(make, seconds, reason):
+    trials = make(lambda intervention: 0.5, budget=0.0, seconds=seconds, per_epoch=1000)
+    assert run(trials) == Decision("suspected")
+    evidence = trials.untried(2)
+    assert (evidence.value, evidence.source) == ("not tried", reason)
+    assert make(lambda intervention: 0.5).untried(1) is None
+
+
+def test_a_trial_that_is_too_slow_is_not_measured_and_costs_its_seconds(
+    monkeypatch, make
+):
     times = iter([100.0, 220.0])
     clock = types.SimpleNamespace(monotonic=lambda: next(times))
-    monkeypatch.setattr(trials_lib, "time", clock)
+    monkeypatch.setattr(runner_lib, "time", clock)
 
     def slow(intervention):
         raise TooSlowError("it would take about 900 s, and 300 s are left")
@@ -307,10 +269,12 @@ def test_a_trial_that_is_too_slow_is_not_measured_and_costs_its_seconds(monkeypa
     assert (record.epochs, record.seconds, record.gain) == (0.0, 120.0, None)
     assert record.problem.startswith("it would take about 900 s")
     # In that time the training does 120 of its 300 epochs.
-    assert trials._remaining.allowance(1.0)._seconds == pytest.approx(300.0 - 120.0)
+    assert trials._runner.remaining.allowance(1.0)._seconds == pytest.approx(
+        300.0 - 120.0
+    )
 
 
-def test_the_ledger_records_each_trial():
+def test_the_ledger_records_each_trial(make):
     trials = make(lambda intervention: 0.8)
     run(trials)
     (record,) = trials.ledger
@@ -326,7 +290,7 @@ def test_the_ledger_records_each_trial():
     }
 
 
-def test_a_later_cause_must_add_to_what_earlier_ones_gained():
+def test_a_later_cause_must_add_to_what_earlier_ones_gained(make):
     """Either intervention alone reaches the same: only the first is a cause."""
     trials = make(lambda intervention: 0.8 if intervention.differences() else 0.5)
     slower = Intervention(learning_rate_factor=0.1)
@@ -340,7 +304,7 @@ def test_a_later_cause_must_add_to_what_earlier_ones_gained():
     assert np.array_equal(trials.correct, correct(0.8))
 
 
-def test_two_causes_are_both_found():
+def test_two_causes_are_both_found(make):
     def reached(intervention):
         has_dropout = intervention.dropout is not None
         return 0.5 + 0.2 * intervention.unfreeze + 0.2 * has_dropout
@@ -352,7 +316,7 @@ def test_two_causes_are_both_found():
     assert [each.cost.value for each in decisions] == pytest.approx([0.2, 0.2])
 
 
-def test_the_gap_is_that_after_what_was_accepted():
+def test_the_gap_is_that_after_what_was_accepted(make):
     trials = make(lambda intervention: 0.5 + 0.2 * intervention.unfreeze)
     assert (trials.gap, trials.has_accepted) == (pytest.approx(0.4), False)
     run(trials, Intervention(dropout=0.0))
@@ -362,7 +326,7 @@ def test_the_gap_is_that_after_what_was_accepted():
     assert (trials.gap, trials.has_accepted) == (pytest.approx(0.5 - 0.7), True)
 
 
-def test_progress_tells_what_is_left():
+def test_progress_tells_what_is_left(make):
     lines = []
     trials = make(lambda intervention: 0.5, progress=lines.append)
     run(trials)
@@ -372,7 +336,7 @@ def test_progress_tells_what_is_left():
     assert lines[1].startswith("trial of overfitting: 100 epochs; 200 epochs, about")
 
 
-def test_what_was_falsified_is_not_accepted():
+def test_what_was_falsified_is_not_accepted(make):
     trials = make(lambda intervention: 0.5)
     run(trials, Intervention(width_factor=2))
     run(trials, Intervention(dropout=0.0))
@@ -380,13 +344,13 @@ def test_what_was_falsified_is_not_accepted():
     assert intervention.differences() == {"dropout": 0.0}
 
 
-def test_a_gain_must_be_no_small_fraction_of_what_was_gained_before():
+def test_a_gain_must_be_no_small_fraction_of_what_was_gained_before(make):
     def reached(intervention):
         return 0.84 if intervention.dropout == 0 else 0.8
 
     trials = make(reached, accuracy=0.2)
     assert run(trials, Intervention(width_factor=2)).status == "confirmed"
-    minimum = trials_lib._FRACTION * 0.6
+    minimum = standing_lib.FRACTION * 0.6
     assert MINIMUM_GAIN < 0.04 < minimum
     decision = run(trials, Intervention(dropout=0.0))
     assert decision.status == "minor"
@@ -404,108 +368,16 @@ def test_a_gain_must_be_no_small_fraction_of_what_was_gained_before():
         (0.96, 0.96, False),
     ],
 )
-def test_when_nothing_is_left_to_explain(accuracy, reached, is_done):
+def test_when_nothing_is_left_to_explain(accuracy, reached, is_done, make):
     trials = make(lambda intervention: reached, accuracy=accuracy)
     run(trials)
     assert trials.is_done is is_done
 
 
-def both_needed(intervention):
-    """Nothing helps but a tenth of the rate together with scaled inputs."""
-    is_slower = intervention.learning_rate_factor == 0.1
-    return 0.9 if intervention.standardize and is_slower else 0.5
-
-
-def test_causes_that_help_together_only():
-    trials = make(both_needed, budget=9.0)
-    interventions = {
-        "unnormalized_inputs": Intervention(standardize=True),
-        "learning_rate_too_high": Intervention(learning_rate_factor=0.1),
-        "overfitting": Intervention(dropout=0.5),
-    }
-    for name, intervention in interventions.items():
-        assert run(trials, intervention, name).status == "falsified"
-    names, gain = trials.run_together()
-    # What is not needed is left out.
-    assert names == {"unnormalized_inputs", "learning_rate_too_high"}
-    assert gain.value == pytest.approx(0.4)
-
-
-def three_needed(intervention):
-    """Nothing helps but all of three faults mended, at the rate as it is."""
-    is_mended = intervention.standardize and intervention.consistent_loss
-    is_mended = is_mended and intervention.dropout == 0.0
-    return 0.8 if is_mended and intervention.learning_rate_factor == 1 else 0.2
-
-
-_THREE = {
-    "unnormalized_inputs": Intervention(standardize=True),
-    "loss_output_mismatch": Intervention(consistent_loss=True),
-    "over_regularized": Intervention(dropout=0.0),
-}
-
-
-@pytest.mark.parametrize(("budget", "tried"), [(1.0, 3), (0.5, 1)])
-def test_faults_that_hide_each_other_are_seen_beyond_the_budget(budget, tried):
-    trials = make(three_needed, accuracy=0.2, budget=budget)
-    others = {
-        "learning_rate_too_high": Intervention(learning_rate_factor=0.1),
-        "bad_initialization": Intervention(reinitialize=True),
-    }
-    decisions = {
-        name: run(trials, each, name).status for name, each in (_THREE | others).items()
-    }
-    untried = {
-        name: (_THREE | others)[name]
-        for name, status in decisions.items()
-        if status == "suspected"
-    }
-    assert len(decisions) - len(untried) == tried
-    names, gain = trials.run_together(untried)
-    assert names == set(_THREE)
-    assert gain.value == pytest.approx(0.6)
-
-
-def test_without_a_budget_nothing_is_put_together():
-    trials = make(three_needed, budget=0.0)
-    assert run(trials).status == "suspected"
-    assert trials.run_together(_THREE) == (set(), None)
-
-
-def test_a_rate_is_not_raised_and_lowered_together():
-    trials = make(lambda intervention: 0.5, budget=9.0)
-    for name, factor in (
-        ("learning_rate_too_high", 0.1),
-        ("learning_rate_too_low", 100.0),
-        ("overfitting", 1.0),
-    ):
-        run(trials, Intervention(learning_rate_factor=factor, dropout=0.5), name)
-    trials.run_together()
-    _, intervention, _, _ = trials.context.program.trained[-1]
-    assert intervention.learning_rate_factor == 100.0
-
-
-def test_one_failure_is_nothing_to_put_together():
-    trials = make(lambda intervention: 0.5, budget=9.0)
-    run(trials)
-    assert trials.run_together() == (set(), None)
-
-
-def test_after_a_gain_nothing_is_put_together():
-    trials = make(lambda intervention: 0.8 if intervention.dropout else 0.5, budget=9.0)
-    for intervention in (
-        Intervention(dropout=0.5),
-        Intervention(width_factor=2.0),
-        Intervention(shuffle=True),
-    ):
-        run(trials, intervention)
-    assert trials.run_together() == (set(), None)
-
-
 _CONSISTENT = Intervention(consistent_loss=True)
 
 
-def test_what_is_certain_is_applied_whatever_it_gains():
+def test_what_is_certain_is_applied_whatever_it_gains(make):
     """Behind a fault that alone is enough, another one cannot be seen."""
 
     def reached(intervention):
@@ -519,19 +391,21 @@ def test_what_is_certain_is_applied_whatever_it_gains():
     assert (decision.status, decision.cost.value) == ("confirmed", 0.0)
     assert decision.evidence[0].threshold == "shown only"
     assert (trials.has_accepted, trials.has_gained) == (True, False)
-    names, gain = trials.run_together()
+    names, gain = run_together(trials)
     assert (names, trials.has_gained) == ({"unnormalized_inputs"}, True)
     assert gain.value == pytest.approx(0.4)
 
 
-def test_the_gain_of_what_is_certain_is_shown():
+def test_the_gain_of_what_is_certain_is_shown(make):
     trials = make(lambda intervention: 0.55)
     decision = trials.apply("loss_output_mismatch", Intervention(augment="flip"))
     assert decision.evidence[0].value.value == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize(("reached", "budget"), [(0.1, 9.0), (None, 9.0), (0.9, 0.0)])
-def test_what_is_certain_stays_so_where_it_hurts_or_cannot_be_tried(reached, budget):
+def test_what_is_certain_stays_so_where_it_hurts_or_cannot_be_tried(
+    reached, budget, make
+):
     trials = make(lambda intervention: reached, budget=budget)
     decision = trials.apply("loss_output_mismatch", _CONSISTENT)
     assert (decision.status, decision.cost) == ("confirmed", None)
@@ -539,14 +413,14 @@ def test_what_is_certain_stays_so_where_it_hurts_or_cannot_be_tried(reached, bud
     assert not trials.has_accepted
 
 
-def test_a_shared_result_is_made_once():
+def test_a_shared_result_is_made_once(make):
     trials = make(lambda intervention: 0.5)
     assert trials.shared(Decision) is None
     made = [trials.share(Decision, lambda: Decision("suspected")) for _ in range(2)]
     assert made[0] is made[1] is trials.shared(Decision)
 
 
-def test_no_gain_counts_on_images_that_are_left_out():
+def test_no_gain_counts_on_images_that_are_left_out(make):
     # Half of the images are right; a trial has the first 800 right, of which the second
     # hundred were trained on.
     trials = make(lambda intervention: 0.8)
@@ -561,7 +435,7 @@ def test_no_gain_counts_on_images_that_are_left_out():
     assert not trials.has_gained
 
 
-def test_gains_on_other_images_still_count():
+def test_gains_on_other_images_still_count(make):
     trials = make(lambda intervention: 0.8)
     left_out = np.arange(_IMAGES) < 300
     trials.leave_out(left_out)
@@ -571,7 +445,7 @@ def test_gains_on_other_images_still_count():
     assert trials.correct.sum() == 500
 
 
-def test_without_images_to_judge_there_are_no_trials():
+def test_without_images_to_judge_there_are_no_trials(make):
     trials = make(lambda intervention: 0.8)
     trials.leave_out(np.arange(_IMAGES) < 970)
     assert run(trials) == Decision("suspected")
@@ -580,7 +454,7 @@ def test_without_images_to_judge_there_are_no_trials():
     assert not trials.has_gained
 
 
-def test_a_trial_may_be_as_long_as_the_run():
+def test_a_trial_may_be_as_long_as_the_run(make):
     trials = make(lambda intervention: 0.7, budget=1.5)
     assert trials.whole == pytest.approx(3.0)
     decision = trials.run("frozen_weights", Intervention(unfreeze=True), trials.whole)

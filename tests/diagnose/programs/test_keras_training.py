@@ -481,7 +481,7 @@ def test_an_optimizer_of_some_weights_is_not_taken_for_one_of_all():
 def test_tells_of_its_progress(epochs, noted):
     seen = []
 
-    class Noting:
+    class Noting(Allowance):
         def check(self, done, total):
             seen.append((done, total))
 
@@ -499,3 +499,22 @@ def test_a_trial_that_takes_too_long_ends_early_and_undoes_its_change():
         trainer.train(Intervention(dropout=0.5), 20.0, False, (X[:10], X), allowance)
     assert next(times) < 50
     assert model.layers[2].rate == 0.2
+
+
+def test_a_trial_is_ended_half_way():
+    seen = []
+
+    def is_futile(epochs, predict):
+        seen.append((epochs, predict()))
+        return epochs == 2.0
+
+    trainer = keras_training.Trainer(network(), source())
+    allowance = Allowance(is_futile=is_futile)
+    result = trainer.train(Intervention(), 4.0, False, (X[:10], X), allowance)
+    assert [epochs for epochs, _ in seen] == [1, 2]
+    assert (result.epochs, result.was_stopped) == (2.0, True)
+    # The result is that of the epochs it has had.
+    assert np.array_equal(result.validation_predictions, seen[-1][1])
+    _, whole = branch(epochs=2.0)
+    assert np.array_equal(whole.train_predictions, result.train_predictions)
+    assert not whole.was_stopped

@@ -144,9 +144,9 @@ def test_no_trial_reads_files_again_that_the_run_has_in_memory(program, is_in_me
     )
     if not is_in_memory:
         with pytest.raises(AssertionError, match="in memory"):
-            run._dataset(Intervention())
+            run.dataset(Intervention())
         return
-    train = run._dataset(Intervention()).train
+    train = run.dataset(Intervention()).train
     assert np.array_equal(train.images, loaded.images[examples.train])
     assert np.array_equal(train.labels, loaded.labels[examples.train])
 

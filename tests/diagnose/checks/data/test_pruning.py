@@ -15,7 +15,7 @@ class GivenTrials(Trials):
 
     def __init__(self, context, *tenths, budget=1.0):
         super().__init__(context, Budget(budget), lambda line: None)
-        self.interventions, self.accepted = [], []
+        self.interventions, self.made = [], []
         self._tenths = list(tenths)
 
     def train(self, name, intervention, at_initialization=True, lengths=1.0):
@@ -28,7 +28,7 @@ class GivenTrials(Trials):
         return TrialResult(predicted, self.context.train.labels, 1.0)
 
     def accept(self, result, intervention):
-        self.accepted.append(intervention)
+        self.made.append(intervention)
 
 
 @pytest.fixture
@@ -42,10 +42,10 @@ def flags(scans):
 
 
 @pytest.mark.parametrize(
-    ("tenths", "gain", "accepted"), [((9, 7), 0.2, 1), ((7, 9), -0.2, 0)]
+    ("tenths", "gain", "count"), [((9, 7), 0.2, 1), ((7, 9), -0.2, 0)]
 )
 def test_leaves_out_some_or_as_many_of_the_same_classes(
-    case, flags, tenths, gain, accepted
+    case, flags, tenths, gain, count
 ):
     trials = GivenTrials(case, *tenths)
     estimate = train_without(trials, "label_noise", flags)
@@ -55,7 +55,7 @@ def test_leaves_out_some_or_as_many_of_the_same_classes(
     assert len(pruned) == np.sum(~flags)
     kept = {image.tobytes() for image in case.train.images[~flags]}
     assert all(image.tobytes() in kept for image in pruned.images)
-    assert len(trials.accepted) == accepted
+    assert len(trials.made) == count
 
 
 def test_none_without_a_program_images_or_budget(case, context, scans, flags):

@@ -1,0 +1,130 @@
+"""A Keras program with an accepted remedy, to be measured like the program itself."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+from collections.abc import Iterator
+
+from framework.data.dataset import Split
+from framework.diagnose.core.context import DiagnosisContext
+from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.core.program import TrialResult
+from framework.diagnose.core.settings import TrainingSettings
+from framework.diagnose.programs import keras_training
+from framework.diagnose.programs.keras_data import Source
+from framework.diagnose.programs.keras_program import KerasProgram
+from framework.diagnose.programs.metric_names import named
+
+
+@contextlib.contextmanager
+def mended(
+    program: KerasProgram,
+    source: Source,
+    context: DiagnosisContext,
+    intervention: Intervention,
+    result: TrialResult,
+) -> Iterator[DiagnosisContext]:
+    """Gives the model a remedy and the weights of its trial; undoes both on leaving.
+
+    Args:
+        program: The model as it was trained.
+        source: Its training data.
+        context: Of it.
+        intervention: The remedy.
+        result: Of the trial.
+
+    Yields:
+        The context of the program with the remedy: its images are scaled as it scales
+        them, and its curve is the end of the trial.
+
+    Raises:
+        NotApplicableError: The state of the trial was not kept; the data differ in each
+            pass; or the remedy makes another model, which takes long to measure.
+    """
+    if result.state is None or source.differs or intervention.width_factor != 1.0:
+        raise NotApplicableError("the program with this remedy cannot be measured anew")
+    scale = keras_training.make_scale(source, intervention)
+    train = _scaled(intervention.train or context.train, scale)
+    validation = _scaled(context.validation, scale)
+    changed = _source(source, intervention, scale)
+    with (
+        program.begun(),
+        keras_training.changed(program.model, intervention) as (model, optimizer),
+    ):
+        model.optimizer = optimizer
+        other = KerasProgram(model, changed)
+        other.train_images = train.images
+        other.validation_images = validation.images
+        variables = [*model.variables, *optimizer.variables]
+        if [tuple(each.shape) for each in variables] != [
+            each.shape for each in result.state
+        ]:
+            raise NotApplicableError("the trial has trained another model")
+        for variable, value in zip(variables, result.state, strict=True):
+            variable.assign(value)
+        settings = _settings(context.settings, changed, intervention, result)
+        trained = other.loop.test(*changed.fed, changed.batch_size)
+        row = {
+            "step": round(settings.epochs * settings.steps_per_epoch),
+            "epoch": settings.epochs,
+            "learning_rate": float(optimizer.learning_rate),
+            **named("train", trained),
+        }
+        predictions = other.loop.predictions(validation.images, validation.labels)
+        yield dataclasses.replace(
+            context,
+            train=train,
+            dev=_scaled(context.dev, scale),
+            validation=validation,
+            program=other,
+            rows=[row],
+            predictions=[predictions],
+            settings=settings,
+            mended=None,
+        )
+
+
+def _scaled(split: Split, scale: keras_training.Scale) -> Split:
+    return dataclasses.replace(split, images=scale(split.images))
+
+
+def _source(
+    source: Source, intervention: Intervention, scale: keras_training.Scale
+) -> Source:
+    """Returns the training data as a trial feeds them."""
+    x, y = source.arrays
+    if intervention.train is not None:
+        x, y = intervention.train.images, source.like(intervention.train.labels)
+    changed = copy.copy(source)
+    changed.arrays = scale(x), y
+    changed.shuffle = source.shuffle or intervention.shuffle
+    changed.batch_size = keras_training.batch_size(source, intervention)
+    return changed
+
+
+def _settings(
+    settings: TrainingSettings,
+    source: Source,
+    intervention: Intervention,
+    result: TrialResult,
+) -> TrainingSettings:
+    """Returns the settings of a trial."""
+    factor = intervention.learning_rate_factor
+    constant = intervention.constant_learning_rate
+    decay, augment = intervention.weight_decay, intervention.augment
+    count = len(source.arrays[0])
+    return dataclasses.replace(
+        settings,
+        batch_size=source.batch_size,
+        train_images=count,
+        steps_per_epoch=-(-count // source.batch_size),
+        epochs=result.epochs,
+        learning_rate=factor * (constant or settings.learning_rate),
+        highest_rate=abs(factor) * (constant or settings.highest_rate),
+        diverged_in=0,
+        weight_decay=settings.weight_decay if decay is None else decay,
+        augment=settings.augment if augment is None else augment,
+    )
