@@ -20,9 +20,9 @@ IsFutile = Callable[[float, Callable[[], np.ndarray]], bool]
 # photographs several trainings.
 _FREE_STEPS, _FREE_SECONDS = 1_500, 60.0
 # A training of a minute or more bounds measuring and trials together: measuring may
-# take half as long. It took .42 to .48 of trainings of 100 s on photographs
-# (benchmarks/diagnosis_cost.py); of shorter ones it takes more, since compiling takes
-# seconds whatever the length.
+# take half as long. It took .42 to .48 of trainings of 100 s on photographs, and .61
+# with a second look (benchmarks/diagnosis_cost.py); of shorter ones it takes more, since
+# compiling takes seconds whatever the length.
 _MEASURING = 0.5
 # Trials that are as fast as the training differ from it in speed by chance.
 _TOLERATED = 1.25
