@@ -21,7 +21,7 @@ IsFutile = Callable[[float, Callable[[], np.ndarray]], bool]
 _FREE_STEPS, _FREE_SECONDS = 1_500, 60.0
 # A training of a minute or more bounds measuring and trials together: measuring may
 # take half as long. It took .42 to .48 of trainings of 100 s on photographs, and .61
-# with a second look (benchmarks/diagnosis_cost.py); of shorter ones it takes more, since
+# with a second look (benchmarks/diagnosis_cost.py); of shorter ones it takes more, as
 # compiling takes seconds whatever the length.
 _MEASURING = 0.5
 # Trials that are as fast as the training differ from it in speed by chance.
