@@ -24,6 +24,7 @@ from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
 from framework.launch import components, resume, run_folder, trust, worker_folders
 from framework.launch.components import Components, ModelFunction
+from framework.launch.given import Given
 from framework.launch.result import Result
 from framework.launch.resume import Resumption
 from framework.launch.trained import Trained
@@ -84,9 +85,11 @@ def run(
         workers = Workers(built.strategy)
         # Only worker 0 logs.
         screen.quiet |= not workers.is_chief
-        config = _describe_given(config, built, model is not None, dataset is not None)
+        from_python = Given(model, dataset)
+        config = from_python.described(config, built)
         with worker_folders.folder(config, workers) as folder:
-            return _run(config, built, folder, screen, workers, stop, reports)
+            result = _run(config, built, folder, screen, workers, stop, reports)
+            return dataclasses.replace(result, given=from_python)
 
 
 def _run(
@@ -222,27 +225,6 @@ def _file_reports(
     board = TensorBoard(folder, about, history, config.monitor, timing)
     notice = StaticNotice(folder, lines.notice, board.text)
     return [Files(folder, timing), board, notice]
-
-
-def _describe_given(
-    config: Config, built: Components, has_model: bool, has_dataset: bool
-) -> Config:
-    """Describes a model or data set that was given in Python in the config.
-
-    Args:
-        config: The configuration.
-        built: The components.
-        has_model: Whether the model was given.
-        has_dataset: Whether the data set was given.
-    """
-    if has_model:
-        count = built.state.model.count_params()
-        config = dataclasses.replace(config, model=f"given(parameters={count})")
-    if has_dataset:
-        data = built.examples.dataset
-        sizes = f"train={len(data.train)}, validation={len(data.validation)}"
-        config = dataclasses.replace(config, dataset=f"given({data.name!r}, {sizes})")
-    return config
 
 
 def _open(

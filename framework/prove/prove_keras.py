@@ -17,7 +17,7 @@ from framework.diagnose.programs.keras_program import KerasProgram
 from framework.diagnose.report.diagnosis import Diagnosis
 from framework.errors import RunError, UsageError
 from framework.numerics import labels as labels_lib
-from framework.prove import keras_plan, manipulation, report
+from framework.prove import keras_plan, manipulation, page, report
 from framework.prove import plan as plan_lib
 from framework.prove.keras_arms import KerasArms
 from framework.prove.keras_plan import Training
@@ -56,9 +56,9 @@ class KerasProof:
     def __str__(self) -> str:
         if self.plan is None:
             return "\n".join(self.notes) + "\n"
-        page = report.page_of(self.code, self.plan, self.results, self.notes)
+        text = report.page_of(self.code, self.plan, self.results, self.notes)
         where = "" if self.folder is None else f"\nthe proof is in {self.folder}\n"
-        return page + where
+        return text + where
 
     def __repr__(self) -> str:
         summary = ", ".join(
@@ -118,11 +118,21 @@ def prove_keras(
         for name, each in trainings.items()
     }
     proof = KerasProof(plan, results, notes, code, place)
+    diagnosis.slots.update(_slots(proof, plan))
     if place is not None:
         text = report.as_text(plan, results, notes)
         atomic.write_text(place / "proof.json", text)
         atomic.write_text(place / "proof.txt", str(proof))
     return proof
+
+
+def _slots(proof: KerasProof, plan: Plan) -> dict[str, str]:
+    """Returns a proof as HTML, for the page of the diagnosis."""
+
+    def changes(arm: str) -> page.Changes:
+        return tuple(("", line) for line in proof.code[arm])
+
+    return page.texts(plan, proof.results, proof.notes, changes, lambda _: "")
 
 
 def _interventions(

@@ -18,6 +18,8 @@ from framework.diagnose import workspace
 from framework.diagnose.core.intervention import Intervention
 from framework.errors import UsageError
 from framework.launch import components, openings, run_folder, trust
+from framework.launch import given as given_lib
+from framework.launch.given import NOTHING, Given
 from framework.launch.openings import Opening
 from framework.launch.rebuild import rebuild
 from framework.prove import manipulation, metric, order, report
@@ -66,6 +68,7 @@ def prove_run(
     plan_only: bool = False,
     trust_run: bool = False,
     progress: Callable[[str], None] = lambda line: None,
+    given: Given = NOTHING,
 ) -> Proof:
     """Proves remedies of a run, in order, up to the first that is proven.
 
@@ -81,23 +84,24 @@ def prove_run(
         trust_run: Whether what the run names may be executed; see
             `framework.launch.trust`.
         progress: Called with a line about each training.
+        given: The model and the data set, where these were given in Python.
 
     Raises:
-        UsageError: There is no run, or one that cannot be trained by its flags; its
-            data have changed; or a proof has begun by another plan.
+        UsageError: There is no run, or one that cannot be trained by its flags and what
+            is given; its data have changed; or a proof has begun by another plan.
         RunError: The folder cannot be written to, or training fails.
         Stopped: A signal requested to stop; the same call resumes.
     """
     run = Path(workdir)
     config = run_folder.read_config(run)
-    for name in ("model", "dataset"):
-        if getattr(config, name).startswith("given("):
-            raise UsageError(
-                f"the {name} of the run in {run} was given in Python; a proof needs a "
-                f"run that can be trained by its flags"
-            )
+    check_given(run, config, given)
     built_config, built = rebuild(
-        run, config, allow_data_change=True, trust_run=trust_run
+        run,
+        config,
+        given.builder,
+        given.dataset,
+        allow_data_change=True,
+        trust_run=trust_run,
     )
     _check_data(run, built.data_record(components.drawn_by(built_config)))
     dataset, images = _judged(built.examples.dataset)
@@ -112,8 +116,8 @@ def prove_run(
             raise UsageError(f"{run / 'diagnosis'} cannot be written: {place.problem}")
         folder = place.folder / "proof"
         _make(folder)
-        is_given = images == plan_lib.HALF
-        given = dataset if is_given else None
+        if images == plan_lib.HALF:
+            given = dataclasses.replace(given, dataset=dataset)
         ordered = order.ordered(
             config, interventions, given, folder, progress, plan_only
         )
@@ -125,7 +129,7 @@ def prove_run(
         proof = Proof(config, folder, plan, notes)
         if plan_only:
             return proof
-        arms = Arms(plan, config, dataset, is_given, folder, progress)
+        arms = Arms(plan, config, dataset, given, folder, progress)
         if plan.is_untouched:
             openings.prepare(run)
         looked = functools.partial(_record, run, folder, plan)
@@ -137,6 +141,28 @@ def prove_run(
         atomic.write_text(folder / "proof.txt", page)
         page_lib.write(place.folder, run, proof)
     return proof
+
+
+def check_given(run: Path, config: Config, given: Given) -> None:
+    """Checks that what a run was given in Python is at hand.
+
+    Args:
+        run: The folder of the run.
+        config: Its config.
+        given: What is at hand.
+
+    Raises:
+        UsageError: Something is missing.
+    """
+    names = given_lib.fields(config)
+    missing = [name for name in names if name not in given.names]
+    if missing:
+        arguments = "".join(f", {name}={name}" for name in names)
+        raise UsageError(
+            f"the {' and the '.join(missing)} of the run in {run} was given in Python; "
+            f"prove it there, by run(config{arguments}).remedy(): it resumes the run, "
+            f"which is finished, and has what it was given"
+        )
 
 
 def _check_data(run: Path, now: DataRecord) -> None:
@@ -186,10 +212,11 @@ def _check_code(config: Config, plan: Plan) -> None:
     Raises:
         UsageError: One does; diagnosis.json must have been changed.
     """
-    known = set(trust.actions(config, {}))
+    names = given_lib.fields(config)
+    known = set(trust.actions(config, {}, names))
     for arm in plan.arms.values():
         changed = dataclasses.replace(config, **arm.changes)
-        added = sorted(set(trust.actions(changed, {})) - known)
+        added = sorted(set(trust.actions(changed, {}, names)) - known)
         if added:
             raise UsageError(f"the remedy of {arm.name} would {', '.join(added)}")
 

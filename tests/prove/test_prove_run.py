@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ from framework.diagnose.report import stored
 from framework.errors import UsageError
 from framework.launch import openings, run_folder
 from framework.launch import run as run_lib
+from framework.launch.given import Given
 from framework.launch.openings import Opening
 from framework.prove import remedy as remedy_lib
 from framework.prove import run_arms
@@ -231,8 +233,51 @@ def test_a_run_by_python_is_refused(plain, tmp_path, name):
     config = run_folder.read_config(plain)
     given = dataclasses.replace(config, **{name: "given(parameters=5)"})
     run_folder.write_config(tmp_path, given)
-    with pytest.raises(UsageError, match=f"the {name} of the run in"):
+    with pytest.raises(UsageError, match=f"the {name} of the run in") as error:
         prove_run(str(tmp_path), HIGHER)
+    assert f"run(config, {name}={name}).remedy()" in str(error.value)
+
+
+def given_model(shape, classes):
+    """Builds what no flag names."""
+    return keras.Sequential(
+        [keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(classes)]
+    )
+
+
+@pytest.mark.extended
+def test_a_run_with_a_given_model_and_data_is_proven_in_python(tmp_path, capsys):
+    folder = tmp_path / "run"
+    config = dataclasses.replace(SLOW, train_for="8ep", workdir=str(folder))
+
+    def result(model=given_model):
+        return run_lib.run(config, model, digits(), quiet=True)
+
+    with pytest.raises(UsageError, match=r"run\(config, model=model, dataset=dataset"):
+        remedy_lib.diagnose_and_remedy((result(), folder)[1])
+    told = []
+    proof = result().remedy(seeds=3, progress=told.append)
+    assert proof.proven is not None
+    assert proof.proven.comparison.cause == "learning_rate_too_low"
+    text = str(proof)
+    assert "changed = dataclasses.replace(config, learning_rate=" in text
+    assert "run(changed, model=model, dataset=dataset)" in text
+    assert "whyflat train" not in text
+    assert any(line.startswith("unchanged, seed 1") for line in told)
+    page = (folder / "diagnosis" / "report.html").read_text()
+    assert "run(changed, model=model, dataset=dataset)" in page
+    # It prints nothing by itself.
+    assert capsys.readouterr().out == ""
+    told.clear()
+    assert str(result().remedy(seeds=3)) == text
+    assert not told
+
+    def wider(shape, classes):
+        model = given_model(shape, classes)
+        return keras.Sequential([*model.layers, keras.layers.Dense(classes)])
+
+    with pytest.raises(UsageError, match="the model given is"):
+        prove_run(str(folder), HIGHER, given=Given(wider, digits()))
 
 
 def test_a_remedy_that_names_code_is_refused(plain):
