@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -55,7 +56,8 @@ class Given:
             config: The config.
             built: The components of the run.
         """
-        described, data = {}, built.examples.dataset
+        described: dict[str, Any] = {}
+        data = built.examples.dataset
         if self.model is not None:
             count = built.state.model.count_params()
             described["model"] = f"{_PREFIX}parameters={count})"

@@ -89,7 +89,7 @@ def _compared(
     from framework.sweep.sweep import sweep
 
     def train(config: Config, reports: Sequence[Report]) -> None:
-        run_lib.run(config, given.builder, given.dataset, True, reports)
+        run_lib.run(config, given.builder, given.dataset, True, reports, is_part=True)
 
     def remedied(values: Mapping[str, Any]) -> Config:
         # Where it runs, and what is kept, changes no numbers.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from framework.launch.rebuild import rebuild
 from framework.prove import manipulation, metric, order, report
 from framework.prove import page as page_lib
 from framework.prove import plan as plan_lib
+from framework.prove.inputs import Images
 from framework.prove.plan import Comparison, Judge, Plan
 from framework.prove.proof import Result, prove
 from framework.prove.run_arms import Arms
@@ -32,6 +33,8 @@ from framework.system import atomic, claims
 
 # Not 0: other divisions of the same images begin with it.
 _HALF_SEED = 30_011
+# Causes of which validation images are of another kind than training images.
+_OF_OTHER_IMAGES = {"distribution_shift"}
 # In the record of openings of the test part.
 _COMMAND = "remedy"
 
@@ -104,7 +107,7 @@ def prove_run(
         trust_run=trust_run,
     )
     _check_data(run, built.data_record(components.drawn_by(built_config)))
-    dataset, images = _judged(built.examples.dataset)
+    dataset, images = _judged(built.examples.dataset, interventions)
     name, note = metric.judged(config.monitor)
     judge = Judge(images, name, _described(dataset))
     plan = plan_lib.make(config, interventions, judge, seeds, named)
@@ -133,7 +136,9 @@ def prove_run(
         if plan.is_untouched:
             openings.prepare(run)
         looked = functools.partial(_record, run, folder, plan)
-        results = prove(plan, arms, functools.partial(_check, config, plan), looked)
+        sample = functools.cache(functools.partial(Images.of, dataset))
+        checked = functools.partial(_check, config, plan, sample)
+        results = prove(plan, arms, checked, looked)
         proof = dataclasses.replace(proof, results=tuple(results))
         text = report.as_text(proof.plan, proof.results, proof.notes)
         atomic.write_text(folder / "proof.json", text)
@@ -177,9 +182,17 @@ def _check_data(run: Path, now: DataRecord) -> None:
         )
 
 
-def _judged(dataset: Dataset) -> tuple[Dataset, str]:
-    """Returns a data set whose test part judges, and which images these are."""
-    if dataset.test is not None:
+def _judged(dataset: Dataset, causes: Collection[str]) -> tuple[Dataset, str]:
+    """Returns a data set whose test part judges, and which images these are.
+
+    Args:
+        dataset: Of the run.
+        causes: Those whose remedies are proven.
+    """
+    # Where images of validation are of another kind than those of training, a part of
+    # the latter would judge by images that the remedy is not for.
+    is_of_kind = not (dataset.is_test_drawn and _OF_OTHER_IMAGES & set(causes))
+    if dataset.test is not None and is_of_kind:
         dataset.check_test()
         return dataset, plan_lib.TEST
     split = dataset.validation
@@ -190,7 +203,11 @@ def _judged(dataset: Dataset) -> tuple[Dataset, str]:
             f"class: nothing can judge; train with --test=10%"
         )
     halves = dataclasses.replace(
-        dataset, validation=split.take(rest), test=split.take(half), notes=()
+        dataset,
+        validation=split.take(rest),
+        test=split.take(half),
+        is_test_drawn=False,
+        notes=(),
     )
     return halves, plan_lib.HALF
 
@@ -244,10 +261,15 @@ def _about_images(plan: Plan, run: Path) -> str:
     """Returns which images judge, and who has seen them, in a sentence."""
     count = plan.data["test"]["images"]
     if not plan.is_untouched:
+        why = "no test part"
+        instead = "--test=10% in a new run has an untouched part"
+        if plan.config.get("test"):
+            why = "the test part is of training images, which are of another kind"
+            instead = "a test part of the kind of validation images is untouched"
         return (
-            f"no test part: judged on {count:,} validation images, half of them, drawn "
+            f"{why}: judged on {count:,} validation images, half of them, drawn "
             f"by a fixed seed; the diagnosis has seen them, no training of the proof "
-            f"does; --test=10% in a new run has an untouched part"
+            f"does; {instead}"
         )
     looks = [_is_look(each, plan) for each in openings.read(run)]
     # What is opened after the first look of this proof cannot have led to it.
@@ -290,7 +312,16 @@ def _is_look(opening: Mapping[str, object], plan: Plan) -> bool:
 
 
 def _check(
-    config: Config, plan: Plan, comparison: Comparison, remedied: Path, unchanged: Path
+    config: Config,
+    plan: Plan,
+    sample: Callable[[], Images],
+    comparison: Comparison,
+    remedied: Sequence[Path],
+    unchanged: Sequence[Path],
 ) -> tuple[manipulation.Check, ...]:
     changes = plan.arms[comparison.remedy].changes
-    return manipulation.check(config, changes, remedied, unchanged)
+    is_of_images = {"augment", "normalize"} & set(changes)
+    images = sample() if is_of_images else None
+    return manipulation.check(
+        config, changes, remedied, unchanged, comparison.cause, images
+    )

@@ -241,8 +241,8 @@ def _interventions(
                 f"  what to do: {each.advice}",
             ]
             continue
-        if change.beyond_flags:
-            names = ", ".join(change.beyond_flags)
+        if change.beyond_flags(config):
+            names = ", ".join(change.beyond_flags(config))
             notes.append(f"{each.cause}: only its flags are tried, not {names}")
         result[each.cause] = change
     return result, tuple(notes)

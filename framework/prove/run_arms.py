@@ -28,7 +28,7 @@ from framework.prove.plan import Plan
 from framework.report import predictions as predictions_lib
 from framework.report.files import read_timing, total_seconds
 from framework.report.history import History
-from framework.system import claims
+from framework.system import attempts, claims
 
 # The folder of an arm's predictions of the images that judge.
 _JUDGED = "judged"
@@ -98,6 +98,8 @@ class Arms:
             **self._plan.arms[arm].changes,
             seed=seed,
             workdir=str(self.folder(arm, seed)),
+            # Where validation images judge, they are given as the test part.
+            test=self._config.test if self._plan.is_untouched else "",
             # Where it runs, and what is kept, changes no numbers.
             strategy="default",
             devices=0,
@@ -169,10 +171,26 @@ class Arms:
                 of_all = f"run {count - len(todo) + 1} of {count} to the next look"
                 self._progress(f"{arm}, seed {seed}: {of_all}{self._rest(todo)}")
                 start = self._clock()
-                self._run(arm, seed)
+                self._attempt(arm, seed)
                 self._seconds.append(self._clock() - start)
                 return True
         return False
+
+    def _attempt(self, arm: str, seed: int) -> None:
+        """Trains and judges an arm.
+
+        Raises:
+            RunError: Several processes have ended while training it.
+        """
+        path = self._folder / f"{arm}-{seed}.attempts"
+        history = History(self.folder(arm, seed) / "metrics.jsonl")
+        with attempts.counted(path, len(history)) as is_allowed:
+            if not is_allowed:
+                raise RunError(
+                    f"{attempts.MOST} processes have ended while training {arm}, seed "
+                    f"{seed}, without a message; see whether it has too little memory"
+                )
+            self._run(arm, seed)
 
     def _rest(self, todo: Sequence[tuple[str, int]]) -> str:
         """Returns the speed so far and the time that is left, in words."""
@@ -198,7 +216,7 @@ class Arms:
         given = self._given
         # That it diverges is a result: it is right about nothing.
         with contextlib.suppress(DivergedError):
-            run_lib.run(config, given.builder, given.dataset, quiet=True)
+            run_lib.run(config, given.builder, given.dataset, quiet=True, is_part=True)
         self._check(arm, seed)
         if self._has_diverged(folder):
             return

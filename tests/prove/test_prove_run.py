@@ -11,6 +11,7 @@ import pytest
 
 from framework.config import Config
 from framework.data.arrays import digits
+from framework.data.splits import hold_out_test
 from framework.diagnose import workspace
 from framework.diagnose.conclude import conclude
 from framework.diagnose.core.intervention import Intervention
@@ -20,6 +21,8 @@ from framework.launch import openings, run_folder
 from framework.launch import run as run_lib
 from framework.launch.given import Given
 from framework.launch.openings import Opening
+from framework.prove import plan as plan_lib
+from framework.prove import prove_run as prove_run_lib
 from framework.prove import remedy as remedy_lib
 from framework.prove import run_arms
 from framework.prove.prove_run import prove_run
@@ -199,6 +202,24 @@ def test_without_a_test_part_a_half_of_validation_judges(made):
     arm = run_folder.read_config(proof.folder / "unchanged-1")
     assert f"validation={parts['validation']}" in arm.dataset
     assert len(told) == 6
+
+
+@pytest.mark.parametrize(
+    ("causes", "judge"),
+    [
+        (["overfitting"], plan_lib.TEST),
+        (["overfitting", "distribution_shift"], plan_lib.HALF),
+    ],
+)
+def test_a_drawn_test_part_does_not_judge_images_of_another_kind(causes, judge):
+    drawn = hold_out_test(digits(), "20%", None)
+    dataset, images = prove_run_lib._judged(drawn, causes)
+    assert images == judge
+    is_half = judge == plan_lib.HALF
+    assert (len(dataset.validation) < len(drawn.validation)) is is_half
+    # One that is given is of the kind that its owner wants.
+    given = dataclasses.replace(drawn, is_test_drawn=False)
+    assert prove_run_lib._judged(given, causes)[1] == plan_lib.TEST
 
 
 def test_a_plan_alone_trains_nothing(made, monkeypatch):

@@ -289,6 +289,7 @@ class RunProgram(Program):
                     self._dataset(intervention),
                     quiet=True,
                     reports=() if watch is None else (watch,),
+                    is_part=True,
                 )
             except DivergedError:
                 # A result: it is right about nothing. Any other failure is none.
