@@ -54,7 +54,11 @@ def main(
             command.boundary(config.workdir, interrupted),
             stop.handle_signals() as signals,
         ):
-            run(config)
+            if prove:
+                then = "after training, its cause is looked for and a remedy proven"
+                run_lib.run(config, then=then)
+            else:
+                run(config)
             if prove or config.diagnose:
                 signals.check()
             code = _conclude(config, prove)

@@ -37,7 +37,8 @@ MAY_IMPORT = {
     | {"augment", "config", "data", "launch", "loop", "models", "numerics", "report"},
     "sweep": LOWEST | {"config", "loop", "numerics", "report"},
     "prove": LOWEST
-    | {"config", "data", "diagnose", "launch", "loop", "numerics", "report", "sweep"},
+    | {"augment", "config", "data", "diagnose", "launch", "loop", "numerics"}
+    | {"report", "sweep"},
     "main": LOWEST | {"config", "diagnose", "launch", "loop", "prove"},
     "commands": LOWEST
     | {"__init__", "augment", "config", "data", "diagnose", "launch", "loop", "main"}

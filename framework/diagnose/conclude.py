@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from framework.diagnose.report.data_problems import DataProblem
 from framework.diagnose.report.diagnosis import Diagnosis
 from framework.diagnose.report.galleries import Gallery
 from framework.diagnose.snapshot import Snapshot
+from framework.launch.components import ModelFunction
 from framework.report.events import Events
 from framework.system import atomic
 
@@ -58,9 +60,55 @@ def conclude(
 
     run = snapshot.read(Path(workdir))
     print(run.notice, file=sys.stderr, flush=True)
+    done = examine(run, progress, budget, allow_data_change, trust_run)
+    print(as_text(done.diagnosis, run) if print_json else done.page, end="")
+    print(done.where, file=sys.stderr)
+    return CONFIRMED if done.diagnosis.confirmed else 0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Examined:
+    """A diagnosis of a run.
+
+    Attributes:
+        diagnosis: The result.
+        page: The same as text, with the images to look at.
+        where: Where it was recorded, or why it was not, in a sentence.
+    """
+
+    diagnosis: Diagnosis
+    page: str
+    where: str
+
+
+def examine(
+    run: Snapshot,
+    progress: Callable[[str], None],
+    budget: float | str = 1.0,
+    allow_data_change: bool = False,
+    trust_run: bool = False,
+    model: ModelFunction | None = None,
+    dataset: Dataset | None = None,
+) -> Examined:
+    """Diagnoses a run, and records the result; prints nothing.
+
+    Args:
+        run: The state of the run.
+        progress: Called with a line about each step.
+        budget: See `conclude`, like the next two.
+        allow_data_change: See `conclude`.
+        trust_run: See `conclude`.
+        model: The function that builds its model, if it was given in Python.
+        dataset: Its data set, if it was given in Python.
+
+    Raises:
+        UsageError: It cannot be diagnosed.
+    """
     with workspace.opened(run.folder) as place:
         context = open_run(
-            workdir,
+            str(run.folder),
+            model,
+            dataset,
             snapshot=run,
             trials=place.trials,
             allow_data_change=allow_data_change,
@@ -70,21 +118,19 @@ def conclude(
         audited, note = _audited(context.dataset, progress)
         problems = audited.problems if audited else ()
         page = f"{diagnosis}{_about_images(problems, note)}"
-        print(as_text(diagnosis, run) if print_json else page, end="")
         if place.problem:
-            print(
+            where = (
                 f"{run.folder / 'diagnosis'} cannot be written to ({place.problem}): "
-                f"this diagnosis is not recorded",
-                file=sys.stderr,
+                f"this diagnosis is not recorded"
             )
-        else:
-            # First, since diagnosis.json names them.
-            _write_lists(diagnosis, context.dataset, place.folder)
-            images = audited.galleries if audited else ()
-            record(diagnosis, page, run, place.folder, images)
-            data_problems.write(problems, place.folder / "data.csv")
-            print(f"the report is in {place.folder / html.FILE}", file=sys.stderr)
-    return CONFIRMED if diagnosis.confirmed else 0
+            return Examined(diagnosis, page, where)
+        # First, since diagnosis.json names them.
+        _write_lists(diagnosis, context.dataset, place.folder)
+        images = audited.galleries if audited else ()
+        record(diagnosis, page, run, place.folder, images)
+        data_problems.write(problems, place.folder / "data.csv")
+        where = f"the report is in {place.folder / html.FILE}"
+        return Examined(diagnosis, page, where)
 
 
 def _audited(

@@ -10,7 +10,9 @@ from framework.data import record as data_record
 from framework.data.dataset import Dataset, Progress
 from framework.errors import UsageError
 from framework.launch import components, trust
+from framework.launch import given as given_lib
 from framework.launch.components import Components, ModelFunction
+from framework.launch.given import Given
 
 
 def rebuild(
@@ -41,19 +43,18 @@ def rebuild(
 
     Raises:
         UsageError: The data have changed; the run is not trusted; or its model or data
-            were given in Python and are not given here.
+            were given in Python and are not given here, or another model is.
     """
-    values = {"model": model, "dataset": dataset}
-    for name, value in values.items():
-        if getattr(config, name).startswith("given(") and value is None:
+    given = Given(model, dataset)
+    for name in given_lib.fields(config):
+        if name not in given.names:
             raise UsageError(
                 f"the {name} of the run in {folder} was given in Python; give it to "
                 f"framework.diagnose.explain_run.open_run (or "
                 f"framework.launch.evaluation.evaluate) as well, or use "
                 f"framework.diagnose.explain"
             )
-    given = [name for name, value in values.items() if value is not None]
-    trust.load(folder, config, trust_run, given)
+    trust.load(folder, config, trust_run, given.names)
     # Where it runs changes no numbers.
     config = dataclasses.replace(
         config,
@@ -64,10 +65,15 @@ def rebuild(
         workdir=str(folder),
     )
     built = components.build(config, model, dataset, progress)
+    now = given.described(config, built).model
+    if now != config.model and "model" in given_lib.fields(config):
+        raise UsageError(
+            f"the model given is {now}, that of the run in {folder} is {config.model}"
+        )
     before = data_record.read(folder)
     if before:
-        now = built.data_record(components.drawn_by(config))
-        before.check_test(now)
+        data = built.data_record(components.drawn_by(config))
+        before.check_test(data)
         if not allow_data_change:
-            data_record.check(before, now, folder)
+            data_record.check(before, data, folder)
     return config, built

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import importlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +17,7 @@ from framework.errors import RunError
 from framework.launch import predictions, run_folder, trained
 from framework.launch import weights as weights_lib
 from framework.launch.components import ModelFunction
+from framework.launch.given import NOTHING, Given
 from framework.launch.trained import Trained
 from framework.report.history import History
 
@@ -29,12 +32,14 @@ class Result:
             their average, as evaluations do.
         config: The configuration of the run.
         folder: The folder of the run.
+        given: The model and the data set that `run` was given.
     """
 
     history: History
     trained: Trained
     config: Config
     folder: Path
+    given: Given = NOTHING
 
     @classmethod
     def load(
@@ -133,6 +138,34 @@ class Result:
             UsageError: The folder exists and is not a SavedModel.
         """
         self.trained.export(folder)
+
+    def remedy(
+        self, seeds: int = 10, progress: Callable[[str], None] = lambda line: None
+    ) -> Any:
+        """Proves the remedies of the run, as `whyflat remedy` does; writes into it.
+
+        The run is diagnosed first, unless that has been done. The remedies are then
+        trained in full beside the unchanged run and a placebo, with several seeds and
+        with the model function and the data set that `run` was given.
+
+        Args:
+            seeds: The largest number of seeds; at least three.
+            progress: Called with a line about each step, such as `print`.
+
+        Returns:
+            A `framework.prove.remedy.RunProof`; print it to read it. Its `proven` is
+            the remedy that is proven, or None. The same call resumes a proof.
+
+        Raises:
+            UsageError: `run` was given a built model instead of a function, the result
+                was loaded and lacks what `run` was given, there are too few seeds,
+                there is no placebo, or a proof has begun by another plan.
+            RunError: The folder cannot be written to, or training fails.
+            Stopped: A signal requested to stop; the same call resumes.
+        """
+        # The proof is a floor above: by its name, as for `Diagnosis.remedy`.
+        prove = importlib.import_module("framework.prove.remedy")
+        return prove.prove_given(self.folder, self.given, seeds, progress)
 
     def __repr__(self) -> str:
         return f"Result({str(self.folder)!r}: {self.history.summary(self.monitor)})"

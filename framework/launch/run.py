@@ -24,6 +24,7 @@ from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
 from framework.launch import components, resume, run_folder, trust, worker_folders
 from framework.launch.components import Components, ModelFunction
+from framework.launch.given import Given
 from framework.launch.result import Result
 from framework.launch.resume import Resumption
 from framework.launch.trained import Trained
@@ -48,6 +49,8 @@ def run(
     dataset: Dataset | Arrays | None = None,
     quiet: bool = False,
     reports: Sequence[Report] = (),
+    then: str = "",
+    is_part: bool = False,
 ) -> Result:
     """Trains a model, or resumes the run in the config's folder.
 
@@ -59,6 +62,10 @@ def run(
             x_validation, y_validation); see `framework.data.given.from_arrays`.
         quiet: Whether to print nothing on the console.
         reports: Receive all events as well; an exception of theirs ends the run.
+        then: What the caller does after training, for the notice that validation
+            accuracy is static.
+        is_part: Whether it is a part of another run, such as a trial of its diagnosis:
+            TensorBoard does not list it then.
 
     Raises:
         UsageError: The config is wrong, or does not fit the run in its folder.
@@ -84,9 +91,26 @@ def run(
         workers = Workers(built.strategy)
         # Only worker 0 logs.
         screen.quiet |= not workers.is_chief
-        config = _describe_given(config, built, model is not None, dataset is not None)
+        from_python = Given(model, dataset)
+        config = from_python.described(config, built)
         with worker_folders.folder(config, workers) as folder:
-            return _run(config, built, folder, screen, workers, stop, reports)
+            options = _Options(reports, then or _then(config), is_part)
+            result = _run(config, built, folder, screen, workers, stop, options)
+            return dataclasses.replace(result, given=from_python)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Options:
+    """How a run reports; see `run`."""
+
+    reports: Sequence[Report]
+    then: str
+    is_part: bool
+
+
+def _then(config: Config) -> str:
+    """Returns what the command does after training, in words."""
+    return "its cause is looked for after training" if config.diagnose else ""
 
 
 def _run(
@@ -96,7 +120,7 @@ def _run(
     screen: Screen,
     workers: Workers,
     stop: Stop,
-    further: Sequence[Report],
+    options: _Options,
 ) -> Result:
     """Trains in a folder that no other process uses."""
     plan, dataset = built.plan, built.examples.dataset
@@ -107,10 +131,12 @@ def _run(
     )
     lines.banner(_facts(config, built, resumption))
     # The timing comes first, because the others read it.
-    reports: list[Report] = [timing, lines, *further]
+    reports: list[Report] = [timing, lines, *options.reports]
     if workers.is_chief:
         facts = _facts(config, built, resumption)
-        reports += _file_reports(config, built, folder, timing, lines, history, facts)
+        reports += _file_reports(
+            config, built, folder, timing, lines, history, facts, options
+        )
     report = Reports(reports)
     # From here on there is a state to save before stopping.
     stop.defer(workers.all_reduce_min)
@@ -197,6 +223,7 @@ def _file_reports(
     lines: console.Console,
     history: History,
     facts: Mapping[str, str],
+    options: _Options,
 ) -> list[Report]:
     """Returns the reports that write to the run's folder."""
     dataset, split = built.examples.dataset, built.examples.train_batches.split
@@ -218,31 +245,11 @@ def _file_reports(
         dataset.class_names,
         preview.samples(built.objective.augment, split, config.seed),
         validation,
+        is_listed=not options.is_part,
     )
     board = TensorBoard(folder, about, history, config.monitor, timing)
-    notice = StaticNotice(folder, lines.notice, board.text)
+    notice = StaticNotice(folder, lines.notice, board.text, options.then)
     return [Files(folder, timing), board, notice]
-
-
-def _describe_given(
-    config: Config, built: Components, has_model: bool, has_dataset: bool
-) -> Config:
-    """Describes a model or data set that was given in Python in the config.
-
-    Args:
-        config: The configuration.
-        built: The components.
-        has_model: Whether the model was given.
-        has_dataset: Whether the data set was given.
-    """
-    if has_model:
-        count = built.state.model.count_params()
-        config = dataclasses.replace(config, model=f"given(parameters={count})")
-    if has_dataset:
-        data = built.examples.dataset
-        sizes = f"train={len(data.train)}, validation={len(data.validation)}"
-        config = dataclasses.replace(config, dataset=f"given({data.name!r}, {sizes})")
-    return config
 
 
 def _open(

@@ -17,6 +17,7 @@ from framework.augment.normalize import Normalizer
 from framework.config import Config, spec
 from framework.data import record as data_record
 from framework.errors import UsageError
+from framework.launch import given as given_lib
 from framework.launch import run_folder, trust
 from framework.launch import weights as weights_lib
 from framework.launch.components import ModelFunction
@@ -185,7 +186,7 @@ def load(
     """
     run = Path(folder)
     config = run_folder.read_config(run)
-    if config.model.startswith("given(") and model is None:
+    if "model" in given_lib.fields(config) and model is None:
         raise UsageError(
             f"the model of the run in {run} was given in Python; give it to "
             f"framework.launch.trained.load as well"

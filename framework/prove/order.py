@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from framework.config import Config
-from framework.data.dataset import Dataset
 from framework.diagnose.core.intervention import Intervention
 from framework.errors import UsageError
 from framework.launch import run as run_lib
+from framework.launch.given import Given
 from framework.prove import plan as plan_lib
 from framework.sweep import table
 from framework.sweep.settings import GRID, HALVING, Settings
@@ -32,7 +32,7 @@ _REMEDY = "remedy"
 def ordered(
     config: Config,
     interventions: Mapping[str, Intervention],
-    given: Dataset | None,
+    given: Given,
     folder: Path,
     progress: Callable[[str], None],
     plan_only: bool = False,
@@ -46,7 +46,7 @@ def ordered(
     Args:
         config: Of the run.
         interventions: The remedies by cause, in the order of the diagnosis.
-        given: The data set of the runs; None to build it by the config.
+        given: The model and the data set of the runs.
         folder: RUN/diagnosis/proof.
         progress: Called with a line about each run.
         plan_only: Whether to train nothing, and to keep the order of the diagnosis.
@@ -80,7 +80,7 @@ def _compared(
     config: Config,
     interventions: Mapping[str, Intervention],
     competing: Sequence[str],
-    given: Dataset | None,
+    given: Given,
     folder: Path,
     progress: Callable[[str], None],
 ) -> list[str]:
@@ -89,7 +89,7 @@ def _compared(
     from framework.sweep.sweep import sweep
 
     def train(config: Config, reports: Sequence[Report]) -> None:
-        run_lib.run(config, dataset=given, quiet=True, reports=reports)
+        run_lib.run(config, given.builder, given.dataset, True, reports, is_part=True)
 
     def remedied(values: Mapping[str, Any]) -> Config:
         # Where it runs, and what is kept, changes no numbers.

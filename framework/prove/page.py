@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +20,9 @@ from framework.prove.proof import Result
 from framework.prove.run_arms import Outcome
 from framework.prove.statistics import Gain
 from framework.prove.verdict import Agreement
+
+# Old and new, of each flag or line of Python.
+Changes = tuple[tuple[str, str], ...]
 
 
 class Proven(Protocol):
@@ -84,9 +87,10 @@ class Remedy:
         seeds: The number of seeds.
         arms: The remedy first; none if nothing was trained.
         agreement: How far validation and test are apart, in words.
-        changes: Each flag that changes, old and new.
+        changes: Each flag or line of Python that changes, old ("" for none) and new.
         checks: Whether the change has changed what it should, in words.
-        command: Trains with a proven remedy; "" for others.
+        command: Trains with a proven remedy, by a command or by lines of Python; "" for
+            others.
     """
 
     title: str
@@ -96,7 +100,7 @@ class Remedy:
     seeds: int
     arms: tuple[ArmRow, ...]
     agreement: tuple[str, ...]
-    changes: tuple[tuple[str, str], ...]
+    changes: Changes
     checks: tuple[str, ...]
     command: str
 
@@ -115,21 +119,54 @@ def write(folder: Path, run: Path, proof: Proven) -> bool:
     Raises:
         OSError: It cannot be written.
     """
-    remedies = [_remedy(run, proof, each) for each in proof.results]
+    plan, config = proof.plan, proof.config
+
+    def changes(arm: str) -> Changes:
+        fields = plan.arms[arm].changes
+        flags = [shlex.quote(f"--{name}={value}") for name, value in fields.items()]
+        return html.changes(config, flags)
+
+    def command(result: Result) -> str:
+        changed = report.remedied(run, config, plan, result)
+        return "\n".join(report.how_to_train(run, config, changed))
+
+    slots = texts(plan, proof.results, proof.notes, changes, command)
+    return html.fill(folder / html.FILE, slots)
+
+
+def texts(
+    plan: Plan,
+    results: Sequence[Result],
+    notes: Sequence[str],
+    changes: Callable[[str], Changes],
+    command: Callable[[Result], str],
+) -> dict[str, str]:
+    """Returns the HTML of a proof, by slot of the page.
+
+    Args:
+        plan: The plan.
+        results: Of the remedies, in order.
+        notes: What a reader has to know, such as which images judge.
+        changes: Returns what an arm changes.
+        command: Returns how to train with a proven remedy.
+    """
+    remedies = [
+        _remedy(each, changes(each.comparison.remedy), command) for each in results
+    ]
     section = html.render(
         "proof.html",
-        notes=proof.notes,
+        notes=notes,
         remedies=remedies,
-        metric=proof.plan.metric,
-        sha256=proof.plan.sha256,
+        metric=plan.metric,
+        sha256=plan.sha256,
     )
-    answer = html.render("proof_answer.html", text=_answer(proof))
-    return html.fill(folder / html.FILE, {"proof-answer": answer, "proof": section})
+    answer = html.render("proof_answer.html", text=_answer(plan, results))
+    return {"proof-answer": answer, "proof": section}
 
 
-def _answer(proof: Proven) -> str:
+def _answer(plan: Plan, results: Sequence[Result]) -> str:
     """Returns the result of the proof in a sentence."""
-    for result in proof.results:
+    for result in results:
         cause = _title(result.comparison.cause).lower()
         if not result.is_success:
             continue
@@ -140,13 +177,13 @@ def _answer(proof: Proven) -> str:
             )
         gain = result.gains[result.comparison.unchanged]
         return (
-            f"Proven on {proof.plan.data['test']['images']:,} images of the "
-            f"{proof.plan.judge}: the remedy of \u201c{cause}\u201d gains "
+            f"Proven on {plan.data['test']['images']:,} images of the "
+            f"{plan.judge}: the remedy of \u201c{cause}\u201d gains "
             f"{gain.over_seeds.in_points}."
         )
     names = ", ".join(
         f"{_title(each.comparison.cause).lower()}: {each.verdict.name}"
-        for each in proof.results
+        for each in results
     )
     return f"No remedy is proven ({names})."
 
@@ -156,14 +193,9 @@ def _title(cause: str) -> str:
     return CAUSES[cause].title if cause in CAUSES else cause.replace("_", " ")
 
 
-def _remedy(run: Path, proof: Proven, result: Result) -> Remedy:
-    plan, config = proof.plan, proof.config
-    fields = plan.arms[result.comparison.remedy].changes
-    flags = [shlex.quote(f"--{name}={value}") for name, value in fields.items()]
-    command = ""
-    if result.is_success:
-        changed = report.remedied(run, config, plan, result)
-        command = report.command(run, config, changed)
+def _remedy(
+    result: Result, changes: Changes, command: Callable[[Result], str]
+) -> Remedy:
     return Remedy(
         title=_title(result.comparison.cause),
         is_success=result.is_success,
@@ -172,9 +204,9 @@ def _remedy(run: Path, proof: Proven, result: Result) -> Remedy:
         seeds=result.seeds,
         arms=_arms(result),
         agreement=_agreement(result.agreement),
-        changes=html.changes(config, flags),
+        changes=changes,
         checks=tuple(report.checked(each) for each in result.checks),
-        command=command,
+        command=command(result) if result.is_success else "",
     )
 
 

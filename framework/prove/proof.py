@@ -17,8 +17,9 @@ from framework.prove.run_arms import Outcome
 from framework.prove.statistics import Gain
 from framework.prove.verdict import SUCCESSES, Agreement, Verdict
 
-# Measures the changes of a remedy, by the folders of an arm and of its control.
-Checker = Callable[[Comparison, Path, Path], tuple[Check, ...]]
+# Measures the changes of a remedy, by the folders of its arm and of the unchanged
+# program, by seed.
+Checker = Callable[[Comparison, Sequence[Path], Sequence[Path]], tuple[Check, ...]]
 
 
 class Trained(Protocol):
@@ -112,13 +113,15 @@ def _compare(
         if result.verdict.is_final:
             break
     assert result is not None, "a plan has a look"
-    return _checked(result, check, arms, plan.seeds[0])
+    return _checked(result, check, arms, plan.seeds[: result.seeds])
 
 
-def _checked(result: Result, check: Checker, arms: Trained, seed: int) -> Result:
+def _checked(
+    result: Result, check: Checker, arms: Trained, seeds: Sequence[int]
+) -> Result:
     """Adds the manipulation checks; without the change there is no proof."""
     folders = [
-        arms.folder(name, seed)
+        [arms.folder(name, seed) for seed in seeds]
         for name in (result.comparison.remedy, result.comparison.unchanged)
     ]
     checks = check(result.comparison, *folders)

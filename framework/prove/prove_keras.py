@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,9 @@ from framework.diagnose.programs.keras_program import KerasProgram
 from framework.diagnose.report.diagnosis import Diagnosis
 from framework.errors import RunError, UsageError
 from framework.numerics import labels as labels_lib
-from framework.prove import keras_plan, manipulation, report
+from framework.prove import keras_plan, manipulation, page, report
 from framework.prove import plan as plan_lib
+from framework.prove.inputs import Images
 from framework.prove.keras_arms import KerasArms
 from framework.prove.keras_plan import Training
 from framework.prove.manipulation import Check
@@ -56,9 +57,9 @@ class KerasProof:
     def __str__(self) -> str:
         if self.plan is None:
             return "\n".join(self.notes) + "\n"
-        page = report.page_of(self.code, self.plan, self.results, self.notes)
+        text = report.page_of(self.code, self.plan, self.results, self.notes)
         where = "" if self.folder is None else f"\nthe proof is in {self.folder}\n"
-        return page + where
+        return text + where
 
     def __repr__(self) -> str:
         summary = ", ".join(
@@ -109,7 +110,7 @@ def prove_keras(
     notes = (_about_images(plan), *_about_seeds(program), *notes)
     arms = KerasArms(plan, trainings, program, splits, place, progress)
 
-    def check(comparison: Comparison, *_: Path) -> tuple[Check, ...]:
+    def check(comparison: Comparison, *_: Sequence[Path]) -> tuple[Check, ...]:
         return _checks(context, program, trainings[comparison.remedy])
 
     results = tuple(prove(plan, arms, check))
@@ -118,11 +119,21 @@ def prove_keras(
         for name, each in trainings.items()
     }
     proof = KerasProof(plan, results, notes, code, place)
+    diagnosis.slots.update(_slots(proof, plan))
     if place is not None:
         text = report.as_text(plan, results, notes)
         atomic.write_text(place / "proof.json", text)
         atomic.write_text(place / "proof.txt", str(proof))
     return proof
+
+
+def _slots(proof: KerasProof, plan: Plan) -> dict[str, str]:
+    """Returns a proof as HTML, for the page of the diagnosis."""
+
+    def changes(arm: str) -> page.Changes:
+        return tuple(("", line) for line in proof.code[arm])
+
+    return page.texts(plan, proof.results, proof.notes, changes, lambda _: "")
 
 
 def _interventions(
@@ -217,7 +228,7 @@ def _about_seeds(program: KerasProgram) -> tuple[str, ...]:
 def _checks(
     context: DiagnosisContext, program: KerasProgram, training: Training
 ) -> tuple[Check, ...]:
-    """Checks what a remedy changes in the first step, where that can be measured."""
+    """Checks what a remedy changes in the first step and in the images."""
     change = training.intervention
     names = list(change.differences())
     checks = []
@@ -235,5 +246,18 @@ def _checks(
         except NotApplicableError as problem:
             ratio, reason = None, str(problem)
         checks.append(manipulation.of_ratio(change.learning_rate_factor, ratio, reason))
+    if change.augment and context.train.images.ndim == 4:
+        names.remove("augment")
+        images = Images(context.train, context.validation)
+        checks += manipulation.of_pixels(images, "", change.augment)
+    if change.train is not None:
+        names.remove("train")
+        checks.append(_left_out(program, change.train))
     unmeasured = "nothing that a Keras program reports measures it"
     return (*checks, *(Check(name, None, "", None, unmeasured) for name in names))
+
+
+def _left_out(program: KerasProgram, train: Split) -> Check:
+    """Counts the training images that a remedy does not train on."""
+    count = len(program.training_data()[0]) - len(train)
+    return Check("training images left out", count, "more than 0", count > 0)

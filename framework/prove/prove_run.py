@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,14 @@ from framework.diagnose import workspace
 from framework.diagnose.core.intervention import Intervention
 from framework.errors import UsageError
 from framework.launch import components, openings, run_folder, trust
+from framework.launch import given as given_lib
+from framework.launch.given import NOTHING, Given
 from framework.launch.openings import Opening
 from framework.launch.rebuild import rebuild
 from framework.prove import manipulation, metric, order, report
 from framework.prove import page as page_lib
 from framework.prove import plan as plan_lib
+from framework.prove.inputs import Images
 from framework.prove.plan import Comparison, Judge, Plan
 from framework.prove.proof import Result, prove
 from framework.prove.run_arms import Arms
@@ -30,6 +33,8 @@ from framework.system import atomic, claims
 
 # Not 0: other divisions of the same images begin with it.
 _HALF_SEED = 30_011
+# Causes of which validation images are of another kind than training images.
+_OF_OTHER_IMAGES = {"distribution_shift"}
 # In the record of openings of the test part.
 _COMMAND = "remedy"
 
@@ -66,6 +71,7 @@ def prove_run(
     plan_only: bool = False,
     trust_run: bool = False,
     progress: Callable[[str], None] = lambda line: None,
+    given: Given = NOTHING,
 ) -> Proof:
     """Proves remedies of a run, in order, up to the first that is proven.
 
@@ -81,26 +87,27 @@ def prove_run(
         trust_run: Whether what the run names may be executed; see
             `framework.launch.trust`.
         progress: Called with a line about each training.
+        given: The model and the data set, where these were given in Python.
 
     Raises:
-        UsageError: There is no run, or one that cannot be trained by its flags; its
-            data have changed; or a proof has begun by another plan.
+        UsageError: There is no run, or one that cannot be trained by its flags and what
+            is given; its data have changed; or a proof has begun by another plan.
         RunError: The folder cannot be written to, or training fails.
         Stopped: A signal requested to stop; the same call resumes.
     """
     run = Path(workdir)
     config = run_folder.read_config(run)
-    for name in ("model", "dataset"):
-        if getattr(config, name).startswith("given("):
-            raise UsageError(
-                f"the {name} of the run in {run} was given in Python; a proof needs a "
-                f"run that can be trained by its flags"
-            )
+    check_given(run, config, given)
     built_config, built = rebuild(
-        run, config, allow_data_change=True, trust_run=trust_run
+        run,
+        config,
+        given.builder,
+        given.dataset,
+        allow_data_change=True,
+        trust_run=trust_run,
     )
     _check_data(run, built.data_record(components.drawn_by(built_config)))
-    dataset, images = _judged(built.examples.dataset)
+    dataset, images = _judged(built.examples.dataset, interventions)
     name, note = metric.judged(config.monitor)
     judge = Judge(images, name, _described(dataset))
     plan = plan_lib.make(config, interventions, judge, seeds, named)
@@ -112,8 +119,8 @@ def prove_run(
             raise UsageError(f"{run / 'diagnosis'} cannot be written: {place.problem}")
         folder = place.folder / "proof"
         _make(folder)
-        is_given = images == plan_lib.HALF
-        given = dataset if is_given else None
+        if images == plan_lib.HALF:
+            given = dataclasses.replace(given, dataset=dataset)
         ordered = order.ordered(
             config, interventions, given, folder, progress, plan_only
         )
@@ -125,11 +132,13 @@ def prove_run(
         proof = Proof(config, folder, plan, notes)
         if plan_only:
             return proof
-        arms = Arms(plan, config, dataset, is_given, folder, progress)
+        arms = Arms(plan, config, dataset, given, folder, progress)
         if plan.is_untouched:
             openings.prepare(run)
         looked = functools.partial(_record, run, folder, plan)
-        results = prove(plan, arms, functools.partial(_check, config, plan), looked)
+        sample = functools.cache(functools.partial(Images.of, dataset))
+        checked = functools.partial(_check, config, plan, sample)
+        results = prove(plan, arms, checked, looked)
         proof = dataclasses.replace(proof, results=tuple(results))
         text = report.as_text(proof.plan, proof.results, proof.notes)
         atomic.write_text(folder / "proof.json", text)
@@ -137,6 +146,28 @@ def prove_run(
         atomic.write_text(folder / "proof.txt", page)
         page_lib.write(place.folder, run, proof)
     return proof
+
+
+def check_given(run: Path, config: Config, given: Given) -> None:
+    """Checks that what a run was given in Python is at hand.
+
+    Args:
+        run: The folder of the run.
+        config: Its config.
+        given: What is at hand.
+
+    Raises:
+        UsageError: Something is missing.
+    """
+    names = given_lib.fields(config)
+    missing = [name for name in names if name not in given.names]
+    if missing:
+        arguments = "".join(f", {name}={name}" for name in names)
+        raise UsageError(
+            f"the {' and the '.join(missing)} of the run in {run} was given in Python; "
+            f"prove it there, by run(config{arguments}).remedy(): it resumes the run, "
+            f"which is finished, and has what it was given"
+        )
 
 
 def _check_data(run: Path, now: DataRecord) -> None:
@@ -151,9 +182,17 @@ def _check_data(run: Path, now: DataRecord) -> None:
         )
 
 
-def _judged(dataset: Dataset) -> tuple[Dataset, str]:
-    """Returns a data set whose test part judges, and which images these are."""
-    if dataset.test is not None:
+def _judged(dataset: Dataset, causes: Collection[str]) -> tuple[Dataset, str]:
+    """Returns a data set whose test part judges, and which images these are.
+
+    Args:
+        dataset: Of the run.
+        causes: Those whose remedies are proven.
+    """
+    # Where images of validation are of another kind than those of training, a part of
+    # the latter would judge by images that the remedy is not for.
+    is_of_kind = not (dataset.is_test_drawn and _OF_OTHER_IMAGES & set(causes))
+    if dataset.test is not None and is_of_kind:
         dataset.check_test()
         return dataset, plan_lib.TEST
     split = dataset.validation
@@ -164,7 +203,11 @@ def _judged(dataset: Dataset) -> tuple[Dataset, str]:
             f"class: nothing can judge; train with --test=10%"
         )
     halves = dataclasses.replace(
-        dataset, validation=split.take(rest), test=split.take(half), notes=()
+        dataset,
+        validation=split.take(rest),
+        test=split.take(half),
+        is_test_drawn=False,
+        notes=(),
     )
     return halves, plan_lib.HALF
 
@@ -186,10 +229,11 @@ def _check_code(config: Config, plan: Plan) -> None:
     Raises:
         UsageError: One does; diagnosis.json must have been changed.
     """
-    known = set(trust.actions(config, {}))
+    names = given_lib.fields(config)
+    known = set(trust.actions(config, {}, names))
     for arm in plan.arms.values():
         changed = dataclasses.replace(config, **arm.changes)
-        added = sorted(set(trust.actions(changed, {})) - known)
+        added = sorted(set(trust.actions(changed, {}, names)) - known)
         if added:
             raise UsageError(f"the remedy of {arm.name} would {', '.join(added)}")
 
@@ -217,10 +261,15 @@ def _about_images(plan: Plan, run: Path) -> str:
     """Returns which images judge, and who has seen them, in a sentence."""
     count = plan.data["test"]["images"]
     if not plan.is_untouched:
+        why = "no test part"
+        instead = "--test=10% in a new run has an untouched part"
+        if plan.config.get("test"):
+            why = "the test part is of training images, which are of another kind"
+            instead = "a test part of the kind of validation images is untouched"
         return (
-            f"no test part: judged on {count:,} validation images, half of them, drawn "
+            f"{why}: judged on {count:,} validation images, half of them, drawn "
             f"by a fixed seed; the diagnosis has seen them, no training of the proof "
-            f"does; --test=10% in a new run has an untouched part"
+            f"does; {instead}"
         )
     looks = [_is_look(each, plan) for each in openings.read(run)]
     # What is opened after the first look of this proof cannot have led to it.
@@ -263,7 +312,16 @@ def _is_look(opening: Mapping[str, object], plan: Plan) -> bool:
 
 
 def _check(
-    config: Config, plan: Plan, comparison: Comparison, remedied: Path, unchanged: Path
+    config: Config,
+    plan: Plan,
+    sample: Callable[[], Images],
+    comparison: Comparison,
+    remedied: Sequence[Path],
+    unchanged: Sequence[Path],
 ) -> tuple[manipulation.Check, ...]:
     changes = plan.arms[comparison.remedy].changes
-    return manipulation.check(config, changes, remedied, unchanged)
+    is_of_images = {"augment", "normalize"} & set(changes)
+    images = sample() if is_of_images else None
+    return manipulation.check(
+        config, changes, remedied, unchanged, comparison.cause, images
+    )

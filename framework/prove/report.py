@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from framework.config import Config, experiment, flags
+from framework.launch import given
 from framework.prove.manipulation import Check
 from framework.prove.plan import Plan
 from framework.prove.proof import Result
@@ -179,6 +180,19 @@ def remedied(run: Path, config: Config, plan: Plan, result: Result) -> Config:
         folder = run.with_name(f"{run.name}-remedied-{number}")
     changed = plan.arms[result.comparison.remedy].changes
     return dataclasses.replace(config, **changed, workdir=str(folder))
+
+
+def how_to_train(run: Path, config: Config, changed: Config) -> tuple[str, ...]:
+    """Returns the lines that train with a remedy: a command, or Python.
+
+    Args:
+        run: The folder of the run.
+        config: Its config.
+        changed: From `remedied`.
+    """
+    if given.fields(config):
+        return given.call(config, changed, [*config.difference(changed), "workdir"])
+    return (command(run, config, changed),)
 
 
 def command(run: Path, config: Config, changed: Config) -> str:

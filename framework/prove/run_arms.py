@@ -17,6 +17,7 @@ from framework.data.dataset import Dataset
 from framework.errors import RunError, UsageError
 from framework.launch import run as run_lib
 from framework.launch import run_folder
+from framework.launch.given import Given
 from framework.launch.rebuild import rebuild
 from framework.loop import checkpoint_files, nonfinite
 from framework.loop.checkpoint_files import CheckpointFiles
@@ -27,7 +28,7 @@ from framework.prove.plan import Plan
 from framework.report import predictions as predictions_lib
 from framework.report.files import read_timing, total_seconds
 from framework.report.history import History
-from framework.system import claims
+from framework.system import attempts, claims
 
 # The folder of an arm's predictions of the images that judge.
 _JUDGED = "judged"
@@ -63,7 +64,7 @@ class Arms:
         plan: The plan.
         config: Of the run.
         dataset: What the arms train and are judged on.
-        is_given: Whether the arms cannot build that data set by the config.
+        given: What the arms cannot build by the config.
         folder: RUN/diagnosis/proof.
         progress: Called with a line about each run.
         clock: Returns seconds; for tests.
@@ -75,14 +76,14 @@ class Arms:
         plan: Plan,
         config: Config,
         dataset: Dataset,
-        is_given: bool,
+        given: Given,
         folder: Path,
         progress: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ):
         self._plan, self._config, self._folder = plan, config, folder
-        self._dataset, self._is_given = dataset, is_given
+        self._dataset, self._given = dataset, given
         self._progress, self._clock, self._pause = progress, clock, pause
         self._seconds: list[float] = []
 
@@ -97,6 +98,8 @@ class Arms:
             **self._plan.arms[arm].changes,
             seed=seed,
             workdir=str(self.folder(arm, seed)),
+            # Where validation images judge, they are given as the test part.
+            test=self._config.test if self._plan.is_untouched else "",
             # Where it runs, and what is kept, changes no numbers.
             strategy="default",
             devices=0,
@@ -168,10 +171,26 @@ class Arms:
                 of_all = f"run {count - len(todo) + 1} of {count} to the next look"
                 self._progress(f"{arm}, seed {seed}: {of_all}{self._rest(todo)}")
                 start = self._clock()
-                self._run(arm, seed)
+                self._attempt(arm, seed)
                 self._seconds.append(self._clock() - start)
                 return True
         return False
+
+    def _attempt(self, arm: str, seed: int) -> None:
+        """Trains and judges an arm.
+
+        Raises:
+            RunError: Several processes have ended while training it.
+        """
+        path = self._folder / f"{arm}-{seed}.attempts"
+        history = History(self.folder(arm, seed) / "metrics.jsonl")
+        with attempts.counted(path, len(history)) as is_allowed:
+            if not is_allowed:
+                raise RunError(
+                    f"{attempts.MOST} processes have ended while training {arm}, seed "
+                    f"{seed}, without a message; see whether it has too little memory"
+                )
+            self._run(arm, seed)
 
     def _rest(self, todo: Sequence[tuple[str, int]]) -> str:
         """Returns the speed so far and the time that is left, in words."""
@@ -194,10 +213,10 @@ class Arms:
 
     def _run(self, arm: str, seed: int) -> None:
         config, folder = self.config(arm, seed), self.folder(arm, seed)
-        given = self._dataset if self._is_given else None
+        given = self._given
         # That it diverges is a result: it is right about nothing.
         with contextlib.suppress(DivergedError):
-            run_lib.run(config, dataset=given, quiet=True)
+            run_lib.run(config, given.builder, given.dataset, quiet=True, is_part=True)
         self._check(arm, seed)
         if self._has_diverged(folder):
             return
@@ -221,7 +240,7 @@ class Arms:
         """
         folder = self.folder(arm, seed)
         difference = run_folder.read_config(folder).difference(self.config(arm, seed))
-        if self._is_given:
+        if self._given.dataset is not None:
             difference.pop("dataset", None)
         record = data_record.read(folder)
         same_data = record is None or record.fields["splits"] == self._plan.data
@@ -234,12 +253,12 @@ class Arms:
 
 
 def _predicted(
-    config: Config, dataset: Dataset, given: Dataset | None
+    config: Config, dataset: Dataset, given: Given
 ) -> tuple[int, Predictions]:
     """Returns the steps of a finished run, and its predictions of the test part."""
     folder = Path(config.workdir)
     # This process has just executed the code that the config names.
-    _, built = rebuild(folder, config, dataset=given, trust_run=True)
+    _, built = rebuild(folder, config, given.builder, given.dataset, trust_run=True)
     latest = CheckpointFiles(folder / "checkpoints", folder / "best").latest()
     if latest is None:
         raise RunError(f"{folder}/checkpoints has no weights; rerun the same command")

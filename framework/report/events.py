@@ -24,7 +24,9 @@ from tensorboard.util import tensor_util
 from framework.report.tags import Tag
 
 _DT_STRING = 7
-_NAME = re.compile(r"events\.out\.tfevents\.(\d{10})\..*", re.ASCII)
+# TensorBoard reads files with "tfevents" in their names, in all folders below its own.
+_LISTED, _UNLISTED = "tfevents", "unlisted"
+_NAME = re.compile(rf"events\.out\.(?:{_LISTED}|{_UNLISTED})\.(\d{{10}})\..*", re.ASCII)
 # A record is a length, its checksum, the content, and its checksum.
 _HEAD, _FOOT_SIZE = struct.Struct("<QI"), 4
 # An event begins with its time: the tag of a protocol buffer's first field, a double.
@@ -44,12 +46,13 @@ class Events:
 
     Args:
         folder: Folder of the TensorBoard run, which has the folder's name.
+        is_listed: Whether TensorBoard finds the file; `read_scalars` always does.
 
     Raises:
         OSError: The file cannot be created.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, is_listed: bool = True):
         folder.mkdir(parents=True, exist_ok=True)
         numbers, times = [-1], [0.0]
         for number, path in _files(folder):
@@ -62,7 +65,8 @@ class Events:
         self._described: set[str] = set()
         self._last_time = max(times)
         number = max(int(time.time()), max(numbers) + 1)
-        name = f"events.out.tfevents.{number:010d}.{os.getpid()}.{secrets.token_hex(4)}"
+        kind = _LISTED if is_listed else _UNLISTED
+        name = f"events.out.{kind}.{number:010d}.{os.getpid()}.{secrets.token_hex(4)}"
         self._writer = RecordWriter(open(folder / name, "xb"))  # noqa: SIM115
         self._write(Event(file_version="brain.Event:2"))
         self.flush()

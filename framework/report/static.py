@@ -31,6 +31,7 @@ class StaticNotice(Report):
         workdir: The run's folder.
         say: Prints a line.
         show: Shows a text in TensorBoard; takes the step, a tag and the text.
+        then: What the command does after training; "" for nothing.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class StaticNotice(Report):
         workdir: Path,
         say: Callable[[str], None],
         show: Callable[[int, str, str], None],
+        then: str = "",
     ):
         self._workdir, self._say, self._show = workdir, say, show
+        self._then = then
         self._accuracies: list[float] = []
         self._losses: list[float] = []
         self._is_reported = False
@@ -66,10 +69,11 @@ class StaticNotice(Report):
         if self._is_reported or not is_static(self._accuracies, total, self._losses):
             return
         self._is_reported = True
+        folder = shlex.quote(str(self._workdir))
+        advice = f"find the cause with: whyflat diagnose --workdir={folder}"
         text = (
             f"validation accuracy has been static for {window(len(self._accuracies))} "
-            f"evaluations, at {self._accuracies[-1]:.1%}; find the cause with: "
-            f"whyflat diagnose --workdir={shlex.quote(str(self._workdir))}"
+            f"evaluations, at {self._accuracies[-1]:.1%}; {self._then or advice}"
         )
         self._say(text)
         self._show(step, "static", text)

@@ -49,6 +49,8 @@ class About:
             [columns, height, width, C]; may be empty.
         validation: Returns the validation images at indices, int64 [n]: [n, height,
             width, C], and the names of their files, or their indices.
+        is_listed: Whether TensorBoard finds the files: not those of a part of another
+            run, which it would list beside that.
     """
 
     config: Mapping[str, object]
@@ -58,6 +60,7 @@ class About:
     class_names: Sequence[str]
     samples: Sequence[np.ndarray]
     validation: Callable[[np.ndarray], tuple[np.ndarray, Sequence[str]]]
+    is_listed: bool = True
 
 
 class TensorBoard(Report):
@@ -188,7 +191,7 @@ class TensorBoard(Report):
     def _events(self, name: str) -> Events:
         """Returns the event file of a folder of curves; opens it if need be."""
         if name not in self._files:
-            self._files[name] = Events(self._workdir / name)
+            self._files[name] = Events(self._workdir / name, self._about.is_listed)
             self._files[name].start(self._start)
         return self._files[name]
 

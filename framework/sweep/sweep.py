@@ -10,13 +10,17 @@ from typing import Any
 
 from framework.config import Config
 from framework.report.files import read_timing, total_seconds
+from framework.report.history import History
 from framework.sweep import record, table, trial
 from framework.sweep.settings import Settings
 from framework.sweep.study import Finished, Study
 from framework.sweep.table import Row, shown
 from framework.sweep.trial import Train
-from framework.system import atomic
+from framework.system import atomic, attempts
 
+# In the folder of a trial, while a process trains it.
+_ATTEMPTS = "attempts.json"
+_KILLED = f"{attempts.MOST} processes have ended while training it, without a message"
 # Between two looks at trials that other processes hold.
 _WAIT = 1.0
 
@@ -89,16 +93,29 @@ class _Worker:
             what = ", ".join(f"{name}={shown(value)}" for name, value in values.items())
             name = f"trial {claim.number} of {self.settings.trials}"
             self.progress(f"{name}: {what}")
-            result = trial.run_trial(
-                claim,
-                lambda: self._configs(claim.number, values),
-                self.settings.monitor,
-                self.train,
-            )
+            place = record.trial_folder(self.folder, claim.number) / _ATTEMPTS
+            evaluations = self._evaluations(claim.number)
+            with attempts.counted(place, evaluations) as is_allowed:
+                result = trial.Outcome(None, _KILLED)
+                if is_allowed:
+                    result = trial.run_trial(
+                        claim,
+                        lambda: self._configs(claim.number, values),
+                        self.settings.monitor,
+                        self.train,
+                    )
             self.study.tell(claim, result.value, result.problem)
             value = "pruned" if result.value is None else f"{result.value:.4f}"
             self.progress(f"{name}: {result.problem or value}")
             return True
+
+    def _evaluations(self, number: int) -> int:
+        """Returns how many evaluations the runs of a trial have."""
+        folders = (
+            record.run_folder(self.folder, number, seed)
+            for seed in self.settings.space.seeds
+        )
+        return sum(len(History(each / "metrics.jsonl")) for each in folders)
 
     def _configs(self, number: int, values: Mapping[str, Any]) -> list[Config]:
         config, seeds = self.config_of(values), self.settings.space.seeds

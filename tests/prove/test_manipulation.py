@@ -7,20 +7,32 @@ import pytest
 
 from framework.config import Config
 from framework.data import record as data_record
+from framework.data.arrays import digits
 from framework.data.dataset import Dataset, Split
 from framework.launch import run_folder
+from framework.prove import manipulation
+from framework.prove.inputs import Images
 from framework.prove.manipulation import check
+from framework.report import tags
 from framework.report.events import Events
 from framework.report.history import History
 
 CONFIG = Config(learning_rate=0.001)
 
 
+def row(train, validation):
+    return {"train_clean/accuracy": train, "validation/accuracy": validation}
+
+
+def rate(value):
+    return {"learning_rate": value}
+
+
 @pytest.fixture
 def arms(tmp_path):
     """Writes the folders of an arm with a remedy and without, by their numbers."""
 
-    def arms(changes, remedied, unchanged):
+    def arms(changes, remedied, unchanged, config=CONFIG, **options):
         folders = []
         for name, numbers, changed in (
             ("remedied", remedied, changes),
@@ -28,19 +40,20 @@ def arms(tmp_path):
         ):
             folder = tmp_path / name
             folder.mkdir()
-            run_folder.write_config(folder, dataclasses.replace(CONFIG, **changed))
-            History(folder / "metrics.jsonl").append(numbers.pop("steps", 100), {})
+            run_folder.write_config(folder, dataclasses.replace(config, **changed))
+            rows = numbers.pop("rows", {})
+            History(folder / "metrics.jsonl").append(numbers.pop("steps", 100), rows)
             events = Events(folder / "train")
             # Gradients differ later on, and weights at the start do not.
-            at_start = {"weight_norm": 1.0, "update_norm": numbers.get("update_norm")}
-            at_end = {"weight_norm": numbers.get("weight_norm"), "update_norm": 1.0}
+            at_start = {**numbers, "weight_norm": 1.0}
+            at_end = {**numbers, "update_norm": 1.0}
             for step, values in ((50, at_start), (100, at_end)):
                 events.scalars(
-                    step, {f"gradients/{tag}": values[tag] for tag in numbers}
+                    step, {tags.logged(tag).name: values[tag] for tag in numbers}
                 )
             events.close()
-            folders.append(folder)
-        return check(CONFIG, changes, *folders)
+            folders.append([folder])
+        return check(config, changes, *folders, **options)
 
     return arms
 
@@ -93,19 +106,135 @@ def test_runs_without_a_measured_step_are_not_checked(arms, changes):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"clip_norm": 1.0}, {"augment": "flip"}, {"normalize": "unit"}]
+    "changes",
+    [
+        {"clip_norm": 1.0},
+        {"augment": "flip"},
+        {"normalize": "standard"},
+        {"schedule": "constant"},
+        {"optimizer": "sgd"},
+        {"model": "resnet"},
+        {"label_smoothing": 0.1},
+        {"loss": "focal"},
+        {"batch_size": 64},
+    ],
 )
 def test_what_nothing_measures_says_so(arms, changes):
-    recorded, other = arms(changes, {}, {})
+    recorded, other = arms(changes, {"rows": {}}, {"rows": {}})
     assert recorded.is_met
     assert other.is_met is None
     assert other.reason
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "ratio", "is_met"),
+    [
+        ("adam(weight_decay=0.1)", "adam(weight_decay=0.0)", 1.2, True),
+        ("adam(weight_decay=0.1)", "adam(weight_decay=0.0)", 0.9, False),
+        ("adam(weight_decay=0.1)", "adam(weight_decay=0.2)", 0.9, True),
+    ],
+)
+def test_less_weight_decay_lets_weights_grow(arms, old, new, ratio, is_met):
+    config = dataclasses.replace(CONFIG, optimizer=old)
+    norms = {"weight_norm": 5 * ratio}, {"weight_norm": 5.0}
+    assert arms({"optimizer": new}, *norms, config=config)[1].is_met is is_met
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause", "after", "before", "value", "is_met"),
+    [
+        (
+            {"schedule": "constant"},
+            "",
+            {"learning_rate": 0.1},
+            {"learning_rate": 0},
+            0.1,
+            1,
+        ),
+        (
+            {"schedule": "constant"},
+            "",
+            {"learning_rate": 0.1},
+            {"learning_rate": 0.1},
+            0.1,
+            0,
+        ),
+        # Four times the images per step.
+        ({"batch_size": 128}, "", {"epoch": 4.0}, {"epoch": 1.0}, 4.0, 1),
+        ({"batch_size": 128}, "", {"epoch": 1.0}, {"epoch": 1.0}, 1.0, 0),
+        ({}, "overfitting", row(0.9, 0.8), row(1.0, 0.7), 0.1, 1),
+        ({}, "overfitting", row(1.0, 0.7), row(1.0, 0.7), 0.3, 0),
+        ({}, "over_regularized", row(0.9, 0.8), row(0.5, 0.5), 0.9, 1),
+        ({}, "over_regularized", row(0.5, 0.8), row(0.5, 0.5), 0.5, 0),
+        # Not the gap, but what more units are for.
+        ({}, "insufficient_capacity", row(0.9, 0.5), row(0.8, 0.5), 0.9, 1),
+    ],
+)
+def test_metrics_follow_the_change(arms, changes, cause, after, before, value, is_met):
+    measured = arms(changes, {"rows": after}, {"rows": before}, cause=cause)[1]
+    assert measured.value == pytest.approx(value)
+    assert measured.is_met is bool(is_met)
+
+
+@pytest.mark.parametrize(
+    ("norm", "value", "is_met"), [(3.0, 1.0, True), (0.5, None, None)]
+)
+def test_some_of_the_measured_steps_are_clipped(arms, norm, value, is_met):
+    numbers = {"gradient_norm": norm}
+    clipped = arms({"clip_norm": 1.0}, dict(numbers), dict(numbers))[1]
+    assert (clipped.value, clipped.is_met) == (value, is_met)
+    assert ("none of the 2 measured steps" in clipped.reason) is (is_met is None)
+
+
+@pytest.mark.parametrize(("loss", "is_met"), [(0.7, True), (2.3, False)])
+def test_another_loss_is_another_number_at_the_start(arms, loss, is_met):
+    numbers = {"loss": loss}, {"loss": 2.3}
+    assert arms({"loss": "focal"}, *numbers)[1].is_met is is_met
+
+
+def digits_and_brighter():
+    """Returns digits, and validation images of which some are brighter."""
+    data, generator = digits(), np.random.default_rng(0)
+    train = Split(data.train.images[:300] // 2, data.train.labels[:300])
+    images = data.validation.images.astype(np.float64)
+    images = images * generator.uniform(0.3, 1.0, len(images))[:, None, None, None]
+    return Images(train, Split(images.astype(np.uint8), data.validation.labels))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_met"),
+    [
+        ("", "brightness((0.6, 2))", [True, True]),
+        # It changes pixels, but not what differs.
+        ("", "shift(.3)", [True, False]),
+        ("", "brightness((1, 1))", [False]),
+        ("shift(.3)", "", [True]),
+        ("shift(.1)", "shift(.3)", [True]),
+    ],
+)
+def test_augmented_images_are_other_images(before, after, is_met):
+    checks = manipulation.of_pixels(digits_and_brighter(), before, after)
+    assert [each.is_met for each in checks][: len(is_met)] == is_met
+
+
+@pytest.mark.parametrize(
+    ("new", "is_met"), [("standard", True), ("unit", True), ("none", False)]
+)
+def test_inputs_come_nearer_to_the_scale_of_initial_weights(arms, new, is_met):
+    config = dataclasses.replace(CONFIG, normalize="none")
+    images = digits_and_brighter()
+    scaled = arms({"normalize": new}, {}, {}, config=config, images=images)[1]
+    assert scaled.is_met is is_met
+
+
 def test_an_arm_without_the_change_is_noticed(tmp_path):
     run_folder.write_config(tmp_path, CONFIG)
-    (recorded, _) = check(CONFIG, {"clip_norm": 1.0}, tmp_path, tmp_path)
+    (recorded, _) = check(CONFIG, {"clip_norm": 1.0}, [tmp_path], [tmp_path])
     assert recorded.is_met is False
+
+
+def each_alone(folders):
+    return [[folder] for folder in folders]
 
 
 def recorded(folder, excluded=(), sampled=None, per_class=(90, 10)):
@@ -127,7 +256,7 @@ def recorded(folder, excluded=(), sampled=None, per_class=(90, 10)):
 )
 def test_images_are_left_out(tmp_path, after, before, is_met):
     folders = recorded(tmp_path / "a", after), recorded(tmp_path / "b", before)
-    left_out = check(CONFIG, {"exclude": "x.csv"}, *folders)[1]
+    left_out = check(CONFIG, {"exclude": "x.csv"}, *each_alone(folders))[1]
     assert (left_out.what, left_out.value) == ("training images left out", len(after))
     assert left_out.is_met is is_met
     assert left_out.expected == f"more than {len(before)}"
@@ -139,7 +268,7 @@ def test_images_are_left_out(tmp_path, after, before, is_met):
 )
 def test_classes_are_drawn_more_evenly(tmp_path, sampled, value, is_met):
     folders = recorded(tmp_path / "a", sampled=sampled), recorded(tmp_path / "b")
-    evener = check(CONFIG, {"sampling": "balanced"}, *folders)[1]
+    evener = check(CONFIG, {"sampling": "balanced"}, *each_alone(folders))[1]
     assert evener.what == "largest by smallest class in the first epoch"
     assert (evener.value, evener.is_met, evener.expected) == (value, is_met, "below 9")
 
@@ -148,5 +277,5 @@ def test_an_arm_without_data_is_not_checked(tmp_path):
     folders = recorded(tmp_path / "a"), recorded(tmp_path / "b")
     (folders[1] / "data.json").unlink()
     changes = {"exclude": "x.csv", "sampling": "sqrt"}
-    reasons = [each.reason for each in check(CONFIG, changes, *folders)[1:]]
+    reasons = [each.reason for each in check(CONFIG, changes, *each_alone(folders))[1:]]
     assert reasons == ["an arm has no data.json"] * 2

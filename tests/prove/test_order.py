@@ -9,6 +9,7 @@ from framework.config import Config
 from framework.diagnose.core.intervention import Intervention
 from framework.errors import UsageError
 from framework.launch import run as run_lib
+from framework.launch.given import NOTHING
 from framework.prove import order, plan
 from framework.report.history import History
 
@@ -28,7 +29,8 @@ def trained(monkeypatch):
     """The configs of fake runs; that with the higher rate is the best."""
     configs = []
 
-    def run(config, dataset, quiet, reports):
+    def run(config, model, dataset, quiet, reports, is_part):
+        assert is_part
         configs.append(config)
         folder = Path(config.workdir)
         folder.mkdir(parents=True)
@@ -45,7 +47,7 @@ def trained(monkeypatch):
 
 def ordered(folder, remedies=REMEDIES, told=None, **options):
     progress = (told if told is not None else []).append
-    return order.ordered(CONFIG, remedies, None, folder, progress, **options)
+    return order.ordered(CONFIG, remedies, NOTHING, folder, progress, **options)
 
 
 def test_the_best_on_validation_is_first_but_after_those_of_the_ruler(

@@ -65,7 +65,13 @@ def test_it_is_proven_with_its_code_and_leaves_the_model(explained, tmp_path):
     model = compiled()
     before = model.get_weights()
     folder = tmp_path / "proof"
-    proof = explained(LOW, model=model).remedy(folder, seeds=3)
+    diagnosis = explained(LOW, model=model)
+    assert not diagnosis.slots
+    proof = diagnosis.remedy(folder, seeds=3)
+    # `save_html` puts it on the page.
+    assert "gains +" in diagnosis.slots["proof-answer"]
+    assert "+ model.optimizer.learning_rate" in diagnosis.slots["proof"]
+    assert proof.plan.sha256 in diagnosis.slots["proof"]
     assert proof.proven is not None
     for own, now in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(own, now)

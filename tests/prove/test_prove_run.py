@@ -5,11 +5,13 @@ import hashlib
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
 from framework.config import Config
 from framework.data.arrays import digits
+from framework.data.splits import hold_out_test
 from framework.diagnose import workspace
 from framework.diagnose.conclude import conclude
 from framework.diagnose.core.intervention import Intervention
@@ -17,7 +19,10 @@ from framework.diagnose.report import stored
 from framework.errors import UsageError
 from framework.launch import openings, run_folder
 from framework.launch import run as run_lib
+from framework.launch.given import Given
 from framework.launch.openings import Opening
+from framework.prove import plan as plan_lib
+from framework.prove import prove_run as prove_run_lib
 from framework.prove import remedy as remedy_lib
 from framework.prove import run_arms
 from framework.prove.prove_run import prove_run
@@ -199,6 +204,24 @@ def test_without_a_test_part_a_half_of_validation_judges(made):
     assert len(told) == 6
 
 
+@pytest.mark.parametrize(
+    ("causes", "judge"),
+    [
+        (["overfitting"], plan_lib.TEST),
+        (["overfitting", "distribution_shift"], plan_lib.HALF),
+    ],
+)
+def test_a_drawn_test_part_does_not_judge_images_of_another_kind(causes, judge):
+    drawn = hold_out_test(digits(), "20%", None)
+    dataset, images = prove_run_lib._judged(drawn, causes)
+    assert images == judge
+    is_half = judge == plan_lib.HALF
+    assert (len(dataset.validation) < len(drawn.validation)) is is_half
+    # One that is given is of the kind that its owner wants.
+    given = dataclasses.replace(drawn, is_test_drawn=False)
+    assert prove_run_lib._judged(given, causes)[1] == plan_lib.TEST
+
+
 def test_a_plan_alone_trains_nothing(made, monkeypatch):
     folder = made()
     monkeypatch.setattr(run_arms.run_lib, "run", pytest.fail)
@@ -231,8 +254,51 @@ def test_a_run_by_python_is_refused(plain, tmp_path, name):
     config = run_folder.read_config(plain)
     given = dataclasses.replace(config, **{name: "given(parameters=5)"})
     run_folder.write_config(tmp_path, given)
-    with pytest.raises(UsageError, match=f"the {name} of the run in"):
+    with pytest.raises(UsageError, match=f"the {name} of the run in") as error:
         prove_run(str(tmp_path), HIGHER)
+    assert f"run(config, {name}={name}).remedy()" in str(error.value)
+
+
+def given_model(shape, classes):
+    """Builds what no flag names."""
+    return keras.Sequential(
+        [keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(classes)]
+    )
+
+
+@pytest.mark.extended
+def test_a_run_with_a_given_model_and_data_is_proven_in_python(tmp_path, capsys):
+    folder = tmp_path / "run"
+    config = dataclasses.replace(SLOW, train_for="8ep", workdir=str(folder))
+
+    def result(model=given_model):
+        return run_lib.run(config, model, digits(), quiet=True)
+
+    with pytest.raises(UsageError, match=r"run\(config, model=model, dataset=dataset"):
+        remedy_lib.diagnose_and_remedy((result(), folder)[1])
+    told = []
+    proof = result().remedy(seeds=3, progress=told.append)
+    assert proof.proven is not None
+    assert proof.proven.comparison.cause == "learning_rate_too_low"
+    text = str(proof)
+    assert "changed = dataclasses.replace(config, learning_rate=" in text
+    assert "run(changed, model=model, dataset=dataset)" in text
+    assert "whyflat train" not in text
+    assert any(line.startswith("unchanged, seed 1") for line in told)
+    page = (folder / "diagnosis" / "report.html").read_text()
+    assert "run(changed, model=model, dataset=dataset)" in page
+    # It prints nothing by itself.
+    assert capsys.readouterr().out == ""
+    told.clear()
+    assert str(result().remedy(seeds=3)) == text
+    assert not told
+
+    def wider(shape, classes):
+        model = given_model(shape, classes)
+        return keras.Sequential([*model.layers, keras.layers.Dense(classes)])
+
+    with pytest.raises(UsageError, match="the model given is"):
+        prove_run(str(folder), HIGHER, given=Given(wider, digits()))
 
 
 def test_a_remedy_that_names_code_is_refused(plain):

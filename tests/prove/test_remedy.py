@@ -93,10 +93,10 @@ def test_a_cause_without_flags_is_an_action_on_data_or_code(run, asked, capsys, 
 
 
 def test_what_is_more_than_flags_is_said(run, asked, capsys):
-    change = HIGHER | Intervention(dropout=0.5)
+    change = HIGHER | Intervention(activation="relu")
     remedy(run, [finding("learning_rate_too_low", intervention=change)], 10)
     out = capsys.readouterr().out
-    assert "learning_rate_too_low: only its flags are tried, not dropout\n" in out
+    assert "learning_rate_too_low: only its flags are tried, not activation\n" in out
 
 
 @pytest.mark.parametrize("status", ["suspected", "minor", "unresolved", "falsified"])

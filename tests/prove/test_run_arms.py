@@ -14,6 +14,7 @@ from framework.diagnose.core.intervention import Intervention
 from framework.errors import Stopped, UsageError
 from framework.launch import run as run_lib
 from framework.launch import run_folder
+from framework.launch.given import Given
 from framework.prove import plan as plan_lib
 from framework.prove import run_arms
 from framework.prove.plan import Judge
@@ -43,7 +44,8 @@ def arms_in(folder, told=None, is_given=False, config=CONFIG, **remedy):
     ticks = iter(range(1_000))
     config = dataclasses.replace(config, test="") if is_given else config
     progress = (told if told is not None else []).append
-    return Arms(plan, config, dataset, is_given, folder, progress, lambda: next(ticks))
+    given = Given(dataset=dataset if is_given else None)
+    return Arms(plan, config, dataset, given, folder, progress, lambda: next(ticks))
 
 
 @pytest.fixture(scope="module")

@@ -116,3 +116,20 @@ def test_a_curve_that_is_not_there_has_no_points(tmp_path):
     write(tmp_path, 0, 10)
     assert read_scalars(tmp_path, "accuracy") == {}
     assert read_scalars(tmp_path / "nowhere", "loss") == {}
+
+
+def test_an_unlisted_file_is_read_but_tensorboard_does_not_find_it(tmp_path):
+    events = Events(tmp_path / "train", is_listed=False)
+    events.start(0)
+    events.scalars(3, {"loss": 0.5})
+    events.close()
+    assert read_scalars(tmp_path / "train", "loss") == {3: 0.5}
+    found = EventAccumulator(str(tmp_path / "train"))
+    found.Reload()
+    assert not found.Tags()["tensors"]
+    assert not [*tmp_path.rglob("*tfevents*")]
+    # A file after it is named and dated after it.
+    again = Events(tmp_path / "train", is_listed=False)
+    again.scalars(4, {"loss": 0.25})
+    again.close()
+    assert read_scalars(tmp_path / "train", "loss") == {3: 0.5, 4: 0.25}

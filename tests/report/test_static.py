@@ -52,3 +52,12 @@ def test_says_it_once_with_the_command(tmp_path):
         f"cause with: whyflat diagnose --workdir={tmp_path}"
     ]
     assert shown == [(7, "static", message[0])]
+
+
+def test_a_command_that_goes_on_says_with_what(tmp_path):
+    message, then = [], "after training, its cause is looked for"
+    note = StaticNotice(tmp_path, message.append, lambda *_: None, then)
+    for step, accuracy in enumerate(FLAT):
+        metrics = {"validation/accuracy": accuracy, "validation/loss": 1 + step}
+        note.evaluated(step, metrics, {"validation": range(1000)})
+    assert message[0].endswith("at 70.0%; after training, its cause is looked for")

@@ -139,6 +139,26 @@ def test_a_trial_that_a_process_has_left_is_resumed_and_counted_once(tmp_path):
     assert values(rows) == values(swept(tmp_path / "other", Runs()))
 
 
+def test_a_trial_that_kills_its_processes_fails_and_the_others_go_on(tmp_path):
+    train = Runs()
+
+    def killing(config, reports):
+        # As three processes that were killed at its first evaluation.
+        place = Path(config.workdir).parent / "attempts.json"
+        place.write_text('{"attempts": 3, "progress": 0}')
+        place.rename(place.with_name("kept.json"))
+        raise Stopped("killed")
+
+    with pytest.raises(Stopped):
+        swept(tmp_path, killing)
+    (kept,) = tmp_path.rglob("kept.json")
+    kept.rename(kept.with_name("attempts.json"))
+    rows = swept(tmp_path, train)
+    assert [each.state for each in rows] == [table.FAILED, *[table.COMPLETE] * 3]
+    assert "3 processes have ended while training it" in rows[0].problem
+    assert "trial-0000" not in train.evaluated
+
+
 def test_several_processes_share_the_trials(tmp_path):
     # While the first trains its first trial, another process comes, and trains all
     # that the first does not hold; then it waits for the first.

@@ -13,6 +13,7 @@ from framework.config import Config, spec
 from framework.config.durations import Duration
 from framework.data import exclusion
 from framework.data.dataset import Split
+from framework.diagnose.core import model_spec
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.settings import TrainingSettings
 from framework.errors import UsageError
@@ -23,16 +24,11 @@ _FACTORS = (
     "width_factor",
     "train_for_factor",
 )
-# Changes of the model or of which images are trained on, which no flag expresses.
-_BEYOND_FLAGS = (
-    "consistent_loss",
-    "reinitialize",
-    "activation",
-    "width_factor",
-    "dropout",
-    "unfreeze",
-    "train",
-)
+# Changes of the model or of which images are trained on, which no flag expresses. Of
+# the others, those of the model are in `model_spec`.
+_BEYOND_FLAGS = ("reinitialize", "activation", "unfreeze", "train")
+# The loss that is the mean cross-entropy of logits.
+_CONSISTENT = "cross_entropy"
 # The fields of a config that an intervention can change.
 _CONFIG_FIELDS = (
     "exclude",
@@ -42,6 +38,8 @@ _CONFIG_FIELDS = (
     "schedule",
     "normalize",
     "augment",
+    "model",
+    "loss",
     "clip_norm",
     "optimizer",
     "train_for",
@@ -132,7 +130,7 @@ class Intervention:
     def apply(self, config: Config) -> Config:
         """Returns a config with all that a config can express.
 
-        Changes of the model or the data are left to `code`.
+        What it cannot is left to `code`; see `beyond_flags`.
 
         Raises:
             NotApplicableError: It is about a training step that this framework
@@ -166,6 +164,12 @@ class Intervention:
             fields["normalize"] = "standard"
         if self.augment is not None:
             fields["augment"] = self.augment
+        if self.dropout is not None or self.width_factor != 1.0:
+            fields["model"] = model_spec.changed(
+                config.model, self.dropout, self.width_factor
+            )
+        if self.consistent_loss and _has_own_loss(config):
+            fields["loss"] = _CONSISTENT
         if self.clip_norm:
             fields["clip_norm"] = self.clip_norm
         if self.weight_decay is not None:
@@ -188,10 +192,21 @@ class Intervention:
             if getattr(changed, name) != getattr(config, name)
         )
 
-    @property
-    def beyond_flags(self) -> tuple[str, ...]:
-        """The names of the changes that `apply` leaves to `code`."""
-        return tuple(name for name in _BEYOND_FLAGS if name in self.differences())
+    def beyond_flags(self, config: Config) -> tuple[str, ...]:
+        """Returns the names of the changes that `apply` leaves to `code`.
+
+        Args:
+            config: Of the run; of its model and its loss depends what flags can say.
+        """
+        names = [name for name in _BEYOND_FLAGS if name in self.differences()]
+        if self.consistent_loss and not _has_own_loss(config):
+            # So it is the outputs that do not match.
+            names.append("consistent_loss")
+        for name in ("dropout", "width_factor"):
+            alone = {name: getattr(self, name)}
+            if name in self.differences() and not _is_said(alone, config):
+                names.append(name)
+        return tuple(names)
 
     def as_json(self) -> dict[str, Any] | None:
         """Returns the differences as a JSON object; None if it has images of its own.
@@ -239,6 +254,19 @@ def _json_types() -> dict[str, Any]:
         for name, kind in get_type_hints(Intervention).items()
         if name != "train"
     }
+
+
+def _is_said(change: Mapping[str, Any], config: Config) -> bool:
+    """Returns whether the model's spec says a change, or the model has it already."""
+    changed = Intervention(**change).apply(config).model
+    present = model_spec.arguments(config.model)
+    has_it = "dropout" in change and present.get("dropout") == change["dropout"]
+    return changed != config.model or has_it
+
+
+def _has_own_loss(config: Config) -> bool:
+    """Returns whether the loss is the user's, not one of logits that comes with us."""
+    return ":" in config.loss
 
 
 def _is_of(value: object, kind: Any) -> bool:

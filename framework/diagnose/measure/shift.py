@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from framework.data.dataset import Split
 from framework.diagnose.core.measurement import Measurement, NotApplicableError
 from framework.diagnose.measure.features import Scale, are_images
 from framework.diagnose.measure.properties import noise_level, properties
@@ -81,6 +82,32 @@ class Shift(Measurement):
             ),
             augment=" + ".join(kinds.values()),
         )
+
+
+def told_apart(train: Split, validation: Split, scale: Scale) -> tuple[float, float]:
+    """Returns how well a classifier tells images of two splits apart.
+
+    Args:
+        train: Training images, augmented or not.
+        validation: Validation images.
+        scale: That of the training images before augmentation.
+
+    Returns:
+        The area under the curve, and its p-value; see `Shift`.
+
+    Raises:
+        NotApplicableError: They are no images, or too few.
+    """
+    if not are_images(train.images):
+        raise NotApplicableError("the examples are not images")
+    rows = _matched(np.asarray(train.labels), np.asarray(validation.labels))
+    if min(len(each) for each in rows) < _FEWEST:
+        raise NotApplicableError(
+            f"there are no {_FEWEST} images of each split of common classes"
+        )
+    first = properties(train.images[rows[0]], scale)
+    second = properties(validation.images[rows[1]], scale)
+    return _told_apart(first, second)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -288,6 +288,7 @@ class RunProgram(Program):
                     self.dataset(intervention),
                     quiet=True,
                     reports=() if watch is None else (watch,),
+                    is_part=True,
                 )
             except DivergedError:
                 # A result: it is right about nothing. Any other failure is none.

@@ -36,6 +36,7 @@ class Diagnosis:
         context: What was diagnosed.
         rows: The metrics of each evaluation, as in metrics.jsonl.
         galleries: Finds images to look at, for the page.
+        slots: HTML of the proof, by slot of the page; `remedy` fills it.
     """
 
     plateau: Plateau
@@ -46,6 +47,7 @@ class Diagnosis:
     context: DiagnosisContext
     rows: tuple[Row, ...] = ()
     galleries: Callable[[], tuple[Gallery, ...]] = tuple
+    slots: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def confirmed(self) -> tuple[Finding, ...]:
@@ -76,7 +78,8 @@ class Diagnosis:
     def save_html(self, path: str | Path) -> None:
         """Writes a page for a browser: one file, which loads nothing.
 
-        Of a Keras program, duplicates and doubtful labels are looked for first.
+        Of a Keras program, duplicates and doubtful labels are looked for first. The
+        page shows the proof of the last call of `remedy`.
 
         Args:
             path: The file, such as "report.html"; replaced if it exists.

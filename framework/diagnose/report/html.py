@@ -31,6 +31,7 @@ from framework.diagnose.report.diagnosis import Diagnosis
 from framework.diagnose.report.galleries import Gallery
 from framework.diagnose.report.reading import reading
 from framework.diagnose.report.text import shown
+from framework.launch import given
 from framework.report.history import Row
 from framework.system import atomic
 from framework.system.printable import printable
@@ -53,7 +54,8 @@ class Advice:
     Attributes:
         text: In words.
         changes: Flags that change: the old one, or "", and the new one.
-        command: Trains with them, quoted for a shell; "" without flags or run.
+        command: Trains with them, quoted for a shell, or in Python where the run's
+            model or data were given so; "" without flags or run.
         code: Lines of Python, where there are no flags.
     """
 
@@ -114,7 +116,7 @@ def page(
     entries = [
         _entry(each, diagnosis.measured.settings.config, run) for each in findings
     ]
-    return render(
+    document = render(
         "page.html",
         name=str(run) if run else "",
         answer=answer(plateau, accuracy, findings),
@@ -140,6 +142,8 @@ def page(
         ],
         failed=[each for each in diagnosis.trials if each.problem],
     )
+    # The page has all slots.
+    return filled_in(document, diagnosis.slots) or document
 
 
 def render(template: str, **values: Any) -> str:
@@ -162,15 +166,28 @@ def fill(path: Path, texts: Mapping[str, str]) -> bool:
         document = "" if path.is_symlink() else atomic.read_bytes(path).decode()
     except (OSError, UnicodeDecodeError):
         return False
+    filled = filled_in(document, texts)
+    if filled is None:
+        return False
+    atomic.write_text(path, filled)
+    return True
+
+
+def filled_in(document: str, texts: Mapping[str, str]) -> str | None:
+    """Returns a page with other content of slots; None if it lacks one.
+
+    Args:
+        document: From `page`.
+        texts: HTML from `render`, by slot.
+    """
     for slot, text in texts.items():
         begin, end = f"<!-- {slot} -->", f"<!-- end of {slot} -->"
         before, found, rest = document.partition(begin)
         _, is_closed, after = rest.partition(end)
         if not (found and is_closed):
-            return False
+            return None
         document = f"{before}{begin}\n{text}\n{end}{after}"
-    atomic.write_text(path, document)
-    return True
+    return document
 
 
 def changes(config: Config | None, flags: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -291,7 +308,9 @@ def _entry(finding: Finding, config: Config | None, run: Path | None) -> Entry:
 def _advice(finding: Finding, config: Config | None, run: Path | None) -> Advice:
     remedy = finding.remedy
     command = ""
-    if remedy.flags and run is not None:
+    if remedy.flags and config is not None and given.fields(config):
+        command = _call(finding, config, run)
+    elif remedy.flags and run is not None:
         start = [*experiment.train_command(run), f"--flagfile={run / 'flags.txt'}"]
         folder = shlex.quote(f"--workdir={run}-{finding.cause.name}")
         # A flag a line, which a shell reads as one command.
@@ -299,6 +318,24 @@ def _advice(finding: Finding, config: Config | None, run: Path | None) -> Advice
     # Whoever trains by flags has them instead.
     code = () if remedy.flags else remedy.code
     return Advice(remedy.text, changes(config, remedy.flags), command, code)
+
+
+def _call(finding: Finding, config: Config, run: Path | None) -> str:
+    """Returns lines of Python that train a run with a remedy; "" if there are none.
+
+    Args:
+        finding: The finding.
+        config: Of the run, whose model or data were given in Python.
+        run: Its folder.
+    """
+    change = finding.remedy.intervention
+    if change is None or run is None:
+        return ""
+    changed = dataclasses.replace(
+        change.apply(config), workdir=f"{run}-{finding.cause.name}"
+    )
+    names = [*config.difference(changed), "workdir"]
+    return "\n".join(given.call(config, changed, names))
 
 
 def _shifted(diagnosis: Diagnosis) -> list[Gallery]:

@@ -1,9 +1,13 @@
 """Tests of benchmarks/zoo/remedy.py."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from benchmarks.zoo import remedy
+from benchmarks.zoo import remedy, results, search
 from framework.config import Config
+from framework.report.history import History
 
 
 def line(kind, proven="", gain=None, remedies=("overfitting",), **changes):
@@ -38,6 +42,66 @@ def test_the_page_counts_what_is_proven_and_what_could_be():
     assert rows[4] == "    median cost: 9 trainings, 30 s, 6.0 times the run itself"
     # Wilson's interval of none of one.
     assert rows[5].endswith("proven on sound runs: 0 of 1, 0 (0 to 0.793)")
+
+
+def test_the_page_has_published_rates_and_the_aims():
+    lines = [
+        line("repair", "overfitting", 0.1, seeds=3),
+        line("repair", "overfitting", 0.1, seeds=3),
+        line("repair", "overfitting", 0.1, seeds=5, training_seconds=900.0),
+        line("repair"),
+        line("repair", remedies=()),
+        line("sham"),
+        line("recheck repair", "overfitting", 0.1),
+        line("recheck repair", "", 0.0),
+    ]
+    page = remedy.page(lines, 7)
+    assert page.startswith("6 of 7 jobs are done\n")
+    assert "do not hold with 10 other seeds: 1 of 2, 0.5 (0.0945 to 0.905)" in page
+    assert "AUTOTRAINER, measured by others: 266 of 850, 0.313 (" in page
+    assert "    repaired: 0.75, reached (at least 0.75)" in page
+    # One sound run is too few, whatever came of it.
+    assert "false proofs: 0.00, missed (at most 0.03 of 100 or more; here 1)" in page
+    assert "median cost of a proof: 6.00, missed (at most 3 times" in page
+
+
+def test_a_proven_remedy_is_trained_with_other_seeds_once(tmp_path, monkeypatch):
+    path, asked = tmp_path / "remedy.jsonl", []
+    for each in (
+        line("repair", "overfitting", 0.1),
+        line("sham"),
+        # A remedy of the ruler gains nothing.
+        line("repair", "split_leakage", None, case="run: b"),
+    ):
+        results.append(path, each)
+
+    def rechecked(run, cause):
+        asked.append((run.parts[-2:], cause))
+        return line("", "", 0.0)
+
+    monkeypatch.setattr(remedy, "rechecked", rechecked)
+    for _ in range(2):
+        remedy._recheck(path, tmp_path)
+    assert asked == [(("run--a-0", "repair"), "overfitting")]
+
+
+def test_the_search_draws_changes_of_the_run(tmp_path, monkeypatch):
+    pytest.importorskip("optuna")
+    configs = []
+
+    def run(config, quiet, reports, is_part):
+        configs.append(config)
+        folder = Path(config.workdir)
+        folder.mkdir(parents=True)
+        value = 1 / (1 + abs(np.log10(config.learning_rate / 1e-3)))
+        History(folder / "metrics.jsonl").append(1, {config.monitor: value})
+
+    monkeypatch.setattr(search.run_lib, "run", run)
+    config = Config(learning_rate=1e-5, monitor="validation/accuracy")
+    change = search.best(config, tmp_path / "search")
+    assert len(configs) == search.TRIALS
+    assert {each.seed for each in configs} == {config.seed}
+    assert 1e-4 < change.apply(config).learning_rate < 1e-2
 
 
 def test_a_line_says_what_came_of_it():

@@ -17,6 +17,7 @@ from framework.config import Config
 from framework.diagnose.checks.training.loss_output_mismatch import LossOutputMismatch
 from framework.diagnose.checks.training.overfitting import AUGMENT, FLIP
 from framework.diagnose.core import intervention as intervention_lib
+from framework.diagnose.core.causes import CAUSES
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.measure.loss_probe import OutputProbe
@@ -98,17 +99,97 @@ def test_other_json_is_refused(fields):
 @given(_INTERVENTIONS)
 def test_each_change_is_of_flags_or_beyond_them(intervention):
     """Or of a step that this framework has not; then nothing is left to flags."""
+    config = Config(
+        learning_rate=1.0,
+        normalize="unit",
+        optimizer="adam(weight_decay=0.02)",
+        model="mine:net()",
+    )
     try:
-        difference = Config(learning_rate=1.0, normalize="unit").difference(
-            intervention.apply(Config(learning_rate=1.0, normalize="unit"))
-        )
+        difference = config.difference(intervention.apply(config))
     except NotApplicableError:
         return
     if not difference:
         assert set(intervention.differences()) <= {
-            *intervention.beyond_flags,
+            *intervention.beyond_flags(config),
             "augment",
         }
+
+
+@pytest.mark.parametrize(
+    ("change", "config", "flags", "beyond"),
+    [
+        (
+            Intervention(dropout=0.5, augment="flip"),
+            Config(model="cnn"),
+            ("--augment=flip", "--model=cnn(dropout=0.5)"),
+            (),
+        ),
+        # It has a model whose dropout no argument sets.
+        (
+            Intervention(dropout=0.5),
+            Config(model="resnet"),
+            (),
+            ("dropout",),
+        ),
+        (Intervention(dropout=0.0), Config(model="mlp"), (), ()),
+        (
+            Intervention(dropout=0.2),
+            Config(model="mine:net(3, dropout=.9)"),
+            ("--model=mine:net(3, dropout=0.2)",),
+            (),
+        ),
+        (Intervention(dropout=0.2), Config(model="mine:net(3)"), (), ("dropout",)),
+        (
+            Intervention(width_factor=4.0),
+            Config(model="cnn((8, 16), padding='same')"),
+            ("--model=cnn(filters=(32, 64), padding='same', dense=512)",),
+            (),
+        ),
+        (
+            Intervention(width_factor=2.0),
+            Config(model="resnet(width=8)"),
+            ("--model=resnet(width=16)",),
+            (),
+        ),
+        # A linear classifier gets a hidden layer, which is no multiple.
+        (
+            Intervention(width_factor=4.0),
+            Config(model="mlp(units=())"),
+            (),
+            ("width_factor",),
+        ),
+        (
+            Intervention(width_factor=4.0),
+            Config(model="given(parameters=5)"),
+            (),
+            ("width_factor",),
+        ),
+        (
+            Intervention(consistent_loss=True),
+            Config(loss="mine:loss(2)"),
+            ("--loss=cross_entropy",),
+            (),
+        ),
+        (
+            Intervention(consistent_loss=True),
+            Config(loss="focal"),
+            (),
+            ("consistent_loss",),
+        ),
+        (
+            Intervention(reinitialize=True, activation="relu"),
+            Config(),
+            (),
+            ("reinitialize", "activation"),
+        ),
+    ],
+)
+def test_the_model_and_the_loss_are_flags_where_a_spec_can_say_so(
+    change, config, flags, beyond
+):
+    assert tuple(shlex.split(" ".join(change.flags(config)))) == flags
+    assert change.beyond_flags(config) == beyond
 
 
 @given(_INTERVENTIONS, _INTERVENTIONS)
@@ -234,6 +315,97 @@ def test_what_a_trial_runs_is_what_is_printed(name):
     # A trial is given the images that are left.
     for field in set(intervention_lib._CONFIG_FIELDS) - _LENGTH - {"exclude"}:
         assert getattr(trial, field) == getattr(printed, field)
+
+
+# A run with the fault of a cause, and the flags of its remedy.
+_MENDED = {
+    "split_leakage": (Config(), {"exclude": ("a.csv",)}, "--exclude=a.csv"),
+    "label_noise": (Config(), {"exclude": ("a.csv",)}, "--exclude=a.csv"),
+    "unnormalized_inputs": (
+        Config(normalize="none"),
+        {"standardize": True},
+        "--normalize=standard",
+    ),
+    "class_imbalance": (Config(), {"balance": True}, "--sampling=balanced"),
+    "homogeneous_training_data": (Config(), {"augment": "flip"}, "--augment=flip"),
+    "distribution_shift": (Config(), {"augment": "flip"}, "--augment=flip"),
+    "loss_output_mismatch": (
+        Config(loss="mine:loss"),
+        {"consistent_loss": True},
+        "--loss=cross_entropy",
+    ),
+    "exploding_gradients": (Config(), {"clip_norm": 1.0}, "--clip_norm=1.0"),
+    "over_regularized": (
+        Config(model="mlp(dropout=.95)"),
+        {"dropout": 0.0},
+        "--model=mlp(dropout=0.0)",
+    ),
+    "batch_size_too_large": (
+        Config(batch_size=512),
+        {"batch_size_factor": 0.125},
+        "--batch_size=64",
+    ),
+    "batch_size_too_small": (
+        Config(batch_size=1),
+        {"batch_size_factor": 16.0},
+        "--batch_size=16",
+    ),
+    "learning_rate_too_high": (
+        Config(learning_rate=1.0),
+        {"learning_rate_factor": 0.1},
+        "--learning_rate=0.1",
+    ),
+    "learning_rate_too_low": (
+        Config(learning_rate=1e-5),
+        {"learning_rate_factor": 100.0},
+        "--learning_rate=0.001",
+    ),
+    "stopped_too_early": (
+        Config(train_for="2ep"),
+        {"train_for_factor": 2.0},
+        "--train_for=4ep",
+    ),
+    "overfitting": (Config(model="cnn"), {"dropout": 0.5}, "--model=cnn(dropout=0.5)"),
+    "insufficient_capacity": (
+        Config(model="mlp(units=(2,))"),
+        {"width_factor": 8.0},
+        "--model=mlp(units=(16,))",
+    ),
+}
+# What takes a person: the evaluation or the data are wrong.
+_OF_PEOPLE = {
+    "metric_bug",
+    "stale_evaluation_weights",
+    "train_eval_mismatch",
+    "random_validation",
+    "illegal_labels",
+    "split_artifact",
+    "shuffled_labels",
+    "validation_too_small",
+    "preprocessing_mismatch",
+}
+# What the training step of a run has right.
+_OF_OTHER_STEPS = {
+    "unshuffled_batches",
+    "learning_rate_frozen",
+    "wrong_variables",
+    "replica_scaling",
+}
+# What the models of this package have right: faults of the user's own code.
+_OF_OWN_MODELS = {
+    "frozen_weights",
+    "bad_initialization",
+    "dead_units",
+    "vanishing_gradients",
+}
+
+
+def test_each_cause_that_flags_can_mend_has_a_remedy_by_flags():
+    groups = (set(_MENDED), _OF_PEOPLE, _OF_OTHER_STEPS, _OF_OWN_MODELS)
+    assert sorted(name for group in groups for name in group) == sorted(CAUSES)
+    for config, fields, flag in _MENDED.values():
+        (written,) = shlex.split(" ".join(Intervention(**fields).flags(config)))
+        assert written == flag
 
 
 def test_a_longer_training_is_printed():
