@@ -60,13 +60,14 @@ DIAGNOSE_MAY_IMPORT = {
     "snapshot": {"report"},
     "workspace": set(),
     "explain_keras": {"audit", "core", "programs", "report", "diagnosis", "recorder"},
+    "explain_functions": {"audit", "core", "programs", "report", "diagnosis"},
     "explain_run": {"core", "programs", "snapshot"},
     "conclude": {"audit", "report", "diagnosis", "snapshot", "workspace"}
     | {"explain_run"},
     "__init__": set(),
 }
 # A data set's knobs, and the options of an entry of the Python interface.
-MAY_TAKE_MANY_ARGUMENTS = {"drawn_flowers", "explain"}
+MAY_TAKE_MANY_ARGUMENTS = {"drawn_flowers", "explain", "explain_loop"}
 
 
 @functools.cache

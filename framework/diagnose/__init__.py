@@ -8,6 +8,7 @@ from typing import Any
 # What takes TensorFlow is loaded once it is asked for.
 _FROM = {
     "explain": "framework.diagnose.explain_keras",
+    "explain_loop": "framework.diagnose.explain_functions",
     "augmented": "framework.diagnose.programs.keras_training",
     "Watch": "framework.diagnose.recorder",
 }

@@ -242,7 +242,10 @@ def _revised(plateau: Plateau, trials: Trials) -> Plateau:
 def _without_yielding(findings: Sequence[Finding]) -> list[Finding]:
     """Falsifies findings that yield to others with a measured cost."""
     others_cost = any(
-        _is_confirmed(each) and each.cost is not None and each.cost.low > 0
+        _is_confirmed(each)
+        and not each.cause.yields_to_others
+        and each.cost is not None
+        and each.cost.low > 0
         for each in findings
     )
     return [

@@ -11,7 +11,7 @@ import numpy as np
 
 from framework.diagnose.programs.keras_data import Source
 from framework.diagnose.programs.keras_loop import KerasLoop
-from framework.diagnose.programs.metric_names import named
+from framework.diagnose.programs.metric_names import named, weighted_names
 from framework.errors import UsageError
 from framework.numerics import labels as labels_lib
 from framework.numerics.metrics import Predictions
@@ -55,6 +55,13 @@ class Watch(keras.callbacks.Callback):
         }
         archive.write(self._folder / _INITIAL, 0, weights)
 
+    @property
+    def _weighted(self) -> set[str]:
+        has_weights = self._validation is not None and (
+            self._validation.weights is not None
+        )
+        return weighted_names(self.model) if has_weights else set()
+
     def on_train_batch_end(
         self, batch: int, logs: Mapping[str, Any] | None = None
     ) -> None:
@@ -71,12 +78,12 @@ class Watch(keras.callbacks.Callback):
             "epoch": epoch + 1.0,
             "learning_rate": float(self.model.optimizer.learning_rate),
             **named("train", trained),
-            **named("validation", tested),
+            **named("validation", tested, self._weighted),
         }
         self._history.append(self._steps, row)
         if self._validation is None:
             return
-        x, y = self._validation.epoch()
+        x, y, _ = self._validation.epoch()
         evaluation = KerasLoop(self.model).predictions(x, labels_lib.classes(y))
         predictions.write(self._folder / "predictions", self._steps, evaluation)
 

@@ -1,5 +1,6 @@
 """Tests of framework/diagnose/explain_keras.py: explain, from end to end."""
 
+import inspect
 import json
 
 import keras
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework.diagnose import explain
+from framework.diagnose import explain, explain_keras
 from framework.diagnose.explain_keras import named
 from framework.errors import UsageError
 
@@ -228,3 +229,263 @@ def test_words_are_no_pictures():
     pairs = (x[:200], y[:200]), (x[200:], y[200:])
     diagnosis = explain(model, *pairs, epochs=8)
     assert "learning_rate_too_low" in [each.cause.name for each in diagnosis.confirmed]
+
+
+class SeenError(Exception):
+    """Carries what would be diagnosed."""
+
+
+@pytest.fixture
+def context_of(monkeypatch):
+    """Returns the context that `explain` would diagnose."""
+
+    def stop(context, *_):
+        raise SeenError(context)
+
+    monkeypatch.setattr(explain_keras, "diagnose", stop)
+
+    def run(*arguments, **options):
+        with pytest.raises(SeenError) as caught:
+            explain(*arguments, **options)
+        return caught.value.args[0]
+
+    return run
+
+
+# The arguments of fit that have another name here.
+RENAMED = {"x": "train", "y": "train", "validation_data": "validation"}
+RENAMED["verbose"] = "progress"
+
+
+def test_each_argument_of_fit_is_one_of_explain():
+    fit = inspect.signature(keras.Model.fit).parameters
+    ours = inspect.signature(explain).parameters
+    for name, parameter in fit.items():
+        if name == "self":
+            continue
+        assert RENAMED.get(name, name) in ours
+        if name not in RENAMED:
+            assert ours[name].default == parameter.default, name
+
+
+N = 60
+SMALL = np.random.default_rng(0).normal(size=(N, 6)).astype(np.float32)
+CLASSES = np.random.default_rng(1).integers(0, 3, N)
+WEIGHTS = np.random.default_rng(2).random(N).astype(np.float32)
+
+
+def linear(**options):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), L.Dense(3)])
+    options = {"metrics": ["accuracy"], "jit_compile": False, **options}
+    optimizer = options.pop("optimizer", None) or keras.optimizers.SGD(0.1)
+    model.compile(optimizer, LOSS(from_logits=True), **options)
+    return model
+
+
+def slow_down(epoch, rate):
+    return rate / 2
+
+
+HELD_OUT = {"validation_data": (SMALL[:20], CLASSES[:20])}
+WEIGHTED = {"validation_data": (SMALL[:20], CLASSES[:20], WEIGHTS[:20])}
+extended = pytest.mark.extended
+FITS = {
+    "batch_size": {"batch_size": 7},
+    "class_weight": {"class_weight": {0: 0.1, 2: 5.0}},
+    "sample_weight": {"sample_weight": WEIGHTS},
+    "validation_split": {"validation_split": 0.3, "validation_data": None},
+    "validation_weights": WEIGHTED,
+    "validation_batch_size": {"validation_batch_size": 7},
+    "validation_freq": {"validation_freq": 2},
+    "validation_freq, a list": {"validation_freq": [1, 3]},
+    "initial_epoch": {"initial_epoch": 1},
+    "callbacks": {
+        "callbacks": lambda: [keras.callbacks.LearningRateScheduler(slow_down)]
+    },
+    "early stopping": {
+        "callbacks": lambda: keras.callbacks.EarlyStopping(
+            "val_loss", min_delta=9, patience=1
+        )
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        each
+        if each in ("class_weight", "callbacks")
+        else pytest.param(each, marks=extended)
+        for each in FITS
+    ],
+)
+def test_a_training_is_the_one_of_fit(context_of, name):
+    options = {**HELD_OUT, "epochs": 4, **FITS[name]}
+    make = options.pop("callbacks", lambda: None)
+    history = linear().fit(
+        SMALL, CLASSES, shuffle=False, verbose=0, callbacks=make(), **options
+    )
+    validation = options.pop("validation_data")
+    context = context_of(
+        linear(),
+        (SMALL, CLASSES),
+        validation,
+        shuffle=False,
+        callbacks=make(),
+        **options,
+    )
+    expected = history.history
+    for key, values in expected.items():
+        if key == "learning_rate":
+            continue
+        split, metric = "train", key
+        if key.startswith("val_"):
+            split, metric = "validation", key[4:]
+        ours = [row[f"{split}/{metric}"] for row in context.rows]
+        kept = values
+        if len(values) > len(ours):
+            # Of the epochs that are not evaluated, nothing is told.
+            kept = [values[round(row["epoch"]) - 1] for row in context.rows]
+        assert ours == pytest.approx(kept, rel=1e-4), key
+    assert context.settings.epochs == len(expected["loss"])
+    assert len(context.predictions) == len(expected["val_loss"])
+
+
+@pytest.mark.extended
+def test_callbacks_leave_their_rates_to_trials(context_of):
+    callback = keras.callbacks.LearningRateScheduler(slow_down)
+    context = context_of(
+        linear(), (SMALL, CLASSES), (SMALL, CLASSES), epochs=4, callbacks=callback
+    )
+    assert context.program.epoch_rates == pytest.approx([0.05, 0.025, 0.0125, 0.00625])
+    settings = context.settings
+    assert (settings.learning_rate, settings.has_rate_callback) == (
+        pytest.approx(0.1),
+        True,
+    )
+    assert settings.highest_rate == pytest.approx(0.05)
+
+
+def test_a_weighted_accuracy_is_not_that_of_the_predictions(context_of):
+    model = linear(metrics=None, weighted_metrics=["accuracy"])
+    x, y, w = SMALL, CLASSES, WEIGHTS
+    context = context_of(model, (x, y), (x, y, w), epochs=1, batch_size=N)
+    assert "validation/accuracy" not in context.rows[-1]
+    assert "validation/weighted_accuracy" in context.rows[-1]
+    assert "train/accuracy" in context.rows[-1]
+    assert set(context.weights) == {"validation"}
+
+
+def two_inputs():
+    a, b = keras.Input((6,)), keras.Input((6,))
+    return keras.Model([a, b], L.Dense(3)(L.Add()([a, b])))
+
+
+def two_outputs():
+    a = keras.Input((6,))
+    return keras.Model(a, [L.Dense(3)(a), L.Dense(3)(a)])
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (two_inputs, {}, "the model has 2 inputs; explain takes a model with one"),
+        (two_outputs, {}, "the model returns a list, not a tensor"),
+        (linear, {"validation_split": 0.2}, "validation or validation_split, not both"),
+        (linear, {"validation": None}, "needs validation=.x, y., or validation_split"),
+        (linear, {"epochs": 2, "validation_freq": 3}, "no epoch is evaluated"),
+        (linear, {"initial_epoch": 1}, "no epoch is evaluated"),
+        (linear, {"steps_per_epoch": 1}, "arrays are fed whole: 2 batches an epoch"),
+        (linear, {"callbacks": [3]}, "3 is no keras.callbacks.Callback"),
+    ],
+)
+def test_what_cannot_be_used_is_an_error_of_one_line(make, options, message):
+    model = make()
+    if not model.compiled:
+        model.compile("sgd", "mse", jit_compile=False)
+    options = {"validation": (SMALL, CLASSES), **options}
+    with pytest.raises(UsageError, match=message) as caught:
+        explain(model, (SMALL, CLASSES), **options)
+    assert "\n" not in str(caught.value)
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = L.Dense(3)
+
+    def call(self, x, training=False):
+        return self.dense(x)
+
+
+def subclassed(**options):
+    keras.utils.set_random_seed(0)
+    model = Subclassed()
+    model.compile("adam", LOSS(from_logits=True), metrics=["accuracy"], **options)
+    return model
+
+
+def under_a_strategy():
+    with tf.distribute.MirroredStrategy(["cpu:0"]).scope():
+        return linear(optimizer=keras.optimizers.Adam(0.01))
+
+
+def half_precision():
+    keras.utils.set_random_seed(0)
+    layer = L.Dense(3, dtype="mixed_float16")
+    model = keras.Sequential([keras.Input((6,)), layer])
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01))
+    model.compile(optimizer, LOSS(from_logits=True), metrics=["accuracy"])
+    model.jit_compile = False
+    return model
+
+
+def cosine():
+    return keras.optimizers.schedules.CosineDecay(0.1, 10)
+
+
+MODELS = {
+    "strategy": under_a_strategy,
+    "mixed_float16": half_precision,
+    "subclassed": lambda: subclassed(jit_compile=False),
+    "jit_compile": lambda: linear(jit_compile=True),
+    "run_eagerly": lambda: linear(run_eagerly=True),
+    "schedule": lambda: linear(optimizer=keras.optimizers.SGD(cosine())),
+    "metrics": lambda: linear(
+        metrics=["accuracy"], weighted_metrics=["accuracy"], loss_weights=2.0
+    ),
+}
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("kind", MODELS)
+def test_models_of_all_kinds_are_explained(kind):
+    """To the end, without a measurement that fails, and given back as they were."""
+    model = MODELS[kind]()
+    model(SMALL[:1])
+    before = [np.array(each) for each in model.get_weights()]
+    data = SMALL, SMALL[:, :3].argmax(axis=1)
+    diagnosis = explain(model, data, data, epochs=3, batch_size=20, budget=0.5)
+    failed = [each for each in diagnosis.measured.unavailable if each.is_failure]
+    assert failed == []
+    assert [each.problem for each in diagnosis.trials if each.problem] == []
+    for one, other in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # It can still be trained.
+    model.fit(*data, verbose=0)
+
+
+@pytest.mark.extended
+def test_weights_that_leave_classes_out_are_named(arrays):
+    (x, y), validation = arrays
+    model = usual()
+    weights = (y < 5).astype(np.float32)
+    diagnosis = explain(model, (x, y, weights), validation, epochs=6)
+    assert diagnosis.confirmed[0].cause.name == "example_weights", str(diagnosis)
+    assert diagnosis.confirmed[0].cost.low > 0.2
+    assert any("Without sample_weight" in each for each in code_of(diagnosis))
+
+
+def code_of(diagnosis):
+    return diagnosis.confirmed[0].remedy.code

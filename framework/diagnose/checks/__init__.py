@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from framework.diagnose.checks.data.class_imbalance import ClassImbalance
 from framework.diagnose.checks.data.distribution_shift import DistributionShift
+from framework.diagnose.checks.data.example_weights import ExampleWeightsCancel
 from framework.diagnose.checks.data.homogeneous_training_data import (
     HomogeneousTrainingData,
 )
@@ -26,12 +27,14 @@ from framework.diagnose.checks.evaluation.stale_evaluation_weights import (
 )
 from framework.diagnose.checks.evaluation.train_eval_mismatch import (
     EvaluatedInTrainingMode,
+    LoopModesDiffer,
     NeverInTrainingMode,
     WrongMovingStatistics,
 )
 from framework.diagnose.checks.training.bad_initialization import BadInitialization
 from framework.diagnose.checks.training.batch_size_too_large import BatchSizeTooLarge
 from framework.diagnose.checks.training.batch_size_too_small import BatchSizeTooSmall
+from framework.diagnose.checks.training.below_linear_probe import BelowLinearProbe
 from framework.diagnose.checks.training.dead_units import DeadFromTheStart, DeadUnits
 from framework.diagnose.checks.training.exploding_gradients import ExplodingGradients
 from framework.diagnose.checks.training.frozen_weights import (
@@ -67,8 +70,10 @@ CHECKS: tuple[Check, ...] = tuple(
             EvaluatedInTrainingMode(),
             WrongMovingStatistics(),
             NeverInTrainingMode(),
+            LoopModesDiffer(),
             RandomValidation(),
             IllegalLabels(),
+            ExampleWeightsCancel(),
             SplitArtifact(),
             ShuffledLabels(),
             SeparatedLabels(),
@@ -101,6 +106,7 @@ CHECKS: tuple[Check, ...] = tuple(
             StoppedTooEarly(),
             Overfitting(),
             InsufficientCapacity(),
+            BelowLinearProbe(),
         ),
         key=lambda check: (check.phase, _ORDER[check.cause_name]),
     )

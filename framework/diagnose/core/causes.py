@@ -103,6 +103,12 @@ _ALL = (
         voids_training=True,
     ),
     Cause(
+        "example_weights",
+        "Weights cancel examples",
+        "data",
+        "The weights of examples or classes are not weights, or leave classes out.",
+    ),
+    Cause(
         "split_artifact",
         "The splits hold different classes",
         "data",
@@ -155,6 +161,7 @@ _ALL = (
         "Classes are imbalanced",
         "data",
         "Rare classes are not learnt.",
+        explained_by=("example_weights",),
     ),
     Cause(
         "homogeneous_training_data",
@@ -293,6 +300,13 @@ _ALL = (
         "The model cannot represent even the training images.",
         # In that case accuracy in evaluation mode does not show the capacity.
         explained_by=("train_eval_mismatch",),
+    ),
+    Cause(
+        "below_linear_probe",
+        "A loop learns less than a linear probe",
+        "training",
+        "A loop that is only seen from outside learns less than a linear probe does.",
+        yields_to_others=True,
     ),
 )
 CAUSES: Mapping[str, Cause] = {cause.name: cause for cause in _ALL}

@@ -44,6 +44,9 @@ class DiagnosisContext:
         rows: The reported metrics of each evaluation.
         predictions: The predictions of the validation images, by evaluation.
         settings: How it was trained.
+        weights: The weights of the examples of "train" and "validation", as they were
+            given or as those of their classes, float32 [N]; without an entry where
+            there are none.
         dataset: All images, for an audit; None if the program was given arrays.
         train_rows: The positions of `train` in the whole training split: int64 [N];
             None for all.
@@ -62,6 +65,7 @@ class DiagnosisContext:
     rows: Sequence[Row]
     predictions: Sequence[Predictions]
     settings: TrainingSettings
+    weights: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     dataset: Dataset | None = None
     train_rows: np.ndarray | None = None
     dev_rows: np.ndarray | None = None

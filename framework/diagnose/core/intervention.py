@@ -71,6 +71,7 @@ class Intervention:
         shuffle: Whether to draw a new order in each epoch.
         unfreeze: Whether to train all weights.
         keras_step: Whether to train by Keras's own step instead of the program's.
+        unweighted: Whether all examples count the same, whatever weights were given.
         train: Images to train on instead; None leaves them.
         exclude: Lists of training images to leave out: CSV files for --exclude.
         train_for_factor: Multiplies the length of the training, and of all parts of its
@@ -102,6 +103,7 @@ class Intervention:
     shuffle: bool = False
     unfreeze: bool = False
     keras_step: bool = False
+    unweighted: bool = False
     train: Split | None = None
     exclude: tuple[str, ...] = ()
     train_for_factor: float = 1.0
@@ -138,6 +140,8 @@ class Intervention:
         """
         if self.shuffle or self.keras_step:
             raise NotApplicableError("this framework shuffles, by a step of its own")
+        if self.unweighted:
+            raise NotApplicableError("its examples have no weights of their own")
         if self.rescale is not None:
             raise NotApplicableError("this framework scales inputs by its own flag")
         rate = self.constant_learning_rate or config.learning_rate

@@ -38,11 +38,12 @@ def lines(intervention: Intervention, settings: TrainingSettings) -> Lines:
     ]
     changes = _optimizer_changes(intervention)
     if changes or set(differences) & _COMPILED:
-        config = "config = model.optimizer.get_config()"
+        optimizer = _optimizer(settings)
+        config = f"config = {optimizer}.get_config()"
         edits = [
             # These come first: a model that an edit makes anew has no optimizer yet.
             f"{config} | {{{changes}}}" if changes else config,
-            "optimizer = type(model.optimizer).from_config(config)",
+            f"optimizer = type({optimizer}).from_config(config)",
             "loss = model.loss",
             *edits,
             "model.compile(optimizer, loss, metrics=['accuracy'])",
@@ -69,15 +70,25 @@ def _constant_rate(intervention: Intervention) -> float:
     return intervention.constant_learning_rate * intervention.learning_rate_factor
 
 
+def _optimizer(settings: TrainingSettings) -> str:
+    # compile() wraps it again.
+    return "model.optimizer" + ".inner_optimizer" * settings.has_loss_scale
+
+
 def _learning_rate(factor: float, settings: TrainingSettings) -> Lines:
+    if settings.has_rate_callback:
+        return (
+            f"model.optimizer.learning_rate *= {factor:g}",
+            f"# The rates that callbacks set are multiplied by {factor:g} as well.",
+        )
     if settings.config is None and settings.highest_rate != settings.learning_rate:
         return (
-            "config = model.optimizer.get_config()",
+            f"config = {_optimizer(settings)}.get_config()",
             "rates = config['learning_rate']['config']  # of the schedule",
             "for name in ('initial_learning_rate', 'warmup_target'):",
             "    if rates.get(name):",
             f"        rates[name] *= {factor:g}",
-            "optimizer = type(model.optimizer).from_config(config)",
+            f"optimizer = type({_optimizer(settings)}).from_config(config)",
             "model.compile(optimizer, model.loss, metrics=['accuracy'])",
         )
     rate = settings.learning_rate * factor
@@ -213,6 +224,15 @@ def _keras_step(value: bool, settings: TrainingSettings) -> Lines:
     return ("model.train_step = keras.Model.train_step.__get__(model)",)
 
 
+def _unweighted(value: bool, settings: TrainingSettings) -> Lines:
+    del value
+    rest = f", epochs={_epochs(settings)}"
+    return (
+        "# Without sample_weight and class_weight:",
+        _fit("x_train, y_train", settings, rest=rest),
+    )
+
+
 def _train(split: Any, settings: TrainingSettings) -> Lines:
     del split, settings
     return ("x_train, y_train = x_train[keep], y_train[keep]  # keep: bool [N]",)
@@ -319,5 +339,6 @@ _FITS: dict[str, _Writer] = {
     "augment": _augment,
     "balance": _balance,
     "shuffle": _shuffle,
+    "unweighted": _unweighted,
     "train_for_factor": _train_on,
 }

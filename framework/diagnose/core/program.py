@@ -6,6 +6,7 @@ import abc
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -247,7 +248,14 @@ class Trainable(abc.ABC):
 
 
 class Program(Predictor, Inspectable, Trainable):
-    """A program with all three interfaces."""
+    """A program with all three interfaces.
+
+    Attributes:
+        is_opaque: Whether it shows nothing of itself: what `Inspectable` has raises
+            NotApplicableError.
+    """
+
+    is_opaque: ClassVar[bool] = False
 
 
 def relative_length(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> float:

@@ -25,6 +25,8 @@ class TrainingSettings:
         diverged_in: The step in which numbers were no longer finite, where training
             ended; 0 if it has ended otherwise.
         seconds: How long it took, with its evaluations; 0 if that is not known.
+        has_rate_callback: Whether callbacks of `fit` change the learning rate.
+        has_loss_scale: Whether a Keras optimizer is wrapped to scale the loss.
         validation_is_random: Whether two passes give different validation images.
         validation_is_reshuffled: Whether those of the second pass were in training or
             validation in the first: the data are divided anew in each pass.
@@ -43,6 +45,8 @@ class TrainingSettings:
     early_stopping: int = 0
     diverged_in: int = 0
     seconds: float = 0.0
+    has_rate_callback: bool = False
+    has_loss_scale: bool = False
     validation_is_random: bool = False
     validation_is_reshuffled: bool = False
     config: Config | None = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.diagnose.core.measurement import Measurement
+from framework.diagnose.core.measurement import Measurement, NotApplicableError
 from framework.diagnose.measure import chance
 from framework.diagnose.measure.samples import Samples
 from framework.numerics import metrics, outputs
@@ -46,7 +47,8 @@ class Accuracy(Measurement):
         train_clean: Images that are trained on, in evaluation mode.
         train_dev: Images held out of the training split; None if there are none.
         validation: The validation images.
-        training_mode: Accuracy on the training images in training mode.
+        training_mode: Accuracy on the training images in training mode; None if the
+            program cannot be called in it.
         gap: Accuracy on `train_clean` less that on `validation`.
         gap_to_dev: Accuracy on `train_clean` less that on `train_dev`.
         gap_from_dev: Accuracy on `train_dev` less that on `validation`.
@@ -58,7 +60,7 @@ class Accuracy(Measurement):
     train_clean: SplitAccuracy
     train_dev: SplitAccuracy | None
     validation: SplitAccuracy
-    training_mode: Estimate
+    training_mode: Estimate | None
     gap: Estimate
     gap_to_dev: Estimate | None
     gap_from_dev: Estimate | None
@@ -70,9 +72,11 @@ class Accuracy(Measurement):
         train = _of_split(context, "train")
         dev = _of_split(context, "dev") if len(context.dev) else None
         validation = _of_split(context, "validation")
-        training_mode = proportion(
-            int(context.correct("train", training=True).sum()), len(context.train)
-        )
+        training_mode = None
+        with contextlib.suppress(NotApplicableError):
+            training_mode = proportion(
+                int(context.correct("train", training=True).sum()), len(context.train)
+            )
         return cls(
             classes=context.num_classes,
             train_clean=train,

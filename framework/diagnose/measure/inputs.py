@@ -44,7 +44,9 @@ class InputScale(Measurement):
         deviation, mean = flat.std(axis=0), flat.mean(axis=0)
         # Corners of flattened images are always black.
         varies = deviation > 0
-        normalized_by = context.program.architecture.first_normalization
+        normalized_by = ""
+        if not context.program.is_opaque:
+            normalized_by = context.program.architecture.first_normalization
         if not len(values) > 1:
             raise NotApplicableError("there is only one training image")
         if not np.any(values != values[:1]):

@@ -27,9 +27,10 @@ class ReportedMetrics(Measurement):
     Attributes:
         examples: The number of validation images.
         accuracy: The reported accuracy; None if none is reported.
-        loss: The reported loss; None if none is reported.
+        loss: The reported loss; None if none is reported, or examples have weights.
         counted_accuracy: Fraction of the predictions that are right.
-        counted_loss: The loss of the weights in training, with penalties.
+        counted_loss: The loss of the weights in training, with penalties; of a program
+            that does not show its loss, the mean cross-entropy of the predictions.
         mean_so_far: The mean of the counted accuracies of all evaluations, which is
             what a metric that is never reset reports.
     """
@@ -46,16 +47,24 @@ class ReportedMetrics(Measurement):
         """See base class."""
         row = context.rows[-1]
         counted = [float(np.mean(correct(each))) for each in context.predictions]
-        live = context.live_outputs
-        loss = context.program.loss(context.validation.labels, live)
+        counted_loss = _counted_loss(context)
+        # A weighted loss is not the mean of the losses of the predictions.
+        is_weighted = "validation" in context.weights
         return cls(
             examples=len(context.predictions[-1]),
             accuracy=row.get("validation/accuracy"),
-            loss=row.get("validation/loss"),
+            loss=None if is_weighted else row.get("validation/loss"),
             counted_accuracy=counted[-1],
-            counted_loss=loss + context.program.penalty(at_initialization=False),
+            counted_loss=counted_loss,
             mean_so_far=float(np.mean(counted)),
         )
+
+
+def _counted_loss(context: DiagnosisContext) -> float:
+    if context.program.is_opaque:
+        return float(np.mean(context.predictions[-1].losses))
+    loss = context.program.loss(context.validation.labels, context.live_outputs)
+    return loss + context.program.penalty(at_initialization=False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,9 @@ from framework.numerics import outputs as outputs_lib
 from framework.numerics.metrics import Predictions, from_log_probabilities
 
 _BATCH = 256
+# Examples, labels, and perhaps weights.
+_Data = tuple[np.ndarray, ...]
+_Tensors = tuple[tf.Tensor, ...]
 
 
 class KerasLoop:
@@ -38,7 +41,10 @@ class KerasLoop:
         y: np.ndarray,
         order: np.ndarray,
         batch_size: int,
+        *,
+        weights: np.ndarray | None = None,
         eagerly: bool = False,
+        resets: bool = True,
     ) -> dict[str, float]:
         """Trains on examples in an order; returns the reported metrics.
 
@@ -47,18 +53,30 @@ class KerasLoop:
             y: [N, ...].
             order: int [M], which of them, in batches of `batch_size`.
             batch_size: The last one may be smaller.
+            weights: Of the examples, float32 [N]; None for none.
             eagerly: Whether step by step, as it must be where variables are yet to be
                 made.
+            resets: Whether metrics begin anew.
         """
-        self.model.reset_metrics()
+        if resets:
+            self.model.reset_metrics()
+        data = _data(x, y, weights)
         if eagerly:
-            return self._eagerly(True, x, y, order, batch_size)
-        return self._run(self._train, x, y, order, batch_size)
+            return self._eagerly(True, data, order, batch_size)
+        return self._run(self._train, data, order, batch_size)
 
-    def test(self, x: np.ndarray, y: np.ndarray, batch_size: int) -> dict[str, float]:
+    def test(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        batch_size: int,
+        weights: np.ndarray | None = None,
+    ) -> dict[str, float]:
         """Evaluates as `evaluate` does; returns the reported metrics."""
         self.model.reset_metrics()
-        return self._run(self._test, x, y, np.arange(len(x)), batch_size)
+        return self._run(
+            self._test, _data(x, y, weights), np.arange(len(x)), batch_size
+        )
 
     def predict(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """Returns the outputs of the model: float32 [N, U]; nothing in it changes."""
@@ -87,51 +105,52 @@ class KerasLoop:
     def _run(
         self,
         steps: tf.types.experimental.PolymorphicFunction,
-        x: np.ndarray,
-        y: np.ndarray,
+        data: _Data,
         order: np.ndarray,
         batch_size: int,
     ) -> dict[str, float]:
         if self.model.run_eagerly:
-            return self._eagerly(steps is self._train, x, y, order, batch_size)
-        values = _tensor(x), _tensor(y), tf.constant(order)
+            return self._eagerly(steps is self._train, data, order, batch_size)
+        values = [*map(_tensor, data), tf.constant(order)]
         # Traced once, however many examples there are.
         specs = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in values]
-        traced = steps.get_concrete_function(*specs, tf.TensorSpec([], tf.int32))
-        return _scalars(traced(*values, tf.constant(batch_size)))
+        traced = steps.get_concrete_function(
+            tuple(specs[:-1]), specs[-1], tf.TensorSpec([], tf.int32)
+        )
+        return _scalars(traced(tuple(values[:-1]), values[-1], tf.constant(batch_size)))
 
     def _eagerly(
-        self, training: bool, x: np.ndarray, y: np.ndarray, order: np.ndarray, size: int
+        self, training: bool, data: _Data, order: np.ndarray, size: int
     ) -> dict[str, float]:
         step = self.model.train_step if training else self.model.test_step
         metrics: Mapping[str, Any] = {}
         for start in range(0, len(order), size):
             rows = order[start : start + size]
-            metrics = step((_tensor(x[rows]), _tensor(y[rows])))
+            metrics = step(tuple(_tensor(each[rows]) for each in data))
         return _scalars(metrics)
 
     def _train_steps(
-        self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, size: tf.Tensor
+        self, data: _Tensors, order: tf.Tensor, size: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         step = self.model.train_step
         is_plain = is_own(step, keras.Model.train_step)
         return self._steps(
-            step, _batches(x, y, order, size), tf.size(order), size, is_plain
+            step, _batches(data, order, size), tf.size(order), size, is_plain
         )
 
     def _test_steps(
-        self, x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, size: tf.Tensor
+        self, data: _Tensors, order: tf.Tensor, size: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         step = self.model.test_step
         is_plain = is_own(step, keras.Model.test_step)
         return self._steps(
-            step, _batches(x, y, order, size), tf.size(order), size, is_plain
+            step, _batches(data, order, size), tf.size(order), size, is_plain
         )
 
     def _steps(
         self,
         step: Callable[..., Any],
-        batches: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+        batches: Callable[[tf.Tensor], _Tensors],
         count: tf.Tensor,
         size: tf.Tensor,
         is_plain: bool,
@@ -180,14 +199,19 @@ def predictions_of(outputs: np.ndarray, labels: np.ndarray) -> Predictions:
     return from_log_probabilities(logs, labels)
 
 
+def _data(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> _Data:
+    """Returns what a step is given: without weights a pair."""
+    return (x, y) if weights is None else (x, y, weights)
+
+
 def _batches(
-    x: tf.Tensor, y: tf.Tensor, order: tf.Tensor, size: tf.Tensor
-) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    data: _Tensors, order: tf.Tensor, size: tf.Tensor
+) -> Callable[[tf.Tensor], _Tensors]:
     """Returns a function that gathers the batch that begins at a position."""
 
-    def batch(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def batch(start: tf.Tensor) -> _Tensors:
         rows = order[start : start + size]
-        return tf.gather(x, rows), tf.gather(y, rows)
+        return tuple(tf.gather(each, rows) for each in data)
 
     return batch
 

@@ -100,6 +100,7 @@ def _source(
         x, y = intervention.train.images, source.like(intervention.train.labels)
     changed = copy.copy(source)
     changed.arrays = scale(x), y
+    changed.weights = None if intervention.unweighted else source.weights_of(x, y)
     changed.shuffle = source.shuffle or intervention.shuffle
     changed.batch_size = keras_training.batch_size(source, intervention)
     return changed

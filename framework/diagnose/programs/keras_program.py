@@ -26,12 +26,14 @@ from framework.diagnose.core.program import (
     relative_length,
 )
 from framework.diagnose.programs import (
+    keras_optimizers,
     keras_training,
     model_edits,
     prolonging,
     redraw,
     watch_layers,
 )
+from framework.diagnose.programs.keras_batches import Examples
 from framework.diagnose.programs.keras_data import Arrays, Source
 from framework.diagnose.programs.keras_loop import KerasLoop, is_own
 from framework.diagnose.programs.prolonging import places
@@ -124,6 +126,8 @@ class KerasProgram(Program):
 
     # Kept for the proof of a remedy; no measurement may look at it.
     test: Untouched | None = None
+    # The learning rates that callbacks have set, one for each epoch; empty for none.
+    epoch_rates: Sequence[float] = ()
     # The weights after the last step, where others have taken their place.
     live: list[np.ndarray] | None = None
 
@@ -142,18 +146,15 @@ class KerasProgram(Program):
                 "the recording is of another model, with weights of other shapes; give "
                 "`watched` the folder of this model's Watch"
             )
-        optimizer = self._model.optimizer
         with self.as_before():
             _assign(self._model.weights, weights)
-            for variable in optimizer.variables:
-                if variable is not getattr(optimizer, "_learning_rate", None):
-                    variable.assign(np.zeros_like(np.asarray(variable.value)))
+            keras_optimizers.restart(self._model.optimizer)
             self.initial = _values(self._state())
 
     def finish(self) -> None:
         """Ends training as `fit` does: an average of the weights takes over."""
         weights = self._model.trainable_variables
-        if self._model.optimizer.use_ema:
+        if keras_optimizers.inner(self._model.optimizer).use_ema:
             self.live = _values(weights)
             self._model.optimizer.finalize_variable_values(weights)
 
@@ -182,10 +183,13 @@ class KerasProgram(Program):
                 rows = np.take(
                     order, range(place * size, (place + 1) * size), mode="wrap"
                 )
-                batch = x[rows], y[rows]
+                given = self._source.weights
+                batch = x[rows], y[rows], None if given is None else given[rows]
                 old = _values(self._model.trainable_variables)
                 before = self._batch_loss(*batch)
-                self._loop.train(*batch, np.arange(len(rows)), size)
+                self._loop.train(
+                    *batch[:2], np.arange(len(rows)), size, weights=batch[2]
+                )
                 new = _values(self._model.trainable_variables)
                 records.append(
                     StepRecord(
@@ -194,9 +198,11 @@ class KerasProgram(Program):
                 )
         return records
 
-    def _batch_loss(self, x: np.ndarray, y: np.ndarray) -> float:
+    def _batch_loss(
+        self, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None
+    ) -> float:
         outputs = tf.constant(self.predict(x))
-        return self._loss(_as_fed(y), outputs)
+        return self._loss(_as_fed(y), outputs, weights)
 
     def loss(self, labels: np.ndarray, outputs: np.ndarray) -> float:
         """See base class."""
@@ -208,26 +214,32 @@ class KerasProgram(Program):
         self, split: Split, at_initialization: bool
     ) -> dict[str, np.ndarray | None]:
         """See base class."""
-        x, y = self._batch(split)
         with self._weights(at_initialization):
-            return self._gradients(x, y, is_training=True)
+            return self._gradients(self._batch(split), is_training=True)
 
-    def _gradients(self, x: tf.Tensor, y: tf.Tensor, is_training: bool) -> Gradients:
+    def _gradients(self, batch: Examples, is_training: bool) -> Gradients:
         """Returns the gradient of the compiled loss at the present weights.
 
         Raises:
             NotApplicableError: There is no such loss, or it does not take the outputs.
         """
+        # In float16 small gradients would become 0.
+        scaled = keras_optimizers.has_loss_scale(self._model.optimizer)
+        scale = keras_optimizers.LOSS_SCALE if scaled else 1.0
         with tf.GradientTape() as tape:
+            x, y = tf.constant(batch.x), tf.constant(batch.y)
+            weights = None if batch.weights is None else tf.constant(batch.weights)
             outputs = self._model(x, training=is_training)
             with _losing():
-                loss = self._model.compute_loss(x=x, y=y, y_pred=outputs)
+                loss = scale * self._model.compute_loss(
+                    x=x, y=y, y_pred=outputs, sample_weight=weights
+                )
         weights = self._model.trainable_variables
         gradients = tape.gradient(loss, [weight.value for weight in weights])
         return {
             weight.path: None
             if gradient is None
-            else tf.convert_to_tensor(gradient).numpy()
+            else tf.convert_to_tensor(gradient).numpy() / scale
             for weight, gradient in zip(weights, gradients, strict=True)
         }
 
@@ -237,25 +249,27 @@ class KerasProgram(Program):
         """See base class."""
         if is_own(self._model.train_step, keras.Model.train_step):
             raise NotApplicableError("the step is Keras's own")
-        x, y = self._batch(split)
+        batch = self._batch(split)
         with self._weights(at_initialization):
             self._redraw(draw)
             with self.as_before():
-                of_loss = self._gradients(x, y, is_training)
-            return dict(self._step_gradient(x, y)), of_loss
+                of_loss = self._gradients(batch, is_training)
+            return dict(self._step_gradient(batch)), of_loss
 
     def update_vectors(self, split: Split) -> dict[str, np.ndarray]:
         """See base class."""
-        x, y = self._batch(split)
         with self._weights(at_initialization=True):
-            return self._step_gradient(x, y)
+            return self._step_gradient(self._batch(split))
 
-    def _step_gradient(self, x: tf.Tensor, y: tf.Tensor) -> dict[str, np.ndarray]:
+    def _step_gradient(self, batch: Examples) -> dict[str, np.ndarray]:
         """Does a step of the model's own, and returns the gradient that it used."""
         weights = self._model.trainable_variables
         with self._descending():
             before = _values(weights)
-            self._descent.train(x.numpy(), y.numpy(), np.arange(len(x)), len(x))
+            count = len(batch.x)
+            self._descent.train(
+                batch.x, batch.y, np.arange(count), count, weights=batch.weights
+            )
             after = _values(weights)
         return {
             weight.path: old - new
@@ -274,7 +288,11 @@ class KerasProgram(Program):
         optimizers: dict[str, keras.optimizers.Optimizer] = {}
         for name, value in own.items():
             if isinstance(value, keras.optimizers.Optimizer):
-                optimizers[name] = keras.optimizers.SGD(1.0)
+                scaled = keras_optimizers.has_loss_scale(value)
+                optimizers[name] = keras.optimizers.SGD(
+                    1.0,
+                    loss_scale_factor=keras_optimizers.LOSS_SCALE if scaled else None,
+                )
                 optimizers[name].build(self._model.trainable_variables)
         return optimizers
 
@@ -299,9 +317,9 @@ class KerasProgram(Program):
 
     def update_norm(self, split: Split, rate_factor: float) -> float:
         """See base class."""
-        x, y = self._batch(split)
-        optimizer = self._model.optimizer
-        if not isinstance(optimizer._learning_rate, keras.Variable):
+        x, y, weights = self._batch(split)
+        optimizer = keras_optimizers.inner(self._model.optimizer)
+        if keras_optimizers.rate_variable(optimizer) is None:
             raise NotApplicableError("the learning rate follows a schedule")
         # From the first step: momentum would hide the effect of the rate.
         with self._weights(at_initialization=True):
@@ -309,7 +327,7 @@ class KerasProgram(Program):
             before = _values(self._model.trainable_variables)
             count = optimizer.gradient_accumulation_steps or 1
             order = np.tile(np.arange(len(x)), count)
-            self._loop.train(x.numpy(), y.numpy(), order, len(x))
+            self._loop.train(x, y, order, len(x), weights=weights)
             after = _values(self._model.trainable_variables)
         return float(
             np.sqrt(
@@ -400,16 +418,20 @@ class KerasProgram(Program):
 
     @functools.cached_property
     def _trainer(self) -> keras_training.Trainer:
-        return keras_training.Trainer(self._model, self._source, self._loop)
+        return keras_training.Trainer(
+            self._model, self._source, self._loop, self.epoch_rates
+        )
 
     def prolonged(self, trained: float, further: float) -> Intervention:
         """See base class."""
         per_epoch = -(-len(self._source.arrays[0]) // self._source.batch_size)
         start, end = (round(each * per_epoch) for each in (trained, trained + further))
         rates = [
-            [keras_training.rate_at(self._model.optimizer, step) for step in steps]
+            [keras_optimizers.rate_at(self._model.optimizer, step) for step in steps]
             for steps in (places(0, start), places(start, end))
         ]
+        if self.epoch_rates:
+            rates = [list(self.epoch_rates), list(self.epoch_rates[-1:])]
         return prolonging.prolonged((trained + further) / trained, *rates)
 
     # Set together with the context; trials predict them at their end.
@@ -419,14 +441,19 @@ class KerasProgram(Program):
     def _build(self) -> None:
         """Creates all variables of model and optimizer, by a step that is undone."""
         x, y = self._source.fed
-        batch = x[: self._source.batch_size], y[: self._source.batch_size]
+        weights, size = self._source.weights, self._source.batch_size
+        batch = x[:size], y[:size]
         self._model(_as_fed(batch[0][:2]))
         with contextlib.suppress(ValueError):
             self._model.optimizer.build(self._model.trainable_variables)
         before = [(each, np.array(each.numpy())) for each in self._state()]
         unbuilt = [each for each in self._optimizers() if not each.built]
         KerasLoop(self._model).train(
-            *batch, np.arange(len(batch[0])), len(batch[0]), True
+            *batch,
+            np.arange(len(batch[0])),
+            len(batch[0]),
+            weights=None if weights is None else weights[:size],
+            eagerly=True,
         )
         for variable, value in before:
             variable.assign(value)
@@ -465,13 +492,20 @@ class KerasProgram(Program):
                 _assign(self._state(), self.initial)
             yield
 
-    def _batch(self, split: Split) -> tuple[tf.Tensor, tf.Tensor]:
+    def _batch(self, split: Split) -> Examples:
         y = self._source.like(split.labels)
-        return _as_fed(split.images), _as_fed(y)
+        x = split.images
+        return Examples(_fed(x), _fed(y), self._source.weights_of(x, y))
 
-    def _loss(self, y: tf.Tensor, outputs: tf.Tensor) -> float:
+    def _loss(
+        self, y: tf.Tensor, outputs: tf.Tensor, weights: np.ndarray | None = None
+    ) -> float:
         with _losing():
-            return float(self._model.compute_loss(x=None, y=y, y_pred=outputs))
+            return float(
+                self._model.compute_loss(
+                    x=None, y=y, y_pred=outputs, sample_weight=weights
+                )
+            )
 
 
 @contextlib.contextmanager
@@ -501,10 +535,12 @@ def _losing() -> Iterator[None]:
         raise NotApplicableError(f"the model has no loss to compute: {line}") from None
 
 
+def _fed(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32) if values.dtype == np.float64 else values
+
+
 def _as_fed(values: np.ndarray) -> tf.Tensor:
-    if values.dtype == np.float64:
-        values = values.astype(np.float32)
-    return tf.constant(values)
+    return tf.constant(_fed(values))
 
 
 def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -17,8 +17,15 @@ from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.program import TrialResult
 from framework.diagnose.programs import model_edits
+from framework.diagnose.programs.keras_batches import Examples
 from framework.diagnose.programs.keras_data import Source
 from framework.diagnose.programs.keras_loop import KerasLoop
+from framework.diagnose.programs.keras_optimizers import (
+    changed_optimizer,
+    copy_moments,
+    inner,
+    rate_variable,
+)
 from framework.numerics import labels as labels_lib
 from framework.numerics import outputs
 from framework.numerics.draws import Draws
@@ -37,6 +44,7 @@ _FED = {
     "train",
     "train_for_factor",
     "seed",
+    "unweighted",
 }
 # The same where the learning rate is a variable, rather than a schedule.
 _RATES = {"learning_rate_factor", "constant_learning_rate"}
@@ -60,15 +68,22 @@ class Trainer:
         source: The training data.
         loop: One that has trained the unchanged model; then its optimizer is used as
             well, and the caller restores it. None for none.
+        rates: The learning rates that callbacks have set, one for each epoch of the
+            original training; a trial has them in the same parts of its length. Empty
+            if there are none.
     """
 
     def __init__(
-        self, model: keras.Model, source: Source, loop: KerasLoop | None = None
+        self,
+        model: keras.Model,
+        source: Source,
+        loop: KerasLoop | None = None,
+        rates: Sequence[float] = (),
     ):
-        self._model, self._source = model, source
+        self._model, self._source, self._rates = model, source, rates
         self._loops: dict[_Key, tuple[KerasLoop, keras.optimizers.Optimizer]] = {}
         # Trials train without an average of the weights.
-        if loop is not None and not model.optimizer.use_ema:
+        if loop is not None and not inner(model.optimizer).use_ema:
             key = _graph_key(model.optimizer, Intervention())
             self._loops[key] = loop, model.optimizer
 
@@ -101,7 +116,7 @@ class Trainer:
             )
         with changed(model, intervention) as (other, optimizer):
             if continued:
-                _copy(model.optimizer, optimizer)
+                copy_moments(model.optimizer, optimizer)
             loop, optimizer = self._loop(other, optimizer, intervention)
             other.optimizer = optimizer
             scale = make_scale(source, intervention)
@@ -111,10 +126,13 @@ class Trainer:
                 return outputs.predicted(loop.predict(scale(images)))
 
             done, passes, total = 0, 0, steps_of(source, intervention, epochs)
-            for x, y, order, size in training_epochs(source, intervention, epochs):
-                x = scale(x)
-                for part in _parts(order, size, done, total):
-                    loop.train(x, y, part, size)
+            rates = self._rates_by_step(intervention, total, continued)
+            for epoch, order, size in training_epochs(source, intervention, epochs):
+                x = scale(epoch.x)
+                for part in _parts(order, size, done, total, rates):
+                    if done in rates:
+                        inner(optimizer).learning_rate = rates[done]
+                    loop.train(x, epoch.y, part, size, weights=epoch.weights)
                     done += -(-len(part) // size)
                     allowance.check(done, total)
                 passes += 1
@@ -136,6 +154,19 @@ class Trainer:
             was_stopped=was_stopped,
             state=state,
         )
+
+    def _rates_by_step(
+        self, intervention: Intervention, total: int, continued: bool
+    ) -> dict[int, float]:
+        """Returns the learning rates of a trial by the steps where they change."""
+        if continued or intervention.constant_learning_rate:
+            return {}
+        count, result = len(self._rates), {}
+        for place, value in enumerate(self._rates):
+            if not place or value != self._rates[place - 1]:
+                step = -(-place * total // count)
+                result[step] = value * intervention.learning_rate_factor
+        return result
 
     def _loop(
         self,
@@ -170,7 +201,7 @@ def _graph_key(
 ) -> _Key:
     """Returns the changes that a step is traced anew for."""
     differences = intervention.differences()
-    has_variable = isinstance(optimizer._learning_rate, keras.Variable)
+    has_variable = rate_variable(optimizer) is not None
     fed = {*_FED, *_RATES} if has_variable else _FED
     # Of augmentations, only none at all changes the model.
     key = {name: value for name, value in differences.items() if name not in fed}
@@ -180,7 +211,7 @@ def _graph_key(
 
 def training_epochs(
     source: Source, intervention: Intervention, epochs: float
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
+) -> Iterator[tuple[Examples, np.ndarray, int]]:
     """Yields the epochs of a trial.
 
     Args:
@@ -189,20 +220,26 @@ def training_epochs(
         epochs: The length, in epochs of the original training.
 
     Yields:
-        Examples, labels, the order of both (int [N]) and the batch size.
+        Examples, their order (int [N]) and the batch size.
     """
-    x, y = source.fed
+    given = Examples(*source.fed, source.weights)
     size = batch_size(source, intervention)
     steps = steps_of(source, intervention, epochs)
     if intervention.train is not None:
-        x, y = intervention.train.images, source.like(intervention.train.labels)
+        images, y = intervention.train.images, source.like(intervention.train.labels)
+        given = Examples(images, y, source.weights_of(images, y))
     # Another seed has other orders and draws.
     epoch = intervention.seed * _EPOCHS_OF_SEED
     while steps > 0:
         if intervention.train is None:
-            x, y = source.epoch()
-        order = _order(source, intervention, epoch, y)[: steps * size]
-        yield augmented(x, intervention.augment or "", epoch), y, order, size
+            given = source.epoch()
+        # Classes that are drawn equally often need no weights of their own.
+        is_equal = intervention.balance and source.class_weight
+        if given.weights is not None and (intervention.unweighted or is_equal):
+            given = given._replace(weights=np.ones_like(given.weights))
+        order = _order(source, intervention, epoch, given.y)[: steps * size]
+        x = augmented(given.x, intervention.augment or "", epoch)
+        yield given._replace(x=x), order, size
         steps -= -(-len(order) // size)
         epoch += 1
 
@@ -224,20 +261,24 @@ def batch_size(source: Source, intervention: Intervention) -> int:
     return max(round(source.batch_size * intervention.batch_size_factor), 1)
 
 
-def _parts(order: np.ndarray, size: int, done: int, total: int) -> list[np.ndarray]:
-    """Divides the first epoch, so that it is soon known how long a trial will take.
+def _parts(
+    order: np.ndarray, size: int, done: int, total: int, marks: Iterable[int] = ()
+) -> list[np.ndarray]:
+    """Divides an epoch, the first so that it is soon known how long a trial will take.
 
     Args:
         order: Of the epoch's examples.
         size: Of a batch.
         done: Steps before this epoch.
         total: Steps of the trial.
+        marks: Steps before which to divide it as well, counted from the trial's first.
     """
-    if done:
-        return [order]
-    # The first step is compiled.
-    ends = size, size * (1 + max(total // _TIMED, 1))
-    return [part for part in np.split(order, ends) if len(part)]
+    ends = {mark - done for mark in marks if mark > done}
+    if not done:
+        # The first step is compiled.
+        ends |= {1, 1 + max(total // _TIMED, 1)}
+    places = sorted(size * end for end in ends if size * end < len(order))
+    return [part for part in np.split(order, places) if len(part)]
 
 
 def _order(
@@ -307,7 +348,8 @@ def _compiled(
     kept = {name: own.get(name) for name in ("compute_loss", "train_step")}
     try:
         if other is not model:
-            other.compile(optimizer=optimizer, loss=model.loss)
+            weights = getattr(model._compile_loss, "_user_loss_weights", None)
+            other.compile(optimizer, model.loss, loss_weights=weights)
         if intervention.consistent_loss:
             own["compute_loss"] = functools.partial(_cross_entropy, other)
         if intervention.consistent_loss or intervention.keras_step:
@@ -326,6 +368,7 @@ def _cross_entropy(
     x: tf.Tensor = None,
     y: tf.Tensor = None,
     y_pred: tf.Tensor = None,
+    sample_weight: tf.Tensor | None = None,
     *_: object,
     **__: object,
 ) -> tf.Tensor:
@@ -338,69 +381,9 @@ def _cross_entropy(
     if logits.shape[-1] == 1:
         logits = tf.concat([tf.zeros_like(logits), logits], axis=-1)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    if sample_weight is not None:
+        losses *= tf.cast(tf.reshape(sample_weight, [-1]), tf.float32)
     return tf.reduce_mean(losses) + sum(model.losses)
-
-
-def changed_optimizer(
-    optimizer: keras.optimizers.Optimizer, intervention: Intervention
-) -> keras.optimizers.Optimizer:
-    """Returns a new optimizer with the learning rate and the like of an intervention.
-
-    Args:
-        optimizer: The original one, whose other settings are kept.
-        intervention: What is different.
-    """
-    config = optimizer.get_config()
-    config["use_ema"] = False
-    rate = intervention.constant_learning_rate or config["learning_rate"]
-    if isinstance(rate, dict):
-        raise_at = keras.optimizers.schedules.deserialize(rate)
-        config["learning_rate"] = _Scaled(raise_at, intervention.learning_rate_factor)
-    else:
-        config["learning_rate"] = float(rate) * intervention.learning_rate_factor
-    if intervention.weight_decay is not None:
-        config["weight_decay"] = intervention.weight_decay
-    if intervention.clip_norm:
-        config |= {"global_clipnorm": intervention.clip_norm, "clipnorm": None}
-        config["clipvalue"] = None
-    return type(optimizer).from_config(config)
-
-
-def rate_at(optimizer: keras.optimizers.Optimizer, step: int) -> float:
-    """Returns the learning rate of an optimizer at a step, counted from 0."""
-    schedule = optimizer._learning_rate
-    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        return float(schedule(tf.constant(step)))
-    return float(optimizer.learning_rate)
-
-
-class _Scaled(keras.optimizers.schedules.LearningRateSchedule):
-    """A multiple of another schedule."""
-
-    def __init__(
-        self, schedule: keras.optimizers.schedules.LearningRateSchedule, factor: float
-    ):
-        self._schedule, self._factor = schedule, factor
-
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        return self._factor * self._schedule(step)
-
-    def get_config(self) -> dict[str, object]:
-        """See base class."""
-        return {"schedule": self._schedule, "factor": self._factor}
-
-
-def _copy(
-    source: keras.optimizers.Optimizer, target: keras.optimizers.Optimizer
-) -> None:
-    """Gives an optimizer the moments of another one."""
-    moments = {variable.path: variable for variable in source.variables}
-    for variable in target.variables:
-        other = moments.get(variable.path)
-        if variable is getattr(target, "_learning_rate", None) or other is None:
-            continue
-        if tuple(other.shape) == tuple(variable.shape):
-            variable.assign(other)
 
 
 def augmented(images: np.ndarray, text: str, epoch: int) -> np.ndarray:

@@ -30,10 +30,9 @@ def draw(diagnosis: Diagnosis) -> bytes:
 
 
 def _accuracies(accuracy: Accuracy) -> dict[str, Estimate]:
-    bars = {
-        "training images,\nevaluation mode": accuracy.train_clean.accuracy,
-        "training images,\ntraining mode": accuracy.training_mode,
-    }
+    bars = {"training images,\nevaluation mode": accuracy.train_clean.accuracy}
+    if accuracy.training_mode is not None:
+        bars["training images,\ntraining mode"] = accuracy.training_mode
     if accuracy.train_dev is not None:
         bars["held out\nof training"] = accuracy.train_dev.accuracy
     return bars | {"validation": accuracy.validation.accuracy}

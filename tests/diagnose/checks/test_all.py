@@ -129,6 +129,7 @@ _BY_LINES = {
     "shuffle",
     "unfreeze",
     "keras_step",
+    "unweighted",
     "train",
 }
 

@@ -245,6 +245,7 @@ _OF_CHECKS = {
     "homogeneous_training_data": Intervention(augment="flip + " + AUGMENT),
     "distribution_shift": Intervention(augment="brightness((0.5, 2)) + noise(0.1)"),
     "keras_step": Intervention(keras_step=True),
+    "example_weights": Intervention(unweighted=True),
     "frozen_weights": Intervention(unfreeze=True),
     "loss_output_mismatch": Intervention(consistent_loss=True),
     "bad_initialization": Intervention(reinitialize=True),
@@ -295,7 +296,7 @@ def pasted(flags):
 @_each
 def test_flags_can_be_pasted_and_give_the_same_config(name):
     intervention = _OF_CHECKS[name]
-    if intervention.shuffle or intervention.keras_step:
+    if intervention.shuffle or intervention.keras_step or intervention.unweighted:
         # It is about a step that this framework replaces.
         with pytest.raises(NotApplicableError):
             intervention.apply(_CONFIG)
@@ -307,7 +308,7 @@ def test_flags_can_be_pasted_and_give_the_same_config(name):
 @_each
 def test_what_a_trial_runs_is_what_is_printed(name):
     intervention = _OF_CHECKS[name]
-    if intervention.shuffle or intervention.keras_step:
+    if intervention.shuffle or intervention.keras_step or intervention.unweighted:
         return
     program = RunProgram(_CONFIG, None, Path("trials"), 0, None, None, None)
     trial = program.trial_config(intervention, 90, Path("trials/name"))

@@ -112,6 +112,21 @@ def test_tests_as_evaluate_does(kind):
     assert KerasLoop(model).test(X, y, 32) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_weights_are_those_of_fit(eagerly):
+    options = {"weighted_metrics": ["accuracy"], "loss_weights": 2.0}
+    ours, fitted = (compiled(linear, eagerly=eagerly, **options) for _ in range(2))
+    weights = np.random.default_rng(3).random(_N).astype(np.float32)
+    history = fitted.fit(
+        X, Y, 32, sample_weight=weights, shuffle=False, verbose=0
+    ).history
+    result = KerasLoop(ours).train(X, Y, np.arange(_N), 32, weights=weights)
+    assert_same(ours, fitted)
+    assert result == pytest.approx({name: each[0] for name, each in history.items()})
+    expected = fitted.evaluate(X, Y, sample_weight=weights, verbose=0, return_dict=True)
+    assert KerasLoop(ours).test(X, Y, 32, weights) == pytest.approx(expected, rel=1e-5)
+
+
 def test_the_order_is_kept():
     ours, fitted = compiled(linear), compiled(linear)
     order = np.random.default_rng(2).permutation(_N)[:50]
@@ -123,7 +138,7 @@ def test_the_order_is_kept():
 def test_asked_eagerly_it_does_the_same():
     eager, graph = compiled(linear), compiled(linear)
     results = [
-        KerasLoop(model).train(X, Y, np.arange(_N), 16, eagerly)
+        KerasLoop(model).train(X, Y, np.arange(_N), 16, eagerly=eagerly)
         for model, eagerly in ((eager, True), (graph, False))
     ]
     assert_same(eager, graph)

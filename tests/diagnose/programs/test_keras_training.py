@@ -8,7 +8,7 @@ from framework.data.dataset import Split
 from framework.diagnose.core.budget import Allowance, TooSlowError
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
-from framework.diagnose.programs import keras_training
+from framework.diagnose.programs import keras_optimizers, keras_training
 from framework.diagnose.programs.keras_data import Source
 from framework.diagnose.programs.keras_loop import KerasLoop
 
@@ -52,8 +52,8 @@ def fed(intervention, epochs=1.0, data=None, y=Y):
     """Returns the epochs of a trial: images, labels and batch size."""
     data = data or Source((X, y), batch_size=20, shuffle=False)
     return [
-        (x[order], given[order], size)
-        for x, given, order, size in keras_training.training_epochs(
+        (each.x[order], each.y[order], size)
+        for each, order, size in keras_training.training_epochs(
             data, intervention, epochs
         )
     ]
@@ -204,7 +204,7 @@ def test_the_optimizer_is_another_one_and_the_first_is_left_alone():
 )
 def test_another_optimizer_is_like_the_first(optimizer, intervention, wanted):
     first = keras.optimizers.SGD(0.1, momentum=0.9, **optimizer)
-    config = keras_training.changed_optimizer(first, intervention).get_config()
+    config = keras_optimizers.changed_optimizer(first, intervention).get_config()
     config["learning_rate"] = float(config["learning_rate"])
     result = {name: config[name] for name in wanted}
     assert result == pytest.approx(wanted)
@@ -213,7 +213,7 @@ def test_another_optimizer_is_like_the_first(optimizer, intervention, wanted):
 def test_a_schedule_is_scaled():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
     first = keras.optimizers.SGD(schedule)
-    other = keras_training.changed_optimizer(
+    other = keras_optimizers.changed_optimizer(
         first, Intervention(learning_rate_factor=0.1)
     )
     for step in (0, 10, 20):
@@ -313,7 +313,7 @@ def test_frozen_weights_are_trained_by_a_change():
 def test_a_schedule_gives_way_to_a_constant_rate():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.1)
     first = keras.optimizers.SGD(schedule)
-    other = keras_training.changed_optimizer(
+    other = keras_optimizers.changed_optimizer(
         first, Intervention(constant_learning_rate=0.1, learning_rate_factor=0.5)
     )
     assert float(other.learning_rate) == pytest.approx(0.05)
@@ -331,7 +331,7 @@ def test_one_output_for_many_classes_has_no_consistent_loss():
 def test_adamw_goes_on_without_decay():
     first = keras.optimizers.AdamW(1e-3, weight_decay=0.1)
     assert (
-        keras_training.changed_optimizer(
+        keras_optimizers.changed_optimizer(
             first, Intervention(weight_decay=0.0)
         ).weight_decay
         == 0

@@ -12,6 +12,7 @@ from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
 from framework.diagnose.measure.cross_evaluation import CrossEvaluation
+from framework.diagnose.measure.loop_behaviour import LoopModes
 from framework.diagnose.measure.reported import ReportedMetrics
 from framework.diagnose.measure.train_eval_modes import (
     ReestimatedStatistics,
@@ -187,4 +188,82 @@ class NeverInTrainingMode(Check):
             intervention=Intervention(keras_step=True),
             code=("outputs = model(x_train, training=True)  # in a step of your own",),
             refute="no higher accuracy after training in training mode",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class LoopModesDiffer(Check):
+    """Calls the model of a loop in both modes.
+
+    Why it matters:
+        Steps in evaluation mode train without dropout and leave the moving statistics
+        of batch norm as they were; evaluation in training mode depends on the batch.
+    Evidence:
+        Accuracy in training mode, less that in evaluation mode, on both splits.
+    How it is decided:
+        The same weights do better in training mode: then what evaluation mode uses
+        instead is wrong, for certain. A model that is right in evaluation mode alone
+        was perhaps never trained in training mode; that is not decided.
+    Remedy:
+        training=True in the step, and training=False in evaluation.
+    Sources:
+        `keras.Model.__call__`; `torch.nn.Module.train`.
+
+    Attributes:
+        lost: Accuracy on training images that training mode keeps above that of the
+            most frequent class: less has been learnt in evaluation mode only. Of ten
+            classes, dropout of a half keeps far more.
+    """
+
+    cause_name: ClassVar[str] = _NAME
+    phase: ClassVar[Phase] = Phase.TRAINING
+    lost: float = 0.1
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        modes = measured.get(LoopModes)
+        is_better = is_gain(modes.on_validation)
+        is_lost = (
+            modes.train_accuracy < modes.majority + self.lost
+            and modes.on_train.high < -MINIMUM_GAIN
+            and modes.on_train.value < -2 * self.lost
+        )
+        if not (is_better or is_lost):
+            return None
+        what = (
+            "the moving statistics that evaluation mode uses are not those of the "
+            "images"
+            if is_better
+            else "steps seem to call the model in evaluation mode"
+        )
+        return Suspicion(
+            is_certain=is_better,
+            message=(
+                f"with the same weights, accuracy in training mode is "
+                f"{modes.on_validation.value:+.1%} on validation images and "
+                f"{modes.on_train.value:+.1%} on training images, against evaluation "
+                f"mode: {what}"
+            ),
+            evidence=(
+                Evidence(
+                    "accuracy on validation images in training mode, less that in "
+                    "evaluation mode",
+                    modes.on_validation,
+                    f"the interval above 0, and {MINIMUM_GAIN:.0%} or more",
+                    "predict(..., training=True), in batches of about 256",
+                ),
+                Evidence(
+                    "the same on training images",
+                    modes.on_train,
+                    f"or near chance, and lower by {2 * self.lost:g} or more",
+                    "predict(..., training=True)",
+                ),
+            ),
+            advice=(
+                "call the model with training=True in the step and training=False in "
+                "evaluation (PyTorch: model.train() and model.eval())"
+            ),
+            code=("outputs = model(x, training=True)  # in the step",),
+            refute="equal accuracy in both modes",
+            cost=modes.on_validation if is_better else None,
         )

@@ -13,7 +13,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
-from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.measurement import Measurements, UnavailableError
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.forecast import Forecast
 from framework.diagnose.measure.plateau import LEVEL, Plateau
@@ -106,8 +106,11 @@ class StoppedTooEarly(Check):
 
 
 def _is_small(measured: Measurements) -> bool:
-    """Returns whether the model may be too small as well."""
-    return InsufficientCapacity().suspect(measured) is not None
+    """Returns whether the model may be too small as well, as far as that is known."""
+    try:
+        return InsufficientCapacity().suspect(measured) is not None
+    except UnavailableError:
+        return False
 
 
 def _is_flat(measured: Measurements) -> bool:
