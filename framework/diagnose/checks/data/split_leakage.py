@@ -50,8 +50,8 @@ class SplitLeakage(Check):
         The model is better on duplicates; or most images are duplicates of training
         images and training holds none itself; or a third of them, though training
         holds as many; else trials without them, beside trials without as many others,
-        decide. Images that are closer, and easier than held-out ones as well, are
-        confirmed; each of these alone is suspected.
+        decide. Images that are closer, or easier than held-out ones, are suspected: so
+        are clean images beside noisy ones.
     Remedy:
         Leave the copies out of training; or split by source, before anything is
         augmented or drawn twice.
@@ -100,17 +100,11 @@ class SplitLeakage(Check):
         has_effect = effect.low > 0
         found = measured.find(Copies)
         void = None if found is None else found.are_copies
-        symptom, closer = self._by_symptom(measured), measured.find(CloserImages)
-        is_seen = closer is None or closer.excess.low <= excess.high + self.closer
-        if void is not None and (is_repeated or not is_seen):
+        if void is not None and is_repeated:
             # Others are copies as well that were not recognized.
             void = np.ones_like(void)
         return Suspicion(
-            is_certain=(
-                has_effect
-                or excess.low > self.most
-                or (symptom is not None and symptom.is_certain)
-            ),
+            is_certain=has_effect or excess.low > self.most,
             message=_message(copies, measured.settings.train_images),
             evidence=self._evidence(copies, excess, effect),
             advice=(
@@ -133,6 +127,12 @@ class SplitLeakage(Check):
         are_images = found is not None and bool(found.details_within.any())
         rate = min(copies.rate.low, copies.within.low)
         return are_images and rate > self.repeated
+
+    def _are_recognized(self, measured: Measurements) -> bool:
+        """Returns whether not many more images are closer than are copies."""
+        closer, copies = measured.find(CloserImages), measured.get(NearDuplicates)
+        excess = difference(copies.rate, copies.within)
+        return closer is None or closer.excess.low <= excess.high + self.closer
 
     def _by_symptom(self, measured: Measurements) -> Suspicion | None:
         """Returns a suspicion where validation images are closer, or too easy."""
@@ -180,7 +180,6 @@ class SplitLeakage(Check):
         if not reasons:
             return None
         return Suspicion(
-            is_certain=is_closer and is_easier,
             message=(
                 f"{'; '.join(reasons)}: validation images are easier, or have been "
                 f"trained on in another form"
@@ -194,7 +193,7 @@ class SplitLeakage(Check):
             code=_SPLIT_BY_SOURCE,
             refute="a new split by source in which both accuracies are the same",
             cost=held_out.lead if held_out is not None and is_easier else None,
-            void_images=self._void(measured, is_closer),
+            void_images=self._void(measured, is_closer and is_easier),
         )
 
     def _noise(self, measured: Measurements) -> Estimate:
@@ -207,12 +206,17 @@ class SplitLeakage(Check):
             return Estimate(0.0, 0.0, 0.0)
         return difference(labels.easy, labels.validation)
 
-    def _void(self, measured: Measurements, is_closer: bool) -> np.ndarray | None:
-        """Returns the images on which no gain counts; None if that is not certain."""
+    def _void(self, measured: Measurements, are_both: bool) -> np.ndarray | None:
+        """Returns the images on which no gain counts; None if that is not certain.
+
+        Args:
+            measured: The measurements.
+            are_both: Whether validation images are closer, and easier as well.
+        """
         held_out, found = measured.find(HeldOutAccuracy), measured.find(Copies)
         lead = held_out.lead.low if held_out else 0.0
         is_large = lead > max(self.lead, self._noise(measured).high)
-        if found is None or not (is_closer or is_large):
+        if found is None or not (are_both or is_large):
             return None
         # Which of them are copies is not known.
         return np.ones_like(found.are_copies)
@@ -224,6 +228,9 @@ class SplitLeakage(Check):
         found, is_repeated = measured.find(Copies), self._is_repeated(measured)
         unmeasured = Decision("confirmed" if is_repeated else "suspected")
         if found is None or not found.are_copies.any() or not _are_known(suspicion):
+            return unmeasured
+        if not self._are_recognized(measured):
+            # Without these there are the others.
             return unmeasured
         leaked = measured.find(TrainingCopies)
         if leaked is None:

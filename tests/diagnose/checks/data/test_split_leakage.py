@@ -256,14 +256,15 @@ def closer(validation, within):
     ("similar", "right", "status", "void"),
     [
         # Turned copies that are no more similar than some others; and they are easier.
-        ((800, 500), (640, 700), "confirmed", 1.0),
-        ((800, 500), (640, 640), "suspected", 1.0),
+        ((800, 500), (640, 700), "suspected", 1.0),
+        # Or clean images beside noisy ones.
+        ((800, 500), (640, 640), "suspected", 0.0),
         ((520, 500), (640, 700), "suspected", 0.0),
         ((520, 500), (640, 877), "suspected", 1.0),
         ((520, 500), (640, 640), None, 0.0),
     ],
 )
-def test_closer_and_easier_images_together_decide(
+def test_closer_or_easier_images_are_suspected(
     measured, undecided, few_rows, similar, right, status, void
 ):
     known = measured(
@@ -276,6 +277,20 @@ def test_closer_and_easier_images_together_decide(
     finding = examine(SplitLeakage(), known, undecided(few_rows))
     assert (finding and finding.status) == status
     assert known.void == void
+
+
+def test_copies_that_are_recognized_in_part_decide_nothing(
+    monkeypatch, measured, undecided, few_rows
+):
+    monkeypatch.setattr(
+        split_leakage, "train_without", lambda *_: Estimate(0.0, -0.01, 0.01)
+    )
+    leaked = TrainingCopies(np.arange(4) < 2, places=np.array([10, 11]))
+    for similar, status in (((520, 500), "falsified"), ((800, 500), "suspected")):
+        known = measured(
+            duplicates(80, 0, 64, 736), images(1000, 80), leaked, closer(*similar)
+        )
+        assert examine(SplitLeakage(), known, undecided(few_rows)).status == status
 
 
 def test_images_that_are_copied_in_both_splits_are_confirmed(
