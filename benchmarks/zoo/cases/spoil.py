@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy import ndimage
 
 from benchmarks.zoo.cases.data import Data, Generator
 
@@ -65,6 +66,23 @@ def leaked(share: float, jitter: float = 4.0) -> Spoil:
         return data.but(vx=vx, vy=vy)
 
     return spoil
+
+
+def turned(images: np.ndarray, draws: Generator) -> np.ndarray:
+    """Turns each image by 5 to 9 degrees, to either side."""
+    angles = draws.uniform(5, 9, len(images)) * draws.choice([-1, 1], len(images))
+    return np.stack(
+        [
+            ndimage.rotate(each, angle, axes=(0, 1), reshape=False, order=1)
+            for each, angle in zip(images, angles, strict=True)
+        ]
+    )
+
+
+def turned_copies(data: Data, draws: Generator) -> Data:
+    """Takes turned training images for validation."""
+    rows = draws.permutation(len(data.y))[: len(data.vy)]
+    return data.but(vx=turned(data.x[rows], draws), vy=data.y[rows])
 
 
 def oversampled_first(data: Data, draws: Generator) -> Data:

@@ -26,6 +26,7 @@ from framework.diagnose.checks.evaluation.stale_evaluation_weights import (
     StaleEvaluationWeights,
 )
 from framework.diagnose.checks.evaluation.train_eval_mismatch import (
+    BetterInTrainingMode,
     EvaluatedInTrainingMode,
     LoopModesDiffer,
     NeverInTrainingMode,
@@ -49,7 +50,10 @@ from framework.diagnose.checks.training.learning_rate_too_high import (
     LearningRateNegative,
     LearningRateTooHigh,
 )
-from framework.diagnose.checks.training.learning_rate_too_low import LearningRateTooLow
+from framework.diagnose.checks.training.learning_rate_too_low import (
+    LearningRateTooLow,
+    StepsOfNoLength,
+)
 from framework.diagnose.checks.training.loss_output_mismatch import LossOutputMismatch
 from framework.diagnose.checks.training.over_regularized import OverRegularized
 from framework.diagnose.checks.training.overfitting import Overfitting
@@ -68,6 +72,7 @@ CHECKS: tuple[Check, ...] = tuple(
             MetricBug(),
             StaleEvaluationWeights(),
             EvaluatedInTrainingMode(),
+            BetterInTrainingMode(),
             WrongMovingStatistics(),
             NeverInTrainingMode(),
             LoopModesDiffer(),
@@ -102,6 +107,7 @@ CHECKS: tuple[Check, ...] = tuple(
             LearningRateNegative(),
             LearningRateTooHigh(),
             LearningRateTooLow(),
+            StepsOfNoLength(),
             LabelNoise(),
             StoppedTooEarly(),
             Overfitting(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 # Layers that bring their inputs to one scale.
 _NORMALIZING = frozenset(
@@ -99,6 +100,11 @@ class Architecture:
     def highest_dropout(self) -> float:
         """The highest rate of a dropout layer; 0 without one."""
         return max((layer.dropout_rate or 0.0 for layer in self.layers), default=0.0)
+
+    @property
+    def kept(self) -> float:
+        """The part of the values that all dropout layers keep, one after the other."""
+        return math.prod(1.0 - (layer.dropout_rate or 0.0) for layer in self.layers)
 
     @property
     def random_layers(self) -> tuple[str, ...]:

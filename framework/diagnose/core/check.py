@@ -59,8 +59,8 @@ class Suspicion:
         cost: How much accuracy it costs; None if that is not known.
         images: Finds the training images to leave out, once the cause is not falsified;
             None if there are none.
-        void_images: Validation images on which no gain counts once the cause is
-            confirmed, such as copies of training images: bool [N]; None for none.
+        void_images: Validation images on which no gain counts unless the cause is
+            falsified, such as copies of training images: bool [N]; None for none.
     """
 
     message: str
@@ -83,7 +83,8 @@ class Check(abc.ABC):
         cause_name: That of the cause.
         phase: When it is run.
         inflates_accuracy: Whether the cause makes accuracy look better than it is: then
-            it is decided where no errors are left as well.
+            it is decided where no errors are left as well, and its cost is what is
+            shown too much, not what is gained.
     """
 
     cause_name: ClassVar[str]
@@ -162,8 +163,10 @@ def conclude(
         return None
     if decision.status == "confirmed":
         measured.confirmed.add(check.cause.name)
-        if suspicion.void_images is not None:
-            trials.leave_out(suspicion.void_images)
+    if decision.status != "falsified" and suspicion.void_images is not None:
+        # What may have been trained on confirms nothing, whether it is certain or not.
+        measured.void = max(measured.void, float(np.mean(suspicion.void_images)))
+        trials.leave_out(suspicion.void_images)
     return Finding(
         cause=check.cause,
         status=decision.status,
@@ -172,6 +175,7 @@ def conclude(
         remedy=_remedy(check.cause, suspicion, decision, measured),
         refute=suspicion.refute,
         cost=decision.cost,
+        cost_kind="inflation" if check.inflates_accuracy else "gain",
     )
 
 

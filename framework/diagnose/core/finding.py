@@ -24,6 +24,11 @@ STATUSES: Mapping[str, str] = {
     "falsified": "its trial gains less than was asked for, with the whole interval of "
     "the gain; or another cause explains the same",
 }
+# What the number of a finding is.
+COST_KINDS: Mapping[str, str] = {
+    "gain": "the accuracy that its remedy gains",
+    "inflation": "the accuracy that is shown and is not there",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +127,8 @@ class Finding:
         evidence: The numbers that support it.
         remedy: What to do.
         refute: How to refute it: a command or a measurement.
-        cost: How much accuracy it costs, from 0 to 1; None if that was not measured.
+        cost: An accuracy, from 0 to 1; None if it was not measured.
+        cost_kind: What that is: one of `COST_KINDS`.
     """
 
     cause: Cause
@@ -132,8 +138,13 @@ class Finding:
     remedy: Remedy
     refute: str
     cost: Estimate | None = None
+    cost_kind: str = "gain"
 
     def __post_init__(self) -> None:
+        if self.cost_kind not in COST_KINDS:
+            raise ValueError(
+                f"{self.cost_kind!r} is not one of {', '.join(COST_KINDS)}"
+            )
         if self.status not in STATUSES:
             raise ValueError(f"{self.status!r} is not one of {', '.join(STATUSES)}")
 
@@ -145,6 +156,7 @@ class Finding:
             "cause": self.cause.name,
             "status": self.status,
             "message": self.message,
+            "cost_kind": self.cost_kind,
             "cost_points": None if cost is None else 100 * cost.value,
             "cost_interval": interval,
             "evidence": [each.as_json() for each in self.evidence],

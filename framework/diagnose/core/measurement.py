@@ -79,6 +79,8 @@ class Measurements:
     Attributes:
         settings: How the program is trained.
         confirmed: The names of the causes that are confirmed by now.
+        void: The fraction of the validation images on which no gain counts, because
+            they may be copies of training images.
         unavailable: What could not be measured, in order of the attempts.
     """
 
@@ -90,6 +92,7 @@ class Measurements:
     ):
         self.settings = settings
         self.confirmed: set[str] = set()
+        self.void = 0.0
         self.unavailable: list[Unavailable] = []
         self._context = context
         self._results: dict[type[Measurement], Measurement | Unavailable] = {

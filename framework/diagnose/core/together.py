@@ -75,6 +75,9 @@ def run_together(
     least = 1 if trials.has_accepted else 2
     if trials.has_gained or len(candidates) < least or not trials.ledger:
         return set(), None
+    # On too few images, as where most may be copies, no gain counts.
+    if not trials.can_judge:
+        return set(), None
     # Of two, neither is left out: both have failed alone.
     rest = len(candidates) if len(candidates) > 2 else 0
     if not trials.fits(1 + rest):

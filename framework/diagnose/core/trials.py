@@ -110,6 +110,11 @@ class Trials:
         return self._runner.fits(count)
 
     @property
+    def can_judge(self) -> bool:
+        """Whether gains are counted on enough images to be judged."""
+        return self._standing.can_judge
+
+    @property
     def whole(self) -> float:
         """The length of the original training, in usual lengths of a trial."""
         return float(self.context.settings.epochs) / self._runner.length

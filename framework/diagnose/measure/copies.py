@@ -1,4 +1,4 @@
-"""Searches for copies of images: as they are, mirrored, moved, cropped or compressed.
+"""Searches for copies of images: as they are, mirrored, moved, turned or compressed.
 
 Candidates are found in small views of all images, by blocked products of matrices; the
 best of them are then aligned and compared in detail.
@@ -33,10 +33,10 @@ _WHITENED = 0.25
 # four corners. Alignment does the rest.
 _CROP = 0.85
 _CANDIDATES, _ALIGNED = 4, 2
-# The first step and the number of rounds of the alignment, at half of the compared side
-# and then at all of it.
-_COARSE, _FINE = (0.08, 2), (0.03, 3)
-_NO_SEARCH = (0.0, 0)
+# The first step, the number of rounds and the first turn of the alignment, at half of
+# the compared side and then at all of it: up to 17 degrees in all.
+_COARSE, _FINE = (0.08, 2, 8.0), (0.03, 3, 3.0)
+_NO_SEARCH, _FINE_ONLY = (0.0, 0, 0.0), (0.03, 3, 0.0)
 # Without crops, no more images are aligned than these, the most similar ones.
 _MOST_ALIGNED = 20_000
 # What is less similar when coarse is not looked at in detail.
@@ -216,7 +216,7 @@ class CopySearch:
             (images.details, rows[pairs[worth]]),
             (self._known.details, known[pairs[worth]]),
             place.take(pairs[worth]),
-            _FINE,
+            _FINE if self._is_thorough else _FINE_ONLY,
         )
         best = similarity.reshape(order.shape).argmax(axis=1)
         best += order.shape[1] * np.arange(len(images))
@@ -264,14 +264,14 @@ class CopySearch:
     def _placements(self, ways: np.ndarray) -> Placement:
         table = np.array([view.placement() for view in self._views])
         top, left, side, is_mirrored = table[ways].T
-        return Placement(top, left, side, is_mirrored > 0)
+        return Placement(top, left, side, is_mirrored > 0, np.zeros(len(ways)))
 
 
 def _compared(
     images: tuple[np.ndarray, np.ndarray],
     known: tuple[np.ndarray, np.ndarray],
     place: Placement,
-    search: tuple[float, int],
+    search: tuple[float, int, float],
 ) -> tuple[np.ndarray, Placement]:
     """Returns the similarity of pairs once aligned, float32 [P], and how.
 
@@ -279,7 +279,7 @@ def _compared(
         images: All of them, float32 [N, S, S], and which of each pair, int [P].
         known: The same of the known images.
         place: Where to begin.
-        search: The first step, and the number of rounds.
+        search: The first step, the number of rounds, and the first turn in degrees.
     """
     similarities, places = [np.zeros(0, np.float32)], [place.take(slice(0, 0))]
     for part in _parts(len(images[1]), _CHUNK):

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from framework.diagnose.core.measurement import Measurement, NotApplicableError
-from framework.diagnose.measure.samples import Sample, Samples
 from framework.numerics import outputs
-from framework.numerics.intervals import Estimate, difference, proportion
+from framework.numerics.intervals import Estimate, proportion
 
 if TYPE_CHECKING:
     from framework.diagnose.core.context import DiagnosisContext
@@ -93,53 +92,6 @@ class CrossEvaluation(Measurement):
             if (cell.images, cell.preprocessing, cell.mode) == key:
                 return cell.accuracy
         return None
-
-
-@dataclasses.dataclass(frozen=True)
-class HeldOutAccuracy(Measurement):
-    """Accuracy on training images that were held out, beside that on validation images.
-
-    Attributes:
-        source: What is right or wrong, in words: the model, or a probe that was fitted
-            without the image.
-        held_out: Accuracy on held-out training images.
-        validation: Accuracy on validation images.
-        lead: `validation` less `held_out`, of two samples.
-    """
-
-    source: str
-    held_out: Estimate
-    validation: Estimate
-    lead: Estimate
-
-    @classmethod
-    def measure(cls, context: DiagnosisContext) -> HeldOutAccuracy:
-        """See base class."""
-        if len(context.dev):
-            source = "the model, without the images of train_dev"
-            held_out, validation = context.correct("dev"), context.correct("validation")
-        else:
-            source = "the nearest neighbour among other training images"
-            samples = context.get(Samples)
-            train, other = samples.train, samples.validation
-            if min(len(train), len(other)) < 2:
-                raise NotApplicableError("a split has fewer than 2 images")
-            held_out = train.labels[_nearest(train, train)] == train.labels
-            validation = train.labels[_nearest(other, train)] == other.labels
-        rates = [
-            proportion(int(np.sum(each)), len(each)) for each in (held_out, validation)
-        ]
-        return cls(source, rates[0], rates[1], difference(rates[1], rates[0]))
-
-
-def _nearest(some: Sample, others: Sample) -> np.ndarray:
-    """Returns the position of the nearest other example of each: int64 [N]."""
-    similar = some.features @ others.features.T
-    squares = (others.features**2).sum(axis=1) - 2 * similar
-    if some is others:
-        np.fill_diagonal(squares, np.inf)
-    nearest: np.ndarray = squares.argmin(axis=1)
-    return nearest
 
 
 def _moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -30,6 +30,7 @@ class Regularization(Measurement):
         train_accuracy: As reported at the end of training, on augmented images.
         has_images: Whether the examples are images that augmentation can change.
         has_colors: Whether they have three channels.
+        kept: The part of the values that all dropout layers keep, one after the other.
     """
 
     dropout: float
@@ -38,6 +39,7 @@ class Regularization(Measurement):
     train_accuracy: float
     has_images: bool
     has_colors: bool
+    kept: float = 1.0
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> Regularization:
@@ -51,6 +53,7 @@ class Regularization(Measurement):
             train_accuracy=float(context.rows[-1].get("train/accuracy", np.nan)),
             has_images=context.train.images.ndim == 4,
             has_colors=context.train.images.shape[-1] == 3,
+            kept=architecture.kept,
         )
 
 

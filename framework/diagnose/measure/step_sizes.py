@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _STEPS = 12
 # A rate that a schedule has brought below this fraction no longer trains.
 FALLEN = 0.02
+# Log10 of a step's length up to which nothing is trained: as many as 100,000 steps in
+# one direction move the weights as far as they are long. Healthy steps have -2 to -3.
+NO_LENGTH = -5.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +94,11 @@ class StepSizes(Measurement):
         """Log10 of the length of steps at a rate that trains."""
         # A rate that falls to nothing at the end is as it should be.
         return self.first if self.is_annealed else self.next
+
+    @property
+    def has_no_length(self) -> bool:
+        """Whether steps are so short that nothing is trained."""
+        return self.typical <= NO_LENGTH
 
     @property
     def has_fallen(self) -> bool:

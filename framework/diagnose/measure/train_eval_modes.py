@@ -47,6 +47,23 @@ class TrainEvalModes(Measurement):
 
 
 @dataclasses.dataclass(frozen=True)
+class ValidationModes(Measurement):
+    """The same weights on validation images in either mode.
+
+    Attributes:
+        gain: Accuracy in training mode, less that in evaluation mode.
+    """
+
+    gain: Estimate
+
+    @classmethod
+    def measure(cls, context: DiagnosisContext) -> ValidationModes:
+        """See base class."""
+        training = context.correct("validation", training=True)
+        return cls(paired_difference(training, context.correct("validation")))
+
+
+@dataclasses.dataclass(frozen=True)
 class ReestimatedStatistics(Measurement):
     """Accuracy after re-estimating batch norm's moving statistics.
 

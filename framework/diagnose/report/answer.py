@@ -48,20 +48,21 @@ def _confirmed(finding: Finding, plateau: Plateau) -> str:
     if finding.cause.invalidates_accuracy:
         shown = f"{plateau.accuracy.value:.1%}"
         text = f"{title}: the validation accuracy of {shown} is not what it seems"
-        return f"{text}; this makes {cost_text(finding)}." if is_costly else f"{text}."
+        return f"{text}; it {cost_text(finding)}." if is_costly else f"{text}."
     if is_costly:
-        return f"{title}: this costs about {cost_text(finding)}."
+        return f"{title}: this {cost_text(finding)}."
     return f"{title}. {finding.cause.summary}"
 
 
 def cost_text(finding: Finding) -> str:
-    """Returns the cost of a cause in percentage points; "" if it was not measured."""
+    """Returns what a cause costs, or shows too much; "" if it was not measured."""
     cost = finding.cost
     if cost is None:
         return ""
-    of = "" if finding.cause.invalidates_accuracy else " of validation accuracy"
-    interval = f"{points(cost.low)} to {points(cost.high)}"
-    return f"{points(cost.value)} points{of} ({interval})"
+    interval = f"({points(cost.low)} to {points(cost.high)})"
+    if finding.cost_kind == "inflation":
+        return f"shows {points(cost.value)} points of accuracy too many {interval}"
+    return f"costs {points(cost.value)} points of accuracy {interval}"
 
 
 def _further(count: int) -> str:

@@ -15,14 +15,16 @@ def draw(diagnosis: Diagnosis) -> bytes:
     from matplotlib.figure import Figure
 
     costs = {
-        f"{each.cause.name.replace('_', ' ')}\n({each.status})": each.cost
+        f"{each.cause.name.replace('_', ' ')}\n({each.status}, {each.cost_kind})": (
+            each.cost
+        )
         for each in diagnosis.findings
         if each.cost is not None
     }
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw_bars(left, _accuracies(diagnosis.measured.get(Accuracy)), "accuracy")
-    _draw_bars(right, costs, "accuracy gained by the remedy")
+    _draw_bars(right, costs, "accuracy gained by the remedy, or shown too much")
     figure.suptitle(f"{diagnosis.plateau.verdict.replace('_', ' ')}")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)

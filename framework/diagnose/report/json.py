@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from framework.diagnose.core.causes import CAUSES
-from framework.diagnose.core.finding import STATUSES, Finding
+from framework.diagnose.core.finding import COST_KINDS, STATUSES, Finding
 from framework.diagnose.core.ledger import TrialRecord
 from framework.diagnose.core.measurement import Measurements, Unavailable
 from framework.diagnose.measure.accuracy import Accuracy
@@ -60,6 +60,7 @@ SCHEMA: Mapping[str, Any] = {
                     "cause": {"enum": list(CAUSES)},
                     "status": {"enum": list(STATUSES)},
                     "message": {"type": "string"},
+                    "cost_kind": {"enum": list(COST_KINDS)},
                     "cost_points": {"type": ["number", "null"]},
                 },
             },

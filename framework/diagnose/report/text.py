@@ -10,6 +10,7 @@ from framework.diagnose.core.ledger import TrialRecord
 from framework.diagnose.core.measurement import Unavailable
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.plateau import Plateau
+from framework.diagnose.report.answer import cost_text
 from framework.diagnose.report.reading import reading
 
 _WIDTH = 88
@@ -45,8 +46,7 @@ def page(
 def _finding(finding: Finding) -> str:
     cost = ""
     if finding.cost is not None and finding.status in ("confirmed", "minor"):
-        cost = f", costs {100 * finding.cost.value:.1f} points of accuracy"
-        cost += f" ({100 * finding.cost.low:.1f} to {100 * finding.cost.high:.1f})"
+        cost = f", {cost_text(finding)}"
     status = _SHOWN.get(finding.status, finding.status)
     lines = [f"{finding.cause.name} ({status}{cost})"]
     lines += _paragraph("", finding.message)

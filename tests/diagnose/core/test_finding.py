@@ -35,6 +35,7 @@ def test_as_json():
         "cause": "label_noise",
         "status": "confirmed",
         "message": "a tenth of the labels is wrong",
+        "cost_kind": "gain",
         "cost_points": 25.0,
         "cost_interval": [12.5, 37.5],
         "evidence": [
@@ -94,3 +95,8 @@ def test_the_documentation_lists_all_statuses():
 def test_other_statuses_are_refused():
     with pytest.raises(ValueError, match="'certain' is not one of"):
         finding(status="certain")
+
+
+def test_an_unknown_kind_of_number_is_refused():
+    with pytest.raises(ValueError, match="'gap' is not one of gain, inflation"):
+        finding(cost_kind="gap")

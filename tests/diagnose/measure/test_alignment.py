@@ -9,13 +9,14 @@ from framework.diagnose.measure.alignment import (
     averaging,
     correlation,
     details,
+    turned,
 )
 
 
-def place(top=0.0, left=0.0, side=1.0, is_mirrored=False, pairs=1):
-    """Returns the same placement for all pairs."""
-    numbers = [np.full(pairs, each, float) for each in (top, left, side)]
-    return Placement(*numbers, np.full(pairs, is_mirrored))
+def place(top=0.0, left=0.0, side=1.0, is_mirrored=False, angle=0.0):
+    """Returns the placement of one pair."""
+    numbers = [np.full(1, each, float) for each in (top, left, side)]
+    return Placement(*numbers, np.full(1, is_mirrored), np.full(1, angle))
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +77,29 @@ def test_alignment_finds_a_small_shift(noise, top, left):
 def test_blank_images_correlate_with_nothing(noise):
     blank = np.zeros((1, 32, 32), np.float32)
     assert correlation(blank, cut(noise, 0, 0), place())[0] == 0
+
+
+@pytest.mark.parametrize("quarters", [1, 2, -1])
+def test_turns_about_the_centre(quarters):
+    image = np.random.default_rng(0).normal(size=(1, 9, 9)).astype(np.float32)
+    values, inside = turned(image, np.array([90.0 * quarters]))
+    assert values[0] == pytest.approx(np.rot90(image[0], -quarters), abs=1e-5)
+    assert inside.all()
+
+
+def test_corners_that_come_from_outside_are_no_values(noise):
+    _, inside = turned(cut(noise, 16, 16), np.array([45.0]))
+    assert not inside[0, 0, 0]
+    assert inside[0, 16, 16]
+    assert 0.7 < inside.mean() < 0.9
+
+
+@pytest.mark.parametrize("angle", [-14.0, -6.0, 9.0, 16.0])
+def test_alignment_finds_a_small_turn(noise, angle):
+    smooth = details(noise[None])
+    other = turned(smooth, np.array([angle]))[0][:, 16:48, 16:48]
+    image = smooth[:, 16:48, 16:48]
+    assert aligned(other, image, place(), 0.08, 5)[0][0] < 0.7
+    similarity, where = aligned(other, image, place(), 0.08, 5, turn=8.0)
+    assert similarity[0] > 0.8
+    assert where.angle[0] == pytest.approx(-angle, abs=2)

@@ -8,10 +8,7 @@ import pytest
 from framework.data.dataset import Split
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.measure.accuracy import Accuracy
-from framework.diagnose.measure.cross_evaluation import (
-    CrossEvaluation,
-    HeldOutAccuracy,
-)
+from framework.diagnose.measure.cross_evaluation import CrossEvaluation
 from framework.numerics.intervals import proportion
 
 
@@ -101,31 +98,3 @@ def test_the_kind_of_the_values_stays(context, scans, kind):
     case.program.predict = recorded
     case.get(CrossEvaluation)
     assert kinds == {np.dtype(kind)}
-
-
-def test_held_out_accuracy_is_that_of_train_dev(context, scans):
-    train, dev = (
-        scans.train.take(np.arange(1000)),
-        scans.train.take(np.arange(1000, 1400)),
-    )
-    case = context(train, scans.validation, dev)
-    measured = case.get(HeldOutAccuracy)
-    assert measured.source.startswith("the model")
-    assert measured.held_out == proportion(int(case.correct("dev").sum()), 400)
-    assert measured.validation == case.get(Accuracy).validation.accuracy
-    assert measured.lead.low < 0.02
-
-
-@pytest.mark.parametrize("is_leaked", [False, True])
-def test_without_one_neighbours_tell_images_that_were_trained_on(context, is_leaked):
-    # Noise with labels at random: only what was seen before can be known.
-    generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, (800, 8, 8, 1)).astype(np.uint8)
-    labels = generator.integers(0, 4, 800).astype(np.int32)
-    train = Split(images[:400], labels[:400])
-    first = 100 if is_leaked else 400
-    validation = Split(images[first : first + 300], labels[first : first + 300])
-    measured = context(train, validation).get(HeldOutAccuracy)
-    assert measured.source.startswith("the nearest neighbour")
-    assert (measured.lead.low > 0.5) == is_leaked
-    assert is_leaked or measured.lead.low < 0

@@ -7,6 +7,7 @@ from framework.diagnose.core.measurement import NotApplicableError, UnavailableE
 from framework.diagnose.measure.train_eval_modes import (
     ReestimatedStatistics,
     TrainEvalModes,
+    ValidationModes,
 )
 
 
@@ -52,6 +53,7 @@ def test_both_modes_are_measured(case):
     modes = case().get(TrainEvalModes)
     # In training mode all is wrong.
     assert modes.drop.value == -1.0
+    assert case().get(ValidationModes).gain.value == -1.0
     assert modes.unchanged_statistics == ("norm/moving_mean",)
 
 

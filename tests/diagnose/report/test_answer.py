@@ -39,8 +39,8 @@ def answered(verdict, *findings, right=353, total=359, reason="", detectable=0.0
     return answer(plateau, accuracy, findings)
 
 
-def finding(name, status="confirmed", cost=None):
-    return Finding(CAUSES[name], status, "", (), Remedy(""), "", cost)
+def finding(name, status="confirmed", cost=None, kind="gain"):
+    return Finding(CAUSES[name], status, "", (), Remedy(""), "", cost, kind)
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,17 @@ def test_what_is_ruled_out_or_minor_is_not_the_answer(status):
     [
         (
             [finding("label_noise", cost=Estimate(0.12, 0.05, 0.2))],
-            "Labels are noisy: this costs about 12.0 points of validation accuracy "
-            "(5.0 to 20.0).",
+            "Labels are noisy: this costs 12.0 points of accuracy (5.0 to 20.0).",
         ),
         (
-            [finding("split_leakage", cost=Estimate(0.12, 0.05, 0.2))],
+            [
+                finding(
+                    "split_leakage", cost=Estimate(0.12, 0.05, 0.2), kind="inflation"
+                )
+            ],
             "Training images are in the validation set: the validation accuracy of "
-            "98.3% is not what it seems; this makes 12.0 points (5.0 to 20.0).",
+            "98.3% is not what it seems; it shows 12.0 points of accuracy too many "
+            "(5.0 to 20.0).",
         ),
         (
             [finding("split_leakage"), finding("label_noise")],

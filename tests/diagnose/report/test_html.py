@@ -199,8 +199,8 @@ def test_the_order_of_the_page():
     page = html.page(make(), images_of(problems_with("a"))[:1], Path("runs/flat"))
     headings = re.findall("<h[12][^>]*>(.*?)</h[12]>", page)
     assert headings == [
-        "The learning rate is too high: this costs about 12.0 points of validation "
-        "accuracy (5.0 to 20.0).",
+        "The learning rate is too high: this costs 12.0 points of accuracy (5.0 "
+        "to 20.0).",
         "The curve",
         "What was tried",
         "What was found",

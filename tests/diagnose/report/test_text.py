@@ -95,6 +95,12 @@ def test_a_status_says_what_it_means(curve, status, head):
     assert "No cause is confirmed." in text
 
 
+def test_what_is_shown_too_much_is_no_cost(curve):
+    finding = dataclasses.replace(_FINDING, cost_kind="inflation")
+    head = "label_noise (confirmed, shows 25.0 points of accuracy too many (12.5 to"
+    assert head in text_of(curve, (finding,))
+
+
 def test_trials_that_failed_are_listed(curve):
     trials = (
         TrialRecord("overfitting", 1.0, 2.0, Estimate(0.1, 0.0, 0.2)),

@@ -200,6 +200,22 @@ CASES: tuple[Case, ...] = (
         ruler=True,
     ),
     case(
+        "turned copies of flowers",
+        "own: D4",
+        "flowers",
+        "split_leakage",
+        faulty(_BARE, spoil=spoil.turned_copies),
+        ruler=True,
+    ),
+    case(
+        "turned copies of digits",
+        "own: D4",
+        "digits",
+        "split_leakage",
+        faulty(MLP, spoil=spoil.turned_copies),
+        ruler=True,
+    ),
+    case(
         "nineteen to validate on",
         "keras #1597",
         "fashion",

@@ -74,6 +74,23 @@ def steep_schedule(seed: int, broken: bool) -> Program:
     )
 
 
+def rounded_to_nothing(seed: int, broken: bool) -> Program:
+    """A rate that is divided without remainder after two epochs, and becomes 0."""
+    data = digits(seed).inputs(lambda x: x / 255)
+    model = MLP.network((8, 8, 1), 10)
+    steps = 2 * -(-len(data.y) // 32)
+    later = 0.02 * (1 // 2 if broken else 1 / 2)
+    compiled(
+        model,
+        optimizers.SGD(
+            optimizers.schedules.PiecewiseConstantDecay([steps], [0.02, later])
+        ),
+    )
+    return Program(
+        model, (data.x, data.y), (data.vx, data.vy), (data.tx, data.ty), epochs=25
+    )
+
+
 _HIGH = "learning_rate_too_high|exploding_gradients|dead_units"
 _LOW = "learning_rate_too_low"
 _SHORT = "stopped_too_early|learning_rate_too_low"
@@ -136,6 +153,7 @@ CASES: tuple[Case, ...] = (
         faulty(FASHION_MLP, learning_rate=1e-6),
     ),
     case("two clouds", "SO 50306988", "blobs", _LOW, two_clouds),
+    case("rate rounded to 0", "own: P2", "digits", _LOW, rounded_to_nothing),
     case("schedule too steep", "own: P2", "digits", _LOW, steep_schedule),
     case(
         "one example a step",

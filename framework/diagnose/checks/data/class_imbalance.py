@@ -99,7 +99,7 @@ class ClassImbalance(Check):
         )
         is_certain = is_gain(gain) or gap.low > self.wide_gap
         status = "confirmed" if is_certain else "falsified"
-        return Decision(status, gain if is_gain(gain) else gap, (shown,))
+        return Decision(status, gain, (shown,))
 
     def _evidence(self, classes: ClassBalance) -> tuple[Evidence, ...]:
         return (

@@ -80,6 +80,9 @@ class LabelNoise(Check):
             that.
         sees: Standard deviations from chance; a probe that sees nothing contradicts
             everything.
+        copied: The fraction of validation images that may be copies of training images
+            up to which validation is a control: labels of copies are not contradicted,
+            and so the excess changes by no more than that part of the rate.
     """
 
     cause_name: ClassVar[str] = "label_noise"
@@ -97,6 +100,7 @@ class LabelNoise(Check):
     level_of_fall: float = 0.05
     trusted: float = 0.10
     sees: float = 5.0
+    copied: float = 0.1
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
@@ -106,7 +110,7 @@ class LabelNoise(Check):
         excess = difference(easy, agreement.validation)
         if measured.get(LabelValidity).has_illegal or is_blind:
             return None
-        if _has_control(measured):
+        if self._has_control(measured):
             is_noisy = (
                 self._is_noisier(easy, excess)
                 or self._is_noisier_in_class(agreement)
@@ -121,7 +125,7 @@ class LabelNoise(Check):
         is_trusted = agreement.validation.value <= self.trusted
         return Suspicion(
             is_certain=(
-                excess.low > self.excess and is_trusted and _has_control(measured)
+                excess.low > self.excess and is_trusted and self._has_control(measured)
             ),
             message=(
                 f"{easy.value:.1%} of the labels of easy training images are "
@@ -158,7 +162,7 @@ class LabelNoise(Check):
         """See base class."""
         del suspicion
         agreement = measured.get(LabelAgreement)
-        if not (_has_control(measured) and self._exceeds_validation(agreement)):
+        if not (self._has_control(measured) and self._exceeds_validation(agreement)):
             return Decision("suspected")
         memorized = self._memorized(measured)
         if memorized is not None:
@@ -202,7 +206,7 @@ class LabelNoise(Check):
         """Returns the decision if accuracy has fallen since its best; else None."""
         agreement, fall = measured.get(LabelAgreement), measured.find(AccuracyFall)
         excess = difference(agreement.easy, agreement.validation)
-        if fall is None or "split_leakage" in measured.confirmed:
+        if fall is None or measured.void > 0:
             return None
         is_large = excess.value >= self.memorized and excess.low > self.certain
         if not (is_large or self._is_confused(agreement)):
@@ -281,7 +285,6 @@ class LabelNoise(Check):
             ),
         )
 
-
-def _has_control(measured: Measurements) -> bool:
-    """Returns whether validation images are of the same kind as training images."""
-    return not _DIFFERENT & set(measured.confirmed)
+    def _has_control(self, measured: Measurements) -> bool:
+        """Returns whether validation images are like training images held out."""
+        return not _DIFFERENT & measured.confirmed and measured.void <= self.copied

@@ -17,6 +17,7 @@ from framework.diagnose.measure.reported import ReportedMetrics
 from framework.diagnose.measure.train_eval_modes import (
     ReestimatedStatistics,
     TrainEvalModes,
+    ValidationModes,
 )
 
 _NAME = "train_eval_mismatch"
@@ -146,6 +147,75 @@ class WrongMovingStatistics(Check):
 
 
 @dataclasses.dataclass(frozen=True)
+class BetterInTrainingMode(Check):
+    """Evaluates the same weights in the other mode, on images of both splits.
+
+    Why it matters:
+        Frozen batch norm may train by the moments of each batch, and be evaluated by
+        moments that were stored for other images; no statistics taken anew show it.
+    Evidence:
+        Accuracy in training mode less that in evaluation mode, on training and on
+        validation images.
+    How it is decided:
+        By these: the weights are the same, and what only training mode does (dropout,
+        moments of small batches) makes it worse. Where statistics taken anew gain as
+        well, `WrongMovingStatistics` says more.
+    Remedy:
+        Freeze batch norm so that it trains by its stored moments; or let it train.
+    Sources:
+        keras-team/keras, pull request 9965; `keras.layers.BatchNormalization`.
+    """
+
+    cause_name: ClassVar[str] = _NAME
+    phase: ClassVar[Phase] = Phase.EVALUATION
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        modes = measured.get(TrainEvalModes)
+        if not is_gain(modes.drop):
+            return None
+        gain = measured.get(ValidationModes).gain
+        if not is_gain(gain):
+            return None
+        anew = measured.find(ReestimatedStatistics)
+        if anew is not None and is_gain(anew.gain):
+            return None
+        unchanged = len(modes.unchanged_statistics)
+        which = f"; {unchanged} of them are as before the first step" * bool(unchanged)
+        return Suspicion(
+            is_certain=True,
+            message=(
+                f"with the same weights, validation accuracy is {gain.value:+.1%} in "
+                f"training mode: the model is trained by the moments of each batch, "
+                f"and evaluated by stored ones that are not those of the images{which}"
+            ),
+            evidence=(
+                Evidence(
+                    "accuracy on validation images in training mode, above evaluation "
+                    "mode",
+                    gain,
+                    f"the interval above 0, and {MINIMUM_GAIN:.0%} or more",
+                    "the same images and weights",
+                ),
+                Evidence(
+                    "the same on training images",
+                    modes.drop,
+                    f"the interval above 0, and {MINIMUM_GAIN:.0%} or more",
+                    "so that it is not the validation images that differ",
+                ),
+            ),
+            advice=(
+                "call a frozen network with training=False in the model, so that its "
+                "batch norm trains by what it is evaluated by; or let its batch norm "
+                "train"
+            ),
+            code=("features = base(inputs, training=False)",),
+            refute="an accuracy in training mode that is no higher",
+            cost=gain,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
 class NeverInTrainingMode(Check):
     """Looks for moving statistics that no step has ever updated.
 
@@ -168,7 +238,7 @@ class NeverInTrainingMode(Check):
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
         names = measured.get(TrainEvalModes).unchanged_statistics
-        if not names:
+        if not names or _NAME in measured.confirmed:
             return None
         return Suspicion(
             message=(

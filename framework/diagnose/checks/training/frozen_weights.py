@@ -120,8 +120,9 @@ class UnsuitedFrozenWeights(Check):
         names = list(measured.get(LossGradients).pretrained)
         if not names or measured.get(Plateau).verdict == "improving":
             return None
-        # On inputs of another scale the best weights see nothing.
-        if "unnormalized_inputs" in measured.confirmed:
+        # On inputs of another scale, or by moments of others, the best weights see
+        # nothing.
+        if {"unnormalized_inputs", "train_eval_mismatch"} & measured.confirmed:
             return None
         learnt = measured.get(Accuracy).train_clean.accuracy
         probe = measured.get(LabelSignal).signals["train"]

@@ -14,6 +14,7 @@ from framework.diagnose.core.measurement import Measurements
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.regularization import Capacity
+from framework.diagnose.measure.step_sizes import StepSizes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,9 @@ class InsufficientCapacity(Check):
     Evidence:
         Training accuracy, and the units of the narrowest hidden layer.
     How it is decided:
-        By trials of a larger model and of a longer training, side by side.
+        By trials of a larger model and of a longer training, side by side. Where steps
+        have no length, and no other rate was tried with success, size is not judged:
+        nothing shows what these weights could represent.
     Remedy:
         More filters and units, or more layers.
     Sources:
@@ -50,6 +53,9 @@ class InsufficientCapacity(Check):
         accuracy, capacity = measured.get(Accuracy), measured.get(Capacity)
         clean = accuracy.train_clean.accuracy
         if any(name in measured.confirmed for name in self.cause.explained_by):
+            return None
+        steps = measured.find(StepSizes)
+        if steps is not None and steps.has_no_length:
             return None
         if clean.low > self.fitted_accuracy or accuracy.gap.value > self.gap:
             return None

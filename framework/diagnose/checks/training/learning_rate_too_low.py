@@ -6,12 +6,16 @@ import dataclasses
 from typing import ClassVar
 
 from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.plateau import Plateau
 from framework.diagnose.measure.step_sizes import FALLEN, StepSizes
+
+_NAME = "learning_rate_too_low"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +42,7 @@ class LearningRateTooLow(Check):
             enough.
     """
 
-    cause_name: ClassVar[str] = "learning_rate_too_low"
+    cause_name: ClassVar[str] = _NAME
     phase: ClassVar[Phase] = Phase.STEPS
     short: float = -3.3
     improving_margin: float = 0.5
@@ -108,3 +112,48 @@ class LearningRateTooLow(Check):
         factor = 10.0**exponent
         higher = Intervention(learning_rate_factor=factor)
         return higher, f"multiply the learning rate by {factor:g}"
+
+
+@dataclasses.dataclass(frozen=True)
+class StepsOfNoLength(Check):
+    """Looks for steps so short that nothing is trained, before any other cause.
+
+    Why it matters:
+        Where weights do not move, every change that trains them anew looks like a
+        remedy for as long as they move: a wider model, too, learns while the rate is
+        not yet 0.
+    Evidence:
+        As of `LearningRateTooLow`.
+    How it is decided:
+        By a trial as long as the original training, where the budget is enough: the
+        time in which the rate was not yet too low was used by that training as well.
+    Remedy:
+        As of `LearningRateTooLow`.
+    Sources:
+        As of `LearningRateTooHigh`.
+
+    Attributes:
+        rate: The other thresholds.
+        lengths: Of the trial, in usual ones; the first for which the budget is enough.
+    """
+
+    cause_name: ClassVar[str] = _NAME
+    phase: ClassVar[Phase] = Phase.UPDATES
+    rate: LearningRateTooLow = LearningRateTooLow()
+    lengths: tuple[float, ...] = (3.0, 2.0, 1.0)
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        if not measured.get(StepSizes).has_no_length:
+            return None
+        return self.rate.suspect(measured)
+
+    def decide(
+        self, suspicion: Suspicion, measured: Measurements, trials: Trials
+    ) -> Decision:
+        """See base class."""
+        del measured
+        assert suspicion.intervention is not None
+        lengths = (min(each, trials.whole) for each in self.lengths)
+        length = next((each for each in lengths if trials.can_afford(each)), 1.0)
+        return trials.run(self.cause_name, suspicion.intervention, length)

@@ -39,10 +39,14 @@ class OverRegularized(Check):
         dropout_gap: With dropout of any rate, if accuracy on training images is this
             far lower in training mode than in evaluation mode, all layers together drop
             too much: what they leave does not hold the classes.
+        kept: Where nothing is learnt, no mode is better than the other, and dropout
+            layers are suspected that together keep no more than this part of the
+            values: one layer of the usual .5 keeps more.
         decay: The least product of weight decay, learning rate and steps: weights would
             shrink to a twentieth by it alone.
         augmentation_gap: If the reported training accuracy is this far below that in
-            evaluation mode, augmentation lowers it.
+            evaluation mode, augmentation lowers it. Where training images are predicted
+            no better than this above the most frequent class, nothing is learnt.
     """
 
     cause_name: ClassVar[str] = "over_regularized"
@@ -50,6 +54,7 @@ class OverRegularized(Check):
     fitted_accuracy: float = 0.95
     dropout: float = 0.55
     dropout_gap: float = 0.10
+    kept: float = 0.4
     decay: float = 3.0
     augmentation_gap: float = 0.10
 
@@ -80,6 +85,12 @@ class OverRegularized(Check):
                     f"{self.dropout:g} or more",
                     "Srivastava et al. (2014) use a half",
                 ),
+                Evidence(
+                    "part of the values that all dropout layers keep",
+                    present.kept,
+                    f"{self.kept:g} or less, where nothing is learnt",
+                    "the product of their rates of keeping",
+                ),
                 *self._drop_evidence(measured, present),
                 Evidence(
                     "penalty of weights",
@@ -98,6 +109,7 @@ class OverRegularized(Check):
 
     def _reasons(self, measured: Measurements, present: Regularization) -> list[str]:
         clean, settings = measured.get(Accuracy).train_clean, measured.settings
+        is_stuck = clean.accuracy.value < clean.majority + self.augmentation_gap
         reasons = []
         drop = _drop(measured, present)
         if drop is not None and -drop.value >= self.dropout_gap and drop.high < 0:
@@ -107,12 +119,16 @@ class OverRegularized(Check):
             )
         elif present.dropout >= self.dropout:
             reasons.append(f"dropout of {present.dropout:g}")
+        elif is_stuck and present.kept <= self.kept:
+            reasons.append(
+                f"dropout of up to {present.dropout:g} in several layers, which "
+                f"together keep {present.kept:.0%} of the values"
+            )
         if present.penalty > clean.loss:
             reasons.append(f"a penalty of weights of {present.penalty:.3g}")
         if _decay(measured) > self.decay:
             reasons.append(f"weight decay of {settings.weight_decay:g}")
         has_gap = clean.accuracy.value - present.train_accuracy > self.augmentation_gap
-        is_stuck = clean.accuracy.value < clean.majority + self.augmentation_gap
         if present.augment and (has_gap or is_stuck):
             reasons.append(f"augmentation {present.augment}")
         return reasons

@@ -128,7 +128,7 @@ class Overfitting(Check):
             if has_fallen
             else "trained anew, against the run's end",
         )
-        status, cost = status_of(gain, minimum), gain
+        status = status_of(gain, minimum)
         accuracy = measured.get(Accuracy)
         gap = _gap(measured)
         memorized = accuracy.train_clean.accuracy.value > self.memorized
@@ -137,8 +137,8 @@ class Overfitting(Check):
         rises = plateau is not None and plateau.verdict == "improving"
         is_wide = gap.low > self.wide and memorized and not rises
         if status != "confirmed" and is_wide and not self._is_other(measured):
-            status, cost = "confirmed", gap
-        return Decision(status, cost, (shown,), tried)
+            status = "confirmed"
+        return Decision(status, gain, (shown,), tried)
 
     def _trial(
         self, suspicion: Suspicion, trials: Trials
@@ -173,7 +173,7 @@ class Overfitting(Check):
     def _has_fallen(self, measured: Measurements) -> bool:
         fall = measured.get(AccuracyFall)
         # It is of all images, also of those that were trained on.
-        if "split_leakage" in measured.confirmed:
+        if measured.void > 0:
             return False
         # The best of many evaluations is better than the last by chance as well.
         return is_gain(fall.fall) and fall.p < self.level

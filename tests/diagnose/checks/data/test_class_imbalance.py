@@ -123,8 +123,10 @@ def test_a_gain_is_accepted_and_is_the_cost(decided):
 
 def test_a_wide_gap_is_decisive_though_drawing_more_of_the_same_is_no_help(decided):
     gap = Estimate(0.3, 0.2, 0.4)
-    finding, trials = decided(gap, Estimate(0.01, -0.02, 0.04))
-    assert (finding.status, finding.cost) == ("confirmed", gap)
+    gain = Estimate(0.01, -0.02, 0.04)
+    finding, trials = decided(gap, gain)
+    # The gap is evidence; what the trial has gained is the cost.
+    assert (finding.status, finding.cost) == ("confirmed", gain)
     assert not trials.has_accepted
 
 

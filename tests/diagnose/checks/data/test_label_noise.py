@@ -184,6 +184,20 @@ def test_thresholds(
     assert (finding and finding.status) == status
 
 
+@pytest.mark.parametrize(
+    ("void", "status"), [(0.05, "confirmed"), (0.3, "suspected"), (1.0, "suspected")]
+)
+def test_validation_is_no_control_where_it_holds_copies(
+    monkeypatch, measured, undecided, validity, label_signal, void, status
+):
+    gain = Estimate(0.08, 0.04, 0.12)
+    monkeypatch.setattr(label_noise, "train_without", lambda *arguments: gain)
+    for each in (agreement(60, 10, 0), agreement(50, 10, 4, p=0.01)):
+        known = measured(each, _FLAGGED, _IMAGES, validity(), label_signal())
+        known.void = void
+        assert examine(LabelNoise(), known, undecided()).status == status
+
+
 def test_leaves_out_what_is_probably_wrong(
     scans, monkeypatch, measured, undecided, validity, label_signal, context
 ):

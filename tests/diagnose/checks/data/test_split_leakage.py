@@ -11,7 +11,8 @@ from framework.data.fashion_mnist import fashion_mnist
 from framework.diagnose.checks.data import split_leakage
 from framework.diagnose.checks.data.split_leakage import SplitLeakage
 from framework.diagnose.core.check import examine
-from framework.diagnose.measure.cross_evaluation import HeldOutAccuracy
+from framework.diagnose.measure.closer_images import CloserImages
+from framework.diagnose.measure.held_out import HeldOutAccuracy
 from framework.diagnose.measure.label_agreement import LabelAgreement
 from framework.diagnose.measure.near_duplicates import (
     Copies,
@@ -144,6 +145,8 @@ def images(count, copied=0):
         is_mirrored=none,
         looked_up=~none,
         within=none,
+        details=np.zeros(count),
+        details_within=np.ones(count),
     )
 
 
@@ -204,6 +207,8 @@ def test_where_most_images_are_copies_no_effect_is_needed(judged):
     [
         (640, 877, (2, 2), "suspected"),
         (640, 650, (2, 2), None),
+        # Certain, but not large.
+        (640, 700, (0, 0), "suspected"),
         (877, 640, (2, 2), None),
         # Wrong training labels explain it.
         (640, 877, (50, 2), None),
@@ -220,7 +225,7 @@ def test_suspected_where_validation_is_easier_than_held_out_images(
         contradicted(*labels),
     )
     assert (finding and finding.status) == status
-    if finding:
+    if finding and validation == 877:
         assert finding.evidence[0].value.value == pytest.approx(0.237)
         assert "64.0% of training images that were held out" in finding.message
 
@@ -230,14 +235,78 @@ def test_few_held_out_images_are_no_evidence(judged):
     assert judged(SplitLeakage(), *known) is None
 
 
-def test_no_gain_counts_on_confirmed_copies(measured, undecided, few_rows):
+@pytest.mark.parametrize(("correct", "status"), [(100, "confirmed"), (80, "suspected")])
+def test_no_gain_counts_on_copies(measured, undecided, few_rows, correct, status):
     trials, left_out = undecided(few_rows), []
     trials.leave_out = left_out.append
-    for copies, correct in ((100, 100), (100, 80)):
-        known = measured(duplicates(copies, 0, correct, 720), images(1000, copies))
-        examine(SplitLeakage(), known, trials)
+    known = measured(duplicates(100, 0, correct, 720), images(1000, 100))
+    assert examine(SplitLeakage(), known, trials).status == status
     (mask,) = left_out
     assert mask.tolist() == [True] * 100 + [False] * 900
+    assert known.void == pytest.approx(0.1)
+
+
+def closer(validation, within):
+    """Returns how many of 1,000 images are similar to a training image."""
+    rates = proportion(validation, 1000), proportion(within, 1000)
+    return CloserImages(0.8, *rates, difference(*rates))
+
+
+@pytest.mark.parametrize(
+    ("similar", "right", "status", "void"),
+    [
+        # Turned copies that are no more similar than some others; and they are easier.
+        ((800, 500), (640, 700), "suspected", 1.0),
+        # Or clean images beside noisy ones.
+        ((800, 500), (640, 640), "suspected", 0.0),
+        ((520, 500), (640, 700), "suspected", 0.0),
+        ((520, 500), (640, 877), "suspected", 1.0),
+        ((520, 500), (640, 640), None, 0.0),
+    ],
+)
+def test_closer_or_easier_images_are_suspected(
+    measured, undecided, few_rows, similar, right, status, void
+):
+    known = measured(
+        duplicates(0, 0, 0, 800),
+        images(1000),
+        closer(*similar),
+        held_out(*right),
+        contradicted(0, 0),
+    )
+    finding = examine(SplitLeakage(), known, undecided(few_rows))
+    assert (finding and finding.status) == status
+    assert known.void == void
+
+
+def test_copies_that_are_recognized_in_part_decide_nothing(
+    monkeypatch, measured, undecided, few_rows
+):
+    monkeypatch.setattr(
+        split_leakage, "train_without", lambda *_: Estimate(0.0, -0.01, 0.01)
+    )
+    leaked = TrainingCopies(np.arange(4) < 2, places=np.array([10, 11]))
+    for similar, status in (((520, 500), "falsified"), ((800, 500), "suspected")):
+        known = measured(
+            duplicates(80, 0, 64, 736), images(1000, 80), leaked, closer(*similar)
+        )
+        assert examine(SplitLeakage(), known, undecided(few_rows)).status == status
+
+
+def test_images_that_are_copied_in_both_splits_are_confirmed(
+    monkeypatch, measured, undecided, few_rows
+):
+    # Without the copies that are recognized there are the others.
+    fall = Estimate(0.02, 0.01, 0.03)
+    monkeypatch.setattr(
+        split_leakage, "train_without", lambda *_: Estimate(-0.02, -0.03, -0.01)
+    )
+    leaked = TrainingCopies(np.arange(4) < 2, places=np.array([10, 11]))
+    known = measured(duplicates(600, 600, 500, 350), images(1000, 600), leaked)
+    finding = examine(SplitLeakage(), known, undecided(few_rows))
+    assert (finding.status, finding.cost) == ("confirmed", fall)
+    assert finding.cost_kind == "inflation"
+    assert known.void == 1.0
 
 
 @pytest.mark.parametrize(
@@ -253,7 +322,7 @@ def test_a_training_without_the_copies_decides(
 ):
     monkeypatch.setattr(split_leakage, "train_without", lambda *arguments: gain)
     leaked = TrainingCopies(np.arange(4) < 2, places=np.array([10, 11]))
-    known = measured(duplicates(400, 400, 400, 600), images(4, 2), leaked)
+    known = measured(duplicates(250, 250, 250, 750), images(4, 2), leaked)
     finding = examine(SplitLeakage(), known, undecided(few_rows))
     assert (finding.status, finding.cost) == (status, fall)
     assert finding.remedy.images.rows.tolist() == [10, 11]
@@ -305,7 +374,8 @@ def test_evidence_and_message(judged):
     assert [each.threshold for each in finding.evidence] == [
         "correlation of pixels of 0.96 or more, or of details of 0.9 or more once "
         "aligned",
-        "1% or more, for certain above 0.5%; or the same images, for certain above 5%",
+        "1% or more, for certain above 0.5%; or the same images, for certain above 5%; "
+        "or copies, for certain above 30% in both splits",
         "0.995 or more",
         "the interval above 0",
     ]

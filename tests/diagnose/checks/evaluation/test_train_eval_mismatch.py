@@ -6,6 +6,7 @@ from framework.diagnose.checks.evaluation.stale_evaluation_weights import (
     StaleEvaluationWeights,
 )
 from framework.diagnose.checks.evaluation.train_eval_mismatch import (
+    BetterInTrainingMode,
     EvaluatedInTrainingMode,
     NeverInTrainingMode,
     WrongMovingStatistics,
@@ -13,6 +14,7 @@ from framework.diagnose.checks.evaluation.train_eval_mismatch import (
 from framework.diagnose.measure.train_eval_modes import (
     ReestimatedStatistics,
     TrainEvalModes,
+    ValidationModes,
 )
 from framework.numerics.intervals import Estimate
 
@@ -95,3 +97,35 @@ def test_statistics_that_were_never_updated(judged):
     (evidence,) = finding.evidence
     assert (evidence.value, evidence.threshold) == (2.0, "above 0")
     assert finding.remedy.intervention.differences() == {"keras_step": True}
+
+
+@pytest.mark.parametrize(
+    ("drop", "gain", "anew", "is_certain"),
+    [
+        (_GAIN, _GAIN, None, True),
+        (_GAIN, _GAIN, _NO_GAIN, True),
+        # Statistics taken anew say more.
+        (_GAIN, _GAIN, _GAIN, False),
+        # Validation images of another kind are better by their own moments.
+        (_NO_GAIN, _GAIN, None, False),
+        (_GAIN, _NO_GAIN, None, False),
+    ],
+)
+def test_the_same_weights_in_the_other_mode_decide(
+    judged, drop, gain, anew, is_certain
+):
+    known = [modes(drop, ("norm/moving_mean",)), ValidationModes(gain)]
+    if anew is not None:
+        known.append(ReestimatedStatistics(anew))
+    finding = judged(BetterInTrainingMode(), *known)
+    assert (finding is not None) is is_certain
+    if finding:
+        assert (finding.status, finding.cost) == ("confirmed", _GAIN)
+        assert "1 of them are as before" in finding.message
+
+
+def test_nothing_is_tried_once_the_other_mode_has_decided(measured):
+    known = measured(modes(unchanged=("norm/moving_mean",)))
+    assert NeverInTrainingMode().suspect(known) is not None
+    known.confirmed.add("train_eval_mismatch")
+    assert NeverInTrainingMode().suspect(known) is None

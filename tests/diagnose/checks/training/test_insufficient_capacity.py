@@ -49,3 +49,11 @@ def test_what_evaluation_mode_hides_is_not_size(measured, accuracy, no_trials):
     made.confirmed.add("train_eval_mismatch")
     assert InsufficientCapacity().suspect(made) is None
     assert examine(InsufficientCapacity(), made, no_trials) is None
+
+
+@pytest.mark.parametrize(("length", "is_suspected"), [(-30.0, False), (-3.0, True)])
+def test_size_is_not_judged_while_weights_do_not_move(
+    measured, accuracy, steps, length, is_suspected
+):
+    made = measured(accuracy(), Capacity(32, 12_345), steps(next=length))
+    assert (InsufficientCapacity().suspect(made) is not None) is is_suspected

@@ -3,8 +3,12 @@
 import pytest
 
 from framework.config import Config
-from framework.diagnose.checks.training.learning_rate_too_low import LearningRateTooLow
+from framework.diagnose.checks.training.learning_rate_too_low import (
+    LearningRateTooLow,
+    StepsOfNoLength,
+)
 from framework.diagnose.core.check import examine
+from framework.diagnose.core.decision import Decision
 
 _RATE = {"learning_rate": 0.02, "highest_rate": 0.02}
 
@@ -85,3 +89,37 @@ def test_of_a_rate_that_has_ended_at_nothing_the_first_steps_count(seen):
     made = seen(first=-5.2, next=-30.0, is_annealed=True)
     suspicion = LearningRateTooLow().suspect(made)
     assert suspicion.intervention.learning_rate_factor == pytest.approx(1e3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_suspected"),
+    [
+        ({"next": -30.0, "rate_left": 0.0}, True),
+        ({"next": -5.5}, True),
+        ({"next": -4.5}, False),
+        # A rate that falls to nothing at the end is as it should be.
+        ({"next": -30.0, "is_annealed": True}, False),
+        ({"next": -30.0, "clean": 995}, False),
+    ],
+)
+def test_steps_of_no_length_come_first(seen, changes, is_suspected):
+    suspicion = StepsOfNoLength().suspect(seen(**changes))
+    assert (suspicion is not None) is is_suspected
+    assert StepsOfNoLength.phase < LearningRateTooLow.phase
+
+
+@pytest.mark.parametrize(("budget", "length"), [(9.0, 3.0), (2.5, 2.0), (0.0, 1.0)])
+def test_a_rate_that_was_0_gets_the_time_of_the_whole_run(seen, budget, length):
+    class Trials:
+        is_done, whole, lengths = False, 3.0, []
+
+        def can_afford(self, count=1.0):
+            return count <= budget
+
+        def run(self, name, intervention, lengths=1.0):
+            self.lengths = [lengths]
+            return Decision("suspected")
+
+    trials = Trials()
+    examine(StepsOfNoLength(), seen(next=-30.0, rate_left=0.0), trials)
+    assert trials.lengths == [length]

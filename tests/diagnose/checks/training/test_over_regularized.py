@@ -47,6 +47,13 @@ def suspicion(measured, accuracy):
             "augmentation rotate(90)",
         ),
         # Where nothing is learnt, training images are no better without it.
+        (
+            {"dropout": 0.5, "kept": 0.3},
+            {},
+            0.65,
+            "dropout of up to 0.5 in several layers, which together keep 30% of the "
+            "values",
+        ),
         ({"augment": "flip"}, {}, 0.65, "augmentation flip"),
         (
             {"dropout": 0.9, "penalty": 5.0},
@@ -89,6 +96,10 @@ def test_evidence(suspicion):
     assert [(e.name, e.threshold) for e in result.evidence] == [
         ("accuracy on training images", "the lower bound 0.95 or less"),
         ("highest dropout", "0.55 or more"),
+        (
+            "part of the values that all dropout layers keep",
+            "0.4 or less, where nothing is learnt",
+        ),
         ("penalty of weights", "above the loss of the images, 0.9"),
         ("weight decay times learning rate times steps", "above 3"),
     ]

@@ -103,9 +103,10 @@ def test_a_wide_gap_is_decisive_though_only_more_images_help(
 ):
     finding = examine(Overfitting(), seen(clean, validation), Trials(_NO_GAIN))
     assert finding.status == status
+    # The gap is evidence; what the trial has gained is the cost.
+    assert finding.cost == _NO_GAIN
     gap = clean / 1000 - validation / 1000
-    cost = gap if status == "confirmed" else _NO_GAIN.value
-    assert finding.cost.value == pytest.approx(cost)
+    assert finding.evidence[0].value.value == pytest.approx(gap)
 
 
 @pytest.mark.parametrize(("validation", "majority"), [(110, 0.1), (420, 0.4)])
@@ -301,6 +302,7 @@ def test_after_a_leak_only_images_without_a_copy_count(
     # 87 % shown, of which the copies are a half; and a fall that is also of copies.
     made = seen(1000, 870, leak, _FALL, dev=dev)
     made.confirmed.add("split_leakage")
+    made.void = 0.1
     finding = examine(Overfitting(), made, Trials(_NO_GAIN))
     assert (finding is not None) == is_suspected
     if finding:
