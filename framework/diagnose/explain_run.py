@@ -92,10 +92,10 @@ def _mended(
     Raises:
         NotApplicableError: Its model or its images are not those of its config.
     """
-    if intervention.beyond_flags or intervention.exclude:
-        raise NotApplicableError("a flag cannot express the remedy of this trial")
     config = context.settings.config
     assert config is not None
+    if intervention.beyond_flags(config) or intervention.exclude:
+        raise NotApplicableError("a flag cannot express the remedy of this trial")
     trial = open_run(
         str(trials / result.name), program.function, program.dataset(intervention)
     )

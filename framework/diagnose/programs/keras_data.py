@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -152,6 +153,12 @@ class Source:
     def differs(self) -> bool:
         """Whether each pass feeds other examples, or in another order."""
         return self._passes is not None
+
+    def with_examples(self, examples: Examples) -> Source:
+        """Returns a copy that feeds other examples, the same in each pass."""
+        result = copy.copy(self)
+        result._first = examples
+        return result
 
     def epoch(self) -> Examples:
         """Returns the examples of the next epoch."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
 from collections.abc import Iterator
 
@@ -14,6 +13,7 @@ from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.program import TrialResult
 from framework.diagnose.core.settings import TrainingSettings
 from framework.diagnose.programs import keras_training
+from framework.diagnose.programs.keras_batches import Examples
 from framework.diagnose.programs.keras_data import Source
 from framework.diagnose.programs.keras_program import KerasProgram
 from framework.diagnose.programs.metric_names import named
@@ -98,9 +98,8 @@ def _source(
     x, y = source.arrays
     if intervention.train is not None:
         x, y = intervention.train.images, source.like(intervention.train.labels)
-    changed = copy.copy(source)
-    changed.arrays = scale(x), y
-    changed.weights = None if intervention.unweighted else source.weights_of(x, y)
+    weights = None if intervention.unweighted else source.weights_of(x, y)
+    changed = source.with_examples(Examples(scale(x), y, weights))
     changed.shuffle = source.shuffle or intervention.shuffle
     changed.batch_size = keras_training.batch_size(source, intervention)
     return changed
