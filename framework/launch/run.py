@@ -23,7 +23,9 @@ from framework.data.record import DataRecord
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
 from framework.launch import components, resume, run_folder, trust, worker_folders
+from framework.launch import hooks as hooks_lib
 from framework.launch.components import Components, ModelFunction
+from framework.launch.hooks import Hook, HookReport
 from framework.launch.result import Result
 from framework.launch.resume import Resumption
 from framework.launch.trained import Trained
@@ -48,6 +50,7 @@ def run(
     dataset: Dataset | Arrays | None = None,
     quiet: bool = False,
     reports: Sequence[Report] = (),
+    hooks: Sequence[Hook] = (),
 ) -> Result:
     """Trains a model, or resumes the run in the config's folder.
 
@@ -59,6 +62,8 @@ def run(
             x_validation, y_validation); see `framework.data.given.from_arrays`.
         quiet: Whether to print nothing on the console.
         reports: Receive all events as well; an exception of theirs ends the run.
+        hooks: Look at the run between steps, after those of the config; see
+            `framework.launch.hooks.Hook`.
 
     Raises:
         UsageError: The config is wrong, or does not fit the run in its folder.
@@ -69,6 +74,10 @@ def run(
     reference.refuse_to_run_while_loading()
     if dataset is not None:
         dataset = given.as_dataset(dataset)
+    hooks = [*hooks_lib.build(config.hooks), *hooks]
+    for hook in hooks:
+        hooks_lib.check_hook(hook)
+    hooks_lib.check_report(config.report)
     screen = console.console()
     screen.quiet = quiet
     has_others = config.strategy == "multi_worker"
@@ -86,7 +95,7 @@ def run(
         screen.quiet |= not workers.is_chief
         config = _describe_given(config, built, model is not None, dataset is not None)
         with worker_folders.folder(config, workers) as folder:
-            return _run(config, built, folder, screen, workers, stop, reports)
+            return _run(config, built, folder, screen, workers, stop, reports, hooks)
 
 
 def _run(
@@ -97,20 +106,21 @@ def _run(
     workers: Workers,
     stop: Stop,
     further: Sequence[Report],
+    hooks: Sequence[Hook],
 ) -> Result:
     """Trains in a folder that no other process uses."""
     plan, dataset = built.plan, built.examples.dataset
     history, checkpoints, resumption = _open(config, built, folder, workers.is_chief)
     timing = Timing(plan.total_steps, config.batch_size)
-    lines = console.Console(
-        plan.total_steps, plan.steps_per_epoch, config.monitor, timing, screen
-    )
+    lines = _console(config, built, timing, screen)
     lines.banner(_facts(config, built, resumption))
     # The timing comes first, because the others read it.
     reports: list[Report] = [timing, lines, *further]
     if workers.is_chief:
         facts = _facts(config, built, resumption)
         reports += _file_reports(config, built, folder, timing, lines, history, facts)
+    # After the files are written: a hook may raise.
+    reports += _hook_reports(hooks, built, stop, lines, config.workdir)
     report = Reports(reports)
     # From here on there is a state to save before stopping.
     stop.defer(workers.all_reduce_min)
@@ -167,7 +177,41 @@ def _trained(config: Config, built: Components, step: int) -> Trained:
         step,
         config,
         data_record.pixel_range(dataset.train),
+        dataset.has_several_labels,
     )
+
+
+def _console(
+    config: Config, built: Components, timing: Timing, screen: Screen
+) -> console.Console:
+    plan = built.plan
+    return console.Console(
+        plan.total_steps,
+        plan.steps_per_epoch,
+        config.monitor,
+        timing,
+        screen,
+        built.metrics,
+    )
+
+
+def _hook_reports(
+    hooks: Sequence[Hook],
+    built: Components,
+    stop: Stop,
+    lines: console.Console,
+    workdir: str,
+) -> list[Report]:
+    """Returns the reports that call hooks."""
+
+    def request_stop(reason: str) -> None:
+        lines.stopping(reason)
+        stop.ask(reason)
+
+    if hooks:
+        stop.expect_asks()
+    model = built.state.model
+    return [HookReport(hook, model, request_stop, workdir) for hook in hooks]
 
 
 def _raise_known_cause(
@@ -218,16 +262,19 @@ def _file_reports(
         dataset.class_names,
         preview.samples(built.objective.augment, split, config.seed),
         validation,
+        tuple(built.metrics),
     )
     board = TensorBoard(folder, about, history, config.monitor, timing)
     notice = StaticNotice(folder, lines.notice, board.text)
-    return [Files(folder, timing), board, notice]
+    fields = dataclasses.asdict(config)
+    trackers = hooks_lib.build_reports(config.report, config.workdir, fields)
+    return [Files(folder, timing), board, notice, *trackers]
 
 
 def _describe_given(
     config: Config, built: Components, has_model: bool, has_dataset: bool
 ) -> Config:
-    """Describes a model or data set that was given in Python in the config.
+    """Describes in the config what was given in Python, and what is monitored.
 
     Args:
         config: The configuration.
@@ -235,6 +282,8 @@ def _describe_given(
         has_model: Whether the model was given.
         has_dataset: Whether the data set was given.
     """
+    monitor = components.monitor_of(config, built.examples.dataset)
+    config = dataclasses.replace(config, monitor=monitor)
     if has_model:
         count = built.state.model.count_params()
         config = dataclasses.replace(config, model=f"given(parameters={count})")
@@ -293,6 +342,16 @@ def _test_fact(dataset: Dataset) -> dict[str, str]:
     return {"test": f"{len(dataset.test):,} images, {origin}; not looked at"}
 
 
+def _weights_fact(examples: Examples) -> dict[str, str]:
+    """Returns the line of the weights of the training images, if there are any."""
+    weights = examples.dataset.train.weights
+    if weights is None:
+        return {}
+    used = weights[examples.train]
+    extremes = f"{used.min():g} to {used.max():g}, mean {used.mean():.3g}"
+    return {"weights": f"{extremes}, factors of the training images' losses"}
+
+
 def _left_out_fact(examples: Examples, sampling: str) -> dict[str, str]:
     """Returns the lines of what --exclude and --sampling change, if anything."""
     facts = {}
@@ -315,6 +374,7 @@ def _facts(config: Config, built: Components, resumption: Resumption) -> dict[st
         "validation": console.counts(validation, dataset.class_names),
         "held out": f"{len(examples.train_dev):,} of the training images",
         **_left_out_fact(examples, config.sampling),
+        **_weights_fact(examples),
         **_test_fact(dataset),
         "model": f"{config.model}, {built.state.model.count_params():,} parameters",
         "optimizer": f"{config.optimizer}, learning rate {config.learning_rate:g} x "
