@@ -26,12 +26,13 @@ MAY_IMPORT = {
     "schedules": LOWEST | {"config", "numerics"},
     "augment": LOWEST | {"config", "data", "numerics"},
     "losses": LOWEST | {"config"},
+    "metrics": LOWEST | {"config"},
     "loop": LOWEST
-    | {"augment", "data", "distributed", "losses", "numerics", "optim", "report"}
-    | {"schedules"},
+    | {"augment", "data", "distributed", "losses", "metrics", "numerics", "optim"}
+    | {"report", "schedules"},
     "launch": LOWEST
-    | {"augment", "config", "data", "distributed", "loop", "losses", "models"}
-    | {"numerics"}
+    | {"augment", "config", "data", "distributed", "loop", "losses", "metrics"}
+    | {"models", "numerics"}
     | {"optim", "report", "schedules"},
     "diagnose": LOWEST
     | {"augment", "config", "data", "launch", "loop", "models", "numerics", "report"},
@@ -67,7 +68,7 @@ DIAGNOSE_MAY_IMPORT = {
     "__init__": set(),
 }
 # A data set's knobs, and the options of an entry of the Python interface.
-MAY_TAKE_MANY_ARGUMENTS = {"drawn_flowers", "explain", "explain_loop"}
+MAY_TAKE_MANY_ARGUMENTS = {"drawn_flowers", "explain", "explain_loop", "from_arrays"}
 
 
 @functools.cache

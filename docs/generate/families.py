@@ -11,12 +11,14 @@ from generate.docstrings import escaped, items, paragraphs, sections
 
 _TITLES = {
     "dataset": "Data sets",
+    "sampling": "Sampling of classes",
     "augment": "Augmentations",
     "normalize": "Normalizations",
     "model": "Models",
     "optimizer": "Optimizers",
     "schedule": "Schedules",
     "loss": "Losses",
+    "metrics": "Metrics",
 }
 
 

@@ -81,8 +81,8 @@ class Config:
     sampling: str = _field(
         "uniform",
         "How often training images are drawn: each once an epoch (uniform), all "
-        "classes equally often (balanced), or by the square root of their size (sqrt).",
-        choices=("uniform", "balanced", "sqrt"),
+        "classes equally often (balanced), by the square root of their size (sqrt), or "
+        "by their effective number of images, such as 'effective(beta=.999)'.",
         group="data",
     )
     input: str = _field(
@@ -211,6 +211,12 @@ class Config:
         "Metric that determines the best evaluation, such as validation/loss.",
         group="evaluation",
     )
+    metrics: str = _field(
+        "",
+        "Further metrics of each evaluation, joined by '+', such as 'auc + top_k(3)', "
+        "or your own as 'module:function(...)'; empty for none.",
+        group="evaluation",
+    )
     on_nonfinite: str = _field(
         "stop",
         "Reaction to a NaN or infinite loss, gradient or weight: stop and locate its "
@@ -303,6 +309,22 @@ class Config:
         numbers=False,
         group="run",
     )
+    hooks: str = _field(
+        "",
+        "Classes of your own that look at the run between steps, joined by '+', such "
+        "as 'mine:Watch(limit=3)'; empty for none.",
+        (),
+        False,
+        group="run",
+    )
+    report: str = _field(
+        "",
+        "Trackers of your own that receive all metrics, joined by '+', such as "
+        "'mine:Tracker(project=\"pets\")'; empty for none.",
+        (),
+        False,
+        group="run",
+    )
     diagnose: bool = _field(
         False,
         "Diagnose static validation accuracy after training, with exit code 3 if a "
@@ -337,11 +359,15 @@ class Config:
             self._check_duration(name)
         for name in (
             "dataset",
+            "sampling",
             "augment",
             "normalize",
             "optimizer",
             "schedule",
             "loss",
+            "metrics",
+            "hooks",
+            "report",
         ):
             self._check_spec(name)
         self._require("learning_rate", self.learning_rate > 0, "positive")
@@ -439,7 +465,8 @@ class Config:
     def _check_spec(self, name: str) -> None:
         text = getattr(self, name)
         if not text.strip():
-            self._require(name, name in ("augment",), "a name(...)")
+            may_be_empty = ("augment", "metrics", "hooks", "report")
+            self._require(name, name in may_be_empty, "a name(...)")
             return
         try:
             spec.parse(text)

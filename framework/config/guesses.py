@@ -116,6 +116,15 @@ GUESSES: dict[str, str] = {
         "it is an argument of the loss: "
         "--loss='cross_entropy(class_weights=\"balanced\")'"
     ),
+    "sample_weight sample_weights weight": (
+        "the weights of images belong to the data: the array weights of --dataset="
+        "'arrays(\"file.npz\")'"
+    ),
+    "metric top_k topk": "metrics are --metrics='auc + top_k(3)'",
+    "callback callbacks hook": "a class that looks at a run is --hooks=my_module:Class",
+    "tracker logger wandb mlflow report_to": (
+        "a tracker of your own is --report=my_module:Class"
+    ),
     "focal_loss focal gamma": "it is --loss='focal(gamma=2)'",
     "ds dataset_name task": "the data set is --dataset={value}",
     "config cfg conf": "flags are read from a file by --flagfile={value}",

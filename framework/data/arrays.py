@@ -15,6 +15,12 @@ from framework.system import atomic, paths
 
 _NAMES = ("x_train", "y_train", "x_validation", "y_validation")
 _TEST_NAMES = ("x_test", "y_test")
+# The optional weights of the examples, by part.
+_WEIGHTS = {
+    "train": "weights",
+    "validation": "validation_weights",
+    "test": "test_weights",
+}
 # More class names would fill the memory.
 _MAX_CLASSES = 1_000_000
 # What NumPy raises for files that are truncated, damaged or of another format.
@@ -115,7 +121,9 @@ def arrays(path: str) -> Dataset:
     class_names, and x_test and y_test, the untouched test part. Images are [N, height,
     width] or [N, height, width, channels]. uint8 images are kept; other numbers are
     cast to float32 without rescaling. Labels are integers from 0, of shape [N] or
-    [N, 1].
+    [N, 1]; or, where an image may have several labels, 0 or 1 for each class, [N, K].
+    The arrays weights, validation_weights and test_weights, [N], are optional:
+    the weight of each example, 0 or more.
 
     Args:
         path: The file.
@@ -142,7 +150,8 @@ def arrays(path: str) -> Dataset:
     splits = {
         part: Split(
             checked_images(content[f"x_{part}"], f"{path}, x_{part}"),
-            checked_labels(content[f"y_{part}"], f"{path}, y_{part}"),
+            checked_labels(content[f"y_{part}"], f"{path}, y_{part}", part == "train"),
+            checked_weights(content.get(_WEIGHTS[part]), f"{path}, {_WEIGHTS[part]}"),
         )
         for part in parts
     }
@@ -174,7 +183,7 @@ def _read_npz(path: str) -> dict[str, np.ndarray]:
             if isinstance(file, np.ndarray):
                 raise RunError(f"{path} is a single array; write it with numpy.savez")
             content = {}
-            for name in _NAMES + _TEST_NAMES + ("class_names",):
+            for name in (*_NAMES, *_TEST_NAMES, *_WEIGHTS.values(), "class_names"):
                 if name in file:
                     content[name] = file[name]
             return content
@@ -201,8 +210,8 @@ def checked_images(images: np.ndarray, name: str) -> np.ndarray:
         return images.astype(np.float32)
 
 
-def checked_labels(labels: np.ndarray, name: str) -> np.ndarray:
-    """Returns labels as int32 [N], from 0."""
+def checked_labels(labels: np.ndarray, name: str, is_train: bool = False) -> np.ndarray:
+    """Returns labels as int32: [N], from 0; or [N, K] of 0 and 1."""
     if labels.dtype.kind not in "buif":
         raise RunError(
             f"{name} must be integers, not {labels.dtype}; convert class names with "
@@ -210,6 +219,8 @@ def checked_labels(labels: np.ndarray, name: str) -> np.ndarray:
         )
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
+    if labels.ndim == 2:
+        return _checked_matrix(labels, name, is_one_hot_refused=is_train)
     if labels.ndim != 1:
         raise RunError(
             f"{name} must be class numbers [N], not {labels.shape}; convert one-hot "
@@ -232,10 +243,48 @@ def checked_labels(labels: np.ndarray, name: str) -> np.ndarray:
     return labels.astype(np.int32)
 
 
+def _checked_matrix(
+    labels: np.ndarray, name: str, is_one_hot_refused: bool
+) -> np.ndarray:
+    """Returns labels of 0 and 1 for each class as int32 [N, K].
+
+    Of training images, labels of one each are taken for one-hot labels.
+    """
+    is_binary = np.isin(labels, (0, 1)).all(axis=1)
+    if not is_binary.all():
+        wrong = np.flatnonzero(~is_binary)[0]
+        raise RunError(
+            f"{name} of shape {labels.shape} must be 0 or 1 for each class, not "
+            f"{labels[wrong]} (at index {wrong}); convert soft labels with "
+            f"labels.argmax(axis=1)"
+        )
+    if is_one_hot_refused and len(labels) and (labels.sum(axis=1) == 1).all():
+        raise RunError(
+            f"{name} must be class numbers [N], not {labels.shape}; convert one-hot "
+            f"labels with labels.argmax(axis=1)"
+        )
+    return labels.astype(np.int32)
+
+
+def checked_weights(weights: np.ndarray | None, name: str) -> np.ndarray | None:
+    """Returns weights as float32; `Dataset` checks their shape and values."""
+    if weights is None:
+        return None
+    if weights.dtype.kind not in "buif":
+        raise RunError(f"{name} must be numbers, not {weights.dtype}")
+    if weights.ndim == 2 and weights.shape[1] == 1:
+        weights = weights[:, 0]
+    # A number too large for float32 becomes infinite, which `Dataset` refuses.
+    with np.errstate(over="ignore"):
+        return weights.astype(np.float32)
+
+
 def class_names_of(
     names: np.ndarray | None, labels: np.ndarray, path: str
 ) -> tuple[str, ...]:
     """Returns the file's class names, or the labels as text if it has none."""
+    if names is None and labels.ndim == 2:
+        return tuple(str(label) for label in range(labels.shape[1]))
     if names is None:
         count = int(labels.max(initial=-1)) + 1
         # One stray label must not lead to a model with a million outputs.

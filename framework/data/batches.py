@@ -18,8 +18,8 @@ from framework.data.servers import Servers
 # iterator.
 EpochBatches: TypeAlias = "tf.Tensor | tf.data.Iterator"
 # One batch, as the argument of a replica function: the indices of the whole batch, or
-# this replica's images and labels.
-ReplicaInput: TypeAlias = "tf.Tensor | tuple[tf.Tensor, tf.Tensor]"
+# this replica's images, labels and, if the split has them, weights.
+ReplicaInput: TypeAlias = "tf.Tensor | tuple[tf.Tensor, ...]"
 
 # Splits of at most this many bytes are kept in memory.
 MEMORY_LIMIT = 2 * 1024**3
@@ -73,7 +73,20 @@ class Batches(abc.ABC):
             size: The number of examples per replica.
 
         Returns:
-            Images [size, height, width, C] and int32 labels [size].
+            Images [size, height, width, C] and int32 labels [size], or [size, K] of 0
+            and 1.
+        """
+
+    @abc.abstractmethod
+    def local_weights(self, replica_input: ReplicaInput, size: int) -> tf.Tensor | None:
+        """Returns the weights of the examples of `local`.
+
+        Args:
+            replica_input: From `take`.
+            size: The number of examples per replica.
+
+        Returns:
+            float32 [size]; None if the split has no weights.
         """
 
     def reading(self) -> contextlib.AbstractContextManager[None]:
@@ -105,6 +118,9 @@ class MemoryBatches(Batches):
         super().__init__(split, strategy)
         self._images = self._on_devices(split.images)
         self._labels = self._on_devices(split.labels.astype(np.int32))
+        self._weights = None
+        if split.weights is not None:
+            self._weights = self._on_devices(split.weights)
 
     def open(
         self, indices: np.ndarray, micro_batches: int = 1, first: int = 0
@@ -120,11 +136,14 @@ class MemoryBatches(Batches):
         self, replica_input: ReplicaInput, size: int
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """See base class."""
-        start = tf.distribute.get_replica_context().replica_id_in_sync_group * size
-        # On a TPU `start` is a tensor; `tf.slice` still gives the compiler a static
-        # shape.
-        indices = tf.slice(replica_input, [start], [size])
+        indices = _local_indices(replica_input, size)
         return tf.gather(self._images, indices), tf.gather(self._labels, indices)
+
+    def local_weights(self, replica_input: ReplicaInput, size: int) -> tf.Tensor | None:
+        """See base class."""
+        if self._weights is None:
+            return None
+        return tf.gather(self._weights, _local_indices(replica_input, size))
 
     def _on_devices(self, array: np.ndarray) -> tf.Tensor | tf.Variable:
         if _has_one_device(self.strategy):
@@ -157,6 +176,8 @@ class StreamBatches(Batches):
         # Made once: in the graph of each epoch it would be a constant of its own.
         with tf.device("CPU"):
             self._labels = tf.constant(split.labels.astype(np.int32))
+            weights = split.weights
+            self._weights = None if weights is None else tf.constant(weights)
 
     def open(
         self, indices: np.ndarray, micro_batches: int = 1, first: int = 0
@@ -191,11 +212,17 @@ class StreamBatches(Batches):
         self, replica_input: ReplicaInput, size: int
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """See base class."""
-        images, labels = replica_input
+        images, labels, *_ = replica_input
         return (
             tf.ensure_shape(images, [size, *self.split.shape[1:]]),
-            tf.ensure_shape(labels, [size]),
+            tf.ensure_shape(labels, [size, *self.split.labels.shape[1:]]),
         )
+
+    def local_weights(self, replica_input: ReplicaInput, size: int) -> tf.Tensor | None:
+        """See base class."""
+        if self._weights is None:
+            return None
+        return tf.ensure_shape(replica_input[2], [size])
 
     def _replica_batches(self, indices: np.ndarray) -> tf.data.Dataset:
         """Returns the examples of this machine's replicas, one replica after the other.
@@ -224,8 +251,18 @@ class StreamBatches(Batches):
         dataset = dataset.map(self._example, os.cpu_count(), deterministic=True)
         return dataset.batch(indices.shape[1], drop_remainder=True)
 
-    def _example(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._read_image(index), tf.gather(self._labels, index)
+    def _example(self, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        example = self._read_image(index), tf.gather(self._labels, index)
+        if self._weights is None:
+            return example
+        return *example, tf.gather(self._weights, index)
+
+
+def _local_indices(indices: tf.Tensor, size: int) -> tf.Tensor:
+    """Returns this replica's part of the indices of a batch, int32 [size]."""
+    start = tf.distribute.get_replica_context().replica_id_in_sync_group * size
+    # On a TPU `start` is a tensor; `tf.slice` still gives the compiler a static shape.
+    return tf.slice(indices, [start], [size])
 
 
 def _read_by(address: str) -> Callable[[tf.data.Dataset], tf.data.Dataset]:

@@ -61,7 +61,12 @@ class LabelledImages(Protocol):
 
     @property
     def labels(self) -> np.ndarray:
-        """int32 [N], from 0 to K - 1."""
+        """int32 [N], from 0 to K - 1; or [N, K] of 0 and 1, several labels each."""
+        ...
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """float32 [N], the weight of each example; None if all count the same."""
         ...
 
     @property
@@ -133,11 +138,16 @@ class Split:
 
     Attributes:
         images: uint8 from 0 to 255, or float32, [N, height, width, channels].
-        labels: int32 [N], from 0 to K - 1.
+        labels: int32 [N], from 0 to K - 1; or, if an image may have several labels or
+            none, [N, K] of 0 and 1.
+        weights: float32 [N], 0 or more: the factor of each example's loss in training,
+            and its weight in the weighted metrics of an evaluation; None if all count
+            the same.
     """
 
     images: np.ndarray
     labels: np.ndarray
+    weights: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -159,7 +169,8 @@ class Split:
 
     def take(self, indices: np.ndarray) -> Split:
         """See `LabelledImages`."""
-        return Split(self.images[indices], self.labels[indices])
+        weights = _taken(self.weights, indices)
+        return Split(self.images[indices], self.labels[indices], weights)
 
     def in_memory(self, progress: Progress) -> Split:
         """See `LabelledImages`."""
@@ -197,11 +208,14 @@ class LazySplit:
 
     Attributes:
         images: Reads the images.
-        labels: int32 [N], from 0 to K - 1.
+        labels: int32 [N], from 0 to K - 1; or, if an image may have several labels or
+            none, [N, K] of 0 and 1.
+        weights: As in `Split`.
     """
 
     images: Images
     labels: np.ndarray
+    weights: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -223,11 +237,12 @@ class LazySplit:
 
     def take(self, indices: np.ndarray) -> LazySplit:
         """See `LabelledImages`."""
-        return LazySplit(self.images.take(indices), self.labels[indices])
+        weights = _taken(self.weights, indices)
+        return LazySplit(self.images.take(indices), self.labels[indices], weights)
 
     def in_memory(self, progress: Progress) -> Split:
         """See `LabelledImages`."""
-        return Split(self.images.load(progress), self.labels)
+        return Split(self.images.load(progress), self.labels, self.weights)
 
     def sample(self, indices: np.ndarray, limit: int) -> tuple[Split, np.ndarray]:
         """See `LabelledImages`."""
@@ -315,6 +330,11 @@ class Dataset:
         """The number of classes."""
         return len(self.class_names)
 
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether an image may have several labels: they are [N, K] of 0 and 1."""
+        return self.train.labels.ndim == 2
+
     def check_test(self) -> None:
         """Checks the pixels of the test part, if there is one; call it to open it.
 
@@ -334,7 +354,8 @@ def stratified_split(
     (array([0, 1, 3, 4, 5, 6]), array([2, 7]))
 
     Args:
-        labels: int [N].
+        labels: int [N]; or [N, K], several labels each: then the division is random,
+            whatever the labels.
         fraction: The fraction of each class that goes to the second group; at least
             one example of a class stays in the first.
         seed: Seed of the random division.
@@ -344,11 +365,27 @@ def stratified_split(
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     second = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
+    groups = np.zeros(len(labels)) if labels.ndim == 2 else labels
+    for label in np.unique(groups):
+        members = np.flatnonzero(groups == label)
         count = min(int(np.floor(fraction * len(members) + 0.5)), len(members) - 1)
         second[generator.permutation(members)[:count]] = True
     return np.flatnonzero(~second), np.flatnonzero(second)
+
+
+def class_counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Returns the number of examples of each class, int64 [K].
+
+    >>> class_counts(np.array([[1, 1], [0, 1]]), 2)
+    array([1, 2])
+
+    Args:
+        labels: int [N], or [N, K] of 0 and 1.
+        num_classes: K.
+    """
+    if labels.ndim == 2:
+        return labels.sum(axis=0, dtype=np.int64)
+    return np.bincount(labels, minlength=num_classes)
 
 
 def evenly_spaced(indices: np.ndarray, limit: int) -> np.ndarray:
@@ -364,6 +401,10 @@ def evenly_spaced(indices: np.ndarray, limit: int) -> np.ndarray:
     if len(indices) <= limit:
         return indices
     return indices[np.linspace(0, len(indices) - 1, limit).astype(np.int64)]
+
+
+def _taken(weights: np.ndarray | None, indices: np.ndarray) -> np.ndarray | None:
+    return None if weights is None else weights[indices]
 
 
 def _printable_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -391,22 +432,56 @@ def _check_split(split: LabelledImages, part: str, dataset: Dataset) -> None:
             f"{name}: images of {tuple(shape[1:])} (height, width, channels) have no "
             f"pixels"
         )
-    if labels.shape != (shape[0],):
+    if labels.shape not in ((shape[0],), (shape[0], dataset.num_classes)):
         raise RunError(
             f"{name}: {shape[0]} images have labels of shape {labels.shape}; they must "
-            f"be one class number per image"
+            f"be one class number per image, or 0 or 1 for each of the "
+            f"{dataset.num_classes} classes"
         )
     if not np.issubdtype(labels.dtype, np.integer):
         raise RunError(
             f"{name}: labels must be integers, not {labels.dtype}; convert them with "
             f"labels.astype(np.int32)"
         )
+    if labels.ndim == 2:
+        wrong = np.flatnonzero(((labels != 0) & (labels != 1)).any(axis=1))
+        if len(wrong):
+            raise RunError(
+                f"{name}: the labels of image {wrong[0]} are {labels[wrong[0]]}, not 0 "
+                f"or 1 for each class ({len(wrong)} such images)"
+            )
+        if not labels.any():
+            raise RunError(f"{name}: no image has a label")
     wrong = np.flatnonzero((labels < 0) | (labels >= dataset.num_classes))
     if len(wrong):
         raise RunError(
             f"{name}: label {labels[wrong[0]]} of image {wrong[0]} is not one of 0 to "
             f"{dataset.num_classes - 1} ({len(wrong)} such labels)"
         )
+    if split.weights is not None:
+        _check_weights(split.weights, len(labels), name)
+
+
+def _check_weights(weights: np.ndarray, count: int, name: str) -> None:
+    """Raises RunError unless there is a weight for each of a number of examples."""
+    if weights.dtype != np.float32:
+        raise RunError(
+            f"{name}: weights must be float32, not {weights.dtype}; convert them with "
+            f"weights.astype(np.float32)"
+        )
+    if weights.shape != (count,):
+        raise RunError(
+            f"{name}: {count} images have weights of shape {weights.shape}; they must "
+            f"be one number per image"
+        )
+    wrong = np.flatnonzero(~np.isfinite(weights) | (weights < 0))
+    if len(wrong):
+        raise RunError(
+            f"{name}: weight {weights[wrong[0]]} of image {wrong[0]} is not a finite "
+            f"number of 0 or more ({len(wrong)} such weights)"
+        )
+    if not weights.any():
+        raise RunError(f"{name}: all weights are 0; leave them out to weigh all alike")
 
 
 def _check_pixels(split: LabelledImages, part: str, dataset: Dataset) -> None:
@@ -422,6 +497,12 @@ def _check_pixels(split: LabelledImages, part: str, dataset: Dataset) -> None:
 def _check_alike(split: LabelledImages, part: str, dataset: Dataset) -> None:
     """Raises RunError if the images of a split are not like the training images."""
     train = dataset.train
+    if train.labels.ndim != split.labels.ndim:
+        raise RunError(
+            f"{dataset.name}: training labels are of shape {train.labels.shape} but "
+            f"{part} labels {split.labels.shape}; give both as class numbers, or both "
+            f"as 0 or 1 for each class"
+        )
     if train.dtype != split.dtype:
         raise RunError(
             f"{dataset.name}: training images are {train.dtype} but {part} images "

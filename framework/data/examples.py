@@ -8,7 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from framework.data.batches import Batches, MemoryBatches, StreamBatches, fits_memory
-from framework.data.dataset import Dataset, LabelledImages, Progress, stratified_split
+from framework.data.dataset import (
+    Dataset,
+    LabelledImages,
+    Progress,
+    class_counts,
+    stratified_split,
+)
 from framework.data.servers import Servers
 from framework.errors import UsageError
 
@@ -78,22 +84,29 @@ def divide(
             out stay.
 
     Raises:
-        UsageError: No training image of a class is left.
+        UsageError: No training image of a class is left, or none with a weight.
     """
-    labels = dataset.train.labels
+    labels, weights = dataset.train.labels, dataset.train.weights
     train, dev = stratified_split(labels, dev_fraction, seed)
     if held_out is not None:
         train, dev = np.setdiff1d(np.arange(len(labels)), held_out), held_out
+    used = train if excluded is None else np.setdiff1d(train, excluded)
+    if weights is not None and not weights[used].any():
+        raise UsageError(
+            "all images that would be trained on have weight 0; lower --train_dev, or "
+            "shorten --exclude"
+        )
     if excluded is None:
         return Division(train, dev, np.zeros(0, np.int64))
-    left = np.setdiff1d(train, excluded)
-    absent = np.setdiff1d(labels[train], labels[left])
+    classes = dataset.num_classes
+    is_left = class_counts(labels[used], classes) > 0
+    absent = np.flatnonzero((class_counts(labels[train], classes) > 0) & ~is_left)
     if len(absent):
         names = ", ".join(repr(dataset.class_names[label]) for label in absent)
         raise UsageError(
             f"exclude leaves no training image of {names}; delete some of its lines"
         )
-    return Division(left, dev, np.intersect1d(train, excluded))
+    return Division(used, dev, np.intersect1d(train, excluded))
 
 
 def prepare(

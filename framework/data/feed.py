@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from framework.data import order
+from framework.data import order, sampling
 from framework.data.batches import Batches, EpochBatches, padded
+from framework.data.sampling import Sampling
 
 
 class Feed:
@@ -19,7 +20,7 @@ class Feed:
         batch_size: Examples per batch, over all replicas; at most N.
         seed: Seed of the order.
         micro_batches: The number of micro-batches per batch (gradient accumulation).
-        sampling: How often each class is drawn; see `framework.data.order.sample`.
+        draw: How often each class is drawn; see `framework.data.order.sample`.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class Feed:
         batch_size: int,
         seed: int,
         micro_batches: int = 1,
-        sampling: str = order.UNIFORM,
+        draw: Sampling = sampling.uniform,
     ):
         self.batches = batches
         self.micro_batches = micro_batches
@@ -38,7 +39,7 @@ class Feed:
         self._batch_size = batch_size
         self._seed = seed
         self._labels = batches.split.labels[indices]
-        self._sampling = sampling
+        self._draw = draw
         self._epoch = -1
         self._open_epoch: EpochBatches = None
 
@@ -50,7 +51,7 @@ class Feed:
     @property
     def is_uniform(self) -> bool:
         """Whether each example comes once in an epoch."""
-        return self._sampling == order.UNIFORM
+        return self._draw is sampling.uniform
 
     def at(self, step: int) -> EpochBatches:
         """Returns the batches of the epoch that contains a step, from that step on.
@@ -73,7 +74,7 @@ class Feed:
 
     def examples(self, epoch: int) -> np.ndarray:
         """Returns the examples of the split in an epoch, int [N], without padding."""
-        drawn = order.sample(self._seed, epoch, self._labels, self._sampling)
+        drawn = order.sample(self._seed, epoch, self._labels, self._draw)
         return self._indices[drawn]
 
     def reset(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.dataset import Dataset, LabelledImages
+from framework.data.dataset import Dataset, LabelledImages, class_counts
 from framework.system import atomic
 
 # Larger sets of files are identified by names, sizes and labels only, because reading
@@ -47,7 +47,7 @@ def describe(split: LabelledImages, num_classes: int) -> dict[str, Any]:
         OSError: A file cannot be read.
     """
     digest, covers = _digest(split)
-    counts = np.bincount(split.labels, minlength=num_classes)
+    counts = class_counts(split.labels, num_classes)
     return {
         "images": len(split),
         "per_class": counts.tolist(),
@@ -62,9 +62,12 @@ def of_indices(indices: np.ndarray) -> str:
 
 
 def _digest(split: LabelledImages) -> tuple[str, str]:
-    """Returns a digest of images and labels, and which part of them it covers."""
+    """Returns a digest of images, labels and weights, and which part it covers."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(np.ascontiguousarray(split.labels, "<i4").data)
+    if split.weights is not None:
+        # Digests of splits without weights are as in earlier versions.
+        digest.update(np.ascontiguousarray(split.weights, "<f4").data)
     if split.paths:
         covers = _add_files(digest, split.paths)
         return digest.hexdigest(), covers

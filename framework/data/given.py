@@ -7,7 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.arrays import checked_images, checked_labels, class_names_of
+from framework.data.arrays import (
+    checked_images,
+    checked_labels,
+    checked_weights,
+    class_names_of,
+)
 from framework.data.dataset import Dataset, Split
 from framework.errors import UsageError
 
@@ -53,22 +58,32 @@ def from_arrays(
     x_test: np.ndarray | None = None,
     y_test: np.ndarray | None = None,
     class_names: Sequence[str] | None = None,
+    weights: np.ndarray | None = None,
+    validation_weights: np.ndarray | None = None,
+    test_weights: np.ndarray | None = None,
 ) -> Dataset:
     """Returns a data set of arrays.
 
     >>> x, y = np.zeros((4, 8, 8), np.uint8), np.array([0, 1, 0, 1])
     >>> from_arrays(x, y, x, y, class_names=["cat", "dog"]).class_names
     ('cat', 'dog')
+    >>> from_arrays(x, y, x, y, weights=np.array([1, 1, 2, 2])).train.weights
+    array([1., 1., 2., 2.], dtype=float32)
 
     Args:
         x_train: Images, [N, height, width] or [N, height, width, channels]. uint8 ones
             are kept; other numbers are cast to float32 without rescaling.
-        y_train: Class numbers from 0, [N] or [N, 1].
+        y_train: Class numbers from 0, [N] or [N, 1]; or 0 or 1 for each class, [N, K],
+            where an image may have several labels.
         x_validation: Like `x_train`.
         y_validation: Like `y_train`.
         x_test: The untouched test part, if there is one.
         y_test: Its class numbers.
         class_names: The names of the classes; by default their numbers.
+        weights: The weight of each training image, 0 or more, [N]; None if all count
+            the same.
+        validation_weights: Those of the validation images.
+        test_weights: Those of the test images.
 
     Raises:
         UsageError: One of `x_test` and `y_test` is missing.
@@ -76,13 +91,18 @@ def from_arrays(
     """
     if (x_test is None) != (y_test is None):
         raise UsageError("give x_test and y_test, or neither")
-    pairs = [(x_train, y_train), (x_validation, y_validation), (x_test, y_test)]
+    arrays = [
+        (x_train, y_train, weights),
+        (x_validation, y_validation, validation_weights),
+        (x_test, y_test, test_weights),
+    ]
     splits = [
         Split(
             checked_images(np.asarray(images), f"x_{part}"),
-            checked_labels(np.asarray(labels), f"y_{part}"),
+            checked_labels(np.asarray(labels), f"y_{part}", part == "train"),
+            None if w is None else checked_weights(np.asarray(w), f"{part} weights"),
         )
-        for part, (images, labels) in zip(_PARTS, pairs, strict=True)
+        for part, (images, labels, w) in zip(_PARTS, arrays, strict=True)
         if images is not None
     ]
     names = None if class_names is None else np.array([str(x) for x in class_names])

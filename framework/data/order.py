@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
-UNIFORM = "uniform"
-# How often a class is drawn: by this power of its number of examples.
-POWERS: Mapping[str, float] = {UNIFORM: 1.0, "balanced": 0.0, "sqrt": 0.5}
+from framework.data import sampling as sampling_lib
+from framework.data.sampling import Sampling
+
 # The streams of random bits of an epoch.
 _ORDER, _TIES, _MEMBERS = range(3)
 
@@ -33,36 +32,37 @@ def permutation(seed: int, epoch: int, size: int) -> np.ndarray:
 
 
 def sample(
-    seed: int, epoch: int, labels: np.ndarray, sampling: str = UNIFORM
+    seed: int,
+    epoch: int,
+    labels: np.ndarray,
+    sampling: Sampling = sampling_lib.uniform,
 ) -> np.ndarray:
     """Returns the examples of an epoch in a random order, as many as there are.
 
-    With "uniform", each example comes once. Otherwise the number of each class is
-    rounded from its expectation by largest remainders, ties at random. Within a class
-    every example comes equally often, up to one; which ones come once more is drawn
-    anew in each epoch.
+    With `sampling.uniform`, each example comes once. Otherwise the number of each class
+    is rounded from its expectation by largest remainders, ties at random. Within a
+    class every example comes equally often, up to one; which ones come once more is
+    drawn anew in each epoch.
 
     >>> labels = np.array([0, 0, 0, 0, 0, 0, 1, 1])
-    >>> np.bincount(labels[sample(0, 0, labels, "balanced")])
+    >>> np.bincount(labels[sample(0, 0, labels, sampling_lib.balanced)])
     array([4, 4])
 
     Args:
         seed: Seed of the run.
         epoch: 0-based epoch.
         labels: int [N], the classes of the examples.
-        sampling: How often each class is drawn, one of `POWERS`: as often as it is
-            there (uniform), equally often (balanced), or by the square root of its
-            number of examples (sqrt).
+        sampling: How often each class is drawn, from the number of its examples.
 
     Returns:
         int32 [N], positions from 0 to N - 1.
     """
     order = permutation(seed, epoch, len(labels))
-    if sampling == UNIFORM:
+    if sampling is sampling_lib.uniform:
         return order
     classes, counts = np.unique(labels, return_counts=True)
     ties = _bits(seed, epoch, len(classes), _TIES)
-    quotas = _quotas(counts, POWERS[sampling], ties)
+    quotas = _quotas(counts, sampling(counts), ties)
     shuffled = np.lexsort((_bits(seed, epoch, len(labels), _MEMBERS), labels))
     by_class = np.split(shuffled, np.cumsum(counts)[:-1])
     drawn = [
@@ -73,15 +73,14 @@ def sample(
     return np.concatenate(drawn).astype(np.int32)[order]
 
 
-def _quotas(counts: np.ndarray, power: float, ties: np.ndarray) -> np.ndarray:
+def _quotas(counts: np.ndarray, weights: np.ndarray, ties: np.ndarray) -> np.ndarray:
     """Returns how many examples of each class to draw, int64 [K].
 
     Args:
         counts: int [K], the number of examples of each class.
-        power: Of this number.
+        weights: float64 [K], proportional to how often each class is drawn.
         ties: uint64 [K]; of equal remainders, the smaller ones are rounded up.
     """
-    weights = counts.astype(np.float64) ** power
     # The sum of NumPy may differ in its last bit between processors.
     exact = counts.sum() * weights / math.fsum(weights)
     quotas = np.floor(exact).astype(np.int64)

@@ -33,7 +33,12 @@ _KEYS = {
     "drawn": dict,
     "files": dict,
 }
-_OPTIONAL_KEYS = {"excluded": dict, "sampled": list, "pixel_range": list}
+_OPTIONAL_KEYS = {
+    "excluded": dict,
+    "sampled": list,
+    "several_labels": bool,
+    "pixel_range": list,
+}
 _EXCLUDED_KEYS = {"images": int, "digest": str}
 _NO_IMAGES = {"images": 0, "per_class": []}
 # That of an image of unknown values: none is outside.
@@ -55,8 +60,10 @@ class DataRecord:
             (statistics of the training images), drawn (the flags that the division
             depends on), and files (the names of the files held out of training, if
             drawn at random). Also excluded (the number and a digest of the training
-            images that --exclude leaves out), and sampled (the number of images of each
-    X
+            images that --exclude leaves out), sampled (the number of images of each
+            class in the first epoch) if it is not that of all images, pixel_range (the
+            least and the greatest value of a training image), and several_labels, if
+            images may have several.
     """
 
     fields: Mapping[str, Any]
@@ -88,6 +95,11 @@ class DataRecord:
         """The number and a digest of the training images that are left out."""
         excluded: Mapping[str, Any] = self.fields.get("excluded", _NONE_EXCLUDED)
         return excluded
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether an image may have several labels."""
+        return bool(self.fields.get("several_labels", False))
 
     @property
     def sampled(self) -> Sequence[int]:
@@ -219,6 +231,8 @@ def describe(
     further: dict[str, Any] = {}
     if excluded is not None and len(excluded):
         further["excluded"] = _counted(excluded)
+    if dataset.has_several_labels:
+        further["several_labels"] = True
     if sampled is not None:
         counts = np.bincount(sampled, minlength=dataset.num_classes)
         further["sampled"] = counts.tolist()
@@ -364,6 +378,7 @@ def _divided(
     everything = LazySplit(
         dataclasses.replace(train, paths=(*train.paths, *held_out.paths)),
         np.concatenate([dataset.train.labels, dataset.validation.labels]),
+        _joined_weights(dataset.train, dataset.validation),
     )
     listed = [*names["train"], *names["validation"]]
     # In the order of a new listing: by class, then by name.
@@ -373,6 +388,19 @@ def _divided(
         dataset,
         train=everything.take(order[~chosen]),
         validation=everything.take(order[chosen]),
+    )
+
+
+def _joined_weights(*splits: LabelledImages) -> np.ndarray | None:
+    """Returns the weights of several splits; those of splits without any are 1."""
+    if all(split.weights is None for split in splits):
+        return None
+    ones = [np.ones(len(split), np.float32) for split in splits]
+    return np.concatenate(
+        [
+            one if split.weights is None else split.weights
+            for one, split in zip(ones, splits, strict=True)
+        ]
     )
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from framework.config.portion import Portion
-from framework.data.dataset import Dataset, stratified_split
+from framework.data.dataset import Dataset, class_counts, stratified_split
 from framework.errors import UsageError
 
 # Not --seed: runs of several seeds are then compared on the same test images. And not
@@ -47,7 +47,7 @@ def hold_out_test(
             f"image of any class; raise it"
         )
     test = dataset.train.take(rows)
-    counts = np.bincount(test.labels, minlength=dataset.num_classes)
+    counts = class_counts(test.labels, dataset.num_classes)
     absent = [dataset.class_names[label] for label in np.flatnonzero(counts == 0)]
     notes = dataset.notes
     if absent:
@@ -65,6 +65,9 @@ def hold_out_test(
 def _drawn(dataset: Dataset, portion: Portion) -> np.ndarray:
     """Returns indices of training images, int64, in ascending order."""
     labels = dataset.train.labels
+    if labels.ndim == 2:
+        # Without strata, as in `stratified_split`.
+        labels = np.zeros(len(labels), np.int32)
     if portion.fraction:
         return stratified_split(labels, portion.fraction, _SEED)[1]
     # An image of each class stays.

@@ -139,6 +139,8 @@ def _audited(
     """Audits the images; returns the result, and why it was not done, or ""."""
     if dataset is None:
         return None, ""
+    if dataset.has_several_labels:
+        return None, "the images are not audited: they have several labels each"
     count = len(dataset.train) + len(dataset.validation)
     if count > _MOST_AUDITED:
         return None, f"{count:,} images are not audited here; `whyflat audit` does it"

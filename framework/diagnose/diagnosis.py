@@ -14,13 +14,22 @@ import numpy as np
 from framework.diagnose.checks import CHECKS
 from framework.diagnose.core import learning_curve
 from framework.diagnose.core.budget import Budget
-from framework.diagnose.core.check import Check, Phase, Suspicion, conclude, examine
+from framework.diagnose.core.check import (
+    SEVERAL_LABELS,
+    Check,
+    Phase,
+    Suspicion,
+    conclude,
+    examine,
+    not_applicable,
+)
 from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.core.finding import STATUSES, Finding
-from framework.diagnose.core.measurement import Unavailable, described
+from framework.diagnose.core.measurement import Measurements, Unavailable, described
 from framework.diagnose.core.second_look import SecondLook, is_hidden, look_again
 from framework.diagnose.core.together import confirm_together
 from framework.diagnose.core.trials import Trials
+from framework.diagnose.measure import several_labels
 from framework.diagnose.measure.accuracy import Accuracy, CountedMetrics
 from framework.diagnose.measure.cross_evaluation import CrossEvaluation
 from framework.diagnose.measure.forecast import Forecast
@@ -59,6 +68,8 @@ def diagnose(
         progress: Called with a line about each step.
         checks: The checks in order, such as ones with other thresholds.
     """
+    if context.has_several_labels:
+        return _of_several_labels(context, tuple(checks))
     with _no_warnings_of_tracing():
         diagnosis = _Examination(
             context, Budget.parse(budget), progress, tuple(checks)
@@ -66,12 +77,25 @@ def diagnose(
     return dataclasses.replace(diagnosis, rows=_rows(context))
 
 
+def _of_several_labels(context: DiagnosisContext, checks: Sequence[Check]) -> Diagnosis:
+    """Returns a diagnosis in which no check that needs one label is judged."""
+    measured = Measurements(
+        context, context.settings, [several_labels.accuracy(context)]
+    )
+    accuracy = measured.get(Accuracy)
+    plateau = several_labels.plateau(context, accuracy, SEVERAL_LABELS)
+    results = {check.cause.name: not_applicable(check, True) for check in checks}
+    not_judged = {name: each for name, each in results.items() if each is not None}
+    rows = _rows(context)
+    return Diagnosis(plateau, (), measured, (), not_judged, context, rows)
+
+
 def _rows(context: DiagnosisContext) -> tuple[Row, ...]:
     """Returns the reported metrics; validation accuracy is counted if none is there."""
     rows = [dict(row) for row in context.rows]
     if len(rows) == len(context.predictions):
         for row, each in zip(rows, context.predictions, strict=True):
-            accuracy = float(np.mean(each.predicted == each.labels))
+            accuracy = float(np.mean(each.is_correct))
             row.setdefault("validation/accuracy", accuracy)
     # Of a run that has died before its first evaluation, one is only planned.
     end = context.settings.diverged_in or math.inf

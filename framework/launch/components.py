@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from framework import augment, data, losses, models, schedules
+from framework import metrics as metrics_lib
 from framework.augment import normalize
-from framework.config import Config
+from framework.config import Config, spec
 from framework.config.durations import Duration
-from framework.data import exclusion, record
+from framework.data import exclusion, record, sampling
 from framework.data.batches import Batches
-from framework.data.dataset import Dataset, Progress
+from framework.data.dataset import Dataset, Progress, class_counts
 from framework.data.examples import Examples, divide, prepare
 from framework.data.feed import Feed
 from framework.data.record import DataRecord
@@ -34,6 +35,8 @@ from framework.loop.plan import Plan
 from framework.loop.state import TrainState
 from framework.loop.step import Objective, Update
 from framework.loop.steps import Evaluator, TrainLoop
+from framework.losses import compiled_loss
+from framework.metrics import METRICS, Metric
 from framework.optim import optimizers, precision
 from framework.system import waiting
 
@@ -56,6 +59,7 @@ class Components:
         state: The training state.
         objective: The training objective.
         loop: The compiled training loop.
+        metrics: Further metrics of the evaluations, by name.
     """
 
     strategy: tf.distribute.Strategy
@@ -64,6 +68,7 @@ class Components:
     state: TrainState
     objective: Objective
     loop: TrainLoop
+    metrics: Mapping[str, Metric] = dataclasses.field(default_factory=dict)
 
     def data_record(self, drawn: dict[str, Any]) -> DataRecord:
         """Describes the data; call it before a checkpoint's statistics are restored.
@@ -105,14 +110,15 @@ class Components:
         }
         if not len(examples.train_dev):
             del evaluators["train_dev"]
-        return Evaluations(evaluators, examples.dataset.class_names)
+        return Evaluations(evaluators, examples.dataset.class_names, self.metrics)
 
     def evaluator(self, batches: Batches) -> Evaluator:
         """Returns an evaluator of the model on the examples of batches."""
         replicas = self.strategy.num_replicas_in_sync
         size = max(self.objective.batch_size, _EVALUATION_BATCH)
         size = -(-size // replicas) * replicas
-        return Evaluator(self.state, self.objective, batches, size)
+        classes = self.examples.dataset.num_classes if self.metrics else 0
+        return Evaluator(self.state, self.objective, batches, size, classes)
 
 
 def check(config: Config, given: Collection[str] = ()) -> None:
@@ -132,7 +138,9 @@ def check(config: Config, given: Collection[str] = ()) -> None:
         "model": models.build,
         "optimizer": optimizers.build,
         "schedule": schedules.build,
+        "sampling": sampling.build,
         "loss": functools.partial(losses.build, label_smoothing=config.label_smoothing),
+        "metrics": metrics_lib.build,
     }
     for name, check_spec in checks.items():
         if name in given:
@@ -176,6 +184,8 @@ def build(
         config.strategy, config.devices, config.cluster, config.tpu, wait_for, trusted
     )
     dataset = dataset or data.build(config.dataset)
+    if dataset.has_several_labels:
+        _check_several_labels(config)
     recorded = None if config.fresh else record.read(Path(config.workdir))
     if recorded:
         dataset = recorded.keep_split(dataset, drawn_by(config))
@@ -202,15 +212,16 @@ def build(
         config.batch_size,
         config.seed,
         config.accumulate,
-        config.sampling,
+        sampling.build(config.sampling),
     )
-    plan = _plan(config, feed.per_epoch)
+    plan = _plan(config, feed.per_epoch, monitor_of(config, dataset))
     state = _state(config, plan, strategy, dataset, model)
-    _check_metrics(config, state, examples)
+    metrics = metrics_lib.build(config.metrics)
+    _check_metrics(config, state, examples, metrics)
     objective = _objective(config, state.model, examples, strategy)
     update = Update(config.clip_norm, config.ema, config.on_nonfinite == "skip")
     loop = TrainLoop(state, objective, update, feed, config.seed, config.jit)
-    return Components(strategy, examples, plan, state, objective, loop)
+    return Components(strategy, examples, plan, state, objective, loop, metrics)
 
 
 def drawn_by(config: Config) -> dict[str, Any]:
@@ -237,20 +248,68 @@ def _check_batch_size(config: Config, images: int, replicas: int) -> None:
         raise UsageError("jit works on one device only; leave out --jit or --devices")
 
 
-def _check_metrics(config: Config, state: TrainState, examples: Examples) -> None:
-    """Raises UsageError if --monitor or the schedule names an unknown metric."""
+def _check_metrics(
+    config: Config,
+    state: TrainState,
+    examples: Examples,
+    metrics: Mapping[str, Metric],
+) -> None:
+    """Raises UsageError if a metric fails, or --monitor or the schedule lacks one."""
+    dataset = examples.dataset
+    splits = {"train": dataset.train, "validation": dataset.validation}
+    weighted = [name for name, split in splits.items() if split.weights is not None]
+    has_dev = len(examples.train_dev) > 0
+    several = dataset.has_several_labels
     names = metric_names(
-        examples.dataset.class_names, has_dev=len(examples.train_dev) > 0
+        dataset.class_names, has_dev, weighted, has_several_labels=several
     )
+    taken = [name.partition("/")[2] for name in names]
+    metrics_lib.check(metrics, dataset.num_classes, taken, several)
+    names = metric_names(dataset.class_names, has_dev, weighted, metrics, several)
     state.learning_rate.check_monitors(names)
-    if config.monitor not in names:
+    monitor = monitor_of(config, dataset)
+    if monitor not in names:
         raise UsageError(
-            f"monitor must be a metric of an evaluation, not {config.monitor!r}; known "
+            f"monitor must be a metric of an evaluation, not {monitor!r}; known "
             f"are {', '.join(names)}"
         )
 
 
-def _plan(config: Config, steps_per_epoch: int) -> Plan:
+def monitor_of(config: Config, dataset: Dataset) -> str:
+    """Returns the metric to monitor: mAP by default where images have several labels.
+
+    Args:
+        config: The configuration.
+        dataset: The data set.
+    """
+    if dataset.has_several_labels and config.monitor == Config.monitor:
+        return "validation/mAP"
+    return config.monitor
+
+
+def _check_several_labels(config: Config) -> None:
+    """Raises UsageError if a flag needs one label per image.
+
+    Raises:
+        UsageError: One does.
+    """
+    losses.build(config.loss, config.label_smoothing, several_labels=True)
+    for name in ("sampling", "exclude", "metrics"):
+        value = getattr(config, name)
+        # A metric of the user's own may take several labels.
+        is_own = name == "metrics" and not set(_metric_names(value)) & set(METRICS)
+        if value != getattr(Config, name) and not is_own:
+            raise UsageError(
+                f"--{name}={value} needs one label per image, but the data have "
+                f"several; leave it out"
+            )
+
+
+def _metric_names(text: str) -> list[str]:
+    return [call.name for call in spec.parts(text)]
+
+
+def _plan(config: Config, steps_per_epoch: int, monitor: str) -> Plan:
     total = Duration.parse(config.train_for).steps(steps_per_epoch)
     if not total:
         raise UsageError(f"train_for must be at least a step, not {config.train_for}")
@@ -265,7 +324,7 @@ def _plan(config: Config, steps_per_epoch: int) -> Plan:
         evaluate_every=steps(config.evaluate_every),
         checkpoint_every=steps(config.checkpoint_every),
         steps_per_call=config.steps_per_call,
-        monitor=config.monitor,
+        monitor=monitor,
         early_stopping=config.early_stopping,
         rollbacks=_ROLLBACKS if config.on_nonfinite == "rollback" else 0,
     )
@@ -294,7 +353,10 @@ def _state(
         loss_scale = None
         if config.precision == "float16":
             loss_scale = precision.LossScale()
-        return TrainState(network, optimizer, rate, config.ema > 0, loss_scale)
+        is_weighted = dataset.train.weights is not None
+        return TrainState(
+            network, optimizer, rate, config.ema > 0, loss_scale, is_weighted
+        )
 
 
 def learning_rate(
@@ -328,6 +390,8 @@ def _network(
             )
         with precision.policy(config.precision):
             network = function(dataset.image_shape, dataset.num_classes)
+    if model is not None and isinstance(network, keras.Model):
+        compiled_loss.check(network, config.loss, config.label_smoothing)
     models.check(network, dataset.image_shape, dataset.num_classes)
     return network
 
@@ -350,6 +414,13 @@ def _objective(
     with strategy.scope():
         scaling = normalize.build(config.normalize, split, examples.train)
     classes = examples.dataset.num_classes
-    counts = np.bincount(split.labels[examples.train], minlength=classes)
-    loss = losses.build(config.loss, config.label_smoothing)(counts)
-    return Objective(model, policy, scaling, config.batch_size, loss)
+    counts = class_counts(split.labels[examples.train], classes)
+    several = examples.dataset.has_several_labels
+    loss = losses.build(config.loss, config.label_smoothing, several)(counts)
+    kept_fraction = losses.kept_fraction(loss)
+    if kept_fraction < 1 and config.accumulate > 1:
+        raise UsageError(
+            f"--loss={config.loss} compares the losses of the whole batch; leave out "
+            f"--accumulate={config.accumulate}"
+        )
+    return Objective(model, policy, scaling, config.batch_size, loss, kept_fraction)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from framework.launch.components import Components, ModelFunction
 from framework.launch.openings import Opening
 from framework.launch.rebuild import rebuild
 from framework.loop import checkpoint_files
+from framework.loop.evaluate import computed
 from framework.numerics import intervals
 from framework.numerics.intervals import Estimate
 from framework.numerics.metrics import summarize
@@ -39,10 +41,13 @@ class Evaluation:
         weights: Which weights: "best" by the run's `--monitor`, or "last".
         step: The number of optimizer steps of these weights.
         accuracy: With its 95 % interval (Wilson), which covers the choice of the
-            images, not that of the seed.
+            images, not that of the seed. Where images may have several labels, the
+            fraction of images of which all are right.
         balanced_accuracy: Mean recall of the classes that occur.
         loss: Mean cross-entropy in nats.
         openings_before: How often the test part was opened before; 0 for other splits.
+        metrics: The further metrics of the run's `--metrics`, by name; the weighted
+            ones, if the images have weights; and all of several labels.
     """
 
     split: str
@@ -53,9 +58,14 @@ class Evaluation:
     balanced_accuracy: float
     loss: float
     openings_before: int = 0
+    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:
         accuracy = self.accuracy
+        width = max(map(len, (*self.metrics, "balanced accuracy")))
+        further = [
+            f"\n{name:{width}}  {value:.4f}" for name, value in self.metrics.items()
+        ]
         return (
             f"{self.split}: {self.images:,} images, {self.weights} weights (step "
             f"{self.step:,})\n"
@@ -63,7 +73,7 @@ class Evaluation:
             f"{accuracy.low:.4f} to {accuracy.high:.4f})\n"
             f"balanced accuracy  {self.balanced_accuracy:.4f}\n"
             f"loss               {self.loss:.4f}"
-        )
+        ) + "".join(further)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the same as JSON values; a number that is not finite is None."""
@@ -71,6 +81,10 @@ class Evaluation:
         for name in ("balanced_accuracy", "loss"):
             if not math.isfinite(fields[name]):
                 fields[name] = None
+        fields["metrics"] = {
+            name: value if math.isfinite(value) else None
+            for name, value in self.metrics.items()
+        }
         return fields
 
 
@@ -156,15 +170,22 @@ def _measured(
         batches.split.check()
         raise
     metrics = summarize(predictions, examples.dataset.class_names)
-    correct = int(np.sum(predictions.predicted == predictions.labels))
+    correct = int(predictions.is_correct.sum())
+    further = computed(predictions, built.metrics)
+    further |= {
+        name: value
+        for name, value in metrics.items()
+        if predictions.has_several_labels or name.startswith("weighted_")
+    }
     return Evaluation(
         split=name,
         images=len(rows),
         weights=weights,
         step=step,
         accuracy=intervals.proportion(correct, len(rows)),
-        balanced_accuracy=metrics["balanced_accuracy"],
+        balanced_accuracy=metrics.get("balanced_accuracy", math.nan),
         loss=metrics["loss"],
+        metrics=further,
     )
 
 

@@ -25,7 +25,24 @@ _ENTRIES = {_GRAPH, "fingerprint.pb", "variables", "assets", "assets.extra"}
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
-def export_model(model: keras.Model, normalize: Normalizer, folder: str | Path) -> None:
+def probabilities(logits: tf.Tensor, several_labels: bool) -> tf.Tensor:
+    """Returns the probability of each class, float32 [N, K].
+
+    Args:
+        logits: [N, K].
+        several_labels: Whether an image may have several labels: then each class has a
+            sigmoid, and the probabilities do not sum to 1.
+    """
+    values = tf.cast(logits, tf.float32)
+    return tf.sigmoid(values) if several_labels else tf.nn.softmax(values)
+
+
+def export_model(
+    model: keras.Model,
+    normalize: Normalizer,
+    folder: str | Path,
+    several_labels: bool = False,
+) -> None:
     """Writes a SavedModel that takes images as in the data set.
 
     Its default signature maps "images", [N, height, width, C], to "probabilities",
@@ -38,6 +55,7 @@ def export_model(model: keras.Model, normalize: Normalizer, folder: str | Path) 
         model: Maps normalized images to logits.
         normalize: Normalization of pixels.
         folder: The folder to write; created with its parents.
+        several_labels: Whether an image may have several labels.
 
     Raises:
         UsageError: The folder exists and is not a SavedModel.
@@ -50,7 +68,7 @@ def export_model(model: keras.Model, normalize: Normalizer, folder: str | Path) 
     folder.parent.mkdir(parents=True, exist_ok=True)
     _delete_leftovers(folder)
     with _temporary(folder) as complete:
-        _save(model, normalize, complete)
+        _save(model, normalize, complete, several_labels)
         # Another process may have created the folder meanwhile.
         _check_is_free(folder)
         if folder.exists():
@@ -60,7 +78,9 @@ def export_model(model: keras.Model, normalize: Normalizer, folder: str | Path) 
     _sync(folder.parent)
 
 
-def _save(model: keras.Model, normalize: Normalizer, folder: Path) -> None:
+def _save(
+    model: keras.Model, normalize: Normalizer, folder: Path, several_labels: bool
+) -> None:
     module = tf.Module()
     module.model = model
     module.statistics = normalize.variables
@@ -69,7 +89,7 @@ def _save(model: keras.Model, normalize: Normalizer, folder: Path) -> None:
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, "images")])
     def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = model(normalize(images), training=False)
-        return {"probabilities": tf.nn.softmax(tf.cast(logits, tf.float32))}
+        return {"probabilities": probabilities(logits, several_labels)}
 
     tf.saved_model.save(module, str(folder), signatures=serve)
     for path in [*folder.rglob("*"), folder]:

@@ -18,6 +18,7 @@ from tensorflow.python.framework.convert_to_constants import (
 )
 
 from framework.errors import RunError, UsageError
+from framework.launch.export import probabilities
 from framework.launch.trained import Trained
 from framework.system import atomic, quiet
 
@@ -88,8 +89,12 @@ def _write_keras(trained: Trained, path: Path) -> None:
     inputs = outputs = keras.Input(trained.image_shape, name="images")
     for layer in [*trained.normalize.keras_layers(), plain(trained.model)]:
         outputs = layer(outputs)
-    probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")
-    model = keras.Model(inputs, probabilities(outputs))
+    options = {"dtype": "float32", "name": "probabilities"}
+    if trained.several_labels:
+        head = keras.layers.Activation("sigmoid", **options)
+    else:
+        head = keras.layers.Softmax(**options)
+    model = keras.Model(inputs, head(outputs))
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch, "network.keras")
         model.save(file)
@@ -133,7 +138,7 @@ def _serving(trained: Trained) -> tuple[Any, tf.TensorSpec]:
     @tf.function(autograph=False, input_signature=[spec])
     def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = trained.model(trained.normalize(images), training=False)
-        return {"probabilities": tf.nn.softmax(tf.cast(logits, tf.float32))}
+        return {"probabilities": probabilities(logits, trained.several_labels)}
 
     return serve, spec
 

@@ -7,21 +7,24 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from framework import augment, data, losses, models, schedules
+from framework import augment, data, losses, metrics, models, schedules
 from framework.augment import normalize
 from framework.config import guesses, spec
+from framework.data import sampling
 from framework.errors import UsageError
 from framework.optim import optimizers
 
 # Families by the flag whose spec names their members.
 FAMILIES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "dataset": data.DATASETS,
+    "sampling": sampling.SAMPLINGS,
     "augment": augment.AUGMENTATIONS,
     "normalize": normalize.NORMALIZATIONS,
     "model": models.MODELS,
     "optimizer": optimizers.OPTIMIZERS,
     "schedule": schedules.SCHEDULES,
     "loss": losses.LOSSES,
+    "metrics": metrics.METRICS,
 }
 _HELP = "help"
 _REQUEST = re.compile(rf"\s*{_HELP}\s*(?:\(|$)")
@@ -102,8 +105,12 @@ def signature(flag: str, member: Callable[..., Any]) -> inspect.Signature:
     if flag == "loss":
         function = losses.with_spec_signature(member)
     parameters = list(inspect.signature(function).parameters.values())
-    if flag == "model":
-        # Not the image shape and the number of classes, which the data set determines.
+    if flag == "sampling":
+        # Not the number of examples of each class.
+        parameters = parameters[1:]
+    if flag in ("model", "metrics"):
+        # Not the image shape and the number of classes, which the data set determines,
+        # nor labels and logits.
         parameters = parameters[2:]
     return inspect.Signature(
         [parameter.replace(annotation=parameter.empty) for parameter in parameters]

@@ -23,8 +23,10 @@ from framework.data.record import DataRecord
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
 from framework.launch import components, resume, run_folder, trust, worker_folders
+from framework.launch import hooks as hooks_lib
 from framework.launch.components import Components, ModelFunction
 from framework.launch.given import Given
+from framework.launch.hooks import Hook, HookReport
 from framework.launch.result import Result
 from framework.launch.resume import Resumption
 from framework.launch.trained import Trained
@@ -49,6 +51,7 @@ def run(
     dataset: Dataset | Arrays | None = None,
     quiet: bool = False,
     reports: Sequence[Report] = (),
+    hooks: Sequence[Hook] = (),
     then: str = "",
     is_part: bool = False,
 ) -> Result:
@@ -62,6 +65,8 @@ def run(
             x_validation, y_validation); see `framework.data.given.from_arrays`.
         quiet: Whether to print nothing on the console.
         reports: Receive all events as well; an exception of theirs ends the run.
+        hooks: Look at the run between steps, after those of the config; see
+            `framework.launch.hooks.Hook`.
         then: What the caller does after training, for the notice that validation
             accuracy is static.
         is_part: Whether it is a part of another run, such as a trial of its diagnosis:
@@ -76,6 +81,10 @@ def run(
     reference.refuse_to_run_while_loading()
     if dataset is not None:
         dataset = given.as_dataset(dataset)
+    hooks = [*hooks_lib.build(config.hooks), *hooks]
+    for hook in hooks:
+        hooks_lib.check_hook(hook)
+    hooks_lib.check_report(config.report)
     screen = console.console()
     screen.quiet = quiet
     has_others = config.strategy == "multi_worker"
@@ -91,10 +100,12 @@ def run(
         workers = Workers(built.strategy)
         # Only worker 0 logs.
         screen.quiet |= not workers.is_chief
+        monitor = components.monitor_of(config, built.examples.dataset)
+        config = dataclasses.replace(config, monitor=monitor)
         from_python = Given(model, dataset)
         config = from_python.described(config, built)
         with worker_folders.folder(config, workers) as folder:
-            options = _Options(reports, then or _then(config), is_part)
+            options = _Options(reports, hooks, then or _then(config), is_part)
             result = _run(config, built, folder, screen, workers, stop, options)
             return dataclasses.replace(result, given=from_python)
 
@@ -104,6 +115,7 @@ class _Options:
     """How a run reports; see `run`."""
 
     reports: Sequence[Report]
+    hooks: Sequence[Hook]
     then: str
     is_part: bool
 
@@ -126,9 +138,7 @@ def _run(
     plan, dataset = built.plan, built.examples.dataset
     history, checkpoints, resumption = _open(config, built, folder, workers.is_chief)
     timing = Timing(plan.total_steps, config.batch_size)
-    lines = console.Console(
-        plan.total_steps, plan.steps_per_epoch, config.monitor, timing, screen
-    )
+    lines = _console(config, built, timing, screen)
     lines.banner(_facts(config, built, resumption))
     # The timing comes first, because the others read it.
     reports: list[Report] = [timing, lines, *options.reports]
@@ -137,6 +147,8 @@ def _run(
         reports += _file_reports(
             config, built, folder, timing, lines, history, facts, options
         )
+    # After the files are written: a hook may raise.
+    reports += _hook_reports(options.hooks, built, stop, lines, config.workdir)
     report = Reports(reports)
     # From here on there is a state to save before stopping.
     stop.defer(workers.all_reduce_min)
@@ -193,7 +205,41 @@ def _trained(config: Config, built: Components, step: int) -> Trained:
         step,
         config,
         data_record.pixel_range(dataset.train),
+        dataset.has_several_labels,
     )
+
+
+def _console(
+    config: Config, built: Components, timing: Timing, screen: Screen
+) -> console.Console:
+    plan = built.plan
+    return console.Console(
+        plan.total_steps,
+        plan.steps_per_epoch,
+        config.monitor,
+        timing,
+        screen,
+        built.metrics,
+    )
+
+
+def _hook_reports(
+    hooks: Sequence[Hook],
+    built: Components,
+    stop: Stop,
+    lines: console.Console,
+    workdir: str,
+) -> list[Report]:
+    """Returns the reports that call hooks."""
+
+    def request_stop(reason: str) -> None:
+        lines.stopping(reason)
+        stop.ask(reason)
+
+    if hooks:
+        stop.expect_asks()
+    model = built.state.model
+    return [HookReport(hook, model, request_stop, workdir) for hook in hooks]
 
 
 def _raise_known_cause(
@@ -245,11 +291,14 @@ def _file_reports(
         dataset.class_names,
         preview.samples(built.objective.augment, split, config.seed),
         validation,
+        metrics=tuple(built.metrics),
         is_listed=not options.is_part,
     )
     board = TensorBoard(folder, about, history, config.monitor, timing)
     notice = StaticNotice(folder, lines.notice, board.text, options.then)
-    return [Files(folder, timing), board, notice]
+    fields = dataclasses.asdict(config)
+    trackers = hooks_lib.build_reports(config.report, config.workdir, fields)
+    return [Files(folder, timing), board, notice, *trackers]
 
 
 def _open(
@@ -300,6 +349,16 @@ def _test_fact(dataset: Dataset) -> dict[str, str]:
     return {"test": f"{len(dataset.test):,} images, {origin}; not looked at"}
 
 
+def _weights_fact(examples: Examples) -> dict[str, str]:
+    """Returns the line of the weights of the training images, if there are any."""
+    weights = examples.dataset.train.weights
+    if weights is None:
+        return {}
+    used = weights[examples.train]
+    extremes = f"{used.min():g} to {used.max():g}, mean {used.mean():.3g}"
+    return {"weights": f"{extremes}, factors of the training images' losses"}
+
+
 def _left_out_fact(examples: Examples, sampling: str) -> dict[str, str]:
     """Returns the lines of what --exclude and --sampling change, if anything."""
     facts = {}
@@ -322,6 +381,7 @@ def _facts(config: Config, built: Components, resumption: Resumption) -> dict[st
         "validation": console.counts(validation, dataset.class_names),
         "held out": f"{len(examples.train_dev):,} of the training images",
         **_left_out_fact(examples, config.sampling),
+        **_weights_fact(examples),
         **_test_fact(dataset),
         "model": f"{config.model}, {built.state.model.count_params():,} parameters",
         "optimizer": f"{config.optimizer}, learning rate {config.learning_rate:g} x "

@@ -133,5 +133,4 @@ def accuracy_difference(first: Path, second: Path) -> tuple[Estimate, int]:
         raise UsageError(
             f"{first} and {second} were evaluated on other validation images"
         )
-    correct = [each.predicted == each.labels for each in (other, one)]
-    return paired_difference(*correct), len(one.labels)
+    return paired_difference(other.is_correct, one.is_correct), len(one.labels)

@@ -21,10 +21,10 @@ from framework.launch import given as given_lib
 from framework.launch import run_folder, trust
 from framework.launch import weights as weights_lib
 from framework.launch.components import ModelFunction
-from framework.launch.export import export_model
+from framework.launch.export import export_model, probabilities
 from framework.loop import checkpoint_files
 from framework.loop.checkpoint_files import Checkpoint
-from framework.numerics.metrics import from_log_probabilities, summarize
+from framework.numerics.metrics import from_log_probabilities, from_logits, summarize
 from framework.optim import precision
 
 _NORMALIZE, _EMA = "normalize/", "ema/"
@@ -52,6 +52,7 @@ class Trained:
         config: The configuration of the run.
         pixel_range: The least and the greatest value of a training image; equal if
             unknown.
+        several_labels: Whether an image may have several labels.
     """
 
     model: keras.Model
@@ -62,6 +63,7 @@ class Trained:
     step: int
     config: Config = dataclasses.field(default_factory=Config)
     pixel_range: tuple[float, float] = (0.0, 0.0)
+    several_labels: bool = False
 
     def use(self, checkpoint: Checkpoint) -> None:
         """Sets the weights to those of a checkpoint, as evaluations use them.
@@ -101,7 +103,8 @@ class Trained:
 
         Images that seem to be scaled otherwise than in training are warned about.
         """
-        return tf.nn.softmax(self.logits(images, batch_size)).numpy()
+        logits = self.logits(images, batch_size)
+        return probabilities(logits, self.several_labels).numpy()
 
     def evaluate(
         self, images: np.ndarray, labels: np.ndarray, batch_size: int = 256
@@ -110,7 +113,7 @@ class Trained:
 
         Args:
             images: [N, height, width, C], as in training.
-            labels: int [N], from 0 to K - 1.
+            labels: int [N], from 0 to K - 1; or [N, K] of 0 and 1, several labels each.
             batch_size: Images per call of the model.
 
         Returns:
@@ -121,6 +124,10 @@ class Trained:
             UsageError: Images or labels do not fit.
         """
         labels, classes = np.asarray(labels), len(self.class_names)
+        if self.several_labels:
+            _check_several(labels, (len(images), classes))
+            logits = self.logits(images, batch_size)
+            return summarize(from_logits(logits, labels), self.class_names)
         if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
             raise UsageError(
                 f"labels must be class numbers [{len(images)}], not {labels.dtype} "
@@ -159,7 +166,16 @@ class Trained:
 
     def export(self, folder: str | Path) -> None:
         """Writes a SavedModel; see `framework.launch.export.export_model`."""
-        export_model(self.model, self.normalize, folder)
+        export_model(self.model, self.normalize, folder, self.several_labels)
+
+
+def _check_several(labels: np.ndarray, shape: tuple[int, int]) -> None:
+    """Raises UsageError unless labels are 0 or 1, of a shape [N, K], and N above 0."""
+    if labels.shape != shape or not len(labels) or not np.isin(labels, (0, 1)).all():
+        raise UsageError(
+            f"labels must be 0 or 1 for each class, {list(shape)}, not {labels.dtype} "
+            f"{list(labels.shape)}"
+        )
 
 
 def load(
@@ -218,6 +234,7 @@ def load(
         checkpoint.step,
         config,
         record.pixel_range,
+        record.has_several_labels,
     )
 
 

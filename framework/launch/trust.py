@@ -18,7 +18,19 @@ from framework.config import Config, experiment, spec
 from framework.errors import UsageError
 from framework.system import atomic
 
-_SPECS = ("dataset", "augment", "normalize", "model", "optimizer", "schedule", "loss")
+_SPECS = (
+    "dataset",
+    "sampling",
+    "augment",
+    "normalize",
+    "model",
+    "optimizer",
+    "schedule",
+    "loss",
+    "metrics",
+    "hooks",
+    "report",
+)
 
 
 def load(

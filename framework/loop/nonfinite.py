@@ -234,6 +234,7 @@ def _micro_batch(loop: TrainLoop, step: int, batch: Split, place: slice) -> Micr
         tf.constant(batch.labels[place].astype(np.int32)),
         tf.constant(is_example.astype(np.float32) / examples),
         draws,
+        None if batch.weights is None else tf.constant(batch.weights[place]),
     )
 
 

@@ -15,6 +15,12 @@ from framework.schedules import LearningRate
 # Sums over training steps. Between two evaluations there can be more than 2**31
 # examples, and a float32 sum would lose small addends long before.
 SUMS = {"examples": "int64", "correct": "int64", "loss": "float64"}
+# The same with the weights of the examples, if the training split has any.
+WEIGHTED_SUMS = {
+    "weight": "float64",
+    "weighted_correct": "float64",
+    "weighted_loss": "float64",
+}
 # Prefixes of the variables that a controller of the schedule can reset to the best
 # evaluation.
 RESET_TO_BEST = ("model/", "optimizer/", "ema/")
@@ -32,6 +38,7 @@ class TrainState:
         learning_rate: Learning rate by step.
         ema: Whether to keep a moving average of the weights.
         loss_scale: Loss scale of float16; None for other types.
+        is_weighted: Whether the training examples have weights.
     """
 
     def __init__(
@@ -41,6 +48,7 @@ class TrainState:
         learning_rate: LearningRate,
         ema: bool = False,
         loss_scale: LossScale | None = None,
+        is_weighted: bool = False,
     ):
         self.model = model
         self.optimizer = optimizer
@@ -50,8 +58,9 @@ class TrainState:
         self.ema = [state_variable(weight.numpy(), tf.float32) for weight in weights]
         self.noise = NoiseScale()
         # Sums since the last logged metrics, and since the last evaluation.
-        self.window = {name: state_variable(0, dtype) for name, dtype in SUMS.items()}
-        self.totals = {name: state_variable(0, dtype) for name, dtype in SUMS.items()}
+        sums = {**SUMS, **WEIGHTED_SUMS} if is_weighted else SUMS
+        self.window = {name: state_variable(0, dtype) for name, dtype in sums.items()}
+        self.totals = {name: state_variable(0, dtype) for name, dtype in sums.items()}
         self.nonfinite = {name: state_variable(0, tf.int64) for name in _NONFINITE}
 
     @property

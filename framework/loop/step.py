@@ -10,15 +10,14 @@ import keras
 import tensorflow as tf
 
 from framework.augment import Policy
-from framework.augment.mix import partners
 from framework.augment.normalize import Normalizer
+from framework.loop import example_losses
+from framework.loop.example_losses import Sums
 from framework.loop.state import TrainState
-from framework.losses import Loss, per_example
+from framework.losses import Loss, hardest, per_example
 from framework.numerics.draws import Draws, use_draws
 from framework.optim import step_stats
 from framework.optim.precision import LossScale
-
-Sums = dict[str, "tf.Tensor"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,16 +26,19 @@ class MicroBatch:
 
     Attributes:
         images: [B, height, width, C], as in the data set.
-        labels: int32 [B].
+        labels: int32 [B]; or [B, K] of 0 and 1, where there are several each.
         example_weights: float32 [B], the weight of each example in the loss of the
             batch: 1 / (examples of the global batch), or 0 for padding.
         draws: The random numbers of these examples.
+        own_weights: float32 [B], the weight of each example in the data set, by which
+            its loss is multiplied as well; None if all count the same.
     """
 
     images: tf.Tensor
     labels: tf.Tensor
     example_weights: tf.Tensor
     draws: Draws
+    own_weights: tf.Tensor | None = None
 
     @property
     def size(self) -> int:
@@ -56,6 +58,7 @@ class MicroBatch:
             self.labels[half],
             self.example_weights[half],
             dataclasses.replace(self.draws, rows=self.size // 2),
+            None if self.own_weights is None else self.own_weights[half],
         )
 
 
@@ -82,6 +85,9 @@ class Objective:
         normalize: Normalization of pixels.
         batch_size: Examples per global batch.
         loss: The loss of each example, from labels and logits.
+        kept_fraction: The fraction of the global batch, of the largest losses, whose
+            mean is the loss of the batch; 1 for all. With less, a batch must not be
+            divided into micro-batches.
     """
 
     model: keras.Model
@@ -89,6 +95,7 @@ class Objective:
     normalize: Normalizer
     batch_size: int
     loss: Loss = per_example.cross_entropy
+    kept_fraction: float = 1.0
 
     def augmented(self, batch: MicroBatch) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Augments images.
@@ -167,22 +174,23 @@ class Objective:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
             logits = self.logits(images, batch.draws)
-            labels, losses = batch.labels, self.losses(batch.labels, logits)
-            if own_fraction is not None:
-                others = partners(labels)
-                losses = own_fraction * losses + (1.0 - own_fraction) * self.losses(
-                    others, logits
+            examples = example_losses.losses(
+                self.loss, batch.labels, logits, own_fraction, batch.own_weights
+            )
+            factors = batch.example_weights
+            if self.kept_fraction < 1:
+                factors = hardest.factors(
+                    examples.weighted, batch.is_example, self.kept_fraction
                 )
-                labels = tf.where(own_fraction >= 0.5, labels, others)
-            loss = tf.reduce_sum(losses * batch.example_weights)
+            loss = tf.reduce_sum(examples.weighted * factors)
             if self.model.losses:
-                fraction = tf.cast(tf.shape(losses)[0], tf.float32) / self.batch_size
+                fraction = tf.cast(batch.size, tf.float32) / self.batch_size
                 loss += fraction * tf.cast(tf.add_n(self.model.losses), tf.float32)
             loss *= scale
         gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
         # The gradient of an embedding is sparse.
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        return gradients, _sums(labels, batch.is_example, logits, losses)
+        return gradients, example_losses.sums(examples, batch.is_example, logits)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,6 +215,7 @@ def train_step(
     update: Update,
     step: tf.Tensor,
     measure: bool = False,
+    is_divisible: bool = True,
 ) -> tuple[Sums, dict[str, tf.Tensor]]:
     """Updates the model on one replica's share of a batch.
 
@@ -220,6 +229,8 @@ def train_step(
         update: Settings of the update.
         step: int64 scalar, the 0-based index of the update.
         measure: Whether to measure the step.
+        is_divisible: Whether the loss of the batch is a sum over its examples, so that
+            parts of it have gradients of their own, whose noise is measured.
 
     Returns:
         The sums over the replica's examples, as `gradients`, and the statistics.
@@ -230,7 +241,8 @@ def train_step(
     saved = [tf.identity(variable) for variable in _changed(state) if update.skip]
     gradients, sums, squares = _accumulate(gradients_of, batches, weights, scale)
     context = tf.distribute.get_replica_context()
-    if measure and context.num_replicas_in_sync * len(batches) == 1:
+    is_whole = context.num_replicas_in_sync * len(batches) == 1
+    if measure and is_divisible and is_whole:
         squares = _squares_of_halves(
             state.model, gradients_of, batches[0], gradients, scale
         )
@@ -250,7 +262,7 @@ def train_step(
         after = [weight.read_value() for weight in weights]
         statistics = step_stats.norms(gradients, before, after)
         groups = context.num_replicas_in_sync * len(squares)
-        if groups > 1:
+        if is_divisible and groups > 1:
             # A group's contribution is its own gradient divided by their number.
             square = groups * tf.add_n(squares) / tf.square(scale)
             square = context.all_reduce(tf.distribute.ReduceOp.SUM, square)
@@ -280,19 +292,6 @@ def _squares_of_halves(
     first, _ = gradients_of(batch.first_half(), weights, scale)
     second = [whole - half for whole, half in zip(gradients, first, strict=True)]
     return [step_stats.squared_norm(first), step_stats.squared_norm(second)]
-
-
-def _sums(
-    labels: tf.Tensor, is_example: tf.Tensor, logits: tf.Tensor, losses: tf.Tensor
-) -> Sums:
-    """Returns the sums that `state.SUMS` names over the examples but padding."""
-    predicted = tf.argmax(logits, axis=1, output_type=tf.int32)
-    correct = is_example & (predicted == labels)
-    return {
-        "examples": tf.reduce_sum(tf.cast(is_example, tf.int32)),
-        "correct": tf.reduce_sum(tf.cast(correct, tf.int32)),
-        "loss": tf.reduce_sum(tf.where(is_example, losses, 0.0)),
-    }
 
 
 def _accumulate(
@@ -390,15 +389,17 @@ def _update_average(state: TrainState, decay: float, step: tf.Tensor) -> None:
 def eval_step(
     model: keras.Model, normalize: Normalizer, images: tf.Tensor, labels: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    """Returns the fields of `Predictions` for a batch, [B] each.
+    """Returns the fields of `Predictions` for a batch, [B] each, and logits [B, K].
 
     Args:
         model: Maps normalized images to logits.
         normalize: Normalization of pixels.
         images: [B, height, width, C], as in the data set.
-        labels: int32 [B].
+        labels: int32 [B]; or [B, K] of 0 and 1, where there are several each.
     """
     logits = tf.cast(model(normalize(images), training=False), tf.float32)
+    if labels.shape.rank == 2:
+        return _several_labels(labels, logits)
     num_classes = logits.shape[1]
     true = tf.gather(logits, labels, batch_dims=1)[:, None]
     # Ties rank by class index, so that rank 0 is the argmax.
@@ -412,4 +413,18 @@ def eval_step(
         "rank": tf.where(finite, rank, num_classes),
         "confidence": tf.reduce_max(tf.nn.softmax(logits), axis=1),
         "losses": tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits),
+        "logits": logits,
+    }
+
+
+def _several_labels(labels: tf.Tensor, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns the fields of `Predictions` of a batch with several labels each."""
+    targets = tf.cast(labels, tf.float32)
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
+    return {
+        "labels": labels,
+        "predicted": tf.cast(logits > 0, tf.int32),
+        "confidence": tf.sigmoid(tf.abs(logits)),
+        "losses": tf.reduce_mean(losses, axis=1),
+        "logits": logits,
     }

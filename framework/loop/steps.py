@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -14,13 +14,19 @@ from framework.data.feed import Feed
 from framework.distributed.workers import Workers
 from framework.loop import step as step_lib
 from framework.loop.evaluate import Check
+from framework.loop.example_losses import Sums
 from framework.loop.plan import Pace
-from framework.loop.state import SUMS, TrainState
+from framework.loop.state import TrainState
 from framework.numerics.draws import Draws
 from framework.numerics.metrics import Predictions
 from framework.optim import optimizers
 
-_FIELDS = tuple(field.name for field in dataclasses.fields(Predictions))
+# The fields of `Predictions` that `step.eval_step` returns.
+_FIELDS = ("labels", "predicted", "rank", "confidence", "losses")
+_FLOATS = ("confidence", "losses", "logits")
+# Where images may have several labels, and which fields are [N, K] then.
+_FIELDS_OF_SEVERAL = ("labels", "predicted", "confidence", "losses")
+_BY_CLASS = ("labels", "predicted", "confidence")
 
 
 class TrainLoop:
@@ -103,7 +109,7 @@ class TrainLoop:
 
     def take_window(self) -> dict[str, float]:
         """Returns the means over the steps since the last call of this method."""
-        return _means(self._run_empty_window())
+        return self._means(self._run_empty_window())
 
     def take_totals(self) -> dict[str, float]:
         """Returns the means over the steps since the last evaluation.
@@ -113,7 +119,12 @@ class TrainLoop:
         totals = {name: sums.numpy() for name, sums in self._state.totals.items()}
         for variable in self._state.totals.values():
             variable.assign(tf.zeros_like(variable))
-        return _means(totals)
+        return self._means(totals)
+
+    def _means(self, sums: Mapping[str, tf.Tensor | np.ndarray]) -> dict[str, float]:
+        """Returns means by the names of metrics."""
+        several = self.feed.batches.split.labels.ndim == 2
+        return _means(sums, "subset_accuracy" if several else "accuracy")
 
     def _position(self, step: int) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the step and the index of its batch within its epoch, as tensors."""
@@ -153,7 +164,7 @@ class TrainLoop:
 
         def replica_step(
             replica_input: ReplicaInput, step: tf.Tensor, examples: tf.Tensor
-        ) -> tuple[step_lib.Sums, dict[str, tf.Tensor]]:
+        ) -> tuple[Sums, dict[str, tf.Tensor]]:
             return self.on_replica(replica_input, step, examples, measure)
 
         replica_input = self._batches.take(epoch, index)
@@ -180,7 +191,7 @@ class TrainLoop:
         step: tf.Tensor,
         examples: tf.Tensor,
         measure: bool = False,
-    ) -> tuple[step_lib.Sums, dict[str, tf.Tensor]]:
+    ) -> tuple[Sums, dict[str, tf.Tensor]]:
         """Runs a step in a replica's context; see `step.train_step`.
 
         Args:
@@ -191,7 +202,13 @@ class TrainLoop:
         """
         batches = self._micro_batches(replica_input, step, examples)
         return step_lib.train_step(
-            self._state, self._gradients, batches, self.update, step, measure
+            self._state,
+            self._gradients,
+            batches,
+            self.update,
+            step,
+            measure,
+            is_divisible=self.objective.kept_fraction == 1,
         )
 
     def _micro_batches(
@@ -202,6 +219,7 @@ class TrainLoop:
         replicas, count = context.num_replicas_in_sync, self.feed.micro_batches
         size = self.objective.batch_size // (count * replicas)
         images, labels = self._batches.local(replica_input, count * size)
+        own_weights = self._batches.local_weights(replica_input, count * size)
         batches = []
         for number in range(count):
             local = slice(number * size, (number + 1) * size)
@@ -211,7 +229,13 @@ class TrainLoop:
             weights = tf.cast(is_example, tf.float32) / tf.cast(examples, tf.float32)
             draws = Draws(self.seed, step, tf.cast(start, tf.int64), size)
             batches.append(
-                step_lib.MicroBatch(images[local], labels[local], weights, draws)
+                step_lib.MicroBatch(
+                    images[local],
+                    labels[local],
+                    weights,
+                    draws,
+                    None if own_weights is None else own_weights[local],
+                )
             )
         return batches
 
@@ -243,6 +267,7 @@ class Evaluator:
         objective: The objective, for its model and normalization.
         batches: Batches of the split.
         batch_size: The maximum number of examples per step, over all replicas.
+        classes: The number of classes, if predictions shall have logits; else 0.
     """
 
     def __init__(
@@ -251,10 +276,19 @@ class Evaluator:
         objective: step_lib.Objective,
         batches: Batches,
         batch_size: int,
+        classes: int = 0,
     ):
         self._state = state
         self._objective = objective
         self._batches = batches
+        shape = batches.split.labels.shape[1:]
+        fields: tuple[str, ...] = _FIELDS
+        by_class: tuple[str, ...] = ()
+        if shape:
+            classes = shape[0]
+            fields, by_class = _FIELDS_OF_SEVERAL, _BY_CLASS
+        self._classes, self._by_class = classes, (*by_class, "logits")
+        self._fields = (*fields, "logits") if classes else fields
         self._workers = Workers(batches.strategy)
         self._batch_size = batch_size
         self._pace = Pace()
@@ -282,15 +316,29 @@ class Evaluator:
                 with self._pace.timed(count), self._batches.reading():
                     position = tf.constant(start), tf.constant(count)
                     tensors = self._run_steps(epoch, *position, size)
-                    outputs.append({name: tensors[name].numpy() for name in _FIELDS})
+                    outputs.append(
+                        {name: tensor.numpy() for name, tensor in tensors.items()}
+                    )
                 start += count
         finally:
             self._run_swap_ema()
+        # Of [steps, size, ...], the first two are the examples in their order.
         values = {
-            name: np.concatenate([output[name].reshape(-1) for output in outputs])
-            for name in _FIELDS
+            name: np.concatenate([np.concatenate(output[name]) for output in outputs])[
+                : len(indices)
+            ]
+            for name in self._fields
         }
-        return Predictions(**{name: values[name][: len(indices)] for name in _FIELDS})
+        weights = self._batches.split.weights
+        return Predictions(
+            labels=values["labels"],
+            predicted=values["predicted"],
+            rank=values.get("rank"),
+            confidence=values["confidence"],
+            losses=values["losses"],
+            weights=None if weights is None else weights[indices],
+            logits=values.get("logits"),
+        )
 
     def _step_size(self, total: int) -> int:
         """Returns the examples per step, such that the last batch is nearly full."""
@@ -301,10 +349,15 @@ class Evaluator:
     def _steps(
         self, epoch: EpochBatches, start: tf.Tensor, count: tf.Tensor, size: int
     ) -> dict[str, tf.Tensor]:
-        types = {"confidence": tf.float32, "losses": tf.float32}
         arrays = tuple(
-            tf.TensorArray(types.get(name, tf.int32), count, element_shape=[size])
-            for name in _FIELDS
+            tf.TensorArray(
+                tf.float32 if name in _FLOATS else tf.int32,
+                count,
+                element_shape=[size, self._classes]
+                if name in self._by_class
+                else [size],
+            )
+            for name in self._fields
         )
 
         def body(
@@ -313,14 +366,15 @@ class Evaluator:
             outputs = self._step(epoch, start + i, size)
             return i + 1, *(
                 array.write(i, outputs[name])
-                for name, array in zip(_FIELDS, arrays, strict=True)
+                for name, array in zip(self._fields, arrays, strict=True)
             )
 
         _, *arrays = tf.while_loop(
             lambda i, *_: i < count, body, (0, *arrays), parallel_iterations=1
         )
         return {
-            name: array.stack() for name, array in zip(_FIELDS, arrays, strict=True)
+            name: array.stack()
+            for name, array in zip(self._fields, arrays, strict=True)
         }
 
     def _step(
@@ -334,7 +388,7 @@ class Evaluator:
             return self.on_replica(replica_input, local_size)
 
         outputs = strategy.run(replica_step, (self._batches.take(epoch, index),))
-        return {name: self._gather(value) for name, value in outputs.items()}
+        return {name: self._gather(outputs[name]) for name in self._fields}
 
     def on_replica(
         self, replica_input: ReplicaInput, size: int
@@ -367,24 +421,28 @@ def _jit_compiled(
         batch: step_lib.MicroBatch,
         weights: Sequence[tf.Variable],
         scale: tf.Tensor | float,
-    ) -> tuple[list[tf.Tensor], step_lib.Sums]:
+    ) -> tuple[list[tf.Tensor], Sums]:
         # XLA takes tensors only.
         def gradients(
             images: tf.Tensor,
             labels: tf.Tensor,
             example_weights: tf.Tensor,
+            own_weights: tf.Tensor | None,
             step: tf.Tensor,
             start: tf.Tensor,
             scale: tf.Tensor,
-        ) -> tuple[list[tf.Tensor], step_lib.Sums]:
+        ) -> tuple[list[tf.Tensor], Sums]:
             draws = dataclasses.replace(batch.draws, step=step, start=start)
-            inner = step_lib.MicroBatch(images, labels, example_weights, draws)
+            inner = step_lib.MicroBatch(
+                images, labels, example_weights, draws, own_weights
+            )
             return gradients_of(inner, weights, scale)
 
         return compiled.function(gradients, jit_compile=True)(
             batch.images,
             batch.labels,
             batch.example_weights,
+            batch.own_weights,
             batch.draws.step,
             batch.draws.start,
             tf.convert_to_tensor(scale, tf.float32),
@@ -393,11 +451,19 @@ def _jit_compiled(
     return call
 
 
-def _means(sums: dict[str, tf.Tensor]) -> dict[str, float]:
-    values = {name: float(sums[name]) for name in SUMS}
+def _means(
+    sums: Mapping[str, tf.Tensor | np.ndarray], accuracy: str
+) -> dict[str, float]:
+    """Returns means; the fraction of correct examples gets the name `accuracy`."""
+    values = {name: float(value) for name, value in sums.items()}
     # Without examples the means are NaN.
     examples = values["examples"] or float("nan")
-    return {
-        "accuracy": values["correct"] / examples,
+    means = {
+        accuracy: values["correct"] / examples,
         "loss": values["loss"] / examples,
     }
+    if "weight" in values:
+        weight = values["weight"] or float("nan")
+        means[f"weighted_{accuracy}"] = values["weighted_correct"] / weight
+        means["weighted_loss"] = values["weighted_loss"] / weight
+    return means

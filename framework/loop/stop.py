@@ -29,6 +29,8 @@ class Stop:
     def __init__(self) -> None:
         self._is_deferred = False
         self._name = ""
+        self._has_askers = False
+        self._reason = ""
         self._all_reduce_min: Callable[[int], int] = int
 
     def install(self) -> dict[int, Handler]:
@@ -53,6 +55,21 @@ class Stop:
                 run, which call it at the same points. All stop if one has a signal.
         """
         self._is_deferred, self._all_reduce_min = True, all_reduce_min
+
+    def expect_asks(self) -> None:
+        """Announces that code may call `ask`; every process of the run does so."""
+        self._has_askers = True
+
+    def ask(self, reason: str) -> None:
+        """Asks the run to finish after the current event, with its state saved."""
+        self._reason = reason or "no reason was given"
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether code in any process of the run has asked it to finish."""
+        if not self._has_askers:
+            return False
+        return not self._all_reduce_min(int(not self._reason))
 
     @property
     def is_requested(self) -> bool:

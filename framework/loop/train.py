@@ -53,7 +53,8 @@ def train(
     report.started(step)
     stop.check()
     pace = Pace(plan.steps_per_call)
-    while is_pending or not plan.is_over(step, history):
+    is_over = not is_pending and plan.is_over(step, history)
+    while not is_over:
         if not is_pending:
             step, statistics = _advance(loop, plan, pace, step, report, stop)
             checkpoints.raise_failure()
@@ -88,7 +89,7 @@ def train(
             if state.learning_rate.observe(step, metrics):
                 checkpoints.restore_best(RESET_TO_BEST, history.ranked(plan.monitor))
         is_pending = False
-        is_over = plan.is_over(step, history)
+        is_over = stop.is_asked or plan.is_over(step, history)
         if plan.saves(step) or is_over or stop.is_requested:
             _save(checkpoints, step, plan, history)
         if stop.is_requested and not is_over:

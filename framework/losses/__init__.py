@@ -12,9 +12,11 @@ import tensorflow as tf
 
 from framework.config import reference, spec
 from framework.errors import UsageError
-from framework.losses import per_example
+from framework.losses import hardest, per_example
+from framework.losses.hardest import kept_fraction
 
-# From labels, int32 [B], and logits, float32 [B, K], to losses, float32 [B].
+# From labels, int32 [B] (or [B, K] of 0 and 1, where there are several each), and
+# logits, float32 [B, K], to losses, float32 [B].
 Loss = Callable[["tf.Tensor", "tf.Tensor"], "tf.Tensor"]
 
 # Each takes labels and logits first, then the arguments of the spec. A parameter named
@@ -25,11 +27,15 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "poly1": per_example.poly1,
     "logit_adjusted": per_example.logit_adjusted,
     "binary_cross_entropy": per_example.binary_cross_entropy,
+    "ohem": hardest.ohem,
 }
+_BINARY = "binary_cross_entropy"
 _COUNTS, _SMOOTHING = "class_counts", "label_smoothing"
 
 
-def build(text: str, label_smoothing: float = 0.0) -> Callable[[np.ndarray], Loss]:
+def build(
+    text: str, label_smoothing: float = 0.0, several_labels: bool = False
+) -> Callable[[np.ndarray], Loss]:
     """Returns a function from the training images of each class to the loss of a spec.
 
     >>> loss = build("focal(gamma=0)")(np.array([50, 50]))
@@ -40,17 +46,23 @@ def build(text: str, label_smoothing: float = 0.0) -> Callable[[np.ndarray], Los
         text: A member of `LOSSES` with its arguments, or `module:function(...)`, a
             function of labels and logits that returns a loss for each example.
         label_smoothing: Passed on to a member that has such a parameter.
+        several_labels: Whether labels are int32 [B, K] of 0 and 1.
 
     Raises:
         UsageError: The spec is wrong (the message marks the place), or the loss has no
-            label smoothing of its own.
+            label smoothing of its own, or does not take several labels.
     """
     call = spec.single(text)
+    if several_labels and call.name in LOSSES and call.name != _BINARY:
+        raise UsageError(
+            f"--loss={text} needs one label per image, but the data have several; use "
+            f"--loss={_BINARY}, or class numbers [N] as labels"
+        )
     function = spec.look_up(call, LOSSES, "loss")
     is_loss = spec.takes(function, 2)
     spec.require(call, is_loss, "a function of (labels, logits, ...)")
     arguments = _arguments(call, function, label_smoothing)
-    return functools.partial(_bind, call.name, function, arguments)
+    return functools.partial(_bind, call.name, function, arguments, several_labels)
 
 
 def with_spec_signature(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -103,6 +115,7 @@ def _bind(
     name: str,
     function: Callable[..., Any],
     arguments: dict[str, Any],
+    several_labels: bool,
     class_counts: np.ndarray,
 ) -> Loss:
     """Returns a loss with all arguments; checks it on two examples.
@@ -114,6 +127,8 @@ def _bind(
         arguments = {**arguments, _COUNTS: class_counts}
     loss = functools.partial(function, **arguments)
     labels = tf.constant([0, len(class_counts) - 1], tf.int32)
+    if several_labels:
+        labels = tf.one_hot(labels, len(class_counts), dtype=tf.int32)
     logits = tf.zeros([2, len(class_counts)])
     try:
         losses = loss(labels, logits)
@@ -132,4 +147,4 @@ def _bind(
     return loss
 
 
-__all__ = ["LOSSES", "Loss", "build", "with_spec_signature"]
+__all__ = ["LOSSES", "Loss", "build", "kept_fraction", "with_spec_signature"]

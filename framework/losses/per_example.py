@@ -1,6 +1,7 @@
-"""Losses of single-label classification, one number per example.
+"""Losses of classification, one number per example.
 
-Each takes labels, int32 [B], and logits, float32 [B, K], and returns float32 [B]. A
+Each takes labels, int32 [B], and logits, float32 [B, K], and returns float32 [B].
+`binary_cross_entropy` also takes several labels per example, int32 [B, K]. A
 parameter `class_counts` receives the number of training images of each class, [K].
 """
 
@@ -163,26 +164,35 @@ def binary_cross_entropy(
 ) -> tf.Tensor:
     """Mean over classes of the cross-entropy of a sigmoid, one class against the rest.
 
-    Wightman et al., "ResNet strikes back" (2021). Predictions remain the largest logit.
+    Wightman et al., "ResNet strikes back" (2021). Predictions remain the largest logit;
+    with several labels per image they are the positive logits.
 
     >>> loss = binary_cross_entropy(tf.constant([0]), tf.constant([[2.0, 0.0]]))
     >>> print(loss.numpy().round(3))
     [0.41]
 
     Args:
-        labels: int32 [B].
+        labels: int32 [B]; or [B, K] of 0 and 1, several labels per image.
         logits: float32 [B, K].
         class_counts: Training images of each class, int [K].
-        label_smoothing: Fraction of each label spread evenly over all classes.
+        label_smoothing: Fraction of each label spread evenly over all classes; with
+            several labels, between 0 and 1 of each class (as in Keras).
         sum_classes: Whether to sum over classes instead.
-        class_weights: As in `cross_entropy`.
+        class_weights: As in `cross_entropy`; not with several labels.
 
     Raises:
-        ValueError: There is not one positive weight for each class.
+        ValueError: There is not one positive weight for each class; or there are
+            weights and several labels.
     """
     classes = logits.shape[1]
-    off = label_smoothing / classes
-    targets = tf.one_hot(labels, classes, 1.0 - label_smoothing + off, off)
+    if labels.shape.rank == 2:
+        if class_weights is not None:
+            raise ValueError("class_weights need one label per image")
+        targets = tf.cast(labels, logits.dtype)
+        targets = targets * (1.0 - label_smoothing) + label_smoothing / 2
+    else:
+        off = label_smoothing / classes
+        targets = tf.one_hot(labels, classes, 1.0 - label_smoothing + off, off)
     each = tf.nn.sigmoid_cross_entropy_with_logits(
         tf.cast(targets, logits.dtype), logits
     )

@@ -30,8 +30,10 @@ def counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
     """Returns how many examples each class has: int64 [K]; illegal ones are left out.
 
     Args:
-        labels: int [N].
+        labels: int [N], or [N, K] of 0 and 1.
         num_classes: K.
     """
+    if labels.ndim == 2:
+        return labels.sum(axis=0, dtype=np.int64)
     legal = labels[(labels >= 0) & (labels < num_classes)]
     return np.bincount(legal, minlength=num_classes)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from framework.numerics import multilabel
+
 # As in Guo et al. (2017), "On Calibration of Modern Neural Networks".
 _CALIBRATION_BINS = 15
 
@@ -16,6 +18,10 @@ _CALIBRATION_BINS = 15
 class Predictions:
     """The predictions of a model for each example of a split, in the split's order.
 
+    Where images may have several labels, labels and predicted are [N, K] of 0 and 1,
+    confidence is [N, K], that of each decision, rank is None, and losses are the mean
+    binary cross-entropy over the classes.
+
     Attributes:
         labels: int32 [N], the true classes.
         predicted: int32 [N], the classes with the highest logit; the first of ties.
@@ -23,6 +29,10 @@ class Predictions:
             and K stands for logits that are not finite. None if unknown.
         confidence: float32 [N], the probability of the predicted class.
         losses: float32 [N], cross-entropy in nats.
+        weights: float32 [N], the weights of the examples in the data set; None if all
+            count the same.
+        logits: float32 [N, K], if a metric needs them; None otherwise. They are not
+            stored.
     """
 
     labels: np.ndarray
@@ -30,9 +40,22 @@ class Predictions:
     rank: np.ndarray | None
     confidence: np.ndarray
     losses: np.ndarray
+    weights: np.ndarray | None = None
+    logits: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether images may have several labels."""
+        return self.labels.ndim == 2
+
+    @property
+    def is_correct(self) -> np.ndarray:
+        """Whether each prediction is correct, of several labels all: bool [N]."""
+        agree: np.ndarray = self.predicted == self.labels
+        return np.asarray(agree.all(axis=1)) if self.has_several_labels else agree
 
 
 def from_log_probabilities(logs: np.ndarray, labels: np.ndarray) -> Predictions:
@@ -61,6 +84,28 @@ def from_log_probabilities(logs: np.ndarray, labels: np.ndarray) -> Predictions:
     )
 
 
+def from_logits(logits: np.ndarray, labels: np.ndarray) -> Predictions:
+    """Returns the predictions that logits make where images may have several labels.
+
+    >>> from_logits(np.array([[2.0, -1.0]]), np.array([[1, 1]])).is_correct.tolist()
+    [False]
+
+    Args:
+        logits: float [N, K].
+        labels: int [N, K] of 0 and 1.
+    """
+    values = logits.astype(np.float64)
+    losses = np.logaddexp(0, values) - labels * values
+    return Predictions(
+        labels=labels.astype(np.int32),
+        predicted=(values > 0).astype(np.int32),
+        rank=None,
+        confidence=(1 / (1 + np.exp(-np.abs(values)))).astype(np.float32),
+        losses=losses.mean(axis=1).astype(np.float32),
+        logits=logits,
+    )
+
+
 def summarize(predictions: Predictions, class_names: Sequence[str]) -> dict[str, float]:
     """Computes the metrics of an evaluation.
 
@@ -72,8 +117,13 @@ def summarize(predictions: Predictions, class_names: Sequence[str]) -> dict[str,
         accuracy, loss, top5_accuracy (with more than five classes and known ranks),
         balanced_accuracy (mean recall of the classes that occur), macro_f1 (over the
         classes that occur or are predicted), ece (expected calibration error),
-        recall/<class> and precision/<class> (NaN where undefined).
+        recall/<class> and precision/<class> (NaN where undefined). Of examples with
+        weights also weighted_accuracy and weighted_loss: the sum of weight times value
+        over the sum of weights (NaN if that is 0). For images with several labels see
+        `multilabel.summarize`.
     """
+    if predictions.has_several_labels:
+        return _of_several_labels(predictions, class_names)
     matrix = confusion(predictions, len(class_names))
     true_positives = np.diag(matrix)
     recall = _ratio(true_positives, matrix.sum(axis=1))
@@ -89,10 +139,37 @@ def summarize(predictions: Predictions, class_names: Sequence[str]) -> dict[str,
     }
     if len(class_names) > 5 and predictions.rank is not None:
         result["top5_accuracy"] = float(np.mean(predictions.rank < 5))
+    if predictions.weights is not None:
+        weights = predictions.weights
+        result["weighted_accuracy"] = _weighted_mean(correct, weights)
+        result["weighted_loss"] = _weighted_mean(predictions.losses, weights)
     for index, name in enumerate(class_names):
         result[f"recall/{name}"] = float(recall[index])
         result[f"precision/{name}"] = float(precision[index])
     return result
+
+
+def _of_several_labels(
+    predictions: Predictions, class_names: Sequence[str]
+) -> dict[str, float]:
+    """Returns subset_accuracy, loss, their weighted means, and those of the classes."""
+    correct, weights = predictions.is_correct, predictions.weights
+    result = {
+        "subset_accuracy": float(np.mean(correct)),
+        "loss": float(np.mean(predictions.losses, dtype=np.float64)),
+    }
+    if weights is not None:
+        result["weighted_subset_accuracy"] = _weighted_mean(correct, weights)
+        result["weighted_loss"] = _weighted_mean(predictions.losses, weights)
+    scores = predictions.logits
+    if scores is None:
+        # The probability of each class, which orders examples as logits do.
+        is_positive = predictions.predicted > 0
+        confidence = predictions.confidence
+        scores = np.where(is_positive, confidence, 1 - confidence)
+    return result | multilabel.summarize(
+        predictions.labels, predictions.predicted, scores, class_names
+    )
 
 
 def direction(name: str) -> float:
@@ -101,8 +178,8 @@ def direction(name: str) -> float:
     >>> direction("validation/loss"), direction("validation/accuracy")
     (-1.0, 1.0)
     """
-    # The third part is a class, as in validation/recall/floss.
-    metric = name.split("/")[:2][-1]
+    # The third part is a class, as in validation/recall/floss. And ece(bins=10) is ece.
+    metric = name.partition("(")[0].split("/")[:2][-1]
     return -1.0 if metric.endswith(("loss", "ece", "error")) else 1.0
 
 
@@ -143,6 +220,13 @@ def calibration_error(correct: np.ndarray, confidence: np.ndarray) -> float:
         bins, correct.astype(np.float64) - confidence, minlength=_CALIBRATION_BINS
     )
     return float(np.abs(gaps).sum() / len(correct))
+
+
+def _weighted_mean(values: np.ndarray, weights: np.ndarray) -> float:
+    total = np.sum(weights, dtype=np.float64)
+    if not total:
+        return float("nan")
+    return float(np.sum(weights * values.astype(np.float64)) / total)
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -98,6 +98,8 @@ def _compared(
             strategy="default",
             devices=0,
             keep_checkpoints=1,
+            hooks="",
+            report="",
             diagnose=False,
             fresh=False,
             allow_config_change=False,

@@ -105,6 +105,8 @@ class Arms:
             devices=0,
             keep_checkpoints=1,
             keep_best=1,
+            hooks="",
+            report="",
             diagnose=False,
             fresh=False,
             allow_config_change=False,

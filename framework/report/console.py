@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from rich import progress
 from rich.console import Console as Screen
 from rich.text import Text
 
+from framework.numerics import labels as labels_lib
 from framework.numerics.metrics import Predictions
 from framework.report.base import Report
 from framework.report.history import History
@@ -32,6 +33,7 @@ class Console(Report):
         monitor: The metric that determines the best evaluation.
         timing: The run's timing; it must receive each event before this report.
         output: The Rich console to print to; by default that of the process.
+        metrics: Names of further metrics of the validation images to print.
     """
 
     def __init__(
@@ -41,7 +43,10 @@ class Console(Report):
         monitor: str,
         timing: Timing,
         output: Screen | None = None,
+        metrics: Collection[str] = (),
     ):
+        self._metrics = tuple(metrics)
+        self._reason = f"no improvement of {monitor} (--early_stopping)"
         self._total_steps = total_steps
         self._steps_per_epoch = steps_per_epoch
         self._monitor = monitor
@@ -102,10 +107,11 @@ class Console(Report):
         columns = [
             f"epoch {_epoch(metrics['epoch']):>7}",
             f"step {step:7,}",
-            f"train {metrics['train/accuracy']:6.2%}",
+            f"train {_accuracy(metrics, 'train')}",
             f"loss {metrics['train/loss']:.4f}",
-            f"validation {metrics['validation/accuracy']:6.2%}",
+            f"validation {_accuracy(metrics, 'validation')}",
             f"loss {metrics['validation/loss']:.4f}",
+            *(f"{name} {metrics[f'validation/{name}']:.4f}" for name in self._metrics),
             f"lr {metrics['learning_rate']:.3g}",
             self._rate(),
             f"{self._left()} left",
@@ -117,9 +123,13 @@ class Console(Report):
         self.stopped()
         if step < self._total_steps:
             self._print(
-                f"stopped early, after step {step:,} of {self._total_steps:,}: no "
-                f"improvement of {self._monitor} (--early_stopping)"
+                f"stopped early, after step {step:,} of {self._total_steps:,}: "
+                f"{self._reason}"
             )
+
+    def stopping(self, reason: str) -> None:
+        """Remembers why the run will stop early."""
+        self._reason = reason
 
     def stopped(self) -> None:
         """See base class."""
@@ -165,6 +175,15 @@ class Console(Report):
         self._output.print(Text(line), soft_wrap=True)
 
 
+def _accuracy(metrics: Mapping[str, float], prefix: str) -> str:
+    """Formats the accuracy of images, or mAP or subset accuracy of several labels."""
+    if f"{prefix}/accuracy" in metrics:
+        return f"{metrics[f'{prefix}/accuracy']:6.2%}"
+    name = "mAP" if f"{prefix}/mAP" in metrics else "subset_accuracy"
+    shown = "mAP" if name == "mAP" else "all right"
+    return f"{shown} {metrics[f'{prefix}/{name}']:6.2%}"
+
+
 def console() -> Screen:
     """Returns the Rich console of this process."""
     return Screen(highlight=False)
@@ -198,13 +217,13 @@ def counts(labels: np.ndarray, class_names: Sequence[str]) -> str:
     """Formats the number of examples of each class.
 
     Args:
-        labels: int [N].
+        labels: int [N], or [N, K] of 0 and 1.
         class_names: Names of the classes.
 
     >>> counts(np.array([0, 1, 1]), ["cat", "dog"])
     '3 images (cat 1, dog 2)'
     """
-    numbers = np.bincount(labels, minlength=len(class_names))
+    numbers = labels_lib.counts(labels, len(class_names))
     if len(class_names) > _MAX_COUNTED:
         sizes = f"{numbers.min():,} to {numbers.max():,} per class"
         return f"{len(labels):,} images of {len(class_names)} classes, {sizes}"

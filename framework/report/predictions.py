@@ -28,7 +28,10 @@ _ARRAYS = {
     "rank": ("i", False),
     "confidence": ("f", True),
     "losses": ("f", True),
+    "weights": ("f", False),
 }
+# Those that are [N, K] where images may have several labels.
+_BY_CLASS = ("labels", "predicted", "confidence")
 # The maximum number of files that a warning names.
 _MAX_NAMED = 3
 
@@ -68,6 +71,7 @@ def read(path: Path) -> Predictions:
         rank=values.get("rank"),
         confidence=values["confidence"],
         losses=values["losses"],
+        weights=values.get("weights"),
     )
 
 
@@ -139,7 +143,9 @@ def _format_error(values: Values) -> str:
                 return f"it has no {name}"
             continue
         array = values[name]
-        if array.dtype.kind != kind or array.ndim != 1:
+        shape = values["labels"].shape[1:2] if name in _BY_CLASS else ()
+        is_shaped = array.ndim == 1 + len(shape) and array.shape[1:] == shape
+        if array.dtype.kind != kind or not is_shaped:
             return f"{name} is {array.dtype} {list(array.shape)}"
         if len(array) != len(values["labels"]) or not len(array):
             return f"{name} has {len(array)} entries"

@@ -63,6 +63,9 @@ class StaticNotice(Report):
         predictions: Mapping[str, Predictions],
     ) -> None:
         """See base class."""
+        if "validation/accuracy" not in metrics:
+            # The notice offers a diagnosis, which does not apply to several labels.
+            return
         self._accuracies.append(metrics["validation/accuracy"])
         self._losses.append(metrics["validation/loss"])
         total = len(predictions["validation"])

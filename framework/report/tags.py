@@ -55,6 +55,10 @@ _LOGGED = {
     "loss": Tag(
         "loss/since_last_log", "Mean loss of the steps since the last log line."
     ),
+    "weighted_accuracy": Tag("accuracy/weighted_since_last_log"),
+    "subset_accuracy": Tag("accuracy/subset_since_last_log"),
+    "weighted_subset_accuracy": Tag("accuracy/weighted_subset_since_last_log"),
+    "weighted_loss": Tag("loss/weighted_since_last_log"),
     "learning_rate": Tag(
         "learning_rate/learning_rate",
         "Of the last step: base rate times schedule, with its reductions.",

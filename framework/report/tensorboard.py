@@ -23,10 +23,14 @@ from framework.report.timing import Timing
 
 # As in metrics.jsonl: means over all steps since the last evaluation. Means over the
 # steps since the last logged metrics have other tags.
-_AS_EVALUATED = ("train/accuracy", "train/loss")
+_BASIC = ("accuracy", "subset_accuracy", "loss")
+_AS_EVALUATED = (
+    *(f"train/{name}" for name in _BASIC),
+    *(f"train/weighted_{name}" for name in _BASIC),
+)
 _SPLITS = ("train", "train_clean", "train_dev", "validation")
 # What HParams compares, of the best and of the last evaluation.
-_COMPARED = ("accuracy", "balanced_accuracy", "loss")
+_COMPARED = ("accuracy", "balanced_accuracy", "subset_accuracy", "mAP", "loss")
 # Folders of curves. What is compared has one of its own: HParams has a column for each
 # curve in the folder.
 FOLDERS = (*_SPLITS, "summary")
@@ -49,6 +53,7 @@ class About:
             [columns, height, width, C]; may be empty.
         validation: Returns the validation images at indices, int64 [n]: [n, height,
             width, C], and the names of their files, or their indices.
+        metrics: Names of further metrics that HParams compares.
         is_listed: Whether TensorBoard finds the files: not those of a part of another
             run, which it would list beside that.
     """
@@ -60,6 +65,7 @@ class About:
     class_names: Sequence[str]
     samples: Sequence[np.ndarray]
     validation: Callable[[np.ndarray], tuple[np.ndarray, Sequence[str]]]
+    metrics: Sequence[str] = ()
     is_listed: bool = True
 
 
@@ -201,14 +207,14 @@ class TensorBoard(Report):
         if not self._files or best is None:
             return
         for when, row in (("best", best), ("last", rows[-1])):
-            for name in _COMPARED:
+            for name in (*_COMPARED, *self._about.metrics):
                 if (value := row.get(f"validation/{name}")) is not None:
                     tag = tags.Tag(f"{when}/{name}")
                     self._events(_SUMMARY).scalar(int(rows[-1]["step"]), tag, value)
 
     def _add_images(self, step: int) -> None:
         """Adds the images of the last evaluation, unless it has them."""
-        if self._last is None:
+        if self._last is None or self._last.has_several_labels:
             return
         last, names = self._last, self._about.class_names
         self._last = None

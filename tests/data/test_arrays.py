@@ -174,12 +174,21 @@ def test_class_names_of_the_file(saved, names):
             "y_train must be integers, not <U",
         ),
         ({"y_train": np.eye(6)}, r"not \(6, 6\); convert one-hot labels"),
+        ({"y_train": np.full((6, 2), 0.5)}, r"must be 0 or 1 for each class, not"),
+        (
+            {"y_train": np.ones((6, 2)), "y_validation": np.array([1, 0])},
+            r"training labels are of shape \(6, 2\) but",
+        ),
+        ({"y_train": np.zeros((6, 2))}, "train: no image has a label"),
         ({"y_train": np.array([0, 1, -1, 0, 1, 0])}, r"from 0, not -1 \(at index 2\)"),
         ({"y_train": np.array([0, 1, 2**40, 0, 1, 0])}, "from 0, not 1099511627776"),
         ({"y_train": np.array([0, 1, 900, 0, 1, 0])}, "label 900 but only 6 images"),
         ({"y_train": np.array([0, 1])}, r"6 images have labels of shape \(2,\)"),
         ({"y_validation": np.array([0, 3])}, "label 3 of image 1 is not one of 0 to 2"),
         ({"class_names": np.array(["a", "b"])}, "label 2 of image 2 is not one of"),
+        ({"weights": np.ones(5)}, r"6 images have weights of shape \(5,\)"),
+        ({"weights": np.array([*"abcabc"])}, "weights must be numbers, not <U1"),
+        ({"validation_weights": np.array([1, 1e300])}, "weight inf of image 1"),
         ({"class_names": np.array("abc")}, r"class_names must be strings \[K\]"),
         ({"class_names": np.array(["a", None])}, "class_names is an array of Python"),
     ],
@@ -266,3 +275,28 @@ def test_a_test_part_may_be_in_the_file(saved):
 def test_a_bad_test_part_is_refused(saved, changes, message):
     with pytest.raises(RunError, match=message):
         arrays(saved(**changes))
+
+
+def test_weights_may_be_in_the_file(saved):
+    weights = np.array([1, 2, 0, 1, 1, 3])
+    path = saved(weights=weights, validation_weights=np.array([[1], [2]], np.uint8))
+    dataset = arrays(path)
+    assert dataset.train.weights.dtype == np.float32
+    assert dataset.train.weights.tolist() == weights.tolist()
+    assert dataset.validation.weights.tolist() == [1.0, 2.0]
+    assert arrays(saved()).train.weights is None
+
+
+def test_several_labels_each(saved):
+    labels = np.array(
+        [[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    )
+    # Each validation image happens to have one.
+    path = saved(y_train=labels, y_validation=np.eye(3, dtype=bool)[:2])
+    dataset = arrays(path)
+    assert dataset.has_several_labels
+    assert dataset.class_names == ("0", "1", "2")
+    assert dataset.train.labels.dtype == np.int32
+    assert dataset.train.labels.tolist() == labels.tolist()
+    assert dataset.validation.labels.tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert not arrays(saved()).has_several_labels

@@ -214,3 +214,52 @@ def test_stratified_split_takes_members_from_everywhere():
     # Binomial: 40 on average, with a deviation of 5.7.
     assert counts.min() > 10
     assert counts.max() < 70
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_follow_their_examples(kind):
+    weights = np.array([1, 2, 0, 0.5], np.float32)
+    whole = dataclasses.replace(kind(split()), weights=weights)
+    taken = whole.take(np.array([3, 1]))
+    assert taken.weights.tolist() == [0.5, 2.0]
+    assert taken.in_memory(lambda *_: None).weights.tolist() == [0.5, 2.0]
+    assert kind(split()).take(np.array([0])).weights is None
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.array([1, 2, np.nan, 1], np.float32), "weight nan of image 2"),
+        (np.array([1, np.inf, 1, 1], np.float32), "weight inf of image 1"),
+        (np.array([1, 1, 1, -0.5], np.float32), "weight -0.5 of image 3"),
+        (np.ones(3, np.float32), "4 images have weights of shape"),
+        (np.ones([4, 1], np.float32), "4 images have weights of shape"),
+        (np.zeros(4, np.float32), "all weights are 0"),
+        (np.ones(4), "must be float32, not float64"),
+    ],
+)
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_refuses_weights_that_make_no_sense(weights, message, part):
+    with pytest.raises(RunError, match=message):
+        dataset(**{part: dataclasses.replace(split(), weights=weights)})
+
+
+def test_several_labels_are_divided_at_random():
+    labels = np.zeros((20, 3), np.int32)
+    first, second = stratified_split(labels, 0.25, seed=1)
+    assert (len(first), len(second)) == (15, 5)
+    assert sorted([*first, *second]) == list(range(20))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([[1, 0], [2, 0], [0, 1], [1, 1]], r"image 1 are \[2 0\], not 0 or 1"),
+        ([[0, 0]] * 4, "no image has a label"),
+        ([[0, 0, 1]] * 4, r"4 images have labels of shape \(4, 3\)"),
+        ([[0, 1]] * 4, r"training labels are of shape \(4, 2\) but"),
+    ],
+)
+def test_refuses_several_labels_that_make_no_sense(labels, message):
+    with pytest.raises(RunError, match=message):
+        dataset(train=split(labels=labels))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from framework.data import sampling
 from framework.data.batches import MemoryBatches, StreamBatches
 from framework.data.dataset import Split
 from framework.data.feed import Feed
@@ -103,7 +104,12 @@ def test_classes_are_drawn_equally_often_from_anywhere_on_anything(
     def balanced(kind, strategy, parts=1):
         # Without the first image, so that a wrong index shows.
         return Feed(
-            kind(classes, strategy), np.arange(1, 12), 4, 0, parts, sampling="balanced"
+            kind(classes, strategy),
+            np.arange(1, 12),
+            4,
+            0,
+            parts,
+            draw=sampling.balanced,
         )
 
     one = tf.distribute.get_strategy()

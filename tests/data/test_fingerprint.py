@@ -89,3 +89,11 @@ def test_names_that_are_no_text(tmp_path):
     name = os.fsdecode(b"\xff.jpg")
     split = files(tmp_path, names=(name, "b", "c"))
     assert digest(split)
+
+
+def test_other_weights_have_another_fingerprint(tmp_path):
+    plain = files(tmp_path / "one")
+    weights = np.array([1, 1, 2], np.float32)
+    weighted = dataclasses.replace(plain, weights=weights)
+    assert digest(weighted) != digest(plain)
+    assert digest(weighted) != digest(dataclasses.replace(plain, weights=weights[::-1]))

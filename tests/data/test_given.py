@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from framework.data.arrays import digits
+from framework.data.arrays import arrays, digits
 from framework.data.given import as_dataset, from_arrays
 from framework.errors import RunError, UsageError
 
@@ -50,3 +50,25 @@ def test_a_dataset_stays():
 def test_what_cannot_be_trained_on(given, error, message):
     with pytest.raises(error, match=message):
         as_dataset(given)
+
+
+def test_a_data_set_of_arrays_is_that_of_their_file(tmp_path):
+    weights = {"weights": np.arange(6), "validation_weights": np.ones((6, 1))}
+    names = ["cat", "dog", "owl"]
+    given = from_arrays(X, Y, X, Y, class_names=names, **weights)
+    content = {"x_train": X, "y_train": Y, "x_validation": X, "y_validation": Y}
+    np.savez(tmp_path / "it.npz", **content, class_names=names, **weights)
+    stored = arrays(str(tmp_path / "it.npz"))
+    for part in ("train", "validation"):
+        one, other = getattr(given, part), getattr(stored, part)
+        assert one.weights.dtype == np.float32
+        for name in ("images", "labels", "weights"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert given.class_names == stored.class_names
+
+
+def test_labels_of_0_and_1_are_several():
+    labels = np.array([[1, 1], [0, 1]])
+    assert from_arrays(X[:2], labels, X[:1], labels[1:]).has_several_labels
+    with pytest.raises(RunError, match="y_train must be class numbers"):
+        from_arrays(X[:2], labels[::-1] - [[0, 0], [1, 0]], X[:1], labels[1:])

@@ -1,14 +1,12 @@
 """Tests of framework/data/order.py."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.config import Config
-from framework.data.order import POWERS, permutation, sample
+from framework.data import sampling as sampling_lib
+from framework.data.order import permutation, sample
 
 SEEDS = st.integers(0, 2**32 - 1)
 EPOCHS = st.integers(0, 10**6)
@@ -61,12 +59,7 @@ def test_places_are_even():
 
 
 LABELS = st.lists(st.integers(0, 5), min_size=1, max_size=200)
-SAMPLINGS = st.sampled_from(list(POWERS))
-
-
-def test_every_sampling_is_a_choice_of_the_flag():
-    fields = {field.name: field for field in dataclasses.fields(Config)}
-    assert fields["sampling"].metadata["choices"] == tuple(POWERS)
+SAMPLINGS = st.sampled_from(list(sampling_lib.SAMPLINGS.values()))
 
 
 @given(SEEDS, EPOCHS, LABELS)
@@ -82,7 +75,8 @@ def test_classes_are_drawn_as_often_as_asked_for(seed, epoch, labels, sampling):
     assert (drawn.dtype, drawn.shape) == (np.int32, labels.shape)
     np.testing.assert_array_equal(drawn, sample(seed, epoch, labels, sampling))
     counts = np.bincount(labels)
-    weights = np.where(counts, counts.astype(float) ** POWERS[sampling], 0)
+    weights = np.zeros(len(counts))
+    weights[counts > 0] = sampling(counts[counts > 0])
     expected = len(labels) * weights / weights.sum()
     actual = np.bincount(labels[drawn], minlength=len(counts))
     assert np.all(np.abs(actual - expected) < 1)
@@ -100,7 +94,9 @@ def test_every_image_of_a_large_class_comes_in_some_epoch():
     labels = np.repeat([0, 1], [95, 5])
     times = np.zeros(100, int)
     for epoch in range(40):
-        times += np.bincount(sample(0, epoch, labels, "balanced"), minlength=100)
+        times += np.bincount(
+            sample(0, epoch, labels, sampling_lib.balanced), minlength=100
+        )
     # Each of 95 is drawn with odds of 50 / 95 in an epoch: 21 times, deviation 3.
     assert 5 < times[:95].min() <= times[:95].max() < 37
     # Ten times each, in every epoch.
@@ -111,7 +107,7 @@ def test_classes_that_are_rounded_up_change():
     labels = np.repeat([0, 1, 2], [6, 3, 2])
     counts = np.stack(
         [
-            np.bincount(labels[sample(0, epoch, labels, "balanced")])
+            np.bincount(labels[sample(0, epoch, labels, sampling_lib.balanced)])
             for epoch in range(60)
         ]
     )
@@ -126,8 +122,10 @@ def test_classes_that_are_rounded_up_change():
     [
         ("balanced", [7, 4, 3, 9, 7, 5, 9, 8, 9, 8]),
         ("sqrt", [7, 4, 3, 9, 2, 5, 9, 6, 8, 8]),
+        ("effective(.5)", [8, 4, 3, 9, 2, 5, 9, 6, 7, 0]),
     ],
 )
 def test_a_sample_never_changes(sampling, expected):
     labels = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1, 2])
-    assert sample(3, 2, labels, sampling).tolist() == expected
+    drawn = sample(3, 2, labels, sampling_lib.build(sampling))
+    assert drawn.tolist() == expected

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -9,14 +10,19 @@ import sys
 import keras
 import numpy as np
 import pytest
+from sklearn import metrics
 
 from framework import data
 from framework.config import Config
 from framework.data import record as data_record
 from framework.data.dataset import Dataset, Split
+from framework.data.given import from_arrays
+from framework.diagnose.diagnosis import diagnose
+from framework.diagnose.explain_run import open_run
 from framework.errors import RunError, UsageError
 from framework.launch import components, run_folder, trust
 from framework.launch import run as run_lib
+from framework.launch.evaluation import evaluate
 from framework.launch.run import run
 from framework.loop.checkpoint import Checkpoints
 
@@ -559,3 +565,190 @@ def test_listed_images_and_drawn_classes_resume_exactly(tmp_path, flagged):
     longer = dataclasses.replace(parts, train_for="3ep")
     with pytest.raises(UsageError, match=r"exclude: other training images \(290 -> "):
         run(longer)
+
+
+@pytest.mark.extended
+def test_a_weighted_run_of_arrays_resumes_exactly(tmp_path, monkeypatch):
+    digits = data.build("digits")
+    parts = (digits.train, digits.validation)
+    arrays = [array for part in parts for array in (part.images, part.labels)]
+    split = dataclasses.replace(
+        digits.train, weights=1 + digits.train.labels.astype(np.float32)
+    )
+    weighted = dataclasses.replace(digits, train=split, name="weighted")
+    changes = {"augment": "mixup(.2)", "checkpoint_every": "7", "accumulate": 2}
+    whole = small(tmp_path, "whole", **changes)
+    run(whole, dataset=weighted, quiet=True)
+    plain = small(tmp_path, "plain", **changes)
+    run(plain, dataset=arrays, quiet=True)
+    assert largest_difference(weights(whole), weights(plain)) > 1e-3
+    config, save = small(tmp_path, "killed", **changes), Checkpoints.save
+
+    def break_off(self, step, *arguments):
+        save(self, step, *arguments)
+        if step >= 14:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoints, "save", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        run(config, dataset=weighted, quiet=True)
+    monkeypatch.undo()
+    run(config, dataset=weighted, quiet=True)
+    assert text(config, "metrics.jsonl") == text(whole, "metrics.jsonl")
+    row = json.loads(text(whole, "metrics.jsonl").splitlines()[-1])
+    assert row["train/weighted_loss"] != row["train/loss"]
+    assert "validation/weighted_loss" not in row
+    longer = dataclasses.replace(config, allow_config_change=True, train_for="4ep")
+    with pytest.raises(UsageError, match="train: other images or labels"):
+        run(longer, dataset=digits)
+
+
+@pytest.mark.parametrize(
+    ("changes", "loss", "message"),
+    [
+        ({"loss": "ohem(.5)", "accumulate": 2}, None, "leave out --accumulate=2"),
+        ({}, "mse", "is compiled with the loss mean_squared_error"),
+    ],
+    ids=["ohem", "compiled"],
+)
+def test_refuses_a_loss_that_would_not_be_what_was_asked(
+    tmp_path, changes, loss, message
+):
+    def model(image_shape, num_classes):
+        layers = [keras.layers.Flatten(), keras.layers.Dense(num_classes)]
+        network = keras.Sequential([keras.Input(image_shape), *layers])
+        network.compile(loss=loss)
+        return network
+
+    with pytest.raises(UsageError, match=message):
+        run(small(tmp_path, **changes), model)
+    assert not (tmp_path / "run").exists()
+
+
+class Watch:
+    """A hook that stops at the first evaluation, or raises."""
+
+    def __init__(self, error=None):
+        self.error, self.calls = error, []
+
+    def after_steps(self, moment):
+        self.calls.append(("steps", moment.step))
+
+    def after_evaluation(self, moment):
+        self.calls.append(("evaluation", moment.step))
+        if self.error:
+            raise self.error
+        moment.request_stop("seen enough")
+
+    def at_end(self, moment):
+        self.calls.append(("end", moment.step))
+
+
+@pytest.mark.extended
+def test_hooks_look_stop_and_fail_without_changing_the_numbers(
+    tmp_path, uninterrupted, capsys
+):
+    config, hook = small(tmp_path), Watch()
+    with pytest.raises(RunError, match=r"hook Watch\.after_evaluation: .*boom"):
+        run(config, hooks=[Watch(ValueError("boom"))], quiet=True)
+    result = run(config, hooks=[hook])
+    assert hook.calls[-2:] == [("evaluation", 11), ("end", 11)]
+    assert "stopped early, after step 11 of 33: Watch.after" in capsys.readouterr().out
+    assert result.history.last_step == 11
+    run(config, quiet=True)
+    assert text(config, "metrics.jsonl") == text(uninterrupted, "metrics.jsonl")
+    first, second = weights(uninterrupted), weights(config)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.extended
+def test_chosen_metrics_are_recorded_and_watched(tmp_path):
+    changes = {
+        "metrics": "auc + top_k(3) + balanced_accuracy + numpy:vdot",
+        "monitor": "validation/auc",
+        "schedule": "plateau('train_dev/top_k(3)')",
+        "train_for": "1ep",
+    }
+    # The labels are a vector and the logits a matrix.
+    with pytest.raises(UsageError, match="numpy:vdot"):
+        run(small(tmp_path, **changes), quiet=True)
+    changes["metrics"] = "auc + top_k(3) + balanced_accuracy"
+    config = small(tmp_path, **changes)
+    result = run(config, quiet=True)
+    row = result.history.rows[-1]
+    dataset = data.build("digits")
+    probabilities = result.predict(dataset.validation.images)
+    labels = dataset.validation.labels
+    areas = [metrics.roc_auc_score(labels == k, probabilities[:, k]) for k in range(10)]
+    assert row["validation/auc"] == pytest.approx(np.mean(areas), abs=1e-6)
+    top = metrics.top_k_accuracy_score(labels, probabilities, k=3)
+    assert row["validation/top_k(3)"] == pytest.approx(top)
+    assert {"train_clean/auc", "train_dev/top_k(3)"} <= set(row)
+    two = small(tmp_path, "two", strategy="mirrored", devices=2, **changes)
+    run(two, quiet=True)
+    other = json.loads(text(two, "metrics.jsonl"))
+    assert other["validation/top_k(3)"] == row["validation/top_k(3)"]
+    assert other["validation/auc"] == pytest.approx(row["validation/auc"], abs=1e-6)
+    evaluated = evaluate(config.workdir)
+    assert evaluated.metrics["auc"] == row["validation/auc"]
+    assert "top_k(3)           " in str(evaluated)
+
+
+def of_several_labels():
+    """Digits by what is true of them: even, above four, with a loop."""
+    digits = data.build("digits")
+    truths = np.array([[k % 2 == 0, k > 4, k in (0, 6, 8, 9)] for k in range(10)])
+    parts = (digits.train, digits.validation)
+    x, vx = (part.images for part in parts)
+    y, vy = (truths[part.labels] for part in parts)
+    return from_arrays(x, y, vx, vy, class_names=["even", "above", "loop"])
+
+
+@pytest.mark.extended
+def test_several_labels_are_learnt_evaluated_and_not_diagnosed(tmp_path, capsys):
+    dataset = of_several_labels()
+    changes = {"loss": "binary_cross_entropy", "augment": "mixup(.1)", "test": "10%"}
+    changes["schedule"] = "constant"
+    config = small(tmp_path, **changes, learning_rate=0.02, train_for="8ep")
+    result = run(config, dataset=dataset)
+    out = capsys.readouterr().out
+    assert re.search(r"\(even \d+, above \d+, loop \d+\)", out)
+    assert "best validation/mAP" in out
+    row = result.history.rows[-1]
+    # Always the same answer has 0.5 and 0.2.
+    assert row["validation/mAP"] > 0.75
+    assert row["validation/subset_accuracy"] > 0.3
+    assert "validation/accuracy" not in row
+    probabilities = result.predict(dataset.validation.images)
+    assert np.abs(probabilities.sum(axis=1) - 1).max() > 0.1
+    measured = result.evaluate(dataset.validation.images, dataset.validation.labels)
+    assert measured["mAP"] == pytest.approx(row["validation/mAP"], abs=1e-4)
+    expected = metrics.average_precision_score(
+        dataset.validation.labels, probabilities, average=None
+    )
+    actual = [row[f"validation/average_precision/{n}"] for n in dataset.class_names]
+    assert actual == pytest.approx(list(expected), abs=1e-3)
+    evaluated = evaluate(config.workdir, dataset=dataset)
+    best = result.history["validation/mAP"].max()
+    assert evaluated.metrics["mAP"] == pytest.approx(best)
+    context = open_run(config.workdir, dataset=dataset)
+    diagnosis = diagnose(context)
+    assert len(diagnosis.not_judged) > 20
+    assert "several labels per example" in str(diagnosis)
+    assert not diagnosis.findings
+    again = dataclasses.replace(config, train_for="9ep", allow_config_change=True)
+    run(again, dataset=dataset, quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "--loss=cross_entropy needs one label per image"),
+        ({"loss": "binary_cross_entropy", "sampling": "sqrt"}, "--sampling=sqrt needs"),
+        ({"loss": "binary_cross_entropy", "metrics": "auc"}, "--metrics=auc needs one"),
+    ],
+    ids=str,
+)
+def test_refuses_flags_that_need_one_label(tmp_path, changes, message):
+    with pytest.raises(UsageError, match=message):
+        run(small(tmp_path, **changes), dataset=of_several_labels())

@@ -10,7 +10,7 @@ import tensorflow as tf
 from framework import augment, losses, models, schedules
 from framework.augment.normalize import Normalizer, Standard
 from framework.data.batches import MemoryBatches
-from framework.data.dataset import Split
+from framework.data.dataset import Split, class_counts
 from framework.data.feed import Feed
 from framework.loop.state import TrainState
 from framework.loop.step import Objective, Update
@@ -22,10 +22,16 @@ from framework.optim.precision import LossScale
 SHAPE, CLASSES, BATCH = (8, 8, 3), 3, 8
 
 
-def _split(count):
+def _split(count, has_weights, several_labels):
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (count, *SHAPE)).astype(np.uint8)
-    return Split(images, np.arange(count, dtype=np.int32) % CLASSES)
+    weights = None
+    if has_weights:
+        weights = generator.integers(0, 5, count).astype(np.float32) / 2
+    labels = np.arange(count, dtype=np.int32) % CLASSES
+    if several_labels:
+        labels = (generator.random((count, CLASSES)) < 0.4).astype(np.int32)
+    return Split(images, labels, weights)
 
 
 def _build(
@@ -45,11 +51,13 @@ def _build(
     jit=False,
     batches=MemoryBatches,
     seed=0,
+    weights=False,
+    several_labels=False,
 ):
     update = update or Update()
     strategy = strategy or tf.distribute.get_strategy()
     keras.utils.set_random_seed(0)
-    split = _split(examples)
+    split = _split(examples, weights, several_labels)
     with strategy.scope():
         clock = schedules.Clock(100, 10)
         learning_rate = schedules.LearningRate(rate, schedules.build(schedule), clock)
@@ -64,16 +72,19 @@ def _build(
             learning_rate,
             update.ema_decay > 0,
             LossScale() if loss_scale else None,
+            weights,
         )
         known = {"mean": np.full(3, 128.0), "scale": np.full(3, 1 / 64)}
         scale = Normalizer([Standard()], [known])
-    counts = np.bincount(split.labels, minlength=CLASSES)
+    counts = class_counts(split.labels, CLASSES)
+    bound = losses.build(loss, label_smoothing, several_labels)(counts)
     objective = Objective(
         network,
         augment.build(augmentation),
         scale,
         BATCH,
-        losses.build(loss, label_smoothing)(counts),
+        bound,
+        losses.kept_fraction(bound),
     )
     source = batches(split, strategy)
     feed = Feed(source, np.arange(examples), BATCH, seed, parts)

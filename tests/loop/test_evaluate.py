@@ -45,3 +45,30 @@ def test_metric_names_are_those_of_an_evaluation():
     assert len(names) == len(set(names))
     more = set(metric_names(NAMES, has_dev=True)) - set(names)
     assert more == {"train_dev/accuracy", "train_dev/loss"}
+
+
+def test_weighted_metrics_are_named_where_there_are_weights():
+    plain = set(metric_names(NAMES, has_dev=True))
+    names = ("weighted_accuracy", "weighted_loss")
+    more = set(metric_names(NAMES, has_dev=True, weighted=["validation"])) - plain
+    assert more == {f"validation/{name}" for name in names}
+    more = set(metric_names(NAMES, has_dev=False, weighted=["train"])) - plain
+    assert more == {f"{split}/{n}" for split in ("train", "train_clean") for n in names}
+
+
+def test_several_labels_have_metrics_of_their_own():
+    names = metric_names(NAMES, has_dev=False, has_several_labels=True)
+    assert set(names) == {
+        "train/subset_accuracy",
+        "train/loss",
+        "train_clean/subset_accuracy",
+        "train_clean/mAP",
+        "train_clean/loss",
+        "validation/subset_accuracy",
+        "validation/mAP",
+        "validation/macro_f1",
+        "validation/micro_f1",
+        "validation/loss",
+        "validation/average_precision/cat",
+        "validation/average_precision/dog",
+    }

@@ -16,7 +16,9 @@ def rows_of(parts, start=0, size=8, real=8):
     labels = tf.constant(parts.split.labels[start : start + size])
     weights = tf.cast(start + tf.range(size) < real, tf.float32) / real
     draws = Draws(0, tf.constant(0, tf.int64), tf.constant(start, tf.int64), size)
-    return MicroBatch(images, labels, weights, draws)
+    own = parts.split.weights
+    own = None if own is None else tf.constant(own[start : start + size])
+    return MicroBatch(images, labels, weights, draws, own)
 
 
 def keras_gradients(parts, loss, real=8):
@@ -24,7 +26,12 @@ def keras_gradients(parts, loss, real=8):
     images = parts.objective.normalize(parts.split.images[:real])
     with tf.GradientTape() as tape:
         logits = parts.state.model(images, training=True)
-        value = loss(tf.one_hot(parts.split.labels[:real], 3), logits)
+        own = parts.split.weights
+        value = loss(
+            tf.one_hot(parts.split.labels[:real], 3),
+            logits,
+            sample_weight=None if own is None else own[:real],
+        )
     return tape.gradient(value, parts.state.weights)
 
 
@@ -53,6 +60,37 @@ def test_the_gradient_is_that_of_keras_on_the_rows_that_count(build, real, smoot
     assert float(sums["loss"]) / real == pytest.approx(float(loss(labels, logits)))
     hits = np.argmax(logits, axis=1) == parts.split.labels[:real]
     assert int(sums["correct"]) == hits.sum()
+
+
+@pytest.mark.parametrize("real", [8, 5])
+def test_weights_of_examples_count_as_sample_weights_of_keras(build, real):
+    parts = build(weights=True)
+    actual, sums = parts.objective.gradients(
+        rows_of(parts, real=real), parts.state.weights, 1.0
+    )
+    loss = keras.losses.CategoricalCrossentropy(True)
+    assert_all_close(actual, keras_gradients(parts, loss, real), rtol=1e-4, atol=1e-6)
+    assert float(sums["weight"]) == parts.split.weights[:real].sum()
+
+
+@pytest.mark.parametrize(("real", "kept"), [(8, 3), (5, 2)])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_the_hardest_have_the_gradient_of_their_mean(build, real, kept, is_weighted):
+    parts = build(loss="ohem(.375)", weights=is_weighted)
+    actual, sums = parts.objective.gradients(
+        rows_of(parts, real=real), parts.state.weights, 1.0
+    )
+
+    def hardest(labels, logits, sample_weight):
+        losses = keras.losses.categorical_crossentropy(labels, logits, True)
+        if sample_weight is not None:
+            losses *= sample_weight
+        return tf.reduce_mean(tf.sort(losses, direction="DESCENDING")[:kept])
+
+    expected = keras_gradients(parts, hardest, real)
+    assert_all_close(actual, expected, rtol=1e-4, atol=1e-6)
+    # The metrics remain those of all images.
+    assert int(sums["examples"]) == real
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

@@ -8,6 +8,7 @@ import tensorflow as tf
 from framework.data.batches import MemoryBatches, StreamBatches
 from framework.loop.plan import Pace
 from framework.loop.step import Update
+from framework.numerics.metrics import summarize
 
 # Twenty examples in batches of eight: three per epoch, the last of four.
 EPOCH = 3
@@ -97,6 +98,19 @@ def test_a_stream_trains_as_memory_does(build, shared):
     assert_same(trained(parts, 7, 100), expected(shared, build))
 
 
+@pytest.mark.extended
+@pytest.mark.parametrize("options", [{"batches": StreamBatches}, {"parts": 2}], ids=str)
+def test_weights_count_however_batches_are_read(build, options):
+    options = {"weights": True, "augmentation": "mixup(.4)", **options}
+    expected = trained(build(weights=True, augmentation="mixup(.4)"), 7)
+    actual = trained(build(**options), 7, 100)
+    # Each part of a batch is summed by itself.
+    tolerance = {"rtol": 1e-5, "atol": 1e-6} if "parts" in options else {}
+    assert_same(actual, expected, **tolerance)
+    plain = trained(build(augmentation="mixup(.4)"), 7)
+    assert not np.allclose(actual["model/0"], plain["model/0"])
+
+
 def test_xla_trains_alike(build, shared):
     actual = trained(build(**RICH, jit=True), 7, 100)
     assert_same(actual, expected(shared, build), rtol=1e-5, atol=1e-5)
@@ -138,8 +152,22 @@ def test_the_whole_step_compiles_as_one_program(build):
         {"model": "regularized"},
         {"parts": 2, "label_smoothing": 0.1, "optimizer": "sgd(weight_decay=.01)"},
         {"loss": "focal(class_weights='balanced')"},
+        {"weights": True, "augmentation": "mixup", "parts": 2},
+        {"loss": "ohem(.4)", "weights": True},
+        {"loss": "binary_cross_entropy", "several_labels": True}
+        | {"augmentation": "mixup", "weights": True, "label_smoothing": 0.1},
     ],
-    ids=["dropout", "augmentation", "batch norm", "losses of layers", "parts", "loss"],
+    ids=[
+        "dropout",
+        "augmentation",
+        "batch norm",
+        "losses of layers",
+        "parts",
+        "loss",
+        "weights",
+        "hardest",
+        "several labels",
+    ],
 )
 def test_two_replicas_train_as_one(build, mirrored, options, request):
     if options.get("model") in ("normalized", "regularized"):
@@ -194,6 +222,34 @@ def test_windows_and_totals_are_means_over_what_was_trained_on(
     assert parts.state.totals["examples"].numpy() == 40
     assert parts.loop.take_totals() == pytest.approx(truth, rel=1e-5)
     assert np.isnan(list(parts.loop.take_totals().values())).all()
+
+
+@pytest.mark.parametrize("kind", [MemoryBatches, StreamBatches])
+def test_weighted_means_are_those_of_an_evaluation(build, kind):
+    parts = build(rate=0.0, weights=True, batches=kind)
+    metrics = summarize(parts.evaluator(np.arange(20)), ("a", "b", "c"))
+    names = ("accuracy", "loss", "weighted_accuracy", "weighted_loss")
+    parts.loop(0, 3)
+    expected = {name: metrics[name] for name in names}
+    assert parts.loop.take_window() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [MemoryBatches, StreamBatches])
+def test_several_labels_are_evaluated_each(build, kind):
+    loss = "binary_cross_entropy"
+    parts = build(rate=0.0, loss=loss, several_labels=True, batches=kind)
+    labels = parts.split.labels
+    logits = parts.state.model(parts.objective.normalize(parts.split.images)).numpy()
+    actual = parts.evaluator(np.arange(20))
+    np.testing.assert_array_equal(actual.labels, labels)
+    np.testing.assert_array_equal(actual.predicted, logits > 0)
+    np.testing.assert_allclose(actual.logits, logits, rtol=1e-4, atol=1e-6)
+    expected = keras.losses.binary_crossentropy(labels, logits, from_logits=True)
+    np.testing.assert_allclose(actual.losses, expected, rtol=1e-4)
+    parts.loop(0, 3)
+    subset = np.mean((labels == (logits > 0)).all(axis=1))
+    truth = {"subset_accuracy": subset, "loss": np.mean(expected)}
+    assert parts.loop.take_window() == pytest.approx(truth, rel=1e-4)
 
 
 @pytest.mark.extended

@@ -440,3 +440,20 @@ def test_early_stopping_saves_where_it_stops(tmp_path):
     harness = Harness(tmp_path, rights=[3, 2, 2, 2])
     events = harness.train(total_steps=100, checkpoint_every=100, early_stopping=2)
     assert events[-3:] == [("saved", 12), ("waited",), ("finished", 12)]
+
+
+@pytest.mark.parametrize("at", [2, 4])
+def test_ends_with_its_state_saved_when_it_is_asked_to(tmp_path, at):
+    harness = Harness(tmp_path)
+    harness.signals.stop.expect_asks()
+
+    def ask(step, metrics, *predictions):
+        if step == at:
+            harness.signals.stop.ask("enough")
+
+    harness.report.logged = ask
+    events = harness.train()
+    assert events[-3:] == [("saved", at), ("waited",), ("finished", at)]
+    # Nothing is lost: another process continues.
+    again = Harness(tmp_path, restored=at)
+    assert again.train()[-1] == ("finished", 8)

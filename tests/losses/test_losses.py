@@ -85,3 +85,16 @@ def test_wrong_specs(text, smoothing, message):
 def test_wrong_arguments_are_found_before_training(text, message):
     with pytest.raises(UsageError, match=message):
         losses.build(text)(COUNTS)
+
+
+@pytest.mark.parametrize("text", ["cross_entropy", "focal", "ohem", "logit_adjusted"])
+def test_a_loss_of_one_label_refuses_several(text):
+    with pytest.raises(UsageError, match="use --loss=binary_cross_entropy"):
+        losses.build(text, 0.0, several_labels=True)
+
+
+def test_class_weights_need_one_label():
+    text = "binary_cross_entropy(class_weights='balanced')"
+    loss = losses.build(text, 0.0, several_labels=True)
+    with pytest.raises(UsageError, match="class_weights need one label per image"):
+        loss(np.array([3, 1]))

@@ -1,11 +1,15 @@
 """Tests of framework/losses/per_example.py."""
 
+import json
+import pathlib
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework.losses import per_example
+from framework import losses
+from framework.losses import hardest, per_example
 
 B, K = 64, 5
 COUNTS = np.array([400, 300, 200, 90, 10])
@@ -137,3 +141,53 @@ def test_wrong_arguments(name, arguments, message):
 def test_rare_classes_need_counts():
     with pytest.raises(ValueError, match="images of each class"):
         per_example.logit_adjusted(tf.constant(LABELS), tf.constant(LOGITS))
+
+
+GOLDEN = json.loads(
+    (pathlib.Path(__file__).parents[1] / "golden/losses/losses.json").read_text()
+)
+
+
+def golden(text):
+    loss = losses.build(text)(np.array(GOLDEN["class_counts"]))
+    logits = tf.constant(GOLDEN["logits"], tf.float32)
+    return loss(tf.constant(GOLDEN["labels"]), logits).numpy()
+
+
+@pytest.mark.parametrize("text", GOLDEN["specs"])
+def test_golden_numbers_of_torch_and_timm(text):
+    expected = GOLDEN["specs"][text]
+    np.testing.assert_allclose(golden(text), expected, GOLDEN["rtol"], atol=1e-6)
+
+
+def test_golden_numbers_of_other_definitions():
+    others, plain = GOLDEN["others"], golden("cross_entropy")
+    smooth = golden("cross_entropy(label_smoothing=.2)")
+    expected = others["timm LabelSmoothingCrossEntropy(.2)"]
+    np.testing.assert_allclose(smooth, expected, rtol=1e-5)
+    # Two classes with logits (0, z) have the sigmoid of z.
+    logits = np.array(GOLDEN["logits"])
+    two = np.stack([0 * logits[:, 0], logits[:, 1] - logits[:, 0]], axis=1)
+    labels = tf.constant(np.array(GOLDEN["labels"]) % 2, tf.int32)
+    focal = per_example.focal(labels, tf.constant(two, tf.float32), gamma=2.0)
+    expected = others["torchvision sigmoid_focal_loss(alpha=-1, gamma=2)"]
+    np.testing.assert_allclose(focal, expected, rtol=1e-5, atol=1e-7)
+    factors = hardest.factors(tf.constant(plain), tf.ones(6, bool), 0.5).numpy()
+    mean = others["torch mean of topk(3)"]
+    assert np.sum(factors * plain) == pytest.approx(mean, rel=1e-5)
+    weighted = np.mean(plain * GOLDEN["example_weights"])
+    expected = others["torch sum of weights x cross_entropy / 6"]
+    assert weighted == pytest.approx(expected, rel=1e-5)
+
+
+def test_golden_numbers_of_several_labels():
+    loss = losses.build("binary_cross_entropy", 0.0, True)(np.array([1, 1, 1, 1]))
+    logits = tf.constant(GOLDEN["logits"], tf.float32)
+    targets = tf.constant(GOLDEN["targets"], tf.int32)
+    name = "torch binary_cross_entropy_with_logits, several labels"
+    np.testing.assert_allclose(loss(targets, logits), GOLDEN["others"][name], 1e-5)
+    smooth = per_example.binary_cross_entropy(targets, logits, label_smoothing=0.1)
+    expected = keras.losses.binary_crossentropy(
+        tf.cast(targets, tf.float32), logits, from_logits=True, label_smoothing=0.1
+    )
+    np.testing.assert_allclose(smooth, expected, rtol=1e-5)

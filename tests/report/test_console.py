@@ -238,3 +238,15 @@ def test_epochs_have_two_decimals(clock, epoch, shown):
     some.train(100, 10)
     some.evaluated(100, row(epoch=epoch), {})
     assert shown in screen.lines[0]
+
+
+def test_chosen_metrics_have_columns_and_a_stop_its_reason(clock):
+    screen = Screen()
+    timing = Timing(1000, batch_size=32)
+    further = Console(1000, 100, "m", timing, screen.rich, ["auc", "top_k(3)"])
+    values = {"validation/auc": 0.875, "validation/top_k(3)": 1.0}
+    further.evaluated(100, row(**values), {})
+    assert "| auc 0.8750 | top_k(3) 1.0000 |" in "".join(screen.lines)
+    further.stopping("Watch.after_steps: enough")
+    further.finished(100)
+    assert "of 1,000: Watch.after_steps: enough" in " ".join(screen.lines)

@@ -143,3 +143,16 @@ def test_cutting_back_deletes_what_came_after(tmp_path):
     (tmp_path / "step-00000030.npz").mkdir()
     lib.truncate(tmp_path, 10)
     assert list(lib.read_all(tmp_path)) == [10]
+
+
+def test_several_labels_come_back(tmp_path):
+    labels = np.array([[1, 0, 1], [0, 0, 0]], np.int32)
+    weights = np.array([1, 2], np.float32)
+    confidence = np.full((2, 3), 0.75, np.float32)
+    losses = np.zeros(2, np.float32)
+    written = Predictions(labels, labels, None, confidence, losses, weights)
+    lib.write(tmp_path, 3, written)
+    (actual,) = lib.read_all(tmp_path).values()
+    for name in ("labels", "predicted", "confidence", "losses", "weights"):
+        np.testing.assert_array_equal(getattr(actual, name), getattr(written, name))
+    assert actual.is_correct.tolist() == [True, True]

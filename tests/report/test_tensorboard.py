@@ -1,5 +1,7 @@
 """Tests of framework/report/tensorboard.py."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
@@ -326,3 +328,24 @@ def test_a_metric_that_is_undefined_is_no_error(tmp_path):
     report.finished(10)
     ((_, value),) = shown(tmp_path / "validation")["accuracy/accuracy"]
     assert np.isnan(value)
+
+
+def test_chosen_metrics_are_compared_and_several_labels_have_no_confusion(tmp_path):
+    report = board(tmp_path)
+    report._about = dataclasses.replace(report._about, metrics=("top_k(3)",))
+    report.started(0)
+    labels = np.array([[1, 0], [1, 1]], np.int32)
+    losses = np.zeros(2, np.float32)
+    several = Predictions(labels, labels, None, labels.astype(np.float32), losses)
+    metrics = {
+        **row(10, 0.5),
+        "validation/top_k(3)": 0.75,
+        "train/subset_accuracy": 0.25,
+    }
+    report._history.append(10, metrics)
+    report.evaluated(10, metrics, {"validation": several})
+    report.finished(10)
+    assert curve(tmp_path / "validation", "evaluation/top_k(3)") == [(10, 0.75)]
+    assert curve(tmp_path / "summary", "best/top_k(3)") == [(10, 0.75)]
+    assert curve(tmp_path / "train", "evaluation/subset_accuracy") == [(10, 0.25)]
+    assert "images/confusion" not in shown(tmp_path / "validation")

@@ -75,6 +75,10 @@ class Suspicion:
     void_images: np.ndarray | None = None
 
 
+# Why a check does not apply to images with several labels.
+SEVERAL_LABELS = "several labels per example"
+
+
 @dataclasses.dataclass(frozen=True)
 class Check(abc.ABC):
     """Looks for one cause. Thresholds are the fields of its subclasses.
@@ -85,11 +89,14 @@ class Check(abc.ABC):
         inflates_accuracy: Whether the cause makes accuracy look better than it is: then
             it is decided where no errors are left as well, and its cost is what is
             shown too much, not what is gained.
+        takes_several_labels: Whether it applies to images that may have several labels.
+            No check does so far: all compare predicted classes, or accuracy of trials.
     """
 
     cause_name: ClassVar[str]
     phase: ClassVar[Phase]
     inflates_accuracy: ClassVar[bool] = False
+    takes_several_labels: ClassVar[bool] = False
 
     @property
     def cause(self) -> Cause:
@@ -117,6 +124,18 @@ class Check(abc.ABC):
         """Returns whether the trials that decide have been run for another cause."""
         del trials
         return False
+
+
+def not_applicable(check: Check, has_several_labels: bool) -> Unavailable | None:
+    """Returns why a check does not apply to the labels; None if it does.
+
+    Args:
+        check: The check.
+        has_several_labels: Whether images may have several labels.
+    """
+    if check.takes_several_labels or not has_several_labels:
+        return None
+    return Unavailable(check.cause.name, SEVERAL_LABELS, is_failure=False)
 
 
 def examine(

@@ -76,6 +76,11 @@ class DiagnosisContext:
         """The number of classes."""
         return len(self.class_names)
 
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether images may have several labels: labels are [N, K] of 0 and 1."""
+        return self.validation.labels.ndim == 2
+
     @functools.cached_property
     def measurements(self) -> Measurements:
         """The measurements made so far."""

@@ -57,6 +57,8 @@ _DEFAULTS = (
     "steps_per_call",
     "keep_checkpoints",
     "keep_best",
+    "hooks",
+    "report",
     "diagnose",
     "fresh",
     "allow_config_change",

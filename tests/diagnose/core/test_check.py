@@ -7,7 +7,14 @@ from typing import ClassVar
 import pytest
 
 from framework.config import Config
-from framework.diagnose.core.check import Check, Phase, Suspicion, examine
+from framework.diagnose.checks import CHECKS
+from framework.diagnose.core.check import (
+    Check,
+    Phase,
+    Suspicion,
+    examine,
+    not_applicable,
+)
 from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import (
@@ -213,3 +220,14 @@ def test_progress_names_what_is_checked(context, scans):
     made.measurements._results[Number] = Number(0.0)
     diagnose(made, progress=lines.append, checks=[Suspecting()])
     assert "checking label_noise" in lines
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.cause_name)
+def test_no_check_of_one_label_is_applied_to_several(check):
+    actual = not_applicable(check, has_several_labels=True)
+    if check.takes_several_labels:
+        assert actual is None
+        return
+    assert (actual.name, actual.is_failure) == (check.cause_name, False)
+    assert actual.reason == "several labels per example"
+    assert not_applicable(check, has_several_labels=False) is None
