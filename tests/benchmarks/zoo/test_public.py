@@ -23,13 +23,13 @@ def test_there_are_thirty_and_ten_have_no_fault():
     assert sum(each.healthy for each in CASES) >= 10
 
 
-def test_the_first_draw_is_for_calibration_and_the_second_for_the_report():
+def test_two_draws_are_for_calibration_and_the_third_is_for_the_report():
     counts = collections.Counter((each.half, each.healthy) for each in CASES)
     assert counts == {
-        ("calibration", False): 27,
-        ("calibration", True): 11,
+        ("calibration", False): 38,
+        ("calibration", True): 16,
         ("report", False): 11,
-        ("report", True): 5,
+        ("report", True): 4,
     }
 
 

@@ -1,7 +1,7 @@
-"""The second draw of public reports: the report half.
+"""The second draw of public reports, the report half until it had been looked at.
 
 It was chosen and written when the first draw had been looked at, again by somebody who
-had not read the checks, and the diagnosis was not run on it.
+had not read the checks, and before the diagnosis was run on it.
 """
 
 from __future__ import annotations
