@@ -23,10 +23,14 @@ def test_there_are_thirty_and_ten_have_no_fault():
     assert sum(each.healthy for each in CASES) >= 10
 
 
-def test_both_draws_are_for_calibration():
+def test_two_draws_are_for_calibration_and_the_third_is_for_the_report():
     counts = collections.Counter((each.half, each.healthy) for each in CASES)
-    assert counts["calibration", False] == 38
-    assert counts["calibration", True] == 16
+    assert counts == {
+        ("calibration", False): 38,
+        ("calibration", True): 16,
+        ("report", False): 11,
+        ("report", True): 4,
+    }
 
 
 @pytest.mark.parametrize("half", {each.half for each in CASES})
