@@ -68,7 +68,13 @@ DIAGNOSE_MAY_IMPORT = {
     "__init__": set(),
 }
 # A data set's knobs, and the options of an entry of the Python interface.
-MAY_TAKE_MANY_ARGUMENTS = {"drawn_flowers", "explain", "explain_loop", "from_arrays"}
+MAY_TAKE_MANY_ARGUMENTS = {
+    "drawn_flowers",
+    "explain",
+    "explain_loop",
+    "from_arrays",
+    "table",
+}
 
 
 @functools.cache

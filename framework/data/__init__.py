@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from framework.config import spec
-from framework.data import arrays, drawn, fashion_mnist, folder, tfds
+from framework.data import arrays, drawn, fashion_mnist, folder, table, tfds
 from framework.data.dataset import (
     Dataset,
     Images,
@@ -36,6 +36,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "fashion_mnist": fashion_mnist.fashion_mnist,
     "folder": folder.folder,
     "noise": arrays.noise,
+    "table": table.table,
     "tfds": tfds.tfds,
 }
 

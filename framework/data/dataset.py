@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from framework.data.stratify import grouped_split
 from framework.errors import RunError
 from framework.system.printable import printable
 
@@ -62,6 +63,11 @@ class LabelledImages(Protocol):
     @property
     def labels(self) -> np.ndarray:
         """int32 [N], from 0 to K - 1; or [N, K] of 0 and 1, several labels each."""
+        ...
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """int32 [N], what must not be divided between splits; None if nothing."""
         ...
 
     @property
@@ -143,11 +149,14 @@ class Split:
         weights: float32 [N], 0 or more: the factor of each example's loss in training,
             and its weight in the weighted metrics of an evaluation; None if all count
             the same.
+        groups: int32 [N]; examples of one number, such as the images of a patient, are
+            never divided between splits. None if all examples are independent.
     """
 
     images: np.ndarray
     labels: np.ndarray
     weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -169,8 +178,8 @@ class Split:
 
     def take(self, indices: np.ndarray) -> Split:
         """See `LabelledImages`."""
-        weights = _taken(self.weights, indices)
-        return Split(self.images[indices], self.labels[indices], weights)
+        weights, groups = _taken(self.weights, indices), _taken(self.groups, indices)
+        return Split(self.images[indices], self.labels[indices], weights, groups)
 
     def in_memory(self, progress: Progress) -> Split:
         """See `LabelledImages`."""
@@ -211,11 +220,13 @@ class LazySplit:
         labels: int32 [N], from 0 to K - 1; or, if an image may have several labels or
             none, [N, K] of 0 and 1.
         weights: As in `Split`.
+        groups: As in `Split`.
     """
 
     images: Images
     labels: np.ndarray
     weights: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -237,12 +248,14 @@ class LazySplit:
 
     def take(self, indices: np.ndarray) -> LazySplit:
         """See `LabelledImages`."""
-        weights = _taken(self.weights, indices)
-        return LazySplit(self.images.take(indices), self.labels[indices], weights)
+        weights, groups = _taken(self.weights, indices), _taken(self.groups, indices)
+        images = self.images.take(indices)
+        return LazySplit(images, self.labels[indices], weights, groups)
 
     def in_memory(self, progress: Progress) -> Split:
         """See `LabelledImages`."""
-        return Split(self.images.load(progress), self.labels, self.weights)
+        images = self.images.load(progress)
+        return Split(images, self.labels, self.weights, self.groups)
 
     def sample(self, indices: np.ndarray, limit: int) -> tuple[Split, np.ndarray]:
         """See `LabelledImages`."""
@@ -285,6 +298,8 @@ class Dataset:
         test: The untouched test part; None if there is none. Its labels and sizes are
             checked here, its pixels only by `check_test`, when it is opened.
         is_test_drawn: Whether the program drew it at random from the training images.
+        fold: The fold of a cross-validation that it is divided by, such as "2/5"; "" if
+            none.
 
     Raises:
         RunError: The splits differ in type or size, or cannot be trained on.
@@ -298,6 +313,7 @@ class Dataset:
     is_split_drawn: bool = False
     test: LabelledImages | None = None
     is_test_drawn: bool = False
+    fold: str = ""
 
     def __post_init__(self) -> None:
         # Names of folders and files may contain terminal control codes or invalid text.
@@ -346,9 +362,12 @@ class Dataset:
 
 
 def stratified_split(
-    labels: np.ndarray, fraction: float, seed: int
+    labels: np.ndarray,
+    fraction: float,
+    seed: int,
+    groups: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Divides examples into two groups with the same proportions of classes.
+    """Divides examples into two parts with the same proportions of classes.
 
     >>> stratified_split(np.array([0, 0, 0, 0, 1, 1, 1, 1]), 0.25, seed=0)
     (array([0, 1, 3, 4, 5, 6]), array([2, 7]))
@@ -356,18 +375,21 @@ def stratified_split(
     Args:
         labels: int [N]; or [N, K], several labels each: then the division is random,
             whatever the labels.
-        fraction: The fraction of each class that goes to the second group; at least
+        fraction: The fraction of each class that goes to the second part; at least
             one example of a class stays in the first.
         seed: Seed of the random division.
+        groups: int [N], what must not be divided; see `stratify.grouped_split`.
 
     Returns:
-        The indices of both groups, int64, each in ascending order.
+        The indices of both parts, int64, each in ascending order.
     """
+    strata = np.zeros(len(labels), np.int32) if labels.ndim == 2 else labels
+    if groups is not None:
+        return grouped_split(strata, groups, fraction, seed)
     generator = np.random.Generator(np.random.PCG64(seed))
     second = np.zeros(len(labels), bool)
-    groups = np.zeros(len(labels)) if labels.ndim == 2 else labels
-    for label in np.unique(groups):
-        members = np.flatnonzero(groups == label)
+    for label in np.unique(strata):
+        members = np.flatnonzero(strata == label)
         count = min(int(np.floor(fraction * len(members) + 0.5)), len(members) - 1)
         second[generator.permutation(members)[:count]] = True
     return np.flatnonzero(~second), np.flatnonzero(second)
@@ -403,8 +425,8 @@ def evenly_spaced(indices: np.ndarray, limit: int) -> np.ndarray:
     return indices[np.linspace(0, len(indices) - 1, limit).astype(np.int64)]
 
 
-def _taken(weights: np.ndarray | None, indices: np.ndarray) -> np.ndarray | None:
-    return None if weights is None else weights[indices]
+def _taken(values: np.ndarray | None, indices: np.ndarray) -> np.ndarray | None:
+    return None if values is None else values[indices]
 
 
 def _printable_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -460,6 +482,11 @@ def _check_split(split: LabelledImages, part: str, dataset: Dataset) -> None:
         )
     if split.weights is not None:
         _check_weights(split.weights, len(labels), name)
+    if split.groups is not None and split.groups.shape != labels.shape:
+        raise RunError(
+            f"{name}: {len(labels)} images have groups of shape {split.groups.shape}; "
+            f"they must be one number per image"
+        )
 
 
 def _check_weights(weights: np.ndarray, count: int, name: str) -> None:

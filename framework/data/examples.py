@@ -7,6 +7,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from framework.data import cache as decoded
+from framework.data import files
 from framework.data.batches import Batches, MemoryBatches, StreamBatches, fits_memory
 from framework.data.dataset import (
     Dataset,
@@ -76,7 +78,8 @@ def divide(
 
     Args:
         dataset: The splits.
-        dev_fraction: Fraction of each class to hold out of training.
+        dev_fraction: Fraction of each class to hold out of training; no group of
+            examples is divided.
         seed: Seed of the random division.
         held_out: int64 indices of training images to hold out, instead of a division
             by `dev_fraction` and `seed`.
@@ -87,7 +90,7 @@ def divide(
         UsageError: No training image of a class is left, or none with a weight.
     """
     labels, weights = dataset.train.labels, dataset.train.weights
-    train, dev = stratified_split(labels, dev_fraction, seed)
+    train, dev = stratified_split(labels, dev_fraction, seed, dataset.train.groups)
     if held_out is not None:
         train, dev = np.setdiff1d(np.arange(len(labels)), held_out), held_out
     used = train if excluded is None else np.setdiff1d(train, excluded)
@@ -117,6 +120,7 @@ def prepare(
     strategy: tf.distribute.Strategy,
     progress: Progress,
     servers: Servers | None = None,
+    cache: str = decoded.OFF,
 ) -> Examples:
     """Prepares batches of the training and the validation split.
 
@@ -129,12 +133,19 @@ def prepare(
         strategy: The strategy whose devices need the images.
         progress: Called with the numbers of images loaded and to load.
         servers: The servers of mode "service".
+        cache: Where decoded image files are kept; see `framework.data.cache.cached`.
+            Servers decode by themselves.
     """
 
     def batches_of(split: LabelledImages) -> Batches:
         return batches(split, mode, strategy, progress, servers)
 
     train = division.train
+    train_split, validation_split = decoded.cached(
+        [dataset.train, dataset.validation],
+        decoded.OFF if servers else cache,
+        progress,
+    )
     generator = np.random.Generator(np.random.PCG64(seed))
     count = max(_CLEAN_MIN, int(_CLEAN_FRACTION * len(train)))
     clean = np.sort(generator.permutation(train)[: min(count, _CLEAN_MAX)])
@@ -144,8 +155,8 @@ def prepare(
         train_clean=clean,
         train_dev=division.train_dev,
         excluded=division.excluded,
-        train_batches=batches_of(dataset.train),
-        validation_batches=batches_of(dataset.validation),
+        train_batches=batches_of(train_split),
+        validation_batches=batches_of(validation_split),
     )
 
 
@@ -166,7 +177,7 @@ def batches(
         servers: The servers of mode "service".
     """
     if mode == "service":
-        return StreamBatches(split, strategy, servers)
+        return StreamBatches(files.served(split), strategy, servers)
     if mode == "stream" or (mode == "auto" and not fits_memory(split)):
         return StreamBatches(split, strategy)
     return MemoryBatches(split.in_memory(progress), strategy)

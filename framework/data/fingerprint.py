@@ -62,12 +62,18 @@ def of_indices(indices: np.ndarray) -> str:
 
 
 def _digest(split: LabelledImages) -> tuple[str, str]:
-    """Returns a digest of images, labels and weights, and which part it covers."""
+    """Returns a digest of all of a split, and which part of it that covers."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(np.ascontiguousarray(split.labels, "<i4").data)
     if split.weights is not None:
         # Digests of splits without weights are as in earlier versions.
         digest.update(np.ascontiguousarray(split.weights, "<f4").data)
+    if split.groups is not None:
+        # Which examples are together matters, not the numbers of the groups.
+        _, first, members = np.unique(
+            split.groups, return_index=True, return_inverse=True
+        )
+        digest.update(np.ascontiguousarray(first[members], "<i8").data)
     if split.paths:
         covers = _add_files(digest, split.paths)
         return digest.hexdigest(), covers

@@ -12,7 +12,8 @@ import numpy as np
 
 from framework.data import fingerprint
 from framework.data.dataset import Dataset, LabelledImages, LazySplit, Split
-from framework.data.folder import Files
+from framework.data.files import Files
+from framework.data.joining import joined
 from framework.errors import UsageError
 from framework.system import atomic, json_text
 
@@ -33,11 +34,14 @@ _KEYS = {
     "drawn": dict,
     "files": dict,
 }
+# The flags that say which division of the files is drawn.
+_DIVIDED_BY = ("dataset", "fold")
 _OPTIONAL_KEYS = {
     "excluded": dict,
     "sampled": list,
     "several_labels": bool,
     "pixel_range": list,
+    "decoding": dict,
 }
 _EXCLUDED_KEYS = {"images": int, "digest": str}
 _NO_IMAGES = {"images": 0, "per_class": []}
@@ -62,8 +66,9 @@ class DataRecord:
             drawn at random). Also excluded (the number and a digest of the training
             images that --exclude leaves out), sampled (the number of images of each
             class in the first epoch) if it is not that of all images, pixel_range (the
-            least and the greatest value of a training image), and several_labels, if
-            images may have several.
+            least and the greatest value of a training image), several_labels, if images
+            may have several, and decoding (how image files become pixels), if there are
+            files.
     """
 
     fields: Mapping[str, Any]
@@ -73,6 +78,9 @@ class DataRecord:
         lines: list[str] = []
         for name in ("image_shape", "dtype", "class_names"):
             lines += _change(name, self.fields[name], other.fields[name])
+        # Earlier versions did not record it.
+        if self.decoding and other.decoding:
+            lines += _change("decoding", self.decoding, other.decoding)
         for split, before in self.fields["splits"].items():
             # A new test part changes no results; a run has one from its start, unless
             # an earlier version did not read that of its data set.
@@ -102,6 +110,12 @@ class DataRecord:
         return bool(self.fields.get("several_labels", False))
 
     @property
+    def decoding(self) -> Mapping[str, Any]:
+        """How image files become pixels, see `Files.decoding`; empty if not known."""
+        decoding: Mapping[str, Any] = self.fields.get("decoding", {})
+        return decoding
+
+    @property
     def sampled(self) -> Sequence[int]:
         """The number of images of each class in the first epoch; empty if of all."""
         sampled: Sequence[int] = self.fields.get("sampled", ())
@@ -118,22 +132,23 @@ class DataRecord:
         """Divides a data set as in the recorded run, if it was divided at random.
 
         Validation images of that run are then never trained on, whatever files have
-        been added or deleted since. New files are trained on.
+        been added or deleted since. New files are trained on, unless their group is
+        used for validation.
 
         Args:
             dataset: The current data set.
             drawn: The current flags that its division depends on. With another
-                `dataset` spec, the data set is returned unchanged.
+                `dataset` spec or `fold`, the data set is returned unchanged.
         """
         recorded = self.fields["files"].get("validation")
-        is_same = self.fields["drawn"].get("dataset") == drawn["dataset"]
-        files = _drawn_files(dataset)
-        if recorded is None or files is None or not is_same:
+        before = self.fields["drawn"]
+        is_same = all(before.get(name) == drawn.get(name) for name in _DIVIDED_BY)
+        if recorded is None or _drawn_files(dataset) is None or not is_same:
             return dataset
         names = fingerprint.file_names(dataset)
         if set(recorded) == set(names["validation"]):
             return dataset
-        return _divided(dataset, files, names, set(recorded))
+        return _divided(dataset, names, set(recorded))
 
     def held_out(self, dataset: Dataset, drawn: Mapping[str, Any]) -> np.ndarray | None:
         """Returns the indices of the held-out training images, int64.
@@ -150,13 +165,14 @@ class DataRecord:
         if recorded is None or _drawn_files(dataset) is None or not is_same:
             return None
         names = fingerprint.file_names(dataset)["train"]
-        return np.flatnonzero(np.isin(names, list(recorded)))
+        chosen = np.isin(names, list(recorded))
+        return np.flatnonzero(_whole_groups(chosen, dataset.train.groups))
 
     def test(self, dataset: Dataset) -> np.ndarray | None:
         """Returns the indices of the training images of the drawn test part, int64.
 
-        Files that have been added since are trained on. None of the recorded ones ever
-        is, whatever flags have changed.
+        Files that have been added since are trained on, unless their group is in the
+        test part. None of the recorded ones ever is, whatever flags have changed.
 
         Args:
             dataset: From `keep_split`, before its test part is drawn.
@@ -168,7 +184,8 @@ class DataRecord:
         if recorded is None or _files(dataset.train) is None or dataset.is_test_drawn:
             return None
         names = fingerprint.file_names(dataset)["train"]
-        indices = np.flatnonzero(np.isin(names, list(recorded)))
+        chosen = np.isin(names, list(recorded))
+        indices = np.flatnonzero(_whole_groups(chosen, dataset.train.groups))
         return indices if len(indices) else None
 
     def check_test(self, other: DataRecord) -> None:
@@ -208,7 +225,8 @@ def describe(
         dataset: All splits.
         held_out: int64 indices of the training images that are not trained on.
         statistics: Normalisation statistics of the training images, by name.
-        drawn: The flags that the division depends on: dataset, train_dev, seed, test.
+        drawn: The flags that the division depends on: dataset, train_dev, seed, test,
+            fold.
         excluded: int64 indices of the training images that --exclude leaves out.
         sampled: int [n], the classes of the images in the first epoch, unless each
             image comes once.
@@ -233,6 +251,8 @@ def describe(
         further["excluded"] = _counted(excluded)
     if dataset.has_several_labels:
         further["several_labels"] = True
+    if images := _files(dataset.train):
+        further["decoding"] = images.decoding
     if sampled is not None:
         counts = np.bincount(sampled, minlength=dataset.num_classes)
         further["sampled"] = counts.tolist()
@@ -361,47 +381,34 @@ def _check_fields(fields: Mapping[str, Any]) -> None:
 
 
 def _divided(
-    dataset: Dataset,
-    files: tuple[Files, Files],
-    names: Mapping[str, Sequence[str]],
-    validation: set[str],
+    dataset: Dataset, names: Mapping[str, Sequence[str]], validation: set[str]
 ) -> Dataset:
     """Divides the files of a data set anew.
 
     Args:
         dataset: The data set.
-        files: Its training and validation files.
         names: Their names, by split.
         validation: The names of the files to use for validation.
     """
-    train, held_out = files
-    everything = LazySplit(
-        dataclasses.replace(train, paths=(*train.paths, *held_out.paths)),
-        np.concatenate([dataset.train.labels, dataset.validation.labels]),
-        _joined_weights(dataset.train, dataset.validation),
-    )
+    everything = joined(dataset.train, dataset.validation)
+    if everything is None:
+        return dataset
     listed = [*names["train"], *names["validation"]]
     # In the order of a new listing: by class, then by name.
     order = np.lexsort((np.array(listed), everything.labels))
+    everything = everything.take(order)
     chosen = np.array([listed[index] in validation for index in order])
+    chosen = _whole_groups(chosen, everything.groups)
     return dataclasses.replace(
         dataset,
-        train=everything.take(order[~chosen]),
-        validation=everything.take(order[chosen]),
+        train=everything.take(np.flatnonzero(~chosen)),
+        validation=everything.take(np.flatnonzero(chosen)),
     )
 
 
-def _joined_weights(*splits: LabelledImages) -> np.ndarray | None:
-    """Returns the weights of several splits; those of splits without any are 1."""
-    if all(split.weights is None for split in splits):
-        return None
-    ones = [np.ones(len(split), np.float32) for split in splits]
-    return np.concatenate(
-        [
-            one if split.weights is None else split.weights
-            for one, split in zip(ones, splits, strict=True)
-        ]
-    )
+def _whole_groups(chosen: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Returns a choice of images, bool [N], with all images of the same groups."""
+    return chosen if groups is None else np.isin(groups, groups[chosen])
 
 
 def _split_change(

@@ -26,7 +26,7 @@ def hold_out_test(
     Args:
         dataset: The data set; returned unchanged if its test part was drawn already.
         portion: How much to take, such as "10%" of each class or "500" images, in the
-            proportions of the classes; "" for nothing.
+            proportions of the classes; "" for nothing. No group of examples is divided.
         held_out: int64 indices of the training images to take, instead of a division
             by `portion`.
 
@@ -64,12 +64,12 @@ def hold_out_test(
 
 def _drawn(dataset: Dataset, portion: Portion) -> np.ndarray:
     """Returns indices of training images, int64, in ascending order."""
-    labels = dataset.train.labels
+    labels, groups = dataset.train.labels, dataset.train.groups
     if labels.ndim == 2:
         # Without strata, as in `stratified_split`.
         labels = np.zeros(len(labels), np.int32)
     if portion.fraction:
-        return stratified_split(labels, portion.fraction, _SEED)[1]
+        return stratified_split(labels, portion.fraction, _SEED, groups)[1]
     # An image of each class stays.
     most = len(labels) - len(np.unique(labels))
     if portion.images > most:
@@ -77,6 +77,9 @@ def _drawn(dataset: Dataset, portion: Portion) -> np.ndarray:
             f"test must be at most {most:,} of the {len(labels):,} training images of "
             f"{dataset.name}, not {portion.images:,}"
         )
+    if groups is not None:
+        # As near to that number as the sizes of the groups allow.
+        return stratified_split(labels, portion.images / len(labels), _SEED, groups)[1]
     return _stratified_sample(labels, portion.images)
 
 

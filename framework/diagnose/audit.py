@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from framework.data import formats
 from framework.data.dataset import Dataset, LabelledImages, LazySplit, Split
-from framework.data.folder import Files
+from framework.data.files import Files
 from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.measure import duplicate_pairs
 from framework.diagnose.measure.duplicate_pairs import Pairs
@@ -29,13 +30,6 @@ from framework.diagnose.report.data_problems import DataProblem, Place
 from framework.diagnose.report.galleries import Gallery
 from framework.errors import RunError
 
-# The first bytes of what a file is, and the suffixes that say so.
-_SIGNATURES = {
-    b"\xff\xd8\xff": ("JPEG", (".jpg", ".jpeg")),
-    b"\x89PNG": ("PNG", (".png",)),
-    b"GIF8": ("GIF", (".gif",)),
-    b"BM": ("BMP", (".bmp",)),
-}
 # The number of images that features are scaled by.
 _SAMPLE = 5_000
 _SPLITS = ("train", "validation")
@@ -164,12 +158,10 @@ def _read(dataset: Dataset, name: str, problems: list[DataProblem]) -> _Images:
 
 def _suffix_problem(path: Path) -> str:
     """Returns the problem with the name of a file, or ""."""
-    with open(path, "rb") as file:
-        first = file.read(4)
-    for signature, (kind, suffixes) in _SIGNATURES.items():
-        if first.startswith(signature) and path.suffix.lower() not in suffixes:
-            return f"a {kind} file with the suffix {path.suffix}"
-    return ""
+    kind = formats.of_content(formats.head(path))
+    if not kind or kind == formats.of_name(path):
+        return ""
+    return f"a {kind} file with the suffix {path.suffix}"
 
 
 def _duplicates(every: _Images) -> list[DataProblem]:

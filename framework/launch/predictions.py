@@ -10,7 +10,9 @@ from typing import TextIO
 
 import numpy as np
 
-from framework.data.folder import Files, image_files
+from framework.data import formats
+from framework.data.files import Files
+from framework.data.folder import image_files
 from framework.errors import UsageError
 from framework.launch.trained import Trained
 
@@ -34,6 +36,7 @@ def predict(trained: Trained, paths: Sequence[str]) -> Iterator[Prediction]:
     Raises:
         UsageError: A path does not exist or holds no images, or the network takes no
             image files; while iterating, arrays do not fit.
+        RunError: A folder has an image of a format that is not read.
     """
     sources = [_source(path) for path in paths]
     files = [path for source in sources if isinstance(source, list) for path in source]
@@ -98,7 +101,8 @@ def _source(path: str) -> list[str] | Path:
         return place
     found = image_files(place) if place.is_dir() else [path]
     if not found:
-        raise UsageError(f"{path} has no .jpg, .jpeg or .png files")
+        known = ", ".join(formats.SUFFIXES)
+        raise UsageError(f"{path} has no image files ({known})")
     return found
 
 
@@ -142,7 +146,7 @@ def _of_files(trained: Trained, paths: Sequence[str]) -> Iterator[Prediction]:
     height, width, channels = trained.image_shape
     for start in range(0, len(paths), _CHUNK):
         chunk = tuple(paths[start : start + _CHUNK])
-        files = Files(chunk, (height, width), channels)
+        files = Files(chunk, (height, width), channels, trained.resize)
         images, indices, problems = files.load_readable(lambda *_: None)
         rows = dict(zip(indices.tolist(), trained.predict(images), strict=True))
         for index, path in enumerate(chunk):

@@ -15,6 +15,7 @@ from framework import models
 from framework.augment import normalize
 from framework.augment.normalize import Normalizer
 from framework.config import Config, spec
+from framework.data import fit
 from framework.data import record as data_record
 from framework.errors import UsageError
 from framework.launch import given as given_lib
@@ -53,6 +54,7 @@ class Trained:
         pixel_range: The least and the greatest value of a training image; equal if
             unknown.
         several_labels: Whether an image may have several labels.
+        resize: How image files are fitted to `image_shape`, as in training.
     """
 
     model: keras.Model
@@ -64,6 +66,7 @@ class Trained:
     config: Config = dataclasses.field(default_factory=Config)
     pixel_range: tuple[float, float] = (0.0, 0.0)
     several_labels: bool = False
+    resize: str = fit.SQUASH
 
     def use(self, checkpoint: Checkpoint) -> None:
         """Sets the weights to those of a checkpoint, as evaluations use them.
@@ -235,6 +238,7 @@ def load(
         config,
         record.pixel_range,
         record.has_several_labels,
+        record.decoding.get("resize", fit.SQUASH),
     )
 
 

@@ -196,7 +196,7 @@ def _judged(dataset: Dataset, causes: Collection[str]) -> tuple[Dataset, str]:
         dataset.check_test()
         return dataset, plan_lib.TEST
     split = dataset.validation
-    rest, half = stratified_split(split.labels, 0.5, _HALF_SEED)
+    rest, half = stratified_split(split.labels, 0.5, _HALF_SEED, split.groups)
     if not len(half):
         raise UsageError(
             f"{dataset.name} has neither a test part nor two validation images of a "

@@ -8,7 +8,7 @@ import pytest
 
 from framework.data import fingerprint
 from framework.data.dataset import Dataset, LazySplit, Split
-from framework.data.folder import Files
+from framework.data.files import Files
 
 LABELS = np.array([0, 1, 1], np.int32)
 

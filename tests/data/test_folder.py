@@ -5,13 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
-from framework.data.folder import Files, folder
+from framework.data.folder import folder, image_files
 from framework.errors import RunError, UsageError
 
-COLOUR = (200, 50, 30)
 UNREADABLE = b"\xff\xd8\xff this is no image"
 
 
@@ -146,9 +144,29 @@ def test_ignores_other_files_and_counts_them(tmp_path):
     assert len(dataset.train) + len(dataset.validation) == 10
     assert len(dataset.notes) == 1
     assert dataset.notes[0].startswith("5 entries of")
+    assert dataset.notes[0].endswith(
+        "ignored: 2 hidden, 1 .db, 1 folder, 1 without suffix"
+    )
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".JPG", ".jpeg", ".JpEg", ".png", ".PNG"])
+def test_says_how_many_images_are_too_deep(tmp_path):
+    write(tmp_path, {"a": 5, "b": 5, "b/deeper": 3})
+    (note,) = folder(str(tmp_path)).notes
+    assert note.endswith(
+        "ignored: 1 folder; 3 images are in folders inside the folder of a class"
+    )
+
+
+@pytest.mark.parametrize("place", ["a/new.heic", "a/new", "new.heic"])
+def test_an_image_that_would_be_ignored_is_an_error(tmp_path, place):
+    write(tmp_path, {"a": 5, "b": 5})
+    shutil.copy(tmp_path / "a/000.jpg", tmp_path / place)
+    for read in (folder, lambda path: image_files(tmp_path)):
+        with pytest.raises(RunError, match=rf"{place} is a"):
+            read(str(tmp_path))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".JPG", ".JpEg", ".PNG", ".webp", ".tiff"])
 def test_takes_these_names_of_files(tmp_path, suffix):
     write(tmp_path, {"a": 3, "b": 3}, "PNG", suffix)
     dataset = folder(str(tmp_path), size=4, validation=0.4)
@@ -163,16 +181,6 @@ def test_names_need_not_be_ascii(tmp_path):
     dataset.train.in_memory(ignore)
 
 
-def test_names_need_not_be_text(tmp_path):
-    write(tmp_path, {"a": 2})
-    try:
-        (tmp_path / "a/000.jpg").rename(tmp_path / "a/\udce9.jpg")
-    except OSError:
-        pytest.skip("not a file system of bytes")
-    paths = tuple(str(path) for path in (tmp_path / "a").iterdir())
-    assert Files(paths, (4, 4)).load(ignore).shape == (2, 4, 4, 3)
-
-
 @pytest.mark.parametrize(
     ("counts", "options", "error", "message"),
     [
@@ -180,7 +188,7 @@ def test_names_need_not_be_text(tmp_path):
         ({}, {}, UsageError, "has no folders in it; each class must have its own"),
         ({".hidden": 3}, {}, UsageError, "has no folders in it"),
         ({"a": 3, "empty": 0, "c": 0}, {}, RunError, "no readable images of 'c', 'em"),
-        ({"a": 0, "b": 0}, {}, RunError, "no .jpg, .jpeg or .png files in its folders"),
+        ({"a": 0, "b": 0}, {}, RunError, r"no image files in its folders \(.jpg"),
         ({"alone": 3}, {}, RunError, "has only one class, 'alone'; add another"),
         ({"train/a": 3, "train/b": 3}, {}, UsageError, "'train' but none of valid"),
         (
@@ -215,6 +223,7 @@ def test_names_need_not_be_text(tmp_path):
         ({"a": 2, "b": 2}, {"size": 8.0}, UsageError, "size must be pixels"),
         ({"a": 2, "b": 2}, {"size": "8"}, UsageError, "size must be pixels"),
         ({"a": 2, "b": 2}, {"channels": 4}, UsageError, "channels must be 1 or 3"),
+        ({"a": 2, "b": 2}, {"resize": "fill"}, UsageError, "resize must be squash, c"),
     ],
 )
 def test_refuses(tmp_path, counts, options, error, message):
@@ -238,181 +247,6 @@ def test_notes_classes_without_images_to_validate_on(tmp_path):
     dataset = folder(str(tmp_path))
     assert dataset.validation.labels.tolist() == [0, 0]
     assert dataset.notes == ("there are no validation images of 'rare'",)
-
-
-def plain(mode, kind="PNG"):
-    return encoded(Image.new("RGB", (8, 8), COLOUR).convert(mode), kind)
-
-
-def transparent(mode):
-    return encoded(Image.new("RGBA", (8, 8), (*COLOUR, 0)).convert(mode), "PNG")
-
-
-@pytest.mark.parametrize(
-    ("content", "expected", "tolerance"),
-    [
-        (plain("RGB"), COLOUR, 0),
-        (plain("RGB", "JPEG"), COLOUR, 3),
-        (plain("CMYK", "JPEG"), COLOUR, 3),
-        (plain("L"), (93, 93, 93), 0),
-        (plain("L", "JPEG"), (93, 93, 93), 1),
-        (encoded(Image.new("RGB", (8, 8), COLOUR).quantize(4), "PNG"), COLOUR, 0),
-        (transparent("RGBA"), COLOUR, 0),
-        (transparent("LA"), (93, 93, 93), 0),
-        (encoded(Image.new("1", (8, 8), 1), "PNG"), (255, 255, 255), 0),
-        # 16 bits; 140 is their upper half.
-        (
-            encoded(Image.fromarray(np.full((8, 8), 36000, np.uint16)), "PNG"),
-            (140, 140, 140),
-            1,
-        ),
-    ],
-    ids=[
-        "rgb",
-        "rgb_jpeg",
-        "cmyk_jpeg",
-        "grey",
-        "grey_jpeg",
-        "palette",
-        "rgba",
-        "grey_alpha",
-        "1_bit",
-        "16_bits",
-    ],
-)
-@pytest.mark.parametrize("size", [8, 5])
-def test_colours_of_all_kinds(tmp_path, content, expected, tolerance, size):
-    path = tmp_path / "image"
-    path.write_bytes(content)
-    image = Files((str(path),), (size, size)).load(ignore)[0]
-    wanted = np.broadcast_to(expected, (size, size, 3))
-    np.testing.assert_allclose(image, wanted, atol=tolerance)
-    grey = Files((str(path),), (size, size), channels=1).load(ignore)[0]
-    brightness = np.dot(expected, (0.299, 0.587, 0.114))
-    np.testing.assert_allclose(
-        grey, np.full((size, size, 1), brightness), atol=tolerance + 1
-    )
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("size", [(9, 12), (4, 7), (30, 30)])
-def test_element_and_load_agree_bit_for_bit(tmp_path, size, channels):
-    paths = []
-    for index, shape in enumerate([(12, 9), (9, 12), (40, 31), (5, 6), (1, 1)]):
-        for kind in ("PNG", "JPEG"):
-            path = tmp_path / f"{index}.{kind}"
-            path.write_bytes(encoded(photograph(index, shape), kind))
-            paths.append(str(path))
-    files = Files(tuple(paths), size, channels)
-    loaded = files.load(ignore)
-    assert loaded.dtype == files.dtype
-    assert loaded.shape == files.shape == (10, *size, channels)
-
-    dataset = tf.data.Dataset.range(10).map(files.element)
-    assert dataset.element_spec == tf.TensorSpec((*size, channels), tf.uint8)
-    np.testing.assert_array_equal(np.stack(list(dataset.as_numpy_iterator())), loaded)
-    for index in (0, 9):
-        eager = files.element(tf.constant(index, tf.int32))
-        np.testing.assert_array_equal(eager, loaded[index])
-
-
-def test_an_image_of_the_right_size_is_untouched(tmp_path):
-    image = photograph(1, (12, 9))
-    (tmp_path / "image.png").write_bytes(encoded(image, "PNG"))
-    loaded = Files((str(tmp_path / "image.png"),), (9, 12)).load(ignore)
-    np.testing.assert_array_equal(loaded[0], np.asarray(image))
-
-
-def test_making_smaller_averages(tmp_path):
-    """Without smoothing, a fine pattern would become all black or all white."""
-    pattern = np.indices((32, 32)).sum(axis=0) % 2 * np.uint8(255)
-    (tmp_path / "image.png").write_bytes(
-        encoded(Image.fromarray(pattern.astype(np.uint8)), "PNG")
-    )
-    loaded = Files((str(tmp_path / "image.png"),), (4, 4)).load(ignore)
-    assert abs(loaded.astype(int) - 128).max() < 8
-
-
-def test_element_is_made_of_plain_ops(tmp_path):
-    """The graph must not call Python functions of this process."""
-    write(tmp_path, {"a": 2})
-    paths = tuple(str(path) for path in sorted((tmp_path / "a").iterdir()))
-    files = Files(paths, (4, 4))
-    signature = [tf.TensorSpec((), tf.int32)]
-    graph = tf.function(files.element, signature).get_concrete_function().graph
-    kinds = {node.op for node in graph.as_graph_def().node}
-    for function in graph.as_graph_def().library.function:
-        kinds |= {node.op for node in function.node_def}
-    assert not [kind for kind in kinds if "PyFunc" in kind]
-    assert {"ReadFile", "DecodeImage"} <= kinds
-
-
-def test_load_tells_how_far_it_is(tmp_path):
-    (tmp_path / "image.png").write_bytes(encoded(photograph(), "PNG"))
-    messages = []
-    files = Files((str(tmp_path / "image.png"),) * 230, (4, 4))
-    files.load(lambda *progress: messages.append(progress))
-    assert messages == [(100, 230), (200, 230), (230, 230)]
-
-
-def test_take_keeps_the_given_order(tmp_path):
-    files = Files(("a", "b", "c", "d"), (4, 5), 1)
-    assert files.take(np.array([2, 0])) == Files(("c", "a"), (4, 5), 1)
-
-
-def truncated(kind):
-    content = encoded(photograph(size=(64, 64)), kind)
-    return content[: len(content) // 2]
-
-
-DAMAGED = {
-    "empty": b"",
-    "other": b"<html>404</html>",
-    "almost": UNREADABLE,
-    "half_jpeg": truncated("JPEG"),
-    "half_png": truncated("PNG"),
-    "tail": encoded(photograph(size=(64, 64)), "JPEG")[:-2],
-}
-
-
-@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
-def test_load_names_the_file_that_is_damaged(tmp_path, content):
-    write(tmp_path, {"a": 8, "b": 8})
-    (tmp_path / "b/003.jpg").write_bytes(content)
-    files = folder(str(tmp_path), size=8).train.images
-    bad = str(tmp_path / "b/003.jpg")
-    files = Files((*(path for path in files.paths if path != bad), bad), (8, 8))
-    with pytest.raises(RunError) as caught:
-        files.load(ignore)
-    message = str(caught.value)
-    assert message.startswith(f"{bad} is not a complete JPEG or PNG file")
-    assert "skip_corrupt=True" in message
-    assert "\n" not in message
-
-
-def test_load_names_the_first_of_several(tmp_path):
-    write(tmp_path, {"a": 20})
-    paths = tuple(str(path) for path in sorted((tmp_path / "a").iterdir()))
-    for index in (7, 8, 15):
-        (tmp_path / f"a/{index:03}.jpg").write_bytes(UNREADABLE)
-    with pytest.raises(RunError, match=r"a/007.jpg is not a complete"):
-        Files(paths, (4, 4)).load(ignore)
-
-
-def test_load_tells_of_a_file_that_has_gone(tmp_path):
-    with pytest.raises(RunError, match=r"gone.jpg no longer exists"):
-        Files((str(tmp_path / "gone.jpg"),), (4, 4)).load(ignore)
-
-
-@pytest.mark.parametrize(
-    "bad", [[], [0], [39], [0, 1, 2], [3, 5, 20, 21, 22, 39], list(range(40))]
-)
-def test_corrupt_finds_them_all(tmp_path, bad):
-    write(tmp_path, {"a": 40})
-    for index in bad:
-        (tmp_path / f"a/{index:03}.jpg").write_bytes(UNREADABLE)
-    paths = tuple(str(path) for path in sorted((tmp_path / "a").iterdir()))
-    assert Files(paths, (4, 4)).corrupt().tolist() == bad
 
 
 def test_skips_corrupt_files_and_says_so(tmp_path, caplog):

@@ -1,6 +1,7 @@
 """Tests of framework/launch/predictions.py."""
 
 import csv
+import dataclasses
 import io
 
 import keras
@@ -99,7 +100,7 @@ def test_what_cannot_be_predicted(folder, tmp_path):
     with pytest.raises(UsageError, match="there is no file or folder"):
         predictions.predict(network(), [str(folder / "b.png"), "nothing.png"])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match=r"has no \.jpg, \.jpeg or \.png files"):
+    with pytest.raises(UsageError, match=r"has no image files \(\.jpg, "):
         predictions.predict(network(), [str(tmp_path / "empty")])
     for other in (network(dtype="float32"), network(channels=2)):
         with pytest.raises(UsageError, match="not on image files; give an "):
@@ -125,3 +126,14 @@ def test_arrays_that_do_not_fit(tmp_path):
     ):
         with pytest.raises(UsageError, match=message):
             list(predictions.predict(network(), [str(tmp_path / name)]))
+
+
+def test_files_are_fitted_as_in_training(tmp_path):
+    """A bright middle between dark ends: cropping leaves the bright part only."""
+    image = np.zeros((4, 40), np.uint8)
+    image[:, 16:24] = 255
+    Image.fromarray(image).save(tmp_path / "a.webp", lossless=True)
+    for resize, name in (("squash", "dark"), ("crop", "bright")):
+        trained = dataclasses.replace(network(), resize=resize)
+        ((_, row),) = predictions.predict(trained, [str(tmp_path / "a.webp")])
+        assert NAMES[row.argmax()] == name
