@@ -12,7 +12,7 @@ from absl.flags import FLAGS
 
 from framework.config import Config, command, experiment, flags, reference, usage
 from framework.errors import UsageError
-from framework.launch import families
+from framework.launch import cross_validation, families
 from framework.launch import run as run_lib
 from framework.launch.components import check
 from framework.loop import stop
@@ -45,7 +45,7 @@ def main(
     argv = sys.argv if argv is None else argv
     about = about or sys.modules["__main__"].__doc__
     with command.boundary(), command.stopped_by(signal.SIGTERM):
-        config, prove = _parse(
+        config, prove, folds = _parse(
             defaults, run is run_lib.run, argv, about, has_experiment_config
         )
     interrupted = "interrupted; the same command resumes from the last checkpoint"
@@ -54,7 +54,9 @@ def main(
             command.boundary(config.workdir, interrupted),
             stop.handle_signals() as signals,
         ):
-            if prove:
+            if folds:
+                cross_validation.train(config, folds)
+            elif prove:
                 then = "after training, its cause is looked for and a remedy proven"
                 run_lib.run(config, then=then)
             else:
@@ -74,19 +76,21 @@ def _parse(
     argv: Sequence[str],
     about: str | None,
     has_experiment_config: bool,
-) -> tuple[Config, bool]:
+) -> tuple[Config, bool, int]:
     """Parses the command line; exits if it requests help.
 
     Args:
         defaults: The default values of the flags.
-        is_training: Whether the program trains a run: then --remedy is a flag.
+        is_training: Whether the program trains a run: then --remedy and --folds are
+            flags.
         argv: The command line with the program's name.
         about: The description in `--help`.
         has_experiment_config: Whether the CONFIG of --experiment or --config replaces
             the defaults; it always does for a training.
 
     Returns:
-        The config, and whether to prove a remedy after training.
+        The config, whether to prove a remedy after training, and the number of folds to
+        train; 0 for one run.
     """
     command.define_experiment()
     has_experiment_config |= is_training
@@ -94,6 +98,7 @@ def _parse(
         command.define_config()
     if is_training:
         command.define_remedy()
+        command.define_folds()
     experiment_config = getattr(experiment.of_arguments(argv), "CONFIG", None)
     if has_experiment_config and isinstance(experiment_config, Config):
         defaults = experiment_config
@@ -104,13 +109,21 @@ def _parse(
     flags.parse(argv)
     _print_family_help()
     config, prove = flags.read(), is_training and FLAGS["remedy"].value
+    folds = FLAGS["folds"].value if is_training else 0
     check(config)
+    if folds:
+        cross_validation.check(config, folds)
+        if prove:
+            raise UsageError(
+                "--folds trains several runs; prove the remedy of one of them with "
+                "whyflat remedy"
+            )
     if prove and config.strategy == "multi_worker":
         raise UsageError(
             "--remedy trains in one process; train with --strategy=multi_worker, and "
             "then run `whyflat remedy` on the run's folder"
         )
-    return config, prove
+    return config, prove, folds
 
 
 def _print_family_help() -> None:

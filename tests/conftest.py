@@ -1,8 +1,12 @@
 """What all tests share: two logical CPU devices, made before TensorFlow computes."""
 
+import atexit
 import gc
+import os
 import pathlib
+import shutil
 import subprocess
+import tempfile
 import zlib
 
 import pytest
@@ -22,6 +26,14 @@ tf.config.threading.set_intra_op_parallelism_threads(2)
 # Graphs are millions of objects that live on; by default each trace scans them all.
 gc.freeze()
 gc.set_threshold(20_000, 20, 20)
+
+# Decoded images are not kept in the user's cache folder; the fonts of matplotlib are.
+_CACHE = pathlib.Path(tempfile.mkdtemp())
+_FONTS = pathlib.Path.home() / ".cache/matplotlib"
+if _FONTS.is_dir():
+    (_CACHE / "matplotlib").symlink_to(_FONTS)
+os.environ["XDG_CACHE_HOME"] = str(_CACHE)
+atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
 
 ROOT = pathlib.Path(__file__).parents[1]
 _FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")

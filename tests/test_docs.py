@@ -117,7 +117,7 @@ def test_flags_in_text_exist():
 
     known = {field.name for field in dataclasses.fields(Config)} | _OTHER_FLAGS
     # Those of the command that trains, of other verbs and of other programs.
-    known |= {"config", "remedy"}
+    known |= {"config", "remedy", "folds"}
     known |= {"json", "budget", "workdir", "csv", "png", "replay", "compiler"}
     known |= {"topology", "port", "reader_port", "host", "trust_run", "epochs", "lr"}
     known |= {"input", "network", "vary", "python_torch", "workload", "requeue"}

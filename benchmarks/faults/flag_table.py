@@ -39,6 +39,8 @@ BAD: Mapping[str, Sequence[str]] = {
     "ema": ("-1", "1", "nan", "x"),
     "train_dev": ("-1", "1", "nan", "x", "0.99999"),
     "test": ("-1", "0", "0%", "100%", "nan", "x", "1.5", "5 %%", "9" * 30, "99999999"),
+    "fold": ("x", "0/5", "6/5", "1/1", "1", "-1/5", "1/99999999", "1/999999", "1/2/3"),
+    "cache": ("", "~nosuchuser/x", "a\x00b", "x\ny"),
     "exclude": (
         ",", "nowhere.csv", ".", "/dev/zero", "~nosuchuser/x.csv", "data.npz", "a\x00b",
         "x,,y", "\ud800",

@@ -64,6 +64,17 @@ def define_remedy() -> flags.FlagHolder:
     )
 
 
+def define_folds() -> flags.FlagHolder:
+    """Defines --folds, for commands that train."""
+    return flags.DEFINE_integer(
+        "folds",
+        0,
+        "Train this number of folds one after the other, such as 5, each as a run of "
+        "its own in --workdir, and print the mean accuracy; 0 for one run.",
+        0,
+    )
+
+
 def define_trust_run() -> flags.FlagHolder:
     """Defines --trust_run, for commands that build what a run names."""
     return flags.DEFINE_bool(

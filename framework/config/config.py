@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 
 from framework.config import spec
 from framework.config.durations import Duration
+from framework.config.fold import Fold
 from framework.config.portion import Portion
 from framework.errors import UsageError
 from framework.system import paths, printable, waiting
@@ -72,6 +73,12 @@ class Config:
         "set, if it has one.",
         group="data",
     )
+    fold: str = _field(
+        "",
+        "Fold of a cross-validation to validate on, such as 2/5, the second of five; "
+        "all others are trained on. Empty for the division of the data set.",
+        group="data",
+    )
     exclude: str = _field(
         "",
         "Comma-separated CSV files that list training images to leave out, such as "
@@ -90,6 +97,13 @@ class Config:
         "How to read images: into memory at the start, from disk on demand (stream), "
         "or by servers (service); auto is memory up to 2 GiB, else stream.",
         choices=("auto", "memory", "stream", "service"),
+        numbers=False,
+        group="data",
+    )
+    cache: str = _field(
+        "auto",
+        "Where decoded image files are kept, so that later runs do not decode them: "
+        "auto (below ~/.cache), off, or a folder such as /scratch/cache.",
         numbers=False,
         group="data",
     )
@@ -379,6 +393,8 @@ class Config:
             self._require(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
         if self.test:
             self._check_portion("test")
+        if self.fold:
+            self._check_fold()
         files = self.exclude.split(",") if self.exclude else []
         self._require("exclude", all(map(str.strip, files)), "paths of CSV files")
         self._require("seed", 0 <= self.seed < 2**32, "from 0 to 2**32 - 1")
@@ -387,7 +403,9 @@ class Config:
             self.batch_size % self.accumulate == 0,
             f"a divisor of --batch_size={self.batch_size}",
         )
-        self._require("workdir", bool(self.workdir), "the path of a folder")
+        for name in ("workdir", "cache"):
+            self._require(name, bool(getattr(self, name)), "the path of a folder")
+        object.__setattr__(self, "cache", paths.expand(self.cache, "--cache"))
         object.__setattr__(self, "workdir", paths.expand(self.workdir, "--workdir"))
         waiting.parse_seconds(self.wait_for)
 
@@ -461,6 +479,13 @@ class Config:
             Portion.parse(getattr(self, name))
         except UsageError as problem:
             raise UsageError(f"{name}: {problem}") from None
+
+    def _check_fold(self) -> None:
+        try:
+            fold = str(Fold.parse(self.fold))
+        except UsageError as problem:
+            raise UsageError(f"fold: {problem}") from None
+        object.__setattr__(self, "fold", fold)
 
     def _check_spec(self, name: str) -> None:
         text = getattr(self, name)

@@ -20,7 +20,7 @@ from framework import metrics as metrics_lib
 from framework.augment import normalize
 from framework.config import Config, spec
 from framework.config.durations import Duration
-from framework.data import exclusion, record, sampling
+from framework.data import exclusion, folds, record, sampling
 from framework.data.batches import Batches
 from framework.data.dataset import Dataset, Progress, class_counts
 from framework.data.examples import Examples, divide, prepare
@@ -187,11 +187,7 @@ def build(
     if dataset.has_several_labels:
         _check_several_labels(config)
     recorded = None if config.fresh else record.read(Path(config.workdir))
-    if recorded:
-        dataset = recorded.keep_split(dataset, drawn_by(config))
-    dataset = hold_out_test(
-        dataset, config.test, recorded.test(dataset) if recorded else None
-    )
+    dataset = _divided(dataset, config, recorded)
     excluded, note = exclusion.find(dataset, config.exclude)
     if note:
         dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
@@ -203,7 +199,14 @@ def build(
         excluded,
     )
     examples = prepare(
-        dataset, division, config.seed, config.input, strategy, progress, servers
+        dataset,
+        division,
+        config.seed,
+        config.input,
+        strategy,
+        progress,
+        servers,
+        config.cache,
     )
     _check_batch_size(config, len(examples.train), strategy.num_replicas_in_sync)
     feed = Feed(
@@ -224,11 +227,28 @@ def build(
     return Components(strategy, examples, plan, state, objective, loop, metrics)
 
 
+def _divided(dataset: Dataset, config: Config, recorded: DataRecord | None) -> Dataset:
+    """Divides a data set by --test and --fold, as in the recorded run if there is one.
+
+    The test part does not depend on the fold.
+    """
+    pool = folds.pooled(dataset, config.fold)
+    drawn = drawn_by(config)
+    if recorded and not config.fold:
+        pool = recorded.keep_split(pool, drawn)
+    rest = hold_out_test(pool, config.test, recorded.test(pool) if recorded else None)
+    if not config.fold or dataset.fold == config.fold:
+        return rest
+    divided = folds.divided(rest, config.fold, config.seed)
+    return recorded.keep_split(divided, drawn) if recorded else divided
+
+
 def drawn_by(config: Config) -> dict[str, Any]:
     """Returns the fields that determine which images are trained on."""
     fields = {name: getattr(config, name) for name in ("dataset", "train_dev", "seed")}
     # Not where there is none: records of earlier versions do not have it.
-    return {**fields, "test": config.test} if config.test else fields
+    further = {name: getattr(config, name) for name in ("test", "fold")}
+    return {**fields, **{name: each for name, each in further.items() if each}}
 
 
 def _check_batch_size(config: Config, images: int, replicas: int) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from framework.config import Config
+from framework.data import cache
 from framework.data import record as data_record
 from framework.data.dataset import Dataset, Progress
 from framework.errors import UsageError
@@ -62,6 +63,8 @@ def rebuild(
         devices=0,
         jit=False,
         fresh=False,
+        # Not in a folder that somebody else's run names.
+        cache=config.cache if config.cache == cache.OFF else cache.AUTO,
         workdir=str(folder),
     )
     built = components.build(config, model, dataset, progress)

@@ -338,6 +338,7 @@ class RunProgram(Program):
             "train_for": str(length),
             "train_dev": 0.0,
             "test": "",
+            "fold": "",
             # Its images are given.
             "exclude": "",
             "early_stopping": 0,
@@ -346,6 +347,7 @@ class RunProgram(Program):
             "ema": 0.0,
             "workdir": str(folder),
             "input": "memory",
+            "cache": "off",
             "log_every": "50%",
             "evaluate_every": "50%",
             "checkpoint_every": "50%",
