@@ -10,7 +10,8 @@ from framework.data import record as data_record
 from framework.data.dataset import Dataset, Progress
 from framework.errors import UsageError
 from framework.launch import components, trust
-from framework.launch.components import Components, ModelFunction
+from framework.launch.components import Components
+from framework.models import ModelFunction
 
 
 def rebuild(

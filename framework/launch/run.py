@@ -16,14 +16,22 @@ from framework.augment import preview
 from framework.config import Config, reference
 from framework.data import given
 from framework.data import record as data_record
-from framework.data.dataset import Dataset
+from framework.data.dataset import Dataset, evenly_spaced
 from framework.data.examples import Examples
 from framework.data.given import Arrays
 from framework.data.record import DataRecord
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
-from framework.launch import components, resume, run_folder, trust, worker_folders
-from framework.launch.components import Components, ModelFunction
+from framework.launch import (
+    components,
+    input_scale,
+    resume,
+    run_folder,
+    sources,
+    trust,
+    worker_folders,
+)
+from framework.launch.components import Components
 from framework.launch.result import Result
 from framework.launch.resume import Resumption
 from framework.launch.trained import Trained
@@ -33,6 +41,7 @@ from framework.loop.checkpoint import Checkpoints
 from framework.loop.nonfinite import NonFiniteError
 from framework.loop.stop import Stop
 from framework.loop.train import train
+from framework.models import ModelFunction
 from framework.optim import precision
 from framework.report import Report, Reports, console
 from framework.report.files import Files
@@ -227,7 +236,7 @@ def _file_reports(
 def _describe_given(
     config: Config, built: Components, has_model: bool, has_dataset: bool
 ) -> Config:
-    """Describes a model or data set that was given in Python in the config.
+    """Describes what was given in Python, or by the network itself, in the config.
 
     Args:
         config: The configuration.
@@ -235,6 +244,7 @@ def _describe_given(
         has_model: Whether the model was given.
         has_dataset: Whether the data set was given.
     """
+    config = dataclasses.replace(config, normalize=built.initial.normalize)
     if has_model:
         count = built.state.model.count_params()
         config = dataclasses.replace(config, model=f"given(parameters={count})")
@@ -269,6 +279,8 @@ def _open(
     resumption = resume.check_data(folder, config, data, resumption)
     if not resumption.is_over:
         _write_record(folder, config, data, resumption)
+        start = built.initial
+        sources.write(folder, start.files, start.values, start.match)
     return history, checkpoints, resumption
 
 
@@ -303,6 +315,16 @@ def _left_out_fact(examples: Examples, sampling: str) -> dict[str, str]:
     return facts
 
 
+def _scale_notice(built: Components) -> str:
+    """Returns a warning if a network that was trained before gets other pixels."""
+    examples = built.examples
+    split, rows = examples.train_batches.split.sample(
+        examples.train, input_scale.IMAGES
+    )
+    images = split.images[evenly_spaced(rows, input_scale.IMAGES)]
+    return input_scale.notice(built.state.model, built.objective.normalize, images)
+
+
 def _facts(config: Config, built: Components, resumption: Resumption) -> dict[str, str]:
     """Returns the lines of the banner by heading."""
     examples, plan, dataset = built.examples, built.plan, built.examples.dataset
@@ -317,6 +339,7 @@ def _facts(config: Config, built: Components, resumption: Resumption) -> dict[st
         **_left_out_fact(examples, config.sampling),
         **_test_fact(dataset),
         "model": f"{config.model}, {built.state.model.count_params():,} parameters",
+        **built.initial.lines,
         "optimizer": f"{config.optimizer}, learning rate {config.learning_rate:g} x "
         f"{config.schedule}",
         "length": f"{plan.total_steps:,} steps, {plan.steps_per_epoch:,} per epoch, "
@@ -329,6 +352,7 @@ def _facts(config: Config, built: Components, resumption: Resumption) -> dict[st
         *models.notices(built.state.model, replicas),
         precision.notice(config.precision),
         resumption.notice(),
+        _scale_notice(built) if resumption.step is None else "",
     ]
     if any(notices):
         facts["note"] = "\n".join(filter(None, notices))
