@@ -21,11 +21,11 @@ from framework.models.resnet import resnet
 # Each takes the image shape, the number of classes, and the arguments of the spec, and
 # returns a Keras model from images to logits.
 MODELS: dict[str, Callable[..., keras.Model]] = {
-    "applications": applications,
     "cnn": cnn,
-    "keras_file": keras_file,
     "mlp": mlp,
     "resnet": resnet,
+    "applications": applications,
+    "keras_file": keras_file,
 }
 # Builds a network from the shape of an image and the number of classes.
 ModelFunction = Callable[[tuple[int, int, int], int], "keras.Model"]
