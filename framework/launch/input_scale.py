@@ -29,7 +29,9 @@ class Thresholds:
 
     Attributes:
         factor: The minimum ratio of standard deviations, in either direction, as the
-            median over channels.
+            median over channels. Between pixels from 0 to 255 and the other scales it
+            is 127 or 255. Between 0 to 1 and -1 to 1 it is 2, which images of another
+            contrast have too.
         better: The maximum distance of another scale, relative to that of the actual
             one. A distance combines the logarithm of the ratio and the difference of
             means in standard deviations. Images of another kind differ from the stored
