@@ -92,6 +92,8 @@ def test_weights_of_another_run(tmp_path, monkeypatch):
     np.testing.assert_array_equal(
         weights_of(run(longer, quiet=True).model)["dense/kernel"], best["dense/kernel"]
     )
-    third = dataclasses.replace(second, init_from="second", model="cnn", workdir="3")
+    third = dataclasses.replace(
+        second, init_from="second", model="cnn(padding='same')", workdir="3"
+    )
     with pytest.raises(UsageError, match=r"--init_from=second has no weight"):
         run(third, quiet=True)
