@@ -36,6 +36,19 @@ BAD: Mapping[str, Sequence[str]] = {
         "cross_entropy(label_smoothing=1)", "focal + poly1",
         "cross_entropy(class_counts=(1, 2))", "cross_entropy(labels=1)",
     ),
+    "init_from": (
+        "nowhere", "nowhere.keras", ".", "/dev/zero", "data.npz", "~nosuchuser/x.npz",
+        "data.npz/x.npz", "a\x00b", "/proc", "x.pth",
+    ),
+    "freeze": (
+        "(", ",", "nothing", "backbone until", "head until 5x", "head until", ".*",
+        "backbone until -1", "head,", "[", "*", "backbone until 1.5",
+    ),
+    "lr_scale": (
+        "head", ": 1", "head: 0", "head: -1", "head: nan", "head: inf", "nothing: 1",
+        "layerwise(0)", "layerwise()", "layerwise(.5), layerwise(.5)", "(: 1", ",",
+        "head: 1e9", "layerwise(x)", "head: 1,",
+    ),
     "ema": ("-1", "1", "nan", "x"),
     "train_dev": ("-1", "1", "nan", "x", "0.99999"),
     "test": ("-1", "0", "0%", "100%", "nan", "x", "1.5", "5 %%", "9" * 30, "99999999"),
@@ -104,6 +117,10 @@ BAD: Mapping[str, Sequence[str]] = {
         "os:nothing", ":f", "os:", "os:_exit", "os::f", "a:b:c", ".os:f", "os.:f",
         "..:f", "builtins:exit", "builtins:print", "builtins:int", "sys:exit(0)",
         "antigravity:f(1)", "\x1b[2J", "json.:f",
+        "keras_file", "keras_file('')", "keras_file('nowhere.keras')", "keras_file(1)",
+        "keras_file('data.npz')", "keras_file('/dev/zero')", "keras_file('.')",
+        "keras_file('~nosuchuser/x.keras')", "keras_file('x.keras', head=-1)",
+        "applications('x')", "applications()", "applications('ResNet50', 'x.h5')",
         "framework.models.cnn:cnn(filters=(0,))", "numpy:zeros(5)", "\xe9:f",
     ),
     "optimizer": (

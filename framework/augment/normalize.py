@@ -97,6 +97,23 @@ class Rescale(Scaling):
         return keras.layers.Rescaling(self._factor)
 
 
+class Symmetric(Scaling):
+    """Maps pixels from 0 to `highest` to -1 to 1.
+
+    >>> Symmetric(255.0).apply(tf.constant([0.0, 255.0]), {}).numpy().tolist()
+    [-1.0, 1.0]
+    """
+
+    def __init__(self, highest: float):
+        self._factor = np.float32(2.0 / highest)
+
+    def apply(
+        self, images: tf.Tensor, statistics: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
+        """See base class."""
+        return images * self._factor - 1.0
+
+
 class Standard(Scaling):
     """Standardizes each channel: mean 0 and standard deviation 1 in training.
 
@@ -224,6 +241,16 @@ def _unit() -> Scaling:
     return Rescale(1 / 255)
 
 
+def _raw() -> Scaling:
+    """Keeps bytes; multiplies float images, from 0 to 1, by 255."""
+    return Rescale(255.0)
+
+
+def _symmetric() -> Scaling:
+    """Maps bytes, or float images from 0 to 1, to -1 to 1."""
+    return Symmetric(255.0)
+
+
 def _none() -> Scaling:
     """Leaves pixels unchanged."""
     return Rescale(1.0)
@@ -232,6 +259,8 @@ def _none() -> Scaling:
 NORMALIZATIONS: dict[str, Callable[..., Scaling]] = {
     "none": _none,
     "unit": _unit,
+    "raw": _raw,
+    "symmetric": _symmetric,
     "rescale": Rescale,
     "standard": Standard,
     "samplewise": Samplewise,
@@ -345,10 +374,12 @@ def restored(
 
 def _effective(text: str, dtype: np.dtype[Any]) -> list[Scaling]:
     """Returns the steps of a spec that change images of a type."""
+    is_bytes = dtype == np.uint8
+    unchanged = {"none", "raw" if is_bytes else "unit"}
     return [
-        scaling
+        Symmetric(1.0) if name == "symmetric" and not is_bytes else scaling
         for name, scaling in parse(text)
-        if not (name == "none" or (name == "unit" and dtype != np.uint8))
+        if name not in unchanged
     ]
 
 

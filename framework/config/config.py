@@ -7,7 +7,7 @@ import functools
 import math
 from typing import Any, get_type_hints
 
-from framework.config import spec
+from framework.config import spec, update_rules
 from framework.config.durations import Duration
 from framework.config.fold import Fold
 from framework.config.portion import Portion
@@ -16,6 +16,12 @@ from framework.system import paths, printable, waiting
 
 # The headings of `--help`, in order.
 GROUPS = ("data", "model", "training", "evaluation", "run", "devices")
+
+
+_RULES = {
+    "freeze": update_rules.parse_freeze,
+    "lr_scale": update_rules.parse_scales,
+}
 
 
 def _field(
@@ -123,13 +129,20 @@ class Config:
     normalize: str = _field(
         "standard",
         "Normalization of pixels, joined by '+', such as unit (0 to 1) or standard "
-        "(mean 0 and standard deviation 1 of each channel over the training images).",
+        "(mean 0 and standard deviation 1 of each channel over the training images); "
+        "standard is replaced where --model has its own scaling.",
         group="data",
     )
     model: str = _field(
         "cnn(filters=(32, 64), dense=128, dropout=.3, padding='same')",
         "Network to train, such as 'cnn(filters=(32, 64))', or your own as "
-        "'module:function(...)'.",
+        "'module:function(...)' or 'keras_file(\"net.keras\")'.",
+        group="model",
+    )
+    init_from: str = _field(
+        "",
+        "Initial weights by name: the folder of a run, or a .keras, .h5, .npz or "
+        ".safetensors file, such as runs/large; empty for random ones.",
         group="model",
     )
     optimizer: str = _field(
@@ -147,6 +160,18 @@ class Config:
         "constant",
         "Multiplier of the learning rate over time, joined by '+' (then) and '*' "
         "(product), such as 'warmup(5%) + cosine'.",
+        group="training",
+    )
+    freeze: str = _field(
+        "",
+        "Weights to keep as they are, always or for a time, such as 'backbone until "
+        "30%' or 'block[12]_'; empty for none.",
+        group="training",
+    )
+    lr_scale: str = _field(
+        "",
+        "Factors of the updates of weights, such as 'backbone: .1, head: 1' or "
+        "'layerwise(.75)'; empty for 1.",
         group="training",
     )
     batch_size: int = _field(
@@ -395,6 +420,14 @@ class Config:
             self._check_portion("test")
         if self.fold:
             self._check_fold()
+        for name, parse in _RULES.items():
+            try:
+                parse(getattr(self, name))
+            except UsageError as problem:
+                raise UsageError(f"{name}: {problem}") from None
+        object.__setattr__(
+            self, "init_from", paths.expand(self.init_from, "--init_from")
+        )
         files = self.exclude.split(",") if self.exclude else []
         self._require("exclude", all(map(str.strip, files)), "paths of CSV files")
         self._require("seed", 0 <= self.seed < 2**32, "from 0 to 2**32 - 1")

@@ -21,7 +21,7 @@ from framework.diagnose.report.data_problems import DataProblem
 from framework.diagnose.report.diagnosis import Diagnosis
 from framework.diagnose.report.galleries import Gallery
 from framework.diagnose.snapshot import Snapshot
-from framework.launch.components import ModelFunction
+from framework.models import ModelFunction
 from framework.report.events import Events
 from framework.system import atomic
 

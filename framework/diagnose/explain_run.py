@@ -21,9 +21,10 @@ from framework.diagnose.core.settings import TrainingSettings
 from framework.diagnose.programs.keras_loop import predictions_of
 from framework.diagnose.programs.run_program import RunProgram
 from framework.diagnose.snapshot import Snapshot
-from framework.launch.components import Components, ModelFunction
+from framework.launch.components import Components
 from framework.launch.rebuild import rebuild
 from framework.loop import checkpoint_files
+from framework.models import ModelFunction
 from framework.report.files import read_timing, total_seconds
 from framework.report.history import Row
 

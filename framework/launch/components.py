@@ -30,6 +30,9 @@ from framework.data.servers import Servers
 from framework.data.splits import hold_out_test
 from framework.distributed.strategy import build_strategy
 from framework.errors import UsageError
+from framework.launch import initial as initial_lib
+from framework.launch import sources
+from framework.launch.initial import Initial
 from framework.loop.evaluate import Evaluations, metric_names
 from framework.loop.plan import Plan
 from framework.loop.state import TrainState
@@ -37,10 +40,9 @@ from framework.loop.step import Objective, Update
 from framework.loop.steps import Evaluator, TrainLoop
 from framework.losses import compiled_loss
 from framework.metrics import METRICS, Metric
+from framework.models import ModelFunction
 from framework.optim import optimizers, precision
 from framework.system import waiting
-
-ModelFunction = Callable[[tuple[int, int, int], int], "keras.Model"]
 
 # The minimum batch size of evaluations, which need no memory for gradients.
 _EVALUATION_BATCH = 256
@@ -59,6 +61,7 @@ class Components:
         state: The training state.
         objective: The training objective.
         loop: The compiled training loop.
+        initial: What the network was built from.
         metrics: Further metrics of the evaluations, by name.
     """
 
@@ -68,6 +71,7 @@ class Components:
     state: TrainState
     objective: Objective
     loop: TrainLoop
+    initial: Initial
     metrics: Mapping[str, Metric] = dataclasses.field(default_factory=dict)
 
     def data_record(self, drawn: dict[str, Any]) -> DataRecord:
@@ -174,6 +178,9 @@ def build(
     """
     given = {"model": model, "dataset": dataset}
     check(config, [name for name, value in given.items() if value is not None])
+    files = sources.find(config, model is not None)
+    if model is None:
+        config = initial_lib.with_own_normalization(config, files)
     wait_for = waiting.parse_seconds(config.wait_for)
     trusted = config.i_trust_this_network
     servers = None
@@ -218,13 +225,16 @@ def build(
         sampling.build(config.sampling),
     )
     plan = _plan(config, feed.per_epoch, monitor_of(config, dataset))
-    state = _state(config, plan, strategy, dataset, model)
+    function = model if model is not None else models.build(config.model, files)
+    state, initial = _state(config, plan, strategy, dataset, function, files)
     metrics = metrics_lib.build(config.metrics)
     _check_metrics(config, state, examples, metrics)
     objective = _objective(config, state.model, examples, strategy)
     update = Update(config.clip_norm, config.ema, config.on_nonfinite == "skip")
     loop = TrainLoop(state, objective, update, feed, config.seed, config.jit)
-    return Components(strategy, examples, plan, state, objective, loop, metrics)
+    return Components(
+        strategy, examples, plan, state, objective, loop, initial, metrics
+    )
 
 
 def _divided(dataset: Dataset, config: Config, recorded: DataRecord | None) -> Dataset:
@@ -355,8 +365,9 @@ def _state(
     plan: Plan,
     strategy: tf.distribute.Strategy,
     dataset: Dataset,
-    model: ModelFunction | keras.Model | None,
-) -> TrainState:
+    model: ModelFunction | keras.Model,
+    files: Mapping[str, Path],
+) -> tuple[TrainState, Initial]:
     """Builds the training state inside the strategy's scope."""
     needs_function = strategy.num_replicas_in_sync > 1 or config.precision != "float32"
     if isinstance(model, keras.Model) and needs_function:
@@ -368,15 +379,25 @@ def _state(
     with strategy.scope():
         rate = learning_rate(config, plan.total_steps, plan.steps_per_epoch)
         network = _network(config, dataset, model)
+        # Before the moving average of the weights is created from them.
+        initial = initial_lib.load(config, network, files)
+        factors, lines = initial_lib.update_factors(config, network, plan)
         optimizer = optimizers.build(config.optimizer)()
         optimizers.prepare(optimizer, network.trainable_variables)
         loss_scale = None
         if config.precision == "float16":
             loss_scale = precision.LossScale()
-        is_weighted = dataset.train.weights is not None
-        return TrainState(
-            network, optimizer, rate, config.ema > 0, loss_scale, is_weighted
+        state = TrainState(
+            network,
+            optimizer,
+            rate,
+            config.ema > 0,
+            loss_scale,
+            factors,
+            is_weighted=dataset.train.weights is not None,
         )
+    lines = {**initial.lines, **lines}
+    return state, dataclasses.replace(initial, lines=lines)
 
 
 def learning_rate(
@@ -398,19 +419,18 @@ def learning_rate(
 
 
 def _network(
-    config: Config, dataset: Dataset, model: ModelFunction | keras.Model | None
+    config: Config, dataset: Dataset, model: ModelFunction | keras.Model
 ) -> keras.Model:
     """Returns the given model, or builds one; checks that it fits the data set."""
     network = model
     if not isinstance(model, keras.Model):
-        function = model or models.build(config.model)
-        if not callable(function):
+        if not callable(model):
             raise UsageError(
                 f"model must be a keras.Model or a function, not {model!r}"
             )
         with precision.policy(config.precision):
-            network = function(dataset.image_shape, dataset.num_classes)
-    if model is not None and isinstance(network, keras.Model):
+            network = model(dataset.image_shape, dataset.num_classes)
+    if isinstance(network, keras.Model):
         compiled_loss.check(network, config.loss, config.label_smoothing)
     models.check(network, dataset.image_shape, dataset.num_classes)
     return network

@@ -19,11 +19,12 @@ from framework.data.dataset import Dataset
 from framework.errors import UsageError
 from framework.launch import openings, run_folder
 from framework.launch import weights as weights_lib
-from framework.launch.components import Components, ModelFunction
+from framework.launch.components import Components
 from framework.launch.openings import Opening
 from framework.launch.rebuild import rebuild
 from framework.loop import checkpoint_files
 from framework.loop.evaluate import computed
+from framework.models import ModelFunction
 from framework.numerics import intervals
 from framework.numerics.intervals import Estimate
 from framework.numerics.metrics import summarize

@@ -11,7 +11,8 @@ import keras
 from framework.config import Config
 from framework.data.dataset import Dataset
 from framework.errors import UsageError
-from framework.launch.components import Components, ModelFunction
+from framework.launch.components import Components
+from framework.models import ModelFunction
 
 _PREFIX = "given("
 _FIELDS = ("model", "dataset")

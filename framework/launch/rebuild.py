@@ -12,8 +12,9 @@ from framework.data.dataset import Dataset, Progress
 from framework.errors import UsageError
 from framework.launch import components, trust
 from framework.launch import given as given_lib
-from framework.launch.components import Components, ModelFunction
+from framework.launch.components import Components
 from framework.launch.given import Given
+from framework.models import ModelFunction
 
 
 def rebuild(

@@ -16,9 +16,9 @@ from framework.config import Config
 from framework.errors import RunError
 from framework.launch import predictions, run_folder, trained
 from framework.launch import weights as weights_lib
-from framework.launch.components import ModelFunction
 from framework.launch.given import NOTHING, Given
 from framework.launch.trained import Trained
+from framework.models import ModelFunction
 from framework.report.history import History
 
 

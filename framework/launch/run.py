@@ -16,15 +16,23 @@ from framework.augment import preview
 from framework.config import Config, reference
 from framework.data import given
 from framework.data import record as data_record
-from framework.data.dataset import Dataset
+from framework.data.dataset import Dataset, evenly_spaced
 from framework.data.examples import Examples
 from framework.data.given import Arrays
 from framework.data.record import DataRecord
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
-from framework.launch import components, resume, run_folder, trust, worker_folders
+from framework.launch import (
+    components,
+    input_scale,
+    resume,
+    run_folder,
+    sources,
+    trust,
+    worker_folders,
+)
 from framework.launch import hooks as hooks_lib
-from framework.launch.components import Components, ModelFunction
+from framework.launch.components import Components
 from framework.launch.given import Given
 from framework.launch.hooks import Hook, HookReport
 from framework.launch.result import Result
@@ -36,6 +44,7 @@ from framework.loop.checkpoint import Checkpoints
 from framework.loop.nonfinite import NonFiniteError
 from framework.loop.stop import Stop
 from framework.loop.train import train
+from framework.models import ModelFunction
 from framework.optim import precision
 from framework.report import Report, Reports, console
 from framework.report.files import Files
@@ -101,7 +110,8 @@ def run(
         # Only worker 0 logs.
         screen.quiet |= not workers.is_chief
         monitor = components.monitor_of(config, built.examples.dataset)
-        config = dataclasses.replace(config, monitor=monitor)
+        normalize = built.initial.normalize
+        config = dataclasses.replace(config, monitor=monitor, normalize=normalize)
         from_python = Given(model, dataset)
         config = from_python.described(config, built)
         with worker_folders.folder(config, workers) as folder:
@@ -325,6 +335,8 @@ def _open(
     resumption = resume.check_data(folder, config, data, resumption)
     if not resumption.is_over:
         _write_record(folder, config, data, resumption)
+        start = built.initial
+        sources.write(folder, start.files, start.values, start.match)
     return history, checkpoints, resumption
 
 
@@ -369,6 +381,16 @@ def _left_out_fact(examples: Examples, sampling: str) -> dict[str, str]:
     return facts
 
 
+def _scale_notice(built: Components) -> str:
+    """Returns a warning if a network that was trained before gets other pixels."""
+    examples = built.examples
+    split, rows = examples.train_batches.split.sample(
+        examples.train, input_scale.IMAGES
+    )
+    images = split.images[evenly_spaced(rows, input_scale.IMAGES)]
+    return input_scale.notice(built.state.model, built.objective.normalize, images)
+
+
 def _facts(config: Config, built: Components, resumption: Resumption) -> dict[str, str]:
     """Returns the lines of the banner by heading."""
     examples, plan, dataset = built.examples, built.plan, built.examples.dataset
@@ -384,6 +406,7 @@ def _facts(config: Config, built: Components, resumption: Resumption) -> dict[st
         **_weights_fact(examples),
         **_test_fact(dataset),
         "model": f"{config.model}, {built.state.model.count_params():,} parameters",
+        **built.initial.lines,
         "optimizer": f"{config.optimizer}, learning rate {config.learning_rate:g} x "
         f"{config.schedule}",
         "length": f"{plan.total_steps:,} steps, {plan.steps_per_epoch:,} per epoch, "
@@ -396,6 +419,7 @@ def _facts(config: Config, built: Components, resumption: Resumption) -> dict[st
         *models.notices(built.state.model, replicas),
         precision.notice(config.precision),
         resumption.notice(),
+        _scale_notice(built) if resumption.step is None else "",
     ]
     if any(notices):
         facts["note"] = "\n".join(filter(None, notices))

@@ -19,12 +19,12 @@ from framework.data import fit
 from framework.data import record as data_record
 from framework.errors import UsageError
 from framework.launch import given as given_lib
-from framework.launch import run_folder, trust
+from framework.launch import run_folder, sources, trust
 from framework.launch import weights as weights_lib
-from framework.launch.components import ModelFunction
 from framework.launch.export import export_model, probabilities
 from framework.loop import checkpoint_files
 from framework.loop.checkpoint_files import Checkpoint
+from framework.models import ModelFunction
 from framework.numerics.metrics import from_log_probabilities, from_logits, summarize
 from framework.optim import precision
 
@@ -220,7 +220,10 @@ def load(
     checkpoint = weights_lib.read(run, config, weights)
     height, width, channels = record.fields["image_shape"]
     shape, names = (height, width, channels), tuple(record.fields["class_names"])
-    function = model or models.build(config.model)
+    function = model
+    if function is None:
+        files = sources.find(dataclasses.replace(config, workdir=str(run), fresh=False))
+        function = models.build(config.model, files)
     with precision.policy(config.precision):
         network = function(shape, len(names))
     models.check(network, shape, len(names))

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from framework import models
 from framework.config import Config, experiment, spec
 from framework.errors import UsageError
 from framework.system import atomic
@@ -107,6 +108,9 @@ def actions(
         if field not in given
         for name in spec.references(getattr(config, field))
     }
+    if "model" not in given and not config.model.startswith("given("):
+        code = models.executes(config.model)
+        phrases |= {f"execute the code in {code}"} if code else set()
     if "dataset" not in given and config.input == "service":
         phrases.add(f"connect to {config.service}")
     if "experiment" not in given:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from framework.numerics.variables import state_variable
 from framework.optim.precision import LossScale
 from framework.optim.step_stats import NoiseScale
+from framework.optim.update_factors import UpdateFactors
 from framework.schedules import LearningRate
 
 # Sums over training steps. Between two evaluations there can be more than 2**31
@@ -38,7 +39,11 @@ class TrainState:
         learning_rate: Learning rate by step.
         ema: Whether to keep a moving average of the weights.
         loss_scale: Loss scale of float16; None for other types.
+        factors: Factors of the updates; None if all weights are trained alike.
         is_weighted: Whether the training examples have weights.
+
+    Attributes:
+        factors: Factors of the updates.
     """
 
     def __init__(
@@ -48,9 +53,11 @@ class TrainState:
         learning_rate: LearningRate,
         ema: bool = False,
         loss_scale: LossScale | None = None,
+        factors: UpdateFactors | None = None,
         is_weighted: bool = False,
     ):
         self.model = model
+        self.factors = factors or UpdateFactors(model.trainable_variables)
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.loss_scale = loss_scale

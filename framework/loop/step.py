@@ -235,7 +235,7 @@ def train_step(
     Returns:
         The sums over the replica's examples, as `gradients`, and the statistics.
     """
-    weights = state.weights
+    weights = state.factors.weights
     scale = state.loss_scale.scale.read_value() if state.loss_scale else 1.0
     # Batch-norm statistics change before the gradients are known to be finite.
     saved = [tf.identity(variable) for variable in _changed(state) if update.skip]
@@ -243,16 +243,14 @@ def train_step(
     context = tf.distribute.get_replica_context()
     is_whole = context.num_replicas_in_sync * len(batches) == 1
     if measure and is_divisible and is_whole:
-        squares = _squares_of_halves(
-            state.model, gradients_of, batches[0], gradients, scale
-        )
+        squares = _squares_of_halves(state, gradients_of, batches[0], gradients, scale)
     if context.num_replicas_in_sync > 1:
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
     before = [tf.identity(weight) for weight in weights] if measure else []
     if state.loss_scale:
-        gradients = _apply_if_finite(state, state.loss_scale, gradients, update)
+        gradients = _apply_if_finite(state, state.loss_scale, gradients, update, step)
     else:
-        _apply(state, gradients, update)
+        _apply(state, gradients, update, step)
     if update.ema_decay:
         _update_average(state, update.ema_decay, step)
     if update.skip:
@@ -274,7 +272,7 @@ def train_step(
 
 
 def _squares_of_halves(
-    model: keras.Model,
+    state: TrainState,
     gradients_of: GradientFunction,
     batch: MicroBatch,
     gradients: list[tf.Tensor],
@@ -286,10 +284,9 @@ def _squares_of_halves(
     another pass would change the statistics: then there is one number, of the whole.
     """
     # Images are mixed in pairs, which must not be divided.
-    if batch.size % 4 or model.non_trainable_variables:
+    if batch.size % 4 or state.model.non_trainable_variables:
         return [step_stats.squared_norm(gradients)]
-    weights = [variable.value for variable in model.trainable_variables]
-    first, _ = gradients_of(batch.first_half(), weights, scale)
+    first, _ = gradients_of(batch.first_half(), state.factors.weights, scale)
     second = [whole - half for whole, half in zip(gradients, first, strict=True)]
     return [step_stats.squared_norm(first), step_stats.squared_norm(second)]
 
@@ -313,10 +310,12 @@ def _accumulate(
     return gradients, sums, squares
 
 
-def _apply(state: TrainState, gradients: list[tf.Tensor], update: Update) -> None:
+def _apply(
+    state: TrainState, gradients: list[tf.Tensor], update: Update, step: tf.Tensor
+) -> None:
     if update.clip_norm:
-        gradients, _ = tf.clip_by_global_norm(gradients, update.clip_norm)
-    state.optimizer.apply(gradients, state.model.trainable_variables)
+        gradients = state.factors.clipped(gradients, update.clip_norm, step)
+    state.factors.apply(state.optimizer, gradients, step)
 
 
 def _apply_if_finite(
@@ -324,6 +323,7 @@ def _apply_if_finite(
     loss_scale: LossScale,
     gradients: list[tf.Tensor],
     update: Update,
+    step: tf.Tensor,
 ) -> list[tf.Tensor]:
     """Updates the weights unless float16 has overflowed; returns unscaled gradients.
 
@@ -336,7 +336,7 @@ def _apply_if_finite(
     )
     changed = state.weights + [v.value for v in state.optimizer.variables]
     before = [tf.identity(variable) for variable in changed]
-    _apply(state, gradients, update)
+    _apply(state, gradients, update, step)
     for variable, old in zip(changed, before, strict=True):
         variable.assign(tf.where(finite, variable.read_value(), old))
     loss_scale.update(finite)

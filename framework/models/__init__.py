@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,7 +12,9 @@ import numpy as np
 
 from framework.config import reference, spec
 from framework.errors import UsageError
+from framework.models.applications import applications
 from framework.models.cnn import cnn
+from framework.models.keras_file import expected_pixels, keras_file
 from framework.models.mlp import mlp
 from framework.models.resnet import resnet
 
@@ -21,10 +24,16 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
     "cnn": cnn,
     "mlp": mlp,
     "resnet": resnet,
+    "applications": applications,
+    "keras_file": keras_file,
 }
+# Builds a network from the shape of an image and the number of classes.
+ModelFunction = Callable[[tuple[int, int, int], int], "keras.Model"]
+# The arguments that name a file.
+_FILES = {"applications": "weights", "keras_file": "path"}
 
 
-def build(text: str) -> Callable[[tuple[int, int, int], int], keras.Model]:
+def build(text: str, files: Mapping[str, Path] | None = None) -> ModelFunction:
     """Returns a function (image shape, number of classes) -> model for a spec.
 
     >>> build("mlp(units=(7,))")((4, 4, 3), 5).count_params()
@@ -33,19 +42,83 @@ def build(text: str) -> Callable[[tuple[int, int, int], int], keras.Model]:
     Args:
         text: A member of `MODELS` with its arguments, or `module:function(...)`, a
             function that takes the image shape and the number of classes first.
+        files: The files to read instead of those that the spec names, by the text in
+            the spec.
 
     Raises:
         UsageError: The spec is wrong; the message marks the place.
     """
-    call = spec.single(text)
-    function = spec.look_up(call, MODELS, "model")
-    is_builder = spec.takes(function, 2)
-    spec.require(call, is_builder, "a function of (image_shape, num_classes, ...)")
-    arguments = spec.arguments(call, function, given=2)
+    call, function, arguments = _parse(text)
+    name = _FILES.get(call.name, "")
+    if files and arguments.get(name) in files:
+        arguments = {**arguments, name: str(files[arguments[name]])}
     if ":" in call.name:
         name = f"--model: {call.name}"
         return functools.partial(reference.call, function, name, **arguments)
     return functools.partial(_build_member, function, arguments)
+
+
+def _parse(text: str) -> tuple[spec.Call, Callable[..., Any], dict[str, Any]]:
+    """Returns the call of a spec, its function and its arguments by name."""
+    call = spec.single(text)
+    function = spec.look_up(call, MODELS, "model")
+    is_builder = spec.takes(function, 2)
+    spec.require(call, is_builder, "a function of (image_shape, num_classes, ...)")
+    return call, function, spec.arguments(call, function, given=2)
+
+
+def file(text: str) -> str:
+    """Returns the file that a spec names; "" if it names none.
+
+    >>> file("keras_file('net.keras', head=5)")
+    'net.keras'
+
+    Raises:
+        UsageError: The spec is wrong.
+    """
+    call = spec.single(text)
+    if call.name not in _FILES:
+        return ""
+    _, _, arguments = _parse(text)
+    return arguments.get(_FILES[call.name]) or ""
+
+
+def executes(text: str) -> str:
+    """Returns the file whose code a spec permits to execute; "" if there is none.
+
+    >>> executes("keras_file('net.keras', trust=True)")
+    'net.keras'
+
+    Raises:
+        UsageError: The spec is wrong.
+    """
+    call = spec.single(text)
+    if call.name != "keras_file" or not _parse(text)[2].get("trust"):
+        return ""
+    return file(text)
+
+
+def normalization(text: str, files: Mapping[str, Path]) -> str:
+    """Returns the `--normalize` spec that a network with its own scaling expects.
+
+    Args:
+        text: The spec of the network.
+        files: As in `build`.
+
+    Returns:
+        "raw" for pixels from 0 to 255, or "unit" for 0 to 1; "" if the network has no
+        scaling of its own.
+
+    Raises:
+        UsageError: The spec is wrong, or its file cannot be read.
+    """
+    name = spec.single(text).name
+    if name == "applications":
+        return "raw"
+    if name != "keras_file":
+        return ""
+    path = file(text)
+    return expected_pixels(files.get(path, Path(path)))
 
 
 def _build_member(
@@ -143,4 +216,13 @@ def notices(model: keras.Model, replicas: int) -> list[str]:
     return lines
 
 
-__all__ = ["MODELS", "build", "check", "notices"]
+__all__ = [
+    "MODELS",
+    "ModelFunction",
+    "build",
+    "check",
+    "executes",
+    "file",
+    "normalization",
+    "notices",
+]

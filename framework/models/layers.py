@@ -85,11 +85,16 @@ class BatchNorm(keras.layers.BatchNormalization):
     Args:
         debias: Whether the moving averages are debiased; False is as in Keras.
         **kwargs: As of `keras.layers.BatchNormalization`.
+
+    Attributes:
+        frozen_until: The step from which it trains; None for never. Before, it is in
+            evaluation mode in training too, and keeps its moving averages.
     """
 
     def __init__(self, debias: bool = True, **kwargs: Any):
         super().__init__(**{**kwargs, "synchronized": True})
         self.debias = debias
+        self.frozen_until: int | None = 0
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the weights."""
@@ -110,7 +115,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         mask: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Returns a tensor like `inputs`, [rows, height, width, channels] or other."""
-        training = bool(training and self.trainable)
+        training = bool(training and self.trainable and self.frozen_until is not None)
         # Not in evaluation: Grappler fuses the kernel with the activation that follows,
         # and TensorFlow has no kernel for most of these pairs.
         if not training or self.renorm:
@@ -122,7 +127,13 @@ class BatchNorm(keras.layers.BatchNormalization):
             outputs, mean, variance = self._fused(inputs)
         else:
             outputs, mean, variance = self._normalized(inputs, mask)
-        self._update(mean, variance)
+        is_frozen = None
+        if self.frozen_until:
+            # Both modes in one graph: a replica cannot reduce within a condition.
+            is_frozen = current_draws().step < self.frozen_until
+            fixed = super().call(inputs, training=False, mask=mask)
+            outputs = tf.where(is_frozen, fixed, outputs)
+        self._update(mean, variance, is_frozen)
         return outputs
 
     def get_config(self) -> dict[str, Any]:
@@ -165,19 +176,26 @@ class BatchNorm(keras.layers.BatchNormalization):
         )
         return keras.ops.cast(outputs, self.compute_dtype), mean, variance
 
-    def _update(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
-        """Updates the moving averages."""
-        momentum = self._next_momentum() if self.debias else self.momentum
+    def _update(
+        self, mean: tf.Tensor, variance: tf.Tensor, is_frozen: tf.Tensor | None
+    ) -> None:
+        """Updates the moving averages, unless the layer is frozen."""
+        momentum = self._next_momentum(is_frozen) if self.debias else self.momentum
         for average, value in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
-            average.assign(average * momentum + value * (1.0 - momentum))
+            new = average * momentum + value * (1.0 - momentum)
+            if is_frozen is not None:
+                new = tf.where(is_frozen, tf.convert_to_tensor(average), new)
+            average.assign(new)
 
-    def _next_momentum(self) -> tf.Tensor | float:
+    def _next_momentum(self, is_frozen: tf.Tensor | None) -> tf.Tensor | float:
         """Counts an update; returns its momentum, float32 scalar."""
         before = tf.identity(keras.ops.convert_to_tensor(self.updates))
-        self.updates.assign(before + 1.0)
+        self.updates.assign(
+            before + (1.0 if is_frozen is None else tf.where(is_frozen, 0.0, 1.0))
+        )
         if not 0 < self.momentum < 1:
             return self.momentum
         log = math.log(self.momentum)

@@ -38,7 +38,7 @@ def test_other_specs_ask_for_no_help(spec):
 
 
 def test_notes_list_the_names():
-    assert families.notes()["model"].startswith("One of cnn, mlp, resnet. ")
+    assert families.notes()["model"].startswith("One of cnn, mlp, resnet, ")
     assert families.notes().keys() == FAMILIES.keys()
 
 

@@ -9,15 +9,17 @@ import tensorflow as tf
 
 from framework import augment, losses, models, schedules
 from framework.augment.normalize import Normalizer, Standard
+from framework.config import update_rules
 from framework.data.batches import MemoryBatches
 from framework.data.dataset import Split, class_counts
 from framework.data.feed import Feed
 from framework.loop.state import TrainState
 from framework.loop.step import Objective, Update
 from framework.loop.steps import Evaluator, TrainLoop
-from framework.models import layers
+from framework.models import freezing, layers
 from framework.optim import optimizers
 from framework.optim.precision import LossScale
+from framework.optim.update_factors import UpdateFactors
 
 SHAPE, CLASSES, BATCH = (8, 8, 3), 3, 8
 
@@ -32,6 +34,16 @@ def _split(count, has_weights, several_labels):
     if several_labels:
         labels = (generator.random((count, CLASSES)) < 0.4).astype(np.int32)
     return Split(images, labels, weights)
+
+
+def _factors(model, freeze, lr_scale):
+    def steps(rule):
+        return rule.until and rule.until.steps(10, 100)
+
+    scales = update_rules.parse_scales(lr_scale)
+    plan = freezing.plan(model, update_rules.parse_freeze(freeze), scales, steps)
+    variables = model.trainable_variables
+    return UpdateFactors(variables, plan.factors, plan.frozen_until)
 
 
 def _build(
@@ -53,6 +65,8 @@ def _build(
     seed=0,
     weights=False,
     several_labels=False,
+    freeze="",
+    lr_scale="",
 ):
     update = update or Update()
     strategy = strategy or tf.distribute.get_strategy()
@@ -72,7 +86,8 @@ def _build(
             learning_rate,
             update.ema_decay > 0,
             LossScale() if loss_scale else None,
-            weights,
+            _factors(network, freeze, lr_scale),
+            is_weighted=weights,
         )
         known = {"mean": np.full(3, 128.0), "scale": np.full(3, 1 / 64)}
         scale = Normalizer([Standard()], [known])

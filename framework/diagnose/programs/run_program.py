@@ -33,12 +33,13 @@ from framework.diagnose.programs import model_edits, prolonging, watch_layers
 from framework.diagnose.programs.prolonging import places
 from framework.diagnose.programs.trial_watch import Watch
 from framework.errors import RunError, UsageError
-from framework.launch import components, run_folder
+from framework.launch import components, run_folder, sources
 from framework.launch import run as run_lib
-from framework.launch.components import Components, ModelFunction
+from framework.launch.components import Components
 from framework.loop import checkpoint_files
 from framework.loop.checkpoint_files import CheckpointFiles
 from framework.loop.nonfinite import DivergedError
+from framework.models import ModelFunction
 from framework.numerics.draws import Draws, use_draws
 from framework.system import archive
 
@@ -381,7 +382,8 @@ class RunProgram(Program):
     @property
     def function(self) -> ModelFunction:
         """The function that builds the model."""
-        return self._function or models.build(self._config.model)
+        files = sources.find(self._config)
+        return self._function or models.build(self._config.model, files)
 
     def dataset(self, intervention: Intervention) -> Dataset:
         """Returns the data of a trial.

@@ -1,0 +1,146 @@
+"""Files that a network comes from: their digests, and copies in the run's folder.
+
+With the copies, a run can be resumed, evaluated and exported where the files themselves
+are not. Only `write` writes, in the process that holds the run's lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framework import models
+from framework.config import Config
+from framework.errors import UsageError
+from framework.models.by_name import Match
+from framework.system import archive, atomic, json_text, paths
+
+RECORD, FOLDER = "pretrained.json", "pretrained"
+
+
+def find(config: Config, has_model: bool = False) -> dict[str, Path]:
+    """Returns the files to read for a run, by their text in the config.
+
+    For a run that has begun, these are the copies in its folder.
+
+    Args:
+        config: The configuration.
+        has_model: Whether the model was given in Python.
+
+    Raises:
+        UsageError: A file is not the one that the run was started with, or the run's
+            record is damaged.
+    """
+    folder = Path(config.workdir)
+    texts = _texts(config, has_model)
+    recorded = {} if config.fresh or not texts else _recorded(folder)
+    found = {}
+    for text in texts:
+        path = Path(paths.expand(text, "the path"))
+        entry = recorded.get(text)
+        found[text] = path
+        if entry is None:
+            continue
+        copy = folder / entry["copy"]
+        if path.is_file() and digest(path) != entry["sha256"]:
+            raise UsageError(
+                f"{text} has changed since the run in {folder} was started with it; "
+                f"restore it, use another --workdir, or --fresh to move the run aside"
+            )
+        if copy.is_file() and digest(copy) == entry["sha256"]:
+            found[text] = copy
+    return found
+
+
+def write(
+    folder: Path,
+    files: Mapping[str, Path],
+    values: Mapping[str, np.ndarray] | None,
+    match: Match | None,
+) -> None:
+    """Copies the files into a run's folder and writes pretrained.json, once.
+
+    Args:
+        folder: The run's folder, which this process must have locked.
+        files: From `find`.
+        values: The initial weights by name, if they are of another run.
+        match: The weights that --init_from has set; None without it.
+    """
+    if not files:
+        return
+    recorded = _recorded(folder)
+    new = {text: path for text, path in files.items() if text not in recorded}
+    if not new:
+        return
+    (folder / FOLDER).mkdir(exist_ok=True)
+    entries = dict(recorded)
+    for text, path in new.items():
+        if path.is_file():
+            content = atomic.read_bytes(path)
+            sha = hashlib.sha256(content).hexdigest()
+            copy = f"{FOLDER}/{sha[:16]}{path.suffix}"
+            atomic.write_bytes(folder / copy, content)
+        else:
+            copy = f"{FOLDER}/run.npz"
+            archive.write(folder / copy, 0, dict(values or {}))
+            sha = digest(folder / copy)
+        entries[text] = {"sha256": sha, "copy": copy}
+    record: dict[str, Any] = {"files": entries}
+    if match is not None:
+        record["init_from"] = {
+            "matched": match.matched,
+            "missing": match.missing,
+            "shapes": match.shapes,
+            "unused": match.unused,
+        }
+    text = json.dumps(record, indent=2) + "\n"
+    atomic.write_text(folder / RECORD, text)
+
+
+def digest(path: Path) -> str:
+    """Returns the SHA-256 of a file, as hexadecimal digits."""
+    state = hashlib.sha256()
+    with atomic.reading(path) as file:
+        while block := file.read(1 << 20):
+            state.update(block)
+    return state.hexdigest()
+
+
+def _texts(config: Config, has_model: bool) -> list[str]:
+    """Returns the files, and runs, that a config names."""
+    is_given = has_model or config.model.startswith("given(")
+    texts = ["" if is_given else models.file(config.model), config.init_from]
+    return [text for text in texts if text]
+
+
+def _recorded(folder: Path) -> dict[str, dict[str, str]]:
+    """Reads the entries of pretrained.json by text; {} if there is none."""
+    path = folder / RECORD
+    try:
+        content = json_text.parse_object(atomic.read_bytes(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as problem:
+        raise UsageError(f"{path} cannot be read: {problem}; restore it") from None
+    entries = content.get("files")
+    if not isinstance(entries, dict) or not all(map(_is_entry, entries.values())):
+        raise UsageError(f"{path} is damaged; restore it")
+    return entries
+
+
+def _is_entry(entry: object) -> bool:
+    if not isinstance(entry, dict) or entry.keys() != {"sha256", "copy"}:
+        return False
+    copy = entry["copy"]
+    # Only in the run's folder.
+    return (
+        isinstance(copy, str)
+        and isinstance(entry["sha256"], str)
+        and copy.startswith(f"{FOLDER}/")
+        and Path(copy).name == copy.removeprefix(f"{FOLDER}/")
+    )
