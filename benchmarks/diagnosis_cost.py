@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 
     from framework.data.dataset import Split
 
-_DATASET = flags.DEFINE_string(
-    "dataset",
-    "fashion_mnist",
-    "Spec of the data set, such as 'folder(\"flowers\", size=48)'.",
-)
-_IMAGES = flags.DEFINE_integer(
-    "images", 1500, "Number of training images, such as 1500."
-)
-_EPOCHS = flags.DEFINE_integer(
-    "epochs", 16, "Number of epochs of each training, such as 16."
-)
-_BUDGET = flags.DEFINE_string(
-    "budget", "1", "Budget of the trials, such as 0.5 or 60s."
-)
-_CASES = flags.DEFINE_list(
-    "cases", [], "Comma-separated texts: run only cases with one of them in the name."
-)
 _VALIDATION = 800
 _TABLE = "{:24} {:>8} {:>9} {:>7} {:>9} {:>7} {:>6}  {}"
+
+
+def _define() -> None:
+    """Defines the flags: not on import, since other programs have some of these."""
+    flags.DEFINE_string(
+        "dataset",
+        "fashion_mnist",
+        "Spec of the data set, such as 'folder(\"flowers\", size=48)'.",
+    )
+    flags.DEFINE_integer("images", 1500, "Number of training images, such as 1500.")
+    flags.DEFINE_integer("epochs", 16, "Number of epochs of each training, such as 16.")
+    flags.DEFINE_string("budget", "1", "Budget of the trials, such as 0.5 or 60s.")
+    flags.DEFINE_list(
+        "cases",
+        [],
+        "Comma-separated texts: run only cases with one of them in the name.",
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,22 +165,22 @@ def main(arguments: Sequence[str]) -> None:
 
     from framework import data
 
-    dataset = data.build(_DATASET.value)
+    dataset = data.build(flags.FLAGS.dataset)
     generator = np.random.default_rng(0)
 
     def some(split: Split, count: int) -> Split:
         rows = generator.permutation(len(split))[:count]
         return split.take(rows).in_memory(lambda done, total: None)
 
-    train = some(dataset.train, _IMAGES.value)
+    train = some(dataset.train, flags.FLAGS.images)
     validation = some(dataset.validation, _VALIDATION)
     names = ("case", "training", "measuring", "", "trials", "", "both", "first cause")
     print(_TABLE.format(*names))
     costs = []
     for name in CASES:
-        if _CASES.value and not any(each in name for each in _CASES.value):
+        if flags.FLAGS.cases and not any(each in name for each in flags.FLAGS.cases):
             continue
-        settings = dataset.num_classes, _EPOCHS.value, _BUDGET.value
+        settings = dataset.num_classes, flags.FLAGS.epochs, flags.FLAGS.budget
         cost = measure(name, train, validation, *settings)
         costs.append(cost)
         print(_row(name, cost), flush=True)
@@ -204,4 +204,5 @@ def _row(name: str, cost: Cost) -> str:
 
 
 if __name__ == "__main__":
+    _define()
     app.run(main)

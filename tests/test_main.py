@@ -61,7 +61,7 @@ def test_help_lists_the_flags_and_succeeds(train):
     assert "Trains an image classifier on any data set" in done.stdout
     assert "--learning_rate=FLOAT   Base learning rate" in done.stdout
     assert "--[no]remedy " in done.stdout
-    assert "One of cnn, mlp, resnet. --model=help describes them." in done.stdout
+    assert "One of cnn, mlp, resnet, " in done.stdout
 
 
 def test_a_family_describes_itself(train):

@@ -92,7 +92,10 @@ def _things(
     lines = run.console.Console(
         built.plan.total_steps, per_epoch, config.monitor, timing, run.console.console()
     )
-    files, board, _ = run._file_reports(config, built, folder, timing, lines)
+    options = run._Options((), (), "", is_part=False)
+    files, board, *_ = run._file_reports(
+        config, built, folder, timing, lines, history, {}, options
+    )
     for report in (timing, files, board):
         report.started(0)
     evaluations = built.evaluations()

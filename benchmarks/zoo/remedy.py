@@ -121,11 +121,12 @@ def _recheck(path: Path, folder: Path) -> None:
         kind = f"{RECHECK} {line['kind']}"
         key = (kind, line["case"], line["seed"])
         # A remedy of the ruler has no gain.
-        if line.get("gain") is None or key in done:
+        is_first = line["kind"] in (*FAULTY, *SOUND)
+        if not is_first or line.get("gain") is None or key in done:
             continue
         run = _place(folder, line["case"], line["seed"], line["kind"])
-        again = {"kind": kind, "case": line["case"], "seed": line["seed"]}
-        again |= rechecked(run, line["proven"])
+        again = rechecked(run, line["proven"])
+        again |= {"kind": kind, "case": line["case"], "seed": line["seed"]}
         results.append(path, again)
         print(text(again), file=sys.stderr, flush=True)
 

@@ -63,7 +63,11 @@ def predict(arguments: list[str]) -> int:
     network = trained.load(
         paths.expand(run, "the run's folder"), _WEIGHTS.value, trust_run=_TRUST.value
     )
-    rows = predictions.predict(network, images)
+    rows = predictions.predict(
+        network,
+        images,
+        lambda text: print(f"warning: {printable(text)}", file=sys.stderr),
+    )
     if _OUTPUT.value:
         # Complete or not at all: an error leaves an earlier file as it is.
         text = io.StringIO()

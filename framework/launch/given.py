@@ -11,7 +11,6 @@ import keras
 from framework.config import Config
 from framework.data.dataset import Dataset
 from framework.errors import UsageError
-from framework.launch.components import Components
 from framework.models import ModelFunction
 
 _PREFIX = "given("
@@ -50,18 +49,17 @@ class Given:
             )
         return self.model
 
-    def described(self, config: Config, built: Components) -> Config:
+    def described(self, config: Config, model: keras.Model, data: Dataset) -> Config:
         """Returns a config that names what was given.
 
         Args:
             config: The config.
-            built: The components of the run.
+            model: The network of the run.
+            data: The data set of the run, as it is divided.
         """
         described: dict[str, Any] = {}
-        data = built.examples.dataset
         if self.model is not None:
-            count = built.state.model.count_params()
-            described["model"] = f"{_PREFIX}parameters={count})"
+            described["model"] = f"{_PREFIX}parameters={model.count_params()})"
         if self.dataset is not None:
             sizes = f"train={len(data.train)}, validation={len(data.validation)}"
             described["dataset"] = f"{_PREFIX}{data.name!r}, {sizes})"

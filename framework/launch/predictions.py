@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -25,13 +26,17 @@ _KEYS = ("x", "images", "x_test")
 Prediction = tuple[str, "np.ndarray | str"]
 
 
-def predict(trained: Trained, paths: Sequence[str]) -> Iterator[Prediction]:
+def predict(
+    trained: Trained, paths: Sequence[str], warn: Callable[[str], None] = warnings.warn
+) -> Iterator[Prediction]:
     """Returns an iterator over the predictions of images, in the order of the paths.
 
     Args:
         trained: The network.
         paths: Image files, folders (all images in them and their folders, by name), and
             .npy or .npz files with images as in training ("x", or the only array).
+        warn: Called, while iterating, with a line about arrays that seem to be scaled
+            otherwise than in training.
 
     Raises:
         UsageError: A path does not exist or holds no images, or the network takes no
@@ -49,7 +54,7 @@ def predict(trained: Trained, paths: Sequence[str]) -> Iterator[Prediction]:
     return itertools.chain.from_iterable(
         _of_files(trained, source)
         if isinstance(source, list)
-        else _of_array(trained, source)
+        else _of_array(trained, source, warn)
         for source in sources
     )
 
@@ -106,10 +111,15 @@ def _source(path: str) -> list[str] | Path:
     return found
 
 
-def _of_array(trained: Trained, path: Path) -> Iterator[Prediction]:
+def _of_array(
+    trained: Trained, path: Path, warn: Callable[[str], None]
+) -> Iterator[Prediction]:
     """Yields the predictions of the images in a file of arrays."""
     try:
-        rows = trained.predict(_read_array(path))
+        images = _read_array(path)
+        rows = trained.predict(images)
+        if text := trained.scale_warning(images):
+            warn(f"{path}: {text}")
     except UsageError as problem:
         raise UsageError(f"{path}: {problem}") from None
     for index, row in enumerate(rows):

@@ -69,7 +69,7 @@ def rebuild(
         workdir=str(folder),
     )
     built = components.build(config, model, dataset, progress)
-    now = given.described(config, built).model
+    now = given.described(config, built.state.model, built.examples.dataset).model
     if now != config.model and "model" in given_lib.fields(config):
         raise UsageError(
             f"the model given is {now}, that of the run in {folder} is {config.model}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,7 @@ class Result:
             RunError: An image file cannot be read.
         """
         if isinstance(images, np.ndarray):
+            self._warn_of_scale(images)
             return self.trained.predict(images)
         paths = [images] if isinstance(images, (str, Path)) else images
         rows = []
@@ -121,6 +123,7 @@ class Result:
 
     def evaluate(self, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         """Returns the metrics of labelled images: see `Trained.evaluate`."""
+        self._warn_of_scale(images)
         return self.trained.evaluate(images, labels)
 
     def export(self, folder: str | Path) -> None:
@@ -166,6 +169,10 @@ class Result:
         # The proof is a floor above: by its name, as for `Diagnosis.remedy`.
         prove = importlib.import_module("framework.prove.remedy")
         return prove.prove_given(self.folder, self.given, seeds, progress)
+
+    def _warn_of_scale(self, images: np.ndarray) -> None:
+        if text := self.trained.scale_warning(images):
+            warnings.warn(text, stacklevel=3)
 
     def __repr__(self) -> str:
         return f"Result({str(self.folder)!r}: {self.history.summary(self.monitor)})"

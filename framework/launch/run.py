@@ -113,7 +113,9 @@ def run(
         normalize = built.initial.normalize
         config = dataclasses.replace(config, monitor=monitor, normalize=normalize)
         from_python = Given(model, dataset)
-        config = from_python.described(config, built)
+        config = from_python.described(
+            config, built.state.model, built.examples.dataset
+        )
         with worker_folders.folder(config, workers) as folder:
             options = _Options(reports, hooks, then or _then(config), is_part)
             result = _run(config, built, folder, screen, workers, stop, options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -102,10 +101,7 @@ class Trained:
         return np.concatenate(parts)
 
     def predict(self, images: np.ndarray, batch_size: int = 256) -> np.ndarray:
-        """Returns the probabilities of each class, float32 [N, K]: see `logits`.
-
-        Images that seem to be scaled otherwise than in training are warned about.
-        """
+        """Returns the probabilities of each class, float32 [N, K]: see `logits`."""
         logits = self.logits(images, batch_size)
         return probabilities(logits, self.several_labels).numpy()
 
@@ -144,7 +140,7 @@ class Trained:
         return summarize(from_log_probabilities(logs, labels), self.class_names)
 
     def _check(self, images: np.ndarray) -> None:
-        """Raises UsageError if images do not fit; warns of another scale."""
+        """Raises UsageError if images do not fit."""
         if images.shape[1:] != self.image_shape:
             raise UsageError(
                 f"images must be [N, {', '.join(map(str, self.image_shape))}], as in "
@@ -155,17 +151,21 @@ class Trained:
                 f"the network was trained on uint8 images from 0 to 255; give these, "
                 f"not {images.dtype}"
             )
+
+    def scale_warning(self, images: np.ndarray) -> str:
+        """Returns a warning if images seem to be scaled otherwise than in training."""
         low, high = self.pixel_range
         if not images.size or low == high:
-            return
+            return ""
         lowest, highest = float(images.min()), float(images.max())
-        beyond = max(low - lowest, highest - high) > high - low
-        if beyond or max(abs(lowest), abs(highest)) < _DARK * max(abs(low), abs(high)):
-            warnings.warn(
-                f"the images have values from {lowest:g} to {highest:g}; those in "
-                f"training had {low:g} to {high:g}: are they scaled alike?",
-                stacklevel=4,
-            )
+        is_beyond = max(low - lowest, highest - high) > high - low
+        is_dark = max(abs(lowest), abs(highest)) < _DARK * max(abs(low), abs(high))
+        if not is_beyond and not is_dark:
+            return ""
+        return (
+            f"the images have values from {lowest:g} to {highest:g}; those in training "
+            f"had {low:g} to {high:g}: are they scaled alike?"
+        )
 
     def export(self, folder: str | Path) -> None:
         """Writes a SavedModel; see `framework.launch.export.export_model`."""

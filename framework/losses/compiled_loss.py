@@ -10,19 +10,16 @@ import keras
 from framework.config import spec
 from framework.errors import UsageError
 
-# The Keras losses that a member of `LOSSES` computes for class numbers, with the same
-# label smoothing.
-_SAME: dict[str, tuple[Any, ...]] = {
+# Names in `keras.losses` of what a member of `LOSSES` computes for class numbers, with
+# the same label smoothing.
+_SAME: dict[str, tuple[str, ...]] = {
     "cross_entropy": (
-        keras.losses.CategoricalCrossentropy,
-        keras.losses.SparseCategoricalCrossentropy,
-        keras.losses.categorical_crossentropy,
-        keras.losses.sparse_categorical_crossentropy,
+        "CategoricalCrossentropy",
+        "SparseCategoricalCrossentropy",
+        "categorical_crossentropy",
+        "sparse_categorical_crossentropy",
     ),
-    "binary_cross_entropy": (
-        keras.losses.BinaryCrossentropy,
-        keras.losses.binary_crossentropy,
-    ),
+    "binary_cross_entropy": ("BinaryCrossentropy", "binary_crossentropy"),
 }
 
 
@@ -46,7 +43,7 @@ def check(model: keras.Model, text: str, label_smoothing: float) -> None:
     call = spec.single(text)
     given = call.kwargs.get("label_smoothing", label_smoothing)
     config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
-    kinds = _SAME.get(call.name, ())
+    kinds = [getattr(keras.losses, name) for name in _SAME.get(call.name, ())]
     is_same = loss in kinds or type(loss) in kinds
     if is_same and config.get("label_smoothing", 0.0) == given:
         return

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.plugins.hparams import api_pb2, summary_v2
-from tensorboard.plugins.hparams import summary as hparams
+from tensorboard.plugins.hparams import (
+    api_pb2,
+    metadata,
+    plugin_data_pb2,
+    summary_v2,
+)
 from tensorboard.plugins.text.summary_v2 import text_pb
 
 from framework.numerics import metrics as metrics_lib
@@ -176,9 +181,7 @@ class TensorBoard(Report):
         """See base class."""
         self._add_images(step)
         self._compare()
-        # Of TensorFlow's own copy of the format.
-        end = hparams.session_end_pb(api_pb2.STATUS_SUCCESS).SerializeToString()
-        self._events(_SUMMARY).add(step, Summary.FromString(end))
+        self._events(_SUMMARY).add(step, _session_end())
         self._close()
 
     def stopped(self) -> None:
@@ -235,3 +238,20 @@ class TensorBoard(Report):
         ]
         png = figures.captioned(images, captions)
         validation.image(step, "images/worst_errors", png)
+
+
+def _session_end() -> Summary:
+    """Returns what tells HParams that a run is complete.
+
+    TensorBoard has a function for it, whose module loads TensorFlow.
+    """
+    end = plugin_data_pb2.SessionEndInfo(
+        status=api_pb2.STATUS_SUCCESS, end_time_secs=time.time()
+    )
+    content = plugin_data_pb2.HParamsPluginData(session_end_info=end)
+    value = Summary.Value(
+        tag=metadata.SESSION_END_INFO_TAG,
+        metadata=metadata.create_summary_metadata(content),
+        tensor=metadata.NULL_TENSOR,
+    )
+    return Summary(value=[value])

@@ -1,7 +1,6 @@
 """Tests of framework/launch/given.py."""
 
 import dataclasses
-import types
 
 import keras
 import numpy as np
@@ -22,17 +21,13 @@ def builder(shape, classes):
 
 def test_a_config_names_what_was_given():
     model, dataset = builder((8, 8, 1), 10), digits()
-    built = types.SimpleNamespace(
-        state=types.SimpleNamespace(model=model),
-        examples=types.SimpleNamespace(dataset=dataset),
-    )
-    described = Given(builder, dataset).described(Config(), built)
+    described = Given(builder, dataset).described(Config(), model, dataset)
     assert described.model == "given(parameters=650)"
     sizes = f"train={len(dataset.train)}, validation={len(dataset.validation)}"
     assert described.dataset == f"given({dataset.name!r}, {sizes})"
     assert given.fields(described) == ["model", "dataset"]
     assert given.fields(Config()) == []
-    assert NOTHING.described(Config(), built) == Config()
+    assert NOTHING.described(Config(), model, dataset) == Config()
 
 
 def test_only_a_function_builds_a_model_anew():

@@ -26,7 +26,9 @@ def test_a_spec_builds_a_model(text, parameters):
     assert model.output_shape == (None, 7)
 
 
-@pytest.mark.parametrize("name", models.MODELS.keys() - {"applications", "keras_file"})
+@pytest.mark.parametrize(
+    "name", sorted(models.MODELS.keys() - {"applications", "keras_file"})
+)
 def test_every_name_builds_a_model(name):
     model = models.build(name)((32, 32, 1), 3)
     models.check(model, (32, 32, 1), 3)

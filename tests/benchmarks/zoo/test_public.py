@@ -33,13 +33,13 @@ def test_two_draws_are_for_calibration_and_the_third_is_for_the_report():
     }
 
 
-@pytest.mark.parametrize("half", {each.half for each in CASES})
+@pytest.mark.parametrize("half", sorted({each.half for each in CASES}))
 def test_each_answer_is_that_of_some_report(half):
     cases = [each for each in CASES if each.half == half]
     assert {each.answer for each in cases if each.healthy} == set(ANSWERS)
 
 
-@pytest.mark.parametrize("half", {each.half for each in CASES})
+@pytest.mark.parametrize("half", sorted({each.half for each in CASES}))
 def test_faults_are_of_many_kinds(half):
     faulty = [each for each in CASES if each.half == half and not each.healthy]
     assert len({cause for each in faulty for cause, *_ in each.causes}) >= 9

@@ -118,14 +118,14 @@ _BY_FLAGS = {
     "constant_learning_rate": "learning_rate",
     "train_for_factor": "train_for",
     "exclude": "exclude",
+    "width_factor": "model",
+    "dropout": "model",
 }
 _BY_LINES = {
     "rescale",
     "consistent_loss",
     "reinitialize",
     "activation",
-    "width_factor",
-    "dropout",
     "shuffle",
     "unfreeze",
     "keras_step",
@@ -138,7 +138,7 @@ def test_every_change_has_flags_or_lines():
     fields = {field.name for field in dataclasses.fields(Intervention)} - {"seed"}
     assert fields == {*_BY_FLAGS, *_BY_LINES}
     config = Config(learning_rate=0.5, normalize="none", augment="flip")
-    values = {"augment": "", "weight_decay": 0.1, "exclude": ("a.csv",)}
+    values = {"augment": "", "weight_decay": 0.1, "exclude": ("a.csv",), "dropout": 0.5}
     for name, flag in _BY_FLAGS.items():
         change = Intervention(**{name: values.get(name, 2)})
         words = shlex.split(" ".join(change.flags(config)))

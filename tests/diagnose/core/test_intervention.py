@@ -384,6 +384,8 @@ _OF_PEOPLE = {
     "shuffled_labels",
     "validation_too_small",
     "preprocessing_mismatch",
+    "below_linear_probe",
+    "example_weights",
 }
 # What the training step of a run has right.
 _OF_OTHER_STEPS = {
