@@ -97,7 +97,8 @@ def _compare(
     problems: dict[str, NotApplicableError] = {}
     # Something else was in the way, and what mends it had a part of the time only.
     untried = frozenset[str]() if trials.has_accepted else suspected
-    capacity = measured.get(Capacity)
+    # Not known where the program does not show its layers: then size is not suspected.
+    capacity = measured.find(Capacity)
     # More time first: of a larger model nobody knows what it costs.
     for name in sorted(untried):
         try:
@@ -108,7 +109,7 @@ def _compare(
             if tried is not None:
                 results[name] = tried
     minimums = {"length": ENOUGH, "size": max(trials.minimum_gain, ENOUGH)}
-    if capacity.narrowest < NARROW:
+    if capacity is not None and capacity.narrowest < NARROW:
         # So few units are never wide enough by design.
         minimums["size"] = trials.minimum_gain
     # Time costs least: in doubt it is that.
@@ -128,14 +129,14 @@ def _compare(
 
 
 def _tried(
-    trials: Trials, name: str, capacity: Capacity, has_other: bool
+    trials: Trials, name: str, capacity: Capacity | None, has_other: bool
 ) -> tuple[TrialResult, Intervention] | None:
     """Tries the same training for longer; a larger model as long as usual.
 
     Args:
         trials: Runs it.
         name: "length" or "size".
-        capacity: Of the model.
+        capacity: Of the model; needed for its size.
         has_other: Whether both are to be tried; then the first leaves the second a
             trial.
 
@@ -153,5 +154,6 @@ def _tried(
         return None
     if name == "length":
         return trials.train_on("stopped_too_early", length)
+    assert capacity is not None, "without it, size is not suspected"
     intervention = larger(capacity)
     return trials.train("insufficient_capacity", intervention), intervention
