@@ -5,7 +5,7 @@
     python -m benchmarks.zoo.remedy --kinds=sham,nothing
     python -m benchmarks.zoo.remedy --kinds=recheck
 
-Trains each run of the zoo that flags define with --test=20% of its training images,
+Trains each run of the zoo that flags define with a test part (`with_test_part`),
 diagnoses it and proves its remedies on the test part (repair). Beside that, with the
 same budget, a random remedy of the menu (random) and a usual recipe (recipe) are proven
 in place of the diagnosis, and the best of twenty random settings (search), which costs
@@ -56,6 +56,9 @@ _PUBLISHED = (
 _FRESH_SEEDS = 10
 # Not those of a proof, which follow that of the run.
 _FIRST_FRESH = 5_000
+
+# Drawn test images: two points between arms are then two standard errors or so.
+_TEST_IMAGES = 1000
 
 _SEEDS = flags.DEFINE_integer("seeds", 2, "Number of seeds per case, such as 3.", 1)
 _CASES = flags.DEFINE_list(
@@ -211,7 +214,7 @@ def _measured(kind: str, case: Case, seed: int, run: Path, proof_seeds: int) -> 
     start = time.perf_counter()
     with train.alone(seed):
         config = case.make(seed, not case.healthy).config
-        config = _with_test(dataclasses.replace(config, workdir=str(run)))
+        config = with_test_part(dataclasses.replace(config, workdir=str(run)))
         run_lib.run(config, quiet=True)
         remedies, named = _remedies(kind, config, run)
         line: Line = {
@@ -237,13 +240,21 @@ def _measured(kind: str, case: Case, seed: int, run: Path, proof_seeds: int) -> 
     return line | _cost(run)
 
 
-def _with_test(config: Config) -> Config:
-    """Returns a config with a test part; its batches are no larger than what is left.
+def with_test_part(config: Config) -> Config:
+    """Returns a config with a test part.
 
-    A batch of all training images becomes one of three quarters.
+    Drawn flowers get further ones, under the conditions of validation. Of other data it
+    is a fifth of the training images, and a batch of all of these becomes one of three
+    quarters.
+
+    >>> with_test_part(Config(dataset="drawn_flowers(train=60)")).dataset
+    'drawn_flowers(train=60, test=1000)'
     """
     from framework import data
 
+    if config.dataset.startswith("drawn_flowers("):
+        text = f"{config.dataset.removesuffix(')')}, test={_TEST_IMAGES})"
+        return dataclasses.replace(config, dataset=text)
     images = len(data.build(config.dataset).train)
     size = min(config.batch_size, max(3 * images // 4, 1))
     return dataclasses.replace(config, test="20%", batch_size=size)

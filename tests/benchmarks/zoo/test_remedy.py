@@ -130,3 +130,19 @@ def test_the_recipe_and_nothing_are_flags():
     config = Config(normalize="raw", learning_rate=0.1)
     changed = set(config.difference(remedy.recipe().apply(config)))
     assert changed == {"learning_rate", "normalize", "augment", "optimizer"}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "test", "batch_size"),
+    [
+        # As in validation, with all training images and batches as before.
+        ("drawn_flowers(train=60, size=24)", "", 128),
+        ("digits", "20%", 128),
+        ("noise(train=100, size=8)", "20%", 75),
+    ],
+)
+def test_each_run_gets_a_test_part(dataset, test, batch_size):
+    config = remedy.with_test_part(Config(dataset=dataset, batch_size=128))
+    assert (config.test, config.batch_size) == (test, batch_size)
+    if not test:
+        assert config.dataset == "drawn_flowers(train=60, size=24, test=1000)"
