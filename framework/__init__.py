@@ -16,13 +16,23 @@ from framework import lazy
 if TYPE_CHECKING:
     from framework.config import Config
     from framework.data import Dataset, Split
+    from framework.diagnose.explain_functions import explain_loop
     from framework.diagnose.explain_keras import explain
     from framework.diagnose.recorder import Watch
     from framework.launch.result import Result
     from framework.launch.run import run
 
 __version__ = "0.2.0"
-__all__ = ["Config", "Dataset", "Result", "Split", "Watch", "explain", "run"]
+__all__ = [
+    "Config",
+    "Dataset",
+    "Result",
+    "Split",
+    "Watch",
+    "explain",
+    "explain_loop",
+    "run",
+]
 
 lazy.defer_imports("tensorflow", "keras")
 
@@ -34,6 +44,7 @@ _FROM = {
     "Split": "framework.data",
     "Watch": "framework.diagnose.recorder",
     "explain": "framework.diagnose.explain_keras",
+    "explain_loop": "framework.diagnose.explain_functions",
     "run": "framework.launch.run",
 }
 

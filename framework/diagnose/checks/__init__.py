@@ -49,9 +49,11 @@ from framework.diagnose.checks.training.learning_rate_frozen import LearningRate
 from framework.diagnose.checks.training.learning_rate_too_high import (
     LearningRateNegative,
     LearningRateTooHigh,
+    LoopRateTooHigh,
 )
 from framework.diagnose.checks.training.learning_rate_too_low import (
     LearningRateTooLow,
+    LoopRateTooLow,
     StepsOfNoLength,
 )
 from framework.diagnose.checks.training.loss_output_mismatch import LossOutputMismatch
@@ -108,6 +110,8 @@ CHECKS: tuple[Check, ...] = tuple(
             LearningRateTooHigh(),
             LearningRateTooLow(),
             StepsOfNoLength(),
+            LoopRateTooHigh(),
+            LoopRateTooLow(),
             LabelNoise(),
             StoppedTooEarly(),
             Overfitting(),

@@ -9,6 +9,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.decision import MINIMUM_GAIN
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.loop_behaviour import LinearReference
 
 
@@ -23,8 +24,9 @@ class BelowLinearProbe(Check):
         The accuracy of a ridge regression on untrained image features, and that of the
         loop, on the same validation images.
     How it is decided:
-        By their difference. It does not say why; a cause that costs accuracy for
-        certain takes it back.
+        By their difference, unless the loop has learnt its training images as well as
+        the probe predicts others: then it trains, and does not generalize. It does not
+        say why; a cause that costs accuracy for certain takes it back.
     Remedy:
         Look for what makes steps not follow the loss; one thing after the other.
     Sources:
@@ -42,7 +44,7 @@ class BelowLinearProbe(Check):
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
         reference = measured.get(LinearReference)
-        if reference.gain.low <= self.minimum:
+        if reference.gain.low <= self.minimum or has_learnt(measured, reference):
             return None
         points = 100 * reference.gain.value
         return Suspicion(
@@ -75,3 +77,8 @@ class BelowLinearProbe(Check):
             refute="a longer training of the same loop that passes the probe",
             cost=reference.gain,
         )
+
+
+def has_learnt(measured: Measurements, reference: LinearReference) -> bool:
+    """Returns whether training images are learnt as well as a probe predicts others."""
+    return measured.get(Accuracy).train_clean.accuracy.high >= reference.linear

@@ -6,7 +6,9 @@ import dataclasses
 import math
 from typing import ClassVar
 
+from framework.diagnose.checks.training import loop_rate
 from framework.diagnose.core.check import Check, Phase, Suspicion
+from framework.diagnose.core.decision import MINIMUM_GAIN
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
@@ -167,3 +169,23 @@ def _divergence(measured: Measurements, steps: StepSizes) -> tuple[Evidence, ...
     shown: float | str = float(step) if step else "not finite"
     name = "step in which numbers ceased to be finite" if step else "training loss"
     return (Evidence(name, shown, "any", "the record of the run, or its metrics"),)
+
+
+@dataclasses.dataclass(frozen=True)
+class LoopRateTooHigh(Check):
+    """See `LearningRateTooHigh`; of a loop that is not seen into, by a trial alone.
+
+    Attributes:
+        factor: Of the rate: half of three orders of magnitude. Chosen, not measured: a
+            trial decides.
+        minimum: As of `BelowLinearProbe`.
+    """
+
+    cause_name: ClassVar[str] = "learning_rate_too_high"
+    phase: ClassVar[Phase] = Phase.TRAINING
+    factor: float = 1 / 30
+    minimum: float = MINIMUM_GAIN
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        return loop_rate.suspected(measured, self.minimum, self.factor)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
+from framework.diagnose.checks.training import loop_rate
 from framework.diagnose.core.check import Check, Phase, Suspicion
-from framework.diagnose.core.decision import Decision
+from framework.diagnose.core.decision import MINIMUM_GAIN, Decision
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
@@ -157,3 +158,23 @@ class StepsOfNoLength(Check):
         lengths = (min(each, trials.whole) for each in self.lengths)
         length = next((each for each in lengths if trials.can_afford(each)), 1.0)
         return trials.run(self.cause_name, suspicion.intervention, length)
+
+
+@dataclasses.dataclass(frozen=True)
+class LoopRateTooLow(Check):
+    """See `LearningRateTooLow`; of a loop that is not seen into, by a trial alone.
+
+    Attributes:
+        factor: Of the rate: half of three orders of magnitude. Chosen, not measured: a
+            trial decides.
+        minimum: As of `BelowLinearProbe`.
+    """
+
+    cause_name: ClassVar[str] = _NAME
+    phase: ClassVar[Phase] = Phase.STEPS
+    factor: float = 30.0
+    minimum: float = MINIMUM_GAIN
+
+    def suspect(self, measured: Measurements) -> Suspicion | None:
+        """See base class."""
+        return loop_rate.suspected(measured, self.minimum, self.factor)
