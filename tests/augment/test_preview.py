@@ -77,7 +77,7 @@ def test_tensorboard_shows_the_image_of_the_command(draw, tmp_path):
         for file in (folder / "train").iterdir()
         for event in EventFileLoader(str(file)).Load()
         for value in event.summary.value
-        if value.tag == "augmented"
+        if value.tag == "images/augmented"
     ]
     assert shown == [path.read_bytes()]
 
