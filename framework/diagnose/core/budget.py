@@ -124,7 +124,7 @@ class Remaining:
         return math.inf if self.limit is None else self.limit - self.elapsed
 
     def plan(self, epochs: float) -> str:
-        """Returns what trials may cost, in words.
+        """Returns a line with the highest cost of the trials.
 
         Args:
             epochs: The length of each.
@@ -138,7 +138,7 @@ class Remaining:
         return f"{text}; none ends later than {self.limit:.0f} s after the start"
 
     def needed(self, epochs: float, count: int) -> str:
-        """Returns what more trials would cost, and the budget they need, in words.
+        """Returns a line with the cost of more trials, and the budget they need.
 
         Args:
             epochs: The length of each.

@@ -80,7 +80,7 @@ class HalfWay:
 def half_way(
     standing: Standing, intervention: Intervention, epochs: float
 ) -> IsFutile | None:
-    """Returns what may end a trial; None if it is to be run to its end.
+    """Returns the rule that may end a trial early; None if there is none.
 
     Args:
         standing: What the trial must improve on.

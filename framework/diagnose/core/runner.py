@@ -71,7 +71,7 @@ class Runner:
         return f"{text}; training has taken {seconds:.0f} s" if seconds else text
 
     def untried(self, count: int) -> Evidence:
-        """Returns what a trial would have cost that there was no budget for.
+        """Returns the cost of a trial that the budget did not allow.
 
         Args:
             count: How many there are like it: the budget named is enough for all.

@@ -125,7 +125,7 @@ class Trials:
         return self._runner.plan
 
     def untried(self, count: int) -> Evidence | None:
-        """Returns what a trial would have cost; None if that is not why it was not run.
+        """Returns the cost of a trial that the budget did not allow; None if it did.
 
         Args:
             count: How many there are like it: the budget named is enough for all.
