@@ -147,7 +147,7 @@ def texts(
         plan: The plan.
         results: Of the remedies, in order.
         notes: What a reader has to know, such as which images judge.
-        changes: Returns what an arm changes.
+        changes: Returns the lines of an arm's changes.
         command: Returns how to train with a proven remedy.
     """
     remedies = [

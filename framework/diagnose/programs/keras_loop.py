@@ -200,7 +200,7 @@ def predictions_of(outputs: np.ndarray, labels: np.ndarray) -> Predictions:
 
 
 def _data(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> _Data:
-    """Returns what a step is given: without weights a pair."""
+    """Returns the arguments of a step: a pair if there are no weights."""
     return (x, y) if weights is None else (x, y, weights)
 
 

@@ -55,7 +55,7 @@ def _confirmed(finding: Finding, plateau: Plateau) -> str:
 
 
 def cost_text(finding: Finding) -> str:
-    """Returns what a cause costs, or shows too much; "" if it was not measured."""
+    """Returns the cost of a cause, a gain or an inflation; "" if not measured."""
     cost = finding.cost
     if cost is None:
         return ""
