@@ -133,7 +133,7 @@ class _Options:
 
 
 def _then(config: Config) -> str:
-    """Returns what the command does after training, in words."""
+    """Returns a phrase for what follows the training, for the notice."""
     return "its cause is looked for after training" if config.diagnose else ""
 
 

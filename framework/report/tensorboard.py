@@ -241,7 +241,7 @@ class TensorBoard(Report):
 
 
 def _session_end() -> Summary:
-    """Returns what tells HParams that a run is complete.
+    """Returns the event that marks a run as complete in HParams.
 
     TensorBoard has a function for it, whose module loads TensorFlow.
     """
