@@ -19,6 +19,9 @@ IsFutile = Callable[[float, Callable[[], np.ndarray]], bool]
 # longer than a minute: of a small network they cost seconds, of a large one on
 # photographs several trainings.
 _FREE_STEPS, _FREE_SECONDS = 1_500, 60.0
+# What a run of fewer steps took went into compiling and evaluating: it does not
+# foretell what further steps take.
+SHORT = 300
 # A training of a minute or more bounds measuring and trials together: measuring may
 # take half as long. It took .42 to .48 of trainings of 100 s on photographs, and .61
 # with a second look (benchmarks/diagnosis_cost.py); of shorter ones it takes more, as
@@ -92,13 +95,15 @@ class Remaining:
         clock: Callable[[], float] = time.monotonic,
         begun: float | None = None,
     ):
-        self._usual = self._per_epoch = seconds / epochs if epochs else 0.0
+        is_short = epochs * steps_per_epoch < SHORT and seconds < _FREE_SECONDS
+        is_known = epochs > 0 and seconds > 0 and not is_short
+        self._usual = self._per_epoch = seconds / epochs if is_known else 0.0
         free = _FREE_STEPS / steps_per_epoch if budget.seconds is None else 0.0
         if self._usual:
             free = min(free, _FREE_SECONDS / self._usual)
         self._epochs = max(budget.trainings * epochs, free)
         # Trials whose steps cost more are limited by these as well.
-        known = budget.trainings * seconds if self._usual else math.inf
+        known = budget.trainings * seconds if is_known or is_short else math.inf
         self._seconds = max(known, _FREE_SECONDS)
         self._whole, self._spent = epochs, 0.0
         self._clock = clock
@@ -168,7 +173,8 @@ class Remaining:
                 as fast as that, but for chance.
         """
         seconds = self.left
-        if not (self.is_timed or is_usual) and self.can_afford(epochs):
+        is_as_known = is_usual and self._usual > 0
+        if not (self.is_timed or is_as_known) and self.can_afford(epochs):
             seconds = min(seconds, self._seconds)
         if is_usual and is_futile is None and seconds == math.inf:
             return None
@@ -195,7 +201,8 @@ class Remaining:
         """
         self._epochs -= epochs
         self._spent += epochs
-        self._seconds -= epochs * self._usual if is_usual else seconds
+        is_as_known = is_usual and self._usual > 0
+        self._seconds -= epochs * self._usual if is_as_known else seconds
         if is_usual and epochs:
             self._per_epoch = seconds / epochs
 

@@ -6,7 +6,12 @@ import dataclasses
 import time
 from collections.abc import Callable
 
-from framework.diagnose.core.budget import Budget, IsFutile, Remaining
+from framework.diagnose.core.budget import (
+    Budget,
+    IsFutile,
+    Remaining,
+    TooSlowError,
+)
 from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
@@ -118,7 +123,8 @@ class Runner:
             reason = str(problem) if is_told else described(problem)
             remaining.spend(0.0, seconds, is_usual=False)
             self.ledger.append(TrialRecord(name, 0.0, seconds, None, reason))
-            raise NotApplicableError(reason) from problem
+            is_slow = isinstance(problem, TooSlowError)
+            raise (TooSlowError if is_slow else NotApplicableError)(reason) from problem
         seconds = time.monotonic() - start
         result = dataclasses.replace(result, name=name)
         remaining.spend(result.epochs, seconds, is_usual)

@@ -91,19 +91,31 @@ def test_says_what_is_left(budget, seconds, text):
     ("seconds", "affordable"),
     [
         # Not known.
-        (0.0, 150.0),
-        # An epoch takes a second: 1,500 steps would take 150.
-        (10.0, 60.0),
-        (1.0, 150.0),
+        (0.0, 15.0),
+        # An epoch takes five seconds: 1,500 steps would take 75.
+        (50.0, 12.0),
+        (1.0, 15.0),
         # A training takes more than a minute: no steps are free.
         (70.0, 10.0),
     ],
 )
 def test_free_steps_take_no_more_than_a_minute(seconds, affordable):
-    left = Remaining(Budget(1.0), epochs=10, steps_per_epoch=10, seconds=seconds)
+    left = Remaining(Budget(1.0), epochs=10, steps_per_epoch=100, seconds=seconds)
     assert left.epochs == pytest.approx(affordable)
     assert left.can_afford(affordable)
     assert not left.can_afford(1.01 * affordable)
+
+
+def test_what_a_short_training_took_foretells_nothing():
+    # 15 steps in 25 s: compiling, and 15 evaluations.
+    left = Remaining(Budget(1.0), epochs=15, steps_per_epoch=1, seconds=25.0)
+    assert left.can_afford(1_500)
+    assert left.allowance(500.0, is_usual=True) is not None
+    # Then they were measured.
+    left.spend(500, seconds=50.0)
+    assert left.seconds_of(100) == pytest.approx(10.0)
+    left.spend(100, seconds=11.0)
+    assert not left.can_afford(100)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from framework.diagnose.core.budget import SHORT, TooSlowError
 from framework.diagnose.core.decision import (
     Decision,
     is_gain,
@@ -20,14 +21,18 @@ from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements, NotApplicableError
 from framework.diagnose.core.program import TrialResult
+from framework.diagnose.core.settings import TrainingSettings
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.regularization import Capacity
 from framework.numerics.intervals import Estimate, paired_difference
 
 # Healthy programs gain a little by either. Training twice as long gains at most 2.5
 # points of the 54 healthy programs in the calibration half of the zoo
-# (benchmarks/zoo/admitted.json); this is twice as much. No trial is longer than that.
+# (benchmarks/zoo/admitted.json); this is twice as much. No trial is longer than that,
+# but of runs that are too short for anything else.
 ENOUGH = 0.05
+# Of few steps, several times as many cost little and show far more.
+_LENGTHS, _OF_FEW_STEPS = (3.0, 2.0, 1.0), (30.0, 10.0, 5.0)
 # Widening by less shows nothing where a layer has a unit or three.
 NARROW, _WIDER, _FAR_WIDER = 4, 4.0, 16.0
 _SOURCES = {
@@ -102,7 +107,11 @@ def _compare(
     # More time first: of a larger model nobody knows what it costs.
     for name in sorted(untried):
         try:
-            tried = _tried(trials, name, capacity, has_other=len(untried) > 1)
+            if name == "length":
+                tried = _longer(trials, measured.settings, has_other=len(untried) > 1)
+            else:
+                assert capacity is not None, "without it, size is not suspected"
+                tried = _larger(trials, capacity)
         except NotApplicableError as problem:
             problems[name] = problem
         else:
@@ -128,32 +137,42 @@ def _compare(
     return SizeOrLength(gains, minimums, interventions, problems)
 
 
-def _tried(
-    trials: Trials, name: str, capacity: Capacity | None, has_other: bool
+def _longer(
+    trials: Trials, settings: TrainingSettings, has_other: bool
 ) -> tuple[TrialResult, Intervention] | None:
-    """Tries the same training for longer; a larger model as long as usual.
+    """Tries the same training for as long as can be afforded, and is fast enough.
 
     Args:
         trials: Runs it.
-        name: "length" or "size".
-        capacity: Of the model; needed for its size.
-        has_other: Whether both are to be tried; then the first leaves the second a
-            trial.
+        settings: Of the original training.
+        has_other: Whether size is to be tried as well; it is left the cost of a trial.
 
     Returns:
         The result, and what was different; None without the budget.
 
     Raises:
-        NotApplicableError: It cannot be tried.
+        NotApplicableError: It cannot be continued, or not in time.
     """
-    lengths = (3.0, 2.0, 1.0) if name == "length" else (1.0,)
-    reserve = 1.0 if has_other and name == "length" else 0.0
-    affordable = (each for each in lengths if trials.can_afford(each + reserve))
-    length = next(affordable, 1.0 if trials.can_afford() else 0.0)
-    if not length:
+    is_short = settings.epochs * settings.steps_per_epoch < SHORT
+    lengths = (*_OF_FEW_STEPS, *_LENGTHS) if is_short else _LENGTHS
+    slow: TooSlowError | None = None
+    for length in lengths:
+        if not trials.can_afford(length + has_other):
+            continue
+        try:
+            return trials.train_on("stopped_too_early", length)
+        except TooSlowError as problem:
+            slow = problem
+    if slow is not None:
+        raise slow
+    return trials.train_on("stopped_too_early") if trials.can_afford() else None
+
+
+def _larger(
+    trials: Trials, capacity: Capacity
+) -> tuple[TrialResult, Intervention] | None:
+    """Tries a larger model; as `_longer`."""
+    if not trials.can_afford():
         return None
-    if name == "length":
-        return trials.train_on("stopped_too_early", length)
-    assert capacity is not None, "without it, size is not suspected"
     intervention = larger(capacity)
     return trials.train("insufficient_capacity", intervention), intervention

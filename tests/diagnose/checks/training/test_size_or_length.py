@@ -7,6 +7,7 @@ from framework.diagnose.checks.training.insufficient_capacity import (
     InsufficientCapacity,
 )
 from framework.diagnose.checks.training.stopped_too_early import StoppedTooEarly
+from framework.diagnose.core.budget import TooSlowError
 from framework.diagnose.core.check import examine
 from framework.diagnose.core.decision import MINIMUM_GAIN
 from framework.diagnose.core.intervention import Intervention
@@ -69,9 +70,12 @@ class Trials:
 def seen(measured, accuracy, plateau):
     """Makes what both checks see."""
 
-    def see(verdict="static", clean=700, validation=680, narrowest=32):
+    def see(verdict="static", clean=700, validation=680, narrowest=32, **settings):
         return measured(
-            accuracy(clean, validation), plateau(verdict), Capacity(narrowest, 12_345)
+            accuracy(clean, validation),
+            plateau(verdict),
+            Capacity(narrowest, 12_345),
+            **settings,
         )
 
     return see
@@ -143,18 +147,39 @@ def test_what_was_tried(seen):
 
 
 @pytest.mark.parametrize(
-    ("budget", "lengths"),
+    ("budget", "steps", "lengths"),
     [
-        (1.0, [1.0]),
+        (1.0, 1000, [1.0]),
         # It leaves a trial for the larger model.
-        (2.5, [1.0, 1.0]),
-        (3.0, [2.0, 1.0]),
-        (9.0, [3.0, 1.0]),
+        (2.5, 1000, [1.0, 1.0]),
+        (3.0, 1000, [2.0, 1.0]),
+        (9.0, 1000, [3.0, 1.0]),
+        (99.0, 1000, [3.0, 1.0]),
+        # One batch an epoch.
+        (9.0, 10, [5.0, 1.0]),
+        (99.0, 10, [30.0, 1.0]),
     ],
 )
-def test_trains_on_for_as_long_as_can_be_afforded(seen, budget, lengths):
+def test_trains_on_for_as_long_as_can_be_afforded(seen, budget, steps, lengths):
     trials = Trials(800, 500, budget=budget)
-    examined(seen(), trials)
+    examined(seen(steps_per_epoch=steps // 10), trials)
+    assert [each[3] for each in trials.trained] == lengths
+
+
+@pytest.mark.parametrize(
+    ("fastest", "lengths", "status"),
+    [(10.0, [10.0, 1.0], "confirmed"), (0.5, [1.0], "suspected")],
+)
+def test_shorter_where_it_turns_out_too_slow(seen, fastest, lengths, status):
+    class Slow(Trials):
+        def train_on(self, name, lengths=1.0):
+            if lengths > fastest:
+                raise TooSlowError("it would take 200 s, and 60 s are left")
+            return super().train_on(name, lengths)
+
+    trials = Slow(800, 500, budget=99.0)
+    statuses = examined(seen(steps_per_epoch=1), trials)
+    assert statuses["stopped_too_early"] == status
     assert [each[3] for each in trials.trained] == lengths
 
 
