@@ -17,7 +17,8 @@ import tensorflow as tf
 from framework import compiled
 from framework.config import reference
 from framework.data import decode, fit, formats
-from framework.data.dataset import LabelledImages, LazySplit, Progress
+from framework.data.images import Progress
+from framework.data.split import LabelledImages, LazySplit
 from framework.errors import RunError, UsageError
 from framework.system import quiet
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.dataset import Dataset, LabelledImages, class_counts
+from framework.data.dataset import Dataset, class_counts
+from framework.data.split import LabelledImages
 from framework.system import atomic
 
 # Larger sets of files are identified by names, sizes and labels only, because reading

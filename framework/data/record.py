@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from framework.data import fingerprint
-from framework.data.dataset import Dataset, LabelledImages, LazySplit, Split
+from framework.data.dataset import Dataset
 from framework.data.files import Files
 from framework.data.joining import joined
+from framework.data.split import LabelledImages, LazySplit, Split
 from framework.errors import UsageError
 from framework.system import atomic, json_text
 

@@ -22,12 +22,13 @@ from framework.config import Config, spec
 from framework.config.durations import Duration
 from framework.data import exclusion, folds, record, sampling
 from framework.data.batches import Batches
-from framework.data.dataset import Dataset, Progress, class_counts
+from framework.data.dataset import Dataset, class_counts
 from framework.data.examples import Examples, divide, prepare
 from framework.data.feed import Feed
+from framework.data.hold_out import hold_out_test
+from framework.data.images import Progress
 from framework.data.record import DataRecord
 from framework.data.servers import Servers
-from framework.data.splits import hold_out_test
 from framework.distributed.strategy import build_strategy
 from framework.errors import UsageError
 from framework.launch import initial as initial_lib

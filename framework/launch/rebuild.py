@@ -8,7 +8,8 @@ from pathlib import Path
 from framework.config import Config
 from framework.data import cache
 from framework.data import record as data_record
-from framework.data.dataset import Dataset, Progress
+from framework.data.dataset import Dataset
+from framework.data.images import Progress
 from framework.errors import UsageError
 from framework.launch import components, trust
 from framework.launch import given as given_lib

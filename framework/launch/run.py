@@ -16,10 +16,11 @@ from framework.augment import preview
 from framework.config import Config, reference
 from framework.data import given
 from framework.data import record as data_record
-from framework.data.dataset import Dataset, evenly_spaced
+from framework.data.dataset import Dataset
 from framework.data.examples import Examples
 from framework.data.given import Arrays
 from framework.data.record import DataRecord
+from framework.data.split import evenly_spaced
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
 from framework.launch import (

@@ -12,8 +12,9 @@ import numpy as np
 from framework.config import Config
 from framework.data import exclusion, fingerprint
 from framework.data import record as data_record
-from framework.data.dataset import Dataset, stratified_split
+from framework.data.dataset import Dataset
 from framework.data.record import DataRecord
+from framework.data.stratify import stratified_split
 from framework.diagnose import workspace
 from framework.diagnose.core.intervention import Intervention
 from framework.errors import UsageError

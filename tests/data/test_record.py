@@ -10,8 +10,9 @@ from PIL import Image
 
 from framework import data
 from framework.data import record
-from framework.data.dataset import Dataset, Split
-from framework.data.splits import hold_out_test
+from framework.data.dataset import Dataset
+from framework.data.hold_out import hold_out_test
+from framework.data.split import Split
 from framework.errors import UsageError
 
 DRAWN = {"dataset": "folder('photographs', size=4)", "train_dev": 0.2, "seed": 0}

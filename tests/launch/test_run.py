@@ -15,8 +15,9 @@ from sklearn import metrics
 from framework import data
 from framework.config import Config
 from framework.data import record as data_record
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset
 from framework.data.given import from_arrays
+from framework.data.split import Split
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.explain_run import open_run
 from framework.errors import RunError, UsageError

@@ -8,7 +8,8 @@ import pytest
 from framework.config import Config
 from framework.data import record as data_record
 from framework.data.arrays import digits
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset
+from framework.data.split import Split
 from framework.launch import run_folder
 from framework.prove import manipulation
 from framework.prove.inputs import Images

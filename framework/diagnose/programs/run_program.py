@@ -17,7 +17,8 @@ import tensorflow as tf
 from framework import compiled, models
 from framework.config import Config
 from framework.config.durations import Duration
-from framework.data.dataset import Dataset, LabelledImages, Split
+from framework.data.dataset import Dataset
+from framework.data.split import LabelledImages, Split
 from framework.diagnose.core.architecture import Architecture
 from framework.diagnose.core.budget import Allowance
 from framework.diagnose.core.intervention import Intervention

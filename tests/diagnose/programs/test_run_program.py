@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from framework.config import Config
 from framework.config.durations import Duration
-from framework.data.dataset import LazySplit, Split
+from framework.data.split import LazySplit, Split
 from framework.diagnose.core.budget import Allowance, TooSlowError
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
