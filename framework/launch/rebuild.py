@@ -77,7 +77,7 @@ def rebuild(
         )
     before = data_record.read(folder)
     if before:
-        data = built.data_record(components.drawn_by(config))
+        data = built.data_record(config)
         before.check_test(data)
         if not allow_data_change:
             data_record.check(before, data, folder)
