@@ -286,3 +286,10 @@ def served(split: LabelledImages) -> LabelledImages:
             )
     images = dataclasses.replace(split.images, is_served=True)
     return dataclasses.replace(split, images=images)
+
+
+def files_of(split: LabelledImages) -> Files | None:
+    """Returns the image files of a split; None if its images are in memory."""
+    if isinstance(split, LazySplit) and isinstance(split.images, Files):
+        return split.images
+    return None

@@ -18,7 +18,7 @@ from framework import metrics as metrics_lib
 from framework import models
 from framework.config import Config
 from framework.config.durations import Duration
-from framework.data import record, sampling
+from framework.data import description, sampling
 from framework.data.batches import Batches
 from framework.data.dataset import Dataset
 from framework.data.examples import Examples
@@ -83,7 +83,7 @@ class Components:
         sampled = None
         if not feed.is_uniform:
             sampled = examples.dataset.train.labels[feed.examples(epoch=0)]
-        return record.describe(
+        return description.describe(
             examples.dataset,
             examples.train_dev,
             statistics,

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from framework import data
 from framework.config import Config
-from framework.data import exclusion, folds, record
+from framework.data import exclusion, folds, kept_division, record
 from framework.data.dataset import Dataset
 from framework.data.examples import Examples, divide, prepare
 from framework.data.hold_out import hold_out_test
@@ -48,13 +48,10 @@ def build(
     excluded, note = exclusion.find(dataset, config.exclude)
     if note:
         dataset = dataclasses.replace(dataset, notes=(*dataset.notes, note))
-    division = divide(
-        dataset,
-        config.train_dev,
-        config.seed,
-        recorded.held_out(dataset, drawn_by(config)) if recorded else None,
-        excluded,
-    )
+    held_out = None
+    if recorded:
+        held_out = kept_division.held_out(recorded, dataset, drawn_by(config))
+    division = divide(dataset, config.train_dev, config.seed, held_out, excluded)
     return prepare(
         dataset,
         division,
@@ -83,9 +80,10 @@ def _divided(dataset: Dataset, config: Config, recorded: DataRecord | None) -> D
     pool = folds.pooled(dataset, config.fold)
     drawn = drawn_by(config)
     if recorded and not config.fold:
-        pool = recorded.keep_split(pool, drawn)
-    rest = hold_out_test(pool, config.test, recorded.test(pool) if recorded else None)
+        pool = kept_division.keep_split(recorded, pool, drawn)
+    kept = kept_division.test_part(recorded, pool) if recorded else None
+    rest = hold_out_test(pool, config.test, kept)
     if not config.fold or dataset.fold == config.fold:
         return rest
     divided = folds.divided(rest, config.fold, config.seed)
-    return recorded.keep_split(divided, drawn) if recorded else divided
+    return kept_division.keep_split(recorded, divided, drawn) if recorded else divided

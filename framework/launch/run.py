@@ -12,8 +12,7 @@ from rich.console import Console as Screen
 
 from framework import compiled
 from framework.config import Config, reference
-from framework.data import given
-from framework.data import record as data_record
+from framework.data import description, given
 from framework.data.dataset import Dataset
 from framework.data.given import Arrays
 from framework.distributed.workers import Workers, is_loss, translate_loss
@@ -192,7 +191,7 @@ def _trained(config: Config, built: Components, step: int) -> Trained:
         dataset.class_names,
         step,
         config,
-        data_record.pixel_range(dataset.train),
+        description.pixel_range(dataset.train),
         dataset.has_several_labels,
     )
 
