@@ -24,7 +24,7 @@ from absl import app, flags
 if TYPE_CHECKING:
     import keras
 
-    from framework.data.dataset import Split
+    from framework.data.split import Split
 
 _VALIDATION = 800
 _TABLE = "{:24} {:>8} {:>9} {:>7} {:>9} {:>7} {:>6}  {}"

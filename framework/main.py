@@ -14,7 +14,7 @@ from framework.config import Config, command, experiment, flags, reference, usag
 from framework.errors import UsageError
 from framework.launch import cross_validation, families
 from framework.launch import run as run_lib
-from framework.launch.components import check
+from framework.launch.checks import check
 from framework.loop import stop
 
 

@@ -29,6 +29,8 @@ MODULES = (
     "framework.data.drawn",
     "framework.data.order",
     "framework.data.servers",
+    "framework.data.split",
+    "framework.data.stratify",
     "framework.diagnose.core.architecture",
     "framework.diagnose.core.causes",
     "framework.diagnose.core.finding",

@@ -16,7 +16,7 @@ from PIL import Image
 from benchmarks.faults import same_run
 from benchmarks.faults.same_run import SMALL
 from framework.errors import RunError, Stopped, UsageError
-from framework.launch import run as run_lib
+from framework.launch import run_folder
 from framework.launch.run import run
 from framework.loop.steps import Evaluator, TrainLoop
 from framework.report.history import History
@@ -39,7 +39,7 @@ def assert_same_run(config, expected):
 
 def arguments(config, number=signal.SIGKILL, times=0, moment="any", place=0):
     """Returns the command line of a process that gets a signal at a moment."""
-    flags = run_lib.run_folder.flags.flagfile(config).splitlines()
+    flags = run_folder.flags.flagfile(config).splitlines()
     return [signal.Signals(number).name, str(times), moment, str(place), *flags]
 
 
@@ -285,7 +285,7 @@ def test_a_process_without_room_ends_in_one_line(tmp_path):
 
 def on_tmpfs(folder, options, config):
     """Runs a process whose folder is a file system of its own, if one may be made."""
-    flags = run_lib.run_folder.flags.flagfile(config).splitlines()
+    flags = run_folder.flags.flagfile(config).splitlines()
     command = [sys.executable, "-m", "experiments.train", *flags]
     mount = f"mount -t tmpfs -o {options} none {folder}"
     alone = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
@@ -342,7 +342,7 @@ def test_a_second_run_in_the_folder_is_refused(tmp_path):
     config = small(tmp_path, train_for="1ep")
     run(config)
     with (
-        run_lib.run_folder.locked(pathlib.Path(config.workdir)),
+        run_folder.locked(pathlib.Path(config.workdir)),
         pytest.raises(UsageError, match="another process is running in workdir"),
     ):
         run(config)

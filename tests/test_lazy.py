@@ -158,10 +158,10 @@ print([name for name in sys.modules if name.split(".")[0] in {HEAVY!r}
 
 def test_checking_a_config_loads_nothing_heavy():
     program = f"""
-import framework.launch.components, experiments.train
+import framework.launch.checks, experiments.train
 from framework.config import Config
-framework.launch.components.check(experiments.train.CONFIG)
-framework.launch.components.check(Config(
+framework.launch.checks.check(experiments.train.CONFIG)
+framework.launch.checks.check(Config(
     augment="rotate(20) + flip", optimizer="sgd(momentum=.9)", model="resnet",
     schedule="(warmup(5%) + cosine) * plateau(patience=3)"))
 {REPORT}"""

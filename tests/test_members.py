@@ -12,7 +12,7 @@ from framework import augment, data, models, schedules
 from framework.augment import normalize
 from framework.config import Config
 from framework.errors import RunError, UsageError
-from framework.launch import components
+from framework.launch import checks
 from framework.launch.run import run
 from framework.optim import optimizers
 from framework.schedules import Clock, preview
@@ -169,7 +169,7 @@ def test_data_that_no_training_could_use(kind, message):
 def test_every_family_takes_a_member_of_the_users_own(family, text):
     built(family, text)
     if family != "dataset":
-        components.check(Config(**{family: text}))
+        checks.check(Config(**{family: text}))
 
 
 def test_a_run_of_nothing_but_the_users_own(tmp_path):

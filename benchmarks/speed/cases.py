@@ -16,7 +16,8 @@ import keras
 import numpy as np
 
 from framework.config import Config
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset
+from framework.data.split import Split
 from framework.launch import components, invariance
 
 SHAPE, CLASSES, BATCH = (8, 8, 3), 3, 16

@@ -31,7 +31,8 @@ from benchmarks.zoo.cases.report.plan import (
     unit,
 )
 from framework.config import Config
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset
+from framework.data.split import Split
 from framework.errors import UsageError
 
 layers = keras.layers

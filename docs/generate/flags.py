@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from framework.config import Config
-from framework.config.config import GROUPS
+from framework.config.fields import GROUPS
 from generate.docstrings import escaped
 
 

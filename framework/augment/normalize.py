@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from framework.config import spec
-from framework.data.dataset import LabelledImages, evenly_spaced
+from framework.data.split import LabelledImages, evenly_spaced
 from framework.errors import UsageError
 from framework.numerics.variables import state_variable
 

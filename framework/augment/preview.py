@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from framework.augment.policy import Policy
-from framework.data.dataset import LabelledImages
+from framework.data.split import LabelledImages
 from framework.numerics.draws import Draws
 
 _IMAGES = 4

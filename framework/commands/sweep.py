@@ -25,7 +25,7 @@ from framework import main as main_lib
 from framework.config import Config, experiment
 from framework.config import flags as flags_lib
 from framework.errors import RunError, UsageError
-from framework.launch import components
+from framework.launch import checks
 from framework.launch import run as run_lib
 from framework.sweep import space as space_lib
 from framework.sweep import table
@@ -133,7 +133,7 @@ def _space(config: Config) -> Space:
     space = space_lib.parse(_SWEEP.value, config)
     for name, parameter in space.parameters.items():
         for value in parameter.bounds():
-            components.check(dataclasses.replace(config, **{name: value}))
+            checks.check(dataclasses.replace(config, **{name: value}))
     if _SAMPLER.value == GRID and len(space.grid()) > _TRIALS.value:
         raise UsageError(
             f"the grid has {len(space.grid())} points, more than --trials="

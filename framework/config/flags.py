@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from absl import flags
 
 from framework.config import guesses, usage
-from framework.config.config import GROUPS, Config, field_types
+from framework.config.config import Config, field_types
+from framework.config.fields import GROUPS
 from framework.errors import UsageError
 
 # Flags that hold for a single call: a resumed run must not repeat them.

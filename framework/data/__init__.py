@@ -6,15 +6,10 @@ from collections.abc import Callable
 
 from framework.config import spec
 from framework.data import arrays, drawn, fashion_mnist, folder, table, tfds
-from framework.data.dataset import (
-    Dataset,
-    Images,
-    LabelledImages,
-    LazySplit,
-    Progress,
-    Split,
-    stratified_split,
-)
+from framework.data.dataset import Dataset
+from framework.data.images import Images, Progress
+from framework.data.split import LabelledImages, LazySplit, Split
+from framework.data.stratify import stratified_split
 
 __all__ = [
     "DATASETS",

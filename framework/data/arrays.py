@@ -9,7 +9,9 @@ import zlib
 
 import numpy as np
 
-from framework.data.dataset import Dataset, Split, stratified_split
+from framework.data.dataset import Dataset
+from framework.data.split import Split
+from framework.data.stratify import stratified_split
 from framework.errors import RunError, UsageError
 from framework.system import atomic, paths
 

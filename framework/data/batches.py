@@ -11,8 +11,8 @@ from typing import TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from framework.data.dataset import LabelledImages, Split
 from framework.data.servers import Servers
+from framework.data.split import LabelledImages, Split
 
 # The batches of an epoch, as an argument of a compiled loop: a tensor of indices, or an
 # iterator.

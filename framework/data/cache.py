@@ -25,8 +25,9 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from framework.data.dataset import LabelledImages, LazySplit, Progress
 from framework.data.files import Files
+from framework.data.images import Progress
+from framework.data.split import LabelledImages, LazySplit
 from framework.system import atomic, json_text, paths
 from framework.system.printable import printable
 

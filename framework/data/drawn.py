@@ -13,7 +13,8 @@ import math
 import numpy as np
 
 from framework.data import flower, scene
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset
+from framework.data.split import Split
 from framework.errors import UsageError
 
 # `mislabelled` gives images of the first species the label of the second.

@@ -10,14 +10,11 @@ import tensorflow as tf
 from framework.data import cache as decoded
 from framework.data import files
 from framework.data.batches import Batches, MemoryBatches, StreamBatches, fits_memory
-from framework.data.dataset import (
-    Dataset,
-    LabelledImages,
-    Progress,
-    class_counts,
-    stratified_split,
-)
+from framework.data.dataset import Dataset, class_counts
+from framework.data.images import Progress
 from framework.data.servers import Servers
+from framework.data.split import LabelledImages
+from framework.data.stratify import stratified_split
 from framework.errors import UsageError
 
 # `train_clean` is 5 % of the training images (evaluating them takes a sixtieth of the

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from absl import logging
 
-from framework.data.dataset import LazySplit, stratified_split
 from framework.data.files import Files
+from framework.data.split import LazySplit
+from framework.data.stratify import stratified_split
 from framework.errors import RunError, UsageError
 
 # The maximum number of files that a log line or a notice names.

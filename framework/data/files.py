@@ -17,7 +17,8 @@ import tensorflow as tf
 from framework import compiled
 from framework.config import reference
 from framework.data import decode, fit, formats
-from framework.data.dataset import LabelledImages, LazySplit, Progress
+from framework.data.images import Progress
+from framework.data.split import LabelledImages, LazySplit
 from framework.errors import RunError, UsageError
 from framework.system import quiet
 
@@ -285,3 +286,10 @@ def served(split: LabelledImages) -> LabelledImages:
             )
     images = dataclasses.replace(split.images, is_served=True)
     return dataclasses.replace(split, images=images)
+
+
+def files_of(split: LabelledImages) -> Files | None:
+    """Returns the image files of a split; None if its images are in memory."""
+    if isinstance(split, LazySplit) and isinstance(split.images, Files):
+        return split.images
+    return None

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.dataset import Dataset, LabelledImages, class_counts
+from framework.data.dataset import Dataset, class_counts
+from framework.data.files import files_of
+from framework.data.split import LabelledImages
 from framework.system import atomic
 
 # Larger sets of files are identified by names, sizes and labels only, because reading
@@ -34,6 +36,16 @@ def file_names(dataset: Dataset) -> dict[str, list[str]]:
         split: [os.path.relpath(path, root) for path in files]
         for split, files in paths.items()
     }
+
+
+def has_drawn_files(dataset: Dataset) -> bool:
+    """Returns whether image files were divided at random into the first two splits.
+
+    Args:
+        dataset: A data set. That of a trial may have arrays in place of its files.
+    """
+    files = files_of(dataset.train), files_of(dataset.validation)
+    return dataset.is_split_drawn and None not in files
 
 
 def describe(split: LabelledImages, num_classes: int) -> dict[str, Any]:

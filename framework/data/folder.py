@@ -7,8 +7,9 @@ import pathlib
 import numpy as np
 
 from framework.data import file_splits, files, formats
-from framework.data.dataset import Dataset, LazySplit
+from framework.data.dataset import Dataset
 from framework.data.files import Files
+from framework.data.split import LazySplit
 from framework.errors import RunError, UsageError
 from framework.system import paths
 

@@ -13,7 +13,8 @@ from framework.data.arrays import (
     checked_weights,
     class_names_of,
 )
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset
+from framework.data.split import Split
 from framework.errors import UsageError
 
 # (x_train, y_train, x_validation, y_validation), then perhaps (x_test, y_test); or

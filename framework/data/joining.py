@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from framework.data.dataset import LabelledImages, LazySplit, Split
 from framework.data.files import Files
+from framework.data.split import LabelledImages, LazySplit, Split
 
 
 def joined(first: LabelledImages, second: LabelledImages) -> LabelledImages | None:

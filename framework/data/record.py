@@ -11,17 +11,12 @@ from typing import Any
 import numpy as np
 
 from framework.data import fingerprint
-from framework.data.dataset import Dataset, LabelledImages, LazySplit, Split
-from framework.data.files import Files
-from framework.data.joining import joined
 from framework.errors import UsageError
 from framework.system import atomic, json_text
 
-_FORMAT = 1
+FORMAT = 1
 # Sums of many numbers differ between processors by less than this, relatively.
 _TOLERANCE = 1e-3
-# Longer statistics, such as a whitening matrix, follow from the data's digest.
-_MAX_STATISTICS = 16
 _KEYS = {
     "format": int,
     "name": str,
@@ -34,8 +29,6 @@ _KEYS = {
     "drawn": dict,
     "files": dict,
 }
-# The flags that say which division of the files is drawn.
-_DIVIDED_BY = ("dataset", "fold")
 _OPTIONAL_KEYS = {
     "excluded": dict,
     "sampled": list,
@@ -46,7 +39,7 @@ _OPTIONAL_KEYS = {
 _EXCLUDED_KEYS = {"images": int, "digest": str}
 _NO_IMAGES = {"images": 0, "per_class": []}
 # That of an image of unknown values: none is outside.
-_UNKNOWN_RANGE = (0.0, 0.0)
+UNKNOWN_RANGE = (0.0, 0.0)
 # Records of earlier versions do not have it.
 _NONE_EXCLUDED = {"images": 0, "digest": fingerprint.of_indices(np.zeros(0))}
 _SPLIT_KEYS = {"images": int, "per_class": list, "digest": str, "covers": str}
@@ -125,68 +118,8 @@ class DataRecord:
     def pixel_range(self) -> tuple[float, float]:
         """The least and the greatest value of a training image."""
         # Records of earlier versions do not have it.
-        low, high = self.fields.get("pixel_range", _UNKNOWN_RANGE)
+        low, high = self.fields.get("pixel_range", UNKNOWN_RANGE)
         return low, high
-
-    def keep_split(self, dataset: Dataset, drawn: Mapping[str, Any]) -> Dataset:
-        """Divides a data set as in the recorded run, if it was divided at random.
-
-        Validation images of that run are then never trained on, whatever files have
-        been added or deleted since. New files are trained on, unless their group is
-        used for validation.
-
-        Args:
-            dataset: The current data set.
-            drawn: The current flags that its division depends on. With another
-                `dataset` spec or `fold`, the data set is returned unchanged.
-        """
-        recorded = self.fields["files"].get("validation")
-        before = self.fields["drawn"]
-        is_same = all(before.get(name) == drawn.get(name) for name in _DIVIDED_BY)
-        if recorded is None or _drawn_files(dataset) is None or not is_same:
-            return dataset
-        names = fingerprint.file_names(dataset)
-        if set(recorded) == set(names["validation"]):
-            return dataset
-        return _divided(dataset, names, set(recorded))
-
-    def held_out(self, dataset: Dataset, drawn: Mapping[str, Any]) -> np.ndarray | None:
-        """Returns the indices of the held-out training images, int64.
-
-        Args:
-            dataset: From `keep_split`.
-            drawn: The current flags that the division depends on.
-
-        Returns:
-            None if none are recorded for these flags.
-        """
-        recorded = self.fields["files"].get("train_dev")
-        is_same = self.fields["drawn"] == drawn
-        if recorded is None or _drawn_files(dataset) is None or not is_same:
-            return None
-        names = fingerprint.file_names(dataset)["train"]
-        chosen = np.isin(names, list(recorded))
-        return np.flatnonzero(_whole_groups(chosen, dataset.train.groups))
-
-    def test(self, dataset: Dataset) -> np.ndarray | None:
-        """Returns the indices of the training images of the drawn test part, int64.
-
-        Files that have been added since are trained on, unless their group is in the
-        test part. None of the recorded ones ever is, whatever flags have changed.
-
-        Args:
-            dataset: From `keep_split`, before its test part is drawn.
-
-        Returns:
-            None if no such files are recorded, or none of them is there.
-        """
-        recorded = self.fields["files"].get("test")
-        if recorded is None or _files(dataset.train) is None or dataset.is_test_drawn:
-            return None
-        names = fingerprint.file_names(dataset)["train"]
-        chosen = np.isin(names, list(recorded))
-        indices = np.flatnonzero(_whole_groups(chosen, dataset.train.groups))
-        return indices if len(indices) else None
 
     def check_test(self, other: DataRecord) -> None:
         """Checks that no image of another record's drawn test part was trained on.
@@ -209,90 +142,6 @@ class DataRecord:
                 "the data have changed such that --test would draw images that this "
                 "run was trained on; restore the data, or use another --workdir"
             )
-
-
-def describe(
-    dataset: Dataset,
-    held_out: np.ndarray,
-    statistics: Mapping[str, np.ndarray],
-    drawn: Mapping[str, Any],
-    excluded: np.ndarray | None = None,
-    sampled: np.ndarray | None = None,
-) -> DataRecord:
-    """Describes a run's data; reads all of them, or only the sizes of large files.
-
-    Args:
-        dataset: All splits.
-        held_out: int64 indices of the training images that are not trained on.
-        statistics: Normalisation statistics of the training images, by name.
-        drawn: The flags that the division depends on: dataset, train_dev, seed, test,
-            fold.
-        excluded: int64 indices of the training images that --exclude leaves out.
-        sampled: int [n], the classes of the images in the first epoch, unless each
-            image comes once.
-
-    Raises:
-        OSError: A file cannot be read.
-    """
-    files: dict[str, list[str]] = {}
-    if _drawn_files(dataset) is not None:
-        names = fingerprint.file_names(dataset)
-        files = {
-            "validation": names["validation"],
-            "train_dev": [names["train"][index] for index in held_out],
-        }
-    if dataset.is_test_drawn and _files(dataset.train) is not None:
-        files["test"] = fingerprint.file_names(dataset)["test"]
-    splits = {"train": dataset.train, "validation": dataset.validation}
-    if dataset.test is not None:
-        splits["test"] = dataset.test
-    further: dict[str, Any] = {}
-    if excluded is not None and len(excluded):
-        further["excluded"] = _counted(excluded)
-    if dataset.has_several_labels:
-        further["several_labels"] = True
-    if images := _files(dataset.train):
-        further["decoding"] = images.decoding
-    if sampled is not None:
-        counts = np.bincount(sampled, minlength=dataset.num_classes)
-        further["sampled"] = counts.tolist()
-    return DataRecord(
-        {
-            "format": _FORMAT,
-            "name": dataset.name,
-            "image_shape": list(dataset.image_shape),
-            "dtype": str(dataset.train.dtype),
-            "class_names": list(dataset.class_names),
-            "splits": {
-                name: fingerprint.describe(split, dataset.num_classes)
-                for name, split in splits.items()
-            },
-            "held_out": _counted(held_out),
-            "normalize": {
-                name: np.asarray(value, np.float64).ravel().tolist()
-                for name, value in statistics.items()
-                if np.size(value) <= _MAX_STATISTICS
-            },
-            "drawn": dict(drawn),
-            "files": files,
-            "pixel_range": list(pixel_range(dataset.train)),
-            **further,
-        }
-    )
-
-
-def pixel_range(split: LabelledImages) -> tuple[float, float]:
-    """Returns the least and the greatest value of the images of a split.
-
-    Files are not read: those of bytes are taken to use all values.
-    """
-    if isinstance(split, Split) and split.images.size:
-        return float(split.images.min()), float(split.images.max())
-    return (0.0, 255.0) if split.dtype == np.uint8 else _UNKNOWN_RANGE
-
-
-def _counted(indices: np.ndarray) -> dict[str, Any]:
-    return {"images": len(indices), "digest": fingerprint.of_indices(indices)}
 
 
 def read(folder: Path) -> DataRecord | None:
@@ -341,25 +190,10 @@ def check(before: DataRecord, now: DataRecord, folder: Path) -> None:
         )
 
 
-def _drawn_files(dataset: Dataset) -> tuple[Files, Files] | None:
-    """Returns the training and validation files if they were divided at random."""
-    train, validation = _files(dataset.train), _files(dataset.validation)
-    # The data set of a trial may have arrays in place of files.
-    if not dataset.is_split_drawn or train is None or validation is None:
-        return None
-    return train, validation
-
-
-def _files(split: LabelledImages) -> Files | None:
-    if isinstance(split, LazySplit) and isinstance(split.images, Files):
-        return split.images
-    return None
-
-
 def _check_fields(fields: Mapping[str, Any]) -> None:
     """Raises ValueError, TypeError or KeyError if the content is not as written."""
-    if fields.get("format") != _FORMAT:
-        raise ValueError(f"it is not of format {_FORMAT}")
+    if fields.get("format") != FORMAT:
+        raise ValueError(f"it is not of format {FORMAT}")
     for name, kind in _KEYS.items():
         if not isinstance(fields[name], kind):
             raise TypeError(f"{name} is not of type {kind.__name__}")
@@ -378,37 +212,6 @@ def _check_fields(fields: Mapping[str, Any]) -> None:
     for name, files in fields["files"].items():
         if not all(isinstance(file, str) for file in files):
             raise TypeError(f"files/{name} is not a list of names")
-
-
-def _divided(
-    dataset: Dataset, names: Mapping[str, Sequence[str]], validation: set[str]
-) -> Dataset:
-    """Divides the files of a data set anew.
-
-    Args:
-        dataset: The data set.
-        names: Their names, by split.
-        validation: The names of the files to use for validation.
-    """
-    everything = joined(dataset.train, dataset.validation)
-    if everything is None:
-        return dataset
-    listed = [*names["train"], *names["validation"]]
-    # In the order of a new listing: by class, then by name.
-    order = np.lexsort((np.array(listed), everything.labels))
-    everything = everything.take(order)
-    chosen = np.array([listed[index] in validation for index in order])
-    chosen = _whole_groups(chosen, everything.groups)
-    return dataclasses.replace(
-        dataset,
-        train=everything.take(np.flatnonzero(~chosen)),
-        validation=everything.take(np.flatnonzero(chosen)),
-    )
-
-
-def _whole_groups(chosen: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-    """Returns a choice of images, bool [N], with all images of the same groups."""
-    return chosen if groups is None else np.isin(groups, groups[chosen])
 
 
 def _split_change(

@@ -1,4 +1,4 @@
-"""Divides examples such that no group is divided, in the proportions of the classes.
+"""Divides examples in the proportions of the classes, without dividing a group.
 
 A group is what must stay together, such as all images of a patient or of a video:
 images of one patient in training and in validation make accuracy too high.
@@ -7,6 +7,40 @@ images of one patient in training and in validation make accuracy too high.
 from __future__ import annotations
 
 import numpy as np
+
+
+def stratified_split(
+    labels: np.ndarray,
+    fraction: float,
+    seed: int,
+    groups: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divides examples into two parts with the same proportions of classes.
+
+    >>> stratified_split(np.array([0, 0, 0, 0, 1, 1, 1, 1]), 0.25, seed=0)
+    (array([0, 1, 3, 4, 5, 6]), array([2, 7]))
+
+    Args:
+        labels: int [N]; or [N, K], several labels each: then the division is random,
+            whatever the labels.
+        fraction: The fraction of each class that goes to the second part; at least
+            one example of a class stays in the first.
+        seed: Seed of the random division.
+        groups: int [N], what must not be divided; see `grouped_split`.
+
+    Returns:
+        The indices of both parts, int64, each in ascending order.
+    """
+    strata = np.zeros(len(labels), np.int32) if labels.ndim == 2 else labels
+    if groups is not None:
+        return grouped_split(strata, groups, fraction, seed)
+    generator = np.random.Generator(np.random.PCG64(seed))
+    second = np.zeros(len(labels), bool)
+    for label in np.unique(strata):
+        members = np.flatnonzero(strata == label)
+        count = min(int(np.floor(fraction * len(members) + 0.5)), len(members) - 1)
+        second[generator.permutation(members)[:count]] = True
+    return np.flatnonzero(~second), np.flatnonzero(second)
 
 
 def grouped_split(
@@ -76,7 +110,7 @@ def folds(
     nearest to the proportions of all (by the chi-squared distance).
 
     >>> folds(np.array([0, 0, 0, 0, 1, 1]), None, 2, seed=0).tolist()
-    [0, 1, 1, 0, 1, 0]
+    [1, 0, 0, 1, 1, 0]
 
     Args:
         labels: int [N].

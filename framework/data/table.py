@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from framework.data import file_splits, files, formats, rows
-from framework.data.dataset import Dataset, LazySplit
+from framework.data.dataset import Dataset
 from framework.data.files import Files
 from framework.data.rows import Table
+from framework.data.split import LazySplit
 from framework.errors import RunError
 from framework.system import paths
 from framework.system.printable import printable

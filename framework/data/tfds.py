@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset
+from framework.data.split import Split
 from framework.errors import RunError, UsageError
 from framework.system import paths
 

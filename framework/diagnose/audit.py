@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from framework.data import formats
-from framework.data.dataset import Dataset, LabelledImages, LazySplit, Split
+from framework.data.dataset import Dataset
 from framework.data.files import Files
+from framework.data.split import LabelledImages, LazySplit, Split
 from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.measure import duplicate_pairs
 from framework.diagnose.measure.duplicate_pairs import Pairs

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.audit import galleries_of
 from framework.diagnose.core.context import DiagnosisContext, sample, sampled
 from framework.diagnose.core.settings import TrainingSettings

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from framework.config import Config, spec
-from framework.data.dataset import Dataset, Progress
+from framework.data.dataset import Dataset
+from framework.data.images import Progress
 from framework.diagnose import snapshot as snapshot_lib
 from framework.diagnose.core.context import DiagnosisContext, sample, sampled
 from framework.diagnose.core.intervention import Intervention

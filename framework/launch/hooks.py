@@ -16,6 +16,7 @@ from framework.config import reference, spec
 from framework.errors import RunError, Stopped, UsageError
 from framework.numerics.metrics import Predictions
 from framework.report import Report
+from framework.report.base import Forwarder
 
 METHODS = ("after_steps", "after_evaluation", "at_end")
 # What a tracker's constructor receives in parameters of these names.
@@ -86,12 +87,6 @@ class HookReport(Report):
         self._request_stop, self._workdir = request_stop, workdir
         self._metrics: Mapping[str, float] = {}
 
-    def started(self, step: int) -> None:
-        """See base class."""
-
-    def advanced(self, step: int, seconds: float) -> None:
-        """See base class."""
-
     def logged(self, step: int, metrics: Mapping[str, float]) -> None:
         """See base class."""
         self._call("after_steps", step, metrics)
@@ -110,9 +105,6 @@ class HookReport(Report):
         """See base class."""
         self._call("at_end", step, self._metrics)
 
-    def stopped(self) -> None:
-        """See base class."""
-
     def _call(self, method: str, step: int, metrics: Mapping[str, float]) -> None:
         name = f"{type(self._hook).__name__}.{method}"
 
@@ -127,7 +119,7 @@ class HookReport(Report):
         return {w.path: np.array(w.value.numpy()) for w in self._model.weights}
 
 
-class Tracker(Report):
+class Tracker(Forwarder):
     """Forwards events to a report of the user's own, and names it in its errors.
 
     Args:
@@ -141,39 +133,11 @@ class Tracker(Report):
     def __init__(self, report: Report, workdir: str):
         self._report, self._workdir = report, workdir
 
-    def started(self, step: int) -> None:
+    def forward(self, event: str, *arguments: Any) -> None:
         """See base class."""
-        self._call("started", step)
-
-    def advanced(self, step: int, seconds: float) -> None:
-        """See base class."""
-        self._call("advanced", step, seconds)
-
-    def logged(self, step: int, metrics: Mapping[str, float]) -> None:
-        """See base class."""
-        self._call("logged", step, metrics)
-
-    def evaluated(
-        self,
-        step: int,
-        metrics: Mapping[str, float],
-        predictions: Mapping[str, Predictions],
-    ) -> None:
-        """See base class."""
-        self._call("evaluated", step, metrics, predictions)
-
-    def finished(self, step: int) -> None:
-        """See base class."""
-        self._call("finished", step)
-
-    def stopped(self) -> None:
-        """See base class."""
-        self._call("stopped")
-
-    def _call(self, method: str, *arguments: Any) -> None:
-        name = f"{type(self._report).__name__}.{method}"
+        name = f"{type(self._report).__name__}.{event}"
         with _named("report", name, self._workdir):
-            getattr(self._report, method)(*arguments)
+            getattr(self._report, event)(*arguments)
 
 
 def check_hook(hook: object) -> None:

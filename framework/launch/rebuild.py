@@ -8,7 +8,8 @@ from pathlib import Path
 from framework.config import Config
 from framework.data import cache
 from framework.data import record as data_record
-from framework.data.dataset import Dataset, Progress
+from framework.data.dataset import Dataset
+from framework.data.images import Progress
 from framework.errors import UsageError
 from framework.launch import components, trust
 from framework.launch import given as given_lib
@@ -76,7 +77,7 @@ def rebuild(
         )
     before = data_record.read(folder)
     if before:
-        data = built.data_record(components.drawn_by(config))
+        data = built.data_record(config)
         before.check_test(data)
         if not allow_data_change:
             data_record.check(before, data, folder)

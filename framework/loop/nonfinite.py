@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.errors import RunError
 from framework.loop.checkpoint import Checkpoints
 from framework.loop.state import RESET_TO_BEST, TrainState

@@ -8,7 +8,8 @@ import numpy as np
 
 from framework.augment import build as build_augmentation
 from framework.augment import normalize, preview
-from framework.data.dataset import Dataset, LabelledImages, Split
+from framework.data.dataset import Dataset
+from framework.data.split import LabelledImages, Split
 from framework.diagnose import augmented
 from framework.diagnose.measure import shift
 from framework.diagnose.measure.features import Scale

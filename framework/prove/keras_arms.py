@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.programs.keras_program import KerasProgram
 from framework.errors import RunError, UsageError

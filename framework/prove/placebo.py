@@ -10,7 +10,7 @@ from framework.config import Config
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.settings import TrainingSettings
 from framework.errors import UsageError
-from framework.launch import components
+from framework.launch import checks
 from framework.launch import given as given_lib
 
 # By cause: the usual change that a check prescribes, as far as flags express it. Longer
@@ -121,7 +121,7 @@ def _fits(
     if not difference or difference & set(fields) or changed.batch_size > images:
         return False
     try:
-        components.check(changed, given_lib.fields(config))
+        checks.check(changed, given_lib.fields(config))
     except UsageError:
         return False
     return True

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from framework.data import fingerprint
-from framework.data.dataset import Split, stratified_split
+from framework.data.split import Split
+from framework.data.stratify import stratified_split
 from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError

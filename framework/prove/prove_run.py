@@ -12,13 +12,14 @@ import numpy as np
 from framework.config import Config
 from framework.data import exclusion, fingerprint
 from framework.data import record as data_record
-from framework.data.dataset import Dataset, stratified_split
+from framework.data.dataset import Dataset
 from framework.data.record import DataRecord
+from framework.data.stratify import stratified_split
 from framework.diagnose import workspace
 from framework.diagnose.core.intervention import Intervention
 from framework.errors import UsageError
-from framework.launch import components, openings, run_folder, trust
 from framework.launch import given as given_lib
+from framework.launch import openings, run_folder, trust
 from framework.launch.given import NOTHING, Given
 from framework.launch.openings import Opening
 from framework.launch.rebuild import rebuild
@@ -106,7 +107,7 @@ def prove_run(
         allow_data_change=True,
         trust_run=trust_run,
     )
-    _check_data(run, built.data_record(components.drawn_by(built_config)))
+    _check_data(run, built.data_record(built_config))
     dataset, images = _judged(built.examples.dataset, interventions)
     name, note = metric.judged(config.monitor)
     judge = Judge(images, name, _described(dataset))

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from framework.numerics.metrics import Predictions
 
 
-class Report(abc.ABC):
-    """Receives the events of a run, in order."""
+class Report:
+    """Receives the events of a run, in order.
 
-    @abc.abstractmethod
+    Each method does nothing here: a subclass defines those of the events that it uses.
+    """
+
     def started(self, step: int) -> None:
         """Training starts or resumes after a number of steps."""
 
-    @abc.abstractmethod
     def advanced(self, step: int, seconds: float) -> None:
         """A call of the compiled loop has returned.
 
@@ -24,7 +26,6 @@ class Report(abc.ABC):
             seconds: Duration of the call.
         """
 
-    @abc.abstractmethod
     def logged(self, step: int, metrics: Mapping[str, float]) -> None:
         """Training metrics are available.
 
@@ -33,7 +34,6 @@ class Report(abc.ABC):
             metrics: Means over the steps since the last call.
         """
 
-    @abc.abstractmethod
     def evaluated(
         self,
         step: int,
@@ -48,35 +48,36 @@ class Report(abc.ABC):
             predictions: Predictions per example, by the prefix of their metrics.
         """
 
-    @abc.abstractmethod
     def finished(self, step: int) -> None:
         """Training is finished after a number of steps."""
 
-    @abc.abstractmethod
     def stopped(self) -> None:
         """The run has ended, finished or not; closes files."""
 
 
-class Reports(Report):
-    """Forwards events to several reports, in their order."""
+class Forwarder(Report, abc.ABC):
+    """Forwards all events to one method, `forward`."""
 
-    def __init__(self, reports: Sequence[Report]):
-        self._reports = reports
+    @abc.abstractmethod
+    def forward(self, event: str, *arguments: Any) -> None:
+        """Forwards an event.
+
+        Args:
+            event: The name of its method in `Report`.
+            *arguments: The arguments of that method.
+        """
 
     def started(self, step: int) -> None:
         """See base class."""
-        for report in self._reports:
-            report.started(step)
+        self.forward("started", step)
 
     def advanced(self, step: int, seconds: float) -> None:
         """See base class."""
-        for report in self._reports:
-            report.advanced(step, seconds)
+        self.forward("advanced", step, seconds)
 
     def logged(self, step: int, metrics: Mapping[str, float]) -> None:
         """See base class."""
-        for report in self._reports:
-            report.logged(step, metrics)
+        self.forward("logged", step, metrics)
 
     def evaluated(
         self,
@@ -85,15 +86,24 @@ class Reports(Report):
         predictions: Mapping[str, Predictions],
     ) -> None:
         """See base class."""
-        for report in self._reports:
-            report.evaluated(step, metrics, predictions)
+        self.forward("evaluated", step, metrics, predictions)
 
     def finished(self, step: int) -> None:
         """See base class."""
-        for report in self._reports:
-            report.finished(step)
+        self.forward("finished", step)
 
     def stopped(self) -> None:
         """See base class."""
+        self.forward("stopped")
+
+
+class Reports(Forwarder):
+    """Forwards events to several reports, in their order."""
+
+    def __init__(self, reports: Sequence[Report]):
+        self._reports = reports
+
+    def forward(self, event: str, *arguments: Any) -> None:
+        """See base class."""
         for report in self._reports:
-            report.stopped()
+            getattr(report, event)(*arguments)

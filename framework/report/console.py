@@ -94,9 +94,6 @@ class Console(Report):
             done = f"step {step:,} of {self._total_steps:,}"
             self._print(f"{done} | {rate} | {left} left")
 
-    def logged(self, step: int, metrics: Mapping[str, float]) -> None:
-        """See base class."""
-
     def evaluated(
         self,
         step: int,

@@ -41,12 +41,6 @@ class Files(Report):
         atomic.write_text(self._path, text)
         self._timed = {record["step"] for record in records}
 
-    def advanced(self, step: int, seconds: float) -> None:
-        """See base class."""
-
-    def logged(self, step: int, metrics: Mapping[str, float]) -> None:
-        """See base class."""
-
     def evaluated(
         self,
         step: int,
@@ -65,12 +59,6 @@ class Files(Report):
             "images_per_second": round(self._timing.images_per_second, 1),
         }
         atomic.append_line(self._path, json.dumps(record))
-
-    def finished(self, step: int) -> None:
-        """See base class."""
-
-    def stopped(self) -> None:
-        """See base class."""
 
 
 def total_seconds(records: Iterable[Mapping[str, float]]) -> float:

@@ -47,15 +47,6 @@ class StaticNotice(Report):
         self._losses: list[float] = []
         self._is_reported = False
 
-    def started(self, step: int) -> None:
-        """See base class."""
-
-    def advanced(self, step: int, seconds: float) -> None:
-        """See base class."""
-
-    def logged(self, step: int, metrics: Mapping[str, float]) -> None:
-        """See base class."""
-
     def evaluated(
         self,
         step: int,
@@ -80,12 +71,6 @@ class StaticNotice(Report):
         )
         self._say(text)
         self._show(step, "static", text)
-
-    def finished(self, step: int) -> None:
-        """See base class."""
-
-    def stopped(self) -> None:
-        """See base class."""
 
 
 def window(evaluations: int) -> int:

@@ -133,9 +133,6 @@ class TensorBoard(Report):
         if about.samples:
             train.image(0, "images/augmented", figures.samples(about.samples))
 
-    def advanced(self, step: int, seconds: float) -> None:
-        """See base class."""
-
     def logged(self, step: int, metrics: Mapping[str, float]) -> None:
         """See base class."""
         speed = {"images_per_second": self._timing.images_per_second}

@@ -64,9 +64,6 @@ class Timing(Report):
         self._step = step
         self.training += seconds
 
-    def logged(self, step: int, metrics: Mapping[str, float]) -> None:
-        """See base class."""
-
     def evaluated(
         self,
         step: int,
@@ -76,9 +73,3 @@ class Timing(Report):
         """See base class."""
         self._speed = self.images_per_second
         self._mark = (self.images, self.training)
-
-    def finished(self, step: int) -> None:
-        """See base class."""
-
-    def stopped(self) -> None:
-        """See base class."""

@@ -123,15 +123,6 @@ class _Pruning(Report):
     def __init__(self, trial: Trial, monitor: str, folder: Path):
         self._trial, self._monitor, self._folder = trial, monitor, folder
 
-    def started(self, step: int) -> None:
-        """See base class."""
-
-    def advanced(self, step: int, seconds: float) -> None:
-        """See base class."""
-
-    def logged(self, step: int, metrics: Mapping[str, float]) -> None:
-        """See base class."""
-
     def evaluated(
         self,
         step: int,
@@ -152,9 +143,3 @@ class _Pruning(Report):
             self._trial.report(float(value), count)
         if self._trial.should_prune():
             raise _Pruned
-
-    def finished(self, step: int) -> None:
-        """See base class."""
-
-    def stopped(self) -> None:
-        """See base class."""

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from framework.augment import normalize
 from framework.augment.normalize import Normalizer, Standard
-from framework.data.dataset import LazySplit, Split
+from framework.data.split import LazySplit, Split
 from framework.errors import UsageError
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden/augment"

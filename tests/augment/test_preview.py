@@ -8,7 +8,7 @@ import pytest
 from framework import augment
 from framework.augment import preview
 from framework.config import Config
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.launch.run import run
 
 

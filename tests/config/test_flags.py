@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.config import flags
-from framework.config.config import GROUPS, Config
+from framework.config.config import Config
+from framework.config.fields import GROUPS
 from framework.errors import UsageError
 
 FIELDS = dataclasses.fields(Config)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from framework.data import batches as batches_lib
 from framework.data.batches import MemoryBatches, StreamBatches, fits_memory, padded
-from framework.data.dataset import LazySplit, Split
+from framework.data.split import LazySplit, Split
 
 
 class Computed:

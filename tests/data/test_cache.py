@@ -10,8 +10,8 @@ import tensorflow as tf
 from PIL import Image
 
 from framework.data import cache
-from framework.data.dataset import LazySplit, Split
 from framework.data.files import Files
+from framework.data.split import LazySplit, Split
 from framework.errors import RunError
 
 

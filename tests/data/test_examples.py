@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset
 from framework.data.examples import divide
+from framework.data.split import Split
 from framework.errors import UsageError
 
 

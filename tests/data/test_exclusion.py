@@ -8,9 +8,10 @@ from PIL import Image
 
 from framework import data
 from framework.data import exclusion
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset
 from framework.data.exclusion import ListedImage, find
-from framework.data.splits import hold_out_test
+from framework.data.hold_out import hold_out_test
+from framework.data.split import Split
 from framework.errors import UsageError
 
 CLASSES = ("rose", "tulip")

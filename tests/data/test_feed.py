@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from framework.data import sampling
 from framework.data.batches import MemoryBatches, StreamBatches
-from framework.data.dataset import Split
 from framework.data.feed import Feed
+from framework.data.split import Split
 
 KINDS = [MemoryBatches, StreamBatches]
 

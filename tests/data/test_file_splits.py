@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from framework.data.dataset import LazySplit
 from framework.data.file_splits import check_classes, divide, without_corrupt
 from framework.data.files import Files
+from framework.data.split import LazySplit
 from framework.errors import RunError, UsageError
 
 LABELS = np.arange(6, dtype=np.int32) % 2

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from framework.data.dataset import LazySplit
 from framework.data.files import Files, served
+from framework.data.split import LazySplit
 from framework.errors import RunError, UsageError
 
 COLOUR = (200, 50, 30)

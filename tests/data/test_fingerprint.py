@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from framework.data import fingerprint
-from framework.data.dataset import Dataset, LazySplit, Split
+from framework.data.dataset import Dataset
 from framework.data.files import Files
+from framework.data.split import LazySplit, Split
 
 LABELS = np.array([0, 1, 1], np.int32)
 

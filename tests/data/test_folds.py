@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.data import folds, stratify
-from framework.data.dataset import Dataset, Split
-from framework.data.splits import hold_out_test
+from framework.data.dataset import Dataset
+from framework.data.hold_out import hold_out_test
+from framework.data.split import Split
 from framework.errors import UsageError
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from framework.data.dataset import LazySplit, Split
 from framework.data.files import Files
 from framework.data.joining import joined
+from framework.data.split import LazySplit, Split
 
 LABELS = np.array([0, 1], np.int32)
 WEIGHTS = np.array([2, 3], np.float32)

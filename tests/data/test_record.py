@@ -2,16 +2,14 @@
 
 import dataclasses
 import json
-import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from framework import data
-from framework.data import record
-from framework.data.dataset import Dataset, Split
-from framework.data.splits import hold_out_test
+from framework.data import description, record
+from framework.data.dataset import Dataset
+from framework.data.hold_out import hold_out_test
+from framework.data.split import Split
 from framework.errors import UsageError
 
 DRAWN = {"dataset": "folder('photographs', size=4)", "train_dev": 0.2, "seed": 0}
@@ -30,28 +28,7 @@ def described(
     dataset, held_out=(0, 1), statistics=STATISTICS, drawn=DRAWN, excluded=()
 ):
     held_out, excluded = np.array(held_out), np.array(excluded, np.int64)
-    return record.describe(dataset, held_out, statistics, drawn, excluded)
-
-
-@pytest.fixture
-def photographs(tmp_path):
-    """A folder of ten photographs of each of two classes."""
-    generator = np.random.default_rng(0)
-    for name in ("rose", "tulip"):
-        (tmp_path / "photographs" / name).mkdir(parents=True)
-        for index in range(10):
-            add(tmp_path / "photographs", f"{name}/{index:02}", generator)
-    return tmp_path / "photographs"
-
-
-def add(folder, name, generator=None):
-    generator = generator or np.random.default_rng(1)
-    pixels = generator.integers(0, 255, (4, 4, 3), np.uint8)
-    Image.fromarray(pixels).save(folder / f"{name}.png")
-
-
-def opened(folder):
-    return data.build(f"folder({str(folder)!r}, size=4, validation=.3)")
+    return description.describe(dataset, held_out, statistics, drawn, excluded)
 
 
 def test_it_comes_back_from_its_file(tmp_path):
@@ -151,13 +128,6 @@ def test_a_damaged_field_is_one_line(tmp_path, name, value):
         record.read(tmp_path)
 
 
-def test_the_classes_of_the_first_epoch_are_recorded():
-    sampled = np.array([0, 0, 2])
-    fields = record.describe(arrays(), np.zeros(0), {}, DRAWN, sampled=sampled).fields
-    assert fields["sampled"] == [2, 0, 1]
-    assert "sampled" not in described(arrays()).fields
-
-
 def test_other_data_are_refused_with_their_differences(tmp_path):
     before = described(arrays())
     record.check(before, described(arrays()), tmp_path)
@@ -189,93 +159,14 @@ def test_a_damaged_file_is_one_line(tmp_path, text):
     assert "\n" not in str(caught.value)
 
 
-def names(dataset):
-    return {
-        name: {path.rpartition("photographs/")[2] for path in split.images.paths}
-        for name, split in (
-            ("train", dataset.train),
-            ("validation", dataset.validation),
-        )
-    }
-
-
-def test_the_evaluation_split_survives_added_and_deleted_files(photographs):
-    before = opened(photographs)
-    held_out = np.array([0, 3, 9])
-    recorded = described(before, held_out)
-    unchanged = recorded.keep_split(opened(photographs), DRAWN)
-    assert names(unchanged) == names(before)
-    # The first of its class in the alphabet shifts all others.
-    add(photographs, "rose/000")
-    gone = sorted(names(before)["validation"])[0]
-    (photographs / gone).unlink()
-    drawn_anew = opened(photographs)
-    assert names(drawn_anew)["validation"] - names(before)["validation"]
-    kept = recorded.keep_split(drawn_anew, DRAWN)
-    assert names(kept)["validation"] == names(before)["validation"] - {gone}
-    assert names(kept)["train"] == names(before)["train"] | {"rose/000.png"}
-    labels = [
-        kept.class_names.index(path.split("/")[-2]) for path in kept.train.images.paths
-    ]
-    assert kept.train.labels.tolist() == labels
-    dev = recorded.held_out(kept, DRAWN)
-    assert [kept.train.images.paths[index] for index in dev] == [
-        before.train.images.paths[index] for index in held_out
-    ]
-    lines = recorded.difference(described(kept, dev))
-    assert lines[0] == "train, images: 14 -> 15"
-
-
-def with_test(dataset, recorded=None, portion="20%"):
-    rows = recorded.test(dataset) if recorded else None
-    return hold_out_test(dataset, portion, rows)
-
-
-def files_of(split):
-    return {path.rpartition("/photographs/")[2] for path in split.paths}
-
-
-@pytest.mark.parametrize("is_divided", [True, False])
-def test_the_test_part_survives_added_and_deleted_files(photographs, is_divided):
-    """In folders `train` and `validation` as well, where names were not kept before."""
-
-    def read():
-        if is_divided:
-            return opened(photographs)
-        return data.build(f"folder({str(parts)!r}, size=4)")
-
-    parts = photographs.parent / "parts" / "photographs"
-    if not is_divided:
-        for name in ("train", "validation"):
-            shutil.copytree(photographs, parts / name)
-    folder = photographs if is_divided else parts / "train"
-    drawn = {**DRAWN, "test": "20%"}
-    before = with_test(read())
-    recorded = described(before, [0, 1], drawn=drawn)
-    unseen = files_of(before.test)
-    # The first of its class in the alphabet shifts all others.
-    add(folder, "rose/000")
-    gone = sorted(unseen)[0]
-    (folder.parent / "photographs" / gone if is_divided else parts / gone).unlink()
-    anew = recorded.keep_split(read(), drawn)
-    assert files_of(with_test(anew).test) - unseen
-    kept = with_test(anew, recorded)
-    assert files_of(kept.test) == unseen - {gone}
-    assert not files_of(kept.train) & unseen
-    now = described(kept, [0, 1], drawn=drawn)
-    recorded.check_test(now)
-    count = len(unseen)
-    assert f"test, images: {count} -> {count - 1}" in recorded.difference(now)
-    # With another portion, too, no image is moved that may have been trained on.
-    assert files_of(with_test(anew, recorded, "50%").test) == unseen - {gone}
-    with pytest.raises(UsageError, match="draw images that this run was trained on"):
-        recorded.check_test(described(with_test(anew), [0, 1], drawn=drawn))
+def with_test(dataset):
+    return hold_out_test(dataset, "3")
 
 
 def test_a_test_part_of_other_arrays_is_refused():
     drawn = {**DRAWN, "test": "3"}
-    recorded = described(with_test(arrays(), portion="3"), drawn=drawn)
-    recorded.check_test(described(with_test(arrays(), portion="3"), drawn=drawn))
+    recorded = described(with_test(arrays()), drawn=drawn)
+    recorded.check_test(described(with_test(arrays()), drawn=drawn))
     others = [
         (recorded, arrays(labels=INVERTED)),
         (recorded, arrays(15)),
@@ -284,7 +175,7 @@ def test_a_test_part_of_other_arrays_is_refused():
     ]
     for before, now in others:
         with pytest.raises(UsageError, match="restore the data, or use another --work"):
-            before.check_test(described(with_test(now, portion="3"), drawn=drawn))
+            before.check_test(described(with_test(now), drawn=drawn))
 
 
 def test_a_test_part_of_its_own_may_be_added_but_not_lost():
@@ -301,23 +192,3 @@ def test_a_test_part_of_its_own_may_be_added_but_not_lost():
     assert now.difference(described(changed)) == [
         "test: other images or labels, of the same number"
     ]
-
-
-def test_without_a_test_part_the_record_is_as_before():
-    fields = described(arrays()).fields
-    assert fields["splits"].keys() == {"train", "validation"}
-    assert fields["drawn"].keys() == {"dataset", "train_dev", "seed"}
-
-
-def test_a_division_by_other_flags_is_drawn_anew(photographs):
-    recorded = described(opened(photographs), [0, 1])
-    add(photographs, "rose/000")
-    anew = opened(photographs)
-    other = {**DRAWN, "dataset": "folder('photographs', size=4, seed=1)"}
-    assert names(recorded.keep_split(anew, other)) == names(anew)
-    assert recorded.held_out(anew, {**DRAWN, "train_dev": 0.1}) is None
-    assert recorded.held_out(arrays(), DRAWN) is None
-    # As in trials of a diagnosis: images in memory, of a division drawn at random.
-    in_memory = dataclasses.replace(arrays(), is_split_drawn=True)
-    assert recorded.keep_split(in_memory, DRAWN) is in_memory
-    assert described(in_memory).fields["files"] == {}

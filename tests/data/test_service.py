@@ -10,8 +10,8 @@ import pytest
 
 from framework.config import Config
 from framework.data.batches import StreamBatches
-from framework.data.dataset import Split
 from framework.data.servers import Servers
+from framework.data.split import Split
 from framework.distributed.strategy import build_strategy
 from framework.errors import WorkerLostError
 from framework.launch.run import run

@@ -1,13 +1,15 @@
 """Tests of framework/data/stratify.py."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.data import stratify
-from framework.data.dataset import Dataset, Split, stratified_split
+from framework.data.dataset import Dataset
 from framework.data.examples import divide
-from framework.data.splits import hold_out_test
+from framework.data.hold_out import hold_out_test
+from framework.data.split import Split
+from framework.data.stratify import stratified_split
 from framework.errors import UsageError
 
 EXAMPLES = st.lists(
@@ -62,3 +64,57 @@ def test_no_division_of_a_run_divides_a_group(examples, portion, fraction, seed)
     parts = [kept[division.train], kept[division.train_dev], dataset.test.groups]
     assert sum(map(len, parts)) == len(groups)
     assert sum(len(set(part.tolist())) for part in parts) == len(set(groups.tolist()))
+
+
+LABELS = st.lists(st.integers(0, 6), min_size=1, max_size=80).map(np.array)
+SHARES = st.floats(0.0, 1.0)
+SEEDS = st.integers(0, 2**32)
+
+
+@settings(max_examples=150, deadline=None)
+@given(LABELS, SHARES, SEEDS)
+def test_stratified_split_divides_each_class_alike(labels, share, seed):
+    first, second = stratified_split(labels, share, seed)
+    np.testing.assert_array_equal(
+        np.sort(np.concatenate([first, second])), np.arange(len(labels))
+    )
+    for group in (first, second):
+        assert group.dtype == np.int64
+        assert (np.diff(group) > 0).all()
+    for label in np.unique(labels):
+        total = (labels == label).sum()
+        count = (labels[second] == label).sum()
+        assert count < total
+        assert abs(count - share * total) <= 0.5 or count == total - 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(LABELS, SHARES, SEEDS)
+def test_stratified_split_depends_on_the_seed_alone(labels, share, seed):
+    once, again = (stratified_split(labels, share, seed) for _ in range(2))
+    np.testing.assert_array_equal(once[0], again[0])
+    np.testing.assert_array_equal(once[1], again[1])
+
+
+def test_stratified_split_differs_between_seeds():
+    labels = np.repeat([0, 1], 50)
+    groups = {tuple(stratified_split(labels, 0.2, seed)[1]) for seed in range(5)}
+    assert len(groups) == 5
+
+
+def test_stratified_split_takes_members_from_everywhere():
+    """Sorted files must not be divided into early and late ones."""
+    chosen = np.concatenate(
+        [stratified_split(np.zeros(100), 0.2, seed)[1] for seed in range(200)]
+    )
+    counts = np.bincount(chosen, minlength=100)
+    # Binomial: 40 on average, with a deviation of 5.7.
+    assert counts.min() > 10
+    assert counts.max() < 70
+
+
+def test_several_labels_are_divided_at_random():
+    labels = np.zeros((20, 3), np.int32)
+    first, second = stratified_split(labels, 0.25, seed=1)
+    assert (len(first), len(second)) == (15, 5)
+    assert sorted([*first, *second]) == list(range(20))

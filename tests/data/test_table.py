@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from framework import data
-from framework.data import record
+from framework.data import description, kept_division
 from framework.data.dataset import Dataset
 from framework.data.table import table
 from framework.errors import RunError, UsageError
@@ -113,10 +113,10 @@ def test_new_images_of_a_group_go_where_it_is(tmp_path):
     listed(tmp_path, everything, header)
     drawn = {"dataset": spec, "train_dev": 0.2, "seed": 0}
     first = data.build(spec)
-    described = record.describe(first, np.zeros(0, np.int64), {}, drawn)
+    described = description.describe(first, np.zeros(0, np.int64), {}, drawn)
     held_out = int(names(first.validation)[0][:2]) // 4
     listed(tmp_path, [*everything, f"images/24.png,aster,p{held_out}"], header)
-    kept = described.keep_split(data.build(spec), drawn)
+    kept = kept_division.keep_split(described, data.build(spec), drawn)
     assert set(names(kept.validation)) == {*names(first.validation), "24.png"}
     assert kept.train.paths == first.train.paths
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from framework.data import tfds as tfds_lib
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.data.tfds import tfds
 from framework.errors import UsageError
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from framework.data.arrays import digits
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.architecture import Architecture
 from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.core.measurement import Measurements, NotApplicableError

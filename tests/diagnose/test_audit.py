@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset
 from framework.data.drawn import drawn_flowers
 from framework.data.folder import folder
+from framework.data.split import Split
 from framework.diagnose.audit import audit, galleries_of
 from framework.diagnose.report.data_problems import (
     EXACT,

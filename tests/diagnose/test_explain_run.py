@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from framework.config import Config
-from framework.data.splits import hold_out_test
+from framework.data.hold_out import hold_out_test
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.explain_run import open_run

@@ -9,8 +9,8 @@ import pytest
 
 from framework.config import Config
 from framework.data.arrays import digits
-from framework.data.dataset import LazySplit, Split
-from framework.data.splits import hold_out_test
+from framework.data.hold_out import hold_out_test
+from framework.data.split import LazySplit, Split
 from framework.errors import RunError, UsageError
 from framework.launch import openings
 from framework.launch.evaluation import evaluate

@@ -11,8 +11,9 @@ from framework import augment, losses, models, schedules
 from framework.augment.normalize import Normalizer, Standard
 from framework.config import update_rules
 from framework.data.batches import MemoryBatches
-from framework.data.dataset import Split, class_counts
+from framework.data.dataset import class_counts
 from framework.data.feed import Feed
+from framework.data.split import Split
 from framework.loop.state import TrainState
 from framework.loop.step import Objective, Update
 from framework.loop.steps import Evaluator, TrainLoop

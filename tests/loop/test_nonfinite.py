@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from framework.config import Config
 from framework.data.batches import MemoryBatches
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset
+from framework.data.split import Split
 from framework.errors import RunError, Stopped
 from framework.launch.run import run
 from framework.loop.nonfinite import find

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from framework.data.arrays import digits
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.prove import inputs
 from framework.prove.inputs import Images
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.program import TrialResult

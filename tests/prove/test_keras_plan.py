@@ -6,7 +6,7 @@ import types
 import numpy as np
 import pytest
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.settings import TrainingSettings
 from framework.prove import keras_plan

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from framework.config import Config
+from framework.data import description
 from framework.data import record as data_record
 from framework.data.arrays import digits
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset
+from framework.data.split import Split
 from framework.launch import run_folder
 from framework.prove import manipulation
 from framework.prove.inputs import Images
@@ -243,7 +245,7 @@ def recorded(folder, excluded=(), sampled=None, per_class=(90, 10)):
     split = Split(np.zeros((len(labels), 2, 2, 1), np.uint8), labels)
     dataset = Dataset("blanks", split, split, ("a", "b"))
     excluded = np.array(excluded, np.int64)
-    record = data_record.describe(dataset, excluded[:0], {}, {}, excluded, sampled)
+    record = description.describe(dataset, excluded[:0], {}, {}, excluded, sampled)
     folder.mkdir()
     run_folder.write_config(folder, CONFIG)
     data_record.write(folder, record)

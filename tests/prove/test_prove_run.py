@@ -11,7 +11,7 @@ import pytest
 
 from framework.config import Config
 from framework.data.arrays import digits
-from framework.data.splits import hold_out_test
+from framework.data.hold_out import hold_out_test
 from framework.diagnose import workspace
 from framework.diagnose.conclude import conclude
 from framework.diagnose.core.intervention import Intervention

@@ -9,7 +9,7 @@ import pytest
 from framework.config import Config
 from framework.data import fingerprint
 from framework.data.arrays import digits
-from framework.data.splits import hold_out_test
+from framework.data.hold_out import hold_out_test
 from framework.diagnose.core.intervention import Intervention
 from framework.errors import Stopped, UsageError
 from framework.launch import run as run_lib

@@ -3,6 +3,7 @@
 import pytest
 
 from framework.report import Report, Reports
+from framework.report.base import Forwarder
 
 
 class Heard(Report):
@@ -31,19 +32,50 @@ class Heard(Report):
         self.events.append((self.name, "stopped"))
 
 
-@pytest.mark.parametrize(
-    ("what", "arguments"),
-    [
-        ("started", (1,)),
-        ("advanced", (2, 0.5)),
-        ("logged", (3, {"loss": 1.0})),
-        ("evaluated", (4, {"loss": 1.0}, {"validation": None})),
-        ("finished", (5,)),
-        ("stopped", ()),
-    ],
-)
+EVENTS = [
+    ("started", (1,)),
+    ("advanced", (2, 0.5)),
+    ("logged", (3, {"loss": 1.0})),
+    ("evaluated", (4, {"loss": 1.0}, {"validation": None})),
+    ("finished", (5,)),
+    ("stopped", ()),
+]
+
+
+@pytest.mark.parametrize(("what", "arguments"), EVENTS)
 def test_several_are_told_one_after_the_other(what, arguments):
     events = []
     reports = Reports([Heard("first", events), Heard("second", events)])
     getattr(reports, what)(*arguments)
     assert events == [("first", what, *arguments), ("second", what, *arguments)]
+
+
+class LastStep(Report):
+    """Uses one event only."""
+
+    step = 0
+
+    def advanced(self, step, seconds):
+        self.step = step
+
+
+def test_events_that_a_report_does_not_use_do_nothing():
+    report = LastStep()
+    for what, arguments in EVENTS:
+        assert getattr(report, what)(*arguments) is None
+    assert report.step == 2
+    assert {what for what, _ in EVENTS} == {
+        name for name in vars(Report) if not name.startswith("_")
+    }
+
+
+@pytest.mark.parametrize(("what", "arguments"), EVENTS)
+def test_every_event_is_forwarded(what, arguments):
+    forwarded = []
+
+    class Recorder(Forwarder):
+        def forward(self, event, *arguments):
+            forwarded.append((event, arguments))
+
+    getattr(Recorder(), what)(*arguments)
+    assert forwarded == [(what, arguments)]

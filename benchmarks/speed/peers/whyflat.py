@@ -35,7 +35,8 @@ def main() -> None:
 
 def dataset(workload: Workload) -> object:
     """Returns the workload's images as a data set of the framework."""
-    from framework.data.dataset import Dataset, Split
+    from framework.data.dataset import Dataset
+    from framework.data.split import Split
 
     data = images(workload)
     return Dataset(

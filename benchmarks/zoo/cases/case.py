@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from framework.config import Config
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.causes import CAUSES
 
 HALVES = ("calibration", "report")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from framework.data import arrays, drawn, fashion_mnist
-from framework.data.dataset import Split
+from framework.data.split import Split
 
 Generator = np.random.Generator
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from framework.data.dataset import Dataset, LabelledImages, Split
+from framework.data.dataset import Dataset
+from framework.data.split import LabelledImages, Split
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements, MeasurementT
 from framework.diagnose.core.program import Program, TrialResult

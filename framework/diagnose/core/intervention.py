@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 from framework.config import Config, spec
 from framework.config.durations import Duration
 from framework.data import exclusion
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core import model_spec
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.settings import TrainingSettings

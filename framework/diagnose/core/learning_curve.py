@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.finding import Evidence, Finding
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError

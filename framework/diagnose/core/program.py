@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.architecture import Architecture
 from framework.diagnose.core.budget import Allowance
 from framework.diagnose.core.intervention import Intervention

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.budget import Budget, IsFutile
 from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.core.decision import Decision, not_measured

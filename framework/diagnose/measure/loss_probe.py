@@ -11,7 +11,7 @@ from framework.diagnose.core.measurement import Measurement, NotApplicableError
 from framework.numerics import outputs as outputs_lib
 
 if TYPE_CHECKING:
-    from framework.data.dataset import Split
+    from framework.data.split import Split
     from framework.diagnose.core.context import DiagnosisContext
 
 _IMAGES = 256

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.measurement import Measurement, NotApplicableError
 from framework.diagnose.measure.features import Scale, are_images
 from framework.diagnose.measure.properties import noise_level, properties

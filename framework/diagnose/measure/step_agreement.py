@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.measurement import Measurement, NotApplicableError
 from framework.numerics.intervals import Estimate
 

@@ -10,7 +10,7 @@ import numpy as np
 from framework.diagnose.core.measurement import Measurement, NotApplicableError
 
 if TYPE_CHECKING:
-    from framework.data.dataset import Split
+    from framework.data.split import Split
     from framework.diagnose.core.context import DiagnosisContext
 
 # A tenth of the learning rate must move weights a tenth as far.

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.architecture import Architecture
 from framework.diagnose.core.budget import Allowance
 from framework.diagnose.core.intervention import Intervention

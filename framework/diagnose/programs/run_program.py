@@ -17,7 +17,8 @@ import tensorflow as tf
 from framework import compiled, models
 from framework.config import Config
 from framework.config.durations import Duration
-from framework.data.dataset import Dataset, LabelledImages, Split
+from framework.data.dataset import Dataset
+from framework.data.split import LabelledImages, Split
 from framework.diagnose.core.architecture import Architecture
 from framework.diagnose.core.budget import Allowance
 from framework.diagnose.core.intervention import Intervention
@@ -33,7 +34,7 @@ from framework.diagnose.programs import model_edits, prolonging, watch_layers
 from framework.diagnose.programs.prolonging import places
 from framework.diagnose.programs.trial_watch import Watch
 from framework.errors import RunError, UsageError
-from framework.launch import components, run_folder, sources
+from framework.launch import components, run_folder, sources, training
 from framework.launch import run as run_lib
 from framework.launch.components import Components
 from framework.loop import checkpoint_files
@@ -312,8 +313,8 @@ class RunProgram(Program):
         plan, learning_rate = self._built.plan, self._built.state.learning_rate
         steps = max(round(further * plan.steps_per_epoch), 1)
         total = self._step + steps
-        longer = components.learning_rate(self._config, total, plan.steps_per_epoch)
-        so_far = components.learning_rate(
+        longer = training.learning_rate(self._config, total, plan.steps_per_epoch)
+        so_far = training.learning_rate(
             self._config, plan.total_steps, plan.steps_per_epoch
         )
         # Of a controller, only the state at the last step is known.

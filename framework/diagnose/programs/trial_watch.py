@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from framework.diagnose.core.budget import Allowance
-from framework.numerics.metrics import Predictions
 from framework.report import Report
 
 
@@ -20,9 +17,6 @@ class Watch(Report):
     def __init__(self, allowance: Allowance, total: int):
         self._allowance, self._total = allowance, total
 
-    def started(self, step: int) -> None:
-        """See base class."""
-
     def advanced(self, step: int, seconds: float) -> None:
         """See base class.
 
@@ -31,20 +25,3 @@ class Watch(Report):
         """
         del seconds
         self._allowance.check(step, self._total)
-
-    def logged(self, step: int, metrics: Mapping[str, float]) -> None:
-        """See base class."""
-
-    def evaluated(
-        self,
-        step: int,
-        metrics: Mapping[str, float],
-        predictions: Mapping[str, Predictions],
-    ) -> None:
-        """See base class."""
-
-    def finished(self, step: int) -> None:
-        """See base class."""
-
-    def stopped(self) -> None:
-        """See base class."""

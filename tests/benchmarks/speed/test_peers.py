@@ -8,7 +8,7 @@ import pytest
 from benchmarks.speed.peers import keras_fit, whyflat
 from benchmarks.speed.workloads import WORKLOADS
 from framework import models
-from framework.launch import components
+from framework.launch import checks, components
 from framework.launch.run import run
 from framework.report.timing import Timing
 
@@ -17,7 +17,7 @@ from framework.report.timing import Timing
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_framework_can_do_each_workload(name, precision, tmp_path):
     config = whyflat.config(WORKLOADS[name], 6, precision, str(tmp_path), {})
-    components.check(config, ["dataset"])
+    checks.check(config, ["dataset"])
     assert config.precision == precision
     assert bool(config.augment) == WORKLOADS[name].augment
 

@@ -11,7 +11,7 @@ from benchmarks.zoo.cases import Program, Run
 from benchmarks.zoo.train import Trained
 from framework import data as data_lib
 from framework.errors import UsageError
-from framework.launch import components
+from framework.launch import checks
 
 CASES = sound_programs.cases(list(sound_programs.KINDS))
 
@@ -46,7 +46,7 @@ def test_runs_have_a_valid_config(kind):
     assert len(made) == 5
     for each in made:
         assert isinstance(each, Run)
-        components.check(each.config)
+        checks.check(each.config)
         assert len(each.test().labels) > 300
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.measurement import UnavailableError
 from framework.diagnose.measure.class_balance import ClassBalance, balanced_mean
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.cross_evaluation import CrossEvaluation

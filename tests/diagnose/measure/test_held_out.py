@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.held_out import HeldOutAccuracy
 from framework.numerics.intervals import proportion

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
+from framework.data.split import Split
 from framework.diagnose.core.measurement import UnavailableError
 from framework.diagnose.measure.shift import ProbeLoss, Shift
 

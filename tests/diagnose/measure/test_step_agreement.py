@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.checks.training.wrong_variables import WrongVariables
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.measure.step_agreement import StepAgreement

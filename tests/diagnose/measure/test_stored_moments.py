@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.checks.data.unnormalized_inputs import UnnormalizedInputs
 from framework.diagnose.measure.stored_moments import StoredMoments
 from framework.diagnose.programs.keras_data import Source

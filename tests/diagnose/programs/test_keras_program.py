@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.programs.keras_data import Source

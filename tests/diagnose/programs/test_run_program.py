@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from framework.config import Config
 from framework.config.durations import Duration
-from framework.data.dataset import LazySplit, Split
+from framework.data.split import LazySplit, Split
 from framework.diagnose.core.budget import Allowance, TooSlowError
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
@@ -19,7 +19,7 @@ from framework.diagnose.explain_run import open_run
 from framework.diagnose.programs import run_program
 from framework.diagnose.programs.run_program import RunProgram
 from framework.errors import RunError, UsageError
-from framework.launch import components
+from framework.launch import training
 from framework.launch.run import run
 from framework.schedules import SCHEDULES
 
@@ -475,7 +475,7 @@ def test_every_schedule_goes_on_at_a_useful_rate(made, name, epochs):
     config = dataclasses.replace(CONFIG, schedule=text)
     plan = made.program._built.plan
     total, per_epoch = plan.total_steps, plan.steps_per_epoch
-    so_far = components.learning_rate(config, total, per_epoch)
+    so_far = training.learning_rate(config, total, per_epoch)
     state = types.SimpleNamespace(learning_rate=so_far)
     parts = types.SimpleNamespace(plan=plan, state=state)
     program = RunProgram(config, parts, None, total, None, None, None)
@@ -483,7 +483,7 @@ def test_every_schedule_goes_on_at_a_useful_rate(made, name, epochs):
     longer = intervention.apply(config)
     steps = Duration.parse(longer.train_for).steps(per_epoch)
     assert steps == pytest.approx(total + epochs * per_epoch, abs=0.06 * per_epoch)
-    rate = components.learning_rate(longer, steps, per_epoch)
+    rate = training.learning_rate(longer, steps, per_epoch)
     highest = max(float(so_far(tf.constant(s))) for s in range(total))
     after = [float(rate(tf.constant(s))) for s in range(total, steps)]
     assert 0.09 * highest <= np.mean(after) <= 1.01 * highest

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.zoo.cases.case import Case, Run, case
 from framework import data as data_lib
 from framework.config import Config
-from framework.data.dataset import Split
+from framework.data.split import Split
 
 
 def seeded(config: Config, seed: int) -> Config:

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.checks import CHECKS
 from framework.diagnose.core.budget import Budget
 from framework.diagnose.core.check import examine

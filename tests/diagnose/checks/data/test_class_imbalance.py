@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.checks.data import class_imbalance
 from framework.diagnose.checks.data.class_imbalance import ClassImbalance
 from framework.diagnose.core.budget import Budget

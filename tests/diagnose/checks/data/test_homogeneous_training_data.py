@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from framework import augment
-from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
+from framework.data.split import Split
 from framework.diagnose.checks.data.homogeneous_training_data import (
     HomogeneousTrainingData,
 )

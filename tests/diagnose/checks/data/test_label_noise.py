@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from framework.config import Config
-from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
 from framework.data.fashion_mnist import fashion_mnist
+from framework.data.split import Split
 from framework.diagnose.checks.data import label_noise
 from framework.diagnose.checks.data.label_noise import LabelNoise
 from framework.diagnose.core.check import examine

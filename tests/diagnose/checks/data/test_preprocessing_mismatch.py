@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
+from framework.data.split import Split
 from framework.diagnose.checks.data.preprocessing_mismatch import PreprocessingMismatch
 from framework.diagnose.measure.labels import SplitComposition
 from framework.diagnose.measure.preprocessing import (

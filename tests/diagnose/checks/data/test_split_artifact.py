@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.checks.data.split_artifact import SplitArtifact
 from framework.diagnose.measure.labels import SplitComposition
 from framework.numerics.intervals import proportion

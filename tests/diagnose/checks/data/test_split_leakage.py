@@ -5,9 +5,9 @@ import types
 import numpy as np
 import pytest
 
-from framework.data.dataset import Split
 from framework.data.drawn import drawn_flowers
 from framework.data.fashion_mnist import fashion_mnist
+from framework.data.split import Split
 from framework.diagnose.checks.data import split_leakage
 from framework.diagnose.checks.data.split_leakage import SplitLeakage
 from framework.diagnose.core.check import examine

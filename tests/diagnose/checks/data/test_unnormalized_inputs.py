@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from framework.data.dataset import Split
+from framework.data.split import Split
 from framework.diagnose.checks.data.unnormalized_inputs import UnnormalizedInputs
 
 

@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 
 from framework.config.portion import Portion
-from framework.data.dataset import Dataset, class_counts, stratified_split
+from framework.data.dataset import Dataset, class_counts
+from framework.data.stratify import stratified_split
 from framework.errors import UsageError
 
 # Not --seed: runs of several seeds are then compared on the same test images. And not

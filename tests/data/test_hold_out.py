@@ -1,4 +1,4 @@
-"""Tests of framework/data/splits.py: the test part is seen by nothing else."""
+"""Tests of framework/data/hold_out.py: the test part is seen by nothing else."""
 
 import dataclasses
 
@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from framework import data
-from framework.data.dataset import Dataset, Split
+from framework.data.dataset import Dataset
 from framework.data.examples import divide, prepare
-from framework.data.splits import hold_out_test
+from framework.data.hold_out import hold_out_test
+from framework.data.split import Split
 from framework.errors import UsageError
 
 
