@@ -18,7 +18,8 @@ from benchmarks.faults.same_run import SMALL
 from framework.errors import RunError, Stopped, UsageError
 from framework.launch import run_folder
 from framework.launch.run import run
-from framework.loop.steps import Evaluator, TrainLoop
+from framework.loop.evaluator import Evaluator
+from framework.loop.train_loop import TrainLoop
 from framework.report.history import History
 from framework.system import archive
 

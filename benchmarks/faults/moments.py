@@ -20,7 +20,8 @@ import numpy as np
 from experiments.train import CONFIG
 from framework.data.batches import MemoryBatches
 from framework.loop.checkpoint import Checkpoints
-from framework.loop.steps import Evaluator, TrainLoop
+from framework.loop.evaluator import Evaluator
+from framework.loop.train_loop import TrainLoop
 from framework.main import main
 from framework.report.history import History
 from framework.report.tensorboard import TensorBoard

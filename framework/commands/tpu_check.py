@@ -32,7 +32,7 @@ from framework.config import Config
 from framework.errors import RunError, UsageError
 from framework.launch import components
 from framework.launch.components import Components
-from framework.loop.steps import Evaluator
+from framework.loop.evaluator import Evaluator
 
 _TOPOLOGY = flags.DEFINE_string(
     "topology", "v5e:1x1", "Type and arrangement of TPU chips, such as v5e:2x2."

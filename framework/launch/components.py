@@ -33,10 +33,12 @@ from framework.launch import examples as examples_lib
 from framework.launch import initial as initial_lib
 from framework.launch.initial import Initial
 from framework.loop.evaluate import Evaluations
+from framework.loop.evaluator import Evaluator
+from framework.loop.objective import Objective
 from framework.loop.plan import Plan
 from framework.loop.state import TrainState
-from framework.loop.step import Objective, Update
-from framework.loop.steps import Evaluator, TrainLoop
+from framework.loop.train_loop import TrainLoop
+from framework.loop.train_step import Update
 from framework.metrics import Metric
 from framework.models import ModelFunction
 from framework.system import waiting

@@ -18,9 +18,9 @@ from framework.data.examples import Examples
 from framework.errors import UsageError
 from framework.launch import initial as initial_lib
 from framework.launch.initial import Initial
+from framework.loop.objective import Objective
 from framework.loop.plan import Plan
 from framework.loop.state import TrainState
-from framework.loop.step import Objective
 from framework.losses import compiled_loss
 from framework.models import ModelFunction
 from framework.optim import optimizers, precision

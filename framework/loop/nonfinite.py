@@ -15,9 +15,9 @@ import tensorflow as tf
 from framework.data.split import Split
 from framework.errors import RunError
 from framework.loop.checkpoint import Checkpoints
+from framework.loop.objective import MicroBatch, Objective
 from framework.loop.state import RESET_TO_BEST, TrainState
-from framework.loop.step import MicroBatch, Objective
-from framework.loop.steps import TrainLoop
+from framework.loop.train_loop import TrainLoop
 from framework.numerics.draws import Draws
 from framework.report.history import History
 from framework.system import archive

@@ -10,8 +10,8 @@ from framework.loop.evaluate import Evaluations, prefixed
 from framework.loop.nonfinite import NonFiniteError
 from framework.loop.plan import Pace, Plan
 from framework.loop.state import RESET_TO_BEST, TrainState
-from framework.loop.steps import TrainLoop
 from framework.loop.stop import Stop
+from framework.loop.train_loop import TrainLoop
 from framework.report import Report
 from framework.report.history import History
 

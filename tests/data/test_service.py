@@ -15,7 +15,7 @@ from framework.data.split import Split
 from framework.distributed.strategy import build_strategy
 from framework.errors import WorkerLostError
 from framework.launch.run import run
-from framework.loop.steps import TrainLoop
+from framework.loop.train_loop import TrainLoop
 from framework.system import network
 
 

@@ -14,10 +14,13 @@ from framework.data.batches import MemoryBatches
 from framework.data.dataset import class_counts
 from framework.data.feed import Feed
 from framework.data.split import Split
+from framework.loop.evaluator import Evaluator
+from framework.loop.objective import MicroBatch, Objective
 from framework.loop.state import TrainState
-from framework.loop.step import Objective, Update
-from framework.loop.steps import Evaluator, TrainLoop
+from framework.loop.train_loop import TrainLoop
+from framework.loop.train_step import Update
 from framework.models import freezing, layers
+from framework.numerics.draws import Draws
 from framework.optim import optimizers
 from framework.optim.precision import LossScale
 from framework.optim.update_factors import UpdateFactors
@@ -145,3 +148,20 @@ def regularized():
 def build():
     """Builds a run with steps of 8 images of 8x8 pixels and three classes."""
     return _build
+
+
+def _rows_of(parts, start=0, size=8, real=8):
+    """Returns examples of the first batch; those after the first `real` are padding."""
+    images = tf.constant(parts.split.images[start : start + size])
+    labels = tf.constant(parts.split.labels[start : start + size])
+    weights = tf.cast(start + tf.range(size) < real, tf.float32) / real
+    draws = Draws(0, tf.constant(0, tf.int64), tf.constant(start, tf.int64), size)
+    own = parts.split.weights
+    own = None if own is None else tf.constant(own[start : start + size])
+    return MicroBatch(images, labels, weights, draws, own)
+
+
+@pytest.fixture
+def rows_of():
+    """Returns a micro-batch of the first batch of a run."""
+    return _rows_of

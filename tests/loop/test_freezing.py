@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from framework.loop.step import Update
+from framework.loop.train_step import Update
 from framework.models import names
 from framework.numerics.draws import Draws, use_draws
 from framework.optim import optimizers

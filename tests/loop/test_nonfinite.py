@@ -14,8 +14,9 @@ from framework.data.split import Split
 from framework.errors import RunError, Stopped
 from framework.launch.run import run
 from framework.loop.nonfinite import find
-from framework.loop.step import MicroBatch, Update
-from framework.loop.steps import TrainLoop
+from framework.loop.objective import MicroBatch
+from framework.loop.train_loop import TrainLoop
+from framework.loop.train_step import Update
 from framework.numerics.draws import Draws
 
 BAD = 13

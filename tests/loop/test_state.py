@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from framework.loop.step import Update
+from framework.loop.train_step import Update
 
 PLATEAU = "plateau('validation/loss', factor=.5, patience=1)"
 
