@@ -60,8 +60,12 @@ DIAGNOSE_MAY_IMPORT = {
     "diagnosis": {"core", "measure", "checks", "report"},
     "snapshot": {"report"},
     "workspace": set(),
-    "explain_keras": {"audit", "core", "programs", "report", "diagnosis", "recorder"},
-    "explain_functions": {"audit", "core", "programs", "report", "diagnosis"},
+    "array_context": {"core", "programs"},
+    "original_training": {"programs", "recorder"},
+    "explain_keras": {"array_context", "audit", "core", "diagnosis", "programs"}
+    | {"original_training", "report"},
+    "explain_functions": {"array_context", "audit", "core", "diagnosis", "programs"}
+    | {"report"},
     "explain_run": {"core", "programs", "snapshot"},
     "conclude": {"audit", "report", "diagnosis", "snapshot", "workspace"}
     | {"explain_run"},

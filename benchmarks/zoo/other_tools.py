@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from benchmarks.zoo.cases import Program
 from framework.diagnose.programs import watch_layers as layers_lib
-from framework.diagnose.programs.model_edits import leaves
+from framework.diagnose.programs.model_layers import leaves
 
 Symptoms = list[str]
 _EVERY = 3

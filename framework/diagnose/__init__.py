@@ -9,7 +9,7 @@ from typing import Any
 _FROM = {
     "explain": "framework.diagnose.explain_keras",
     "explain_loop": "framework.diagnose.explain_functions",
-    "augmented": "framework.diagnose.programs.keras_training",
+    "augmented": "framework.diagnose.programs.keras_epochs",
     "Watch": "framework.diagnose.recorder",
 }
 

@@ -9,16 +9,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from framework.data.split import Split
+from framework.diagnose.array_context import array_context
 from framework.diagnose.audit import galleries_of
-from framework.diagnose.core.context import DiagnosisContext, sample, sampled
 from framework.diagnose.core.settings import TrainingSettings
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.programs.keras_batches import Examples, checked
 from framework.diagnose.programs.keras_loop import predictions_of
-from framework.diagnose.programs.loop_program import LoopFunctions, LoopProgram
+from framework.diagnose.programs.loop_functions import LoopFunctions
+from framework.diagnose.programs.loop_program import LoopProgram
 from framework.diagnose.report.diagnosis import Diagnosis
 from framework.errors import UsageError
 from framework.numerics import labels as labels_lib
@@ -120,7 +118,10 @@ def explain_loop(
         weight_decay=decay,
         seconds=seconds,
     )
-    context = _context(program, data, held_out, rows, evaluations, settings)
+    outputs = program.outputs_of(program.model, held_out.x[:1]).shape[1]
+    context = array_context(
+        program, data, held_out, rows, evaluations, settings, outputs
+    )
     diagnosis = diagnose(context, budget, progress)
     return dataclasses.replace(
         diagnosis, galleries=functools.partial(galleries_of, context)
@@ -173,40 +174,3 @@ def _rows(
             row |= {f"validation/{name}": float(each) for name, each in metrics.items()}
         rows.append(row)
     return rows
-
-
-def _context(
-    program: LoopProgram,
-    data: Examples,
-    held_out: Examples,
-    rows: list[Row],
-    evaluations: list[Predictions],
-    settings: TrainingSettings,
-) -> DiagnosisContext:
-    splits = {"train": data, "validation": held_out}
-    labels = {name: labels_lib.classes(each.y) for name, each in splits.items()}
-    outputs = program.outputs_of(program.model, held_out.x[:1]).shape[1]
-    highest = max(int(each.max(initial=0)) for each in labels.values())
-    num_classes = max(highest + 1, outputs, 2)
-    samples = {
-        name: sample(
-            Split(each.x, np.clip(labels[name], 0, None).astype(np.int32)),
-            np.arange(len(each.x)),
-        )
-        for name, each in splits.items()
-    }
-    program.train_images = samples["train"].images
-    program.validation_images = samples["validation"].images
-    return DiagnosisContext(
-        class_names=tuple(map(str, range(num_classes))),
-        train=samples["train"],
-        dev=samples["train"].take(np.arange(0)),
-        validation=samples["validation"],
-        labels={name: each.y for name, each in splits.items()},
-        first_epoch_labels=None,
-        program=program,
-        rows=rows,
-        predictions=evaluations,
-        settings=settings,
-        train_rows=sampled(np.arange(len(data.x))),
-    )

@@ -98,8 +98,9 @@ def _mended(
     assert config is not None
     if intervention.beyond_flags(config) or intervention.exclude:
         raise NotApplicableError("a flag cannot express the remedy of this trial")
+    trainer = program.trainer
     trial = open_run(
-        str(trials / result.name), program.function, program.dataset(intervention)
+        str(trials / result.name), trainer.function, trainer.dataset(intervention)
     )
     settings = dataclasses.replace(trial.settings, config=intervention.apply(config))
     yield dataclasses.replace(trial, settings=settings, mended=None)

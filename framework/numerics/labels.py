@@ -26,6 +26,18 @@ def classes(given: np.ndarray) -> np.ndarray:
     return given.astype(np.int64)
 
 
+def like(y: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns labels in the form of others, such as one-hot.
+
+    Args:
+        y: The form: [N], [N, 1] or one-hot [N, K].
+        labels: int [M].
+    """
+    if is_table(y):
+        return np.eye(y.shape[-1], dtype=y.dtype)[labels]
+    return labels.reshape(-1, *y.shape[1:]).astype(y.dtype)
+
+
 def counts(labels: np.ndarray, num_classes: int) -> np.ndarray:
     """Returns how many examples each class has: int64 [K]; illegal ones are left out.
 

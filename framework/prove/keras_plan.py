@@ -151,7 +151,7 @@ def _described(context: DiagnosisContext, program: KerasProgram) -> dict[str, An
     """Returns the settings that a program's numbers depend on, where known."""
     settings, layers = context.settings, program.architecture.layers
     digest = hashlib.sha256()
-    for value in program.initial:
+    for value in program.state.initial:
         digest.update(np.ascontiguousarray(value).tobytes())
     return {
         "layers": [

@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 
 from framework.diagnose import explain, explain_keras
-from framework.diagnose.explain_keras import named
 from framework.errors import UsageError
 
 L = keras.layers
@@ -187,25 +186,6 @@ def test_the_test_part_is_not_looked_at(arrays):
 def test_what_is_not_compiled_is_refused(arrays, model):
     with pytest.raises(UsageError, match=r"needs a compiled keras\.Model"):
         explain(model, *arrays)
-
-
-@pytest.mark.parametrize(
-    ("reported", "accuracy"),
-    [
-        ({"accuracy": 0.5, "loss": 1.0}, 0.5),
-        ({"acc": 0.5}, 0.5),
-        ({"sparse_categorical_accuracy": 0.5}, 0.5),
-        # Of the five best it is something else.
-        ({"sparse_top_k_categorical_accuracy": 0.9, "accuracy": 0.5}, 0.5),
-        ({"top_k_categorical_accuracy": 0.9}, None),
-        ({"loss": 1.0}, None),
-        ({"accuracy_of_mine": 0.5}, None),
-    ],
-)
-def test_what_is_taken_for_accuracy(reported, accuracy):
-    metrics = named("validation", reported)
-    assert metrics.get("validation/accuracy") == accuracy
-    assert all(metrics[f"validation/{name}"] == reported[name] for name in reported)
 
 
 @pytest.mark.extended

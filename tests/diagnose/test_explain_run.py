@@ -65,7 +65,7 @@ def test_the_test_part_is_kept_from_the_diagnosis_and_from_trials(tmp_path, scan
         for split in (made.train, made.dev, made.validation)
         for image in split.images
     }
-    in_trials = made.program.dataset(Intervention())
+    in_trials = made.program.trainer.dataset(Intervention())
     assert in_trials.test is None
     for split in (in_trials.train, made.dataset.train, made.dataset.validation):
         seen |= {image.tobytes() for image in split.images}

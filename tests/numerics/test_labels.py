@@ -1,6 +1,8 @@
-"""Tests of framework/diagnose/labels.py."""
+"""Tests of framework/numerics/labels.py."""
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from framework.numerics import labels
 
@@ -14,3 +16,26 @@ def test_classes_of_every_form():
 
 def test_illegal_ones_are_not_counted():
     assert labels.counts(np.array([-1, 0, 0, 5, 2]), 3).tolist() == [2, 0, 1]
+
+
+_LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=9)
+
+
+@given(
+    _LABELS,
+    st.sampled_from(
+        [
+            np.zeros(3, np.int32),
+            np.zeros(3, np.float32),
+            np.zeros((3, 1), np.int64),
+            np.zeros((3, 5), np.float32),
+        ]
+    ),
+)
+def test_labels_in_the_form_of_others_are_the_same(given_labels, y):
+    converted = labels.like(y, np.array(given_labels))
+    assert (converted.dtype, converted.shape) == (
+        y.dtype,
+        (len(given_labels), *y.shape[1:]),
+    )
+    assert labels.classes(converted).tolist() == given_labels

@@ -123,9 +123,7 @@ class Inspectable(abc.ABC):
         """
 
     @abc.abstractmethod
-    def gradients(
-        self, split: Split, at_initialization: bool
-    ) -> dict[str, np.ndarray | None]:
+    def gradients(self, split: Split, at_initialization: bool) -> Gradients:
         """Returns the gradient of the training loss by weight; None if there is none.
 
         Args:

@@ -150,6 +150,11 @@ class Source:
         return len(second & others) >= _LEAST_KNOWN * len(second)
 
     @property
+    def steps_per_epoch(self) -> int:
+        """Batches of an epoch."""
+        return -(-len(self.arrays[0]) // self.batch_size)
+
+    @property
     def differs(self) -> bool:
         """Whether each pass feeds other examples, or in another order."""
         return self._passes is not None
@@ -175,7 +180,7 @@ class Source:
 
     def like(self, labels: np.ndarray) -> np.ndarray:
         """Returns labels, int [M], in the form of these."""
-        return self._legal(like(self.arrays[1], labels))
+        return self._legal(labels_lib.like(self.arrays[1], labels))
 
     def weights_of(self, images: np.ndarray, y: np.ndarray) -> np.ndarray | None:
         """Returns the weights of some images: float32 [M]; None if there are none.
@@ -243,18 +248,6 @@ def divided(
         Examples(*(each[:place] for each in parts)),
         Examples(*(each[place:] for each in parts)),
     )
-
-
-def like(y: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Returns labels in the form of others, such as one-hot.
-
-    Args:
-        y: The form: [N], [N, 1] or one-hot [N, K].
-        labels: int [M].
-    """
-    if y.ndim > 1 and y.shape[-1] > 1:
-        return np.eye(y.shape[-1], dtype=y.dtype)[labels]
-    return labels.reshape(-1, *y.shape[1:]).astype(y.dtype)
 
 
 def _checked_class_weight(given: Any) -> dict[int, float]:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from framework import compiled
-from framework.diagnose.programs import model_edits
+from framework.diagnose.programs.variables import restoring
 from framework.numerics import outputs as outputs_lib
 from framework.numerics.metrics import Predictions, from_log_probabilities
 
@@ -81,14 +81,14 @@ class KerasLoop:
     def predict(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """Returns the outputs of the model: float32 [N, U]; nothing in it changes."""
         # Traced once, however many images there are in the last batch.
-        spec = tf.TensorSpec([None, *x.shape[1:]], _tensor(x[:1]).dtype)
+        spec = tf.TensorSpec([None, *x.shape[1:]], tensor(x[:1]).dtype)
         call = functools.partial(self._call, training=training)
         if not self.model.run_eagerly:
             call = self._outputs.get_concrete_function(spec, training)
         variables = self.model.non_trainable_variables if training else []
-        with model_edits.restoring(variables):
+        with restoring(variables):
             outputs = [
-                call(_tensor(x[start : start + _BATCH])).numpy()
+                call(tensor(x[start : start + _BATCH])).numpy()
                 for start in range(0, len(x), _BATCH)
             ]
         return np.concatenate(outputs).reshape(len(x), -1)
@@ -111,7 +111,7 @@ class KerasLoop:
     ) -> dict[str, float]:
         if self.model.run_eagerly:
             return self._eagerly(steps is self._train, data, order, batch_size)
-        values = [*map(_tensor, data), tf.constant(order)]
+        values = [*map(tensor, data), tf.constant(order)]
         # Traced once, however many examples there are.
         specs = [tf.TensorSpec([None, *each.shape[1:]], each.dtype) for each in values]
         traced = steps.get_concrete_function(
@@ -126,7 +126,7 @@ class KerasLoop:
         metrics: Mapping[str, Any] = {}
         for start in range(0, len(order), size):
             rows = order[start : start + size]
-            metrics = step(tuple(_tensor(each[rows]) for each in data))
+            metrics = step(tuple(tensor(each[rows]) for each in data))
         return _scalars(metrics)
 
     def _train_steps(
@@ -221,7 +221,7 @@ def is_own(step: Callable[..., Any], method: Callable[..., Any]) -> bool:
     return getattr(step, "__func__", None) is method
 
 
-def _tensor(values: np.ndarray) -> tf.Tensor:
+def tensor(values: np.ndarray) -> tf.Tensor:
     """Returns a tensor of the type that `fit` would feed."""
     if values.dtype == np.float64:
         values = values.astype(np.float32)

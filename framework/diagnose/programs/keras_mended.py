@@ -12,11 +12,13 @@ from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.program import TrialResult
 from framework.diagnose.core.settings import TrainingSettings
-from framework.diagnose.programs import keras_training
+from framework.diagnose.programs import compiled_edits
 from framework.diagnose.programs.keras_batches import Examples
 from framework.diagnose.programs.keras_data import Source
 from framework.diagnose.programs.keras_program import KerasProgram
 from framework.diagnose.programs.metric_names import named
+from framework.diagnose.programs.trial_data import Scale, batch_size, make_scale
+from framework.diagnose.programs.variables import assign
 
 
 @contextlib.contextmanager
@@ -46,13 +48,13 @@ def mended(
     """
     if result.state is None or source.differs or intervention.width_factor != 1.0:
         raise NotApplicableError("the program with this remedy cannot be measured anew")
-    scale = keras_training.make_scale(source, intervention)
+    scale = make_scale(source.arrays[0], intervention)
     train = _scaled(intervention.train or context.train, scale)
     validation = _scaled(context.validation, scale)
     changed = _source(source, intervention, scale)
     with (
-        program.begun(),
-        keras_training.changed(program.model, intervention) as (model, optimizer),
+        program.state.at(at_initialization=True),
+        compiled_edits.changed(program.model, intervention) as (model, optimizer),
     ):
         model.optimizer = optimizer
         other = KerasProgram(model, changed)
@@ -63,8 +65,7 @@ def mended(
             each.shape for each in result.state
         ]:
             raise NotApplicableError("the trial has trained another model")
-        for variable, value in zip(variables, result.state, strict=True):
-            variable.assign(value)
+        assign(variables, result.state)
         settings = _settings(context.settings, changed, intervention, result)
         trained = other.loop.test(*changed.fed, changed.batch_size)
         row = {
@@ -87,13 +88,11 @@ def mended(
         )
 
 
-def _scaled(split: Split, scale: keras_training.Scale) -> Split:
+def _scaled(split: Split, scale: Scale) -> Split:
     return dataclasses.replace(split, images=scale(split.images))
 
 
-def _source(
-    source: Source, intervention: Intervention, scale: keras_training.Scale
-) -> Source:
+def _source(source: Source, intervention: Intervention, scale: Scale) -> Source:
     """Returns the training data as a trial feeds them."""
     x, y = source.arrays
     if intervention.train is not None:
@@ -101,7 +100,7 @@ def _source(
     weights = None if intervention.unweighted else source.weights_of(x, y)
     changed = source.with_examples(Examples(scale(x), y, weights))
     changed.shuffle = source.shuffle or intervention.shuffle
-    changed.batch_size = keras_training.batch_size(source, intervention)
+    changed.batch_size = batch_size(source.batch_size, intervention)
     return changed
 
 
@@ -115,12 +114,11 @@ def _settings(
     factor = intervention.learning_rate_factor
     constant = intervention.constant_learning_rate
     decay, augment = intervention.weight_decay, intervention.augment
-    count = len(source.arrays[0])
     return dataclasses.replace(
         settings,
         batch_size=source.batch_size,
-        train_images=count,
-        steps_per_epoch=-(-count // source.batch_size),
+        train_images=len(source.arrays[0]),
+        steps_per_epoch=source.steps_per_epoch,
         epochs=result.epochs,
         learning_rate=factor * (constant or settings.learning_rate),
         highest_rate=abs(factor) * (constant or settings.highest_rate),

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
-import inspect
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,111 +19,12 @@ from framework.diagnose.core.program import (
     StepRecord,
     TrialResult,
 )
-from framework.diagnose.programs.keras_data import like
-from framework.errors import UsageError
+from framework.diagnose.programs.loop_functions import Data, LoopFunctions, takes
+from framework.diagnose.programs.trial_data import balanced_order, make_scale
 from framework.numerics import labels as labels_lib
 from framework.numerics import outputs as outputs_lib
 
-# Images of one call of `predict`.
-_BATCH = 256
-# What `train` or `build` can take to change a training, by its field of an
-# intervention; those that are fed are changed here.
-_TAKEN = {
-    "learning_rate_factor": "learning_rate",
-    "constant_learning_rate": "learning_rate",
-    "batch_size_factor": "batch_size",
-    "weight_decay": "weight_decay",
-    "dropout": "dropout",
-    "clip_norm": "clip_norm",
-    "activation": "activation",
-    "width_factor": "width_factor",
-    "shuffle": "shuffle",
-    "augment": "augment",
-}
-_FED = {"standardize", "rescale", "balance", "train", "seed", "train_for_factor"}
 _OPAQUE = "a loop does not show its layers, gradients or steps"
-
-Data = tuple[np.ndarray, np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True)
-class LoopFunctions:
-    """The functions of a loop.
-
-    Attributes:
-        build: Returns a model; may take `seed`.
-        train: `train(model, data, epochs)` trains in place or returns the model; may
-            take changes by name.
-        predict: `predict(model, images)` returns [N, K]; may take `training`.
-    """
-
-    build: Callable[..., Any]
-    train: Callable[..., Any]
-    predict: Callable[..., Any]
-
-    def default(self, name: str) -> Any:
-        """Returns the default value of an argument of `train` or `build`, or None."""
-        for function in (self.train, self.build):
-            parameter = inspect.signature(function).parameters.get(name)
-            if parameter is not None and parameter.default is not parameter.empty:
-                return parameter.default
-        return None
-
-    def built(self, seed: int, changes: Mapping[str, Any]) -> Any:
-        """Returns a model before its first step."""
-        return self.build(**_accepted(self.build, {"seed": seed, **changes}))
-
-    def trained(
-        self, model: Any, data: Data, epochs: int, changes: Mapping[str, Any]
-    ) -> Any:
-        """Returns the model after some epochs."""
-        result = self.train(model, data, epochs, **_accepted(self.train, changes))
-        return model if result is None else result
-
-    def outputs(self, model: Any, images: np.ndarray, training: bool) -> np.ndarray:
-        """Returns the outputs of a model: float32 [N, K].
-
-        Raises:
-            NotApplicableError: `predict` takes no `training`.
-            UsageError: It does not return numbers for each image.
-        """
-        mode: dict[str, bool] = {}
-        if takes(self.predict, "training"):
-            mode["training"] = training
-        elif training:
-            raise NotApplicableError("predict() takes no training")
-        count = max(math.ceil(len(images) / _BATCH), 1)
-        parts = [
-            _as_array(self.predict(model, part, **mode), len(part))
-            for part in np.array_split(images, count)
-        ]
-        return np.concatenate(parts)
-
-
-def takes(function: Callable[..., Any], name: str) -> bool:
-    """Returns whether a function names an argument in its signature."""
-    return name in inspect.signature(function).parameters
-
-
-def _accepted(
-    function: Callable[..., Any], changes: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {name: value for name, value in changes.items() if takes(function, name)}
-
-
-def _as_array(given: Any, count: int) -> np.ndarray:
-    if hasattr(given, "detach"):
-        # A tensor of PyTorch.
-        given = given.detach().cpu().numpy()
-    result = np.asarray(given, np.float32)
-    if result.ndim == 1:
-        result = result[:, None]
-    if result.ndim != 2 or len(result) != count:
-        raise UsageError(
-            f"predict() must return logits or probabilities [N, classes], "
-            f"[{count}, classes] here, not {list(result.shape)}"
-        )
-    return result
 
 
 class LoopProgram(Program):
@@ -205,8 +103,11 @@ class LoopProgram(Program):
         """See base class."""
         del name
         seed = self._seed + intervention.seed
-        changes = {"seed": seed, **self._changes(intervention)}
-        scale = _scale(intervention, self._data[0])
+        changes = self._functions.arguments(
+            intervention, self._learning_rate, self._batch_size
+        )
+        changes = {"seed": seed, **changes}
+        scale = make_scale(self._data[0], intervention)
         images, labels = self._fed(intervention, epochs, seed)
         count = max(round(epochs), 1)
         done = 0
@@ -225,58 +126,27 @@ class LoopProgram(Program):
             model = self._copied()
         data = scale(images), labels
         model = self._functions.trained(model, data, count, changes)
-        found = [
+        outputs = [
             self._functions.outputs(model, scale(each), training=False)
             for each in (self.validation_images, self.train_images)
         ]
-        is_finite = all(np.isfinite(each).all() for each in found)
+        is_finite = all(np.isfinite(each).all() for each in outputs)
         predicted = [
             np.where(np.isfinite(each).all(axis=1), outputs_lib.predicted(each), -1)
-            for each in found
+            for each in outputs
         ]
         length = min(epochs, 1.0) if epochs < 1 else float(count)
         return TrialResult(predicted[0], predicted[1], length, not is_finite)
-
-    def _changes(self, intervention: Intervention) -> dict[str, Any]:
-        """Returns the arguments of `train` or `build` that are an intervention.
-
-        Raises:
-            NotApplicableError: They take no such argument.
-        """
-        changes: dict[str, Any] = {}
-        for name, value in intervention.differences().items():
-            if name in _FED:
-                continue
-            argument = _TAKEN.get(name)
-            functions = self._functions.train, self._functions.build
-            if argument is None or not any(takes(each, argument) for each in functions):
-                raise NotApplicableError(f"train() takes no {argument or name}")
-            changes[argument] = value
-        rate = intervention.constant_learning_rate or self._learning_rate
-        if "learning_rate" in changes:
-            if not rate:
-                raise NotApplicableError(
-                    "learning_rate has no default value in train(), which is that of "
-                    "the original training"
-                )
-            changes["learning_rate"] = rate * intervention.learning_rate_factor
-        if "batch_size" in changes:
-            size = self._batch_size * intervention.batch_size_factor
-            changes["batch_size"] = max(round(size), 1)
-        return changes
 
     def _fed(self, intervention: Intervention, epochs: float, seed: int) -> Data:
         """Returns the examples of a trial."""
         images, labels = self._data
         if intervention.train is not None:
             images = intervention.train.images
-            labels = like(labels, intervention.train.labels)
+            labels = labels_lib.like(labels, intervention.train.labels)
         generator = np.random.Generator(np.random.PCG64([seed]))
         if intervention.balance:
-            classes = labels_lib.classes(labels)
-            rows = {each: np.flatnonzero(classes == each) for each in set(classes)}
-            drawn = generator.choice(sorted(rows), len(classes))
-            order = np.array([generator.choice(rows[each]) for each in drawn])
+            order = balanced_order(labels, generator)
             images, labels = images[order], labels[order]
         if epochs < 1:
             # A part of an epoch is an epoch of a part of the examples.
@@ -322,7 +192,7 @@ class LoopProgram(Program):
             raise NotApplicableError("learning_rate has no default value in train()")
         model = self._functions.built(self._seed, {})
         before = self.outputs_of(model, split.images)
-        data = split.images, like(self._data[1], split.labels)
+        data = split.images, labels_lib.like(self._data[1], split.labels)
         changes = {"seed": self._seed, "learning_rate": rate * rate_factor}
         model = self._functions.trained(model, data, 1, changes)
         return float(np.linalg.norm(self.outputs_of(model, split.images) - before))
@@ -377,18 +247,3 @@ class LoopProgram(Program):
     def weights(self, at_initialization: bool) -> dict[str, np.ndarray]:
         """See base class."""
         raise NotApplicableError(_OPAQUE)
-
-
-def _scale(
-    intervention: Intervention, images: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a function that scales images as an intervention says."""
-    if intervention.rescale is not None:
-        factor, offset = intervention.rescale
-        return lambda given: (factor * given + offset).astype(np.float32)
-    if not intervention.standardize:
-        return lambda given: given
-    values = images.astype(np.float32)
-    axes = tuple(range(values.ndim - 1))
-    mean, std = values.mean(axes), np.maximum(values.std(axes), 1e-6)
-    return lambda given: ((given - mean) / std).astype(np.float32)

@@ -9,32 +9,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from framework.diagnose.core.architecture import Architecture, LayerView
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.programs.model_layers import leaves, with_weights
+from framework.diagnose.programs.variables import restoring
 
 # Units of a layer for a model that has none.
 _HIDDEN = 64
 # Each kernel has a seed of its own, and no model has more kernels.
 _SEEDS_APART = 10_000
-# Moving statistics are taken anew from this many batches; earlier values count
-# .7 ** 20 = .0008 then.
-_NORM_BATCHES, _NORM_BATCH, _SHORT_MEMORY = 20, 128, 0.7
-
-
-def leaves(model: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Returns the innermost layers of a model, in order."""
-    unique: dict[int, keras.layers.Layer] = {}
-    for layer in model._layers:
-        inner = leaves(layer) if list(layer._layers) else [layer]
-        unique |= {id(each): each for each in inner}
-    kinds = keras.layers.InputLayer
-    return [layer for layer in unique.values() if not isinstance(layer, kinds)]
-
-
-def with_weights(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns the layers that have a kernel, in order."""
-    return [layer for layer in leaves(model) if _kernel(layer) is not None]
 
 
 @contextlib.contextmanager
@@ -93,50 +76,6 @@ def changed(model: keras.Model, intervention: Intervention) -> Iterator[keras.Mo
                 setattr(owner, name, value)
 
 
-@contextlib.contextmanager
-def restoring(variables: Sequence[Any]) -> Iterator[None]:
-    """Restores the values of variables on leaving, also after an exception.
-
-    Args:
-        variables: Of Keras or TensorFlow.
-    """
-    before = [np.array(variable.numpy()) for variable in variables]
-    try:
-        yield
-    finally:
-        for variable, value in zip(variables, before, strict=True):
-            variable.assign(value)
-
-
-def architecture(model: keras.Model) -> Architecture:
-    """Returns a view of the layers of a model."""
-    trained = {id(weight) for weight in model.trainable_weights}
-    return Architecture(
-        layers=tuple(_view(layer) for layer in leaves(model)),
-        outermost=tuple(type(layer).__name__ for layer in getattr(model, "layers", ())),
-        parameters=int(model.count_params()),
-        fixed_kernels={
-            weight.path: int(np.prod(weight.shape))
-            for weight in model.weights
-            # Statistics and the like are never trained.
-            if id(weight) not in trained
-            and weight.path.rpartition("/")[2] in ("kernel", "embeddings")
-        },
-    )
-
-
-def _view(layer: keras.layers.Layer) -> LayerView:
-    kind, kernel = type(layer).__name__, _kernel(layer)
-    is_dropout = "ropout" in kind and hasattr(layer, "rate")
-    return LayerView(
-        name=layer.name,
-        kind=kind,
-        activation=getattr(getattr(layer, "activation", None), "__name__", ""),
-        units=0 if kernel is None else int(kernel.shape[-1]),
-        dropout_rate=float(layer.rate) if is_dropout else None,
-    )
-
-
 def dependent_kernels(
     model: keras.Model,
     predict: Callable[[np.ndarray], np.ndarray],
@@ -159,42 +98,6 @@ def dependent_kernels(
             if not np.array_equal(before, predict(images)):
                 dependent.append(name)
     return dependent
-
-
-def batch_norms(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns the batch norms of a model.
-
-    Raises:
-        NotApplicableError: There are none.
-    """
-    norms = [
-        layer
-        for layer in leaves(model)
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
-    if not norms:
-        raise NotApplicableError("there is no batch norm")
-    return norms
-
-
-@contextlib.contextmanager
-def reestimating(norms: list[keras.layers.Layer]) -> Iterator[None]:
-    """Reduces the momentum of moving statistics inside the block."""
-    before = [layer.momentum for layer in norms]
-    for layer in norms:
-        layer.momentum = _SHORT_MEMORY
-    try:
-        yield
-    finally:
-        for layer, value in zip(norms, before, strict=True):
-            layer.momentum = value
-
-
-def batches(images: np.ndarray) -> list[np.ndarray]:
-    """Returns images in enough batches to replace moving statistics."""
-    size = max(min(_NORM_BATCH, len(images) // _NORM_BATCHES), 2)
-    whole = [images[start : start + size] for start in range(0, len(images), size)]
-    return [batch for batch in whole if len(batch) == size][:_NORM_BATCHES]
 
 
 def randomizing(model: keras.Model) -> list[keras.layers.Layer]:
@@ -281,11 +184,6 @@ def _with_dropout(
         return keras.Model(model.inputs, last(features))
     except (AttributeError, ValueError) as problem:
         raise NotApplicableError(f"there is no place for dropout: {problem}") from None
-
-
-def _kernel(layer: keras.layers.Layer) -> keras.Variable | None:
-    kernel = getattr(layer, "kernel", None)
-    return kernel if isinstance(kernel, keras.Variable) else None
 
 
 def _set_rates(model: keras.Model, rate: float, put: Callable[..., None]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from framework.diagnose.programs import model_edits
+from framework.diagnose.programs.model_layers import leaves
 
 _SUFFIX = "_initializer"
 # Each layer has a seed of its own, and no model has more layers; likewise for the
@@ -36,7 +36,7 @@ def redraw(model: keras.Model, seed: int) -> int:
     Returns:
         The number of weights that were drawn.
     """
-    layers = [(layer, _initialized(layer)) for layer in model_edits.leaves(model)]
+    layers = [(layer, _initialized(layer)) for layer in leaves(model)]
     layers = [(layer, names) for layer, names in layers if names]
     fresh = [_is_fresh(layer, names) for layer, names in layers]
     if not all(fresh):
@@ -52,6 +52,18 @@ def redraw(model: keras.Model, seed: int) -> int:
             getattr(layer, name).assign(values)
             count += 0 if _is_constant(layer, name) else values.size
     return count
+
+
+def advance_generators(model: keras.Model, draw: int) -> None:
+    """Makes layers draw other numbers, such as those of dropout.
+
+    Args:
+        model: Is changed in place.
+        draw: Each gives others.
+    """
+    for variable in model.variables:
+        if variable.path.endswith("seed_generator_state"):
+            variable.assign(variable.numpy() + np.array([draw, 0], np.uint32))
 
 
 @contextlib.contextmanager

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from framework import compiled, models
+from framework import compiled
 from framework.config import Config
-from framework.config.durations import Duration
-from framework.data.dataset import Dataset
 from framework.data.split import LabelledImages, Split
 from framework.diagnose.core.architecture import Architecture
 from framework.diagnose.core.budget import Allowance
@@ -30,42 +25,20 @@ from framework.diagnose.core.program import (
     TrialResult,
     relative_length,
 )
-from framework.diagnose.programs import model_edits, prolonging, watch_layers
-from framework.diagnose.programs.prolonging import places
-from framework.diagnose.programs.trial_watch import Watch
-from framework.errors import RunError, UsageError
-from framework.launch import components, run_folder, sources, training
-from framework.launch import run as run_lib
+from framework.diagnose.programs import (
+    model_edits,
+    model_layers,
+    moving_statistics,
+    watch_layers,
+)
+from framework.diagnose.programs.run_training import RunTrainer
+from framework.diagnose.programs.variables import restoring, values
+from framework.launch import components
 from framework.launch.components import Components
-from framework.loop import checkpoint_files
-from framework.loop.checkpoint_files import CheckpointFiles
-from framework.loop.nonfinite import DivergedError
 from framework.models import ModelFunction
 from framework.numerics.draws import Draws, use_draws
-from framework.system import archive
 
 _BATCH = 256
-# Fields of a config that are about the run's folder, its machines or its command: a
-# trial has their defaults, whatever the run has.
-_DEFAULTS = (
-    "service",
-    "jit",
-    "strategy",
-    "devices",
-    "cluster",
-    "wait_for",
-    "i_trust_this_network",
-    "tpu",
-    "steps_per_call",
-    "keep_checkpoints",
-    "keep_best",
-    "hooks",
-    "report",
-    "diagnose",
-    "fresh",
-    "allow_config_change",
-    "allow_data_change",
-)
 
 
 class RunProgram(Program):
@@ -79,6 +52,9 @@ class RunProgram(Program):
         model: Builds the model, if it is not the config's.
         train: Images that are trained on, for trials to predict at their end.
         validation: The validation images, for the same.
+
+    Attributes:
+        trainer: Trains the trials.
     """
 
     def __init__(
@@ -91,9 +67,9 @@ class RunProgram(Program):
         train: Split,
         validation: Split,
     ):
-        self._config, self._built, self._trials = config, built, trials
+        self._config, self._built = config, built
         self._step, self._function = step, model
-        self._train, self._validation = train, validation
+        self.trainer = RunTrainer(config, built, trials, step, model, train, validation)
 
     @property
     def model(self) -> keras.Model:
@@ -108,7 +84,7 @@ class RunProgram(Program):
     @property
     def architecture(self) -> Architecture:
         """See base class."""
-        return model_edits.architecture(self.model)
+        return model_layers.architecture(self.model)
 
     @functools.cached_property
     def _compiled_logits(self) -> Callable[[tf.Tensor, bool], tf.Tensor]:
@@ -159,11 +135,13 @@ class RunProgram(Program):
         self, images: np.ndarray, train_images: np.ndarray
     ) -> np.ndarray:
         """See base class."""
-        norms = model_edits.batch_norms(self.model)
-        with self._unchanged(self._built), model_edits.reestimating(norms):
-            for batch in model_edits.batches(train_images):
-                with use_draws(self._draws(len(batch))):
-                    self.model(self._built.objective.normalize(batch), training=True)
+
+        def call(batch: np.ndarray) -> None:
+            with use_draws(self._draws(len(batch))):
+                self.model(self._built.objective.normalize(batch), training=True)
+
+        with self._unchanged(self._built):
+            moving_statistics.reestimate(self.model, train_images, call)
             return self.predict(images)
 
     def penalty(self, at_initialization: bool) -> float:
@@ -176,14 +154,14 @@ class RunProgram(Program):
         built, records = self._parts(at_initialization), []
         weights = built.state.weights
         first = 0 if at_initialization else self._step
-        with model_edits.restoring(list(built.variables().values())):
+        with restoring(list(built.variables().values())):
             for step in range(first, first + count):
                 batch = built.examples.dataset.train.take(built.loop.feed.indices(step))
                 batch = batch.in_memory(lambda done, total: None)
-                old = [weight.numpy() for weight in weights]
+                old = values(weights)
                 loss = self._batch_loss(built, batch)
                 built.loop(step, 1)
-                new = [weight.numpy() for weight in weights]
+                new = values(weights)
                 length = relative_length(old, new)
                 after = self._batch_loss(built, batch)
                 records.append(StepRecord(loss, after, length))
@@ -200,9 +178,7 @@ class RunProgram(Program):
         losses = self._built.objective.losses(tf.constant(labels, tf.int32), logits)
         return float(tf.reduce_mean(losses))
 
-    def gradients(
-        self, split: Split, at_initialization: bool
-    ) -> dict[str, np.ndarray | None]:
+    def gradients(self, split: Split, at_initialization: bool) -> Gradients:
         """See base class."""
         built = self._parts(at_initialization)
         weights = built.state.model.trainable_variables
@@ -250,8 +226,8 @@ class RunProgram(Program):
             watch_layers.watched(model) as seen,
         ):
             model(built.objective.normalize(images), training=training)
-        copies = model_edits.leaves(built.state.model)
-        own = model_edits.leaves(self.model)
+        copies = model_layers.leaves(built.state.model)
+        own = model_layers.leaves(self.model)
         names = {a.name: b.name for a, b in zip(copies, own, strict=True)}
         return {names[name]: values for name, values in seen.items()}
 
@@ -272,143 +248,14 @@ class RunProgram(Program):
         allowance: Allowance | None = None,
     ) -> TrialResult:
         """See base class."""
-        folder = self._trials / name
-        shutil.rmtree(folder, ignore_errors=True)
-        steps = max(round(epochs * self._built.plan.steps_per_epoch), 1)
-        config = self.trial_config(intervention, steps, folder)
-        watch = None if allowance is None else Watch(allowance, int(config.train_for))
-        if not at_initialization:
-            config = self._continued(config, intervention, steps, folder)
-        with contextlib.ExitStack() as stack:
-
-            def function(shape: tuple[int, int, int], classes: int) -> keras.Model:
-                model = self.function(shape, classes)
-                return stack.enter_context(model_edits.changed(model, intervention))
-
-            try:
-                result = run_lib.run(
-                    config,
-                    function,
-                    self.dataset(intervention),
-                    quiet=True,
-                    reports=() if watch is None else (watch,),
-                    is_part=True,
-                )
-            except DivergedError:
-                # A result: it is right about nothing. Any other failure is none.
-                validation = np.full(len(self._validation), -1)
-                train = np.full(len(self._train), -1)
-                return TrialResult(validation, train, epochs, has_diverged=True)
-            except (RunError, UsageError, tf.errors.OpError) as problem:
-                raise NotApplicableError(f"it has failed: {problem}") from problem
-            if config.ema:
-                _use_average(result.model, folder)
-            validation = result.predict(self._validation.images).argmax(axis=1)
-            train = result.predict(self._train.images).argmax(axis=1)
-        return TrialResult(validation, train, epochs)
+        return self.trainer.train(
+            name, intervention, epochs, at_initialization, allowance
+        )
 
     def prolonged(self, trained: float, further: float) -> Intervention:
         """See base class."""
         del trained
-        plan, learning_rate = self._built.plan, self._built.state.learning_rate
-        steps = max(round(further * plan.steps_per_epoch), 1)
-        total = self._step + steps
-        longer = training.learning_rate(self._config, total, plan.steps_per_epoch)
-        so_far = training.learning_rate(
-            self._config, plan.total_steps, plan.steps_per_epoch
-        )
-        # Of a controller, only the state at the last step is known.
-        before = [float(so_far(tf.constant(s))) for s in places(0, self._step)]
-        after = [float(longer(tf.constant(s))) for s in places(self._step, total)]
-        after = [learning_rate.scale() * rate for rate in after]
-        return prolonging.prolonged(total / plan.total_steps, before, after)
-
-    def trial_config(
-        self, intervention: Intervention, steps: int, folder: Path
-    ) -> Config:
-        """Returns the config of a trial from the first step.
-
-        Args:
-            intervention: What is different from the run.
-            steps: The length, in steps of the run's own batch size.
-            folder: Of the trial.
-        """
-        config, changed = self._config, intervention.apply(self._config)
-        length = max(round(steps * config.batch_size / changed.batch_size), 1)
-        defaults = {field.name: field.default for field in dataclasses.fields(Config)}
-        own: dict[str, Any] = {
-            "train_for": str(length),
-            "train_dev": 0.0,
-            "test": "",
-            "fold": "",
-            # Its images are given.
-            "exclude": "",
-            "early_stopping": 0,
-            "monitor": "validation/accuracy",
-            # An average of so few steps lags behind.
-            "ema": 0.0,
-            "workdir": str(folder),
-            "input": "memory",
-            "cache": "off",
-            "log_every": "50%",
-            "evaluate_every": "50%",
-            "checkpoint_every": "50%",
-        }
-        own |= {name: defaults[name] for name in _DEFAULTS}
-        return dataclasses.replace(changed, **own)
-
-    def _continued(
-        self, config: Config, intervention: Intervention, steps: int, folder: Path
-    ) -> Config:
-        """Returns the config of a trial that resumes from the last step."""
-        total = self._step + steps
-        if intervention.train_for_factor != 1.0:
-            # As it is printed, which rounds it.
-            printed = Duration.parse(intervention.apply(self._config).train_for)
-            total = printed.steps(self._built.plan.steps_per_epoch)
-        # An ordinary run, stopped at this step, which is resumed with changes. All of
-        # its state goes on, an average of the weights as well.
-        config = dataclasses.replace(config, ema=self._config.ema)
-        (folder / "checkpoints").mkdir(parents=True)
-        run_folder.write_config(folder, config)
-        values = {
-            name: variable.numpy() for name, variable in self._built.variables().items()
-        }
-        path = folder / "checkpoints" / checkpoint_files.file_name(self._step)
-        archive.write(path, self._step, values)
-        return dataclasses.replace(
-            config, train_for=str(total), allow_config_change=True
-        )
-
-    @property
-    def function(self) -> ModelFunction:
-        """The function that builds the model."""
-        files = sources.find(self._config)
-        return self._function or models.build(self._config.model, files)
-
-    def dataset(self, intervention: Intervention) -> Dataset:
-        """Returns the data of a trial.
-
-        Raises:
-            NotApplicableError: They are known after the diagnosis only.
-        """
-        if intervention.exclude and intervention.train is None:
-            raise NotApplicableError("its list is written after the diagnosis")
-        dataset, rows = self._built.examples.dataset, self._built.examples.train
-        # Where the run has its images in memory, no trial reads their files again.
-        loaded = self._built.examples.train_batches.split
-        source: LabelledImages = dataset.train
-        if isinstance(loaded, Split):
-            source = loaded
-        train = intervention.train or source.take(rows)
-        return dataclasses.replace(
-            dataset,
-            train=train,
-            validation=self._validation,
-            notes=(),
-            test=None,
-            is_test_drawn=False,
-        )
+        return self.trainer.prolonged(further)
 
     def _parts(self, at_initialization: bool) -> Components:
         return self._fresh if at_initialization else self._built
@@ -422,14 +269,5 @@ class RunProgram(Program):
     @contextlib.contextmanager
     def _unchanged(self, built: Components) -> Iterator[None]:
         variables = [each.value for each in built.state.model.non_trainable_variables]
-        with model_edits.restoring(variables):
+        with restoring(variables):
             yield
-
-
-def _use_average(model: keras.Model, folder: Path) -> None:
-    """Sets the weights of a model to their average in the last checkpoint of a run."""
-    files = CheckpointFiles(folder / "checkpoints", folder / "best")
-    checkpoint = files.latest()
-    assert checkpoint is not None, "a run ends with a checkpoint"
-    for index, weight in enumerate(model.trainable_variables):
-        weight.assign(checkpoint.values[f"ema/{index}"])

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from framework.diagnose.programs.model_edits import leaves, with_weights
+from framework.diagnose.programs.model_layers import leaves, with_weights
 
 
 @contextlib.contextmanager

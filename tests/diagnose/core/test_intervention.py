@@ -21,7 +21,7 @@ from framework.diagnose.core.causes import CAUSES
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.measure.loss_probe import OutputProbe
-from framework.diagnose.programs.run_program import RunProgram
+from framework.diagnose.programs.trial_config import trial_config
 from framework.errors import UsageError
 
 _FACTORS = (
@@ -310,8 +310,7 @@ def test_what_a_trial_runs_is_what_is_printed(name):
     intervention = _OF_CHECKS[name]
     if intervention.shuffle or intervention.keras_step or intervention.unweighted:
         return
-    program = RunProgram(_CONFIG, None, Path("trials"), 0, None, None, None)
-    trial = program.trial_config(intervention, 90, Path("trials/name"))
+    trial = trial_config(_CONFIG, intervention, 90, Path("trials/name"))
     printed = pasted(intervention.flags(_CONFIG))
     # A trial is given the images that are left.
     for field in set(intervention_lib._CONFIG_FIELDS) - _LENGTH - {"exclude"}:

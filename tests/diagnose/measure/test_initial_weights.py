@@ -10,7 +10,7 @@ from framework.diagnose.checks.training.bad_initialization import BadInitializat
 from framework.diagnose.checks.training.exploding_gradients import ExplodingGradients
 from framework.diagnose.core.architecture import Architecture, LayerView
 from framework.diagnose.measure.initial_weights import InitialWeights, UnitActivity
-from framework.diagnose.programs import model_edits
+from framework.diagnose.programs import model_layers
 
 
 class Program:
@@ -19,7 +19,7 @@ class Program:
     def __init__(self, model, images):
         self.model = model
         model(images[:1])
-        self.architecture = model_edits.architecture(model)
+        self.architecture = model_layers.architecture(model)
 
     def weights(self, at_initialization):
         return {weight.path: weight.numpy() for weight in self.model.weights}

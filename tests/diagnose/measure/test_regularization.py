@@ -11,14 +11,14 @@ from framework.diagnose.measure.regularization import (
     Capacity,
     Regularization,
 )
-from framework.diagnose.programs import model_edits
+from framework.diagnose.programs import model_layers
 from framework.numerics.metrics import Predictions
 
 
 def program(model):
     """Returns a program of a Keras model with penalties."""
     return types.SimpleNamespace(
-        architecture=model_edits.architecture(model),
+        architecture=model_layers.architecture(model),
         penalty=lambda at_initialization: 2.0 if at_initialization else 1.0,
     )
 

@@ -15,7 +15,7 @@ from framework.diagnose.measure.updates import (
     RateResponse,
     UpdateVectors,
 )
-from framework.diagnose.programs import model_edits
+from framework.diagnose.programs import model_edits, model_layers
 
 
 class Program:
@@ -145,7 +145,7 @@ def test_what_was_never_trained_and_gets_no_gradient(made, bias, untrained):
         return model(images.reshape(-1, 64).astype(np.float32)).numpy()
 
     program = types.SimpleNamespace(
-        architecture=model_edits.architecture(model),
+        architecture=model_layers.architecture(model),
         gradients=lambda split, at_initialization: {
             weight.path: None for weight in first.weights
         },

@@ -4,12 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
-from hypothesis import strategies as st
 
 from framework.diagnose.programs import keras_batches
 from framework.diagnose.programs import keras_data as source_lib
-from framework.diagnose.programs.keras_data import Source, like
+from framework.diagnose.programs.keras_data import Source
 from framework.errors import UsageError
 from framework.numerics.labels import classes
 
@@ -184,26 +182,6 @@ def test_labels_of_any_form(y):
 def test_labels_that_are_no_numbers_are_no_class():
     assert classes(np.array([0.0, np.nan, 2.0])).tolist() == [0, -1, 2]
     assert classes(np.array([[np.nan, 1.0], [1.0, 0.0]])).tolist() == [1, 0]
-
-
-_LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=9)
-
-
-@given(
-    _LABELS,
-    st.sampled_from(
-        [
-            np.zeros(3, np.int32),
-            np.zeros(3, np.float32),
-            np.zeros((3, 1), np.int64),
-            np.zeros((3, 5), np.float32),
-        ]
-    ),
-)
-def test_labels_in_the_form_of_others_are_the_same_labels(labels, y):
-    converted = like(y, np.array(labels))
-    assert (converted.dtype, converted.shape) == (y.dtype, (len(labels), *y.shape[1:]))
-    assert classes(converted).tolist() == labels
 
 
 W = np.random.default_rng(2).random(_N).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Tests of framework/diagnose/keras_training.py."""
+"""Tests of framework/diagnose/programs/keras_training.py."""
 
 import keras
 import numpy as np
@@ -48,17 +48,6 @@ def branch(model=None, intervention=None, epochs=1.0, continued=False, data=None
     return model, trainer.train(intervention, epochs, continued, (X[:10], X))
 
 
-def fed(intervention, epochs=1.0, data=None, y=Y):
-    """Returns the epochs of a trial: images, labels and batch size."""
-    data = data or Source((X, y), batch_size=20, shuffle=False)
-    return [
-        (each.x[order], each.y[order], size)
-        for each, order, size in keras_training.training_epochs(
-            data, intervention, epochs
-        )
-    ]
-
-
 def test_without_a_change_it_is_the_training_itself():
     ours, result = branch(epochs=2.0)
     fitted = network()
@@ -71,77 +60,24 @@ def test_without_a_change_it_is_the_training_itself():
     assert result.epochs == 2.0
 
 
-@pytest.mark.parametrize(
-    ("epochs", "batch_size", "steps"),
-    [
-        (1.0, 1.0, [(60, 20)]),
-        (2.5, 1.0, [(60, 20), (60, 20), (40, 20)]),
-        (0.1, 1.0, [(20, 20)]),
-        # As many examples, in other batches.
-        (1.0, 0.5, [(60, 10)]),
-        (2.0, 3.0, [(60, 60), (60, 60)]),
-        (1.0, 0.001, [(60, 1)]),
-    ],
-)
-def test_how_long_it_trains(epochs, batch_size, steps):
-    result = fed(Intervention(batch_size_factor=batch_size), epochs)
-    assert [(len(x), size) for x, _, size in result] == steps
+def test_penalties_of_layers_stay_in_a_consistent_loss():
+    model = network()
+    model.layers[1].kernel.regularizer = keras.regularizers.L2(10.0)
+    start = np.abs(model.layers[1].kernel.numpy()).mean()
+    branch(model, Intervention(consistent_loss=True), 2.0)
+    assert np.abs(model.layers[1].kernel.numpy()).mean() < 0.5 * start
 
 
-def test_orders_are_those_of_the_source():
-    data = source(shuffle=True)
-    result = fed(Intervention(), 2.0, data)
-    for epoch, (_, labels, _) in enumerate(result):
-        assert np.array_equal(labels, Y[data.order(epoch, _N)])
-
-
-def test_what_is_to_be_shuffled_is():
-    labels = [labels for _, labels, _ in fed(Intervention(shuffle=True), 2.0)]
-    assert not np.array_equal(labels[0], Y)
-    assert not np.array_equal(labels[0], labels[1])
-    assert np.array_equal(np.sort(labels[0]), np.sort(Y))
-
-
-@pytest.mark.parametrize("form", [lambda y: y, lambda y: np.eye(3)[y]])
-def test_classes_are_balanced(form):
-    rare = np.where(np.arange(_N) < 50, 0, 1 + np.arange(_N) % 2)
-    ((_, labels, _),) = fed(Intervention(balance=True), y=form(rare))
-    counts = np.bincount(labels if labels.ndim == 1 else labels.argmax(axis=1))
-    assert counts.min() > 10
-
-
-def test_other_images_are_trained_on_as_often():
-    split = Split(X[:10], Y[:10])
-    result = fed(Intervention(train=split), 1.0)
-    assert [(len(x), size) for x, _, size in result] == [(10, 20)] * 3
-    ((x, labels, _),) = fed(Intervention(train=split), 0.1, y=np.eye(3)[Y])
-    assert np.array_equal(np.sort(labels.argmax(axis=1)), np.sort(Y[:10]))
-    assert {image.tobytes() for image in x} == {image.tobytes() for image in X[:10]}
-
-
-def test_images_are_changed_at_random():
-    result = [x for x, _, _ in fed(Intervention(augment="rotate(90)"), 2.0)]
-    assert not np.allclose(result[0], X)
-    assert not np.allclose(result[0], result[1])
-    again = fed(Intervention(augment="rotate(90)"))[0][0]
-    assert np.array_equal(again, result[0])
-    assert np.array_equal(fed(Intervention(augment=""))[0][0], X)
-
-
-def test_what_is_no_image_cannot_be_changed_so():
-    rows = Source((X.reshape(_N, -1), Y), shuffle=False)
-    with pytest.raises(NotApplicableError, match="not images"):
-        fed(Intervention(augment="flip"), data=rows)
-
-
-def test_inputs_are_standardized_by_those_of_the_source():
-    images = np.concatenate([X + 100, 50 * X], axis=3)
-    data = Source((images, Y), shuffle=False)
-    scaled = keras_training.make_scale(data, Intervention(standardize=True))(images)
-    np.testing.assert_allclose(scaled.mean(axis=(0, 1, 2)), 0, atol=1e-4)
-    np.testing.assert_allclose(scaled.std(axis=(0, 1, 2)), 1, rtol=1e-4)
-    assert scaled.dtype == np.float32
-    assert keras_training.make_scale(data, Intervention())(images) is images
+def test_a_plain_step_takes_the_place_of_the_programs_own():
+    model = network(keras.optimizers.SGD(0.1))
+    model.train_step = lambda data: {"loss": 0.0 * model(data[0])[0, 0]}
+    start = model.get_weights()
+    branch(model)
+    assert all(map(np.array_equal, model.get_weights(), start))
+    own = model.train_step
+    branch(model, Intervention(keras_step=True))
+    assert not all(map(np.array_equal, model.get_weights(), start))
+    assert model.train_step is own
 
 
 def test_a_standardized_branch_is_asked_in_the_same_scale():
@@ -267,26 +203,6 @@ def test_one_output_has_a_consistent_loss_as_well():
     data = Source((X, Y // 2), batch_size=20, shuffle=False)
     _, result = branch(model, Intervention(consistent_loss=True), 30.0, data=data)
     assert np.mean(result.train_predictions == Y // 2) > 0.9
-
-
-def test_penalties_of_layers_stay_in_a_consistent_loss():
-    model = network()
-    model.layers[1].kernel.regularizer = keras.regularizers.L2(10.0)
-    start = np.abs(model.layers[1].kernel.numpy()).mean()
-    branch(model, Intervention(consistent_loss=True), 2.0)
-    assert np.abs(model.layers[1].kernel.numpy()).mean() < 0.5 * start
-
-
-def test_a_plain_step_takes_the_place_of_the_programs_own():
-    model = network(keras.optimizers.SGD(0.1))
-    model.train_step = lambda data: {"loss": 0.0 * model(data[0])[0, 0]}
-    start = model.get_weights()
-    branch(model)
-    assert all(map(np.array_equal, model.get_weights(), start))
-    own = model.train_step
-    branch(model, Intervention(keras_step=True))
-    assert not all(map(np.array_equal, model.get_weights(), start))
-    assert model.train_step is own
 
 
 def test_a_wider_model_is_trained_instead():

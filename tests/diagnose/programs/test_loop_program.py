@@ -7,8 +7,8 @@ from framework.data.split import Split
 from framework.diagnose.core.budget import Allowance, TooSlowError
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
-from framework.diagnose.programs.loop_program import LoopFunctions, LoopProgram
-from framework.errors import UsageError
+from framework.diagnose.programs.loop_functions import LoopFunctions
+from framework.diagnose.programs.loop_program import LoopProgram
 
 X = np.random.default_rng(0).random((40, 2, 2, 1)).astype(np.float32)
 Y = np.arange(40) % 4
@@ -173,10 +173,3 @@ def test_numbers_that_are_not_finite_are_no_predictions():
     result = made.train("trial", Intervention(), 1.0, at_initialization=True)
     assert result.has_diverged
     assert list(result.validation_predictions) == [-1] * 4
-
-
-@pytest.mark.parametrize("outputs", [np.zeros((3, 4)), np.zeros((4, 2, 2))])
-def test_outputs_of_another_shape_are_refused(outputs):
-    made, _ = program(predict=lambda model, images: outputs)
-    with pytest.raises(UsageError, match="must return logits or probabilities"):
-        made.predict(X[:4])

@@ -1,4 +1,4 @@
-"""Tests of framework/diagnose/model_edits.py."""
+"""Tests of framework/diagnose/programs/model_edits.py."""
 
 import keras
 import numpy as np
@@ -7,6 +7,7 @@ import pytest
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.programs import model_edits
+from framework.diagnose.programs.model_layers import leaves, with_weights
 
 L = keras.layers
 
@@ -39,7 +40,7 @@ def settings(model):
     """Returns all settings that an intervention may edit, by layer."""
     names = ("rate", "momentum", "activation", "negative_slope", "trainable")
     edits = {}
-    for layer in model_edits.leaves(model):
+    for layer in leaves(model):
         edits |= {
             (layer.name, name): getattr(layer, name)
             for name in (*names, "activity_regularizer")
@@ -137,7 +138,7 @@ def test_initialize_draws_kernels_and_nothing_else(model):
         weight.assign(np.full(weight.shape, 0.5))
     with model_edits.changed(model, Intervention(reinitialize=True)):
         pass
-    kernels = [layer.kernel.numpy() for layer in model_edits.with_weights(model)]
+    kernels = [layer.kernel.numpy() for layer in with_weights(model)]
     fan_ins = 9, 144
     for kernel, fan_in in zip(kernels[:2], fan_ins, strict=True):
         assert kernel.std() == pytest.approx((2 / fan_in) ** 0.5, rel=0.3)
@@ -255,7 +256,7 @@ def test_a_dropout_of_none_can_drop():
 
 def test_wider(model):
     with model_edits.changed(model, Intervention(width_factor=4.0)) as wide:
-        shapes = [layer.kernel.shape for layer in model_edits.with_weights(wide)]
+        shapes = [layer.kernel.shape for layer in with_weights(wide)]
     assert [shape[-1] for shape in shapes] == [16, 24, 10]
     assert model.get_layer("dense").units == 6
     narrow = model_edits.wider(model, 0.01)
@@ -268,42 +269,6 @@ def test_a_wider_one_can_be_changed_as_well(model):
         assert wide.get_layer("dropout").rate == 0.1
         assert wide.get_layer("head").activation is keras.activations.linear
     assert model.get_layer("dropout").rate == 0.5
-
-
-def test_leaves_are_those_within_others():
-    inner = keras.Sequential(
-        [keras.Input((4,)), L.Dense(3, name="a"), L.ReLU(name="b")]
-    )
-    whole = keras.Sequential([keras.Input((4,)), inner, L.Dense(2, name="c")])
-    assert [layer.name for layer in model_edits.leaves(whole)] == ["a", "b", "c"]
-    assert [layer.name for layer in model_edits.with_weights(whole)] == ["a", "c"]
-
-
-def test_batch_norms(model):
-    assert model_edits.batch_norms(model) == [model.get_layer("norm")]
-    with pytest.raises(NotApplicableError, match="there is no batch norm"):
-        model_edits.batch_norms(own())
-
-
-def test_statistics_taken_anew_are_those_of_the_images():
-    norm = L.BatchNormalization(momentum=0.999)
-    model = keras.Sequential([keras.Input((3,)), norm])
-    images = np.random.default_rng(0).normal(5, 2, (2000, 3)).astype(np.float32)
-    with model_edits.reestimating([norm]):
-        for batch in model_edits.batches(images):
-            model(batch, training=True)
-    assert norm.momentum == 0.999
-    np.testing.assert_allclose(norm.moving_mean, images.mean(axis=0), atol=0.2)
-    np.testing.assert_allclose(norm.moving_variance, images.var(axis=0), rtol=0.2)
-
-
-@pytest.mark.parametrize(
-    ("count", "batches", "size"),
-    [(10_000, 20, 128), (1000, 20, 50), (45, 20, 2), (7, 3, 2), (1, 0, 0)],
-)
-def test_batches_for_statistics(count, batches, size):
-    edits = model_edits.batches(np.zeros((count, 1)))
-    assert [len(each) for each in edits] == [size] * batches
 
 
 def test_a_model_of_one_layer_gets_another_one():
@@ -332,18 +297,3 @@ def test_where_all_is_trained_there_is_nothing_to_change(model):
         model_edits.changed(model, Intervention(unfreeze=True)),
     ):
         pass
-
-
-@pytest.mark.parametrize(
-    ("last", "is_one"),
-    [
-        ([L.Dense(1, "softmax")], True),
-        ([L.Dense(1), L.Softmax()], True),
-        ([L.Dense(1), L.Activation("softmax")], True),
-        ([L.Dense(1, "sigmoid")], False),
-        ([L.Dense(1)], False),
-    ],
-)
-def test_ends_in_softmax(last, is_one):
-    model = keras.Sequential([keras.Input((4,)), L.Dense(2, "softmax"), *last])
-    assert model_edits.architecture(model).ends_in_softmax is is_one
