@@ -43,7 +43,7 @@ def pytest_addoption(parser):
     """Adds --share."""
     parser.addoption(
         "--share",
-        help="run a part of the test functions, such as 0/5, 1/5, ... or 4/5",
+        help="run a part of the test functions, such as 0/10, 1/10, ... or 9/10",
         default="0/1",
     )
 

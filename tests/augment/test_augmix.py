@@ -31,6 +31,7 @@ def test_images_stay_in_range_and_differ():
     assert len({image.tobytes() for image in actual}) == 64
 
 
+@pytest.mark.extended
 def test_higher_severity_changes_more():
     images = np.random.default_rng(1).uniform(0, 255, (64, 9, 8, 3)).astype(np.float32)
     mild, strong = (

@@ -38,8 +38,16 @@ def draw(value, by):
 
 
 @XLA
-@pytest.mark.parametrize("horizontal", [False, True])
-@pytest.mark.parametrize("vertical", [False, True])
+@pytest.mark.parametrize(
+    ("horizontal", "vertical"),
+    [
+        (True, True),
+        *(
+            pytest.param(*axes, marks=pytest.mark.extended)
+            for axes in [(False, False), (False, True), (True, False)]
+        ),
+    ],
+)
 def test_flip_is_exact(horizontal, vertical, jit):
     images = np.random.default_rng(0).uniform(0, 255, (4, 6, 9, 3)).astype(np.float32)
     u = tf.constant([[0.1, 0.1], [0.1, 0.9], [0.9, 0.1], [0.5, 0.5]])

@@ -1,5 +1,6 @@
 """Tests of framework/augment/pixels.py, with Pillow as the oracle."""
 
+import functools
 import pathlib
 import re
 
@@ -50,14 +51,18 @@ def bytes_of(actual):
     return np.clip(np.floor(actual), 0, 255).astype(int)
 
 
+@functools.cache
+def compiled(name, jit):
+    """Returns a function that is traced once for all parameters of an operation."""
+    functions = WITHOUT_PARAMETER | WITH_PARAMETER
+    return tf.function(functions[name], jit_compile=jit)
+
+
 def applied(name, number, images, jit=False):
-    if name in WITHOUT_PARAMETER:
-        function, arguments = WITHOUT_PARAMETER[name], ()
-    else:
-        function = WITH_PARAMETER[name]
-        arguments = (tf.fill([len(images)], float(number)),)
+    is_free = name in WITHOUT_PARAMETER
+    arguments = () if is_free else (tf.fill([len(images)], float(number)),)
     images = tf.constant(images, tf.float32)
-    return tf.function(function, jit_compile=jit)(images, *arguments).numpy()
+    return compiled(name, jit)(images, *arguments).numpy()
 
 
 @XLA

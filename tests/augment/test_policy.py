@@ -78,6 +78,7 @@ def test_eager_graph_and_xla_give_the_same_images(text, images):
         assert np.mean(difference > 2e-2) <= 0.002, difference.max()
 
 
+@pytest.mark.extended
 def test_two_replicas_give_the_images_of_one(mirrored, images):
     policy = augment.build(EVERYTHING)
 

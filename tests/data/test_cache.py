@@ -107,7 +107,12 @@ def test_changed_and_new_files_are_decoded_and_others_kept(
 
 
 @pytest.mark.parametrize(
-    "change", [{"size": (4, 3)}, {"channels": 1}, {"resize": "pad"}]
+    "change",
+    [
+        {"size": (4, 3)},
+        pytest.param({"channels": 1}, marks=pytest.mark.extended),
+        pytest.param({"resize": "pad"}, marks=pytest.mark.extended),
+    ],
 )
 def test_other_settings_are_another_cache(split, place, decoded, change):
     opened(place, split)

@@ -18,11 +18,14 @@ def encoded(image, kind, **options):
     return file.getvalue()
 
 
+# One graph for all of the files, as in a pipeline.
+@tf.function(input_signature=[tf.TensorSpec((), tf.string)])
+def compiled(content):
+    return decode(content, is_served=False)
+
+
 def decoded(content):
-    graph = tf.data.Dataset.from_tensors(content).map(
-        lambda each: decode(each, is_served=False)
-    )
-    return next(iter(graph)).numpy()
+    return compiled(content).numpy()
 
 
 LOSSLESS = {"PNG": {}, "WEBP": {"lossless": True}, "BMP": {}, "TIFF": {}}

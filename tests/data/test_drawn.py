@@ -68,6 +68,7 @@ def test_same_arguments_same_images():
     assert difference(first.train.images, few(seed=1).train.images).min() > 5
 
 
+@pytest.mark.extended
 def test_a_larger_set_begins_with_the_smaller():
     faults = {"label_noise": 0.2, "mislabelled": 0.3, "imbalance": 4, "duplicates": 0.2}
     # More than one chunk of images is drawn at a time, and more than one block of 100.
@@ -195,6 +196,7 @@ def test_label_noise_draws_all_other_classes():
     assert pairs[~np.eye(5, dtype=bool)].min() >= 10
 
 
+@pytest.mark.extended
 def test_mislabelled_changes_one_pair_only():
     clean = few(train=500)
     wrong = few(train=500, mislabelled=0.4)

@@ -92,7 +92,7 @@ def transparent(mode):
         "16_bits",
     ],
 )
-@pytest.mark.parametrize("size", [8, 5])
+@pytest.mark.parametrize("size", [8, pytest.param(5, marks=pytest.mark.extended)])
 def test_colours_of_all_kinds(tmp_path, content, expected, tolerance, size):
     path = tmp_path / "image"
     path.write_bytes(content)
@@ -107,7 +107,9 @@ def test_colours_of_all_kinds(tmp_path, content, expected, tolerance, size):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("size", [(9, 12), (30, 7)])
+@pytest.mark.parametrize(
+    "size", [(9, 12), pytest.param((30, 7), marks=pytest.mark.extended)]
+)
 def test_element_and_load_agree_bit_for_bit(tmp_path, size, channels):
     paths = []
     for index, shape in enumerate([(12, 9), (9, 12), (40, 31), (5, 6), (1, 1)]):
@@ -165,7 +167,9 @@ def test_a_server_cannot_read_other_formats():
         served(LazySplit(Files(("a.jpg", "b.webp"), (4, 4)), np.zeros(2, np.int32)))
 
 
-@pytest.mark.parametrize("resize", ["crop", "pad"])
+@pytest.mark.parametrize(
+    "resize", ["crop", pytest.param("pad", marks=pytest.mark.extended)]
+)
 def test_formats_and_orientations_become_the_same_image(tmp_path, resize):
     """Whatever the format, the same photograph gives the same pixels."""
     image, tags = photograph(1, (40, 31)), Image.Exif()

@@ -125,6 +125,7 @@ def files(tmp_path, flowers):
     return tmp_path
 
 
+@pytest.mark.extended
 def test_files_that_cannot_be_read_and_wrong_suffixes(files, flowers):
     (files / "a" / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     image = tf.io.encode_jpeg(flowers.train.images[50]).numpy()

@@ -118,6 +118,7 @@ def test_nothing_is_confirmed_of_healthy_programs(arrays, program):
     assert [variable.numpy().tobytes() for variable in model.variables] == before
 
 
+@pytest.mark.extended
 def test_the_model_is_given_back_whatever_happens(arrays):
     model = usual()
     model.layers[1].trainable = False
@@ -294,9 +295,7 @@ FITS = {
 @pytest.mark.parametrize(
     "name",
     [
-        each
-        if each in ("class_weight", "callbacks")
-        else pytest.param(each, marks=extended)
+        each if each == "class_weight" else pytest.param(each, marks=extended)
         for each in FITS
     ],
 )

@@ -117,6 +117,7 @@ def test_where_there_is_no_run_there_is_nothing_to_look_at(tmp_path):
         open_run(str(tmp_path))
 
 
+@pytest.mark.extended
 def test_other_data_than_those_of_the_run_are_refused(tmp_path):
     def save(lightest):
         images = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
@@ -146,6 +147,7 @@ def test_other_data_than_those_of_the_run_are_refused(tmp_path):
     open_run(config.workdir, allow_data_change=True)
 
 
+@pytest.mark.extended
 def test_what_was_given_in_python_must_be_given_again(tmp_path, scans):
     def linear(shape, classes):
         return keras.Sequential(

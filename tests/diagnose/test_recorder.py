@@ -1,5 +1,7 @@
 """Tests of framework/diagnose/recorder.py and metric_names.py."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -42,6 +44,14 @@ def fitted(folder, rate=1e-5):
     return model, before
 
 
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """The folder of a recording, and the weights before the training."""
+    folder = tmp_path_factory.mktemp("watched") / "mine"
+    _, before = fitted(folder)
+    return folder, before
+
+
 @pytest.mark.extended
 def test_what_was_watched_is_explained_without_training_anew(tmp_path):
     model, before = fitted(tmp_path / "mine")
@@ -67,18 +77,19 @@ def test_what_was_watched_is_explained_without_training_anew(tmp_path):
     assert all(map(np.array_equal, model.get_weights(), after))
 
 
-def test_damaged_weights_are_told(tmp_path):
-    fitted(tmp_path / "mine")
-    path = tmp_path / "mine" / "initial.npz"
+def test_damaged_weights_are_told(watched, tmp_path):
+    folder = shutil.copytree(watched[0], tmp_path / "mine")
+    path = folder / "initial.npz"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(RunError, match=r"initial.npz cannot be read"):
-        recorded(tmp_path / "mine")
+        recorded(folder)
 
 
-def test_a_recording_of_an_earlier_version_is_read(tmp_path):
-    _, before = fitted(tmp_path / "mine")
-    np.savez(tmp_path / "mine" / "initial.npz", *before)
-    _, _, first = recorded(tmp_path / "mine")
+def test_a_recording_of_an_earlier_version_is_read(watched, tmp_path):
+    folder, before = watched
+    folder = shutil.copytree(folder, tmp_path / "mine")
+    np.savez(folder / "initial.npz", *before)
+    _, _, first = recorded(folder)
     assert all(map(np.array_equal, first, before))
 
 
@@ -95,10 +106,9 @@ def test_weights_in_bfloat16_are_kept(tmp_path):
     assert np.array_equal(first[0], np.asarray(layer.kernel, np.float32))
 
 
-def test_a_recording_is_not_written_over(tmp_path):
-    fitted(tmp_path / "mine")
+def test_a_recording_is_not_written_over(watched):
     with pytest.raises(UsageError, match="give another folder"):
-        Watch(tmp_path / "mine")
+        Watch(watched[0])
 
 
 def test_without_a_recording_there_is_one_clear_line(tmp_path):

@@ -102,6 +102,7 @@ def test_json_has_no_nan():
     assert json.loads(text)["accuracy"] == {"value": 0, "low": 0, "high": 0.5}
 
 
+@pytest.mark.extended
 def test_a_run_without_a_test_part_is_one_error(tmp_path):
     config = dataclasses.replace(
         CONFIG, test="", train_for="2", workdir=str(tmp_path / "run")
@@ -194,6 +195,7 @@ def test_what_is_in_the_test_part_changes_no_number_of_a_run(tmp_path, scans):
     assert results[0] == results[1] == results[2]
 
 
+@pytest.mark.extended
 def test_nan_in_the_test_part_is_found_when_it_is_opened(tmp_path, scans):
     def floats(split):
         return Split(split.images.astype(np.float32), split.labels)

@@ -28,7 +28,7 @@ TOLERANCES = {
 }
 # "everything" has a ragged batch in it, but mixes no images.
 MARKS = {
-    "mixup and CutMix": [],
+    "mixup and CutMix": [pytest.mark.extended],
     "everything": [pytest.mark.extended],
     "float16, overflow": [pytest.mark.extended],
 }

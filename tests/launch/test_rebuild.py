@@ -37,6 +37,7 @@ def test_a_foreign_run_is_not_executed(folder, monkeypatch):
         rebuild(folder, run_folder.read_config(folder))
 
 
+@pytest.mark.extended
 def test_changed_data_are_refused(tmp_path):
     def save(first):
         images = np.arange(60, dtype=np.uint8).reshape(60, 1, 1, 1)

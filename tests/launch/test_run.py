@@ -116,11 +116,13 @@ def test_leaves_the_folder_of_the_design(uninterrupted):
     assert right == rows[-1]["validation/accuracy"]
 
 
+@pytest.mark.extended
 def test_learns(tmp_path):
     config = small(tmp_path, train_for="15ep", model="mlp", batch_size=32)
     assert run(config).history.best("validation/accuracy")["validation/accuracy"] > 0.95
 
 
+@pytest.mark.extended
 def test_the_same_command_gives_the_same_run(tmp_path, uninterrupted):
     again = small(tmp_path)
     run(again)
@@ -134,7 +136,7 @@ def test_the_same_command_gives_the_same_run(tmp_path, uninterrupted):
     [
         (7, True),
         pytest.param(11, False, marks=pytest.mark.extended),
-        (14, True),
+        pytest.param(14, True, marks=pytest.mark.extended),
         pytest.param(22, False, marks=pytest.mark.extended),
         *(
             pytest.param(at, before, marks=pytest.mark.slow)
@@ -209,15 +211,14 @@ def test_a_run_can_be_made_longer(tmp_path):
     assert len(run(longer).history) == 2
 
 
-def test_fresh_starts_over_and_keeps_the_old_run(tmp_path):
-    config = small(tmp_path, train_for="1ep")
-    run(config)
-    before = text(config, "metrics.jsonl")
-    result = run(dataclasses.replace(config, fresh=True, seed=1))
+def test_fresh_starts_over_and_keeps_the_old_run(tmp_path, finished):
+    before = text(finished, "metrics.jsonl")
+    result = run(dataclasses.replace(finished, fresh=True, seed=1))
     assert len(result.history) == 1
     assert (tmp_path / "run.old-1" / "metrics.jsonl").read_text() == before
 
 
+@pytest.mark.extended
 def test_stops_early(tmp_path):
     config = small(tmp_path, learning_rate=1e-9, schedule="constant", early_stopping=2)
     config = dataclasses.replace(config, train_for="50ep")
@@ -291,6 +292,7 @@ def test_a_cooldown_is_branched_from_a_stable_run(tmp_path):
     assert rows[2]["learning_rate"] < 2e-4
 
 
+@pytest.mark.extended
 def test_goes_back_to_the_best_weights_at_a_cut(tmp_path):
     config = small(
         tmp_path,
@@ -356,6 +358,7 @@ def test_a_failed_resume_changes_nothing(finished):
     assert text(finished, "config.json") == before
 
 
+@pytest.mark.extended
 def test_a_subclassed_model_and_one_that_ends_in_softmax(tmp_path, capsys):
     class Net(keras.Model):
         def __init__(self):

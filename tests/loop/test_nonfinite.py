@@ -88,11 +88,16 @@ def values(parts):
     return {name: v.numpy() for name, v in parts.state.variables().items()}
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize(
+    ("replicas", "jit"),
+    [
+        (1, False),
+        pytest.param(2, False, marks=pytest.mark.extended),
+        # XLA compiles for one device only.
+        pytest.param(1, True, marks=pytest.mark.extended),
+    ],
+)
 def test_a_skipped_step_changes_nothing(build, normalized, replicas, jit, request):
-    if jit and replicas == 2:
-        pytest.skip("XLA compiles for one device only")
     strategy = request.getfixturevalue("mirrored") if replicas == 2 else None
     options = {"model": normalized, "optimizer": "adam", "jit": jit}
     update = Update(ema_decay=0.9, skip=True)
@@ -113,6 +118,7 @@ def test_a_skipped_step_changes_nothing(build, normalized, replicas, jit, reques
     assert not np.array_equal(values(parts)["model/0"], before["model/0"])
 
 
+@pytest.mark.extended
 def test_where_all_is_finite_nothing_is_skipped(build, normalized):
     options = {"model": normalized, "optimizer": "adam"}
     plain, careful = (
@@ -187,6 +193,7 @@ def test_a_run_that_stops_says_where_it_began(tmp_path, huge):
     assert "\n" not in message
 
 
+@pytest.mark.extended
 def test_a_run_whose_update_was_too_large_says_so(tmp_path, huge):
     with pytest.raises(RunError, match=r"in step 5 .*: the weights after the optim"):
         go(
@@ -197,6 +204,7 @@ def test_a_run_whose_update_was_too_large_says_so(tmp_path, huge):
         )
 
 
+@pytest.mark.extended
 def test_a_run_that_skips_goes_on_without_those_batches(tmp_path, huge):
     result = go(tmp_path, huge, on_nonfinite="skip")
     assert np.isfinite(result.history["train/loss"]).all()

@@ -135,6 +135,7 @@ def test_a_weight_that_is_not_used_has_gradient_0(build, rows_of):
     assert [bool(np.any(gradient)) for gradient in actual].count(False) == 2
 
 
+@pytest.mark.extended
 def test_losses_of_layers_count_once_in_any_number_of_parts(
     build, rows_of, regularized
 ):

@@ -40,6 +40,7 @@ def test_names_do_not_depend_on_what_was_built_before(build):
         np.testing.assert_array_equal(variable.numpy(), after[name].numpy())
 
 
+@pytest.mark.extended
 def test_setting_the_variables_sets_all_there_is(build, normalized):
     options = {"model": normalized, "optimizer": "adam", "schedule": PLATEAU}
     first = build(**options, update=Update(ema_decay=0.9))

@@ -51,6 +51,7 @@ def expected(shared, build):
     return shared
 
 
+@pytest.mark.extended
 def test_sums_do_not_stop_at_two_to_the_31(build):
     parts, count = build(**RICH), 2**31 - 10
     # A loss of half a nat, and nearly all are correct.
@@ -73,11 +74,12 @@ def test_sums_do_not_stop_at_two_to_the_31(build):
     assert actual["loss"] == pytest.approx(0.5, abs=1e-7)
 
 
-@pytest.mark.parametrize("per_call", [2, 100])
+@pytest.mark.parametrize("per_call", [pytest.param(2, marks=pytest.mark.extended), 100])
 def test_steps_per_call_do_not_matter(build, shared, per_call):
     assert_same(trained(build(**RICH), 7, per_call), expected(shared, build))
 
 
+@pytest.mark.extended
 def test_a_probed_step_is_a_step_as_any_other(build, shared):
     parts = build(**RICH)
     norms = [parts.loop.measured_step(step) for step in range(7)]
@@ -109,6 +111,7 @@ def test_weights_count_however_batches_are_read(build, options):
     assert not np.allclose(actual["model/0"], plain["model/0"])
 
 
+@pytest.mark.extended
 def test_xla_trains_alike(build, shared):
     actual = trained(build(**RICH, jit=True), 7, 100)
     assert_same(actual, expected(shared, build), rtol=1e-5, atol=1e-5)
@@ -183,6 +186,7 @@ def test_two_replicas_train_as_one(build, mirrored, options, request):
             np.testing.assert_array_equal(other.numpy(), replicas[0].numpy())
 
 
+@pytest.mark.extended
 def test_the_seed_decides_what_is_drawn(build, shared):
     actual = trained(build(**RICH, seed=1), 2)
     again = trained(build(**RICH), 2)

@@ -1,5 +1,6 @@
 """Tests of framework/schedules/__init__.py: specs, against golden numbers of others."""
 
+import functools
 import json
 import pathlib
 
@@ -165,30 +166,56 @@ def test_every_golden_case_has_a_spec():
     assert SPECS.keys() == CASES.keys()
 
 
+@functools.cache
+def made(case):
+    """Returns the rate of a case, and its eager values at the recorded steps."""
+    peak, text = SPECS[case]
+    count = len(CASES[case]["lr"])
+    # In some cases the last part extends beyond the recorded steps.
+    rate = LearningRate(peak, schedules.build(text), Clock(count + 24, 1))
+    steps = tf.range(count, dtype=tf.int64)
+    return rate, np.array([rate(step).numpy() for step in steps])
+
+
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_golden(case):
     golden = CASES[case]
-    peak, text = SPECS[case]
-    steps = np.arange(len(golden["lr"]))
-    # In some cases the last part extends beyond the recorded steps.
-    clock = Clock(len(steps) + 24, 1)
-    rate = LearningRate(peak, schedules.build(text), clock)
-    compiled = [tf.function(rate)]
-    # Single shapes are compiled by XLA in test_shapes.py and test_cycles.py.
-    if "+" in text or "*" in text:
-        compiled.append(tf.function(rate, jit_compile=True))
-    inputs = [tf.constant(step, tf.int64) for step in steps]
+    peak, _ = SPECS[case]
+    _, actual = made(case)
     expected = np.array(golden["lr"])
     # At these steps the reference itself rounds to either cycle.
-    fragile = np.isin(steps, golden.get("fragile_steps", []))
-    eager = np.array([rate(step).numpy() for step in inputs])
-    assert eager.dtype == np.float32
+    fragile = np.isin(np.arange(len(expected)), golden.get("fragile_steps", []))
+    assert actual.dtype == np.float32
     np.testing.assert_allclose(
-        eager[~fragile], expected[~fragile], rtol=golden["rtol"], atol=1e-7 * peak
+        actual[~fragile], expected[~fragile], rtol=golden["rtol"], atol=1e-7 * peak
     )
-    for other in compiled:
-        values = [other(step).numpy() for step in inputs]
-        np.testing.assert_allclose(values, eager, rtol=1e-6, atol=1e-7 * peak)
+
+
+@pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
+def test_compiled_rates_are_those_of_eager_ones(jit):
+    # Single shapes are compiled by XLA in test_shapes.py and test_cycles.py.
+    cases = [
+        case
+        for case in sorted(CASES)
+        if not jit or "+" in SPECS[case][1] or "*" in SPECS[case][1]
+    ]
+    rates = [made(case)[0] for case in cases]
+
+    @tf.function(jit_compile=jit)
+    def compiled(step):
+        return tf.stack([rate(step) for rate in rates])
+
+    count = max(len(CASES[case]["lr"]) for case in cases)
+    values = np.array([compiled(step) for step in tf.range(count, dtype=tf.int64)])
+    for index, case in enumerate(cases):
+        _, expected = made(case)
+        np.testing.assert_allclose(
+            values[: len(expected), index],
+            expected,
+            rtol=1e-6,
+            atol=1e-7 * SPECS[case][0],
+            err_msg=case,
+        )
 
 
 def multipliers(text, total, steps_per_epoch=10):

@@ -72,6 +72,7 @@ def test_every_flipped_bit_is_refused(path):
             assert is_refused(path), (place, bit)
 
 
+@pytest.mark.extended
 def test_random_damage_is_refused(path):
     data, draws = path.read_bytes(), np.random.default_rng(0)
     for _ in range(2000):
@@ -124,6 +125,7 @@ def test_reads_earlier_versions_and_detects_damage(path):
         assert is_refused(path), place
 
 
+@pytest.mark.extended
 def test_a_file_without_checksum_is_read_only_if_plain(path):
     data = plain({"step": np.int64(7), **VALUES})
     path.write_bytes(data)

@@ -28,6 +28,7 @@ def test_windows_overlap_and_stay_within_the_image():
     np.testing.assert_array_equal(found[-1], images[1, 8:, 8:])
 
 
+@pytest.mark.extended
 @pytest.mark.photographs
 @pytest.mark.parametrize(("broken", "shared"), [(True, True), (False, False)])
 def test_windows_of_a_photograph_are_in_both_splits_if_they_are_divided(broken, shared):
@@ -135,6 +136,7 @@ def test_a_linear_model_begins_with_the_same_probability_of_each_class():
     np.testing.assert_allclose(model(np.ones((1, 4, 4, 1), np.float32)), 0.1)
 
 
+@pytest.mark.extended
 @pytest.mark.photographs
 def test_fifteen_images_of_each_class():
     case = next(each for each in sound.CASES if "fifteen" in each.name)

@@ -596,6 +596,7 @@ def test_lines_add_dropout_where_there_is_none(settings):
     assert layer(model, "Dropout").rate == 0.3
 
 
+@pytest.mark.extended
 def test_lines_draw_weights_anew(settings):
     lines = Intervention(reinitialize=True).code(settings())
     names = built()
@@ -672,6 +673,7 @@ def test_lines_balance_classes(settings):
     assert names["p"].sum() == pytest.approx(1)
 
 
+@pytest.mark.extended
 def test_lines_train_on_chosen_images(settings, scans):
     _, names = executed(Intervention(train=scans.train), settings)
     assert set(names["y_train"]) == {0, 1}

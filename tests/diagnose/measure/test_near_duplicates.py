@@ -59,6 +59,7 @@ def test_blank_images_are_no_copies():
     assert similarity(blank, blank).max() == 0
 
 
+@pytest.mark.extended
 def test_rates_and_accuracies_of_copies(flowers, context, memorizing):
     case = memorizing(context(flowers.train, flowers.validation))
     measured = case.get(NearDuplicates)

@@ -13,6 +13,7 @@ from framework.diagnose.measure.preprocessing import (
 from framework.numerics.intervals import Estimate
 
 
+@pytest.mark.extended
 def test_nothing_is_tried_where_validation_is_as_good(context, scans):
     case = context(scans.train, scans.validation)
     case.program.predict = lambda images, training=False: np.zeros((len(images), 10))
@@ -40,6 +41,7 @@ def test_another_order_of_the_classes(context, scans):
     assert difference.renumbered == tuple(moved)
 
 
+@pytest.mark.extended
 def test_training_images_that_are_standardised_one_by_one(context, scans):
     def standard(images):
         mean, deviation = (
@@ -63,6 +65,7 @@ def test_training_images_that_are_standardised_one_by_one(context, scans):
     assert difference.is_signed_apart
 
 
+@pytest.mark.extended
 def test_mirrored_copies_of_training_images_do_not_judge(context, scans):
     rows = np.arange(300)
     mirrored = scans.train.images[rows][:, :, ::-1]

@@ -22,6 +22,7 @@ def test_another_light_is_told_apart(context):
     assert case.get(ProbeLoss).loss.low > 0
 
 
+@pytest.mark.extended
 def test_splits_of_one_kind_are_not(context, scans):
     case = context(scans.train, scans.validation)
     assert case.get(Shift).auc < 0.6

@@ -258,6 +258,7 @@ def test_a_model_without_a_loss_is_not_measured(scans):
         made.step_gradients(scans.train.take(np.arange(8)), True, 0, True)
 
 
+@pytest.mark.extended
 def test_optimizers_of_its_own_are_replaced(measured):
     """One for each half of the weights, of which one is known to its step alone."""
 

@@ -71,7 +71,9 @@ def train(model, callback, epochs=2):
     return callbacks
 
 
-@pytest.mark.parametrize("kind", [Journal, Batches])
+@pytest.mark.parametrize(
+    "kind", [Journal, pytest.param(Batches, marks=pytest.mark.extended)]
+)
 def test_they_are_called_as_by_fit(kind):
     ours, fitted = kind(), kind()
     models = compiled(), compiled()

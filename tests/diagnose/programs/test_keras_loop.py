@@ -112,7 +112,9 @@ def test_tests_as_evaluate_does(kind):
     assert KerasLoop(model).test(X, y, 32) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("eagerly", [False, True])
+@pytest.mark.parametrize(
+    "eagerly", [pytest.param(False, marks=pytest.mark.extended), True]
+)
 def test_weights_are_those_of_fit(eagerly):
     options = {"weighted_metrics": ["accuracy"], "loss_weights": 2.0}
     ours, fitted = (compiled(linear, eagerly=eagerly, **options) for _ in range(2))
@@ -127,6 +129,7 @@ def test_weights_are_those_of_fit(eagerly):
     assert KerasLoop(ours).test(X, Y, 32, weights) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.extended
 def test_the_order_is_kept():
     ours, fitted = compiled(linear), compiled(linear)
     order = np.random.default_rng(2).permutation(_N)[:50]
@@ -135,6 +138,7 @@ def test_the_order_is_kept():
     assert_same(ours, fitted)
 
 
+@pytest.mark.extended
 def test_asked_eagerly_it_does_the_same():
     eager, graph = compiled(linear), compiled(linear)
     results = [
@@ -145,6 +149,7 @@ def test_asked_eagerly_it_does_the_same():
     assert results[0] == pytest.approx(results[1], rel=1e-4)
 
 
+@pytest.mark.extended
 def test_a_schedule_goes_on():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
     ours, fitted = (
@@ -244,7 +249,7 @@ def test_one_output_is_of_two_classes():
     )
 
 
-@pytest.mark.parametrize("make", [plain, Own])
+@pytest.mark.parametrize("make", [pytest.param(plain, marks=pytest.mark.extended), Own])
 def test_it_is_traced_once_for_any_number_of_examples(make):
     model = compiled(make, metrics=None)
     traces = []

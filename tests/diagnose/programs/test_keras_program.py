@@ -137,6 +137,7 @@ def test_no_question_changes_anything(program, question):
     assert everything(program.model) == before
 
 
+@pytest.mark.extended
 @pytest.mark.parametrize("question", ["steps", "applied", "moved", "experiment"])
 def test_nor_does_it_where_a_program_has_more_than_one_optimizer(question):
     model = compiled(Own())
@@ -183,6 +184,7 @@ def test_nor_does_one_that_is_impossible():
     assert everything(program.model) == before
 
 
+@pytest.mark.extended
 def test_to_look_at_a_model_leaves_it_untouched():
     """Not even variables are drawn otherwise than without it."""
     plain, looked_at = compiled(), compiled()
@@ -213,6 +215,7 @@ def test_asks_the_weights_after_the_last_step(program):
     assert program.inputs(X).dtype == np.float32
 
 
+@pytest.mark.extended
 def test_an_average_of_weights_is_evaluated_at_the_end():
     optimizer = keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.99)
     program = made(compiled(optimizer=optimizer), epochs=2)
@@ -229,6 +232,7 @@ def test_an_average_of_weights_is_evaluated_at_the_end():
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.extended
 def test_statistics_are_taken_anew():
     program = made(epochs=3)
     usual = program.predict(X)
@@ -265,6 +269,7 @@ def test_activations_are_of_layers_in_order(program):
     np.testing.assert_allclose(seen[last], program.predict(X), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.extended
 def test_experiments_begin_anew_or_go_on():
     program = made(epochs=20)
     reached = np.mean(program.predict(X).argmax(axis=1) == Y)

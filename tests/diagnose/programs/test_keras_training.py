@@ -68,6 +68,7 @@ def test_penalties_of_layers_stay_in_a_consistent_loss():
     assert np.abs(model.layers[1].kernel.numpy()).mean() < 0.5 * start
 
 
+@pytest.mark.extended
 def test_a_plain_step_takes_the_place_of_the_programs_own():
     model = network(keras.optimizers.SGD(0.1))
     model.train_step = lambda data: {"loss": 0.0 * model(data[0])[0, 0]}
@@ -80,6 +81,7 @@ def test_a_plain_step_takes_the_place_of_the_programs_own():
     assert model.train_step is own
 
 
+@pytest.mark.extended
 def test_a_standardized_branch_is_asked_in_the_same_scale():
     small = Source((X / 1000, Y), batch_size=20, shuffle=False)
     model = network(keras.optimizers.SGD(0.1))
@@ -90,6 +92,7 @@ def test_a_standardized_branch_is_asked_in_the_same_scale():
     assert np.mean(result.validation_predictions == Y) > 0.9
 
 
+@pytest.mark.extended
 def test_it_continues_with_what_the_optimizer_remembers():
     first, whole = network("rmsprop"), network("rmsprop")
     first.fit(X, Y, batch_size=20, shuffle=False, verbose=0)
@@ -99,6 +102,7 @@ def test_it_continues_with_what_the_optimizer_remembers():
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.extended
 def test_the_optimizer_is_another_one_and_the_first_is_left_alone():
     model = network("adam")
     before = model.optimizer
@@ -158,6 +162,7 @@ def test_a_schedule_is_scaled():
     assert set(other._learning_rate.get_config()) == {"schedule", "factor"}
 
 
+@pytest.mark.extended
 def test_a_changed_learning_rate_is_that_of_the_step():
     start = network().get_weights()
     usual, slow = (
@@ -205,6 +210,7 @@ def test_one_output_has_a_consistent_loss_as_well():
     assert np.mean(result.train_predictions == Y // 2) > 0.9
 
 
+@pytest.mark.extended
 def test_a_wider_model_is_trained_instead():
     model = network(keras.optimizers.SGD(0.1))
     start = model.get_weights()
@@ -213,6 +219,7 @@ def test_a_wider_model_is_trained_instead():
     assert all(map(np.array_equal, model.get_weights(), start))
 
 
+@pytest.mark.extended
 def test_frozen_weights_are_trained_by_a_change():
     model = network()
     model.layers[1].trainable = False
@@ -345,6 +352,7 @@ def test_a_compiled_step_is_shared_by_trials_with_the_same_graph(
     assert np.array_equal(again.train_predictions, first.train_predictions)
 
 
+@pytest.mark.extended
 def test_the_loop_of_the_training_is_used_again():
     model, loss = counted()
     loop, start = KerasLoop(model), values(model)

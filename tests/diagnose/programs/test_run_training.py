@@ -47,6 +47,7 @@ def contents(folder):
     }
 
 
+@pytest.mark.extended
 def test_a_trial_that_takes_too_long_is_ended(program):
     times = iter(range(0, 100_000, 100))
     allowance = Allowance(50.0, lambda: next(times))
@@ -145,6 +146,7 @@ def test_branches_are_runs_in_folders_of_their_own(folder, made, branches):
     assert len(results["anew"].train_predictions) == len(made.train)
 
 
+@pytest.mark.extended
 def test_a_changed_branch_is_another_config(folder, branches):
     config, _ = branch_of(folder, "changed")
     wanted = {
@@ -159,6 +161,7 @@ def test_a_changed_branch_is_another_config(folder, branches):
     assert config["optimizer"] == "sgd(weight_decay=0.01)"
 
 
+@pytest.mark.extended
 def test_a_branch_that_goes_on_begins_where_the_run_has_ended(folder, made, branches):
     _, results = branches
     steps = made.settings.steps_per_epoch
@@ -270,6 +273,7 @@ def test_every_schedule_goes_on_at_a_useful_rate(made, name, epochs):
     assert 0.09 * highest <= np.mean(after) <= 1.01 * highest
 
 
+@pytest.mark.extended
 def test_a_trial_that_diverges_is_a_result(made, program):
     huge = Intervention(learning_rate_factor=1e30)
     result = program.train("huge", huge, 0.5, at_initialization=True)

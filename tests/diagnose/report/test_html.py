@@ -307,6 +307,7 @@ def test_what_names_and_messages_hold_is_text(name):
     assert page.count("<!-- end of proof -->") == 1
 
 
+@pytest.mark.extended
 def test_the_largest_page_is_below_three_megabytes():
     problems = problems_with("tulip")
     shifted = MostShifted(

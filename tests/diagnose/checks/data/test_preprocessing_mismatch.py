@@ -74,8 +74,13 @@ def test_names_channels_in_another_order(check, flowers):
     ("first", "second", "message"),
     [
         (lambda x: x / 255, lambda x: x, "from 0..255 to 0..1"),
-        (lambda x: x, lambda x: x / 255, "from 0..1 to 0..255"),
-        (lambda x: x / 127.5 - 1, lambda x: x / 255, "from 0..1 to -1..1"),
+        *(
+            pytest.param(*ways, marks=pytest.mark.extended)
+            for ways in [
+                (lambda x: x, lambda x: x / 255, "from 0..1 to 0..255"),
+                (lambda x: x / 127.5 - 1, lambda x: x / 255, "from 0..1 to -1..1"),
+            ]
+        ),
         (lambda x: (x - 77) / 96, lambda x: x, "once they are"),
     ],
 )

@@ -73,6 +73,7 @@ def test_labels_in_blocks_of_files_in_another_order(check, scans):
     assert check(train, Split(images[parts], labels[parts])) is None
 
 
+@pytest.mark.extended
 def test_noise_is_unresolvable(check):
     generator = np.random.default_rng(3)
     images = generator.integers(0, 256, (700, 32, 32, 3)).astype(np.uint8)
