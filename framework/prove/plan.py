@@ -18,6 +18,7 @@ from framework.diagnose.core.causes import CAUSES
 from framework.diagnose.core.intervention import Intervention
 from framework.errors import UsageError
 from framework.prove import placebo, statistics
+from framework.prove.refusals import Refuse
 from framework.system import atomic, claims, json_text
 from framework.system.json_text import InvalidJsonError
 
@@ -91,6 +92,7 @@ class Plan:
         arms: All arms by name.
         comparisons: The remedies, in order.
         lists: The SHA-256 of each list of images that an arm leaves out, by its path.
+        refused: Why remedies cannot be trained, by cause; none that can.
     """
 
     config: Mapping[str, Any]
@@ -104,6 +106,7 @@ class Plan:
     arms: Mapping[str, Arm]
     comparisons: tuple[Comparison, ...]
     lists: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def text(self) -> str:
         """Returns the plan as canonical JSON: sorted and indented by two."""
@@ -148,6 +151,8 @@ def make(
     judge: Judge,
     seeds: int = LOOKS[-1],
     named: Collection[str] = (),
+    refused: Mapping[str, str] | None = None,
+    refuse: Refuse = lambda config: "",
 ) -> Plan:
     """Plans a proof.
 
@@ -157,18 +162,20 @@ def make(
         judge: Which images judge.
         seeds: The largest number of seeds; at least three.
         named: The causes that the diagnosis has named.
+        refused: Why remedies cannot be trained, by cause.
+        refuse: Returns why a config cannot be trained, for the placebo.
 
     Raises:
         UsageError: There are too few seeds, or there is no placebo.
     """
-    planned = looks(seeds)
+    planned, refused = looks(seeds), dict(refused or {})
     changes = {
         cause: _changes(config, change.apply(config))
         for cause, change in interventions.items()
     }
     fields = {name for each in changes.values() for name in each}
     images = judge.data["train"]["images"]
-    name, other = placebo.draw(config, images, {*named, *interventions}, fields)
+    name, other = placebo.draw(config, images, {*named, *interventions}, fields, refuse)
     arms: dict[str, Arm] = {}
     comparisons = []
     for cause, change in changes.items():
@@ -185,10 +192,12 @@ def make(
         # Not the seed of the run, by which the remedy was chosen.
         seeds=tuple((config.seed + 1 + each) % 2**32 for each in range(seeds)),
         looks=planned,
-        levels=levels(planned, len(interventions)),
+        # What cannot be trained cannot be proven either.
+        levels=levels(planned, max(len(interventions) - len(refused), 1)),
         placebo=name,
         arms=arms,
         comparisons=tuple(comparisons),
+        refused=refused,
     )
 
 

@@ -13,6 +13,7 @@ from framework.numerics.intervals import Estimate, difference, proportion
 from framework.prove import statistics, verdict
 from framework.prove.manipulation import Check
 from framework.prove.plan import RULER_FIXING, Comparison, Plan
+from framework.prove.refusals import RefusedError
 from framework.prove.run_arms import Outcome
 from framework.prove.statistics import Gain
 from framework.prove.verdict import SUCCESSES, Agreement, Verdict
@@ -96,10 +97,33 @@ def _compare(
     looked: Callable[[Result], None],
 ) -> Result:
     """Proves one remedy: looks until the verdict is final."""
-    names = [comparison.remedy, comparison.unchanged]
+    if comparison.cause in plan.refused:
+        return _untried(comparison, verdict.refused(plan.refused[comparison.cause]))
     if comparison.kind == RULER_FIXING and not plan.is_untouched:
         reason = "without a test part, nothing shows whether validation tells the truth"
-        return Result(comparison, Verdict("unresolved", reason), 0, {}, {}, None, ())
+        return _untried(comparison, Verdict("unresolved", reason))
+    try:
+        return _looked_at(plan, comparison, arms, check, looked)
+    except RefusedError as problem:
+        if problem.arm != comparison.remedy:
+            raise
+        return _untried(comparison, verdict.refused(problem.reason))
+
+
+def _untried(comparison: Comparison, decided: Verdict) -> Result:
+    """Returns the result of a remedy of which nothing was trained."""
+    return Result(comparison, decided, 0, {}, {}, None, ())
+
+
+def _looked_at(
+    plan: Plan,
+    comparison: Comparison,
+    arms: Trained,
+    check: Checker,
+    looked: Callable[[Result], None],
+) -> Result:
+    """Trains the arms of one remedy, and looks until the verdict is final."""
+    names = [comparison.remedy, comparison.unchanged]
     result: Result | None = None
     for look, level in zip(plan.looks, plan.levels, strict=True):
         seeds = plan.seeds[:look]

@@ -14,6 +14,7 @@ VERDICTS: Mapping[str, str] = {
     "no effect": "the gain is below a point for certain: the cause is falsified",
     "harmful": "the remedy loses for certain",
     "unresolved": "the numbers fit both a gain and none",
+    "cannot be tried": "the changed program cannot be trained: it was refused",
 }
 SUCCESSES = ("proven", "ruler fixed")
 
@@ -49,6 +50,15 @@ class Agreement:
     before: Estimate
     after: Estimate
     approach: Estimate
+
+
+def refused(reason: str) -> Verdict:
+    """Returns the verdict on a remedy that cannot be trained.
+
+    >>> refused("batch_size is too large").name
+    'cannot be tried'
+    """
+    return Verdict("cannot be tried", reason)
 
 
 def of_gains(unchanged: Gain, placebo: Gain | None) -> Verdict:

@@ -167,6 +167,14 @@ def test_several_remedies_share_arms_that_are_the_same(planned):
     assert not placebo & fields
 
 
+def test_a_remedy_that_cannot_be_trained_takes_no_part_of_alpha(planned):
+    both = {"learning_rate_too_low": HIGHER, "stopped_too_early": LONGER}
+    plan = planned(refused={"stopped_too_early": "too long"}, **both)
+    assert plan.levels == planned(learning_rate_too_low=HIGHER).levels
+    assert plan.sha256 != planned(**both).sha256
+    assert planned(stopped_too_early=LONGER, refused={"stopped_too_early": "x"}).levels
+
+
 def test_no_placebo_is_what_the_diagnosis_has_named(planned):
     for seed in range(10):
         config = Config(learning_rate=1e-4, seed=seed)

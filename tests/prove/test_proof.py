@@ -6,6 +6,8 @@ from framework.diagnose.core.intervention import Intervention
 from framework.prove import plan as plan_lib
 from framework.prove.manipulation import Check
 from framework.prove.proof import prove
+from framework.prove.refusals import RefusedError
+from framework.prove.verdict import Verdict
 
 HIGHER = Intervention(learning_rate_factor=10.0)
 REMEDY = "learning_rate_too_low"
@@ -95,6 +97,36 @@ def test_it_goes_on_to_the_next_cause_and_stops_at_the_first_proven(planned, fak
     results = prove(plan, arms, unchecked)
     assert [each.verdict.name for each in results] == ["no effect", "proven"]
     assert not any(name == "overfitting" for name, _ in arms.trained)
+
+
+def test_what_cannot_be_tried_is_followed_by_the_next(planned, fake):
+    plan = planned(
+        refused={"label_noise": "batch_size must be at most 10, not 32"},
+        label_noise=Intervention(exclude=("flagged.csv",)),
+        learning_rate_too_low=HIGHER,
+    )
+    arms = fake(steady(unchanged=0.3, placebo=0.3, learning_rate_too_low=0.9))
+    first, second = prove(plan, arms, unchecked)
+    assert (first.verdict.name, first.seeds) == ("cannot be tried", 0)
+    assert first.verdict.reason == "batch_size must be at most 10, not 32"
+    assert second.verdict.name == "proven"
+
+
+@pytest.mark.parametrize("arm", [REMEDY, "unchanged"])
+def test_what_training_refuses_cannot_be_tried(planned, fake, arm):
+    arms = fake(steady(unchanged=0.3, placebo=0.3, learning_rate_too_low=0.9))
+
+    def train(runs):
+        raise RefusedError(arm, "the examples are not images")
+
+    arms.train = train
+    if arm != REMEDY:
+        # What is compared with must be there.
+        with pytest.raises(RefusedError, match="unchanged cannot be trained"):
+            prove(planned(), arms, unchecked)
+        return
+    (result,) = prove(planned(), arms, unchecked)
+    assert result.verdict == Verdict("cannot be tried", "the examples are not images")
 
 
 def test_a_change_that_changes_nothing_proves_nothing(planned, fake):
