@@ -8,10 +8,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from framework import schedules
 from framework.config import Config
 from framework.config.durations import Duration
 from framework.diagnose.core.causes import CAUSES
@@ -35,10 +36,16 @@ _LENGTH = {"train_for", "early_stopping"}
 _RULES: Mapping[str, str] = {
     "spending": "Lan & DeMets (1983), Pocock's type; each look has its part for itself",
     "several remedies": "Holm (1979): each has its part of alpha",
-    "floor": "max(1 point, 2 standard errors over seeds and images)",
+    "floor": "max(1 point, 2 standard errors over seeds and images); the deviation "
+    "over seeds is at least the swing of the run",
     "intervals": "paired t over seeds, BCa bootstrap over images; both must agree",
     "stop": "at the first look whose verdict is final, and at the first proven remedy",
-    "placebo": "trained once the remedy gains over the unchanged program",
+    "futility": "a look is the last one if none after it would decide by the same mean "
+    "gain and the least deviation of its 95 % interval (not binding)",
+    "controls": "a certain gain over the unchanged program ends that comparison; then "
+    "the placebo is trained, with its own looks: a proof needs both, so each has alpha",
+    "evaluations": "at the end, unless a schedule, early stopping, a rollback or a "
+    "check needs those of the run",
     "weights": "those after the last step, or their moving average with --ema",
 }
 
@@ -93,6 +100,9 @@ class Plan:
         comparisons: The remedies, in order.
         lists: The SHA-256 of each list of images that an arm leaves out, by its path.
         refused: Why remedies cannot be trained, by cause; none that can.
+        evaluate_every: Of the arms; "" for that of the run.
+        swing: The standard deviation of the metric from one evaluation of the run to
+            the next, beyond what the choice of the images explains.
     """
 
     config: Mapping[str, Any]
@@ -107,6 +117,8 @@ class Plan:
     comparisons: tuple[Comparison, ...]
     lists: Mapping[str, str] = dataclasses.field(default_factory=dict)
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    evaluate_every: str = ""
+    swing: float = 0.0
 
     def text(self) -> str:
         """Returns the plan as canonical JSON: sorted and indented by two."""
@@ -138,11 +150,13 @@ class Judge:
         images: `TEST` or `HALF`.
         metric: See `framework.prove.metric`.
         data: The number of images and the digest of each split.
+        swing: See `Plan`.
     """
 
     images: str
     metric: str
     data: Mapping[str, Any]
+    swing: float = 0.0
 
 
 def make(
@@ -198,6 +212,8 @@ def make(
         arms=arms,
         comparisons=tuple(comparisons),
         refused=refused,
+        evaluate_every=_evaluations(config, arms.values()),
+        swing=judge.swing,
     )
 
 
@@ -331,6 +347,22 @@ def _controls(
         arms.append(Arm(full_name, _changes(config, control)))
     unchanged, drawn = arms
     return unchanged, drawn
+
+
+def _evaluations(config: Config, arms: Iterable[Arm]) -> str:
+    """Returns the evaluations of arms: at the end, if no training depends on others.
+
+    The checks of dropout compare the accuracy as trained since the evaluation before.
+    """
+    every = [config, *(dataclasses.replace(config, **arm.changes) for arm in arms)]
+    needs = any(
+        each.early_stopping
+        or each.on_nonfinite == "rollback"
+        or each.model != config.model
+        or schedules.build(each.schedule).controllers()
+        for each in every
+    )
+    return "" if needs else "100%"
 
 
 def _with_budget(control: Config, config: Config, remedied: Config) -> Config:

@@ -16,6 +16,7 @@ from framework.data.dataset import Dataset
 from framework.data.record import DataRecord
 from framework.data.stratify import stratified_split
 from framework.diagnose import workspace
+from framework.diagnose.core import control
 from framework.diagnose.core.intervention import Intervention
 from framework.errors import UsageError
 from framework.launch import given as given_lib
@@ -30,6 +31,7 @@ from framework.prove.inputs import Images
 from framework.prove.plan import Comparison, Judge, Plan
 from framework.prove.proof import Result, prove
 from framework.prove.run_arms import Arms
+from framework.report import predictions as predictions_lib
 from framework.system import atomic, claims
 
 # Not 0: other divisions of the same images begin with it.
@@ -110,7 +112,8 @@ def prove_run(
     _check_data(run, built.data_record(built_config))
     dataset, images = _judged(built.examples.dataset, interventions)
     name, note = metric.judged(config.monitor)
-    judge = Judge(images, name, _described(dataset))
+    swing = _swing(run, name, dataset.class_names)
+    judge = Judge(images, name, _described(dataset), swing)
 
     @functools.cache
     def refuse(changed: Config) -> str:
@@ -223,6 +226,14 @@ def _judged(dataset: Dataset, causes: Collection[str]) -> tuple[Dataset, str]:
     return halves, plan_lib.HALF
 
 
+def _swing(run: Path, name: str, class_names: Sequence[str]) -> float:
+    """Returns the swing of the last evaluations of a run, of the metric that judges."""
+    evaluations = predictions_lib.read_all(run / "predictions").values()
+    curve = [metric.values(name, each, class_names) for each in evaluations]
+    # More digits are noise, by which another machine would have another plan.
+    return round(control.swing(curve), 6)
+
+
 def _described(dataset: Dataset) -> dict[str, object]:
     """Returns the number of images and the digest of each split, as in data.json."""
     splits = {"train": dataset.train, "validation": dataset.validation}
@@ -282,7 +293,8 @@ def _about_images(plan: Plan, run: Path) -> str:
 def _record(run: Path, folder: Path, plan: Plan, result: Result) -> None:
     """Records that the test part was opened; once, however often a proof resumes."""
     remedy = result.comparison.remedy
-    weights = f"{_arms_of(plan)}, {remedy}, {result.seeds} seeds each"
+    counts = (f"{name} {len(each)}" for name, each in result.outcomes.items())
+    weights = f"{_arms_of(plan)}, seeds: {', '.join(counts)}"
     # Of several processes, one records it.
     with claims.exclusive(plan_lib.lock(folder)):
         looks = [each for each in openings.read(run) if _is_look(each, plan)]

@@ -61,6 +61,17 @@ def refused(reason: str) -> Verdict:
     return Verdict("cannot be tried", reason)
 
 
+def futile(verdict: Verdict, seeds: int) -> Verdict:
+    """Returns the verdict where more seeds are not expected to decide.
+
+    Args:
+        verdict: After the seeds so far.
+        seeds: The most there might be.
+    """
+    reason = f"{verdict.reason}, and by these numbers {seeds} seeds would not tell"
+    return dataclasses.replace(verdict, reason=reason, is_final=True)
+
+
 def of_gains(unchanged: Gain, placebo: Gain | None) -> Verdict:
     """Returns the verdict on a remedy that is to improve the model.
 

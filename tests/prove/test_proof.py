@@ -68,16 +68,74 @@ def test_a_loss_is_harmful(planned, fake):
     assert result.verdict.name == "harmful"
 
 
-@pytest.mark.parametrize("seeds", [3, 5, 8, 10])
-def test_while_it_is_open_seeds_are_added_up_to_the_last(planned, fake, seeds):
-    def swinging(arm, seed):
-        return 0.6 if arm != REMEDY else 0.5 + 0.3 * (seed % 8 in (1, 2, 4, 6, 7))
+# A mean gain that more seeds might show to be certain, and do not.
+HOPEFUL = (0.2, 0.2, 0.0, 0.1, -0.1, -0.1, 0.2, -0.1, 0.1, -0.1)
 
-    arms = fake(swinging)
+
+def by_seed(gains, control="unchanged"):
+    """Accuracies where a remedy gains by seed over one control, much over the other."""
+
+    def accuracy(arm, seed):
+        if arm == REMEDY:
+            return 0.7
+        return 0.7 - gains[seed - 1] if arm.startswith(control) else 0.2
+
+    return accuracy
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_while_it_is_open_seeds_are_added_up_to_the_last(planned, fake, seeds):
+    arms = fake(by_seed(HOPEFUL))
     (result,) = prove(planned(seeds=seeds), arms, unchecked)
     assert (result.verdict.name, result.seeds) == ("unresolved", seeds)
     assert len(arms.trained) == 2 * seeds
     assert len(set(arms.trained)) == 2 * seeds
+
+
+@pytest.mark.parametrize(("seeds", "wanted"), [(3, 3), (5, 3), (10, 5)])
+def test_what_more_seeds_would_not_decide_ends_early(planned, fake, seeds, wanted):
+    """Two of three seeds gain 20 points, then three of five: the mean is 8 to 10."""
+    arms = fake(by_seed((0.2, 0.2, -0.1, 0.2, -0.1)))
+    (result,) = prove(planned(seeds=seeds), arms, unchecked)
+    assert (result.verdict.name, result.seeds) == ("unresolved", wanted)
+    assert len(arms.trained) == 2 * wanted
+    assert (f"{seeds} seeds would not tell" in result.verdict.reason) == (seeds > 3)
+
+
+# A gain that is certain after five seeds, and not after three.
+LATE = (0.3, 0.1, 0.3, 0.2, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("control", "counts"),
+    [
+        # The placebo is decided after its first three seeds.
+        ("unchanged", (5, 5, 3)),
+        # The unchanged program is decided: it needs no more seeds.
+        ("placebo", (5, 3, 5)),
+    ],
+)
+def test_each_control_has_as_many_seeds_as_decide_it(planned, fake, control, counts):
+    arms = fake(by_seed(LATE, control))
+    plan = planned(seeds=5)
+    (result,) = prove(plan, arms, unchecked)
+    (comparison,) = plan.comparisons
+    names = comparison.remedy, comparison.unchanged, comparison.placebo
+    assert result.verdict.name == "proven"
+    assert tuple(len(result.outcomes[name]) for name in names) == counts
+    assert len(arms.trained) == sum(counts)
+    assert {len(each.seeds) for each in result.gains.values()} == {3, 5}
+
+
+def test_the_checks_are_of_the_seeds_that_both_have(planned, fake):
+    counts = []
+
+    def check(comparison, remedied, unchanged):
+        counts.append((len(remedied), len(unchanged)))
+        return (MET,)
+
+    prove(planned(seeds=5), fake(by_seed(LATE, "placebo")), check)
+    assert counts == [(3, 3)]
 
 
 def test_it_goes_on_to_the_next_cause_and_stops_at_the_first_proven(planned, fake):
@@ -141,11 +199,8 @@ def test_a_change_that_changes_nothing_proves_nothing(planned, fake):
 
 
 def test_each_look_is_told(planned, fake):
-    def swinging(arm, seed):
-        return 0.6 if arm != REMEDY else 0.5 + 0.3 * (seed % 2)
-
-    told, arms = [], fake(swinging)
-    prove(planned(), arms, unchecked, told.append)
+    told = []
+    prove(planned(), fake(by_seed(HOPEFUL)), unchecked, told.append)
     assert [each.seeds for each in told] == [3, 5, 10]
 
 

@@ -38,35 +38,40 @@ def all_but(count, dataset, path):
             {"train_dev": 0.0},
             "batch_size must be at most the number of training images, 60, not 64",
         ),
-        (
+        pytest.param(
             "a class without images",
             lambda path: Intervention(exclude=(path.replace("60.csv", "5.csv"),)),
             {},
             "exclude leaves no training image of",
+            marks=pytest.mark.extended,
         ),
-        (
+        pytest.param(
             "no such list",
             lambda path: Intervention(exclude=(path + ".csv",)),
             {},
             "60.csv.csv",
+            marks=pytest.mark.extended,
         ),
-        (
+        pytest.param(
             "a batch of more than all images",
             lambda path: Intervention(batch_size_factor=100.0),
             {},
             "batch_size must be at most",
+            marks=pytest.mark.extended,
         ),
-        (
+        pytest.param(
             "mixed in pairs",
             lambda path: Intervention(augment="mixup(.2)"),
             {"batch_size": 63},
             "mixes images in pairs",
+            marks=pytest.mark.extended,
         ),
-        (
+        pytest.param(
             "a warm-up of more steps than the run",
             lambda path: Intervention(batch_size_factor=8.0),
             {"schedule": "warmup(20) + constant"},
             "schedule take 20 steps",
+            marks=pytest.mark.extended,
         ),
         (
             "no such augmentation",
