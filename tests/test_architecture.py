@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "sweep": LOWEST | {"config", "loop", "numerics", "report"},
     "prove": LOWEST
     | {"augment", "config", "data", "diagnose", "launch", "loop", "numerics"}
-    | {"report", "sweep"},
+    | {"report", "schedules", "sweep"},
     "main": LOWEST | {"config", "diagnose", "launch", "loop", "prove"},
     "commands": LOWEST
     | {"__init__", "augment", "config", "data", "diagnose", "launch", "loop", "main"}

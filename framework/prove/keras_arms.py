@@ -13,9 +13,10 @@ import numpy as np
 from framework.data.split import Split
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.programs.keras_program import KerasProgram
-from framework.errors import RunError, UsageError
+from framework.errors import UsageError
 from framework.prove.keras_plan import Training
 from framework.prove.plan import Plan
+from framework.prove.refusals import RefusedError
 from framework.prove.run_arms import Outcome
 from framework.system import atomic, json_text
 from framework.system.json_text import InvalidJsonError
@@ -62,7 +63,8 @@ class KerasArms:
             runs: The name and the seed of each.
 
         Raises:
-            RunError: A folder cannot be written to, or an arm cannot be trained.
+            RefusedError: An arm cannot be trained.
+            RunError: A folder cannot be written to.
             UsageError: The file of an outcome is damaged.
         """
         for run in runs:
@@ -88,7 +90,7 @@ class KerasArms:
                 training.intervention, training.epochs, seed, images
             )
         except NotApplicableError as problem:
-            raise RunError(f"{arm} cannot be trained: {problem}") from problem
+            raise RefusedError(arm, str(problem)) from problem
         predicted = result.validation_predictions, result.train_predictions
         correct = [
             (each == self._splits[name].labels).astype(np.float64)

@@ -93,6 +93,7 @@ def make(
         seeds=tuple(range(_FIRST_SEED, _FIRST_SEED + seeds)),
         looks=looks,
         levels=plan_lib.levels(looks, len(interventions)),
+        swing=judge.swing,
         placebo=name,
         arms={
             each: Arm(each, _changes(training, context.num_classes))
@@ -102,14 +103,15 @@ def make(
     ), trainings
 
 
-def judge(images: str, data: Mapping[str, Any]) -> Judge:
+def judge(images: str, data: Mapping[str, Any], swing: float = 0.0) -> Judge:
     """Returns the judge of a Keras program: its accuracy on some images.
 
     Args:
         images: `plan.TEST` or `plan.HALF`.
         data: The number of images and the digest of each split.
+        swing: Of the accuracy of its last evaluations.
     """
-    return Judge(images, _METRIC, data)
+    return Judge(images, _METRIC, data, round(swing, 6))
 
 
 def _lengths(change: Intervention, epochs: float) -> tuple[float, float]:

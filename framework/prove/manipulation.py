@@ -124,7 +124,7 @@ def of_pixels(images: Images, before: str, after: str) -> list[Check]:
     """
     old, new = (inputs.pixel_change(images.train, each) for each in (before, after))
     checks = [
-        _directed(
+        directed(
             "mean change of pixels by augmentation, in standard deviations",
             new,
             old,
@@ -137,15 +137,25 @@ def of_pixels(images: Images, before: str, after: str) -> list[Check]:
         if p < _LEVEL and after:
             area, _ = inputs.told_apart(images, after)
             what = "area under the curve, training images by validation images"
-            checks.append(_directed(what, area, apart, -1))
+            checks.append(directed(what, area, apart, -1))
     except NotApplicableError:
         # The pixels have shown that the change is one.
         pass
     return checks
 
 
-def _directed(what: str, value: float, before: float, sign: int) -> Check:
-    """Returns whether a number has risen (1), fallen (-1) or changed (0)."""
+def directed(what: str, value: float, before: float, sign: int) -> Check:
+    """Returns whether a number has risen (1), fallen (-1) or changed (0).
+
+    >>> directed("loss", 0.5, 2.3, -1).is_met
+    True
+
+    Args:
+        what: What was measured.
+        value: With the remedy.
+        before: Without.
+        sign: Which of these it should have done.
+    """
     expected = f"{('other than', 'above', 'below')[sign]} {before:.3g}"
     is_met = (value - before) * sign > 0 if sign else value != before
     return Check(what, value, expected, is_met)
@@ -161,7 +171,7 @@ def _schedule(pair: Pair) -> list[Check]:
     what = "learning rate at the last evaluation"
     if rates is None:
         return [Check(what, None, "", None, _NO_EVALUATION)]
-    return [_directed(what, *rates, 0)]
+    return [directed(what, *rates, 0)]
 
 
 def _batch_size(pair: Pair) -> list[Check]:
@@ -188,7 +198,7 @@ def _weight_decay(pair: Pair) -> list[Check]:
         return [
             Check(what, None, "below 1" if sign < 0 else "above 1", None, _TOO_SHORT)
         ]
-    return [_directed(what, ratio, 1.0, sign)]
+    return [directed(what, ratio, 1.0, sign)]
 
 
 def _clipped(pair: Pair) -> list[Check]:
@@ -243,7 +253,7 @@ def _model(pair: Pair) -> list[Check]:
     values = pair.last("train_clean/accuracy", "train/accuracy")
     if values is None:
         return [Check(what, None, "", None, _NO_EVALUATION)]
-    return [_directed(what, *values, 1 if _dropout(pair) > 0 else -1)]
+    return [directed(what, *values, 1 if _dropout(pair) > 0 else -1)]
 
 
 def _dropout(pair: Pair) -> float:
@@ -266,7 +276,7 @@ def _label_smoothing(pair: Pair) -> list[Check]:
         return [Check(what, None, "", None, "an arm was not judged")]
     after, before = (float(np.mean(each[max(each)].confidence)) for each in values)
     is_more = pair.changed.label_smoothing > pair.config.label_smoothing
-    return [_directed(what, after, before, -1 if is_more else 1)]
+    return [directed(what, after, before, -1 if is_more else 1)]
 
 
 def _loss(pair: Pair) -> list[Check]:
@@ -274,7 +284,7 @@ def _loss(pair: Pair) -> list[Check]:
     ratio, what = pair.ratio("loss", 0), "ratio of the first measured loss"
     if ratio is None:
         return [Check(what, None, "", None, _TOO_SHORT)]
-    return [_directed(what, ratio, 1.0, 0)]
+    return [directed(what, ratio, 1.0, 0)]
 
 
 def _longer(pair: Pair) -> list[Check]:
@@ -282,7 +292,7 @@ def _longer(pair: Pair) -> list[Check]:
     steps = pair.last("step")
     if steps is None:
         return [Check(what, None, "above 1", None, _NO_EVALUATION)]
-    return [_directed(what, steps[0] / steps[1], 1.0, 1)]
+    return [directed(what, steps[0] / steps[1], 1.0, 1)]
 
 
 def _left_out(pair: Pair) -> list[Check]:
@@ -311,7 +321,7 @@ def _gap(pair: Pair) -> Check:
     values = pair.last("train_clean/accuracy", "validation/accuracy")
     if values is None:
         return Check(what, None, "", None, _NO_EVALUATION)
-    return _directed(what, *values, -1)
+    return directed(what, *values, -1)
 
 
 def _fit(pair: Pair) -> Check:
@@ -320,7 +330,7 @@ def _fit(pair: Pair) -> Check:
     values = pair.last("train_clean/accuracy")
     if values is None:
         return Check(what, None, "", None, _NO_EVALUATION)
-    return _directed(what, *values, 1)
+    return directed(what, *values, 1)
 
 
 def _unevenness(record: DataRecord) -> float:

@@ -52,8 +52,11 @@ def ordered(
         plan_only: Whether to train nothing, and to keep the order of the diagnosis.
     """
     begun = plan_lib.planned_order(folder)
-    if set(begun) == set(interventions):
-        return {cause: interventions[cause] for cause in begun}
+    # The plan also has those that cannot be trained.
+    if begun and set(interventions) <= set(begun):
+        return {
+            cause: interventions[cause] for cause in begun if cause in interventions
+        }
     if begun:
         # Another plan, which is refused when this one is frozen.
         return dict(interventions)

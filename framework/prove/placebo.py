@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from framework.diagnose.core.settings import TrainingSettings
 from framework.errors import UsageError
 from framework.launch import checks
 from framework.launch import given as given_lib
+from framework.prove.refusals import Refuse
 
 # By cause: the usual change that a check prescribes, as far as flags express it. Longer
 # training is left out, since controls have the budget of the remedy.
@@ -31,7 +32,11 @@ MENU: Mapping[str, Intervention] = {
 
 
 def draw(
-    config: Config, images: int, named: Collection[str], fields: Collection[str]
+    config: Config,
+    images: int,
+    named: Collection[str],
+    fields: Collection[str],
+    refuse: Refuse = lambda config: "",
 ) -> tuple[str, Intervention]:
     """Draws a remedy by the seed of the run.
 
@@ -41,6 +46,7 @@ def draw(
         named: The causes that the diagnosis has named, with any status.
         fields: The fields of the config that the remedies change. The placebo changes
             others: a little less of the same change would be no placebo.
+        refuse: Returns why a config cannot be trained.
 
     Returns:
         The name of its cause, and the change.
@@ -53,7 +59,7 @@ def draw(
         for name, change in MENU.items()
         if name not in named and _fits(config, change, images, fields)
     }
-    return _drawn(possible, config.seed)
+    return _drawn(possible, config.seed, lambda change: refuse(change.apply(config)))
 
 
 def draw_for_keras(
@@ -85,18 +91,25 @@ def draw_for_keras(
         and not set(change.differences()) & set(fields)
         and _fits_keras(settings, has_images, change)
     }
-    return _drawn(possible, seed)
+    return _drawn(possible, seed, lambda change: "")
 
 
-def _drawn(possible: Mapping[str, Intervention], seed: int) -> tuple[str, Intervention]:
-    if not possible:
-        raise UsageError(
-            "there is no placebo: the diagnosis has named every remedy of the menu "
-            "that would change this run"
-        )
+def _drawn(
+    possible: Mapping[str, Intervention],
+    seed: int,
+    refuse: Callable[[Intervention], str],
+) -> tuple[str, Intervention]:
+    """Draws until nothing refuses a change."""
     generator = np.random.Generator(np.random.PCG64(seed))
-    name = list(possible)[int(generator.integers(len(possible)))]
-    return name, possible[name]
+    rest = list(possible)
+    while rest:
+        name = rest.pop(int(generator.integers(len(rest))))
+        if not refuse(possible[name]):
+            return name, possible[name]
+    raise UsageError(
+        "there is no placebo: the diagnosis has named every remedy of the menu that "
+        "would change this run, or it cannot be trained"
+    )
 
 
 def _fits_keras(

@@ -8,16 +8,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from framework import schedules
 from framework.config import Config
 from framework.config.durations import Duration
 from framework.diagnose.core.causes import CAUSES
 from framework.diagnose.core.intervention import Intervention
 from framework.errors import UsageError
 from framework.prove import placebo, statistics
+from framework.prove.refusals import Refuse
 from framework.system import atomic, claims, json_text
 from framework.system.json_text import InvalidJsonError
 
@@ -34,10 +36,16 @@ _LENGTH = {"train_for", "early_stopping"}
 _RULES: Mapping[str, str] = {
     "spending": "Lan & DeMets (1983), Pocock's type; each look has its part for itself",
     "several remedies": "Holm (1979): each has its part of alpha",
-    "floor": "max(1 point, 2 standard errors over seeds and images)",
+    "floor": "max(1 point, 2 standard errors over seeds and images); the deviation "
+    "over seeds is at least the swing of the run",
     "intervals": "paired t over seeds, BCa bootstrap over images; both must agree",
     "stop": "at the first look whose verdict is final, and at the first proven remedy",
-    "placebo": "trained once the remedy gains over the unchanged program",
+    "futility": "a look is the last one if none after it would decide by the same mean "
+    "gain and the least deviation of its 95 % interval (not binding)",
+    "controls": "a certain gain over the unchanged program ends that comparison; then "
+    "the placebo is trained, with its own looks: a proof needs both, so each has alpha",
+    "evaluations": "at the end, unless a schedule, early stopping, a rollback or a "
+    "check needs those of the run",
     "weights": "those after the last step, or their moving average with --ema",
 }
 
@@ -91,6 +99,10 @@ class Plan:
         arms: All arms by name.
         comparisons: The remedies, in order.
         lists: The SHA-256 of each list of images that an arm leaves out, by its path.
+        refused: Why remedies cannot be trained, by cause; none that can.
+        evaluate_every: Of the arms; "" for that of the run.
+        swing: The standard deviation of the metric from one evaluation of the run to
+            the next, beyond what the choice of the images explains.
     """
 
     config: Mapping[str, Any]
@@ -104,6 +116,9 @@ class Plan:
     arms: Mapping[str, Arm]
     comparisons: tuple[Comparison, ...]
     lists: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    evaluate_every: str = ""
+    swing: float = 0.0
 
     def text(self) -> str:
         """Returns the plan as canonical JSON: sorted and indented by two."""
@@ -135,11 +150,13 @@ class Judge:
         images: `TEST` or `HALF`.
         metric: See `framework.prove.metric`.
         data: The number of images and the digest of each split.
+        swing: See `Plan`.
     """
 
     images: str
     metric: str
     data: Mapping[str, Any]
+    swing: float = 0.0
 
 
 def make(
@@ -148,6 +165,8 @@ def make(
     judge: Judge,
     seeds: int = LOOKS[-1],
     named: Collection[str] = (),
+    refused: Mapping[str, str] | None = None,
+    refuse: Refuse = lambda config: "",
 ) -> Plan:
     """Plans a proof.
 
@@ -157,18 +176,20 @@ def make(
         judge: Which images judge.
         seeds: The largest number of seeds; at least three.
         named: The causes that the diagnosis has named.
+        refused: Why remedies cannot be trained, by cause.
+        refuse: Returns why a config cannot be trained, for the placebo.
 
     Raises:
         UsageError: There are too few seeds, or there is no placebo.
     """
-    planned = looks(seeds)
+    planned, refused = looks(seeds), dict(refused or {})
     changes = {
         cause: _changes(config, change.apply(config))
         for cause, change in interventions.items()
     }
     fields = {name for each in changes.values() for name in each}
     images = judge.data["train"]["images"]
-    name, other = placebo.draw(config, images, {*named, *interventions}, fields)
+    name, other = placebo.draw(config, images, {*named, *interventions}, fields, refuse)
     arms: dict[str, Arm] = {}
     comparisons = []
     for cause, change in changes.items():
@@ -185,10 +206,14 @@ def make(
         # Not the seed of the run, by which the remedy was chosen.
         seeds=tuple((config.seed + 1 + each) % 2**32 for each in range(seeds)),
         looks=planned,
-        levels=levels(planned, len(interventions)),
+        # What cannot be trained cannot be proven either.
+        levels=levels(planned, max(len(interventions) - len(refused), 1)),
         placebo=name,
         arms=arms,
         comparisons=tuple(comparisons),
+        refused=refused,
+        evaluate_every=_evaluations(config, arms.values()),
+        swing=judge.swing,
     )
 
 
@@ -322,6 +347,22 @@ def _controls(
         arms.append(Arm(full_name, _changes(config, control)))
     unchanged, drawn = arms
     return unchanged, drawn
+
+
+def _evaluations(config: Config, arms: Iterable[Arm]) -> str:
+    """Returns the evaluations of arms: at the end, if no training depends on others.
+
+    The checks of dropout compare the accuracy as trained since the evaluation before.
+    """
+    every = [config, *(dataclasses.replace(config, **arm.changes) for arm in arms)]
+    needs = any(
+        each.early_stopping
+        or each.on_nonfinite == "rollback"
+        or each.model != config.model
+        or schedules.build(each.schedule).controllers()
+        for each in every
+    )
+    return "" if needs else "100%"
 
 
 def _with_budget(control: Config, config: Config, remedied: Config) -> Config:

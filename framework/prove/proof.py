@@ -13,6 +13,7 @@ from framework.numerics.intervals import Estimate, difference, proportion
 from framework.prove import statistics, verdict
 from framework.prove.manipulation import Check
 from framework.prove.plan import RULER_FIXING, Comparison, Plan
+from framework.prove.refusals import RefusedError
 from framework.prove.run_arms import Outcome
 from framework.prove.statistics import Gain
 from framework.prove.verdict import SUCCESSES, Agreement, Verdict
@@ -45,8 +46,8 @@ class Result:
     Attributes:
         comparison: The remedy and its controls.
         verdict: The verdict.
-        seeds: How many seeds it rests on; 0 if nothing was trained.
-        outcomes: By arm, of each seed.
+        seeds: The most seeds of an arm; 0 if nothing was trained.
+        outcomes: By arm, of each seed; a control that is decided needs no more.
         gains: By control; no placebo where it was not needed.
         agreement: Of validation and test, for a remedy that fixes the ruler.
         checks: Whether the change has changed what it should, with the first seed.
@@ -96,32 +97,93 @@ def _compare(
     looked: Callable[[Result], None],
 ) -> Result:
     """Proves one remedy: looks until the verdict is final."""
-    names = [comparison.remedy, comparison.unchanged]
+    if comparison.cause in plan.refused:
+        return _untried(comparison, verdict.refused(plan.refused[comparison.cause]))
     if comparison.kind == RULER_FIXING and not plan.is_untouched:
         reason = "without a test part, nothing shows whether validation tells the truth"
-        return Result(comparison, Verdict("unresolved", reason), 0, {}, {}, None, ())
-    result: Result | None = None
-    for look, level in zip(plan.looks, plan.levels, strict=True):
+        return _untried(comparison, Verdict("unresolved", reason))
+    try:
+        return _looked_at(plan, comparison, arms, check, looked)
+    except RefusedError as problem:
+        if problem.arm != comparison.remedy:
+            raise
+        return _untried(comparison, verdict.refused(problem.reason))
+
+
+def _untried(comparison: Comparison, decided: Verdict) -> Result:
+    """Returns the result of a remedy of which nothing was trained."""
+    return Result(comparison, decided, 0, {}, {}, None, ())
+
+
+def _looked_at(
+    plan: Plan,
+    comparison: Comparison,
+    arms: Trained,
+    check: Checker,
+    looked: Callable[[Result], None],
+) -> Result:
+    """Trains the arms of one remedy, and looks until the verdict is final."""
+    looks = {comparison.unchanged: 0}
+    result = _against(plan, comparison, arms, looks, looked)
+    if result.verdict.needs_placebo:
+        # A gain that is certain stays so: the unchanged program is not trained again.
+        looks[comparison.placebo] = 0
+        result = _against(plan, comparison, arms, looks, looked)
+    return _checked(result, check, arms, plan.seeds)
+
+
+def _against(
+    plan: Plan,
+    comparison: Comparison,
+    arms: Trained,
+    looks: dict[str, int],
+    looked: Callable[[Result], None],
+) -> Result:
+    """Looks at a remedy beside its last control until that comparison is decided.
+
+    Args:
+        plan: The plan.
+        comparison: The remedy and its controls.
+        arms: Trains the arms.
+        looks: The place in `plan.looks` of the last look at each control; that of the
+            last one is changed.
+        looked: Called with the result of each look.
+    """
+    control = [*looks][-1]
+    for place, look in enumerate(plan.looks):
+        looks[control] = place
         seeds = plan.seeds[:look]
+        names = comparison.remedy, control
         arms.train([(name, seed) for seed in seeds for name in names])
-        result = _result(plan, comparison, arms, look, level, names)
+        result = _result(plan, comparison, arms, looks)
         if result.verdict.needs_placebo:
-            names.append(comparison.placebo)
-            arms.train([(comparison.placebo, seed) for seed in seeds])
-            result = _result(plan, comparison, arms, look, level, names)
+            return result
         looked(result)
         if result.verdict.is_final:
-            break
-    assert result is not None, "a plan has a look"
-    return _checked(result, check, arms, plan.seeds[: result.seeds])
+            return result
+        if _is_futile(plan, result, control, place):
+            futile = verdict.futile(result.verdict, plan.looks[-1])
+            return dataclasses.replace(result, verdict=futile)
+    return result
+
+
+def _is_futile(plan: Plan, result: Result, control: str, place: int) -> bool:
+    """Returns whether no later look would decide; see `statistics.can_decide`."""
+    looks, levels = plan.looks[place + 1 :], plan.levels[place + 1 :]
+    # The distance of validation and test is no gain.
+    if not looks or result.agreement is not None:
+        return False
+    return not statistics.can_decide(result.gains[control].seeds, looks, levels)
 
 
 def _checked(
     result: Result, check: Checker, arms: Trained, seeds: Sequence[int]
 ) -> Result:
     """Adds the manipulation checks; without the change there is no proof."""
+    # The remedy may have more seeds: those beside the placebo.
+    pairs = seeds[: len(result.outcomes[result.comparison.unchanged])]
     folders = [
-        [arms.folder(name, seed) for seed in seeds]
+        [arms.folder(name, seed) for seed in pairs]
         for name in (result.comparison.remedy, result.comparison.unchanged)
     ]
     checks = check(result.comparison, *folders)
@@ -134,12 +196,7 @@ def _checked(
 
 
 def _result(
-    plan: Plan,
-    comparison: Comparison,
-    arms: Trained,
-    look: int,
-    level: float,
-    names: Sequence[str],
+    plan: Plan, comparison: Comparison, arms: Trained, looks: Mapping[str, int]
 ) -> Result:
     """Computes what the numbers of some arms say.
 
@@ -147,28 +204,35 @@ def _result(
         plan: The plan.
         comparison: The remedy and its controls.
         arms: The arms, which are trained.
-        look: The number of seeds.
-        level: The error rate of this look.
-        names: The arms to compare, the remedy first.
+        looks: The place in `plan.looks` of the last look at each control.
     """
-    seeds = plan.seeds[:look]
-    outcomes = {name: [arms.outcome(name, each) for each in seeds] for name in names}
+    counts = {name: plan.looks[place] for name, place in looks.items()}
+    counts = {comparison.remedy: max(counts.values()), **counts}
+    outcomes = {
+        name: [arms.outcome(name, seed) for seed in plan.seeds[:count]]
+        for name, count in counts.items()
+    }
     values = {
         name: np.array([each.values for each in results])
         for name, results in outcomes.items()
     }
     own = values[comparison.remedy]
     gains = {
-        name: statistics.paired_gain(own, values[name], level) for name in names[1:]
+        name: statistics.paired_gain(
+            own[: counts[name]], values[name], plan.levels[place], plan.swing
+        )
+        for name, place in looks.items()
     }
     agreement = None
     if comparison.kind == RULER_FIXING:
+        level = plan.levels[looks[comparison.unchanged]]
         agreement = _agreement(plan, comparison, outcomes, level)
         decided = verdict.of_agreement(agreement)
     else:
         placebo = gains.get(comparison.placebo)
         decided = verdict.of_gains(gains[comparison.unchanged], placebo)
-    return Result(comparison, decided, look, outcomes, gains, agreement, ())
+    seeds = counts[comparison.remedy]
+    return Result(comparison, decided, seeds, outcomes, gains, agreement, ())
 
 
 def _agreement(

@@ -11,18 +11,16 @@ import numpy as np
 from framework.data import fingerprint
 from framework.data.split import Split
 from framework.data.stratify import stratified_split
+from framework.diagnose.core import control
 from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.core.intervention import Intervention
-from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.programs.keras_program import KerasProgram
 from framework.diagnose.report.diagnosis import Diagnosis
 from framework.errors import RunError, UsageError
 from framework.numerics import labels as labels_lib
-from framework.prove import keras_plan, manipulation, page, report
+from framework.prove import keras_checks, keras_plan, page, report
 from framework.prove import plan as plan_lib
-from framework.prove.inputs import Images
 from framework.prove.keras_arms import KerasArms
-from framework.prove.keras_plan import Training
 from framework.prove.manipulation import Check
 from framework.prove.plan import Comparison, Plan
 from framework.prove.proof import Result, prove
@@ -103,7 +101,7 @@ def prove_keras(
         for name, split in splits.items()
     }
     named = [each.cause.name for each in diagnosis.findings]
-    judge = keras_plan.judge(images, data)
+    judge = keras_plan.judge(images, data, control.swing_at_end(context))
     plan, trainings = keras_plan.make(
         context, program, interventions, judge, seeds, named
     )
@@ -112,7 +110,7 @@ def prove_keras(
     arms = KerasArms(plan, trainings, program, splits, place, progress)
 
     def check(comparison: Comparison, *_: Sequence[Path]) -> tuple[Check, ...]:
-        return _checks(context, program, trainings[comparison.remedy])
+        return keras_checks.check(context, program, trainings[comparison.remedy])
 
     results = tuple(prove(plan, arms, check))
     code = {
@@ -224,41 +222,3 @@ def _about_seeds(program: KerasProgram) -> tuple[str, ...]:
         "the initial weights are those of the program with every seed: they were "
         "trained before, or set; seeds differ in order, augmentation and dropout only",
     )
-
-
-def _checks(
-    context: DiagnosisContext, program: KerasProgram, training: Training
-) -> tuple[Check, ...]:
-    """Checks what a remedy changes in the first step and in the images."""
-    change = training.intervention
-    names = list(change.differences())
-    checks = []
-    if change.learning_rate_factor != 1 and not change.constant_learning_rate:
-        names.remove("learning_rate_factor")
-        batch = context.train.take(
-            np.arange(min(context.settings.batch_size, len(context.train)))
-        )
-        try:
-            norms = [
-                program.update_norm(batch, factor)
-                for factor in (change.learning_rate_factor, 1.0)
-            ]
-            ratio, reason = norms[0] / norms[1] if norms[1] else None, ""
-        except NotApplicableError as problem:
-            ratio, reason = None, str(problem)
-        checks.append(manipulation.of_ratio(change.learning_rate_factor, ratio, reason))
-    if change.augment and context.train.images.ndim == 4:
-        names.remove("augment")
-        images = Images(context.train, context.validation)
-        checks += manipulation.of_pixels(images, "", change.augment)
-    if change.train is not None:
-        names.remove("train")
-        checks.append(_left_out(program, change.train))
-    unmeasured = "nothing that a Keras program reports measures it"
-    return (*checks, *(Check(name, None, "", None, unmeasured) for name in names))
-
-
-def _left_out(program: KerasProgram, train: Split) -> Check:
-    """Counts the training images that a remedy does not train on."""
-    count = len(program.training_data()[0]) - len(train)
-    return Check("training images left out", count, "more than 0", count > 0)

@@ -16,20 +16,22 @@ from framework.data.dataset import Dataset
 from framework.data.record import DataRecord
 from framework.data.stratify import stratified_split
 from framework.diagnose import workspace
+from framework.diagnose.core import control
 from framework.diagnose.core.intervention import Intervention
 from framework.errors import UsageError
 from framework.launch import given as given_lib
-from framework.launch import openings, run_folder, trust
+from framework.launch import openings, run_folder
 from framework.launch.given import NOTHING, Given
 from framework.launch.openings import Opening
 from framework.launch.rebuild import rebuild
-from framework.prove import manipulation, metric, order, report
+from framework.prove import manipulation, metric, order, refusals, report
 from framework.prove import page as page_lib
 from framework.prove import plan as plan_lib
 from framework.prove.inputs import Images
 from framework.prove.plan import Comparison, Judge, Plan
 from framework.prove.proof import Result, prove
 from framework.prove.run_arms import Arms
+from framework.report import predictions as predictions_lib
 from framework.system import atomic, claims
 
 # Not 0: other divisions of the same images begin with it.
@@ -110,30 +112,41 @@ def prove_run(
     _check_data(run, built.data_record(built_config))
     dataset, images = _judged(built.examples.dataset, interventions)
     name, note = metric.judged(config.monitor)
-    judge = Judge(images, name, _described(dataset))
-    plan = plan_lib.make(config, interventions, judge, seeds, named)
-    plan = dataclasses.replace(plan, lists=_lists(config, plan))
-    _check_code(config, plan)
+    swing = _swing(run, name, dataset.class_names)
+    judge = Judge(images, name, _described(dataset), swing)
+
+    @functools.cache
+    def refuse(changed: Config) -> str:
+        return refusals.refusal(given.builder, dataset, changed)
+
+    refused = refusals.find(config, interventions, refuse)
+    tryable = {
+        cause: change for cause, change in interventions.items() if cause not in refused
+    }
+
+    def planned(ordered: Mapping[str, Intervention]) -> Plan:
+        # What cannot be tried comes first: it costs nothing.
+        every = {cause: interventions[cause] for cause in (*refused, *ordered)}
+        return plan_lib.make(config, every, judge, seeds, named, refused, refuse)
+
+    lists = _lists(config, planned(tryable))
     # Other processes may share the proof.
     with workspace.opened(run, is_shared=True) as place:
         if place.problem:
             raise UsageError(f"{run / 'diagnosis'} cannot be written: {place.problem}")
         folder = place.folder / "proof"
         _make(folder)
+        parts = given
         if images == plan_lib.HALF:
-            given = dataclasses.replace(given, dataset=dataset)
-        ordered = order.ordered(
-            config, interventions, given, folder, progress, plan_only
-        )
-        lists = plan.lists
-        plan = plan_lib.make(config, ordered, judge, seeds, named)
-        plan = dataclasses.replace(plan, lists=lists)
+            parts = dataclasses.replace(given, dataset=dataset)
+        ordered = order.ordered(config, tryable, parts, folder, progress, plan_only)
+        plan = dataclasses.replace(planned(ordered), lists=lists)
         plan_lib.freeze(plan, folder)
         notes = (_about_images(plan, run), *filter(None, [note]))
         proof = Proof(config, folder, plan, notes)
         if plan_only:
             return proof
-        arms = Arms(plan, config, dataset, given, folder, progress)
+        arms = Arms(plan, config, dataset, parts, folder, progress)
         if plan.is_untouched:
             openings.prepare(run)
         looked = functools.partial(_record, run, folder, plan)
@@ -213,6 +226,14 @@ def _judged(dataset: Dataset, causes: Collection[str]) -> tuple[Dataset, str]:
     return halves, plan_lib.HALF
 
 
+def _swing(run: Path, name: str, class_names: Sequence[str]) -> float:
+    """Returns the swing of the last evaluations of a run, of the metric that judges."""
+    evaluations = predictions_lib.read_all(run / "predictions").values()
+    curve = [metric.values(name, each, class_names) for each in evaluations]
+    # More digits are noise, by which another machine would have another plan.
+    return round(control.swing(curve), 6)
+
+
 def _described(dataset: Dataset) -> dict[str, object]:
     """Returns the number of images and the digest of each split, as in data.json."""
     splits = {"train": dataset.train, "validation": dataset.validation}
@@ -224,28 +245,18 @@ def _described(dataset: Dataset) -> dict[str, object]:
     }
 
 
-def _check_code(config: Config, plan: Plan) -> None:
-    """Checks that remedies name no code that the run does not.
-
-    Raises:
-        UsageError: One does; diagnosis.json must have been changed.
-    """
-    names = given_lib.fields(config)
-    known = set(trust.actions(config, {}, names))
-    for arm in plan.arms.values():
-        changed = dataclasses.replace(config, **arm.changes)
-        added = sorted(set(trust.actions(changed, {}, names)) - known)
-        if added:
-            raise UsageError(f"the remedy of {arm.name} would {', '.join(added)}")
-
-
 def _lists(config: Config, plan: Plan) -> dict[str, str]:
     """Returns the SHA-256 of each list of images that an arm leaves out, by its path.
 
     Raises:
         UsageError: One cannot be read.
     """
-    values = (arm.changes.get("exclude", config.exclude) for arm in plan.arms.values())
+    untried = {each.remedy for each in plan.comparisons if each.cause in plan.refused}
+    values = (
+        arm.changes.get("exclude", config.exclude)
+        for name, arm in plan.arms.items()
+        if name not in untried
+    )
     files = sorted({file for value in values for file in exclusion.split(value)})
     return {file: exclusion.sha256(file) for file in files}
 
@@ -282,7 +293,8 @@ def _about_images(plan: Plan, run: Path) -> str:
 def _record(run: Path, folder: Path, plan: Plan, result: Result) -> None:
     """Records that the test part was opened; once, however often a proof resumes."""
     remedy = result.comparison.remedy
-    weights = f"{_arms_of(plan)}, {remedy}, {result.seeds} seeds each"
+    counts = (f"{name} {len(each)}" for name, each in result.outcomes.items())
+    weights = f"{_arms_of(plan)}, seeds: {', '.join(counts)}"
     # Of several processes, one records it.
     with claims.exclusive(plan_lib.lock(folder)):
         looks = [each for each in openings.read(run) if _is_look(each, plan)]

@@ -89,7 +89,7 @@ def _table(plan: Plan, result: Result) -> list[str]:
         diverged = sum(each.has_diverged for each in outcomes)
         note = f"  {diverged} diverged: no image right" if diverged else ""
         lines.append(
-            f"  {name:{width}}  {100 * mean:{column - 2}.1f} %  {result.seeds:5}  "
+            f"  {name:{width}}  {100 * mean:{column - 2}.1f} %  {len(outcomes):5}  "
             f"{seconds:7.1f}{note}"
         )
     for name, gain in result.gains.items():

@@ -105,6 +105,7 @@ class Arms:
             devices=0,
             keep_checkpoints=1,
             keep_best=1,
+            evaluate_every=self._plan.evaluate_every or self._config.evaluate_every,
             hooks="",
             report="",
             diagnose=False,

@@ -26,6 +26,8 @@ ALPHA = 0.05
 # The least gain that counts: a point.
 MINIMUM = 0.01
 _RESAMPLES = 9_999
+# Of the interval of a standard deviation whose lower end a proof hopes for.
+_HOPE = 0.95
 # Resamples that are in memory at once have this many numbers.
 _BATCH_NUMBERS = 2**24
 
@@ -124,7 +126,7 @@ class Gain:
         over_seeds: Its mean, with the interval of other seeds.
         over_images: Its mean, with the interval of other images.
         floor: The least gain that counts: a point, or two standard errors if that is
-            more.
+            more; those over seeds are at least what the swing of the run explains.
     """
 
     seeds: tuple[float, ...]
@@ -138,23 +140,60 @@ class Gain:
         return self.over_seeds.value
 
 
-def paired_gain(remedied: np.ndarray, control: np.ndarray, level: float) -> Gain:
+def paired_gain(
+    remedied: np.ndarray, control: np.ndarray, level: float, swing: float = 0.0
+) -> Gain:
     """Returns the gain of one arm over another on the same seeds and images.
 
     Args:
         remedied: float64 [S, N], whose mean over images is the metric of each seed.
         control: The same of the control.
         level: The error rate of this look, two-sided.
+        swing: The standard deviation of the metric from one evaluation of the run to
+            the next. Where it is large, a few seeds can agree by luck.
     """
     differences = remedied - control
     gains, images = differences.mean(axis=1), differences.mean(axis=0)
-    error = math.hypot(_mean_error(gains), _mean_error(images))
+    seeds = max(_mean_error(gains), swing / math.sqrt(len(gains)))
+    error = math.hypot(seeds, _mean_error(images))
     return Gain(
         tuple(map(float, gains)),
         over_seeds(gains, level),
         over_images(images, level),
         max(MINIMUM, 2 * error),
     )
+
+
+def can_decide(
+    gains: Sequence[float], looks: Sequence[int], levels: Sequence[float]
+) -> bool:
+    """Returns whether a later look would decide, if the mean gain stays as it is.
+
+    The standard deviation is hoped to be the lower end of its 95 % interval. A proof
+    that stops where even that is of no use proves nothing more by it: the bound does
+    not bind, and takes no part of the error rate.
+
+    >>> can_decide([0.3, 0.3, -0.2], (5, 10), (0.0102, 0.019))
+    False
+    >>> can_decide([0.3, 0.4, 0.1], (5, 10), (0.0102, 0.019))
+    True
+
+    Args:
+        gains: Of each seed so far; at least two.
+        looks: The numbers of seeds of the later looks.
+        levels: Their error rates, two-sided.
+    """
+    from scipy import stats
+
+    value, freedom = float(np.mean(gains)), len(gains) - 1
+    deviation = float(np.std(gains, ddof=1))
+    deviation *= math.sqrt(freedom / stats.chi2.ppf(_HOPE, freedom))
+    for look, level in zip(looks, levels, strict=True):
+        margin = stats.t.ppf(1 - level / 2, look - 1) * deviation / math.sqrt(look)
+        is_certain = abs(value) > margin and abs(value) >= MINIMUM
+        if is_certain or value + margin < MINIMUM:
+            return True
+    return False
 
 
 def _mean_error(values: np.ndarray) -> float:

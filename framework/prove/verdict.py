@@ -14,6 +14,7 @@ VERDICTS: Mapping[str, str] = {
     "no effect": "the gain is below a point for certain: the cause is falsified",
     "harmful": "the remedy loses for certain",
     "unresolved": "the numbers fit both a gain and none",
+    "cannot be tried": "the changed program cannot be trained: it was refused",
 }
 SUCCESSES = ("proven", "ruler fixed")
 
@@ -49,6 +50,26 @@ class Agreement:
     before: Estimate
     after: Estimate
     approach: Estimate
+
+
+def refused(reason: str) -> Verdict:
+    """Returns the verdict on a remedy that cannot be trained.
+
+    >>> refused("batch_size is too large").name
+    'cannot be tried'
+    """
+    return Verdict("cannot be tried", reason)
+
+
+def futile(verdict: Verdict, seeds: int) -> Verdict:
+    """Returns the verdict where more seeds are not expected to decide.
+
+    Args:
+        verdict: After the seeds so far.
+        seeds: The most there might be.
+    """
+    reason = f"{verdict.reason}, and by these numbers {seeds} seeds would not tell"
+    return dataclasses.replace(verdict, reason=reason, is_final=True)
 
 
 def of_gains(unchanged: Gain, placebo: Gain | None) -> Verdict:

@@ -19,7 +19,14 @@ DATA = {
 def planned():
     """Makes a plan of remedies of a run."""
 
-    def planned(judge=plan_lib.TEST, seeds=10, named=(), config=None, **interventions):
+    def planned(
+        judge=plan_lib.TEST,
+        seeds=10,
+        named=(),
+        config=None,
+        refused=None,
+        **interventions,
+    ):
         interventions = interventions or {
             "learning_rate_too_low": Intervention(learning_rate_factor=10.0)
         }
@@ -29,6 +36,7 @@ def planned():
             Judge(judge, "accuracy", DATA),
             seeds,
             named,
+            refused,
         )
 
     return planned

@@ -47,6 +47,16 @@ def test_a_batch_of_more_than_all_images_is_none():
     assert "unnormalized_inputs" not in names
 
 
+def test_a_placebo_that_cannot_be_trained_is_drawn_again():
+    first, change = draw(CONFIG, 1_000, (), ())
+    refused = change.apply(CONFIG)
+    reasons = {refused: "a batch of more than all images"}
+    second, _ = draw(CONFIG, 1_000, (), (), lambda config: reasons.get(config, ""))
+    assert second != first
+    with pytest.raises(UsageError, match="it cannot be trained"):
+        draw(CONFIG, 1_000, (), (), lambda config: "no images are left")
+
+
 def test_where_all_is_named_there_is_none():
     with pytest.raises(UsageError, match="there is no placebo"):
         draw(CONFIG, 1_000, MENU, ())

@@ -167,6 +167,36 @@ def test_several_remedies_share_arms_that_are_the_same(planned):
     assert not placebo & fields
 
 
+def test_a_remedy_that_cannot_be_trained_takes_no_part_of_alpha(planned):
+    both = {"learning_rate_too_low": HIGHER, "stopped_too_early": LONGER}
+    plan = planned(refused={"stopped_too_early": "too long"}, **both)
+    assert plan.levels == planned(learning_rate_too_low=HIGHER).levels
+    assert plan.sha256 != planned(**both).sha256
+    assert planned(stopped_too_early=LONGER, refused={"stopped_too_early": "x"}).levels
+
+
+@pytest.mark.parametrize(
+    ("fields", "change", "wanted"),
+    [
+        ({}, HIGHER, "100%"),
+        ({"schedule": "cosine"}, HIGHER, "100%"),
+        ({"early_stopping": 5}, HIGHER, ""),
+        # The remedy leaves it out, and the unchanged program does not.
+        ({"early_stopping": 5}, LONGER, ""),
+        ({"schedule": "warmup(10%) + plateau('validation/loss')"}, HIGHER, ""),
+        ({"on_nonfinite": "rollback"}, HIGHER, ""),
+        # Its check compares accuracies since the evaluation before.
+        ({}, Intervention(dropout=0.5), ""),
+    ],
+)
+def test_arms_are_evaluated_at_the_end_where_no_training_needs_more(
+    planned, fields, change, wanted
+):
+    plan = planned(config=Config(learning_rate=1e-4, **fields), cause=change)
+    assert plan.evaluate_every == wanted
+    assert f'"evaluate_every": "{wanted}"' in plan.text()
+
+
 def test_no_placebo_is_what_the_diagnosis_has_named(planned):
     for seed in range(10):
         config = Config(learning_rate=1e-4, seed=seed)

@@ -6,6 +6,8 @@ from framework.diagnose.core.intervention import Intervention
 from framework.prove import plan as plan_lib
 from framework.prove.manipulation import Check
 from framework.prove.proof import prove
+from framework.prove.refusals import RefusedError
+from framework.prove.verdict import Verdict
 
 HIGHER = Intervention(learning_rate_factor=10.0)
 REMEDY = "learning_rate_too_low"
@@ -66,16 +68,74 @@ def test_a_loss_is_harmful(planned, fake):
     assert result.verdict.name == "harmful"
 
 
-@pytest.mark.parametrize("seeds", [3, 5, 8, 10])
-def test_while_it_is_open_seeds_are_added_up_to_the_last(planned, fake, seeds):
-    def swinging(arm, seed):
-        return 0.6 if arm != REMEDY else 0.5 + 0.3 * (seed % 8 in (1, 2, 4, 6, 7))
+# A mean gain that more seeds might show to be certain, and do not.
+HOPEFUL = (0.2, 0.2, 0.0, 0.1, -0.1, -0.1, 0.2, -0.1, 0.1, -0.1)
 
-    arms = fake(swinging)
+
+def by_seed(gains, control="unchanged"):
+    """Accuracies where a remedy gains by seed over one control, much over the other."""
+
+    def accuracy(arm, seed):
+        if arm == REMEDY:
+            return 0.7
+        return 0.7 - gains[seed - 1] if arm.startswith(control) else 0.2
+
+    return accuracy
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_while_it_is_open_seeds_are_added_up_to_the_last(planned, fake, seeds):
+    arms = fake(by_seed(HOPEFUL))
     (result,) = prove(planned(seeds=seeds), arms, unchecked)
     assert (result.verdict.name, result.seeds) == ("unresolved", seeds)
     assert len(arms.trained) == 2 * seeds
     assert len(set(arms.trained)) == 2 * seeds
+
+
+@pytest.mark.parametrize(("seeds", "wanted"), [(3, 3), (5, 3), (10, 5)])
+def test_what_more_seeds_would_not_decide_ends_early(planned, fake, seeds, wanted):
+    """Two of three seeds gain 20 points, then three of five: the mean is 8 to 10."""
+    arms = fake(by_seed((0.2, 0.2, -0.1, 0.2, -0.1)))
+    (result,) = prove(planned(seeds=seeds), arms, unchecked)
+    assert (result.verdict.name, result.seeds) == ("unresolved", wanted)
+    assert len(arms.trained) == 2 * wanted
+    assert (f"{seeds} seeds would not tell" in result.verdict.reason) == (seeds > 3)
+
+
+# A gain that is certain after five seeds, and not after three.
+LATE = (0.3, 0.1, 0.3, 0.2, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("control", "counts"),
+    [
+        # The placebo is decided after its first three seeds.
+        ("unchanged", (5, 5, 3)),
+        # The unchanged program is decided: it needs no more seeds.
+        ("placebo", (5, 3, 5)),
+    ],
+)
+def test_each_control_has_as_many_seeds_as_decide_it(planned, fake, control, counts):
+    arms = fake(by_seed(LATE, control))
+    plan = planned(seeds=5)
+    (result,) = prove(plan, arms, unchecked)
+    (comparison,) = plan.comparisons
+    names = comparison.remedy, comparison.unchanged, comparison.placebo
+    assert result.verdict.name == "proven"
+    assert tuple(len(result.outcomes[name]) for name in names) == counts
+    assert len(arms.trained) == sum(counts)
+    assert {len(each.seeds) for each in result.gains.values()} == {3, 5}
+
+
+def test_the_checks_are_of_the_seeds_that_both_have(planned, fake):
+    counts = []
+
+    def check(comparison, remedied, unchanged):
+        counts.append((len(remedied), len(unchanged)))
+        return (MET,)
+
+    prove(planned(seeds=5), fake(by_seed(LATE, "placebo")), check)
+    assert counts == [(3, 3)]
 
 
 def test_it_goes_on_to_the_next_cause_and_stops_at_the_first_proven(planned, fake):
@@ -97,6 +157,36 @@ def test_it_goes_on_to_the_next_cause_and_stops_at_the_first_proven(planned, fak
     assert not any(name == "overfitting" for name, _ in arms.trained)
 
 
+def test_what_cannot_be_tried_is_followed_by_the_next(planned, fake):
+    plan = planned(
+        refused={"label_noise": "batch_size must be at most 10, not 32"},
+        label_noise=Intervention(exclude=("flagged.csv",)),
+        learning_rate_too_low=HIGHER,
+    )
+    arms = fake(steady(unchanged=0.3, placebo=0.3, learning_rate_too_low=0.9))
+    first, second = prove(plan, arms, unchecked)
+    assert (first.verdict.name, first.seeds) == ("cannot be tried", 0)
+    assert first.verdict.reason == "batch_size must be at most 10, not 32"
+    assert second.verdict.name == "proven"
+
+
+@pytest.mark.parametrize("arm", [REMEDY, "unchanged"])
+def test_what_training_refuses_cannot_be_tried(planned, fake, arm):
+    arms = fake(steady(unchanged=0.3, placebo=0.3, learning_rate_too_low=0.9))
+
+    def train(runs):
+        raise RefusedError(arm, "the examples are not images")
+
+    arms.train = train
+    if arm != REMEDY:
+        # What is compared with must be there.
+        with pytest.raises(RefusedError, match="unchanged cannot be trained"):
+            prove(planned(), arms, unchecked)
+        return
+    (result,) = prove(planned(), arms, unchecked)
+    assert result.verdict == Verdict("cannot be tried", "the examples are not images")
+
+
 def test_a_change_that_changes_nothing_proves_nothing(planned, fake):
     arms = fake(steady(unchanged=0.3, placebo=0.3, learning_rate_too_low=0.9))
     failed = Check("ratio of update_norm", 1.0, "10", is_met=False)
@@ -109,11 +199,8 @@ def test_a_change_that_changes_nothing_proves_nothing(planned, fake):
 
 
 def test_each_look_is_told(planned, fake):
-    def swinging(arm, seed):
-        return 0.6 if arm != REMEDY else 0.5 + 0.3 * (seed % 2)
-
-    told, arms = [], fake(swinging)
-    prove(planned(), arms, unchecked, told.append)
+    told = []
+    prove(planned(), fake(by_seed(HOPEFUL)), unchecked, told.append)
     assert [each.seeds for each in told] == [3, 5, 10]
 
 

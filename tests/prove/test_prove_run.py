@@ -301,6 +301,25 @@ def test_a_run_with_a_given_model_and_data_is_proven_in_python(tmp_path, capsys)
         prove_run(str(folder), HIGHER, given=Given(wider, digits()))
 
 
+@pytest.mark.extended
+def test_of_a_remedy_that_cannot_be_trained_the_next_is_proven(plain, tmp_path):
+    folder, path = tmp_path / "run", tmp_path / "flagged.csv"
+    shutil.copytree(plain, folder)
+    images = json.loads((folder / "data.json").read_text())["splits"]["train"]["images"]
+    # Less than a batch.
+    rows = [f"train,{row}" for row in range(50, images)]
+    path.write_text("\n".join(["split,index", *rows]))
+    changes = {"label_noise": Intervention(exclude=(str(path),)), **HIGHER}
+    proof = prove_run(str(folder), changes, seeds=3)
+    names = [each.verdict.name for each in proof.results]
+    assert names == ["cannot be tried", "proven"]
+    assert "batch_size must be at most" in proof.results[0].verdict.reason
+    assert not (proof.folder / "label_noise-1").exists()
+    assert prove_run(str(folder), changes, seeds=3).plan == proof.plan
+    page = (proof.folder / "proof.txt").read_text()
+    assert "verdict: cannot be tried: batch_size" in page
+
+
 def test_a_remedy_that_names_code_is_refused(plain):
     changes = {"overfitting": Intervention(augment="somewhere:evil()")}
     with pytest.raises(UsageError, match="would import somewhere"):

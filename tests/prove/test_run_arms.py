@@ -65,11 +65,27 @@ def test_each_arm_is_an_ordinary_run_with_its_changes(trained):
     assert CONFIG.difference(remedied) == {
         "learning_rate": (1e-5, 0.003),
         "seed": (0, 1),
+        "evaluate_every": ("1ep", "100%"),
     }
-    assert CONFIG.difference(unchanged) == {"seed": (0, 1)}
+    assert set(CONFIG.difference(unchanged)) == {"seed", "evaluate_every"}
     # The command that is printed for it resumes it: nothing is left to do.
     result = run_lib.run(remedied, quiet=True)
     assert result.history.last_step == arms_in(folder).outcome(*RUNS[0]).step
+
+
+@pytest.mark.extended
+def test_fewer_evaluations_change_no_numbers(trained, tmp_path):
+    arms = arms_in(tmp_path)
+    arms._plan = dataclasses.replace(arms._plan, evaluate_every="")
+    arms.train(RUNS[:1])
+    every, once = arms.outcome(*RUNS[0]), arms_in(trained[0]).outcome(*RUNS[0])
+    assert np.array_equal(every.values, once.values)
+    assert every.validation == once.validation
+    rows = [
+        len((folder / "remedy-1" / "metrics.jsonl").read_text().splitlines())
+        for folder in (tmp_path, trained[0])
+    ]
+    assert rows == [3, 1]
 
 
 @pytest.mark.extended

@@ -124,3 +124,59 @@ def test_several_remedies_share_the_error_rate():
     assert [holm_level(count) * count for count in (1, 2, 5)] == pytest.approx(
         [0.05] * 3
     )
+
+
+@pytest.mark.parametrize("swing", [0.0, 0.01, 0.3])
+def test_the_floor_is_what_the_swing_of_the_run_explains(swing):
+    control = np.zeros((4, 100))
+    gain = statistics.paired_gain(control + 0.2, control, 0.05, swing)
+    # All seeds and all images agree.
+    assert gain.floor == pytest.approx(max(0.01, 2 * swing / np.sqrt(4)))
+
+
+def decided(gains, looks, levels, is_hopeful):
+    """Returns whether a gain is found, and after how many seeds a proof ends."""
+    for place, (look, level) in enumerate(zip(looks, levels, strict=True)):
+        if statistics.over_seeds(gains[:look], level).low > 0:
+            return True, look
+        later = looks[place + 1 :], levels[place + 1 :]
+        if is_hopeful and later[0] and not statistics.can_decide(gains[:look], *later):
+            break
+    return False, look
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize(
+    ("mean", "least_saved", "most_lost"),
+    # In standard deviations; of 300 proofs each.
+    [(0.0, 4.0, 0.02), (1.0, 1.0, 0.1), (2.0, 0.0, 0.03)],
+)
+def test_futile_seeds_are_saved_and_little_power_is_lost(mean, least_saved, most_lost):
+    looks = (3, 5, 10)
+    levels = statistics.levels(looks)
+    generator = np.random.Generator(np.random.PCG64(0))
+    # Of ten points, so that a point is little.
+    draws = 0.1 * generator.normal(mean, 1.0, (300, 10))
+    plain, hopeful = (
+        np.array([decided(each, looks, levels, is_hopeful) for each in draws])
+        for is_hopeful in (False, True)
+    )
+    (power, seeds), (kept, fewer) = plain.mean(axis=0), hopeful.mean(axis=0)
+    assert seeds - fewer >= least_saved
+    # Nothing is found that all seeds would not show.
+    assert 0 <= power - kept <= most_lost
+
+
+@pytest.mark.parametrize(
+    ("gains", "is_open"),
+    [
+        # Certainly less than a point, or certainly more, if it stays so.
+        ((0.001, 0.002, -0.001), True),
+        ((0.3, 0.25, 0.35), True),
+        ((-0.3, -0.25, -0.35), True),
+        ((0.3, 0.3, -0.2), False),
+        ((-0.3, -0.3, 0.2), False),
+    ],
+)
+def test_what_ten_seeds_can_decide(gains, is_open):
+    assert statistics.can_decide(gains, (5, 10), (0.0102, 0.019)) is is_open

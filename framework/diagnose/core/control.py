@@ -120,6 +120,11 @@ def swing(curve: Sequence[np.ndarray]) -> float:
     return _swing(np.array(curve[-_WINDOW:], np.float64))
 
 
+def swing_at_end(context: DiagnosisContext) -> float:
+    """Returns the swing of the last evaluations of the program; 0 if unknown."""
+    return swing(_curve(context))
+
+
 def _swing(window: np.ndarray) -> float:
     """Returns the swing of the accuracies of evaluations, float64 [W, N]."""
     if len(window) < 3:
