@@ -18,8 +18,10 @@ from framework.data.split import Split
 from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
-from framework.diagnose.programs import keras_optimizers, keras_training, model_edits
+from framework.diagnose.programs import compiled_edits, keras_optimizers
 from framework.diagnose.programs.keras_program import KerasProgram
+from framework.diagnose.programs.model_layers import leaves
+from framework.diagnose.programs.variables import restoring
 from framework.prove import manipulation
 from framework.prove.inputs import Images
 from framework.prove.keras_plan import Training
@@ -70,8 +72,8 @@ class Changed:
         for alone in ({name: getattr(self.change, name)}, {}):
             model = self.program.model
             with (
-                model_edits.restoring(model.variables),
-                keras_training.changed(model, Intervention(**alone)) as (
+                restoring(model.variables),
+                compiled_edits.changed(model, Intervention(**alone)) as (
                     other,
                     optimizer,
                 ),
@@ -149,7 +151,7 @@ def _dropout(changed: Changed) -> list[Check]:
     after, before = changed.measured("dropout", noise)
     rates = [
         float(layer.rate)
-        for layer in model_edits.leaves(changed.program.model)
+        for layer in leaves(changed.program.model)
         if "ropout" in type(layer).__name__ and hasattr(layer, "rate")
     ]
     present = float(np.mean(rates)) if rates else 0.0

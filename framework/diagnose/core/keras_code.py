@@ -117,9 +117,9 @@ def _rescale(value: tuple[float, float], settings: TrainingSettings) -> Lines:
 def _loss(value: bool, settings: TrainingSettings) -> Lines:
     del value, settings
     return (
-        "if isinstance(model.layers[-1], keras.layers.Softmax):",
+        "while isinstance(model.layers[-1], keras.layers.Softmax):",
         "    model = keras.Model(model.inputs, model.layers[-1].input)",
-        "else:",
+        "if hasattr(model.layers[-1], 'activation'):",
         "    model.layers[-1].activation = keras.activations.linear",
         "loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,9 @@ class OutputProbe(Measurement):
         batch_dependence: The largest difference between the outputs for an image in a
             batch and alone.
         cut: Fraction of outputs that are 0, where none is negative.
+        softened: How near the outputs come to the bounds of a softmax of
+            probabilities, 1 / (e + K - 1) and e / (e + K - 1), where they are within: 0
+            where they are equal, 1 at both bounds; None where they are not within.
     """
 
     units: int
@@ -38,6 +42,7 @@ class OutputProbe(Measurement):
     is_softmax_of_one: bool
     batch_dependence: float
     cut: float
+    softened: float | None = None
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> OutputProbe:
@@ -59,7 +64,31 @@ class OutputProbe(Measurement):
             is_softmax_of_one=is_constant and ends_in_softmax,
             batch_dependence=float(np.abs(alone - outputs[:_ALONE]).max()),
             cut=float(np.mean(outputs == 0)) if outputs.min() == 0 else 0.0,
+            softened=softened(outputs),
         )
+
+
+def softened(outputs: np.ndarray) -> float | None:
+    """Returns how near outputs come to the bounds of a softmax of probabilities.
+
+    Args:
+        outputs: float [N, K].
+
+    Returns:
+        The lesser of two parts of the way, from 1 / K to the bounds; None where outputs
+        are not within, or no probabilities.
+    """
+    classes = outputs.shape[1]
+    if classes < 2 or not outputs_lib.are_probabilities(outputs):
+        return None
+    whole = math.e + classes - 1
+    part = min(
+        (outputs.max() - 1 / classes) / (math.e / whole - 1 / classes),
+        (1 / classes - outputs.min()) / (1 / classes - 1 / whole),
+    )
+    is_within = outputs.max() <= (math.e + 1e-3) / whole
+    is_within &= outputs.min() >= (1 - 1e-3) / whole
+    return float(part) if is_within else None
 
 
 @dataclasses.dataclass(frozen=True)

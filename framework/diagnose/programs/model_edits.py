@@ -231,12 +231,12 @@ def _set_penalties(
 
 
 def _to_logits(model: keras.Model, put: Callable[..., None]) -> keras.Model:
-    """Removes the last activation, so that outputs are logits."""
+    """Removes the last activation, or several, so that outputs are logits."""
     last = leaves(model)[-1]
     squashes = getattr(last, "activation", None)
     if isinstance(last, keras.layers.Softmax):
         try:
-            return keras.Model(model.inputs[0], last.input)
+            return _to_logits(keras.Model(model.inputs[0], last.input), put)
         except (AttributeError, TypeError, ValueError) as problem:
             raise NotApplicableError(
                 f"its last layer cannot be removed: {problem}"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from framework.diagnose.core.measurement import NotApplicableError
-from framework.diagnose.measure.loss_probe import LossProbe, OutputProbe
+from framework.diagnose.measure.loss_probe import LossProbe, OutputProbe, softened
 
 
 def cross_entropy(labels, logits):
@@ -37,6 +37,28 @@ def test_outputs_of_a_usual_model(probed):
 def test_outputs_that_depend_on_their_batch(probed):
     result = OutputProbe.measure(probed(lambda logits: logits - logits.mean(axis=0)))
     assert result.batch_dependence > 0.1
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "near"),
+    [
+        # Certain, and so softened at both bounds.
+        (softmax(np.eye(10)), 1.0),
+        (softmax(softmax(np.eye(10))), 0.11),
+        (np.full((4, 10), 0.1), 0.0),
+        # One softmax; logits; one output.
+        (softmax(3 * np.eye(10)), None),
+        (np.eye(10) - 0.5, None),
+        (np.full((4, 1), 0.5), None),
+    ],
+)
+def test_nearness_to_the_bounds_of_a_double_softmax(outputs, near):
+    assert softened(outputs) == (near and pytest.approx(near, abs=0.01))
 
 
 def test_outputs_that_are_cut_off(probed):

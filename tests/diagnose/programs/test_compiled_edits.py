@@ -33,7 +33,6 @@ def test_a_consistent_loss_is_the_cross_entropy_of_logits_with_penalties(model, 
     assert "compute_loss" not in vars(model)
 
 
-@pytest.mark.extended
 def test_a_plain_step_takes_the_place_of_the_programs_own(model):
     own = model.train_step
     with changed(model, Intervention(keras_step=True)) as (other, _):

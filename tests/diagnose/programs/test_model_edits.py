@@ -188,6 +188,14 @@ def test_consistent_loss_takes_a_last_layer_away(last, sequential):
     np.testing.assert_allclose(logits, wanted, rtol=1e-5, atol=1e-6)
 
 
+def test_consistent_loss_takes_a_double_softmax_away():
+    inner = L.Dense(10, activation="softmax")
+    model = keras.Sequential([keras.Input((8, 8, 1)), L.Flatten(), inner, L.Softmax()])
+    logits = logits_of(model, Intervention(consistent_loss=True))
+    twice = np.asarray(keras.ops.softmax(keras.ops.softmax(logits)))
+    np.testing.assert_allclose(twice, np.asarray(model(IMAGES)), rtol=1e-5)
+
+
 class Own(keras.Model):
     """A model whose layers are called as only it knows."""
 

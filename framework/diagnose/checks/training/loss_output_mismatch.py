@@ -41,6 +41,8 @@ class LossOutputMismatch(Check):
         same: Outputs that differ by more depend on the others in their batch.
         cut: A softmax comes to 0 in float32 now and then, a ReLU in half of its
             outputs.
+        softened: A softmax of probabilities that learns comes this near to both of its
+            bounds; other outputs are within only where nothing is learnt.
     """
 
     cause_name: ClassVar[str] = "loss_output_mismatch"
@@ -50,6 +52,7 @@ class LossOutputMismatch(Check):
     double: float = 1.5
     same: float = 1e-3
     cut: float = 0.1
+    softened: float = 0.75
 
     def suspect(self, measured: Measurements) -> Suspicion | None:
         """See base class."""
@@ -66,6 +69,12 @@ class LossOutputMismatch(Check):
             )
         if outputs.cut > self.cut:
             reasons.append(f"{outputs.cut:.0%} of the outputs are cut off at 0")
+        if (outputs.softened or 0.0) > self.softened:
+            bound = math.e / (math.e + outputs.units - 1)
+            reasons.append(
+                f"no output is above {bound:.3f}, which is the most that a softmax of "
+                f"probabilities gives: there are two"
+            )
         if outputs.batch_dependence > self.same:
             reasons.append("the outputs for an image depend on the others in its batch")
         if loss is not None:
@@ -111,6 +120,15 @@ class LossOutputMismatch(Check):
     def _evidence(
         self, outputs: OutputProbe, loss: LossProbe | None
     ) -> tuple[Evidence, ...]:
+        if outputs.softened is not None:
+            return (
+                Evidence(
+                    "nearness of the outputs to the bounds of a double softmax",
+                    outputs.softened,
+                    f"above {self.softened}; 1 at both bounds",
+                    "predictions of training images",
+                ),
+            )
         if loss is None:
             return (
                 Evidence(

@@ -58,6 +58,11 @@ def loss(**changes):
         ),
         (outputs(cut=0.5), "50% of the outputs are cut off at 0"),
         (
+            outputs(softened=0.95),
+            "no output is above 0.232, which is the most that a softmax of "
+            "probabilities gives: there are two",
+        ),
+        (
             outputs(is_constant=True),
             "the only output is the same for all images: a softmax of one",
         ),
@@ -125,6 +130,8 @@ def test_evidence(measured):
         (outputs(batch_dependence=1e-5), loss()),
         # Of a softmax in float32.
         (outputs(cut=0.05), loss()),
+        # Nothing is learnt yet: all outputs are about a tenth.
+        (outputs(softened=0.2), loss()),
         (outputs(), loss(twice=1.01)),
     ],
 )
