@@ -37,7 +37,7 @@ def check(split: LabelledImages, name: str, num_classes: int) -> None:
     _check_labels(split.labels, shape[0], name, num_classes)
     if split.weights is not None:
         _check_weights(split.weights, count, name)
-    if split.groups is not None and split.groups.shape != split.labels.shape:
+    if split.groups is not None and split.groups.shape != (count,):
         raise RunError(
             f"{name}: {count} images have groups of shape {split.groups.shape}; "
             f"they must be one number per image"

@@ -71,8 +71,12 @@ def test_refuses_weights_that_make_no_sense(weights, message):
         split_checks.check(weighted, "pets", 2)
 
 
-def test_refuses_groups_of_another_number():
-    grouped = dataclasses.replace(split(), groups=np.zeros(3, np.int32))
+@pytest.mark.parametrize("labels", [[0, 1, 0, 1], [[0, 1], [1, 1], [0, 0], [1, 0]]])
+def test_refuses_groups_of_another_number(labels):
+    several = split(labels=labels)
+    whole = dataclasses.replace(several, groups=np.zeros(4, np.int32))
+    split_checks.check(whole, "pets", 2)
+    grouped = dataclasses.replace(several, groups=np.zeros(3, np.int32))
     with pytest.raises(RunError, match=r"^pets: 4 images have groups of shape \(3,\)"):
         split_checks.check(grouped, "pets", 2)
 
