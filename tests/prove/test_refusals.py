@@ -4,10 +4,10 @@ import dataclasses
 import functools
 
 import pytest
-from framework.data.splits import hold_out_test
 
 from framework.config import Config
 from framework.data.arrays import digits
+from framework.data.hold_out import hold_out_test
 from framework.diagnose.core.intervention import Intervention
 from framework.errors import UsageError
 from framework.prove import refusals
