@@ -174,7 +174,7 @@ def interrupt(monkeypatch, owner, name, place):
         pytest.param(TrainLoop, "measured_step", 4, marks=pytest.mark.extended),
         (Evaluator, "__call__", 2),
         pytest.param(Evaluator, "__call__", 9, marks=pytest.mark.extended),
-        (archive, "write", 3),
+        pytest.param(archive, "write", 3, marks=pytest.mark.extended),
     ],
     ids=lambda value: str(value),
 )

@@ -173,11 +173,16 @@ framework.launch.checks.check(Config(
     ("argument", "message"),
     [
         ("--learning_rat=1", "error: Unknown command line flag 'learning_rat'"),
-        ("--learning_rate=-1", "error: learning_rate must be positive"),
-        ("--schedule=cosin(5%)", "error: --schedule: unknown schedule 'cosin'"),
         ("--schedule=cosine(5%, ends=1)", "unexpected keyword argument 'ends'"),
-        ("--model=cn", "unknown model 'cn'; did you mean cnn?"),
-        ("--lr=1", "there is no --lr; the learning rate is --learning_rate=1"),
+        *(
+            pytest.param(*row, marks=pytest.mark.extended)
+            for row in [
+                ("--learning_rate=-1", "error: learning_rate must be positive"),
+                ("--schedule=cosin(5%)", "--schedule: unknown schedule 'cosin'"),
+                ("--model=cn", "unknown model 'cn'; did you mean cnn?"),
+                ("--lr=1", "there is no --lr; the learning rate is --learning_rate=1"),
+            ]
+        ),
     ],
 )
 def test_a_misspelt_flag_loads_nothing_heavy(argument, message):

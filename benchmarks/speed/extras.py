@@ -78,7 +78,9 @@ def _things(
     chosen: argparse.Namespace, folder: Path
 ) -> Iterator[dict[str, Callable[[int], object]]]:
     """Yields the parts of an epoch by name, as functions of its number."""
-    from framework.launch import components, run
+    from framework.launch import components, start
+    from framework.launch import reports as reports_lib
+    from framework.report import console
     from framework.report.timing import Timing
 
     workload = WORKLOADS[chosen.workload]
@@ -86,14 +88,12 @@ def _things(
         workload, chosen.epochs + 1, chosen.precision, str(folder), {}
     )
     built = components.build(config, None, whyflat.dataset(workload), lambda *_: None)
-    history, checkpoints, _ = run._open(config, built, folder, True)
+    history, checkpoints, _ = start.open_folder(config, built, folder, True)
     per_epoch = built.plan.steps_per_epoch
     timing = Timing(built.plan.total_steps, config.batch_size)
-    lines = run.console.Console(
-        built.plan.total_steps, per_epoch, config.monitor, timing, run.console.console()
-    )
-    options = run._Options((), (), "", is_part=False)
-    files, board, *_ = run._file_reports(
+    lines = reports_lib.build_console(config, built, timing, console.console())
+    options = reports_lib.Options((), (), "", is_part=False)
+    files, board, *_ = reports_lib.file_reports(
         config, built, folder, timing, lines, history, {}, options
     )
     for report in (timing, files, board):

@@ -201,7 +201,7 @@ def test_compiled_rates_are_those_of_eager_ones(jit):
     ]
     rates = [made(case)[0] for case in cases]
 
-    @tf.function(jit_compile=jit)
+    @tf.function(jit_compile=jit, autograph=False)
     def compiled(step):
         return tf.stack([rate(step) for rate in rates])
 

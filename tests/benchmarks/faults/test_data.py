@@ -24,7 +24,11 @@ def test_there_are_many_and_their_names_differ():
 
 
 @pytest.mark.parametrize(
-    "inputs", [arrays.npz_files(0), images.folders(0)], ids=["npz", "folders"]
+    "inputs",
+    [
+        pytest.param(arrays.npz_files(0), id="npz"),
+        pytest.param(images.folders(0), id="folders", marks=pytest.mark.extended),
+    ],
 )
 def test_all_can_be_prepared(inputs):
     for each in inputs:
