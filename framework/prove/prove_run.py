@@ -117,7 +117,7 @@ def prove_run(
 
     @functools.cache
     def refuse(changed: Config) -> str:
-        return refusals.refusal(given.builder, dataset, changed)
+        return refusals.refusal(given, dataset, changed)
 
     refused = refusals.find(config, interventions, refuse)
     tryable = {

@@ -12,7 +12,7 @@ from framework.diagnose.core.measurement import NotApplicableError
 from framework.errors import RunError, UsageError
 from framework.launch import components, trust
 from framework.launch import given as given_lib
-from framework.models import ModelFunction
+from framework.launch.given import Given
 
 # Returns why a config cannot be trained; "" if it can.
 Refuse = Callable[[Config], str]
@@ -52,11 +52,11 @@ def find(
     return {cause: reason for cause, reason in reasons.items() if reason}
 
 
-def refusal(model: ModelFunction | None, dataset: Dataset, changed: Config) -> str:
+def refusal(given: Given, dataset: Dataset, changed: Config) -> str:
     """Builds the components of a config, as training does; returns why it cannot.
 
     Args:
-        model: That was given in Python; None for that of the config.
+        given: What the config cannot build; of it the model counts.
         dataset: What the arms train and are judged on.
         changed: The config.
 
@@ -75,7 +75,7 @@ def refusal(model: ModelFunction | None, dataset: Dataset, changed: Config) -> s
         fresh=True,
     )
     try:
-        components.build(alone, model, dataset, lambda done, total: None)
+        components.build(alone, given.builder, dataset, lambda done, total: None)
     except (UsageError, RunError, NotApplicableError) as problem:
         return str(problem)
     return ""
