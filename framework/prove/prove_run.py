@@ -115,8 +115,10 @@ def prove_run(
     swing = _swing(run, name, dataset.class_names)
     judge = Judge(images, name, _described(dataset), swing)
 
-    tried = dataclasses.replace(given, dataset=dataset)
-    refuse = functools.cache(functools.partial(refusals.refusal, tried))
+    @functools.cache
+    def refuse(changed: Config) -> str:
+        return refusals.refusal(given, dataset, changed)
+
     refused = refusals.find(config, interventions, refuse)
     tryable = {
         cause: change for cause, change in interventions.items() if cause not in refused
@@ -134,7 +136,9 @@ def prove_run(
             raise UsageError(f"{run / 'diagnosis'} cannot be written: {place.problem}")
         folder = place.folder / "proof"
         _make(folder)
-        parts = tried if images == plan_lib.HALF else given
+        parts = given
+        if images == plan_lib.HALF:
+            parts = dataclasses.replace(given, dataset=dataset)
         ordered = order.ordered(config, tryable, parts, folder, progress, plan_only)
         plan = dataclasses.replace(planned(ordered), lists=lists)
         plan_lib.freeze(plan, folder)
