@@ -115,10 +115,8 @@ def prove_run(
     swing = _swing(run, name, dataset.class_names)
     judge = Judge(images, name, _described(dataset), swing)
 
-    @functools.cache
-    def refuse(changed: Config) -> str:
-        return refusals.refusal(given, dataset, changed)
-
+    tried = dataclasses.replace(given, dataset=dataset)
+    refuse = functools.cache(functools.partial(refusals.refusal, tried))
     refused = refusals.find(config, interventions, refuse)
     tryable = {
         cause: change for cause, change in interventions.items() if cause not in refused
@@ -136,9 +134,7 @@ def prove_run(
             raise UsageError(f"{run / 'diagnosis'} cannot be written: {place.problem}")
         folder = place.folder / "proof"
         _make(folder)
-        parts = given
-        if images == plan_lib.HALF:
-            parts = dataclasses.replace(given, dataset=dataset)
+        parts = tried if images == plan_lib.HALF else given
         ordered = order.ordered(config, tryable, parts, folder, progress, plan_only)
         plan = dataclasses.replace(planned(ordered), lists=lists)
         plan_lib.freeze(plan, folder)

@@ -6,13 +6,11 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from framework.config import Config
-from framework.data.dataset import Dataset
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.errors import RunError, UsageError
 from framework.launch import components, trust
 from framework.launch import given as given_lib
-from framework.launch.given import Given
 
 # Returns why a config cannot be trained; "" if it can.
 Refuse = Callable[[Config], str]
@@ -52,12 +50,12 @@ def find(
     return {cause: reason for cause, reason in reasons.items() if reason}
 
 
-def refusal(given: Given, dataset: Dataset, changed: Config) -> str:
+def refusal(given: given_lib.Given, changed: Config) -> str:
     """Builds the components of a config, as training does; returns why it cannot.
 
     Args:
-        given: What the config cannot build; of it the model counts.
-        dataset: What the arms train and are judged on.
+        given: What the arms train and are judged on, and the model, where it was given
+            in Python.
         changed: The config.
 
     Returns:
@@ -75,7 +73,7 @@ def refusal(given: Given, dataset: Dataset, changed: Config) -> str:
         fresh=True,
     )
     try:
-        components.build(alone, given.builder, dataset, lambda done, total: None)
+        components.build(alone, given.builder, given.dataset, lambda done, total: None)
     except (UsageError, RunError, NotApplicableError) as problem:
         return str(problem)
     return ""

@@ -10,7 +10,7 @@ from framework.data.arrays import digits
 from framework.data.hold_out import hold_out_test
 from framework.diagnose.core.intervention import Intervention
 from framework.errors import UsageError
-from framework.launch.given import NOTHING
+from framework.launch.given import Given
 from framework.prove import refusals
 
 CONFIG = Config(model="mlp(units=(4,))", test="20%", batch_size=64, train_for="2ep")
@@ -92,7 +92,7 @@ def test_what_training_would_refuse_is_found_before(
         "refused": change(path),
         "possible": Intervention(learning_rate_factor=2.0),
     }
-    refuse = functools.partial(refusals.refusal, NOTHING, dataset)
+    refuse = functools.partial(refusals.refusal, Given(dataset=dataset))
     found = refusals.find(config, changes, refuse)
     assert set(found) == {"refused"}, name
     assert reason in found["refused"]
