@@ -7,6 +7,7 @@ from sklearn.datasets import load_digits
 
 from framework.diagnose import explain, explain_keras
 from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.report.diagnosis import Diagnosis
 from framework.prove import keras_checks
 from framework.prove.keras_plan import Training
 
@@ -31,9 +32,14 @@ def context():
     )
     loss = keras.losses.SparseCategoricalCrossentropy()
     model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
+
+    def diagnose(context, *_):
+        return Diagnosis(None, (), context.measurements, (), {}, context)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(explain_keras, "diagnose", lambda context, *_: context)
-        return explain(model, (x[:320], y[:320]), (x[320:], y[320:]), epochs=EPOCHS)
+        patch.setattr(explain_keras, "diagnose", diagnose)
+        parts = (x[:320], y[:320]), (x[320:], y[320:])
+        return explain(model, *parts, epochs=EPOCHS).context
 
 
 def training(change):
