@@ -359,7 +359,7 @@ def _evaluations(config: Config, arms: Iterable[Arm]) -> str:
         each.early_stopping
         or each.on_nonfinite == "rollback"
         or each.model != config.model
-        or schedules.build(each.schedule).controllers()
+        or list(schedules.build(each.schedule).controllers())
         for each in every
     )
     return "" if needs else "100%"

@@ -150,12 +150,16 @@ def prove_run(
         checked = functools.partial(_check, config, plan, sample)
         results = prove(plan, arms, checked, looked)
         proof = dataclasses.replace(proof, results=tuple(results))
-        text = report.as_text(proof.plan, proof.results, proof.notes)
-        atomic.write_text(folder / "proof.json", text)
-        page = report.page(config, plan, proof.results, proof.notes)
-        atomic.write_text(folder / "proof.txt", page)
+        _write(proof)
         page_lib.write(place.folder, run, proof)
     return proof
+
+
+def _write(proof: Proof) -> None:
+    """Writes proof.json and proof.txt."""
+    about = proof.plan, proof.results, proof.notes
+    atomic.write_text(proof.folder / "proof.json", report.as_text(*about))
+    atomic.write_text(proof.folder / "proof.txt", report.page(proof.config, *about))
 
 
 def check_given(run: Path, config: Config, given: Given) -> None:
