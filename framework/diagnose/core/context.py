@@ -52,6 +52,8 @@ class DiagnosisContext:
         train_rows: The positions of `train` in the whole training split: int64 [N];
             None for all.
         dev_rows: Those of `dev`: int64 [M]; None if there are none.
+        known_outputs: The outputs of the model in evaluation mode by the names of the
+            splits, as far as they are known already: float32 [N, U].
         mended: Returns the context of the program with an intervention, at the end of
             its trial, for as long as it is entered; None if it cannot be measured so.
     """
@@ -70,6 +72,7 @@ class DiagnosisContext:
     dataset: Dataset | None = None
     train_rows: np.ndarray | None = None
     dev_rows: np.ndarray | None = None
+    known_outputs: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     mended: Mended | None = None
 
     @property
@@ -106,7 +109,7 @@ class DiagnosisContext:
 
     @functools.cached_property
     def _outputs(self) -> dict[tuple[str, bool], np.ndarray]:
-        return {}
+        return {(name, False): each for name, each in self.known_outputs.items()}
 
     def outputs(self, name: str, training: bool = False) -> np.ndarray:
         """Returns the outputs of the model for a split: float32 [N, U]; cached.

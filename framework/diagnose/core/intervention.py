@@ -14,7 +14,7 @@ from framework.config.durations import Duration
 from framework.data import exclusion
 from framework.data.split import Split
 from framework.diagnose.core import model_spec
-from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.core.measurement import NotApplicableError, Part
 from framework.diagnose.core.settings import TrainingSettings
 from framework.errors import UsageError
 
@@ -27,6 +27,16 @@ _FACTORS = (
 # Changes of the model or of which images are trained on, which no flag expresses. Of
 # the others, those of the model are in `model_spec`.
 _BEYOND_FLAGS = ("reinitialize", "activation", "unfreeze", "train")
+# Changes of the images and labels; and those of the training only, which leave the
+# model before its first step as it is, with its loss and its gradients.
+_OF_DATA = {"standardize", "rescale", "train", "exclude"}
+_OF_TRAINING = {
+    "learning_rate_factor",
+    "constant_learning_rate",
+    "train_for_factor",
+    "shuffle",
+    "seed",
+}
 # The loss that is the mean cross-entropy of logits.
 _CONSISTENT = "cross_entropy"
 # The fields of a config that an intervention can change.
@@ -117,6 +127,23 @@ class Intervention:
             if getattr(self, field.name) is not field.default
             and getattr(self, field.name) != field.default
         }
+
+    @property
+    def leaves(self) -> Part | None:
+        """The part of a program that is as it was without this; None for none.
+
+        Example:
+            >>> Intervention(learning_rate_factor=10.0).leaves.name
+            'START'
+            >>> Intervention(dropout=0.5).leaves.name
+            'DATA'
+        """
+        names = set(self.differences())
+        if names & _OF_DATA:
+            return None
+        # Without augmentation, the layers of the model that augment do nothing either.
+        is_fed = {"augment"} if self.augment else set()
+        return Part.START if names <= _OF_TRAINING | is_fed else Part.DATA
 
     def __or__(self, other: Intervention) -> Intervention:
         """Returns both in one: factors are multiplied, and lists are joined.

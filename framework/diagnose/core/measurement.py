@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import enum
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,14 +47,28 @@ class UnavailableError(Exception):
         self.unavailable = unavailable
 
 
+class Part(enum.IntEnum):
+    """A part of a program; each includes those before it."""
+
+    # The images and labels.
+    DATA = 0
+    # And the model before its first step, its loss and its gradients.
+    START = 1
+    # And how it is trained.
+    TRAINING = 2
+
+
 class Measurement(abc.ABC):
     """Base class of measurements: frozen dataclasses with units and intervals.
 
     Attributes:
         is_reported: Whether it is part of diagnosis.json.
+        depends_on: The part of the program that determines it. An intervention that
+            leaves this part as it is leaves the measurement as it is.
     """
 
     is_reported: ClassVar[bool] = True
+    depends_on: ClassVar[Part] = Part.TRAINING
 
     @classmethod
     @abc.abstractmethod
@@ -125,6 +140,18 @@ class Measurements:
         """Returns a measurement if it was made already, else None."""
         result = self._results.get(kind)
         return result if isinstance(result, Measurement) else None
+
+    def keep(self, known: Iterable[Measurement]) -> None:
+        """Takes measurements over that were made already."""
+        self._results |= {type(each): each for each in known}
+
+    def determined_by(self, part: Part) -> list[Measurement]:
+        """Returns the measurements made so far that depend on no more than a part."""
+        return [
+            each
+            for each in self._results.values()
+            if isinstance(each, Measurement) and each.depends_on <= part
+        ]
 
     def close(self) -> None:
         """Makes no further measurements: the program is no longer what it was."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -29,8 +29,11 @@ class TrialResult:
         epochs: How long it took, in epochs of the original training.
         has_diverged: Whether it has ended with numbers that are not finite; then no
             prediction is right.
-        was_stopped: Whether it was ended half-way; see `early_stop`.
+        was_stopped: Whether it was ended half-way; see `early_stop`. Of a run, no
+            prediction of a training image is right then.
         name: Of the trial.
+        outputs: The outputs for the images of "validation" and "train" at its end, by
+            these names: float32 [N, U]; empty if they are not kept.
         state: The values of all variables at its end, by which the program is measured
             anew; None if they are not kept, or are in the folder of the trial.
     """
@@ -41,6 +44,7 @@ class TrialResult:
     has_diverged: bool = False
     was_stopped: bool = False
     name: str = ""
+    outputs: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     state: tuple[np.ndarray, ...] | None = None
 
 

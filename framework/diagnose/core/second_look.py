@@ -2,7 +2,8 @@
 
 What was measured before is of a program with that fault, which can hide or feign other
 faults. So the program is measured again with the accepted remedies, at the end of their
-trial; what its remedies leave as it is, such as labels, is kept.
+trial. Measurements of what the remedies leave as it is are kept: those of the data, and
+those of the model before its first step where only the training has changed.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def look_again(
         context: What is diagnosed.
         accepted: The remedies.
         checks: Those whose suspicions are wanted.
-        kept: Measurements that no remedy changes: the first ones are used.
+        kept: Measurements of which the first ones are used, whatever the remedies are.
 
     Raises:
         NotApplicableError: The program cannot be measured so.
@@ -71,8 +72,12 @@ def look_again(
         raise NotApplicableError("the program cannot be measured with a remedy")
     first = context.measurements
     known = [each for each in map(first.made, kept) if each is not None]
+    part = accepted.intervention.leaves
+    if part is not None:
+        known += first.determined_by(part)
     with context.mended(accepted.intervention, accepted.result) as mended:
-        measured = Measurements(mended, mended.settings, known)
+        measured = mended.measurements
+        measured.keep(known)
         measured.confirmed = first.confirmed
         suspicions = {check: suspect(check, measured) for check in checks}
         measured.close()

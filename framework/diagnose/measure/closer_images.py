@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from framework.diagnose.core.measurement import Measurement, NotApplicableError
+from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
 from framework.diagnose.measure.near_duplicates import Copies
 from framework.numerics.intervals import Estimate, difference, proportion
 
@@ -36,6 +36,7 @@ class CloserImages(Measurement):
         excess: `rate` less `within`.
     """
 
+    depends_on: ClassVar[Part] = Part.DATA
     threshold: float
     rate: Estimate
     within: Estimate

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from framework.diagnose.core.measurement import Measurement, NotApplicableError
+from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
 from framework.diagnose.measure.features import are_images
 from framework.diagnose.measure.near_duplicates import similarity
 from framework.diagnose.measure.samples import Sample, Samples, chosen
@@ -34,6 +34,7 @@ class Diversity(Measurement):
         repeated: Fraction of training images that nearly repeat another one.
     """
 
+    depends_on: ClassVar[Part] = Part.DATA
     uncovered: Estimate
     repeated: Estimate
 

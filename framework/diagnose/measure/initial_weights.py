@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from framework.diagnose.core.measurement import Measurement
+from framework.diagnose.core.measurement import Measurement, Part
 
 if TYPE_CHECKING:
     from framework.diagnose.core.context import DiagnosisContext
@@ -31,6 +31,7 @@ class InitialWeights(Measurement):
             after the first one.
     """
 
+    depends_on: ClassVar[Part] = Part.START
     spreads: dict[str, float]
     gradient_norms: tuple[float, ...]
     growth: float
@@ -55,6 +56,24 @@ class InitialWeights(Measurement):
 
 
 @dataclasses.dataclass(frozen=True)
+class InitialActivity(Measurement):
+    """Dead units before the first step; part of `UnitActivity`.
+
+    Attributes:
+        dead: The largest fraction in a hidden layer that rectifies.
+    """
+
+    is_reported: ClassVar[bool] = False
+    depends_on: ClassVar[Part] = Part.START
+    dead: float
+
+    @classmethod
+    def measure(cls, context: DiagnosisContext) -> InitialActivity:
+        """See base class."""
+        return cls(_dead(context, True))
+
+
+@dataclasses.dataclass(frozen=True)
 class UnitActivity(Measurement):
     """Dead units: those that are 0 for each of some training images.
 
@@ -70,7 +89,7 @@ class UnitActivity(Measurement):
     @classmethod
     def measure(cls, context: DiagnosisContext) -> UnitActivity:
         """See base class."""
-        return cls(_dead(context, True), _dead(context, False))
+        return cls(context.get(InitialActivity).dead, _dead(context, False))
 
 
 def _growth(context: DiagnosisContext) -> float:

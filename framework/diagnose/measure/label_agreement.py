@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from framework.diagnose.core.measurement import Measurement, NotApplicableError
+from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
 from framework.diagnose.measure.features import Features
 from framework.diagnose.measure.ridge import Ridge, one_hot, out_of_fold, predicted
 from framework.diagnose.measure.samples import Samples
@@ -127,6 +127,7 @@ class FlaggedLabels(Measurement):
         fraction: Of the sampled training images.
     """
 
+    depends_on: ClassVar[Part] = Part.DATA
     fraction: Estimate
 
     @classmethod

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from framework.diagnose.core.measurement import Measurement, NotApplicableError
+from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
 from framework.diagnose.measure.probe import Probe, Signal
 from framework.diagnose.measure.samples import Samples, chosen
 
@@ -29,6 +29,7 @@ class LabelSignal(Measurement):
             the order in words.
     """
 
+    depends_on: ClassVar[Part] = Part.DATA
     signals: Mapping[str, Signal]
     controls: Mapping[str, Signal]
     orders: Mapping[str, Mapping[str, Signal]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from framework.diagnose.core.context import sampled
-from framework.diagnose.core.measurement import Measurement, NotApplicableError
+from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
 from framework.diagnose.measure.features import Scale, with_channels
 from framework.diagnose.measure.properties import properties
 from framework.diagnose.measure.samples import chosen
@@ -37,6 +37,7 @@ class MostShifted(Measurement):
     """
 
     is_reported: ClassVar[bool] = False
+    depends_on: ClassVar[Part] = Part.DATA
     name: str
     places: tuple[str, ...]
     labels: tuple[str, ...]

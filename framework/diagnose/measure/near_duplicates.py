@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from framework.diagnose.core.measurement import Measurement, NotApplicableError
+from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
 from framework.diagnose.measure.copies import (
     SAME,
     CopySearch,
@@ -57,14 +57,16 @@ class _Finder:
 
     def __init__(self, known: np.ndarray):
         self._known, self._search = known, None
+        self._small: np.ndarray | None = None
         if are_images(known):
             self._scale = Scale.of(known)
+            self._small = _small(self._scale, known)
             self._search = CopySearch(Thumbnails(known, self._scale))
 
     def find(self, images: np.ndarray, own: np.ndarray | None = None) -> Found:
         """Returns the best matches of images; see `similarity`."""
         none = np.zeros(len(images), bool)
-        pixels = similarity(images, self._known, own)
+        pixels = similarity(images, self._known, own, self._small)
         if self._search is None:
             return Found(pixels, np.zeros(len(images)), none)
         matches = self._search.best(Thumbnails(images, self._scale), own)
@@ -118,6 +120,7 @@ class Copies(Measurement):
     """
 
     is_reported: ClassVar[bool] = False
+    depends_on: ClassVar[Part] = Part.DATA
     least: tuple[float, float]
     are_copies: np.ndarray
     are_same: np.ndarray
@@ -274,7 +277,10 @@ def _fraction(values: np.ndarray) -> Estimate:
 
 
 def similarity(
-    images: np.ndarray, others: np.ndarray, own: np.ndarray | None = None
+    images: np.ndarray,
+    others: np.ndarray,
+    own: np.ndarray | None = None,
+    small: np.ndarray | None = None,
 ) -> np.ndarray:
     """Returns the similarity to the most similar other image: float [N], 1 for a copy.
 
@@ -285,13 +291,14 @@ def similarity(
         images: [N, ...].
         others: [M, ...].
         own: Indices of the images among the others, to leave out: int [N].
+        small: The others made small, if they are looked through again; see `_small`.
     """
     similarities = _equal(images, others, own).astype(np.float64)
     if not are_images(others) or not len(images) or len(others) < 2:
         return similarities
     scale = Scale.of(others)
-    small = [_unit(shrunk(_grey(scale, each), _SEARCHED)) for each in (images, others)]
-    products = small[0] @ small[1].T
+    known = _small(scale, others) if small is None else small
+    products = _small(scale, images) @ known.T
     if own is not None:
         products[np.arange(len(own)), own] = -1.0
     count = min(_CANDIDATES, products.shape[1] - 1)
@@ -307,8 +314,10 @@ def similarity(
     return similarities
 
 
-def _grey(scale: Scale, images: np.ndarray) -> np.ndarray:
-    return scale.unit(with_channels(images)).mean(axis=3, keepdims=True)
+def _small(scale: Scale, images: np.ndarray) -> np.ndarray:
+    """Returns small grey images as rows of mean 0 and length 1."""
+    grey = scale.unit(with_channels(images)).mean(axis=3, keepdims=True)
+    return _unit(shrunk(grey, _SEARCHED))
 
 
 def _equal(

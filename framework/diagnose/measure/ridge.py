@@ -95,8 +95,11 @@ def smoother(known: np.ndarray, unknown: np.ndarray) -> np.ndarray:
     known, unknown = known - mean, unknown - mean
     if known.shape[1] <= known.shape[0]:
         gram = known.T @ known
-        inverse = np.linalg.solve(gram + _penalty(gram), known.T)
-        return unknown @ inverse
+        gram += _penalty(gram)
+        if len(unknown) < len(known):
+            # The matrix is symmetric: the same, with fewer columns to solve for.
+            return np.linalg.solve(gram, unknown.T).T @ known.T
+        return unknown @ np.linalg.solve(gram, known.T)
     gram = known @ known.T
     return np.linalg.solve(gram + _penalty(gram), known @ unknown.T).T
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from framework.diagnose.core.measurement import Measurement
+from framework.diagnose.core.measurement import Measurement, Part
 from framework.diagnose.measure.features import Features
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Samples(Measurement):
     """
 
     is_reported: ClassVar[bool] = False
+    depends_on: ClassVar[Part] = Part.DATA
     train: Sample
     validation: Sample
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from framework.data.split import Split
-from framework.diagnose.core.measurement import Measurement, NotApplicableError
+from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
 from framework.diagnose.measure.features import Scale, are_images
 from framework.diagnose.measure.properties import noise_level, properties
 from framework.diagnose.measure.ridge import Ridge, one_hot, predicted
@@ -42,6 +42,7 @@ class Shift(Measurement):
         augment: An augmentation spec that makes training images vary in them.
     """
 
+    depends_on: ClassVar[Part] = Part.DATA
     auc: float
     p: float
     named: Mapping[str, float]
@@ -119,6 +120,7 @@ class ProbeLoss(Measurement):
             validation images.
     """
 
+    depends_on: ClassVar[Part] = Part.DATA
     loss: Estimate
 
     @classmethod

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from framework.diagnose.core.measurement import Measurement, NotApplicableError
+from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
 
 if TYPE_CHECKING:
     from framework.data.split import Split
@@ -33,6 +33,7 @@ class LossGradients(Measurement):
         pretrained: Sizes of those that were trained elsewhere.
     """
 
+    depends_on: ClassVar[Part] = Part.START
     norms: dict[str, float | None]
     untrained: tuple[str, ...]
     fixed: dict[str, int]
@@ -71,6 +72,7 @@ class UpdateVectors(Measurement):
         cosines: Of each step, the cosine between both.
     """
 
+    depends_on: ClassVar[Part] = Part.START
     unmoved: tuple[str, ...]
     scales: tuple[float, ...]
     cosines: tuple[float, ...]

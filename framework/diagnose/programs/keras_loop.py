@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -82,13 +81,14 @@ class KerasLoop:
         """Returns the outputs of the model: float32 [N, U]; nothing in it changes."""
         # Traced once, however many images there are in the last batch.
         spec = tf.TensorSpec([None, *x.shape[1:]], tensor(x[:1]).dtype)
-        call = functools.partial(self._call, training=training)
+        call: Callable[[tf.Tensor, bool], tf.Tensor] = self._call
         if not self.model.run_eagerly:
             call = self._outputs.get_concrete_function(spec, training)
         variables = self.model.non_trainable_variables if training else []
         with restoring(variables):
             outputs = [
-                call(tensor(x[start : start + _BATCH])).numpy()
+                # Without the mode, TensorFlow would first fail, with a long message.
+                call(tensor(x[start : start + _BATCH]), training).numpy()
                 for start in range(0, len(x), _BATCH)
             ]
         return np.concatenate(outputs).reshape(len(x), -1)

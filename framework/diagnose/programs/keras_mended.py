@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+import numpy as np
 
 from framework.data.split import Split
 from framework.diagnose.core.context import DiagnosisContext
@@ -12,13 +14,14 @@ from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.program import TrialResult
 from framework.diagnose.core.settings import TrainingSettings
-from framework.diagnose.programs import compiled_edits
+from framework.diagnose.programs import compiled_edits, keras_loop
 from framework.diagnose.programs.keras_batches import Examples
 from framework.diagnose.programs.keras_data import Source
 from framework.diagnose.programs.keras_program import KerasProgram
 from framework.diagnose.programs.metric_names import named
 from framework.diagnose.programs.trial_data import Scale, batch_size, make_scale
 from framework.diagnose.programs.variables import assign
+from framework.numerics import outputs
 
 
 @contextlib.contextmanager
@@ -56,8 +59,10 @@ def mended(
         program.state.at(at_initialization=True),
         compiled_edits.changed(program.model, intervention) as (model, optimizer),
     ):
+        # The trial's own, if it is kept: tracing and compiling take seconds.
+        loop, optimizer = program.trainer.loop(model, optimizer, intervention)
         model.optimizer = optimizer
-        other = KerasProgram(model, changed)
+        other = KerasProgram(model, changed, loop)
         other.train_images = train.images
         other.validation_images = validation.images
         variables = [*model.variables, *optimizer.variables]
@@ -67,14 +72,14 @@ def mended(
             raise NotApplicableError("the trial has trained another model")
         assign(variables, result.state)
         settings = _settings(context.settings, changed, intervention, result)
-        trained = other.loop.test(*changed.fed, changed.batch_size)
+        known = _known(result, intervention)
         row = {
             "step": round(settings.epochs * settings.steps_per_epoch),
             "epoch": settings.epochs,
             "learning_rate": float(optimizer.learning_rate),
-            **named("train", trained),
+            **named("train", _trained(other, changed, train, known)),
         }
-        predictions = other.loop.predictions(validation.images, validation.labels)
+        predictions = keras_loop.predictions_of(known["validation"], validation.labels)
         yield dataclasses.replace(
             context,
             train=train,
@@ -84,8 +89,42 @@ def mended(
             rows=[row],
             predictions=[predictions],
             settings=settings,
+            known_outputs=known,
             mended=None,
         )
+
+
+def _known(result: TrialResult, intervention: Intervention) -> Mapping[str, np.ndarray]:
+    """Returns the outputs at the end of a trial for the images of its context."""
+    if intervention.train is None:
+        return result.outputs
+    # It has predicted the training images of the program.
+    return {"validation": result.outputs["validation"]}
+
+
+def _trained(
+    program: KerasProgram,
+    source: Source,
+    train: Split,
+    known: Mapping[str, np.ndarray],
+) -> dict[str, float]:
+    """Returns loss and accuracy on the training images, by known outputs if possible.
+
+    Args:
+        program: To be evaluated.
+        source: Its training data.
+        train: The same, or a sample of them.
+        known: Its outputs.
+    """
+    if "train" in known and source.weights is None:
+        with contextlib.suppress(NotApplicableError):
+            loss = program.loss(train.labels, known["train"])
+            correct = outputs.predicted(known["train"]) == train.labels
+            return {
+                "loss": loss + program.penalty(at_initialization=False),
+                "accuracy": float(np.mean(correct)),
+            }
+    return program.loop.test(*source.fed, source.batch_size)
 
 
 def _scaled(split: Split, scale: Scale) -> Split:

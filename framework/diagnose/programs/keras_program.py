@@ -47,6 +47,7 @@ class KerasProgram(Program):
     Args:
         model: Compiled.
         source: The training data.
+        trained: A loop that has trained this model, traced already; None to make one.
 
     Attributes:
         model: The model, with the weights after the last step.
@@ -64,10 +65,12 @@ class KerasProgram(Program):
     validation_images: np.ndarray
     train_images: np.ndarray
 
-    def __init__(self, model: keras.Model, source: Source):
+    def __init__(
+        self, model: keras.Model, source: Source, trained: KerasLoop | None = None
+    ):
         self.model, self._source = model, source
-        self.state = KerasState(model, source)
-        self.loop = KerasLoop(model)
+        self.state = KerasState(model, source, is_built=trained is not None)
+        self.loop = trained or KerasLoop(model)
         self._steps = KerasSteps(model, source, self.state, self.loop)
         self.test: Untouched | None = None
         self.epoch_rates: Sequence[float] = ()
@@ -191,7 +194,7 @@ class KerasProgram(Program):
         """See base class."""
         del name
         with self.state.at(at_initialization), _accepting():
-            return self._trainer.train(
+            return self.trainer.train(
                 intervention,
                 epochs,
                 continued=not at_initialization,
@@ -228,7 +231,7 @@ class KerasProgram(Program):
         ):
             redraw.redraw(self.model, seed)
             redraw.advance_generators(self.model, seed)
-            return self._trainer.train(
+            return self.trainer.train(
                 intervention, epochs, continued=False, images=images
             )
 
@@ -242,7 +245,8 @@ class KerasProgram(Program):
             return redraw.redraw(self.model, seed=0)
 
     @functools.cached_property
-    def _trainer(self) -> keras_training.Trainer:
+    def trainer(self) -> keras_training.Trainer:
+        """Trains the model with interventions; keeps its compiled loops."""
         return keras_training.Trainer(
             self.model, self._source, self.loop, self.epoch_rates
         )

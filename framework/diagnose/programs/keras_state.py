@@ -24,14 +24,16 @@ class KerasState:
     Args:
         model: Compiled. Variables that are made in the first step are made here.
         source: The training data.
+        is_built: Whether there are all of these already.
 
     Attributes:
         initial: The values of `variables` before the first step.
     """
 
-    def __init__(self, model: keras.Model, source: Source):
+    def __init__(self, model: keras.Model, source: Source, is_built: bool = False):
         self._model = model
-        self._build(source)
+        if not is_built:
+            self._build(source)
         self.initial = values(self.variables())
 
     def _build(self, source: Source) -> None:

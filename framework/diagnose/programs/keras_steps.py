@@ -120,7 +120,9 @@ class KerasSteps:
         weights = self._model.trainable_variables
         with self._descending():
             before = values(weights)
-            self._train(self._descent, batch)
+            # Keras's own step is the same; a few of them take less than compiling.
+            eagerly = is_own(self._model.train_step, keras.Model.train_step)
+            self._train(self._descent, batch, eagerly=eagerly)
             after = values(weights)
         return {
             weight.path: old - new
@@ -146,11 +148,15 @@ class KerasSteps:
             )
         )
 
-    def _train(self, loop: KerasLoop, batch: Examples, count: int = 1) -> None:
+    def _train(
+        self, loop: KerasLoop, batch: Examples, count: int = 1, eagerly: bool = False
+    ) -> None:
         """Trains on a batch, several times if `count` says so."""
         size = len(batch.x)
         order = np.tile(np.arange(size), count)
-        loop.train(batch.x, batch.y, order, size, weights=batch.weights)
+        loop.train(
+            batch.x, batch.y, order, size, weights=batch.weights, eagerly=eagerly
+        )
 
     @functools.cached_property
     def _descent(self) -> KerasLoop:

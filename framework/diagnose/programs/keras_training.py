@@ -108,13 +108,13 @@ class Trainer:
         with changed(model, intervention) as (other, optimizer):
             if continued:
                 copy_moments(model.optimizer, optimizer)
-            loop, optimizer = self._loop(other, optimizer, intervention)
+            loop, optimizer = self.loop(other, optimizer, intervention)
             other.optimizer = optimizer
             scale = make_scale(source.arrays[0], intervention)
             allowance = allowance or Allowance()
 
             def predict(images: np.ndarray) -> np.ndarray:
-                return outputs.predicted(loop.predict(scale(images)))
+                return loop.predict(scale(images))
 
             done, passes, total = 0, 0, steps_of(source, intervention, epochs)
             rates = self._rates_by_step(intervention, total, continued)
@@ -129,17 +129,18 @@ class Trainer:
                 passes += 1
                 # The run is evaluated after each of its epochs as well.
                 if done < total and allowance.is_futile(
-                    passes, lambda: predict(images[0])
+                    passes, lambda: outputs.predicted(predict(images[0]))
                 ):
                     break
-            validation, train = map(predict, images)
+            ends = dict(zip(("validation", "train"), map(predict, images), strict=True))
             state = tuple(values([*other.variables, *optimizer.variables]))
         was_stopped = done < total
         return TrialResult(
-            validation,
-            train,
+            outputs.predicted(ends["validation"]),
+            outputs.predicted(ends["train"]),
             float(passes) if was_stopped else epochs,
             was_stopped=was_stopped,
+            outputs=ends,
             state=state,
         )
 
@@ -156,13 +157,19 @@ class Trainer:
                 result[step] = value * intervention.learning_rate_factor
         return result
 
-    def _loop(
+    def loop(
         self,
         other: keras.Model,
         optimizer: keras.optimizers.Optimizer,
         intervention: Intervention,
     ) -> tuple[KerasLoop, keras.optimizers.Optimizer]:
-        """Returns a loop, traced already if there is one, and its optimizer."""
+        """Returns a loop, traced already if there is one, and its optimizer.
+
+        Args:
+            other: The model with the intervention; see `compiled_edits.changed`.
+            optimizer: Its optimizer, whose values the returned one is given.
+            intervention: What is different.
+        """
         if other is not self._model:
             # Another model is made anew for each trial.
             return KerasLoop(other), optimizer

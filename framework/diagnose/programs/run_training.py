@@ -23,7 +23,7 @@ from framework.diagnose.core.program import TrialResult
 from framework.diagnose.programs import model_edits, prolonging
 from framework.diagnose.programs.prolonging import places
 from framework.diagnose.programs.trial_config import trial_config
-from framework.diagnose.programs.trial_watch import Watch
+from framework.diagnose.programs.trial_watch import FutileTrialError, Watch
 from framework.errors import RunError, UsageError
 from framework.launch import run as run_lib
 from framework.launch import run_folder, sources, training
@@ -75,9 +75,10 @@ class RunTrainer:
         shutil.rmtree(folder, ignore_errors=True)
         steps = max(round(epochs * self._built.plan.steps_per_epoch), 1)
         config = trial_config(self._config, intervention, steps, folder)
-        watch = None if allowance is None else Watch(allowance, int(config.train_for))
         if not at_initialization:
             config = self._continued(config, intervention, steps, folder)
+        last = int(config.train_for)
+        watch = None if allowance is None else Watch(allowance, last, epochs)
         with contextlib.ExitStack() as stack:
 
             def function(shape: tuple[int, int, int], classes: int) -> keras.Model:
@@ -98,6 +99,11 @@ class RunTrainer:
                 validation = np.full(len(self._validation), -1)
                 train = np.full(len(self._train), -1)
                 return TrialResult(validation, train, epochs, has_diverged=True)
+            except FutileTrialError as ended:
+                # Nobody looks at the training images of a trial that is given up.
+                train = np.full(len(self._train), -1)
+                validation = ended.validation.predicted.astype(np.int64)
+                return TrialResult(validation, train, ended.epochs, was_stopped=True)
             except (RunError, UsageError, tf.errors.OpError) as problem:
                 raise NotApplicableError(f"it has failed: {problem}") from problem
             if config.ema:

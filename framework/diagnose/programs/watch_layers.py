@@ -48,6 +48,13 @@ def _kept(layer: keras.layers.Layer, seen: dict[str, np.ndarray]) -> Callable[..
 _BATCH = 64
 
 
+class _HasSeen(BaseException):
+    """Ends the call of a model: layers further on are not needed.
+
+    Not an `Exception`: Keras describes these, with all inputs, at each layer.
+    """
+
+
 def first_inputs(model: keras.Model, images: np.ndarray) -> np.ndarray | None:
     """Returns the inputs of the first layer with a kernel: float32 [N, ...].
 
@@ -58,23 +65,18 @@ def first_inputs(model: keras.Model, images: np.ndarray) -> np.ndarray | None:
         model: Called in evaluation mode.
         images: As they are fed.
     """
-    seen: list[np.ndarray | None] = []
+    seen: list[np.ndarray] = []
     embeddings = [
         layer for layer in leaves(model) if isinstance(layer, keras.layers.Embedding)
     ]
     layers = [*with_weights(model), *embeddings]
-    is_first = True
 
     def watch(layer: keras.layers.Layer) -> Callable[..., Any]:
-        call = layer.call
-
         def keep(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            nonlocal is_first
-            if is_first:
-                is_first = False
-                is_kept = layer not in embeddings and tf.is_tensor(inputs)
-                seen.append(tf.cast(inputs, tf.float32).numpy() if is_kept else None)
-            return call(inputs, *args, **kwargs)
+            del args, kwargs
+            if layer not in embeddings and tf.is_tensor(inputs):
+                seen.append(tf.cast(inputs, tf.float32).numpy())
+            raise _HasSeen
 
         return keep
 
@@ -82,10 +84,9 @@ def first_inputs(model: keras.Model, images: np.ndarray) -> np.ndarray | None:
         vars(layer)["call"] = watch(layer)
     try:
         for start in range(0, len(images), _BATCH):
-            is_first = True
-            model(tf.constant(images[start : start + _BATCH]), training=False)
+            with contextlib.suppress(_HasSeen):
+                model(tf.constant(images[start : start + _BATCH]), training=False)
     finally:
         for layer in layers:
             vars(layer).pop("call", None)
-    values = [each for each in seen if each is not None]
-    return np.concatenate(values) if values else None
+    return np.concatenate(seen) if seen else None

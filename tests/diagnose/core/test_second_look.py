@@ -14,6 +14,7 @@ from framework.diagnose.core.measurement import (
     Measurement,
     Measurements,
     NotApplicableError,
+    Part,
     Unavailable,
     UnavailableError,
 )
@@ -41,6 +42,31 @@ class Noise(Measurement):
     @classmethod
     def measure(cls, context):
         return cls(context.rate)
+
+
+@dataclasses.dataclass(frozen=True)
+class Images(Rate):
+    """A number of the data alone."""
+
+    depends_on: ClassVar[Part] = Part.DATA
+
+
+@dataclasses.dataclass(frozen=True)
+class Start(Rate):
+    """A number of the model before its first step."""
+
+    depends_on: ClassVar[Part] = Part.START
+
+
+@dataclasses.dataclass(frozen=True)
+class Both(Measurement):
+    """Needs the other two."""
+
+    value: tuple[float, float]
+
+    @classmethod
+    def measure(cls, context):
+        return cls((context.get(Images).value, context.get(Start).value))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +102,10 @@ def context(entered, mended=True):
     @contextlib.contextmanager
     def enter(intervention, result):
         entered.append((intervention, result))
-        yield types.SimpleNamespace(rate=0.1, settings=settings)
+        other = types.SimpleNamespace(rate=0.1, settings=settings)
+        other.measurements = Measurements(other, settings)
+        other.get = other.measurements.get
+        yield other
         entered.append("left")
 
     made = types.SimpleNamespace(rate=10.0, mended=enter if mended else None)
@@ -96,6 +125,38 @@ def test_what_a_remedy_changes_is_measured_anew():
     assert entered == [(ACCEPTED.intervention, RESULT), "left"]
     # Causes confirmed meanwhile are known to both.
     assert look.measured.confirmed is made.measurements.confirmed
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen(Check):
+    """Says what was measured of the data and before the first step."""
+
+    cause_name: ClassVar[str] = "bad_initialization"
+    phase: ClassVar[Phase] = Phase.TRAINING
+
+    def suspect(self, measured):
+        return Suspicion(str(measured.get(Both).value), (), "", "")
+
+
+@pytest.mark.parametrize(
+    ("intervention", "values"),
+    [
+        (Intervention(learning_rate_factor=10.0), (10.0, 10.0)),
+        (Intervention(shuffle=True, augment="flip"), (10.0, 10.0)),
+        (Intervention(dropout=0.5), (10.0, 0.1)),
+        (Intervention(augment=""), (10.0, 0.1)),
+        (Intervention(batch_size_factor=0.5), (10.0, 0.1)),
+        (Intervention(standardize=True, learning_rate_factor=10.0), (0.1, 0.1)),
+    ],
+)
+def test_what_a_remedy_leaves_as_it_is_is_not_measured_again(intervention, values):
+    made = context([])
+    for kind in (Images, Start):
+        made.measurements.get(kind)
+    accepted = dataclasses.replace(ACCEPTED, intervention=intervention)
+    look = look_again(made, accepted, [Seen()], [])
+    # Also where one measurement needs another.
+    assert look.suspicions[Seen()].message == str(values)
 
 
 def test_once_left_nothing_more_is_measured():

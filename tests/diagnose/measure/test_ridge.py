@@ -1,6 +1,7 @@
 """Tests of framework/diagnose/measure/ridge.py."""
 
 import numpy as np
+import pytest
 
 from framework.diagnose.measure.ridge import Ridge, one_hot, out_of_fold, smoother
 
@@ -19,6 +20,17 @@ def test_few_and_many_features_give_the_same():
     wide = smoother(np.pad(known, ((0, 0), (0, 1))), np.pad(unknown, ((0, 0), (0, 1))))
     # The penalty is a part of the mean variance, which one empty feature makes less.
     assert np.abs(wide - smoother(known, unknown)).max() < 0.05
+
+
+@pytest.mark.parametrize("count", [4, 60])
+def test_few_and_many_unknown_give_the_same(count):
+    """By another order of products, whichever takes less."""
+    generator = np.random.default_rng(0)
+    known = generator.normal(size=(30, 8))
+    unknown = generator.normal(size=(count, 8))
+    weights = smoother(known, unknown)
+    single = [smoother(known, each[None])[0] for each in unknown]
+    np.testing.assert_allclose(weights, single, atol=1e-12)
 
 
 def test_out_of_fold_is_the_same_for_many_examples():

@@ -58,6 +58,25 @@ def test_a_trial_that_takes_too_long_is_ended(program):
     assert len(result.validation_predictions)
 
 
+@pytest.mark.extended
+def test_a_trial_that_gains_too_little_is_ended_half_way(made, program):
+    seen = []
+
+    def is_futile(epochs, predict):
+        seen.append(predict())
+        return True
+
+    allowance = Allowance(is_futile=is_futile)
+    result = program.train("futile", Intervention(), 2.0, True, allowance)
+    assert (result.epochs, result.was_stopped) == (1.0, True)
+    assert np.array_equal(result.validation_predictions, seen[0])
+    assert len(seen[0]) == len(made.validation)
+    # The same as the run after half of its steps, since nothing is different.
+    whole = program.train("whole", Intervention(), 2.0, True)
+    assert whole.epochs == 2.0
+    assert not whole.was_stopped
+
+
 class Unreadable:
     """Images of a folder that must not be read."""
 

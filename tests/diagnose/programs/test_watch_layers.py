@@ -61,6 +61,24 @@ def test_the_layers_are_as_they_were():
     model.train_on_batch(VALUES, np.zeros((5, 2)))
 
 
+def test_layers_after_the_first_kernel_are_not_called():
+    called = []
+
+    class Noted(L.Layer):
+        def call(self, x):
+            called.append(x.shape[0])
+            return x
+
+    first = [keras.Input((4,)), L.Rescaling(2.0), L.Dense(3)]
+    scaled = keras.Sequential([*first, Noted()])
+    called.clear()
+    np.testing.assert_array_equal(first_inputs(scaled, VALUES), 2 * VALUES)
+    assert not called
+    # The model can be called as before.
+    assert scaled(VALUES).shape == (5, 3)
+    assert called == [5]
+
+
 def test_arguments_go_through():
     model = keras.Sequential([keras.Input((4,)), L.Dropout(0.9, name="dropout")])
     with watched(model) as seen:
