@@ -29,7 +29,7 @@ RATE = Intervention(learning_rate_factor=10.0)
 def made(interventions, seeds=10, named=(), state=0.0):
     layers = [types.SimpleNamespace(kind="Dense", units=10)]
     program = types.SimpleNamespace(
-        initial=[np.full(3, state)],
+        state=types.SimpleNamespace(initial=[np.full(3, state)]),
         architecture=types.SimpleNamespace(layers=layers),
         model=types.SimpleNamespace(optimizer=None),
     )
