@@ -77,6 +77,7 @@ _REGRESSION = "regression: there is no accuracy to ask about"
 _MULTI_LABEL = "several labels an example: not the question asked here"
 _SEQUENCE = "a label for each step of a sequence"
 _UNKNOWN = "its data are not described in the published tables"
+_NO_PATCH = "neither its patch nor its data are in the published tables"
 _DOWNLOAD = "its data would have to be downloaded"
 
 PROGRAMS: tuple[Published, ...] = (
@@ -92,7 +93,7 @@ PROGRAMS: tuple[Published, ...] = (
     _row("48251943", "act", "", _UNKNOWN),
     _row("38648195", "act loss epoch", "", _MULTI_LABEL),
     _row("33969059", "act", "", _REGRESSION),
-    _row("55328966", "act opt prep", "", "can be rebuilt on digits; not yet admitted"),
+    _row("55328966", "act opt prep", "raw pixels into sigmoids", "digits"),
     _row(
         "34311586",
         "lr act epoch batch_size init",
@@ -108,21 +109,16 @@ PROGRAMS: tuple[Published, ...] = (
     ),
     _row("39217567", "act batch_size", "", "an autoencoder: no accuracy to ask about"),
     _row("48934338", "lr", "", _REGRESSION),
-    _row(
-        "47724077",
-        "opt lr prep epoch",
-        "",
-        "can be rebuilt on tumours; not yet admitted",
-    ),
+    _row("47724077", "opt lr prep epoch", "tumours in their own units", "tumours"),
     _row(
         "59325381",
         "loss layer prep",
         "labels divided by 255; labels scaled with the table",
         "digits and a table",
     ),
-    _row("59278771", "act opt prep", "", "can be rebuilt on irises; not yet admitted"),
+    _row("59278771", "act opt prep", "four units for irises", "irises"),
     _row("52800582", "prep", "", _REGRESSION),
-    _row("41372874", "", "", _UNKNOWN),
+    _row("41372874", "", "", _NO_PATCH),
     _row("34673164", "layer act loss", "", _MULTI_LABEL),
     _row("48221692", "act", "", _REGRESSION),
     _row(
@@ -134,7 +130,7 @@ PROGRAMS: tuple[Published, ...] = (
     _row("45337371", "act", "", _UNKNOWN),
     _row("44066044", "prep", "", _UNKNOWN),
     _row("51930566", "act", "sigmoids with cross-entropy", "drawn points"),
-    _row("47352366", "act epoch", "", "can be rebuilt on digits; not yet admitted"),
+    _row("47352366", "act epoch", "a ReLU for a softmax", "digits"),
     _row(
         "45442843",
         "loss opt act epoch",
@@ -153,20 +149,25 @@ PROGRAMS: tuple[Published, ...] = (
     _row("56380303", "opt lr", "parity", "bits of numbers, as asked"),
     _row("59282996", "epoch layer", "", _SEQUENCE),
     _row("58237726", "lr prep", "", "volumes of ones and zeros: any network fits them"),
-    _row("37624102", "lr", "", "can be rebuilt on Fashion-MNIST; not yet admitted"),
-    _row("39810655", "loss", "", "can be rebuilt on irises; not yet admitted"),
-    _row("41327601", "loss", "", "can be rebuilt on drawn texts; not yet admitted"),
+    _row(
+        "37624102",
+        "lr",
+        "SGD of Nesterov at .1",
+        "Fashion-MNIST, for CIFAR-10 is not at hand",
+    ),
+    _row("39810655", "loss", "one-hot irises", "irises"),
+    _row("41327601", "loss", "binary cross-entropy of topics", "drawn texts"),
     _row("41600519", "opt loss layer", "", _UNKNOWN),
-    _row("41947039", "prep", "", _UNKNOWN),
+    _row("41947039", "prep", "", _NO_PATCH),
     _row("41977498", "opt lr epoch", "", _UNKNOWN),
     _row("42514960", "act", "", "an autoencoder: no accuracy to ask about"),
-    _row("42800203", "act", "", "can be rebuilt on digits; not yet admitted"),
+    _row("42800203", "act", "softmax over one unit of digits", "digits"),
     _row("44998910", "lr epoch", "", _REGRESSION),
     _row("46642627", "opt lr loss prep", "", _REGRESSION),
     _row("46995209", "act layer", "", _UNKNOWN),
     _row("51181393", "lr", "", _REGRESSION),
     _row("47932589", "prep", "", _REGRESSION),
-    _row("37213388", "epoch", "", "can be rebuilt on digits; not yet admitted"),
+    _row("37213388", "epoch", "two epochs of SGD", "digits"),
     _row("gol_nn", "loss epoch lr", "", "each cell of a board has a label"),
     _row("50201540 (FacialKeypointsDetection)", "opt epoch", "", _REGRESSION),
     _row("MovieReviews_Keras", "epoch layer", "", _DOWNLOAD),

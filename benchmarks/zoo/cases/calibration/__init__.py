@@ -7,6 +7,7 @@ from benchmarks.zoo.cases.calibration import (
     inputs,
     labels,
     loss,
+    questions,
     rates,
     recipes,
     rulers,
@@ -31,6 +32,7 @@ FAMILIES = (
     runs,
     traps,
     recipes,
+    questions,
 )
 CASES: tuple[Case, ...] = tuple(case for family in FAMILIES for case in family.CASES)
 
