@@ -14,6 +14,7 @@ from framework.config import reference, spec
 from framework.errors import UsageError
 from framework.models.applications import applications
 from framework.models.cnn import cnn
+from framework.models.efficientnet_lite import efficientnet_lite
 from framework.models.keras_file import expected_pixels, keras_file
 from framework.models.mlp import mlp
 from framework.models.resnet import resnet
@@ -24,6 +25,7 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
     "cnn": cnn,
     "mlp": mlp,
     "resnet": resnet,
+    "efficientnet_lite": efficientnet_lite,
     "applications": applications,
     "keras_file": keras_file,
 }
@@ -113,7 +115,7 @@ def normalization(text: str, files: Mapping[str, Path]) -> str:
         UsageError: The spec is wrong, or its file cannot be read.
     """
     name = spec.single(text).name
-    if name == "applications":
+    if name in ("applications", "efficientnet_lite"):
         return "raw"
     if name != "keras_file":
         return ""

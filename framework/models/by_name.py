@@ -77,6 +77,7 @@ def assign(model: keras.Model, values: Mapping[str, np.ndarray]) -> Match:
                 missing.append(weight.name)
             continue
         used.add(key)
+        value = _with_multiplier(value, weight)
         shape = tuple(weight.variable.shape)
         if value.shape == shape:
             weight.variable.assign(value)
@@ -85,6 +86,20 @@ def assign(model: keras.Model, values: Mapping[str, np.ndarray]) -> Match:
             shapes.append((weight.name, tuple(value.shape), shape))
     unused = tuple(name for name in values if name not in used)
     return Match(tuple(matched), tuple(missing), tuple(shapes), unused)
+
+
+def _with_multiplier(value: np.ndarray, weight: names.Weight) -> np.ndarray:
+    """Returns a depthwise kernel as [height, width, channels, multiplier].
+
+    PyTorch has it as that of a convolution in groups: [height, width, 1, channels x
+    multiplier].
+    """
+    shape = tuple(weight.variable.shape)
+    is_depthwise = isinstance(weight.layer, keras.layers.DepthwiseConv2D)
+    if not is_depthwise or len(shape) != 4:
+        return value
+    is_grouped = value.shape == (*shape[:2], 1, shape[2] * shape[3])
+    return value.reshape(shape) if is_grouped else value
 
 
 def _has_moments(weight: names.Weight, values: Mapping[str, np.ndarray]) -> bool:

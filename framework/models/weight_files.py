@@ -1,4 +1,4 @@
-"""Reads weights by name from files of Keras, NumPy and safetensors."""
+"""Reads weights by name from files of Keras, NumPy, safetensors and PyTorch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from framework.errors import RunError, UsageError
-from framework.models import names
+from framework.models import names, torch_files
 from framework.system import archive, atomic
 
 Values = dict[str, np.ndarray]
@@ -42,7 +42,7 @@ def read(path: Path) -> Values:
     named are numbered from 0 on; see `framework.models.names`.
 
     Args:
-        path: A .keras, .weights.h5, .h5, .npz or .safetensors file.
+        path: A .keras, .weights.h5, .h5, .npz, .safetensors, .pth or .pt file.
 
     Raises:
         UsageError: The file is missing, or of another kind.
@@ -160,4 +160,6 @@ _READERS: dict[str, Callable[[Path], Values]] = {
     ".h5": _read_h5,
     ".npz": _read_npz,
     ".safetensors": _read_safetensors,
+    ".pt": torch_files.read,
+    ".pth": torch_files.read,
 }
