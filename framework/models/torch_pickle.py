@@ -104,6 +104,7 @@ def load(file: IO[bytes]) -> Any:
     """
     stack: list[Any] = []
     memo: dict[int, Any] = {}
+    argument: Any
     for operation, argument, _ in pickletools.genops(file):
         name = operation.name
         if name in _VALUES:
