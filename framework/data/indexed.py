@@ -11,7 +11,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from framework.data.arrays import checked_labels, class_names_of
-from framework.data.dataset import Dataset, LazySplit, Progress
+from framework.data.dataset import Dataset
+from framework.data.images import Progress
+from framework.data.split import LazySplit
 from framework.errors import RunError
 
 
