@@ -104,9 +104,9 @@ def load(file: IO[bytes]) -> Any:
     """
     stack: list[Any] = []
     memo: dict[int, Any] = {}
-    argument: Any
-    for operation, argument, _ in pickletools.genops(file):
+    for operation, given, _ in pickletools.genops(file):
         name = operation.name
+        argument: Any = given
         if name in _VALUES:
             stack.append(argument)
         elif name in _CONSTANTS:

@@ -106,7 +106,7 @@ def test_half_precision_of_safetensors(tmp_path):
     ("name", "content", "error"),
     [
         ("nothing.npz", None, UsageError),
-        ("a.pth", b"", UsageError),
+        ("a.ckpt", b"", UsageError),
         ("a.npz", b"x", RunError),
         ("a.h5", b"x", RunError),
         ("a.keras", b"x", RunError),
