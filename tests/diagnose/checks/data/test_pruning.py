@@ -23,7 +23,7 @@ class GivenTrials(Trials):
             raise NotApplicableError("it cannot be trained")
         self.interventions.append(intervention)
         labels = self.context.validation.labels
-        is_right = np.arange(len(labels)) % 10 < self._tenths.pop(0)
+        is_right = np.arange(len(labels)) < self._tenths.pop(0) / 10 * len(labels)
         predicted = np.where(is_right, labels, labels + 1)
         return TrialResult(predicted, self.context.train.labels, 1.0)
 
@@ -56,6 +56,35 @@ def test_leaves_out_some_or_as_many_of_the_same_classes(
     kept = {image.tobytes() for image in case.train.images[~flags]}
     assert all(image.tobytes() in kept for image in pruned.images)
     assert len(trials.made) == count
+
+
+@pytest.mark.parametrize(
+    ("percents", "budget", "gain"),
+    [
+        # Large enough with one seed.
+        ((90, 80), 9, (0.10, True)),
+        # With two seeds: alike, of two signs, and very different.
+        ((74, 70, 75, 71), 9, (0.04, True)),
+        ((74, 70, 70, 71), 9, (0.015, False)),
+        ((74, 70, 90, 70), 9, (0.12, False)),
+        ((66, 70, 66, 70), 9, (-0.04, False)),
+        # There is no budget for a second one.
+        ((74, 70), 1, None),
+    ],
+)
+def test_a_small_gain_is_measured_with_a_second_seed(
+    context, scans, flags, percents, budget, gain
+):
+    few = context(scans.train, scans.validation, settings={"steps_per_epoch": 10**6})
+    trials = GivenTrials(few, *(each / 10 for each in percents), budget=budget)
+    estimate = train_without(trials, "label_noise", flags)
+    assert [each.seed for each in trials.interventions] == [0, 0, 1, 1][: len(percents)]
+    if gain is None:
+        assert estimate is None
+    else:
+        assert estimate.value == pytest.approx(gain[0], abs=0.005)
+        assert (estimate.low > 0) == gain[1]
+        assert len(trials.made) == gain[1]
 
 
 def test_none_without_a_program_images_or_budget(case, context, scans, flags):
