@@ -23,7 +23,7 @@ _FREE_STEPS, _FREE_SECONDS = 1_500, 60.0
 # foretell what further steps take.
 SHORT = 300
 # A training of a minute or more bounds measuring and trials together: measuring may
-# take half as long. It took .42 to .48 of trainings of 100 s on photographs, and .61
+# take half as long. It took .42 to .53 of trainings of 60 to 100 s on photographs, .61
 # with a second look (benchmarks/diagnosis_cost.py); of shorter ones it takes more, as
 # compiling takes seconds whatever the length.
 _MEASURING = 0.5
