@@ -21,6 +21,7 @@ from framework.diagnose.core.program import TrialResult
 from framework.diagnose.core.settings import TrainingSettings
 from framework.diagnose.programs.keras_loop import predictions_of
 from framework.diagnose.programs.run_program import RunProgram
+from framework.diagnose.programs.run_training import RunTrainer
 from framework.diagnose.snapshot import Snapshot
 from framework.launch.components import Components
 from framework.launch.rebuild import rebuild
@@ -113,7 +114,8 @@ def _context(
     train = sample(dataset.train, examples.train)
     validation = sample(dataset.validation, np.arange(len(dataset.validation)))
     config, step = snapshot.config, snapshot.checkpoint.step
-    program = RunProgram(config, built, trials, step, model, train, validation)
+    trainer = RunTrainer(config, built, trials, step, model, train, validation)
+    program = RunProgram(config, built, step, model, trainer)
     rows, predictions = snapshot.rows, snapshot.predictions
     if not rows:
         rows = [_planned(config, built)]

@@ -127,7 +127,7 @@ def _rate(changed: Changed) -> list[Check]:
 
 
 def _augmentation(changed: Changed) -> list[Check]:
-    """Compares pixels; of no augmentation at all, the model's own random layers."""
+    """Compares pixels before and after the augmentation."""
     context, text = changed.context, changed.change.augment
     if not text or context.train.images.ndim != 4:
         raise NotApplicableError("it is inside the model, or no change of images")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -47,13 +46,8 @@ class RunProgram(Program):
     Args:
         config: Of the run.
         built: Its components, in the state after the last step.
-        trials: The folder of the trials.
         step: The number of steps that it has trained.
         model: Builds the model, if it is not the config's.
-        train: Images that are trained on, for trials to predict at their end.
-        validation: The validation images, for the same.
-
-    Attributes:
         trainer: Trains the trials.
     """
 
@@ -61,15 +55,13 @@ class RunProgram(Program):
         self,
         config: Config,
         built: Components,
-        trials: Path,
         step: int,
         model: ModelFunction | None,
-        train: Split,
-        validation: Split,
+        trainer: RunTrainer,
     ):
         self._config, self._built = config, built
         self._step, self._function = step, model
-        self.trainer = RunTrainer(config, built, trials, step, model, train, validation)
+        self.trainer = trainer
 
     @property
     def model(self) -> keras.Model:

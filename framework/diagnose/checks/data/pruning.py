@@ -17,9 +17,9 @@ def train_without(trials: Trials, name: str, flags: np.ndarray) -> Estimate | No
     """Returns the gain without some images over that without as many random ones.
 
     The others are of the same classes. If there is a gain, later trials leave the
-    images out as well. Both trainings see other images, so their difference has the
-    noise of two trainings: where it is small, it is measured with a second seed, and
-    the interval includes how far both are apart.
+    images out as well. The two trainings see different images, so their difference has
+    the noise of both: where it is small, it is measured with a second seed, and the
+    interval includes the distance of both seeds.
 
     Args:
         trials: Runs both.
@@ -65,7 +65,7 @@ def _pair(
 
 
 def _may_be_luck(gain: Estimate) -> bool:
-    """Returns whether a difference is seen, and is no more than two seeds may have."""
+    """Returns whether a difference is so small that another seed may have none."""
     return 0 < max(gain.low, -gain.high) < MINIMUM_GAIN
 
 

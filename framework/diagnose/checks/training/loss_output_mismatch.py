@@ -72,8 +72,8 @@ class LossOutputMismatch(Check):
         if (outputs.softened or 0.0) > self.softened:
             bound = math.e / (math.e + outputs.units - 1)
             reasons.append(
-                f"no output is above {bound:.3f}, which is the most that a softmax of "
-                f"probabilities gives: there are two"
+                f"no output is above {bound:.3f}, the most that a softmax of "
+                f"probabilities gives: softmax is applied twice"
             )
         if outputs.batch_dependence > self.same:
             reasons.append("the outputs for an image depend on the others in its batch")

@@ -59,8 +59,8 @@ def loss(**changes):
         (outputs(cut=0.5), "50% of the outputs are cut off at 0"),
         (
             outputs(softened=0.95),
-            "no output is above 0.232, which is the most that a softmax of "
-            "probabilities gives: there are two",
+            "no output is above 0.232, the most that a softmax of probabilities gives: "
+            "softmax is applied twice",
         ),
         (
             outputs(is_constant=True),
