@@ -15,6 +15,9 @@ from framework.system import paths, printable, waiting
 
 _DURATIONS = ("train_for", "evaluate_every", "checkpoint_every", "log_every")
 _SPECS = ("dataset", "sampling", "normalize", "optimizer", "schedule", "loss")
+# More than any processor has; each is a thread of the system.
+_MAX_THREADS = 1024
+_THREADS = f"from 0 to {_MAX_THREADS}"
 _SPECS_OR_EMPTY = ("augment", "metrics", "hooks", "report")
 
 _Parsed = TypeVar("_Parsed")
@@ -94,12 +97,19 @@ def _check_ranges(values: Mapping[str, Any]) -> None:
         require(name, values[name] >= 1, "at least 1")
     for name in ("clip_norm", "early_stopping", "devices", "steps_per_call"):
         require(name, values[name] >= 0, "0 or more")
+    require("threads", 0 <= values["threads"] <= _MAX_THREADS, _THREADS)
     for name in ("label_smoothing", "ema", "train_dev"):
         require(name, 0 <= values[name] < 1, "from 0 to below 1")
     require("seed", 0 <= values["seed"] < 2**32, "from 0 to 2**32 - 1")
     size = values["batch_size"]
     is_divisor = size % values["accumulate"] == 0
     require("accumulate", is_divisor, f"a divisor of --batch_size={size}")
+    shards = values["shards"]
+    if shards:
+        is_power = shards >= 2 and shards.bit_count() == 1
+        require("shards", is_power, "0, or a power of two from 2")
+        is_divisor = size % shards == 0
+        require("shards", is_divisor, f"a divisor of --batch_size={size}")
 
 
 def _check_duration(name: str, text: str) -> None:

@@ -241,6 +241,17 @@ class Config:
         "Name of the TPU of --strategy=tpu, such as my-tpu; empty for the local one.",
         numbers=False,
     )
+    shards: int = fields.devices(
+        0,
+        "Equal parts of each batch, a power of two, such as 8: runs on 1, 2, 4 and 8 "
+        "devices end with the same bits, and batch normalization takes each part by "
+        "itself; 0 computes the images of a device at once.",
+    )
+    threads: int = fields.devices(
+        0,
+        "Number of threads that compute one operation, on which the last bits of sums "
+        "depend, such as 2; 0 for all cores.",
+    )
     steps_per_call: int = fields.devices(
         0,
         "Maximum number of steps per call of the compiled loop, such as 100; 0 runs "

@@ -104,6 +104,9 @@ GUESSES: dict[str, str] = {
     "num_workers workers j prefetch": (
         "images are read as --input=auto, memory, stream or service says"
     ),
+    "intra_op_parallelism_threads num_threads n_threads nthreads": (
+        "threads of one operation are --threads={value}"
+    ),
     "shuffle": "each epoch is shuffled, by --seed={value}",
     "pretrained weights init": (
         "a model of your own can load weights: --model=my_module:function"

@@ -48,6 +48,15 @@ def check(config: Config, given: Collection[str] = ()) -> None:
             raise UsageError(f"--{name}: {problem}") from None
     if config.input == "service":
         Servers.parse(config.service, 0.0, config.i_trust_this_network)
+    if config.shards and config.accumulate > 1:
+        raise UsageError(
+            f"--shards={config.shards} computes a batch in parts already; leave out "
+            f"--accumulate={config.accumulate}"
+        )
+    if config.shards and config.strategy == "tpu":
+        raise UsageError(
+            f"--shards={config.shards} does not work with --strategy=tpu; leave it out"
+        )
 
 
 def check_batch_size(config: Config, images: int, replicas: int) -> None:
@@ -62,6 +71,11 @@ def check_batch_size(config: Config, images: int, replicas: int) -> None:
         UsageError: A batch is too large, or cannot be divided evenly.
     """
     size, divisor = config.batch_size, replicas * config.accumulate
+    if config.shards % replicas:
+        raise UsageError(
+            f"shards must be a multiple of the number of devices, {replicas}, which "
+            f"must be a power of two, not {config.shards}"
+        )
     if size > images:
         raise UsageError(
             f"batch_size must be at most the number of training images, {images:,}, "

@@ -26,6 +26,7 @@ from framework.data.feed import Feed
 from framework.data.images import Progress
 from framework.data.record import DataRecord
 from framework.data.servers import Servers
+from framework.distributed import determinism
 from framework.distributed.strategy import build_strategy
 from framework.errors import UsageError
 from framework.launch import checks, sources, training
@@ -117,11 +118,12 @@ class Components:
 
     def evaluator(self, batches: Batches) -> Evaluator:
         """Returns an evaluator of the model on the examples of batches."""
-        replicas = self.strategy.num_replicas_in_sync
+        shards = self.loop.shards
+        parts = shards or self.strategy.num_replicas_in_sync
         size = max(self.objective.batch_size, _EVALUATION_BATCH)
-        size = -(-size // replicas) * replicas
+        size = -(-size // parts) * parts
         classes = self.examples.dataset.num_classes if self.metrics else 0
-        return Evaluator(self.state, self.objective, batches, size, classes)
+        return Evaluator(self.state, self.objective, batches, size, classes, shards)
 
 
 def build(
@@ -154,6 +156,9 @@ def build(
     if config.input == "service":
         servers = Servers.parse(config.service, wait_for, trusted)
         servers.wait()
+    determinism.limit_threads(config.threads)
+    if config.shards:
+        determinism.require_determinism_on_gpus()
     strategy = build_strategy(
         config.strategy, config.devices, config.cluster, config.tpu, wait_for, trusted
     )
@@ -176,7 +181,9 @@ def build(
     checks.check_metrics(metrics, examples, plan.monitor, state.learning_rate)
     objective = training.build_objective(config, state.model, examples, strategy)
     update = Update(config.clip_norm, config.ema, config.on_nonfinite == "skip")
-    loop = TrainLoop(state, objective, update, feed, config.seed, config.jit)
+    loop = TrainLoop(
+        state, objective, update, feed, config.seed, config.jit, config.shards
+    )
     return Components(
         strategy, examples, plan, state, objective, loop, initial, metrics
     )

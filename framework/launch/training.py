@@ -119,7 +119,8 @@ def build_objective(
     """
     split = examples.train_batches.split
     policy = augment.build(config.augment, of_bytes=split.dtype == np.uint8)
-    divisor = 2 * strategy.num_replicas_in_sync * config.accumulate
+    parts = config.shards or strategy.num_replicas_in_sync * config.accumulate
+    divisor = 2 * parts
     if policy and policy.has_mix and config.batch_size % divisor:
         raise UsageError(
             f"batch_size must be a multiple of {divisor} where --augment mixes images "
@@ -137,7 +138,20 @@ def build_objective(
             f"--loss={config.loss} compares the losses of the whole batch; leave out "
             f"--accumulate={config.accumulate}"
         )
-    return Objective(model, policy, scaling, config.batch_size, loss, kept_fraction)
+    if kept_fraction < 1 and config.shards:
+        raise UsageError(
+            f"--loss={config.loss} compares the losses of the whole batch; leave out "
+            f"--shards={config.shards}"
+        )
+    return Objective(
+        model,
+        policy,
+        scaling,
+        config.batch_size,
+        loss,
+        kept_fraction,
+        is_sharded=config.shards > 0,
+    )
 
 
 def _network(
@@ -155,4 +169,6 @@ def _network(
     if isinstance(network, keras.Model):
         compiled_loss.check(network, config.loss, config.label_smoothing)
     models.check(network, dataset.image_shape, dataset.num_classes)
+    if config.shards:
+        models.require_shardable(network)
     return network

@@ -33,6 +33,8 @@ class Evaluator:
         batches: Batches of the split.
         batch_size: The maximum number of examples per step, over all replicas.
         classes: The number of classes, if predictions shall have logits; else 0.
+        shards: The number of equal parts of each step, which are computed by themselves
+            on any number of devices; 0 for one on each.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Evaluator:
         batches: Batches,
         batch_size: int,
         classes: int = 0,
+        shards: int = 0,
     ):
         self._state = state
         self._objective = objective
@@ -55,7 +58,7 @@ class Evaluator:
         self._classes, self._by_class = classes, (*by_class, "logits")
         self._fields = (*fields, "logits") if classes else fields
         self._workers = Workers(batches.strategy)
-        self._batch_size = batch_size
+        self._batch_size, self._shards = batch_size, shards
         self._pace = Pace()
         self._run_steps = compiled.function(self._steps)
         self._run_swap_ema = compiled.function(state.swap_ema)
@@ -107,9 +110,9 @@ class Evaluator:
 
     def _step_size(self, total: int) -> int:
         """Returns the examples per step, such that the last batch is nearly full."""
-        replicas = self._batches.strategy.num_replicas_in_sync
+        parts = self._shards or self._batches.strategy.num_replicas_in_sync
         steps = -(-total // self._batch_size)
-        return -(-total // (steps * replicas)) * replicas
+        return -(-total // (steps * parts)) * parts
 
     def _steps(
         self, epoch: EpochBatches, start: tf.Tensor, count: tf.Tensor, size: int
@@ -165,9 +168,39 @@ class Evaluator:
             size: The number of examples of this replica.
         """
         images, labels = self._batches.local(replica_input, size)
+        if self._shards:
+            return self._by_shard(images, labels)
         return eval_step(
             self._objective.model, self._objective.normalize, images, labels
         )
+
+    def _by_shard(self, images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Evaluates the shards of a batch, one after another."""
+        context = tf.distribute.get_replica_context()
+        count = self._shards // context.num_replicas_in_sync
+        model, normalize = self._objective.model, self._objective.normalize
+
+        def evaluate(shard: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+            outputs = eval_step(model, normalize, *shard)
+            return {name: outputs[name] for name in self._fields}
+
+        def divided(values: tf.Tensor) -> tf.Tensor:
+            size = values.shape[0] // count
+            return tf.reshape(values, [count, size, *values.shape[1:]])
+
+        outputs = tf.map_fn(
+            evaluate,
+            (divided(images), divided(labels)),
+            parallel_iterations=1,
+            fn_output_signature={
+                name: tf.float32 if name in _FLOATS else tf.int32
+                for name in self._fields
+            },
+        )
+        return {
+            name: tf.reshape(value, [images.shape[0], *value.shape[2:]])
+            for name, value in outputs.items()
+        }
 
     def _gather(self, value: tf.distribute.DistributedValues) -> tf.Tensor:
         """Concatenates the values of all replicas of all workers."""

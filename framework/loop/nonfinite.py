@@ -153,7 +153,7 @@ def _find_in_batch(
         The tensor's description, and the examples, bool [B].
     """
     is_bad = np.zeros(len(batch), bool)
-    size = len(batch) // loop.feed.micro_batches
+    size = len(batch) // loop.parts
     for start in range(0, len(batch), size):
         place = slice(start, start + size)
         origin = find(state, loop.objective, _micro_batch(loop, step, batch, place))

@@ -15,6 +15,7 @@ from framework.augment.normalize import Normalizer
 from framework.loop import example_losses
 from framework.loop.example_losses import Sums
 from framework.losses import Loss, hardest, per_example
+from framework.numerics import moments
 from framework.numerics.draws import Draws, use_draws
 
 
@@ -86,6 +87,8 @@ class Objective:
         kept_fraction: The fraction of the global batch, of the largest losses, whose
             mean is the loss of the batch; 1 for all. With less, a batch must not be
             divided into micro-batches.
+        is_sharded: Whether a micro-batch is a shard, with batch-norm statistics of its
+            own; see `framework.loop.shards`.
     """
 
     model: keras.Model
@@ -94,6 +97,7 @@ class Objective:
     batch_size: int
     loss: Loss = per_example.cross_entropy
     kept_fraction: float = 1.0
+    is_sharded: bool = False
 
     def augmented(self, batch: MicroBatch) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Augments images.
@@ -147,7 +151,8 @@ class Objective:
 
         Returns:
             The gradients, and the sums over the examples that `state.SUMS` names. A
-            mixed image is correct if its dominant label is predicted.
+            mixed image is correct if its dominant label is predicted. Of a shard, also
+            the moments of batch norm, by `numerics.moments.named`.
         """
         images, own_fraction = self.augmented(batch)
         return self.gradients_at(images, own_fraction, batch, weights, scale)
@@ -171,7 +176,8 @@ class Objective:
         """
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            logits = self.logits(images, batch.draws)
+            with moments.of_shard(self.is_sharded) as taken:
+                logits = self.logits(images, batch.draws)
             examples = example_losses.losses(
                 self.loss, batch.labels, logits, own_fraction, batch.own_weights
             )
@@ -188,7 +194,8 @@ class Objective:
         gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
         # The gradient of an embedding is sparse.
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        return gradients, example_losses.sums(examples, batch.is_example, logits)
+        sums = example_losses.sums(examples, batch.is_example, logits)
+        return gradients, {**sums, **moments.named(self.model, taken)}
 
 
 def jit_compiled(

@@ -18,6 +18,7 @@ from framework.loop.objective import (
     Objective,
     jit_compiled,
 )
+from framework.loop.shards import Shards
 from framework.loop.state import TrainState
 from framework.loop.train_step import Update, train_step
 from framework.numerics.draws import Draws
@@ -34,12 +35,15 @@ class TrainLoop:
         feed: The training batches.
         seed: Seed of all random draws.
         jit: Whether XLA compiles the forward and backward pass.
+        shards: The number of shards of each batch, a power of two; 0 for none. See
+            `framework.loop.shards`.
 
     Attributes:
         objective: The training objective.
         update: Settings of the weight update.
         feed: The training batches.
         seed: Seed of all random draws.
+        shards: The number of shards of each batch; 0 for none.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class TrainLoop:
         feed: Feed,
         seed: int,
         jit: bool = False,
+        shards: int = 0,
     ):
         self._state = state
         self.objective = objective
@@ -58,6 +63,7 @@ class TrainLoop:
         self._batches = feed.batches
         self._workers = Workers(feed.batches.strategy)
         self.seed = seed
+        self.shards = shards
         self._gradients: GradientFunction = objective.gradients
         if jit:
             self._gradients = jit_compiled(objective.gradients)
@@ -65,6 +71,11 @@ class TrainLoop:
         self._run_measured_step = compiled.function(self._measured_step)
         self._run_empty_window = compiled.function(self._empty_window)
         self._run_all_finite = compiled.function(self._all_finite)
+
+    @property
+    def parts(self) -> int:
+        """The number of parts of a batch that one device computes at a time."""
+        return self.shards or self.feed.micro_batches
 
     def __call__(self, step: int, count: int) -> None:
         """Trains on consecutive batches of one epoch.
@@ -165,7 +176,12 @@ class TrainLoop:
         replica_input = self._batches.take(epoch, index)
         sums, statistics = strategy.run(replica_step, (replica_input, step, examples))
         for name, variable in self._state.window.items():
-            total = strategy.reduce(tf.distribute.ReduceOp.SUM, sums[name], axis=None)
+            if self.shards:
+                total = strategy.experimental_local_results(sums[name])[0]
+            else:
+                total = strategy.reduce(
+                    tf.distribute.ReduceOp.SUM, sums[name], axis=None
+                )
             variable.assign_add(tf.cast(total, variable.dtype))
         # Equal on all replicas: gradients are summed and weights mirrored.
         statistics = {
@@ -195,7 +211,8 @@ class TrainLoop:
             examples: int32 scalar, the examples of the global batch without padding.
             measure: Whether to measure the step.
         """
-        batches = self._micro_batches(replica_input, step, examples)
+        divide = self._divide if self.shards else self._micro_batches
+        batches = divide(replica_input, step, examples)
         return train_step(
             self._state,
             self._gradients,
@@ -220,19 +237,56 @@ class TrainLoop:
             local = slice(number * size, (number + 1) * size)
             # The position of the first example in the global batch.
             start = (number * replicas + context.replica_id_in_sync_group) * size
-            is_example = start + tf.range(size) < examples
-            weights = tf.cast(is_example, tf.float32) / tf.cast(examples, tf.float32)
-            draws = Draws(self.seed, step, tf.cast(start, tf.int64), size)
-            batches.append(
-                MicroBatch(
-                    images[local],
-                    labels[local],
-                    weights,
-                    draws,
-                    None if own_weights is None else own_weights[local],
-                )
-            )
+            own = None if own_weights is None else own_weights[local]
+            place = step, start, examples
+            batches.append(self._micro_batch(place, images[local], labels[local], own))
         return batches
+
+    def _divide(
+        self, replica_input: ReplicaInput, step: tf.Tensor, examples: tf.Tensor
+    ) -> Shards:
+        """Returns this replica's shards of a batch, which follow one another."""
+        context = tf.distribute.get_replica_context()
+        local = self.shards // context.num_replicas_in_sync
+        size = self.objective.batch_size // self.shards
+        images, labels = self._batches.local(replica_input, local * size)
+        own_weights = self._batches.local_weights(replica_input, local * size)
+
+        def shard(values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+            return tf.reshape(values, [local, size, *values.shape[1:]])[index]
+
+        def at(index: tf.Tensor) -> MicroBatch:
+            start = (context.replica_id_in_sync_group * local + index) * size
+            own = None if own_weights is None else shard(own_weights, index)
+            place = step, start, examples
+            return self._micro_batch(
+                place, shard(images, index), shard(labels, index), own
+            )
+
+        return Shards(at, local, self.shards, self.objective.batch_size)
+
+    def _micro_batch(
+        self,
+        place: tuple[tf.Tensor, int | tf.Tensor, tf.Tensor],
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        own_weights: tf.Tensor | None,
+    ) -> MicroBatch:
+        """Returns a micro-batch.
+
+        Args:
+            place: The step, the position of the first example in the global batch, and
+                the examples of the global batch without padding.
+            images: As in `MicroBatch`.
+            labels: As in `MicroBatch`.
+            own_weights: As in `MicroBatch`.
+        """
+        step, start, examples = place
+        size = labels.shape[0]
+        is_example = start + tf.range(size) < examples
+        weights = tf.cast(is_example, tf.float32) / tf.cast(examples, tf.float32)
+        draws = Draws(self.seed, step, tf.cast(start, tf.int64), size)
+        return MicroBatch(images, labels, weights, draws, own_weights)
 
     def _all_finite(self) -> tf.Tensor:
         model = [variable.value for variable in self._state.model.variables]

@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from framework.loop.example_losses import Sums
 from framework.loop.objective import GradientFunction, MicroBatch
+from framework.loop.shards import Shards, sum_gradients
 from framework.loop.state import TrainState
+from framework.numerics import moments
 from framework.optim import step_stats
 from framework.optim.precision import LossScale
 
@@ -32,7 +34,7 @@ class Update:
 def train_step(
     state: TrainState,
     gradients_of: GradientFunction,
-    batches: Sequence[MicroBatch],
+    batches: Sequence[MicroBatch] | Shards,
     update: Update,
     step: tf.Tensor,
     measure: bool = False,
@@ -46,7 +48,7 @@ def train_step(
     Args:
         state: The training state; changed.
         gradients_of: `Objective.gradients`, or the same compiled by XLA.
-        batches: The replica's micro-batches.
+        batches: The replica's micro-batches, or its shards.
         update: Settings of the update.
         step: int64 scalar, the 0-based index of the update.
         measure: Whether to measure the step.
@@ -54,19 +56,18 @@ def train_step(
             parts of it have gradients of their own, whose noise is measured.
 
     Returns:
-        The sums over the replica's examples, as `gradients`, and the statistics.
+        The sums over the replica's examples, as `gradients`, but of shards over those
+        of all replicas; and the statistics.
     """
-    weights = state.factors.weights
     scale = state.loss_scale.scale.read_value() if state.loss_scale else 1.0
     # Batch-norm statistics change before the gradients are known to be finite.
     saved = [tf.identity(variable) for variable in _changed(state) if update.skip]
-    gradients, sums, squares = _accumulate(gradients_of, batches, weights, scale)
-    context = tf.distribute.get_replica_context()
-    is_whole = context.num_replicas_in_sync * len(batches) == 1
-    if measure and is_divisible and is_whole:
-        squares = _squares_of_halves(state, gradients_of, batches[0], gradients, scale)
-    if context.num_replicas_in_sync > 1:
-        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+    if isinstance(batches, Shards):
+        total = _sum_shards(state, gradients_of, batches, scale, step, measure)
+    else:
+        halve = measure and is_divisible
+        total = _sum_micro_batches(state, gradients_of, batches, scale, halve)
+    gradients, sums, weights = total.gradients, total.sums, state.factors.weights
     before = [tf.identity(weight) for weight in weights] if measure else []
     if state.loss_scale:
         gradients = _apply_if_finite(state, state.loss_scale, gradients, update, step)
@@ -75,21 +76,98 @@ def train_step(
     if update.ema_decay:
         _update_average(state, update.ema_decay, step)
     if update.skip:
-        sums = _undo_unless_finite(state, saved, gradients, sums)
+        sums = _undo_unless_finite(state, saved, gradients, sums, total.loss())
     statistics = {}
     if measure:
         after = [weight.read_value() for weight in weights]
         statistics = step_stats.norms(gradients, before, after)
-        groups = context.num_replicas_in_sync * len(squares)
-        if is_divisible and groups > 1:
-            # A group's contribution is its own gradient divided by their number.
-            square = groups * tf.add_n(squares) / tf.square(scale)
-            square = context.all_reduce(tf.distribute.ReduceOp.SUM, square)
+        if is_divisible and total.groups > 1:
+            square = total.group_square() / tf.square(scale)
             whole = tf.square(statistics["gradient_norm"])
-            local_size = sum(batch.size for batch in batches)
-            size = context.num_replicas_in_sync * local_size
-            statistics |= step_stats.noise(square, whole, groups, size)
+            statistics |= step_stats.noise(square, whole, total.groups, total.size)
     return sums, statistics
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Total:
+    """The gradient of a batch, and sums over its examples.
+
+    Attributes:
+        gradients: The gradients, of all replicas.
+        sums: The sums over the examples, of one replica or of all.
+        square: The sum over groups of examples, of one replica or of all, of the
+            squared norm of the group's contribution to the gradient.
+        groups: The number of groups of all replicas.
+        size: The number of examples of all replicas.
+        is_global: Whether `sums` and `square` are of all replicas.
+    """
+
+    gradients: list[tf.Tensor]
+    sums: Sums
+    square: tf.Tensor
+    groups: int
+    size: int
+    is_global: bool
+
+    def loss(self) -> tf.Tensor:
+        """Returns the sum of the losses of all replicas."""
+        return self._global(self.sums["loss"])
+
+    def group_square(self) -> tf.Tensor:
+        """Returns the mean over the groups of the squared norm of their gradients."""
+        # A group's contribution is its own gradient divided by their number.
+        return self._global(self.groups * self.square)
+
+    def _global(self, value: tf.Tensor) -> tf.Tensor:
+        if self.is_global:
+            return value
+        context = tf.distribute.get_replica_context()
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def _sum_shards(
+    state: TrainState,
+    gradients_of: GradientFunction,
+    shards: Shards,
+    scale: tf.Tensor | float,
+    step: tf.Tensor,
+    measure: bool,
+) -> _Total:
+    """Sums over shards; updates the moving averages of batch norm."""
+    gradients, sums, square = sum_gradients(
+        gradients_of, shards, state.factors.weights, scale, measure
+    )
+    sums = moments.update_averages(state.model, sums, shards.total, step)
+    return _Total(gradients, sums, square, shards.total, shards.size, is_global=True)
+
+
+def _sum_micro_batches(
+    state: TrainState,
+    gradients_of: GradientFunction,
+    batches: Sequence[MicroBatch],
+    scale: tf.Tensor | float,
+    halve: bool,
+) -> _Total:
+    """Sums gradients over micro-batches and replicas.
+
+    Args:
+        state: The training state.
+        gradients_of: As in `train_step`.
+        batches: The replica's micro-batches.
+        scale: Factor of the loss.
+        halve: Whether to divide a single micro-batch into two groups if possible.
+    """
+    weights = state.factors.weights
+    gradients, sums, squares = _accumulate(gradients_of, batches, weights, scale)
+    context = tf.distribute.get_replica_context()
+    replicas = context.num_replicas_in_sync
+    if halve and replicas * len(batches) == 1:
+        squares = _squares_of_halves(state, gradients_of, batches[0], gradients, scale)
+    if replicas > 1:
+        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+    size = replicas * sum(batch.size for batch in batches)
+    groups = replicas * len(squares)
+    return _Total(gradients, sums, tf.add_n(squares), groups, size, is_global=False)
 
 
 def _squares_of_halves(
@@ -171,15 +249,24 @@ def _changed(state: TrainState) -> list[tf.Variable]:
 
 
 def _undo_unless_finite(
-    state: TrainState, saved: list[tf.Tensor], gradients: list[tf.Tensor], sums: Sums
+    state: TrainState,
+    saved: list[tf.Tensor],
+    gradients: list[tf.Tensor],
+    sums: Sums,
+    loss: tf.Tensor,
 ) -> Sums:
     """Undoes and counts a step whose numbers were not finite.
+
+    Args:
+        state: The training state.
+        saved: The values of `_changed` before the step.
+        gradients: The gradients of all replicas.
+        sums: The sums over the examples.
+        loss: The sum of the losses of all replicas.
 
     Returns:
         The sums; 0 for such a step.
     """
-    context = tf.distribute.get_replica_context()
-    loss = context.all_reduce(tf.distribute.ReduceOp.SUM, sums["loss"])
     # Overflows of float16 gradients are expected, and handled by the loss scale.
     tested = [loss] if state.loss_scale else [loss, *gradients]
     finite = tf.reduce_all(

@@ -181,6 +181,32 @@ def check(
     layers.number_dropout_streams(model)
 
 
+def require_shardable(model: keras.Model) -> None:
+    """Checks that a model computes shards of a batch independently.
+
+    Args:
+        model: A built model.
+
+    Raises:
+        UsageError: A layer changes its state in training, in the order of the shards.
+    """
+    from framework.models.layers import BatchNorm
+
+    names = []
+    for layer in model._flatten_layers(include_self=False):
+        is_norm = isinstance(layer, keras.layers.BatchNormalization)
+        is_own = isinstance(layer, BatchNorm) and not layer.renorm
+        draws = getattr(layer, "seed_generator", None) is not None
+        is_spectral = isinstance(layer, keras.layers.SpectralNormalization)
+        if (is_norm and layer.trainable and not is_own) or draws or is_spectral:
+            names.append(f"{layer.name} ({type(layer).__name__})")
+    if names:
+        raise UsageError(
+            f"--shards: the state of {', '.join(names)} would depend on the order of "
+            f"the shards; use Dropout and batch_norm of framework.models.layers"
+        )
+
+
 def _type_name(value: object) -> str:
     """Describes the type of a value, for messages."""
     if isinstance(value, type):
@@ -227,4 +253,5 @@ __all__ = [
     "file",
     "normalization",
     "notices",
+    "require_shardable",
 ]

@@ -12,6 +12,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from framework.errors import UsageError
+from framework.numerics import moments
 from framework.numerics.draws import current_draws
 
 
@@ -77,6 +79,10 @@ class BatchNorm(keras.layers.BatchNormalization):
     In training on one device, TensorFlow's fused kernel normalizes images, with the
     same results as Keras's dozen operations, which take 40 % of a ResNet's step.
 
+    With --shards, each shard of the batch is normalized by its own mean and variance
+    ("ghost" batch normalization, Hoffer et al., 2017). The moving averages are updated
+    from the means of these over the shards.
+
     >>> norm = BatchNorm(momentum=0.9)
     >>> _ = norm(tf.constant([[1.0], [3.0]]), training=True)
     >>> float(norm.moving_mean[0])
@@ -121,7 +127,12 @@ class BatchNorm(keras.layers.BatchNormalization):
         if not training or self.renorm:
             return super().call(inputs, training=training, mask=mask)
         context = tf.distribute.get_replica_context()
-        is_single = context is not None and context.num_replicas_in_sync == 1
+        taken = moments.taken()
+        if taken is not None and mask is not None:
+            raise UsageError(f"--shards: batch normalization {self.name} has a mask")
+        is_single = taken is not None or (
+            context is not None and context.num_replicas_in_sync == 1
+        )
         has_images = len(inputs.shape) == 4 and self.axis in (-1, 3)
         if is_single and has_images and mask is None:
             outputs, mean, variance = self._fused(inputs)
@@ -133,8 +144,24 @@ class BatchNorm(keras.layers.BatchNormalization):
             is_frozen = current_draws().step < self.frozen_until
             fixed = super().call(inputs, training=False, mask=mask)
             outputs = tf.where(is_frozen, fixed, outputs)
-        self._update(mean, variance, is_frozen)
+        if taken is None:
+            self._update(mean, variance, is_frozen)
+        else:
+            taken.append((self, mean, variance))
         return outputs
+
+    def update_averages(
+        self, mean: tf.Tensor, variance: tf.Tensor, step: tf.Tensor
+    ) -> None:
+        """Updates the moving averages, unless the layer is frozen at the step.
+
+        Args:
+            mean: float32 [channels], the mean over the shards of their means.
+            variance: float32 [channels], the mean over the shards of their variances.
+            step: int64 scalar, the 0-based index of the update.
+        """
+        is_frozen = step < self.frozen_until if self.frozen_until else None
+        self._update(mean, variance, is_frozen)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that recreate the layer."""
@@ -209,11 +236,15 @@ class BatchNorm(keras.layers.BatchNormalization):
         # Keras's variance, the mean of squares minus the square of the mean, suffers
         # from cancellation, which would depend on the number of devices.
         context = tf.distribute.get_replica_context()
-        if mask is not None or context is None or context.num_replicas_in_sync == 1:
+        is_shard = moments.taken() is not None
+        is_single = context is None or context.num_replicas_in_sync == 1
+        if mask is not None or (is_single and not is_shard):
             return super()._moments(inputs, mask)
         axes = [axis for axis in range(len(inputs.shape)) if axis != self._axis(inputs)]
 
         def global_mean(values: tf.Tensor) -> tf.Tensor:
+            if is_shard:
+                return tf.reduce_mean(values, axes)
             local = tf.reduce_mean(values, axes) / context.num_replicas_in_sync
             return context.all_reduce(tf.distribute.ReduceOp.SUM, local)
 

@@ -174,8 +174,9 @@ class Intervention:
         rate = self.constant_learning_rate or config.learning_rate
         rate *= self.learning_rate_factor
         size = max(round(config.batch_size * self.batch_size_factor), 1)
+        parts = config.shards or config.accumulate
         fields: dict[str, Any] = {
-            "batch_size": -(-size // config.accumulate) * config.accumulate,
+            "batch_size": -(-size // parts) * parts,
             "seed": (config.seed + self.seed) % 2**32,
         }
         if rate != config.learning_rate:

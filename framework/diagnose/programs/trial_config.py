@@ -20,6 +20,8 @@ _DEFAULTS = (
     "wait_for",
     "i_trust_this_network",
     "tpu",
+    # It is one for the whole process.
+    "threads",
     "steps_per_call",
     "keep_checkpoints",
     "keep_best",
