@@ -30,12 +30,15 @@ class Resumption:
         is_over: Whether the run is finished.
         difference: The old and new values of changed fields of the config, by name.
         data: The differences of the data, a line each.
+        rounding: The differences of what the last bits depend on, such as the version
+            of TensorFlow, a line each.
     """
 
     step: int | None
     is_over: bool = False
     difference: Mapping[str, tuple[Any, Any]] = dataclasses.field(default_factory=dict)
     data: Sequence[str] = ()
+    rounding: Sequence[str] = ()
 
     def notice(self) -> str:
         """Returns a notice of the changes; "" if there are none."""
@@ -44,9 +47,17 @@ class Resumption:
             for name, (old, new) in self.difference.items()
         ]
         changes += [f"data, {line}" for line in self.data]
-        if not changes:
-            return ""
-        return f"resumed at step {self.step or 0:,} with changes: {'; '.join(changes)}"
+        sentences = []
+        if changes:
+            sentences.append(
+                f"resumed at step {self.step or 0:,} with changes: {'; '.join(changes)}"
+            )
+        if self.rounding:
+            sentences.append(
+                f"bits may differ from step {self.step or 0:,} on: "
+                f"{'; '.join(self.rounding)}"
+            )
+        return "\n".join(sentences)
 
 
 def check(
@@ -143,6 +154,8 @@ def record(folder: Path, resumption: Resumption) -> None:
     }
     if resumption.data:
         change["data"] = list(resumption.data)
+    if resumption.rounding:
+        change["rounding"] = list(resumption.rounding)
     line = json.dumps(change)
     path = folder / "changes.jsonl"
     # A process killed before it wrote config.json may have recorded the change.

@@ -1,22 +1,17 @@
-"""A run's folder: its lock, its configuration and its environment."""
+"""A run's folder: its lock and its configuration."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import fcntl
-import importlib.metadata
 import json
 import os
-import platform
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from framework.config import Config, experiment, flags
+from framework.config import Config, flags
 from framework.errors import RunError, UsageError
 from framework.system import atomic, json_text
 
@@ -39,8 +34,6 @@ _RESULTS = (
     "best/*.npz",
     "checkpoints/*.npz",
 )
-# Packages whose versions the numbers of a run can depend on.
-_PACKAGES = ("whyflat", "tensorflow", "keras", "numpy", "tensorboard", "absl-py")
 
 
 @contextlib.contextmanager
@@ -127,28 +120,6 @@ def write_config(workdir: Path, config: Config) -> None:
     atomic.write_text(workdir / "flags.txt", flags.flagfile(config))
 
 
-def write_environment(workdir: Path, devices: list[str]) -> None:
-    """Writes environment.json: command, machine, devices and versions.
-
-    Args:
-        workdir: The run's folder.
-        devices: Names of the logical devices.
-    """
-    environment = {
-        "command": flags.command(sys.argv),
-        "experiment": experiment.origin(),
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpus": os.cpu_count(),
-        "devices": devices,
-        "packages": {name: _version(name) for name in _PACKAGES},
-        "git_revision": _git_revision(),
-    }
-    text = json.dumps(environment, indent=2) + "\n"
-    atomic.write_text(workdir / "environment.json", text)
-
-
 def read_config(workdir: Path) -> Config:
     """Reads the configuration of the run in a folder.
 
@@ -231,21 +202,3 @@ def _unused_name(workdir: Path) -> Path:
     while (path := workdir.with_name(f"{workdir.name}.old-{number}")).exists():
         number += 1
     return path
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _git_revision() -> str | None:
-    """Returns the git revision of this code, with a mark if the code has changes."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
-    folder = Path(__file__).parent
-    try:
-        process = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    except OSError:
-        return None
-    return process.stdout.strip() or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import tensorflow as tf
@@ -9,7 +10,8 @@ import tensorflow as tf
 from framework.config import Config
 from framework.data import record as data_record
 from framework.data.record import DataRecord
-from framework.launch import resume, run_folder, sources, trust
+from framework.distributed import determinism
+from framework.launch import environment, resume, run_folder, sources, trust
 from framework.launch.components import Components
 from framework.launch.resume import Resumption
 from framework.loop.checkpoint import Checkpoints
@@ -49,6 +51,9 @@ def open_folder(
     resumption = resume.check(folder, config, built.plan, history, step)
     data = built.data_record(config)
     resumption = resume.check_data(folder, config, data, resumption)
+    if resumption.step:
+        changes = environment.changes(folder, determinism.threads())
+        resumption = dataclasses.replace(resumption, rounding=changes)
     if not resumption.is_over:
         _write_record(folder, config, data, resumption)
         initial = built.initial
@@ -66,5 +71,5 @@ def _write_record(
     run_folder.write_config(folder, config)
     data_record.write(folder, data)
     devices = [device.name for device in tf.config.list_logical_devices()]
-    run_folder.write_environment(folder, devices)
+    environment.write(folder, devices, determinism.threads())
     trust.remember(folder, config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -18,10 +18,10 @@ from framework.loop.objective import (
     Objective,
     jit_compiled,
 )
+from framework.loop.replica_batch import ReplicaBatch
 from framework.loop.shards import Shards
 from framework.loop.state import TrainState
 from framework.loop.train_step import Update, train_step
-from framework.numerics.draws import Draws
 from framework.optim import optimizers
 
 
@@ -211,8 +211,16 @@ class TrainLoop:
             examples: int32 scalar, the examples of the global batch without padding.
             measure: Whether to measure the step.
         """
-        divide = self._divide if self.shards else self._micro_batches
-        batches = divide(replica_input, step, examples)
+        replicas = tf.distribute.get_replica_context().num_replicas_in_sync
+        size = self.objective.batch_size // replicas
+        images, labels = self._batches.local(replica_input, size)
+        own_weights = self._batches.local_weights(replica_input, size)
+        batch = ReplicaBatch(images, labels, own_weights, self.seed, step, examples)
+        batches: Sequence[MicroBatch] | Shards
+        if self.shards:
+            batches = batch.shards(self.shards)
+        else:
+            batches = batch.micro_batches(self.feed.micro_batches)
         return train_step(
             self._state,
             self._gradients,
@@ -222,71 +230,6 @@ class TrainLoop:
             measure,
             is_divisible=self.objective.kept_fraction == 1,
         )
-
-    def _micro_batches(
-        self, replica_input: ReplicaInput, step: tf.Tensor, examples: tf.Tensor
-    ) -> list[MicroBatch]:
-        """Returns this replica's micro-batches of a batch."""
-        context = tf.distribute.get_replica_context()
-        replicas, count = context.num_replicas_in_sync, self.feed.micro_batches
-        size = self.objective.batch_size // (count * replicas)
-        images, labels = self._batches.local(replica_input, count * size)
-        own_weights = self._batches.local_weights(replica_input, count * size)
-        batches = []
-        for number in range(count):
-            local = slice(number * size, (number + 1) * size)
-            # The position of the first example in the global batch.
-            start = (number * replicas + context.replica_id_in_sync_group) * size
-            own = None if own_weights is None else own_weights[local]
-            place = step, start, examples
-            batches.append(self._micro_batch(place, images[local], labels[local], own))
-        return batches
-
-    def _divide(
-        self, replica_input: ReplicaInput, step: tf.Tensor, examples: tf.Tensor
-    ) -> Shards:
-        """Returns this replica's shards of a batch, which follow one another."""
-        context = tf.distribute.get_replica_context()
-        local = self.shards // context.num_replicas_in_sync
-        size = self.objective.batch_size // self.shards
-        images, labels = self._batches.local(replica_input, local * size)
-        own_weights = self._batches.local_weights(replica_input, local * size)
-
-        def shard(values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-            return tf.reshape(values, [local, size, *values.shape[1:]])[index]
-
-        def at(index: tf.Tensor) -> MicroBatch:
-            start = (context.replica_id_in_sync_group * local + index) * size
-            own = None if own_weights is None else shard(own_weights, index)
-            place = step, start, examples
-            return self._micro_batch(
-                place, shard(images, index), shard(labels, index), own
-            )
-
-        return Shards(at, local, self.shards, self.objective.batch_size)
-
-    def _micro_batch(
-        self,
-        place: tuple[tf.Tensor, int | tf.Tensor, tf.Tensor],
-        images: tf.Tensor,
-        labels: tf.Tensor,
-        own_weights: tf.Tensor | None,
-    ) -> MicroBatch:
-        """Returns a micro-batch.
-
-        Args:
-            place: The step, the position of the first example in the global batch, and
-                the examples of the global batch without padding.
-            images: As in `MicroBatch`.
-            labels: As in `MicroBatch`.
-            own_weights: As in `MicroBatch`.
-        """
-        step, start, examples = place
-        size = labels.shape[0]
-        is_example = start + tf.range(size) < examples
-        weights = tf.cast(is_example, tf.float32) / tf.cast(examples, tf.float32)
-        draws = Draws(self.seed, step, tf.cast(start, tf.int64), size)
-        return MicroBatch(images, labels, weights, draws, own_weights)
 
     def _all_finite(self) -> tf.Tensor:
         model = [variable.value for variable in self._state.model.variables]

@@ -250,10 +250,10 @@ def test_previews_take_an_experiment(command, tmp_path):
 
 
 def test_environment_json_is_read_as_it_is_written(tmp_path, monkeypatch):
-    from framework.launch import run_folder
+    from framework.launch import environment
 
     main(monkeypatch, "/home/ann/squares.py")
-    run_folder.write_environment(tmp_path, [])
+    environment.write(tmp_path, [])
     text = (tmp_path / "environment.json").read_text()
     assert json.loads(text)["experiment"] == {"file": "/home/ann/squares.py"}
     assert experiment.recorded(tmp_path) == {"file": "/home/ann/squares.py"}

@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-import sys
 
-import numpy as np
 import pytest
 from absl import flags as absl_flags
 
@@ -178,29 +176,6 @@ def test_read_config_refuses_what_is_none(tmp_path, text):
         message = "there is no run in .*: it has no config.json; give the folder of a"
     with pytest.raises(UsageError, match=message):
         run_folder.read_config(tmp_path)
-
-
-def test_environment_json(config, monkeypatch):
-    folder = prepared(config)
-    monkeypatch.setattr(sys, "argv", ["train.py", "--augment=a + b"])
-    run_folder.write_environment(folder, ["/device:CPU:0", "/device:CPU:1"])
-    actual = json.loads((folder / "environment.json").read_text())
-    assert actual["command"] == "train.py '--augment=a + b'"
-    assert actual["devices"] == ["/device:CPU:0", "/device:CPU:1"]
-    assert actual["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert actual["packages"]["numpy"] == np.__version__
-    assert {"tensorflow", "keras", "whyflat"} <= actual["packages"].keys()
-    assert actual["cpus"] >= 1
-    assert actual["started"][:2] == "20"
-    assert actual["git_revision"] is None or len(actual["git_revision"]) >= 40
-
-
-def test_without_git_there_is_no_revision(config, monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    folder = prepared(config)
-    run_folder.write_environment(folder, [])
-    actual = json.loads((folder / "environment.json").read_text())
-    assert actual["git_revision"] is None
 
 
 @pytest.mark.parametrize("problem", [UsageError, RunError])
