@@ -238,6 +238,20 @@ def test_goes_on_with_another_number_of_devices(
 
 
 @pytest.mark.extended
+def test_shards_keep_all_bits_if_the_number_of_devices_changes(tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    expected = small(tmp_path / "other", shards=4, threads=2)
+    run(expected)
+    config = small(tmp_path, shards=4, threads=2, strategy="mirrored", devices=2)
+    interrupt(monkeypatch, TrainLoop, "measured_step", 4)
+    with pytest.raises(Stopped):
+        run(config)
+    monkeypatch.undo()
+    run(dataclasses.replace(config, strategy="default", devices=0))
+    assert_same_run(config, expected)
+
+
+@pytest.mark.extended
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
 def test_a_disk_that_takes_no_more(tmp_path, uninterrupted, monkeypatch, code):
     config, write = small(tmp_path), archive.write

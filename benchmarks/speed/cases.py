@@ -2,7 +2,8 @@
 
     python -m benchmarks.speed.cases mirrored 4 out.npz dropout everything
 
-trains some of them on 4 devices, and writes their weights.
+trains some of them on 4 devices, and writes their weights. With --shards=8 before the
+names, a batch has that many shards.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from framework.data.split import Split
 from framework.launch import components, invariance
 
 SHAPE, CLASSES, BATCH = (8, 8, 3), 3, 16
+_SHARDS = "--shards="
 EPOCHS = 7
 
 # Activations are smooth: a kink magnifies the rounding of whatever comes near it.
@@ -163,6 +165,9 @@ def train(
     """
     case = CASES[name]
     changes = {"strategy": strategy, "devices": devices, **changes}
+    if changes.get("shards"):
+        # Shards are computed one after another as well.
+        changes["accumulate"] = 1
     config = dataclasses.replace(case.config, **changes)
     built = components.build(config, None, dataset(case), lambda done, total: None)
     return invariance.train(built, config.steps_per_call or 100)
@@ -171,10 +176,13 @@ def train(
 def main(arguments: Sequence[str]) -> None:
     """Trains cases, and writes their variables, named case:variable."""
     strategy, devices, path, *names = arguments
+    changes = {}
+    if names[0].startswith(_SHARDS):
+        changes["shards"] = int(names.pop(0).removeprefix(_SHARDS))
     weights = {
         f"{name}:{variable}": value
         for name in names
-        for variable, value in train(name, strategy, int(devices)).items()
+        for variable, value in train(name, strategy, int(devices), **changes).items()
     }
     np.savez(path, **weights)
 

@@ -34,6 +34,7 @@ def in_other_processes(
     strategy: str,
     devices: int,
     environments: Sequence[Mapping[str, str]],
+    shards: int = 0,
 ) -> list[Weights]:
     """Trains cases in other processes, all at the same time.
 
@@ -43,6 +44,7 @@ def in_other_processes(
         strategy: How devices share the work.
         devices: How many of each process.
         environments: What to add to the environment of each process.
+        shards: How many of each batch; 0 for none.
 
     Raises:
         subprocess.CalledProcessError: One has failed.
@@ -58,7 +60,9 @@ def in_other_processes(
             str(devices),
         ]
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **variables}
-        process = subprocess.Popen([*command, path, *names], env=environment)
+        options = [f"--shards={shards}"] if shards else []
+        command += [path, *options, *names]
+        process = subprocess.Popen(command, env=environment)
         processes.append((process, path))
     weights = []
     for process, path in processes:

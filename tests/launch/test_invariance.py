@@ -80,6 +80,38 @@ def test_two_processes_train_as_one(names, alone, tmp_path):
         assert difference(alone(name), first[name]) <= TOLERANCES[name]
 
 
+def different(one, other):
+    """Returns the variables of which not all bits are equal."""
+    return [name for name in one if one[name].tobytes() != other[name].tobytes()]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.extended] if quick else pytest.mark.slow)
+        for name in cases.CASES
+        for quick in [name.startswith("everything,")]
+    ],
+)
+def test_shards_give_the_same_bits_on_two_devices(name):
+    one = cases.train(name, shards=4)
+    assert different(one, cases.train(name, "mirrored", 2, shards=4)) == []
+
+
+@pytest.mark.slow
+def test_shards_give_the_same_bits_on_four_devices_and_in_two_processes(tmp_path):
+    names = [name for name in cases.CASES if name.startswith("everything")]
+    (four,) = in_other_processes(tmp_path, names, "mirrored", 4, [{}], 4)
+    first, second = in_other_processes(
+        tmp_path, names, "multi_worker", 0, two_machines(), 4
+    )
+    (one,) = in_other_processes(tmp_path, names, "default", 0, [{}], 4)
+    for name in names:
+        assert different(one[name], four[name]) == []
+        assert different(one[name], first[name]) == []
+        assert different(one[name], second[name]) == []
+
+
 @pytest.mark.extended
 def test_an_overflow_on_one_replica_lowers_the_scale_on_all(alone):
     actual = alone("float16, overflow")

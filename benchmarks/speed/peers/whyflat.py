@@ -52,6 +52,7 @@ def config(
 ) -> object:
     """Returns the config of a workload, with defaults for all other fields."""
     from framework.config import Config
+    from framework.config.config import field_types
 
     model = "resnet(depth=20)"
     if workload.filters:
@@ -71,6 +72,12 @@ def config(
         # All peers train on all images.
         "train_dev": 0.0,
         "workdir": folder,
+    }
+    types = field_types()
+    # On the command line of this program, values are texts.
+    changes = {
+        name: int(value) if types[name] is int else value
+        for name, value in changes.items()
     }
     return Config(**{**values, **changes})
 
