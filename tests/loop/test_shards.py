@@ -88,7 +88,9 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize(
+    "name", ["plain", pytest.param("all", marks=pytest.mark.extended)]
+)
 def test_two_devices_give_the_bits_of_one(build, mirrored, name):
     one, of_one = trained(build, 4, **OPTIONS[name])
     two, of_two = trained(build, 4, mirrored, **OPTIONS[name])
