@@ -6,6 +6,11 @@
 All flags are those of a run; by default it takes 30 steps. A third run, on one device
 from weights changed in their last bit, measures the effect of rounding. The exit code
 is 0 if the weights differ by at most --tolerance, or 30 times the effect of rounding.
+
+    whyflat selfcheck --model='my_models:net' --devices=4 --shards=4
+
+tells rounding from errors exactly: with shards all sums are added in one order, so that
+the exit code is 0 only if all variables have the same bits.
 """
 
 from __future__ import annotations
@@ -47,25 +52,19 @@ CONFIG = Config(
 
 
 def run(config: Config) -> None:
-    """Trains three times, and compares the weights.
+    """Trains three times, or with shards twice, and compares the weights.
 
     Raises:
-        RunError: The weights differ by more than the tolerance.
+        RunError: The weights differ by more than the tolerance, or with shards at all.
     """
+    if config.shards:
+        _compare_bits(config)
+        return
     # The CPU can be divided only before TensorFlow first computes.
-    several, one, control = (
-        components.build(
-            dataclasses.replace(config, strategy=strategy), None, None, lambda *_: None
-        )
-        for strategy in ("mirrored", "default", "default")
-    )
+    several, one, control = _built(config, ("mirrored", "default", "default"))
     for weight in control.state.weights:
         weight.assign(np.nextafter(weight.numpy(), np.float32(np.inf)))
-    different_layers = [
-        f"{name} ({kind}): its outputs differ by {difference:.2g}"
-        for name, kind, difference in layer_differences(one, several)
-        if difference > _LAYER_TOLERANCE
-    ]
+    different_layers = _different_layers(one, several)
     weights = invariance.train(one)
     difference = invariance.difference(weights, invariance.train(several))
     rounding = invariance.difference(weights, invariance.train(control))
@@ -82,6 +81,55 @@ def run(config: Config) -> None:
             f"of framework.models.layers, which agree on all devices"
         )
     print(f"{result}: the same run")
+
+
+def _built(config: Config, strategies: Sequence[str]) -> list[Components]:
+    """Returns the components of a run for each strategy."""
+    built = []
+    for strategy in strategies:
+        devices = config.devices if strategy == "mirrored" else 0
+        own = dataclasses.replace(config, strategy=strategy, devices=devices)
+        built.append(components.build(own, None, None, lambda *_: None))
+    return built
+
+
+def _compare_bits(config: Config) -> None:
+    """Trains on one device and on several with shards, and compares all bits.
+
+    Raises:
+        RunError: A variable differs.
+    """
+    several, one = _built(config, ("mirrored", "default"))
+    different_layers = _different_layers(one, several)
+    replicas = several.strategy.num_replicas_in_sync
+    expected, actual = invariance.train(one), invariance.train(several)
+    different = invariance.different(expected, actual)
+    result = (
+        f"after {one.plan.total_steps} steps of {config.shards} shards, "
+        f"{len(different)} of {len(expected)} variables of 1 device and of {replicas} "
+        f"differ"
+    )
+    if not different:
+        print(
+            f"{result}: what differs between devices without --shards is rounding, and "
+            f"the moments of batch normalization"
+        )
+        return
+    difference = invariance.difference(expected, actual)
+    causes = "; ".join(different_layers) or "a layer, loss or metric of your own"
+    raise RunError(
+        f"{result}, by {difference:.2g} of the largest weight. This is no rounding, "
+        f"but an error of {causes}: its numbers depend on what a device computes "
+        f"beside the shard, or on state that changes from shard to shard"
+    )
+
+
+def _different_layers(one: Components, several: Components) -> list[str]:
+    return [
+        f"{name} ({kind}): its outputs differ by {difference:.2g}"
+        for name, kind, difference in layer_differences(one, several)
+        if difference > _LAYER_TOLERANCE
+    ]
 
 
 def layer_differences(

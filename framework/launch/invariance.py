@@ -37,6 +37,25 @@ def train(built: Components, steps_per_call: int = 100) -> dict[str, np.ndarray]
     return {name: variable.numpy() for name, variable in variables.items()}
 
 
+def different(
+    one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]
+) -> list[str]:
+    """Returns the names of the variables of which not all bits are equal.
+
+    >>> different({"a": np.float32(0), "b": np.float32(1)}, {"a": -np.float32(0)})
+    ['a', 'b']
+
+    Args:
+        one: The variables of a run, from `train`.
+        other: The variables of another run of the same model.
+    """
+    return [
+        name
+        for name, value in one.items()
+        if name not in other or value.tobytes() != other[name].tobytes()
+    ]
+
+
 def difference(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> float:
     """Returns the relative difference between the weights of two runs.
 

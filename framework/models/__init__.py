@@ -196,7 +196,8 @@ def require_shardable(model: keras.Model) -> None:
     for layer in model._flatten_layers(include_self=False):
         is_norm = isinstance(layer, keras.layers.BatchNormalization)
         is_own = isinstance(layer, BatchNorm) and not layer.renorm
-        draws = getattr(layer, "seed_generator", None) is not None
+        # Keras's own draws follow one another, whatever the example's position.
+        draws = bool(layer._seed_generators)
         is_spectral = isinstance(layer, keras.layers.SpectralNormalization)
         if (is_norm and layer.trainable and not is_own) or draws or is_spectral:
             names.append(f"{layer.name} ({type(layer).__name__})")

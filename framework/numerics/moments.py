@@ -30,7 +30,7 @@ class Averaging(Protocol):
 
 
 # Layers with the mean and the variance that they have taken.
-Taken = list[tuple[Averaging, tf.Tensor, tf.Tensor]]
+Taken = list[tuple[Averaging, "tf.Tensor", "tf.Tensor"]]
 
 _TAKEN: contextvars.ContextVar[Taken | None] = contextvars.ContextVar(
     "taken", default=None

@@ -14,6 +14,8 @@ from framework.launch import checks
         ({"augment": "flop"}, "--augment: unknown"),
         ({"schedule": "cosine(5%, ends=1)"}, "--schedule: .*unexpected keyword"),
         ({"input": "service", "service": "a:0"}, "port"),
+        ({"shards": 4, "accumulate": 2}, "leave out --accumulate=2"),
+        ({"shards": 4, "strategy": "tpu"}, "--shards=4 does not work with"),
     ],
     ids=str,
 )
@@ -34,6 +36,8 @@ def test_skips_what_is_given_in_python():
         ({"batch_size": 33}, 2, r"must be a multiple of 2 \(2 devices times"),
         ({"batch_size": 6, "accumulate": 2}, 2, r"4 \(2 .* --accumulate=2\), not 6"),
         ({"jit": True}, 2, "jit works on one device only"),
+        ({"shards": 4}, 8, "shards must be a multiple .* devices, 8, .* not 4"),
+        ({"shards": 4}, 3, "shards must be a multiple .* power of two, not 4"),
     ],
     ids=str,
 )

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.speed import cases
 from benchmarks.speed.invariance import in_other_processes, two_machines
-from framework.launch.invariance import difference
+from framework.launch.invariance import difference, different
 
 # In a step of float32, sums in another order differ by 1e-7; a tensor of small numbers
 # that are differences of large ones, as those of batch norm, by more.
@@ -78,11 +78,6 @@ def test_two_processes_train_as_one(names, alone, tmp_path):
         # Both have the same weights to the last bit.
         assert difference(first[name], second[name]) == 0
         assert difference(alone(name), first[name]) <= TOLERANCES[name]
-
-
-def different(one, other):
-    """Returns the variables of which not all bits are equal."""
-    return [name for name in one if one[name].tobytes() != other[name].tobytes()]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,9 @@ def test_learning_rate_is_that_of_the_config():
     assert [float(rate(step)) for step in (4, 15)] == [pytest.approx(0.2), 0.5]
 
 
-@pytest.mark.parametrize("changes", [{"batch_size": 6, "accumulate": 2}, {}])
+@pytest.mark.parametrize(
+    "changes", [{"batch_size": 6, "accumulate": 2}, {"batch_size": 6, "shards": 2}, {}]
+)
 def test_images_are_mixed_in_pairs(tmp_path, changes):
     options = {"batch_size": 5} | changes
     with pytest.raises(UsageError, match=r"must be a multiple of [24] where"):
@@ -46,9 +48,10 @@ def network(loss=None):
     ("changes", "loss", "message"),
     [
         ({"loss": "ohem(.5)", "accumulate": 2}, None, "leave out --accumulate=2"),
+        ({"loss": "ohem(.5)", "shards": 2}, None, "leave out --shards=2"),
         ({}, "mse", "is compiled with the loss mean_squared_error"),
     ],
-    ids=["ohem", "compiled"],
+    ids=["ohem", "ohem of shards", "compiled"],
 )
 def test_refuses_a_loss_that_would_not_be_what_was_asked(
     tmp_path, changes, loss, message

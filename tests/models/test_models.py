@@ -181,3 +181,21 @@ class Several(keras.Model):
 def test_refuses_a_model_that_does_not_fit_the_data(model, message):
     with pytest.raises(UsageError, match=message):
         models.check(model(), SHAPE, 7)
+
+
+def test_refuses_layers_whose_state_depends_on_the_order_of_shards():
+    from framework.models import layers
+
+    def model(*between):
+        return keras.Sequential([keras.Input(SHAPE), *between])
+
+    frozen = keras.layers.BatchNormalization(trainable=False)
+    models.require_shardable(model(layers.batch_norm(), layers.Dropout(0.5), frozen))
+    for layer in (
+        keras.layers.BatchNormalization(),
+        keras.layers.GaussianNoise(0.1),
+        keras.layers.RandomFlip(),
+        layers.batch_norm(renorm=True),
+    ):
+        with pytest.raises(UsageError, match=rf"--shards: the state of {layer.name} "):
+            models.require_shardable(model(layer))

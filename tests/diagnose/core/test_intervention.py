@@ -293,6 +293,11 @@ def pasted(flags):
     return dataclasses.replace(_CONFIG, **changes)
 
 
+def test_a_batch_can_still_be_divided_into_shards():
+    config = Config(batch_size=16, shards=8)
+    assert Intervention(batch_size_factor=0.6).apply(config).batch_size == 16
+
+
 @_each
 def test_flags_can_be_pasted_and_give_the_same_config(name):
     intervention = _OF_CHECKS[name]
