@@ -90,9 +90,14 @@ def run(config: Config) -> None:
     """Compiles the training and the evaluation step, and prints the estimates.
 
     Raises:
-        UsageError: There is no such topology, or no compiler.
+        UsageError: There is no such topology, or no compiler, or a flag does not work
+            on TPUs.
         RunError: A step cannot be compiled.
     """
+    if config.shards:
+        raise UsageError(
+            f"--shards={config.shards} does not work on TPUs; leave it out"
+        )
     chips = _count_chips(_TOPOLOGY.value)
     _check_compiler(_COMPILER.value)
     built = components.build(config, None, None, lambda *_: None)

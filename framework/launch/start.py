@@ -51,7 +51,7 @@ def open_folder(
     resumption = resume.check(folder, config, built.plan, history, step)
     data = built.data_record(config)
     resumption = resume.check_data(folder, config, data, resumption)
-    if resumption.step:
+    if resumption.step and not resumption.is_over:
         changes = environment.changes(folder, determinism.threads())
         resumption = dataclasses.replace(resumption, rounding=changes)
     if not resumption.is_over:

@@ -162,3 +162,30 @@ def test_shards_follow_one_another_in_the_batch():
     assert third.example_weights.numpy().tolist() == [np.float32(0.2), 0.0]
     assert int(third.draws.start) == 4
     assert (shards.local, shards.total, shards.size) == (4, 4, 8)
+
+
+@pytest.mark.extended
+def test_xla_computes_shards(build, normalized):
+    losses = []
+    for jit in (False, True):
+        parts = build(model=normalized)
+        loop = sharded(parts, 2, jit)
+        loop(0, 2)
+        losses.append(loop.take_window()["loss"])
+        norm = next(each for each in parts.state.model.layers if "batch" in each.name)
+        assert float(norm.updates.numpy()) == 2
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.extended
+def test_frozen_batch_norm_keeps_its_averages(build, normalized):
+    parts = build(model=normalized)
+    norm = next(each for each in parts.state.model.layers if "batch" in each.name)
+    norm.frozen_until = 2
+    loop = sharded(parts, 2)
+    loop(0, 2)
+    assert float(norm.updates.numpy()) == 0
+    assert not norm.moving_mean.numpy().any()
+    loop(2, 1)
+    assert float(norm.updates.numpy()) == 1
+    assert norm.moving_mean.numpy().any()
