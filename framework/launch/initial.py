@@ -64,8 +64,8 @@ def load(config: Config, model: keras.Model, files: Mapping[str, Path]) -> Initi
         files: From `sources.find`.
 
     Raises:
-        UsageError: There are no weights, or none of them has a name and shape of the
-            model.
+        UsageError: There are no weights, none of them has a name and shape of the
+            model, or the order of their rows in it is unknown.
         RunError: The file is damaged.
     """
     if not config.init_from:
@@ -80,7 +80,10 @@ def load(config: Config, model: keras.Model, files: Mapping[str, Path]) -> Initi
             raise UsageError(f"--init_from: {problem}") from None
     else:
         raise UsageError(f"--init_from: there is no run and no file {path}")
-    match = by_name.assign(model, values)
+    try:
+        match = by_name.assign(model, values, weight_files.is_channels_first(path))
+    except UsageError as problem:
+        raise UsageError(f"--init_from={config.init_from}: {problem}") from None
     by_name.require_a_match(match, f"--init_from={config.init_from}")
     line = {"initial weights": f"{config.init_from}: {match.summary()}"}
     of_run = values if path.is_dir() else None

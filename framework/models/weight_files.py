@@ -64,6 +64,15 @@ def read(path: Path) -> Values:
     return _renumbered(values)
 
 
+def is_channels_first(path: Path) -> bool:
+    """Returns whether a file is of PyTorch, which flattens channels first.
+
+    >>> is_channels_first(Path("a.pth")), is_channels_first(Path("a.npz"))
+    (True, False)
+    """
+    return _READERS.get(path.suffix) is torch_files.read
+
+
 def _renumbered(values: Values) -> Values:
     layers = sorted({name.rpartition("/")[0] for name in values})
     new = dict(zip(layers, names.numbered(layers), strict=True))
