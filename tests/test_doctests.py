@@ -51,6 +51,7 @@ MODULES = (
     "framework.models",
     "framework.models.cnn",
     "framework.models.efficientnet_lite",
+    "framework.models.flatten_order",
     "framework.models.layers",
     "framework.models.mlp",
     "framework.models.pooled",
