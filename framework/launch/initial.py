@@ -26,14 +26,16 @@ class Initial:
 
     Attributes:
         files: The files it was read from; see `sources.find`.
-        values: The initial weights by name, if they are of another run.
+        values: The initial weights by name, if --init_from is a folder, by its text.
         match: The weights that --init_from has set; None without it.
         lines: Lines of the banner, by heading.
         normalize: The normalization spec in use, which the network may determine.
     """
 
     files: Mapping[str, Path]
-    values: Mapping[str, np.ndarray] | None = None
+    values: Mapping[str, Mapping[str, np.ndarray]] = dataclasses.field(
+        default_factory=dict
+    )
     match: Match | None = None
     lines: Mapping[str, str] = dataclasses.field(default_factory=dict)
     normalize: str = Config.normalize
@@ -86,8 +88,8 @@ def load(config: Config, model: keras.Model, files: Mapping[str, Path]) -> Initi
         raise UsageError(f"--init_from={config.init_from}: {problem}") from None
     by_name.require_a_match(match, f"--init_from={config.init_from}")
     line = {"initial weights": f"{config.init_from}: {match.summary()}"}
-    of_run = values if path.is_dir() else None
-    return Initial(files, of_run, match, line, config.normalize)
+    of_folder = {config.init_from: values} if path.is_dir() else {}
+    return Initial(files, of_folder, match, line, config.normalize)
 
 
 def _of_run(folder: Path) -> dict[str, np.ndarray]:
