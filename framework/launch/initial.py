@@ -15,7 +15,7 @@ from framework.config.update_rules import Freeze
 from framework.errors import UsageError
 from framework.launch import trained
 from framework.loop.plan import Plan
-from framework.models import by_name, freezing, names, weight_files
+from framework.models import by_name, freezing, names, saved_model, weight_files
 from framework.models.by_name import Match
 from framework.optim.update_factors import UpdateFactors
 
@@ -73,7 +73,7 @@ def load(config: Config, model: keras.Model, files: Mapping[str, Path]) -> Initi
     if not config.init_from:
         return Initial(files, normalize=config.normalize)
     path = files[config.init_from]
-    if path.is_dir():
+    if path.is_dir() and not saved_model.is_saved_model(path):
         values = _of_run(path)
     elif path.exists() or path.suffix:
         try:
