@@ -28,6 +28,7 @@ MODULES = (
     "framework.data.dataset",
     "framework.data.drawn",
     "framework.data.indexed",
+    "framework.data.iterative",
     "framework.data.order",
     "framework.data.servers",
     "framework.data.split",
