@@ -35,8 +35,8 @@ from framework.errors import RunError
 _SAMPLE = 5_000
 _SPLITS = ("train", "validation")
 _SEVERAL = (
-    "doubtful labels: not applicable, since images have several labels; duplicates with "
-    "different labels are those that differ in any label"
+    "doubtful labels: not applicable, since images have several labels; duplicates "
+    "with different labels are those that differ in any label"
 )
 
 

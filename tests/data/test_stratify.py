@@ -129,7 +129,7 @@ def tags(count=400, seed=0):
 
 def test_each_of_several_labels_is_divided_in_proportion():
     labels, _ = tags()
-    first, second = stratified_split(labels, 0.2, seed=3)
+    _, second = stratified_split(labels, 0.2, seed=3)
     assert len(second) == 80
     np.testing.assert_allclose(
         labels[second].sum(axis=0), 0.2 * labels.sum(axis=0), atol=1
