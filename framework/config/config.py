@@ -91,8 +91,9 @@ class Config:
     )
     init_from: str = fields.model(
         "",
-        "Initial weights by name: the folder of a run, or a .keras, .h5, .npz, .pth or "
-        ".safetensors file, such as runs/large; empty for random ones.",
+        "Initial weights by name: the folder of a run or of a SavedModel, or a .keras, "
+        ".h5, .npz, .pth or .safetensors file, such as runs/large; empty for random "
+        "ones.",
     )
     optimizer: str = fields.training(
         "adam",

@@ -54,9 +54,7 @@ def divided(dataset: Dataset, fold: str, seed: int) -> Dataset:
     if not fold or dataset.fold == fold:
         return dataset
     which, pool = Fold.parse(fold), dataset.train
-    several = pool.labels.ndim == 2
-    strata = np.zeros(len(pool), np.int32) if several else pool.labels
-    places = stratify.folds(strata, pool.groups, which.count, seed)
+    places = stratify.folds(pool.labels, pool.groups, which.count, seed)
     is_held_out = places == which.index - 1
     rest, held_out = np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
     present, kept = (

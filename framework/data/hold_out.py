@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 
 from framework.config.portion import Portion
+from framework.data import stratify
 from framework.data.dataset import Dataset, class_counts
-from framework.data.stratify import stratified_split
 from framework.errors import UsageError
 
 # Not --seed: runs of several seeds are then compared on the same test images. And not
@@ -66,21 +66,23 @@ def hold_out_test(
 def _drawn(dataset: Dataset, portion: Portion) -> np.ndarray:
     """Returns indices of training images, int64, in ascending order."""
     labels, groups = dataset.train.labels, dataset.train.groups
-    if labels.ndim == 2:
-        # Without strata, as in `stratified_split`.
-        labels = np.zeros(len(labels), np.int32)
     if portion.fraction:
-        return stratified_split(labels, portion.fraction, _SEED, groups)[1]
+        return stratify.stratified_split(labels, portion.fraction, _SEED, groups)[1]
     # An image of each class stays.
-    most = len(labels) - len(np.unique(labels))
+    several = labels.ndim == 2
+    most = len(labels) - (1 if several else len(np.unique(labels)))
     if portion.images > most:
         raise UsageError(
             f"test must be at most {most:,} of the {len(labels):,} training images of "
             f"{dataset.name}, not {portion.images:,}"
         )
+    if several:
+        return stratify.sample(labels, portion.images, _SEED, groups)[1]
     if groups is not None:
         # As near to that number as the sizes of the groups allow.
-        return stratified_split(labels, portion.images / len(labels), _SEED, groups)[1]
+        return stratify.stratified_split(
+            labels, portion.images / len(labels), _SEED, groups
+        )[1]
     return _stratified_sample(labels, portion.images)
 
 

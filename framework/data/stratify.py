@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from framework.data.iterative import iterative_parts
+
 
 def stratified_split(
     labels: np.ndarray,
@@ -21,25 +23,59 @@ def stratified_split(
     (array([0, 1, 3, 4, 5, 6]), array([2, 7]))
 
     Args:
-        labels: int [N]; or [N, K], several labels each: then the division is random,
-            whatever the labels.
-        fraction: The fraction of each class that goes to the second part; at least
-            one example of a class stays in the first.
+        labels: int [N]; or [N, K] of 0 and 1, several labels each; see
+            `iterative_parts`.
+        fraction: The fraction of each class that goes to the second part, as nearly
+            as several labels each allow; at least one example of a class stays in the
+            first.
         seed: Seed of the random division.
         groups: int [N], what must not be divided; see `grouped_split`.
 
     Returns:
         The indices of both parts, int64, each in ascending order.
     """
-    strata = np.zeros(len(labels), np.int32) if labels.ndim == 2 else labels
+    if labels.ndim == 2:
+        count = min(int(np.floor(fraction * len(labels) + 0.5)), len(labels) - 1)
+        return sample(labels, max(count, 0), seed, groups)
     if groups is not None:
-        return grouped_split(strata, groups, fraction, seed)
+        return grouped_split(labels, groups, fraction, seed)
     generator = np.random.Generator(np.random.PCG64(seed))
     second = np.zeros(len(labels), bool)
-    for label in np.unique(strata):
-        members = np.flatnonzero(strata == label)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
         count = min(int(np.floor(fraction * len(members) + 0.5)), len(members) - 1)
         second[generator.permutation(members)[:count]] = True
+    return np.flatnonzero(~second), np.flatnonzero(second)
+
+
+def sample(
+    labels: np.ndarray, count: int, seed: int, groups: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divides examples of several labels each into two parts of given sizes.
+
+    >>> labels = np.array([[1, 0], [1, 0], [0, 1], [0, 1]])
+    >>> first, second = sample(labels, 2, seed=0)
+    >>> labels[second].sum(axis=0).tolist()
+    [1, 1]
+
+    Args:
+        labels: int [N, K] of 0 and 1.
+        count: The size of the second part. It is smaller where an example must stay in
+            the first as the only one of a label.
+        seed: Seed of the random division.
+        groups: int [N], what must not be divided; then the size is met as nearly as
+            the sizes of the groups allow.
+
+    Returns:
+        The indices of both parts, int64, each in ascending order.
+    """
+    sizes = (len(labels) - count, count)
+    second = iterative_parts(labels, sizes, seed, groups) == 1
+    for label in np.flatnonzero(labels.any(axis=0)):
+        members = np.flatnonzero(labels[:, label])
+        if second[members].all():
+            first = members[0]
+            second[first if groups is None else groups == groups[first]] = False
     return np.flatnonzero(~second), np.flatnonzero(second)
 
 
@@ -113,7 +149,8 @@ def folds(
     [1, 0, 0, 1, 1, 0]
 
     Args:
-        labels: int [N].
+        labels: int [N]; or [N, K] of 0 and 1, for which the numbers of each class
+            differ by little more.
         groups: int [N], what must not be divided; None if nothing.
         count: The number of folds.
         seed: Seed of the random order.
@@ -121,6 +158,9 @@ def folds(
     Returns:
         The fold of each example, int64 [N], from 0.
     """
+    if labels.ndim == 2:
+        sizes = [len(range(fold, len(labels), count)) for fold in range(count)]
+        return iterative_parts(labels, sizes, seed, groups)
     if groups is not None:
         return _grouped_folds(labels, groups, count, seed)
     generator = np.random.Generator(np.random.PCG64(seed))

@@ -34,6 +34,10 @@ from framework.errors import RunError
 # The number of images that features are scaled by.
 _SAMPLE = 5_000
 _SPLITS = ("train", "validation")
+_SEVERAL = (
+    "doubtful labels: not applicable, since images have several labels; duplicates "
+    "with different labels are those that differ in any label"
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,7 +48,7 @@ class Audit:
         name: Of the data set.
         counts: The number of images that were read, by split.
         problems: What is wrong, in the order of reading.
-        notes: What the data set itself has to say.
+        notes: What the data set itself has to say, and what was not looked for.
         pictures: Small images of the first problems; see `galleries.shown`.
     """
 
@@ -72,7 +76,7 @@ class _Images:
 
     Attributes:
         images: [N, height, width, C].
-        labels: int [N].
+        labels: int [N]; or [N, K] of 0 and 1.
         places: Of each.
     """
 
@@ -109,13 +113,15 @@ def audit(
         DataProblem(data_problems.ODD, every.places[row], note="all pixels are equal")
         for row in duplicate_pairs.blank(every.images)
     ]
-    progress("looking for doubtful labels")
-    problems += _doubtful(every, dataset.class_names)
+    notes = tuple(dataset.notes)
+    if every.labels.ndim == 2:
+        notes = (*notes, _SEVERAL)
+    else:
+        progress("looking for doubtful labels")
+        problems += _doubtful(every, dataset.class_names)
     counts = {name: len(each.labels) for name, each in zip(_SPLITS, parts, strict=True)}
     ordered = data_problems.ordered(problems)
-    return Audit(
-        dataset.name, counts, ordered, tuple(dataset.notes), _pictures(ordered, every)
-    )
+    return Audit(dataset.name, counts, ordered, notes, _pictures(ordered, every))
 
 
 def galleries_of(context: DiagnosisContext) -> tuple[Gallery, ...]:
@@ -141,7 +147,7 @@ def _read(dataset: Dataset, name: str, problems: list[DataProblem]) -> _Images:
     names = split.paths or tuple(map(str, range(len(split))))
     labels = np.asarray(split.labels)
     places = [
-        Place(name, names[row], dataset.class_names[label])
+        Place(name, names[row], _label_text(label, dataset.class_names))
         for row, label in enumerate(labels)
     ]
     if not (isinstance(split, LazySplit) and isinstance(split.images, Files)):
@@ -155,6 +161,13 @@ def _read(dataset: Dataset, name: str, problems: list[DataProblem]) -> _Images:
         if note := _suffix_problem(Path(names[row])):
             problems.append(DataProblem(data_problems.ODD, places[row], note=note))
     return _Images(images, labels[rows], [places[row] for row in rows])
+
+
+def _label_text(label: np.ndarray, class_names: tuple[str, ...]) -> str:
+    """Returns the class of an image; of several labels, all of them."""
+    if not label.ndim:
+        return class_names[label]
+    return " + ".join(class_names[each] for each in np.flatnonzero(label)) or "no class"
 
 
 def _suffix_problem(path: Path) -> str:

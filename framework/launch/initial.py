@@ -15,7 +15,7 @@ from framework.config.update_rules import Freeze
 from framework.errors import UsageError
 from framework.launch import trained
 from framework.loop.plan import Plan
-from framework.models import by_name, freezing, names, weight_files
+from framework.models import by_name, freezing, names, saved_model, weight_files
 from framework.models.by_name import Match
 from framework.optim.update_factors import UpdateFactors
 
@@ -26,14 +26,16 @@ class Initial:
 
     Attributes:
         files: The files it was read from; see `sources.find`.
-        values: The initial weights by name, if they are of another run.
+        values: The initial weights by name, if --init_from is a folder, by its text.
         match: The weights that --init_from has set; None without it.
         lines: Lines of the banner, by heading.
         normalize: The normalization spec in use, which the network may determine.
     """
 
     files: Mapping[str, Path]
-    values: Mapping[str, np.ndarray] | None = None
+    values: Mapping[str, Mapping[str, np.ndarray]] = dataclasses.field(
+        default_factory=dict
+    )
     match: Match | None = None
     lines: Mapping[str, str] = dataclasses.field(default_factory=dict)
     normalize: str = Config.normalize
@@ -64,14 +66,14 @@ def load(config: Config, model: keras.Model, files: Mapping[str, Path]) -> Initi
         files: From `sources.find`.
 
     Raises:
-        UsageError: There are no weights, or none of them has a name and shape of the
-            model.
+        UsageError: There are no weights, none of them has a name and shape of the
+            model, or the order of their rows in it is unknown.
         RunError: The file is damaged.
     """
     if not config.init_from:
         return Initial(files, normalize=config.normalize)
     path = files[config.init_from]
-    if path.is_dir():
+    if path.is_dir() and not saved_model.is_saved_model(path):
         values = _of_run(path)
     elif path.exists() or path.suffix:
         try:
@@ -80,11 +82,14 @@ def load(config: Config, model: keras.Model, files: Mapping[str, Path]) -> Initi
             raise UsageError(f"--init_from: {problem}") from None
     else:
         raise UsageError(f"--init_from: there is no run and no file {path}")
-    match = by_name.assign(model, values)
+    try:
+        match = by_name.assign(model, values, weight_files.is_channels_first(path))
+    except UsageError as problem:
+        raise UsageError(f"--init_from={config.init_from}: {problem}") from None
     by_name.require_a_match(match, f"--init_from={config.init_from}")
     line = {"initial weights": f"{config.init_from}: {match.summary()}"}
-    of_run = values if path.is_dir() else None
-    return Initial(files, of_run, match, line, config.normalize)
+    of_folder = {config.init_from: values} if path.is_dir() else {}
+    return Initial(files, of_folder, match, line, config.normalize)
 
 
 def _of_run(folder: Path) -> dict[str, np.ndarray]:

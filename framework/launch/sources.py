@@ -47,12 +47,14 @@ def find(config: Config, has_model: bool = False) -> dict[str, Path]:
         if entry is None:
             continue
         copy = folder / entry["copy"]
-        if path.is_file() and digest(path) != entry["sha256"]:
+        # Another run may have been trained further; its copy has not.
+        is_same_kind = path.is_dir() if copy.is_dir() else path.is_file()
+        if is_same_kind and digest(path) != entry["sha256"]:
             raise UsageError(
                 f"{text} has changed since the run in {folder} was started with it; "
                 f"restore it, use another --workdir, or --fresh to move the run aside"
             )
-        if copy.is_file() and digest(copy) == entry["sha256"]:
+        if copy.exists() and digest(copy) == entry["sha256"]:
             found[text] = copy
     return found
 
@@ -60,7 +62,7 @@ def find(config: Config, has_model: bool = False) -> dict[str, Path]:
 def write(
     folder: Path,
     files: Mapping[str, Path],
-    values: Mapping[str, np.ndarray] | None,
+    values: Mapping[str, Mapping[str, np.ndarray]],
     match: Match | None,
 ) -> None:
     """Copies the files into a run's folder and writes pretrained.json, once.
@@ -68,7 +70,8 @@ def write(
     Args:
         folder: The run's folder, which this process must have locked.
         files: From `find`.
-        values: The initial weights by name, if they are of another run.
+        values: The initial weights by name, of each folder that is another run's, by
+            its text.
         match: The weights that --init_from has set; None without it.
     """
     if not files:
@@ -80,15 +83,22 @@ def write(
     (folder / FOLDER).mkdir(exist_ok=True)
     entries = dict(recorded)
     for text, path in new.items():
-        if path.is_file():
+        if text in values:
+            copy = f"{FOLDER}/run.npz"
+            archive.write(folder / copy, 0, dict(values[text]))
+            sha = digest(folder / copy)
+        elif path.is_file():
             content = atomic.read_bytes(path)
             sha = hashlib.sha256(content).hexdigest()
             copy = f"{FOLDER}/{sha[:16]}{path.suffix}"
             atomic.write_bytes(folder / copy, content)
+        elif path.is_dir():
+            sha = digest(path)
+            copy = f"{FOLDER}/{sha[:16]}"
+            _copy(path, folder / copy)
         else:
-            copy = f"{FOLDER}/run.npz"
-            archive.write(folder / copy, 0, dict(values or {}))
-            sha = digest(folder / copy)
+            # The name of a preset, which KerasHub downloads.
+            continue
         entries[text] = {"sha256": sha, "copy": copy}
     record: dict[str, Any] = {"files": entries}
     if match is not None:
@@ -102,9 +112,27 @@ def write(
     atomic.write_text(folder / RECORD, text)
 
 
+def _copy(folder: Path, copy: Path) -> None:
+    """Copies the files of a folder."""
+    for name in _names(folder):
+        target = copy / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_bytes(target, atomic.read_bytes(folder / name))
+
+
+def _names(folder: Path) -> list[str]:
+    """Returns the paths of the files in a folder, relative to it, sorted."""
+    files = (each for each in folder.rglob("*") if each.is_file())
+    return sorted(each.relative_to(folder).as_posix() for each in files)
+
+
 def digest(path: Path) -> str:
-    """Returns the SHA-256 of a file, as hexadecimal digits."""
+    """Returns the SHA-256 of a file, or of names and contents of a folder's files."""
     state = hashlib.sha256()
+    if path.is_dir():
+        for name in _names(path):
+            state.update(f"{digest(path / name)} {name}\n".encode())
+        return state.hexdigest()
     with atomic.reading(path) as file:
         while block := file.read(1 << 20):
             state.update(block)

@@ -131,7 +131,9 @@ def build_objective(
     classes = examples.dataset.num_classes
     counts = class_counts(split.labels[examples.train], classes)
     several = examples.dataset.has_several_labels
-    loss = losses.build(config.loss, config.label_smoothing, several)(counts)
+    loss = losses.build(config.loss, config.label_smoothing, several)(
+        counts, len(examples.train)
+    )
     kept_fraction = losses.kept_fraction(loss)
     if kept_fraction < 1 and config.accumulate > 1:
         raise UsageError(

@@ -30,13 +30,16 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "ohem": hardest.ohem,
 }
 _BINARY = "binary_cross_entropy"
-_COUNTS, _SMOOTHING = "class_counts", "label_smoothing"
+_COUNTS, _IMAGES, _SMOOTHING = "class_counts", "num_images", "label_smoothing"
 
 
 def build(
     text: str, label_smoothing: float = 0.0, several_labels: bool = False
-) -> Callable[[np.ndarray], Loss]:
+) -> Callable[..., Loss]:
     """Returns a function from the training images of each class to the loss of a spec.
+
+    The function also takes the number of all training images, which differs from the
+    sum if images have several labels.
 
     >>> loss = build("focal(gamma=0)")(np.array([50, 50]))
     >>> print(loss(tf.constant([0]), tf.constant([[0.0, 0.0]])).numpy().round(3))
@@ -79,7 +82,7 @@ def with_spec_signature(function: Callable[..., Any]) -> Callable[..., Any]:
 
     signature = inspect.signature(function)
     free = list(signature.parameters.values())[2:]
-    kept = [each for each in free if each.name != _COUNTS]
+    kept = [each for each in free if each.name not in (_COUNTS, _IMAGES)]
     # `inspect.signature` reads this attribute, which the type of functions lacks.
     placeholder.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=kept
@@ -117,14 +120,17 @@ def _bind(
     arguments: dict[str, Any],
     several_labels: bool,
     class_counts: np.ndarray,
+    num_images: int | None = None,
 ) -> Loss:
     """Returns a loss with all arguments; checks it on two examples.
 
     Raises:
         UsageError: It fails, or does not return a loss for each example.
     """
-    if _COUNTS in inspect.signature(function).parameters:
-        arguments = {**arguments, _COUNTS: class_counts}
+    known = {_COUNTS: class_counts, _IMAGES: num_images}
+    names = inspect.signature(function).parameters
+    counts = {name: value for name, value in known.items() if name in names}
+    arguments = {**arguments, **counts}
     loss = functools.partial(function, **arguments)
     labels = tf.constant([0, len(class_counts) - 1], tf.int32)
     if several_labels:

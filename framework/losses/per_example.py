@@ -161,6 +161,7 @@ def binary_cross_entropy(
     label_smoothing: float = 0.0,
     sum_classes: bool = False,
     class_weights: str | Sequence[float] | None = None,
+    num_images: int | None = None,
 ) -> tf.Tensor:
     """Mean over classes of the cross-entropy of a sigmoid, one class against the rest.
 
@@ -178,25 +179,30 @@ def binary_cross_entropy(
         label_smoothing: Fraction of each label spread evenly over all classes; with
             several labels, between 0 and 1 of each class (as in Keras).
         sum_classes: Whether to sum over classes instead.
-        class_weights: As in `cross_entropy`; not with several labels.
+        class_weights: As in `cross_entropy`. With several labels, the factor of the
+            positive term of each class, -w y log p - (1 - y) log(1 - p), as PyTorch's
+            `pos_weight`; "balanced" is images without / images with the class, so that
+            both terms of a class count the same.
+        num_images: Training images, for "balanced" with several labels.
 
     Raises:
-        ValueError: There is not one positive weight for each class; or there are
-            weights and several labels.
+        ValueError: There is not one positive weight for each class.
     """
     classes = logits.shape[1]
     if labels.shape.rank == 2:
-        if class_weights is not None:
-            raise ValueError("class_weights need one label per image")
         targets = tf.cast(labels, logits.dtype)
         targets = targets * (1.0 - label_smoothing) + label_smoothing / 2
     else:
         off = label_smoothing / classes
         targets = tf.one_hot(labels, classes, 1.0 - label_smoothing + off, off)
-    each = tf.nn.sigmoid_cross_entropy_with_logits(
-        tf.cast(targets, logits.dtype), logits
-    )
+    targets = tf.cast(targets, logits.dtype)
     reduce = tf.reduce_sum if sum_classes else tf.reduce_mean
+    if labels.shape.rank == 2 and class_weights is not None:
+        weights = _positive_weights(class_weights, classes, class_counts, num_images)
+        factor = tf.constant(weights, logits.dtype)
+        each = tf.nn.weighted_cross_entropy_with_logits(targets, logits, factor)
+        return reduce(each, axis=1)
+    each = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
     losses = reduce(each, axis=1)
     return _weighted(losses, labels, logits, class_counts, class_weights)
 
@@ -213,6 +219,22 @@ def _weighted(
         return losses
     weights = _weights(class_weights, logits.shape[1], class_counts)
     return losses * tf.gather(tf.constant(weights, losses.dtype), labels)
+
+
+def _positive_weights(
+    given: str | Sequence[float],
+    classes: int,
+    counts: np.ndarray | None,
+    images: int | None,
+) -> np.ndarray:
+    """Returns the weight of the images that have a class, for each class.
+
+    A class that no image has, or that all have, has weight 1.
+    """
+    if given != "balanced" or counts is None or images is None:
+        return _weights(given, classes, None)
+    is_divided = (counts > 0) & (counts < images)
+    return np.where(is_divided, (images - counts) / np.maximum(counts, 1), 1.0)
 
 
 def _weights(

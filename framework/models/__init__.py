@@ -15,6 +15,7 @@ from framework.errors import UsageError
 from framework.models.applications import applications
 from framework.models.cnn import cnn
 from framework.models.efficientnet_lite import efficientnet_lite
+from framework.models.hub import has_scaling, hub
 from framework.models.keras_file import expected_pixels, keras_file
 from framework.models.mlp import mlp
 from framework.models.resnet import resnet
@@ -28,11 +29,12 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
     "efficientnet_lite": efficientnet_lite,
     "applications": applications,
     "keras_file": keras_file,
+    "hub": hub,
 }
 # Builds a network from the shape of an image and the number of classes.
 ModelFunction = Callable[[tuple[int, int, int], int], "keras.Model"]
-# The arguments that name a file.
-_FILES = {"applications": "weights", "keras_file": "path"}
+# The arguments that name a file, or a folder.
+_FILES = {"applications": "weights", "keras_file": "path", "hub": "preset"}
 
 
 def build(text: str, files: Mapping[str, Path] | None = None) -> ModelFunction:
@@ -70,7 +72,7 @@ def _parse(text: str) -> tuple[spec.Call, Callable[..., Any], dict[str, Any]]:
 
 
 def file(text: str) -> str:
-    """Returns the file that a spec names; "" if it names none.
+    """Returns the file, or preset, that a spec names; "" if it names none.
 
     >>> file("keras_file('net.keras', head=5)")
     'net.keras'
@@ -117,9 +119,11 @@ def normalization(text: str, files: Mapping[str, Path]) -> str:
     name = spec.single(text).name
     if name in ("applications", "efficientnet_lite"):
         return "raw"
-    if name != "keras_file":
+    if name not in ("keras_file", "hub"):
         return ""
     path = file(text)
+    if name == "hub":
+        return "raw" if has_scaling(str(files.get(path, path))) else ""
     return expected_pixels(files.get(path, Path(path)))
 
 

@@ -77,7 +77,7 @@ def applications(
             f"applications({name!r}) takes images of 3 channels, not "
             f"{image_shape[2]}; use --dataset='folder(..., channels=3)'"
         )
-    values = None
+    values, is_channels_first = None, False
     if weights is not None:
         file = Path(paths.expand(weights, "applications(weights=)"))
         if not file.is_file():
@@ -86,6 +86,7 @@ def applications(
                 f"the weights of {name} first, or use weights=None"
             )
         values = weight_files.read(file)
+        is_channels_first = weight_files.is_channels_first(file)
     inputs = keras.Input(image_shape)
     network = function(
         include_top=False,
@@ -101,7 +102,7 @@ def applications(
     model = keras.Model(inputs, logits, name=name.lower())
     model = converted(model, image_shape, num_classes, head=False)
     if values is not None:
-        match = by_name.assign(model, values)
+        match = by_name.assign(model, values, is_channels_first)
         left = [*match.missing, *(each for each, *_ in match.shapes)]
         left = [each for each in left if not each.startswith("head/")]
         if left:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from framework.errors import UsageError
-from framework.models import names
+from framework.models import flatten_order, names
 
 # Names that a message lists.
 _SHOWN = 5
@@ -58,12 +58,21 @@ def listed(items: tuple[str, ...] | list[str], count: int = _SHOWN) -> str:
     return text if len(items) <= count else f"{text} and {len(items) - count} more"
 
 
-def assign(model: keras.Model, values: Mapping[str, np.ndarray]) -> Match:
+def assign(
+    model: keras.Model,
+    values: Mapping[str, np.ndarray],
+    is_channels_first: bool = False,
+) -> Match:
     """Sets weights to values of the same name and shape.
 
     Args:
         model: A built model.
         values: Arrays by name or position, as `weight_files.read` returns them.
+        is_channels_first: Whether the values are of a network that flattens feature
+            maps channels first, as in PyTorch: rows of dense layers are reordered.
+
+    Raises:
+        UsageError: The order of such rows cannot be seen in the model.
     """
     matched, missing, shapes, used = [], [], [], set()
     for weight in names.weights(model):
@@ -78,6 +87,8 @@ def assign(model: keras.Model, values: Mapping[str, np.ndarray]) -> Match:
             continue
         used.add(key)
         value = _with_multiplier(value, weight)
+        if is_channels_first:
+            value = flatten_order.from_channels_first(weight, value)
         shape = tuple(weight.variable.shape)
         if value.shape == shape:
             weight.variable.assign(value)

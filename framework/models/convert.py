@@ -33,7 +33,7 @@ def converted(
     """
     inputs = keras.Input(image_shape)
     copy = keras.models.clone_model(
-        model, input_tensors=inputs, clone_function=_own_layer, recursive=True
+        model, input_tensors=inputs, clone_function=own_layer, recursive=True
     )
     features, last = _end(copy)
     if last is not None:
@@ -103,8 +103,8 @@ def _require_no_hidden_activation(dense: keras.layers.Dense) -> None:
         )
 
 
-def _own_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Returns a copy of a layer, of this framework's class where it has one."""
+def own_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Returns an unbuilt copy of a layer, of this framework's class if it has one."""
     # Imported late: they define Keras layers, which imports TensorFlow.
     from framework.models.layers import BatchNorm, Dropout
 

@@ -54,7 +54,10 @@ _DIVISOR = 8
 
 
 def efficientnet_lite(
-    image_shape: tuple[int, int, int], num_classes: int, size: int = 0
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    size: int = 0,
+    momentum: float = 0.99,
 ) -> keras.Model:
     """Builds EfficientNet-Lite0 to 4 (Tan & Le, 2019), which scale pixels themselves.
 
@@ -69,18 +72,23 @@ def efficientnet_lite(
         image_shape: Height, width and channels.
         num_classes: The number of classes.
         size: From 0 to 4.
+        momentum: Of the moving averages of batch normalization, which cover the last
+            1 / (1 - momentum) steps. From random weights in few hundred steps, .9: the
+            averages of 100 steps lag behind weights that change fast.
 
     Returns:
         A model from images [B, height, width, channels] to logits [B, num_classes].
 
     Raises:
-        UsageError: There is no such size.
+        UsageError: There is no such size, or momentum is not between 0 and 1.
     """
     # Imported late: it defines Keras layers, which imports TensorFlow.
-    from framework.models.layers import Dropout
+    from framework.models.layers import BatchNorm, Dropout
 
     if not 0 <= size < len(_SIZES):
         raise UsageError(f"size must be from 0 to {len(_SIZES) - 1}, not {size}")
+    if not 0 < momentum < 1:
+        raise UsageError(f"momentum must be between 0 and 1, not {momentum}")
     width, depth, dropout = _SIZES[size]
     inputs = keras.Input(image_shape)
     # As (pixel - 127) / 128, with which the weights were trained.
@@ -101,7 +109,11 @@ def efficientnet_lite(
     features = keras.layers.GlobalAveragePooling2D()(features)
     features = Dropout(dropout)(features)
     logits = keras.layers.Dense(num_classes, name="fc", dtype="float32")(features)
-    return keras.Model(inputs, logits, name=f"efficientnet_lite{size}")
+    model = keras.Model(inputs, logits, name=f"efficientnet_lite{size}")
+    for layer in model.layers:
+        if isinstance(layer, BatchNorm):
+            layer.momentum = momentum
+    return model
 
 
 def _block(

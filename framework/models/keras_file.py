@@ -62,7 +62,7 @@ def keras_file(
             f"keras_file: head={head}, but the data set has {num_classes} classes"
         )
     source = _load(file, trust)
-    _check_shape(source, file, image_shape)
+    check_shape(source, str(file), image_shape)
     try:
         with SafeModeScope(not trust):
             model = converted(source, image_shape, num_classes, bool(head))
@@ -152,7 +152,8 @@ def _load(path: Path, trust: bool) -> keras.Model:
     del layers, pooled, relu
     config = _read_config(path)
     if not trust:
-        _refuse_code(config, path)
+        remedy = "if you trust whoever wrote it, write keras_file(..., trust=True)"
+        refuse_code(config, path, (_KERAS,), remedy)
     try:
         model = keras.saving.load_model(str(path), compile=False, safe_mode=not trust)
     except KeyboardInterrupt:
@@ -173,29 +174,48 @@ def _load(path: Path, trust: bool) -> keras.Model:
     return model
 
 
-def _refuse_code(node: Any, path: Path) -> None:
-    """Raises UsageError if a serialized network names code that is not Keras's."""
+def refuse_code(
+    node: Any, path: Path, modules: tuple[str, ...], remedy: str = "it is not loaded"
+) -> None:
+    """Checks that a serialized network names classes of known modules only.
+
+    Args:
+        node: The content of its JSON file, or a part of it.
+        path: The file, for the message.
+        modules: Top-level modules besides this framework's own layers.
+        remedy: What to do, for the message.
+
+    Raises:
+        UsageError: It names code of others.
+    """
     if isinstance(node, list):
         for each in node:
-            _refuse_code(each, path)
+            refuse_code(each, path, modules, remedy)
     if not isinstance(node, dict):
         return
     name, module = node.get("class_name"), node.get("module")
     is_ours = str(node.get("registered_name", "")).startswith(_OURS)
-    is_keras = module in (None, "builtins") or str(module).split(".")[0] == _KERAS
-    if name in ("Lambda", "__lambda__") or not (is_keras or is_ours):
-        source = f" of {module}" if module and not is_keras else ""
-        raise UsageError(
-            f"{path} contains code: {name}{source}; if you trust whoever wrote it, "
-            f"write keras_file(..., trust=True)"
-        )
+    is_known = module in (None, "builtins") or str(module).split(".")[0] in modules
+    if name in ("Lambda", "__lambda__") or not (is_known or is_ours):
+        source = f" of {module}" if module and not is_known else ""
+        raise UsageError(f"{path} contains code: {name}{source}; {remedy}")
     for each in node.values():
-        _refuse_code(each, path)
+        refuse_code(each, path, modules, remedy)
 
 
-def _check_shape(
-    model: keras.Model, path: Path, image_shape: tuple[int, int, int]
+def check_shape(
+    model: keras.Model, source: str, image_shape: tuple[int, int, int]
 ) -> None:
+    """Checks that a network takes images of a shape.
+
+    Args:
+        model: The network.
+        source: Where it comes from, for the message.
+        image_shape: Height, width and channels.
+
+    Raises:
+        UsageError: It takes others.
+    """
     shape = model.inputs[0].shape[1:]
     fits = len(shape) == 3 and all(
         size in (None, actual) for size, actual in zip(shape, image_shape, strict=True)
@@ -204,8 +224,8 @@ def _check_shape(
         wanted = "x".join("any" if size is None else str(size) for size in shape)
         actual = "x".join(map(str, image_shape))
         raise UsageError(
-            f"{path} takes images of {wanted}, and those of the data set are {actual}; "
-            f"change the size or the channels of --dataset, as in "
+            f"{source} takes images of {wanted}, and those of the data set are "
+            f"{actual}; change the size or the channels of --dataset, as in "
             f"folder(..., size=160, channels=3)"
         )
 

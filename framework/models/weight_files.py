@@ -1,4 +1,4 @@
-"""Reads weights by name from files of Keras, NumPy, safetensors and PyTorch."""
+"""Reads weights by name: of Keras, NumPy, safetensors, PyTorch and SavedModels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from framework.errors import RunError, UsageError
-from framework.models import names, torch_files
+from framework.models import names, saved_model, torch_files
 from framework.system import archive, atomic
 
 Values = dict[str, np.ndarray]
@@ -42,16 +42,21 @@ def read(path: Path) -> Values:
     named are numbered from 0 on; see `framework.models.names`.
 
     Args:
-        path: A .keras, .weights.h5, .h5, .npz, .safetensors, .pth or .pt file.
+        path: A .keras, .weights.h5, .h5, .npz, .safetensors, .pth or .pt file, or the
+            folder of a SavedModel.
 
     Raises:
         UsageError: The file is missing, or of another kind.
         RunError: It is damaged.
     """
+    if saved_model.is_saved_model(path):
+        return _renumbered(saved_model.read(path))
     reader = _READERS.get(path.suffix)
     if reader is None:
         known = ", ".join(sorted(_READERS))
-        raise UsageError(f"{path} must be one of {known}, or the folder of a run")
+        raise UsageError(
+            f"{path} must be one of {known}, or the folder of a run or a SavedModel"
+        )
     if not path.is_file():
         raise UsageError(f"there is no file {path}")
     try:
@@ -62,6 +67,15 @@ def read(path: Path) -> Values:
     except Exception as problem:
         raise RunError(f"{path} cannot be read: {problem}") from None
     return _renumbered(values)
+
+
+def is_channels_first(path: Path) -> bool:
+    """Returns whether a file is of PyTorch, which flattens channels first.
+
+    >>> is_channels_first(Path("a.pth")), is_channels_first(Path("a.npz"))
+    (True, False)
+    """
+    return _READERS.get(path.suffix) is torch_files.read
 
 
 def _renumbered(values: Values) -> Values:

@@ -113,8 +113,63 @@ def test_stratified_split_takes_members_from_everywhere():
     assert counts.max() < 70
 
 
-def test_several_labels_are_divided_at_random():
+def test_images_without_a_label_are_divided_at_random():
     labels = np.zeros((20, 3), np.int32)
     first, second = stratified_split(labels, 0.25, seed=1)
     assert (len(first), len(second)) == (15, 5)
     assert sorted([*first, *second]) == list(range(20))
+
+
+def tags(count=400, seed=0):
+    """Returns labels [N, 4] with frequencies from 50 % to 2.5 %, and groups."""
+    generator = np.random.default_rng(seed)
+    labels = generator.random((count, 4)) < [0.5, 0.2, 0.08, 0.025]
+    return labels.astype(np.int32), np.arange(count) // 2
+
+
+def test_each_of_several_labels_is_divided_in_proportion():
+    labels, _ = tags()
+    _, second = stratified_split(labels, 0.2, seed=3)
+    assert len(second) == 80
+    np.testing.assert_allclose(
+        labels[second].sum(axis=0), 0.2 * labels.sum(axis=0), atol=1
+    )
+    again = stratified_split(labels, 0.2, seed=3)
+    np.testing.assert_array_equal(again[1], second)
+    assert stratified_split(labels, 0.2, seed=4)[1].tolist() != second.tolist()
+
+
+def test_each_label_stays_in_the_first_part():
+    labels = np.eye(3, dtype=np.int32)[[0, 1, 2, 2]]
+    first, _ = stratified_split(labels, 0.9, seed=0)
+    assert labels[first].any(axis=0).all()
+
+
+def test_folds_of_several_labels():
+    labels, groups = tags()
+    for grouped in (None, groups):
+        places = stratify.folds(labels, grouped, 4, seed=1)
+        counts = np.array([labels[places == fold].sum(axis=0) for fold in range(4)])
+        np.testing.assert_allclose(
+            counts, np.tile(labels.sum(axis=0) / 4, (4, 1)), atol=2.1
+        )
+        assert np.bincount(places).tolist() == [100] * 4
+    assert all(len(set(places[groups == each])) == 1 for each in range(200))
+
+
+def test_groups_of_several_labels_are_divided_in_proportion():
+    labels, groups = tags()
+    _, second = stratified_split(labels, 0.25, 0, groups)
+    assert not set(groups[second]) & set(np.delete(groups, second))
+    np.testing.assert_allclose(
+        labels[second].sum(axis=0), 0.25 * labels.sum(axis=0), atol=2.1
+    )
+
+
+def test_a_test_part_of_several_labels_has_the_number_asked_for():
+    labels, _ = tags()
+    whole = Split(np.zeros((400, 1, 1, 1), np.uint8), labels)
+    dataset = Dataset("tags", whole, whole, tuple("abcd"))
+    drawn = hold_out_test(dataset, "60").test.labels
+    assert len(drawn) == 60
+    np.testing.assert_allclose(drawn.sum(axis=0), 0.15 * labels.sum(axis=0), atol=1)

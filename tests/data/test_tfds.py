@@ -75,6 +75,30 @@ def test_reads_train_and_test(tmp_path):
 
 
 @pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize(("resize", "row"), [("squash", 0), ("pad", 1)])
+def test_images_of_many_sizes_are_resized(tmp_path, resize, row):
+    whole = tfds("stripes", data_dir=str(tmp_path))
+    dataset = tfds("many_sizes", data_dir=str(tmp_path), size=(4, 3), resize=resize)
+    for name, count in (("train", 6), ("validation", 4)):
+        split, same = getattr(dataset, name), getattr(whole, name)
+        assert split.images.shape == (count, 4, 3, 3)
+        assert split.images.dtype == np.uint8
+        # One colour each, but for the bars.
+        np.testing.assert_array_equal(split.images[:, row], same.images[:, 0, :3])
+        np.testing.assert_array_equal(split.labels, same.labels)
+    assert np.any(dataset.train.images[:, 0]) == (resize == "squash")
+
+
+def test_refuses_wrong_sizes():
+    for arguments, message in (
+        ({"size": -1}, "size must"),
+        ({"resize": "x"}, "resize"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            tfds("cifar10", **arguments)
+
+
+@pytest.mark.usefixtures("catalogue")
 @pytest.mark.parametrize(("held_out", "count"), [("", 5), ("test", 4)])
 def test_chooses_the_validation_split(tmp_path, held_out, count):
     dataset = tfds("three", data_dir=str(tmp_path), validation_split=held_out)
@@ -88,8 +112,8 @@ def test_chooses_the_validation_split(tmp_path, held_out, count):
 def test_secret_labels_are_no_test_part(tmp_path, monkeypatch):
     whole = tfds_lib._read
 
-    def read(library, builder, split):
-        images = whole(library, builder, split)
+    def read(library, builder, size, resize, split):
+        images = whole(library, builder, size, resize, split)
         labels = np.full_like(images.labels, -1) if split == "test" else images.labels
         return Split(images.images, labels)
 
@@ -101,7 +125,7 @@ def test_secret_labels_are_no_test_part(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("many_sizes", r"many sizes.* folder\(\)"),
+        ("many_sizes", r"many sizes.* tfds\('many_sizes', size=64\)"),
         ("train_only", "no split 'test'; it has train"),
         ("no_such_set", "no_such_set"),
         ("a b", "Parsing"),

@@ -41,6 +41,21 @@ def of_kind(result, kind):
     return [each for each in result.problems if each.kind == kind]
 
 
+def test_images_of_several_labels():
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (12, 16, 16, 3)).astype(np.uint8)
+    labels = np.zeros((12, 3), np.int32)
+    labels[:4] = [[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 0, 0]]
+    labels[8:, 2] = 1
+    images[1], images[3] = images[0], images[2]
+    split, other = Split(images[:8], labels[:8]), Split(images[8:], labels[8:])
+    result = audit(Dataset("tags", split, other, ("a", "b", "c")))
+    assert "doubtful labels: not applicable, since images have several" in str(result)
+    pairs = {(each.place.label, each.other.label) for each in of_kind(result, EXACT)}
+    assert pairs == {("a", "a + b"), ("no class", "no class")}
+    assert not of_kind(result, LABEL)
+
+
 @pytest.mark.extended
 def test_nothing_is_listed_twice_nor_of_healthy_images(flowers):
     result = audit(flowers)

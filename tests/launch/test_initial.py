@@ -10,7 +10,7 @@ import pytest
 
 from framework.config import Config
 from framework.errors import UsageError
-from framework.launch import run_folder, trained
+from framework.launch import initial, run_folder, sources, trained
 from framework.launch.run import run
 from framework.models import names
 
@@ -65,6 +65,23 @@ def test_a_keras_file_is_fine_tuned_resumed_and_exported(tmp_path, monkeypatch):
     images = np.arange(128, dtype=np.uint8).reshape(2, 8, 8, 1)
     expected = resumed.predict(images)
     np.testing.assert_allclose(network.predict(images), expected, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_weights_of_a_savedmodel(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = saved(tmp_path)
+    source.export("exported", verbose=False)
+    config = dataclasses.replace(CONFIG, init_from="exported", workdir="run")
+    Path("run").mkdir()
+    for _ in range(2):
+        model = keras.models.clone_model(source)
+        loaded = initial.load(config, model, sources.find(config))
+        assert "exported: 8 of 8 weights" in loaded.lines["initial weights"]
+        np.testing.assert_array_equal(model.layers[2].kernel, source.layers[2].kernel)
+        sources.write(Path("run"), loaded.files, loaded.values, loaded.match)
+        # The second time, from the run's copy.
+        shutil.rmtree("exported", ignore_errors=True)
 
 
 @pytest.mark.extended

@@ -28,7 +28,7 @@ def test_a_run_keeps_copies_that_it_resumes_from(config, tmp_path):
         "net.keras": "net.keras",
         "w.npz": "w.npz",
     }
-    sources.write(tmp_path / "run", found, None, MATCH)
+    sources.write(tmp_path / "run", found, {}, MATCH)
     written = (tmp_path / "run/pretrained.json").read_text()
     for name in ("a/kernel", "b/kernel", "c/kernel"):
         assert name in written
@@ -39,12 +39,12 @@ def test_a_run_keeps_copies_that_it_resumes_from(config, tmp_path):
     assert {text: path.read_bytes() for text, path in copies.items()} == content
     assert all("pretrained" in path.parts for path in copies.values())
     # Written once.
-    sources.write(tmp_path / "run", copies, None, None)
+    sources.write(tmp_path / "run", copies, {}, None)
     assert (tmp_path / "run/pretrained.json").read_text() == written
 
 
 def test_a_changed_file_is_refused(config, tmp_path):
-    sources.write(tmp_path / "run", sources.find(config), None, MATCH)
+    sources.write(tmp_path / "run", sources.find(config), {}, MATCH)
     (tmp_path / "net.keras").write_bytes(b"another")
     with pytest.raises(UsageError, match=r"net\.keras has changed since .*--fresh"):
         sources.find(config)
@@ -56,10 +56,33 @@ def test_the_weights_of_another_run_are_copied(config, tmp_path):
     other = dataclasses.replace(config, init_from="other", model="mlp")
     (tmp_path / "other").mkdir()
     found = sources.find(other)
-    sources.write(tmp_path / "run", found, {"a/kernel": np.ones(2)}, MATCH)
+    sources.write(tmp_path / "run", found, {"other": {"a/kernel": np.ones(2)}}, MATCH)
     (tmp_path / "other").rmdir()
     with np.load(sources.find(other)["other"]) as file:
         np.testing.assert_array_equal(file["a/kernel"], [1, 1])
+
+
+def test_a_preset_is_copied_with_its_files(config, tmp_path):
+    preset = tmp_path / "preset"
+    (preset / "assets").mkdir(parents=True)
+    (preset / "config.json").write_text("{}")
+    (preset / "assets/words").write_text("a")
+    config = dataclasses.replace(config, model="hub('preset')", init_from="")
+    found = sources.find(config)
+    sources.write(tmp_path / "run", found, {}, None)
+    (preset / "assets/words").write_text("b")
+    with pytest.raises(UsageError, match="preset has changed since"):
+        sources.find(config)
+    preset.rename(tmp_path / "elsewhere")
+    copy = sources.find(config)["preset"]
+    assert copy.parent.name == "pretrained"
+    assert (copy / "assets/words").read_text() == "a"
+
+
+def test_a_preset_by_name_is_not_copied(config, tmp_path):
+    config = dataclasses.replace(config, model="hub('resnet')", init_from="")
+    sources.write(tmp_path / "run", sources.find(config), {}, None)
+    assert sources.find(config)["resnet"].name == "resnet"
 
 
 @pytest.mark.parametrize(

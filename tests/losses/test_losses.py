@@ -93,8 +93,27 @@ def test_a_loss_of_one_label_refuses_several(text):
         losses.build(text, 0.0, several_labels=True)
 
 
-def test_class_weights_need_one_label():
-    text = "binary_cross_entropy(class_weights='balanced')"
-    loss = losses.build(text, 0.0, several_labels=True)
-    with pytest.raises(UsageError, match="class_weights need one label per image"):
-        loss(np.array([3, 1]))
+def test_balanced_weights_of_several_labels_count_the_images():
+    text = "binary_cross_entropy(class_weights='balanced', sum_classes=True)"
+    bind = losses.build(text, several_labels=True)
+    # Of 10 images 2, 5, none and all have the class: weights 4, 1, 1 and 1.
+    loss = bind(np.array([2, 5, 0, 10]), 10)
+    log2 = np.log(2)
+    for labels, expected in (([1, 1, 1, 1], 7), ([0, 0, 0, 0], 4), ([1, 0, 0, 0], 7)):
+        value = loss(tf.constant([labels]), tf.zeros([1, 4]))
+        np.testing.assert_allclose(value, [expected * log2], rtol=1e-6)
+
+
+def test_weights_of_several_labels_are_those_of_pytorch():
+    # torch.nn.BCEWithLogitsLoss(pos_weight=[2, .5]): -w y log p - (1 - y) log(1 - p).
+    text = "binary_cross_entropy(class_weights=(2, .5))"
+    loss = losses.build(text, several_labels=True)(np.array([1, 1]), 2)
+    logits = np.array([[1.5, -2.0], [-0.3, 0.7]], np.float32)
+    labels = np.array([[1, 1], [0, 1]], np.int32)
+    p = 1 / (1 + np.exp(-logits.astype(float)))
+    each = -np.array([2, 0.5]) * labels * np.log(p) - (1 - labels) * np.log(1 - p)
+    value = loss(tf.constant(labels), tf.constant(logits))
+    np.testing.assert_allclose(value, each.mean(axis=1), rtol=1e-6)
+    bind = losses.build(text.replace("(2, .5)", "(2, 0)"), several_labels=True)
+    with pytest.raises(UsageError, match="2 positive numbers"):
+        bind(np.array([1, 1]), 2)
