@@ -9,7 +9,7 @@ import tensorflow as tf
 from framework.config import Config
 from framework.data import record as data_record
 from framework.data.record import DataRecord
-from framework.launch import resume, run_folder, sources, trust
+from framework.launch import checks, resume, run_folder, sources, trust
 from framework.launch.components import Components
 from framework.launch.resume import Resumption
 from framework.loop.checkpoint import Checkpoints
@@ -17,7 +17,11 @@ from framework.report.history import History
 
 
 def open_folder(
-    config: Config, built: Components, folder: Path, is_chief: bool
+    config: Config,
+    built: Components,
+    folder: Path,
+    is_chief: bool,
+    is_part: bool = False,
 ) -> tuple[History, Checkpoints, Resumption]:
     """Opens the history and the checkpoints, after checking that the run may resume.
 
@@ -26,9 +30,11 @@ def open_folder(
         built: The components.
         folder: The run's folder, which no other process uses.
         is_chief: Whether this process is worker 0, which alone checks and writes.
+        is_part: Whether the run is a part of another, such as a trial of its diagnosis.
 
     Raises:
-        UsageError: The config or the data are not those of the run in the folder.
+        UsageError: The config or the data are not those of the run in the folder, or
+            the model of a new run returns probabilities.
         RunError: A file of the run is damaged.
     """
     history = History(folder / "metrics.jsonl")
@@ -49,6 +55,11 @@ def open_folder(
     resumption = resume.check(folder, config, built.plan, history, step)
     data = built.data_record(config)
     resumption = resume.check_data(folder, config, data, resumption)
+    if resumption.step is None and not is_part:
+        # Runs of earlier versions may have such a model: these resume, and their
+        # diagnosis trains it.
+        shape = built.examples.dataset.image_shape
+        checks.check_outputs(built.state.model, shape)
     if not resumption.is_over:
         _write_record(folder, config, data, resumption)
         initial = built.initial
