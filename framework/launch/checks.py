@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Mapping
 
+import keras
+
 from framework import augment, data, losses, models, schedules
 from framework import metrics as metrics_lib
 from framework.augment import normalize
@@ -15,6 +17,7 @@ from framework.data.servers import Servers
 from framework.errors import UsageError
 from framework.loop.evaluate import metric_names
 from framework.metrics import METRICS, Metric
+from framework.models import probabilities
 from framework.optim import optimizers
 
 
@@ -123,6 +126,25 @@ def check_metrics(
         raise UsageError(
             f"monitor must be a metric of an evaluation, not {monitor!r}; known "
             f"are {', '.join(names)}"
+        )
+
+
+def check_outputs(model: keras.Model, image_shape: tuple[int, int, int]) -> None:
+    """Checks that a model does not return probabilities.
+
+    Args:
+        model: A built model.
+        image_shape: Height, width and channels.
+
+    Raises:
+        UsageError: It does, so that the loss would apply the activation a second time.
+    """
+    activation = probabilities.returned(model, image_shape)
+    if activation:
+        raise UsageError(
+            f"the model returns probabilities, of a {activation} at its end, but the "
+            f"loss takes logits and would apply the {activation} a second time; leave "
+            f"it out, as in Dense(..., activation=None)"
         )
 
 

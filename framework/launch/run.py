@@ -120,7 +120,7 @@ def _run(
     """Trains in a folder that no other process uses."""
     plan, dataset = built.plan, built.examples.dataset
     history, checkpoints, resumption = start.open_folder(
-        config, built, folder, workers.is_chief
+        config, built, folder, workers.is_chief, options.is_part
     )
     timing = Timing(plan.total_steps, config.batch_size)
     facts = banner.facts(config, built, resumption)

@@ -11,7 +11,7 @@ from framework.config import Config
 from framework.data import record as data_record
 from framework.data.record import DataRecord
 from framework.distributed import determinism
-from framework.launch import environment, resume, run_folder, sources, trust
+from framework.launch import checks, environment, resume, run_folder, sources, trust
 from framework.launch.components import Components
 from framework.launch.resume import Resumption
 from framework.loop.checkpoint import Checkpoints
@@ -19,7 +19,11 @@ from framework.report.history import History
 
 
 def open_folder(
-    config: Config, built: Components, folder: Path, is_chief: bool
+    config: Config,
+    built: Components,
+    folder: Path,
+    is_chief: bool,
+    is_part: bool = False,
 ) -> tuple[History, Checkpoints, Resumption]:
     """Opens the history and the checkpoints, after checking that the run may resume.
 
@@ -28,9 +32,11 @@ def open_folder(
         built: The components.
         folder: The run's folder, which no other process uses.
         is_chief: Whether this process is worker 0, which alone checks and writes.
+        is_part: Whether the run is a part of another, such as a trial of its diagnosis.
 
     Raises:
-        UsageError: The config or the data are not those of the run in the folder.
+        UsageError: The config or the data are not those of the run in the folder, or
+            the model of a new run returns probabilities.
         RunError: A file of the run is damaged.
     """
     history = History(folder / "metrics.jsonl")
@@ -54,6 +60,11 @@ def open_folder(
     if resumption.step and not resumption.is_over:
         changes = environment.changes(folder, determinism.threads())
         resumption = dataclasses.replace(resumption, rounding=changes)
+    if resumption.step is None and not is_part:
+        # Runs of earlier versions may have such a model: these resume, and their
+        # diagnosis trains it.
+        shape = built.examples.dataset.image_shape
+        checks.check_outputs(built.state.model, shape)
     if not resumption.is_over:
         _write_record(folder, config, data, resumption)
         initial = built.initial

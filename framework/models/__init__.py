@@ -12,6 +12,7 @@ import numpy as np
 
 from framework.config import reference, spec
 from framework.errors import UsageError
+from framework.models import probabilities
 from framework.models.applications import applications
 from framework.models.cnn import cnn
 from framework.models.efficientnet_lite import efficientnet_lite
@@ -227,10 +228,9 @@ def notices(model: keras.Model, replicas: int) -> list[str]:
         replicas: The number of devices.
     """
     lines = []
-    last = model.layers[-1] if model.layers else None
-    activation = getattr(getattr(last, "activation", None), "__name__", "")
-    if activation in ("softmax", "sigmoid") or type(last).__name__ == "Softmax":
-        lines.append("the model ends in a softmax; it should return logits")
+    activation = probabilities.last_activation(model)
+    if activation in ("softmax", "sigmoid"):
+        lines.append(f"the model ends in a {activation}; it should return logits")
     if replicas > 1:
         names = [
             layer.name

@@ -361,15 +361,21 @@ def test_a_failed_resume_changes_nothing(finished):
 @pytest.mark.extended
 def test_a_subclassed_model_and_one_that_ends_in_softmax(tmp_path, capsys):
     class Net(keras.Model):
-        def __init__(self):
+        def __init__(self, activation):
             super().__init__()
             self.flat = keras.layers.Flatten()
-            self.last = keras.layers.Dense(10, activation="softmax")
+            self.last = keras.layers.Dense(10, activation=activation)
 
         def call(self, images, training=False):
             return self.last(self.flat(images))
 
-    run(small(tmp_path, train_for="2"), model=lambda shape, classes: Net())
+    config = small(tmp_path / "run", train_for="2")
+    with pytest.raises(UsageError, match="returns probabilities, of a softmax"):
+        run(config, model=lambda shape, classes: Net("softmax"))
+    assert not list(Path(config.workdir).iterdir())
+    run(config, model=lambda shape, classes: Net(None))
+    config = small(tmp_path / "part", train_for="2")
+    run(config, model=lambda shape, classes: Net("softmax"), is_part=True)
     assert "the model ends in a softmax" in capsys.readouterr().out
 
 
