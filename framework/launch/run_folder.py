@@ -19,6 +19,7 @@ from typing import Any
 from framework.config import Config, experiment, flags
 from framework.errors import RunError, UsageError
 from framework.system import atomic, json_text
+from framework.system.json_text import InvalidJsonError
 
 # The first five are TensorBoard's.
 FOLDERS = (
@@ -147,6 +148,27 @@ def write_environment(workdir: Path, devices: list[str]) -> None:
     }
     text = json.dumps(environment, indent=2) + "\n"
     atomic.write_text(workdir / "environment.json", text)
+
+
+def read_environment(workdir: Path) -> dict[str, str]:
+    """Returns what environment.json tells, for people; {} if it cannot be read.
+
+    Args:
+        workdir: The run's folder.
+    """
+    try:
+        content = atomic.read_bytes(workdir / "environment.json")
+        fields = json_text.parse_object(content)
+    except (OSError, InvalidJsonError):
+        return {}
+    texts = {}
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {each}" for key, each in value.items())
+        elif isinstance(value, list):
+            value = ", ".join(map(str, value))
+        texts[name] = "" if value is None else str(value)
+    return texts
 
 
 def read_config(workdir: Path) -> Config:
