@@ -122,6 +122,8 @@ class _Examination:
         progress(f"plan: {self.trials.plan}")
         self.not_judged: dict[str, Unavailable] = {}
         self._progress, self._checks = progress, checks
+        # How many checks have begun; those of training may do so twice.
+        self._begun = 0
 
     def run(self) -> Diagnosis:
         """Runs all phases, and returns the result."""
@@ -170,7 +172,12 @@ class _Examination:
         """
         findings = []
         for check in checks:
-            self._progress(f"checking {check.cause.name}")
+            self._begun += 1
+            count = max(self._begun, len(self._checks))
+            self._progress(
+                f"checking {check.cause.name}: {self._begun} of {count}; "
+                f"{self.trials.left} of trials left"
+            )
             result = self._result(check, look)
             if isinstance(result, Unavailable):
                 self.not_judged.setdefault(check.cause.name, result)

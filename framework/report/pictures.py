@@ -29,7 +29,8 @@ def of_evaluation(
 
     Returns:
         PNG by name: confusion, reliability, and galleries of the images with
-        the highest loss among the errors, and of the highest and the lowest confidence.
+        the highest loss among the errors, of the highest confidence (of each predicted
+        class in turn), and of the lowest.
     """
     if predictions.has_several_labels:
         return {}
@@ -62,10 +63,27 @@ def chosen(predictions: Predictions) -> dict[str, np.ndarray]:
     order = np.argsort(-predictions.confidence, kind="stable")
     galleries = {
         "worst_errors": worst,
-        "most_certain": order,
+        "most_certain": _in_turn(order, predictions.predicted),
         "least_certain": order[::-1],
     }
     return {name: rows[:_IMAGES] for name, rows in galleries.items()}
+
+
+def _in_turn(order: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Returns the first image of each predicted class, then the second of each.
+
+    Many are certain to the last digit, and otherwise all would be of one class.
+
+    Args:
+        order: int [N], the images in order.
+        predicted: int [N], the predicted class of each image.
+    """
+    rank = np.zeros(len(order), np.int64)
+    for label in np.unique(predicted):
+        members = predicted[order] == label
+        rank[members] = np.arange(members.sum())
+    result: np.ndarray = order[np.argsort(rank, kind="stable")]
+    return result
 
 
 def _caption(predictions: Predictions, row: int, class_names: Sequence[str]) -> str:

@@ -19,15 +19,20 @@ def predictions(labels, predicted, confidence, losses):
 
 
 OUTPUTS = predictions([0, 1, 1, 0], [0, 1, 0, 1], [0.6, 0.9, 0.7, 0.8], [1, 2, 3, 4])
+SURE = predictions([0, 0, 0, 1], [0, 0, 0, 1], [0.9, 0.8, 0.7, 0.6], [1, 1, 1, 1])
 
 
 def test_galleries_are_of_the_worst_the_most_and_the_least_certain():
     galleries = pictures.chosen(OUTPUTS)
     assert {name: rows.tolist() for name, rows in galleries.items()} == {
         "worst_errors": [3, 2],
-        "most_certain": [1, 3, 2, 0],
+        "most_certain": [1, 2, 3, 0],
         "least_certain": [0, 2, 3, 1],
     }
+
+
+def test_the_most_certain_are_of_each_class_in_turn():
+    assert pictures.chosen(SURE)["most_certain"].tolist() == [0, 3, 1, 2]
 
 
 def test_each_image_is_read_once():

@@ -124,6 +124,11 @@ class Trials:
         """What trials may cost, in words."""
         return self._runner.plan
 
+    @property
+    def left(self) -> str:
+        """What trials may still cost, in words."""
+        return str(self._runner.remaining)
+
     def untried(self, count: int) -> Evidence | None:
         """Returns the cost of a trial that the budget did not allow; None if it did.
 
