@@ -39,20 +39,21 @@ _COMMAND = (
 )
 # The run is killed after this many evaluations.
 _KILLED_AFTER = 6
-_PAGES = (
-    "timeseries",
-    "scalars",
-    "custom_scalars",
-    "images",
-    "distributions",
-    "histograms",
-    "text",
-    "pr_curves",
-    "hparams",
-)
+# By the height in pixels that shows all of it, or its beginning.
+_PAGES = {
+    "timeseries": 1600,
+    "scalars": 3000,
+    "custom_scalars": 1600,
+    "images": 2200,
+    "distributions": 1600,
+    "histograms": 1600,
+    "text": 3600,
+    "pr_curves": 2400,
+    "hparams": 1600,
+}
 # Those of the documentation, and the part of the page that it shows, in pixels.
 _SHOWN = {"custom_scalars": (0, 0, 1100, 1150), "images": (0, 0, 1100, 1290)}
-_WINDOW = "1400,1600"
+_WIDTH = 1400
 _SECONDS = 120.0
 
 
@@ -74,9 +75,9 @@ def main() -> None:
         _train(options.workdir)
     options.folder.mkdir(parents=True, exist_ok=True)
     with _server(options.workdir) as address:
-        for page in _PAGES:
+        for page, height in _PAGES.items():
             png = options.folder / f"{page}.png"
-            _draw(options.chromium, f"{address}/#{page}", png)
+            _draw(options.chromium, f"{address}/#{page}", png, height)
             print(png)
     if options.docs:
         for page, box in _SHOWN.items():
@@ -138,7 +139,7 @@ def _wait(url: str) -> None:
     raise SystemExit(f"{url} has not answered in {_SECONDS:.0f} s")
 
 
-def _draw(chromium: str, url: str, png: pathlib.Path) -> None:
+def _draw(chromium: str, url: str, png: pathlib.Path, height: int) -> None:
     """Draws a page, after as much of its own time as its charts take."""
     flags = (
         "--headless",
@@ -149,7 +150,7 @@ def _draw(chromium: str, url: str, png: pathlib.Path) -> None:
         "--hide-scrollbars",
         "--virtual-time-budget=25000",
         "--run-all-compositor-stages-before-draw",
-        f"--window-size={_WINDOW}",
+        f"--window-size={_WIDTH},{height}",
     )
     command = [chromium, *flags, f"--screenshot={png}", url]
     subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
@@ -159,7 +160,7 @@ def _crop(png: pathlib.Path, box: tuple[int, int, int, int]) -> None:
     """Writes a part of a picture for the documentation, with few colours."""
     picture = Image.open(png).convert("RGB").crop(box)
     small = picture.resize((800, 800 * picture.height // picture.width))
-    small.quantize(64).save(
+    small.quantize(160, kmeans=2).save(
         _DOCS / "images" / f"tensorboard_{png.stem}.png", optimize=True
     )
 

@@ -167,7 +167,8 @@ def read_environment(workdir: Path) -> dict[str, str]:
             value = ", ".join(f"{key} {each}" for key, each in value.items())
         elif isinstance(value, list):
             value = ", ".join(map(str, value))
-        texts[name] = "" if value is None else str(value)
+        if value is not None:
+            texts[name] = str(value)
     return texts
 
 

@@ -113,9 +113,13 @@ class TensorBoard(Report):
 
         Those that an earlier process has added are discarded, as all after the step.
         """
-        for begin, text in self._about.schedule:
+        parts: dict[int, list[str]] = {}
+        for begin, part in self._about.schedule:
+            parts.setdefault(begin, []).append(f"`{part}`")
+        for begin, names in parts.items():
             if begin > step or step == 0:
-                pb = text_pb("learning_rate/schedule", f"from step {begin:,}: `{text}`")
+                text = f"from step {begin:,}: {' and '.join(names)}"
+                pb = text_pb("learning_rate/schedule", text)
                 self._events("train").add(begin, pb)
 
     def logged(self, step: int, metrics: Mapping[str, float]) -> None:

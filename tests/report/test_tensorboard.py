@@ -76,7 +76,7 @@ def board(folder, samples=(), history=None):
         NAMES,
         samples,
         validation,
-        schedule=((0, "warmup for 15 steps"), (15, "constant")),
+        schedule=((0, "warmup for 15 steps"), (0, "plateau"), (15, "constant")),
         weights=weights,
     )
     history = history or History(folder / "metrics.jsonl")
@@ -410,7 +410,8 @@ def test_the_schedule_and_its_reductions_are_told_once_whatever_was_killed(
     train = tmp_path / "train"
     parts = texts(train, "learning_rate/schedule")
     assert [step for step, _ in parts] == [0, 15]
-    assert "from step 15: `constant`" in parts[1][1]
+    assert parts[0][1] == "from step 0: `warmup for 15 steps` and `plateau`"
+    assert parts[1][1] == "from step 15: `constant`"
     reductions = texts(train, "learning_rate/reductions")
     assert [step for step, _ in reductions] == [10, 20]
     assert (

@@ -85,6 +85,15 @@ class Threshold:
         """Returns the same with a remark, which follows its words."""
         return dataclasses.replace(self, remark=remark)
 
+    @property
+    def points(self) -> Threshold:
+        """The same of a difference of fractions, written in percentage points.
+
+        >>> print(above(0.1).points)
+        above 10 points
+        """
+        return dataclasses.replace(self, in_points=True)
+
     def __and__(self, other: Threshold) -> Threshold:
         """Returns the threshold that both make."""
         return dataclasses.replace(self, conditions=self.conditions + other.conditions)
@@ -157,7 +166,16 @@ def surely_below(limit: float) -> Threshold:
 def gain(minimum: float) -> Threshold:
     """A difference that is certain, and a minimum or more."""
     both = surely_above(0.0) & at_least(minimum)
-    return dataclasses.replace(both, in_points=True)
+    return both.points
+
+
+def gain_shown_only() -> Threshold:
+    """A difference that supports nothing by itself.
+
+    >>> gain_shown_only().sentence(Estimate(0.178, 0.14, 0.215))
+    '17.8 points (14 to 21.5); shown only'
+    """
+    return Threshold((), "shown only", in_points=True)
 
 
 def shown(value: float | str | Estimate) -> str:

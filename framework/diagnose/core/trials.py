@@ -27,6 +27,7 @@ from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.program import TrialResult
 from framework.diagnose.core.runner import Runner
 from framework.diagnose.core.standing import Accepted, Standing
+from framework.diagnose.core.threshold import gain_shown_only
 from framework.numerics.intervals import Estimate
 
 ResultT = TypeVar("ResultT")
@@ -308,4 +309,6 @@ class Trials:
         if gain.high < 0:
             return Decision("confirmed")
         self.accept(result, intervention)
-        return Decision("confirmed", gain, (gain_evidence(gain, "shown only", result),))
+        return Decision(
+            "confirmed", gain, (gain_evidence(gain, gain_shown_only(), result),)
+        )

@@ -107,6 +107,7 @@ def test_a_threshold_that_is_printed_is_that_of_the_check(measured, check, name)
     evidence = suspicion(dataclasses.replace(check, **{name: odd}), measured).evidence
     text = "; ".join(str(each.threshold) for each in evidence)
     # A limit may be lower by one, which the text then says.
-    assert any(f"{number:g}" in text for number in (odd, odd - 1)), text
+    numbers = (odd, odd - 1, 100 * odd)
+    assert any(f"{number:g}" in text for number in numbers), text
     before = "; ".join(str(e.threshold) for e in suspicion(check, measured).evidence)
     assert text != before

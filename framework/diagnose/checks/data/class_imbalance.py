@@ -119,7 +119,7 @@ class ClassImbalance(Check):
             Evidence(
                 "accuracy as training weights the classes, less balanced accuracy",
                 classes.gap,
-                (surely_above(0.0) & above(self.gap)).note(
+                (surely_above(0.0) & above(self.gap)).points.note(
                     f"; decisive for certain above {self.wide_gap}"
                 ),
                 "bootstrap within each class",

@@ -121,7 +121,7 @@ class DistributionShift(Check):
             Evidence(
                 f"accuracy on {where}",
                 loss,
-                surely_above(self.loss),
+                surely_above(self.loss).points,
                 "Newcombe, 1998",
             ),
         )

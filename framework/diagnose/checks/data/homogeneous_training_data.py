@@ -88,7 +88,9 @@ class HomogeneousTrainingData(Check):
                 Evidence(
                     "accuracy on training images less that on validation images",
                     gap,
-                    surely_above(self.gap).note(", for the others to be decisive"),
+                    surely_above(self.gap).points.note(
+                        ", for the others to be decisive"
+                    ),
                     "evaluation mode, no augmentation",
                 ),
             ),

@@ -59,7 +59,7 @@ class BelowLinearProbe(Check):
                 Evidence(
                     "accuracy of a linear probe, less that of the loop",
                     reference.gain,
-                    surely_above(self.minimum),
+                    surely_above(self.minimum).points,
                     f"ridge regression on untrained features; {reference.images:,} "
                     f"validation images",
                 ),

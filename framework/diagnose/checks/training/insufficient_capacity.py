@@ -81,7 +81,7 @@ class InsufficientCapacity(Check):
                 Evidence(
                     "gap of training and validation images",
                     accuracy.gap,
-                    at_most(self.gap),
+                    at_most(self.gap).points,
                     "evaluation mode, no augmentation",
                 ),
                 Evidence(

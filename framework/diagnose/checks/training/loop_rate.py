@@ -38,7 +38,7 @@ def suspected(
             Evidence(
                 "accuracy of a linear probe, less that of the loop",
                 reference.gain,
-                surely_above(minimum),
+                surely_above(minimum).points,
                 "it learns too little, in training as well",
             ),
         ),

@@ -87,7 +87,7 @@ class Overfitting(Check):
                 Evidence(
                     "gap of training images and others",
                     gap,
-                    surely_above(self.gap).note(
+                    surely_above(self.gap).points.note(
                         f"; decisive above {self.wide:g}, with more than "
                         f"{self.memorized:g} of the training images learnt"
                     ),

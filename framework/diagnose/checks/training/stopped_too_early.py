@@ -14,7 +14,7 @@ from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements, UnavailableError
-from framework.diagnose.core.threshold import above
+from framework.diagnose.core.threshold import above, gain_shown_only
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.forecast import Forecast
 from framework.diagnose.measure.plateau import LEVEL, Plateau
@@ -77,7 +77,7 @@ class StoppedTooEarly(Check):
         rise = Evidence(
             "rise over the last evaluations",
             plateau.change,
-            above(0.0).note(
+            above(0.0).points.note(
                 f", with p below {LEVEL}; or {self.few} evaluations or fewer; or a "
                 "model that may be too small as well"
             ),
@@ -88,7 +88,9 @@ class StoppedTooEarly(Check):
         gain = Evidence(
             "forecast of the gain of training twice as long",
             forecast.gain,
-            "shown only; no other cause of training is confirmed by less",
+            gain_shown_only().note(
+                "shown only; no other cause of training is confirmed by less"
+            ),
             f"as the second half of the run has risen, by {forecast.evaluations} "
             f"evaluations; curves bend downwards",
         )

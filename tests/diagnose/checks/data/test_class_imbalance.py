@@ -107,7 +107,7 @@ def test_evidence_and_message(decided):
     assert [str(each.threshold) for each in finding.evidence] == [
         "below 0.5",
         "above 10",
-        "the interval above 0, and above 0.05; decisive for certain above 0.15",
+        "the interval above 0, and above 5 points; decisive for certain above 0.15",
         "the interval above 0, and 3 points or more",
     ]
     assert finding.remedy.intervention.differences() == {"balance": True}

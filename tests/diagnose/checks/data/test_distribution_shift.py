@@ -147,7 +147,7 @@ def test_evidence_and_message(decided):
     assert str(area.threshold) == "0.6 or more"
     assert p.text == "0.005; below 0.01"
     assert alone.name == "the same by brightness alone"
-    assert str(loss.threshold) == "the interval above 0.03"
+    assert str(loss.threshold) == "the interval above 3 points"
     assert finding.cost == _LOSS.loss
 
 

@@ -121,5 +121,5 @@ def test_evidence_and_message(decided):
     assert [str(each.threshold) for each in finding.evidence] == [
         "the interval above 0.2; decisive above 0.5",
         "the interval above 0.15; decisive above 0.5",
-        "the interval above 0.1, for the others to be decisive",
+        "the interval above 10 points, for the others to be decisive",
     ]

@@ -39,7 +39,7 @@ def test_evidence(measured, accuracy):
             "0.85 or less; or where a layer has fewer than 4 units, the lower bound "
             "0.95 or less",
         ),
-        ("gap of training and validation images", "0.2 or less"),
+        ("gap of training and validation images", "20 points or less"),
         ("units of the narrowest hidden layer", ""),
     ]
 

@@ -173,7 +173,7 @@ def test_evidence(seen):
     )
     gap = (
         "gap of training images and others",
-        "the interval above 0.1; decisive above 0.15, with more than 0.95 of the "
+        "the interval above 10 points; decisive above 0.15, with more than 0.95 of the "
         "training images learnt",
     )
     fall = (
