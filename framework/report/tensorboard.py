@@ -144,8 +144,7 @@ class TensorBoard(Report):
                 self._events(split).scalar(step, tags.evaluated(metric), value)
         self._evaluations += 1
         self._last = predictions["validation"]
-        # They take as long as many steps: after 1, 4, 16, 64... evaluations.
-        if _is_shown(self._evaluations):
+        if self._is_shown(self._evaluations):
             self._add_weights(step)
             self._add_images(step)
         self._keep_weights()
@@ -178,11 +177,11 @@ class TensorBoard(Report):
 
     def finished(self, step: int) -> None:
         """See base class."""
-        if self._last is not None:
+        if self._last is not None and self._about.is_listed:
             # They are those of the last evaluation.
             self._before = {}
             self._add_weights(step)
-        self._add_images(step)
+            self._add_images(step)
         self._events(_SUMMARY).add(step, _session_end())
         self.stopped()
 
@@ -211,9 +210,18 @@ class TensorBoard(Report):
                     tag = tags.Tag(f"{when}/{name}")
                     self._events(_SUMMARY).scalar(int(rows[-1]["step"]), tag, value)
 
+    def _is_shown(self, evaluations: int) -> bool:
+        """Returns whether images follow a number of evaluations: 1, 4, 16, 64...
+
+        They take as long as many steps, and are for TensorBoard only.
+        """
+        is_power_of_2 = evaluations & (evaluations - 1) == 0
+        is_power_of_4 = is_power_of_2 and evaluations.bit_length() % 2 == 1
+        return self._about.is_listed and is_power_of_4
+
     def _keep_weights(self) -> None:
         """Keeps the weights, if the update up to the next evaluation is shown."""
-        is_next = _is_shown(self._evaluations + 1)
+        is_next = self._is_shown(self._evaluations + 1)
         self._before = self._about.weights() if is_next else {}
 
     def _add_weights(self, step: int) -> None:
@@ -242,16 +250,6 @@ class TensorBoard(Report):
         if last.logits is not None:
             for pb in precision_recall.summaries(last, names, "precision_recall"):
                 validation.add(step, pb)
-
-
-def _is_shown(evaluations: int) -> bool:
-    """Returns whether images follow a number of evaluations: a power of 4.
-
-    >>> [number for number in range(100) if _is_shown(number)]
-    [1, 4, 16, 64]
-    """
-    is_power_of_2 = evaluations > 0 and evaluations & (evaluations - 1) == 0
-    return is_power_of_2 and evaluations.bit_length() % 2 == 1
 
 
 def _session_end() -> Summary:

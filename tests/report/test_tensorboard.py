@@ -1,6 +1,7 @@
 """Tests of framework/report/tensorboard.py."""
 
 import dataclasses
+import time
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from framework.launch import run_folder
 from framework.numerics.metrics import Predictions
 from framework.report import tensorboard
 from framework.report.about import About
+from framework.report.events import read_scalars
 from framework.report.history import History
 from framework.report.tensorboard import TensorBoard
 
@@ -384,6 +386,20 @@ def test_chosen_metrics_are_compared_and_several_labels_have_no_confusion(tmp_pa
     assert "images/confusion" not in shown(tmp_path / "validation")
 
 
+def test_a_part_of_another_run_has_curves_only(tmp_path):
+    report = board(tmp_path)
+    report._about = dataclasses.replace(report._about, is_listed=False)
+    calls = weights.calls
+    report.started(0)
+    advance(report, 0, 50)
+    report.finished(50)
+    assert weights.calls == calls
+    assert read_scalars(tmp_path / "validation", "accuracy/accuracy")
+    for folder in ("train", "validation"):
+        content = b"".join(p.read_bytes() for p in (tmp_path / folder).iterdir())
+        assert not any(x in content for x in (b"images/", b"precision_recall/"))
+
+
 def texts(folder, tag):
     return [(step, text.item().decode()) for step, text in shown(folder)[tag]]
 
@@ -421,13 +437,17 @@ def test_the_schedule_and_its_reductions_are_told_once_whatever_was_killed(
     killed.stopped()
 
 
+@pytest.mark.parametrize("jump", [0.0, -86_400.0, 86_400.0])
 @pytest.mark.parametrize("saves", [(), (10,), (20, 10), (40, 40)])
-def test_no_tag_goes_back_or_has_a_step_twice(tmp_path, saves):
+def test_no_tag_goes_back_or_has_a_step_twice(tmp_path, monkeypatch, saves, jump):
+    clock = time.time()
+    monkeypatch.setattr(time, "time", lambda: clock)
     report = board(tmp_path, [np.zeros((2, 4, 4, 3), np.float32)])
     report.started(0)
     advance(report, 0, 50)
     open_files = [report]
     for saved in saves:
+        clock += jump
         for writer in report._files.values():
             writer.flush()
         report = board(tmp_path, [np.zeros((2, 4, 4, 3), np.float32)])

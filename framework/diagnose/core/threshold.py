@@ -108,7 +108,10 @@ class Threshold:
             digits += 1
         verdict = "" if self.is_met(value) else " (not met)"
         words = self._words(max(digits, _LIMIT_DIGITS))
-        return f"{_text(value, digits, self.in_points)}; {words}{verdict}{self.remark}"
+        # What follows a semicolon is another way to support the cause.
+        explained, semicolon, other = self.remark.partition(";")
+        words = f"{words}{explained}{verdict}{semicolon}{other}"
+        return f"{_text(value, digits, self.in_points)}; {words}"
 
     def _words(self, digits: int) -> str:
         parts = []

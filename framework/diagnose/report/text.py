@@ -39,8 +39,6 @@ def page(
         _filled(f"verdict: {plateau.verdict.replace('_', ' ')}: {plateau.reason}"),
         _filled(reading(accuracy) + _of_other_numbers(plateau, accuracy)),
     ]
-    if not any(each.status == "confirmed" for each in findings):
-        sections.append("No cause is confirmed.")
     sections += [_finding(each) for each in findings if each not in ruled_out]
     if ruled_out:
         sections.append(_ruled_out(ruled_out))
@@ -85,9 +83,8 @@ def _not_judged(not_judged: Mapping[str, Unavailable]) -> str:
     lines = ["not judged:"]
     items = sorted(not_judged.items(), key=lambda item: not item[1].is_failure)
     for cause, unavailable in items:
-        kind = "failed" if unavailable.is_failure else "not applicable"
-        reason = f"{unavailable.name} {kind}: {unavailable.reason}"
-        lines += _paragraph(f"{cause}: ", reason)
+        failed = f"{unavailable.name} failed: " if unavailable.is_failure else ""
+        lines += _paragraph(f"{cause}: ", f"{failed}{unavailable.reason}")
     return "\n".join(lines)
 
 

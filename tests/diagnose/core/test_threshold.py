@@ -87,6 +87,11 @@ def test_a_gain_is_met_by_what_is_written(numbers, minimum, is_difference):
             "-0.25; above 0 (not met); or 4 evaluations or fewer",
         ),
         (
+            threshold.below(0.02).note(": the schedule is at fault"),
+            1.0,
+            "1; below 0.02: the schedule is at fault (not met)",
+        ),
+        (
             threshold.gain(0.03),
             Estimate(0.05, 0.01, 0.09),
             "5 points (1 to 9); the interval above 0, and 3 points or more",
