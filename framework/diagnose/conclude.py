@@ -23,6 +23,7 @@ from framework.diagnose.report.galleries import Gallery
 from framework.diagnose.snapshot import Snapshot
 from framework.models import ModelFunction
 from framework.report.events import Events
+from framework.report.progress import ProgressLine
 from framework.system import atomic
 
 # An audit of more images takes minutes; see docs/how-to/data.md.
@@ -54,13 +55,11 @@ def conclude(
     Raises:
         UsageError: There is no run, or one that cannot be diagnosed.
     """
-
-    def progress(what: str) -> None:
-        print(f"{what} ...", file=sys.stderr, flush=True)
-
+    progress = ProgressLine(sys.stderr)
     run = snapshot.read(Path(workdir))
     print(run.notice, file=sys.stderr, flush=True)
-    done = examine(run, progress, budget, allow_data_change, trust_run)
+    with progress:
+        done = examine(run, progress, budget, allow_data_change, trust_run)
     print(as_text(done.diagnosis, run) if print_json else done.page, end="")
     print(done.where, file=sys.stderr)
     return CONFIRMED if done.diagnosis.confirmed else 0

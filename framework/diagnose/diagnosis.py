@@ -121,7 +121,11 @@ class _Examination:
         self.trials = Trials(context, budget, progress, begun)
         progress(f"plan: {self.trials.plan}")
         self.not_judged: dict[str, Unavailable] = {}
+        # Several checks look for some causes; one that could judge is enough.
+        self._judged: set[str] = set()
         self._progress, self._checks = progress, checks
+        # How many checks have begun; those of training may do so twice.
+        self._begun = 0
 
     def run(self) -> Diagnosis:
         """Runs all phases, and returns the result."""
@@ -147,7 +151,11 @@ class _Examination:
             _one_per_cause(_sorted(_without_yielding(findings))),
             self.measured,
             tuple(self.trials.ledger),
-            self.not_judged,
+            {
+                name: each
+                for name, each in self.not_judged.items()
+                if each.is_failure or name not in self._judged
+            },
             self._context,
         )
 
@@ -170,11 +178,18 @@ class _Examination:
         """
         findings = []
         for check in checks:
-            self._progress(f"checking {check.cause.name}")
+            self._begun += 1
+            count = max(self._begun, len(self._checks))
+            self._progress(
+                f"checking {check.cause.name}: {self._begun} of {count}; "
+                f"{self.trials.left} of trials left"
+            )
             result = self._result(check, look)
             if isinstance(result, Unavailable):
                 self.not_judged.setdefault(check.cause.name, result)
-            elif result is not None:
+                continue
+            self._judged.add(check.cause.name)
+            if result is not None:
                 findings.append(result)
         return findings
 

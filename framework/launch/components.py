@@ -48,6 +48,9 @@ from framework.system import waiting
 _EVALUATION_BATCH = 256
 # The maximum number of returns to a checkpoint with --on_nonfinite=rollback.
 _ROLLBACKS = 10
+# The most values of the logits of an evaluation that are kept for precision-recall
+# curves: 16 MB.
+_MAX_LOGITS = 2**22
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -105,8 +108,10 @@ class Components:
         """Builds the evaluations of the model."""
         examples = self.examples
         train = self.evaluator(examples.train_batches)
-        validation = self.evaluator(examples.validation_batches)
-        all_validation = np.arange(len(examples.dataset.validation))
+        count = len(examples.dataset.validation)
+        has_curves = count * examples.dataset.num_classes <= _MAX_LOGITS
+        validation = self.evaluator(examples.validation_batches, has_curves)
+        all_validation = np.arange(count)
         evaluators = {
             "train_clean": functools.partial(train, examples.train_clean),
             "train_dev": functools.partial(train, examples.train_dev),
@@ -116,13 +121,19 @@ class Components:
             del evaluators["train_dev"]
         return Evaluations(evaluators, examples.dataset.class_names, self.metrics)
 
-    def evaluator(self, batches: Batches) -> Evaluator:
-        """Returns an evaluator of the model on the examples of batches."""
+    def evaluator(self, batches: Batches, with_logits: bool = False) -> Evaluator:
+        """Returns an evaluator of the model on the examples of batches.
+
+        Args:
+            batches: The batches.
+            with_logits: Whether predictions have logits even if no metric needs them.
+        """
         shards = self.loop.shards
         parts = shards or self.strategy.num_replicas_in_sync
         size = max(self.objective.batch_size, _EVALUATION_BATCH)
         size = -(-size // parts) * parts
-        classes = self.examples.dataset.num_classes if self.metrics else 0
+        has_logits = with_logits or bool(self.metrics)
+        classes = self.examples.dataset.num_classes if has_logits else 0
         return Evaluator(self.state, self.objective, batches, size, classes, shards)
 
 

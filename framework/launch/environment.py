@@ -56,16 +56,37 @@ def changes(workdir: Path, threads: int) -> list[str]:
         A description of each difference, such as "numpy 2.1.3 -> 2.2.0". What the file
         lacks is not compared; it is for information only.
     """
-    try:
-        before = json_text.parse_object(atomic.read_bytes(workdir / "environment.json"))
-    except (OSError, json_text.InvalidJsonError):
-        return []
-    old, new = _compared(before), _compared(_rounding(threads))
+    old, new = _compared(_read(workdir)), _compared(_rounding(threads))
     return [
         f"{name} {printable(old[name])} -> {new[name]}"
         for name in old
         if name in new and old[name] != new[name]
     ]
+
+
+def read(workdir: Path) -> dict[str, str]:
+    """Returns what environment.json tells, for people; {} if it cannot be read.
+
+    Args:
+        workdir: The run's folder.
+    """
+    texts = {}
+    for name, value in _read(workdir).items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {each}" for key, each in value.items())
+        elif isinstance(value, list):
+            value = ", ".join(map(str, value))
+        if value is not None:
+            texts[name] = str(value)
+    return texts
+
+
+def _read(workdir: Path) -> dict[str, Any]:
+    """Returns the content of environment.json; {} if it cannot be read."""
+    try:
+        return json_text.parse_object(atomic.read_bytes(workdir / "environment.json"))
+    except (OSError, json_text.InvalidJsonError):
+        return {}
 
 
 def _compared(environment: dict[str, Any]) -> dict[str, str]:

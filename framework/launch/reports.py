@@ -11,16 +11,18 @@ from rich.console import Console as Screen
 
 from framework.augment import preview
 from framework.config import Config
+from framework.launch import environment, weight_samples
 from framework.launch import hooks as hooks_lib
 from framework.launch.components import Components
 from framework.launch.hooks import Hook, HookReport
 from framework.loop.stop import Stop
 from framework.report import Report
+from framework.report.about import About
 from framework.report.console import Console
 from framework.report.files import Files
 from framework.report.history import History
 from framework.report.static import StaticNotice
-from framework.report.tensorboard import About, TensorBoard
+from framework.report.tensorboard import TensorBoard
 from framework.report.timing import Timing
 
 
@@ -103,10 +105,13 @@ def file_reports(
         config.numbers(),
         config.compared(),
         facts,
+        environment.read(folder),
         "\n".join(network),
         dataset.class_names,
         preview.samples(built.objective.augment, split, config.seed),
         validation,
+        schedule=built.state.learning_rate.parts,
+        weights=lambda: weight_samples.samples(built.state.model),
         metrics=tuple(built.metrics),
         is_listed=not options.is_part,
     )

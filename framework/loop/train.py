@@ -86,7 +86,12 @@ def train(
             history.append(step, metrics)
             report.evaluated(step, metrics, predictions)
             checkpoints.save_best(step, history.ranked(plan.monitor))
-            if state.learning_rate.observe(step, metrics):
+            before = state.learning_rate.scale()
+            restores = state.learning_rate.observe(step, metrics)
+            after = state.learning_rate.scale()
+            if after != before:
+                report.rescaled(step, before, after)
+            if restores:
                 checkpoints.restore_best(RESET_TO_BEST, history.ranked(plan.monitor))
         is_pending = False
         is_over = stop.is_asked or plan.is_over(step, history)

@@ -48,6 +48,15 @@ class Report:
             predictions: Predictions per example, by the prefix of their metrics.
         """
 
+    def rescaled(self, step: int, before: float, after: float) -> None:
+        """A controller of the schedule, such as plateau, has changed its scale.
+
+        Args:
+            step: The number of steps so far.
+            before: The factor of the learning rate until now.
+            after: The factor from the next step.
+        """
+
     def finished(self, step: int) -> None:
         """Training is finished after a number of steps."""
 
@@ -87,6 +96,10 @@ class Forwarder(Report, abc.ABC):
     ) -> None:
         """See base class."""
         self.forward("evaluated", step, metrics, predictions)
+
+    def rescaled(self, step: int, before: float, after: float) -> None:
+        """See base class."""
+        self.forward("rescaled", step, before, after)
 
     def finished(self, step: int) -> None:
         """See base class."""

@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 _MAX_NUMBERED = 20
 # Pixels: size of a matrix, and minimum size of a sample.
 _SIDE, _SAMPLE_SIDE = 400, 64
-# Pixels and number of columns of captioned images; characters of a line.
-_CELL, _COLUMNS, _MAX_LINE = 120, 4, 22
+# Of captioned images: pixels, columns, height of the letters and characters of a line.
+# TensorBoard's cards show two thirds of the pixels.
+_CELL, _COLUMNS, _LETTER, _MAX_LINE = 130, 4, 15, 17
+# Pixels between samples.
+_GAP = 1
 # The maximum number of characters of a class name in the margin.
 _MAX_NAME = 16
 # Colours of cells with none and with all examples of a class.
@@ -92,11 +95,16 @@ def samples(rows: Sequence[np.ndarray]) -> bytes:
     height, width, channels = rows[0].shape[1:]
     factor = -(-_SAMPLE_SIDE // max(height, width))
     columns = max(len(row) for row in rows)
-    grid = np.full((len(rows), height, columns, width, channels), 255, np.uint8)
+    # The original stands apart from what is made of it.
+    cell = height + _GAP, width + _GAP
+    shape = len(rows), cell[0], columns + 1, cell[1], channels
+    grid = np.full(shape, 255, np.uint8)
     for line, row in zip(grid, rows, strict=True):
         scaled = (row - low) / max(high - low, 1e-9) * 255
-        line[:, : len(row)] = np.moveaxis(np.round(scaled), 0, 1)
-    grid = grid.reshape(len(rows) * height, columns * width, channels)
+        images = np.moveaxis(np.round(scaled), 0, 1)
+        line[:height, 0, :width] = images[:, 0]
+        line[:height, 2 : len(row) + 1, :width] = images[:, 1:]
+    grid = grid.reshape(len(rows) * cell[0], (columns + 1) * cell[1], channels)
     picture = Image.fromarray(grid if channels == 3 else grid[..., 0]).convert("RGB")
     size = (picture.width * factor, picture.height * factor)
     return _png(picture.resize(size, Image.Resampling.NEAREST))
@@ -116,12 +124,12 @@ def captioned(images: np.ndarray, captions: Sequence[str]) -> bytes:
     height, width, channels = images.shape[1:]
     factor = _CELL / max(height, width)
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    columns, line = min(_COLUMNS, len(images)), 13
+    columns, line = min(_COLUMNS, len(images)), _LETTER + 3
     lines = max(caption.count("\n") + 1 for caption in captions)
     cell = _CELL + 8, size[1] + line * lines + 10
     rows = -(-len(images) // columns)
     picture = Image.new("RGB", (columns * cell[0], rows * cell[1]), "white")
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(10)
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(_LETTER)
     for index, (image, caption) in enumerate(zip(scaled, captions, strict=True)):
         x, y = index % columns * cell[0] + 4, index // columns * cell[1] + 4
         tile = Image.fromarray(image if channels == 3 else image[..., 0]).convert("RGB")
@@ -146,9 +154,9 @@ def reliability(correct: np.ndarray, confidence: np.ndarray, bins: int = 10) -> 
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    picture = Image.new("RGB", (_SIDE + 80, _SIDE + 60), "white")
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
-    left, bottom = 50, _SIDE + 10
+    picture = Image.new("RGB", (_SIDE + 90, _SIDE + 80), "white")
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(16)
+    left, bottom = 60, _SIDE + 22
     place = np.clip((np.nan_to_num(confidence) * bins).astype(int), 0, bins - 1)
     for each in range(bins):
         inside = place == each
@@ -159,16 +167,16 @@ def reliability(correct: np.ndarray, confidence: np.ndarray, bins: int = 10) -> 
         draw.rectangle(
             (x + 1, top, x + width - 1, bottom), fill=tuple(_ALL.astype(int))
         )
-        draw.text((x + width / 2, top - 8), f"{inside.sum():,}", "black", font, "mm")
+        draw.text((x + width / 2, top - 11), f"{inside.sum():,}", "black", font, "mm")
     draw.line((left, bottom, left + _SIDE, bottom - _SIDE), "gray", 2)
     draw.rectangle((left, bottom - _SIDE, left + _SIDE, bottom), outline="black")
     for tick in (0, 0.5, 1):
         x, y = left + _SIDE * tick, bottom - _SIDE * tick
-        draw.text((x, bottom + 12), f"{tick:.0%}", "black", font, anchor="mm")
+        draw.text((x, bottom + 14), f"{tick:.0%}", "black", font, anchor="mm")
         draw.text((left - 6, y), f"{tick:.0%}", "black", font, anchor="rm")
     middle = left + _SIDE / 2
-    draw.text((middle, bottom + 32), "confidence", "black", font, anchor="mm")
-    draw.text((left + 6, 20), "share that is right", "black", font, anchor="lm")
+    draw.text((middle, bottom + 36), "confidence", "black", font, anchor="mm")
+    draw.text((left + 6, 34), "share that is right", "black", font, anchor="lm")
     return _png(picture)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,10 @@ from tensorboard.plugins.hparams import (
 )
 from tensorboard.plugins.text.summary_v2 import text_pb
 
-from framework.numerics import metrics as metrics_lib
 from framework.numerics.metrics import Predictions
-from framework.report import figures, tags
+from framework.report import about as about_lib
+from framework.report import figures, histograms, pictures, precision_recall, tags
+from framework.report.about import About
 from framework.report.base import Report
 from framework.report.events import Events
 from framework.report.history import History
@@ -40,38 +40,8 @@ _COMPARED = ("accuracy", "balanced_accuracy", "subset_accuracy", "mAP", "loss")
 # curve in the folder.
 FOLDERS = (*_SPLITS, "summary")
 _SUMMARY = FOLDERS[-1]
-# The number of validation errors to show.
-_ERRORS = 16
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class About:
-    """What is told once about a run.
-
-    Attributes:
-        config: The fields that the run's numbers depend on.
-        changed: Those of them that HParams compares.
-        facts: Lines about the run by heading, as on the console.
-        model: The layers of the network.
-        class_names: Names of the classes.
-        samples: Rows of images, each a training image and augmentations of it,
-            [columns, height, width, C]; may be empty.
-        validation: Returns the validation images at indices, int64 [n]: [n, height,
-            width, C], and the names of their files, or their indices.
-        metrics: Names of further metrics that HParams compares.
-        is_listed: Whether TensorBoard finds the files: not those of a part of another
-            run, which it would list beside that.
-    """
-
-    config: Mapping[str, object]
-    changed: Mapping[str, object]
-    facts: Mapping[str, str]
-    model: str
-    class_names: Sequence[str]
-    samples: Sequence[np.ndarray]
-    validation: Callable[[np.ndarray], tuple[np.ndarray, Sequence[str]]]
-    metrics: Sequence[str] = ()
-    is_listed: bool = True
+# The text of a change of the learning rate by a controller.
+_REDUCTIONS = "learning_rate/reductions"
 
 
 class TensorBoard(Report):
@@ -103,27 +73,32 @@ class TensorBoard(Report):
         self._files: dict[str, Events] = {}
         self._start = 0
         self._evaluations = 0
-        self._next_image = 1
         # Predictions without images yet.
         self._last: Predictions | None = None
+        # Weights before the steps whose update is shown next.
+        self._before: Mapping[str, np.ndarray] = {}
 
     def started(self, step: int) -> None:
         """See base class."""
         self._start = step
+        # Counted on in a resumed run.
+        self._evaluations = len(self._history)
         # Curves of other splits begin when they have a value.
         for name in ("train", "validation"):
             self._events(name)
-        if step:
-            return
+        if step in (0, self._history.last_step):
+            self._keep_weights()
+        self._add_schedule(step)
+        if step == 0:
+            self._add_about()
+        # A resumed run does not tell it again.
+        for events in self._files.values():
+            events.flush()
+
+    def _add_about(self) -> None:
+        """Adds what is told once."""
         about, train = self._about, self._events("train")
-        others = {k: v for k, v in about.config.items() if k not in about.changed}
-        texts = {
-            "about/config": "**Set, or not the default**\n\n"
-            f"{tags.table(about.changed)}\n\n**Defaults**\n\n{tags.table(others)}",
-            "about/run": tags.table(about.facts, "what"),
-            "about/model": "".join(f"    {x}\n" for x in about.model.splitlines()),
-        }
-        for tag, text in texts.items():
+        for tag, text in about_lib.texts(about).items():
             train.add(0, text_pb(tag, text))
         train.add(0, tags.layout())
         # By the end of its path, which people know, instead of a hash.
@@ -132,6 +107,20 @@ class TensorBoard(Report):
         self._events(_SUMMARY).add(0, pb)
         if about.samples:
             train.image(0, "images/augmented", figures.samples(about.samples))
+
+    def _add_schedule(self, step: int) -> None:
+        """Adds the parts of the schedule that begin later.
+
+        Those that an earlier process has added are discarded, as all after the step.
+        """
+        parts: dict[int, list[str]] = {}
+        for begin, part in self._about.schedule:
+            parts.setdefault(begin, []).append(f"`{part}`")
+        for begin, names in parts.items():
+            if begin > step or step == 0:
+                text = f"from step {begin:,}: {' and '.join(names)}"
+                pb = text_pb("learning_rate/schedule", text)
+                self._events("train").add(begin, pb)
 
     def logged(self, step: int, metrics: Mapping[str, float]) -> None:
         """See base class."""
@@ -155,12 +144,24 @@ class TensorBoard(Report):
                 self._events(split).scalar(step, tags.evaluated(metric), value)
         self._evaluations += 1
         self._last = predictions["validation"]
-        # Images take as long as many steps: after 1, 4, 16, 64... evaluations.
-        if self._evaluations == self._next_image:
-            self._next_image *= 4
+        if self._is_shown(self._evaluations):
+            self._add_weights(step)
             self._add_images(step)
+        self._keep_weights()
+        self._compare()
         for events in self._files.values():
             events.flush()
+
+    def rescaled(self, step: int, before: float, after: float) -> None:
+        """See base class."""
+        verb = "reduces" if after < before else "raises"
+        text = (
+            f"after step {step:,} the schedule {verb} the learning rate to "
+            f"{after / before:.3g} of what it was; all reductions together: {after:.3g}"
+        )
+        train = self._events("train")
+        train.add(step, text_pb(_REDUCTIONS, text))
+        train.flush()
 
     def text(self, step: int, tag: str, text: str) -> None:
         """Adds a text to the validation run.
@@ -176,19 +177,16 @@ class TensorBoard(Report):
 
     def finished(self, step: int) -> None:
         """See base class."""
-        self._add_images(step)
-        self._compare()
+        if self._last is not None and self._about.is_listed:
+            # They are those of the last evaluation.
+            self._before = {}
+            self._add_weights(step)
+            self._add_images(step)
         self._events(_SUMMARY).add(step, _session_end())
-        self._close()
+        self.stopped()
 
     def stopped(self) -> None:
         """See base class."""
-        # The disk may be full; a resumed run writes the missing events again.
-        with contextlib.suppress(OSError):
-            self._compare()
-        self._close()
-
-    def _close(self) -> None:
         for events in self._files.values():
             with contextlib.suppress(OSError):
                 events.close()
@@ -212,29 +210,46 @@ class TensorBoard(Report):
                     tag = tags.Tag(f"{when}/{name}")
                     self._events(_SUMMARY).scalar(int(rows[-1]["step"]), tag, value)
 
+    def _is_shown(self, evaluations: int) -> bool:
+        """Returns whether images follow a number of evaluations: 1, 4, 16, 64...
+
+        They take as long as many steps, and are for TensorBoard only.
+        """
+        is_power_of_2 = evaluations & (evaluations - 1) == 0
+        is_power_of_4 = is_power_of_2 and evaluations.bit_length() % 2 == 1
+        return self._about.is_listed and is_power_of_4
+
+    def _keep_weights(self) -> None:
+        """Keeps the weights, if the update up to the next evaluation is shown."""
+        is_next = self._is_shown(self._evaluations + 1)
+        self._before = self._about.weights() if is_next else {}
+
+    def _add_weights(self, step: int) -> None:
+        """Adds histograms of the weights, and of their update since `_before`."""
+        weights, train = self._about.weights(), self._events("train")
+        updates = {
+            name: values - self._before[name]
+            for name, values in weights.items()
+            if name in self._before
+        }
+        for prefix, values in {"weights": weights, "updates": updates}.items():
+            for pb in histograms.summaries(prefix, values):
+                train.add(step, pb)
+        train.flush()
+
     def _add_images(self, step: int) -> None:
         """Adds the images of the last evaluation, unless it has them."""
-        if self._last is None or self._last.has_several_labels:
+        if self._last is None:
             return
         last, names = self._last, self._about.class_names
         self._last = None
         validation = self._events("validation")
-        matrix = metrics_lib.confusion(last, len(names))
-        validation.image(step, "images/confusion", figures.confusion(matrix, names))
-        diagram = figures.reliability(last.predicted == last.labels, last.confidence)
-        validation.image(step, "images/reliability", diagram)
-        wrong = np.flatnonzero(last.predicted != last.labels)
-        worst = wrong[np.argsort(-last.losses[wrong], kind="stable")[:_ERRORS]]
-        if not len(worst):
-            return
-        images, files = self._about.validation(worst)
-        captions = [
-            f"{file}\n{names[last.labels[index]]}, not\n"
-            f"{names[last.predicted[index]]} ({last.confidence[index]:.0%})"
-            for index, file in zip(worst, files, strict=True)
-        ]
-        png = figures.captioned(images, captions)
-        validation.image(step, "images/worst_errors", png)
+        drawn = pictures.of_evaluation(last, names, self._about.validation)
+        for name, png in drawn.items():
+            validation.image(step, f"images/{name}", png)
+        if last.logits is not None:
+            for pb in precision_recall.summaries(last, names, "precision_recall"):
+                validation.add(step, pb)
 
 
 def _session_end() -> Summary:

@@ -79,6 +79,16 @@ class Schedule(abc.ABC):
     def leading_warmup(self, clock: Clock) -> int:
         """Returns the length in steps of the warm-up at the beginning."""
 
+    def parts(self, clock: Clock, steps: int) -> list[tuple[int, str]]:
+        """Returns the step at which each part begins, in order, and its name.
+
+        Args:
+            clock: Converts lengths to steps.
+            steps: The steps available to this schedule.
+        """
+        del clock, steps
+        return [(0, type(self).__name__.lower())]
+
 
 class Controller(Schedule):
     """A multiplier that reacts to a metric.
@@ -163,6 +173,15 @@ class Sequential(Schedule):
         """See base class."""
         return self.first.leading_warmup(clock)
 
+    def parts(self, clock: Clock, steps: int) -> list[tuple[int, str]]:
+        """See base class."""
+        boundary = self._boundary(clock, steps)
+        later = self.second.parts(clock, steps - boundary)
+        return [
+            *self.first.parts(clock, boundary),
+            *((boundary + begin, name) for begin, name in later),
+        ]
+
     def _boundary(self, clock: Clock, steps: int) -> int:
         """Returns the step at which the second schedule starts."""
         first, second = self.first.length(clock), self.second.length(clock)
@@ -213,3 +232,8 @@ class Product(Schedule):
     def leading_warmup(self, clock: Clock) -> int:
         """See base class."""
         return max(self.first.leading_warmup(clock), self.second.leading_warmup(clock))
+
+    def parts(self, clock: Clock, steps: int) -> list[tuple[int, str]]:
+        """See base class."""
+        parts = self.first.parts(clock, steps) + self.second.parts(clock, steps)
+        return sorted(parts, key=lambda part: part[0])

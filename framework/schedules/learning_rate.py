@@ -27,6 +27,9 @@ class LearningRate:
         schedule: The multiplier (--schedule).
         clock: Converts lengths to steps.
 
+    Attributes:
+        parts: The step at which each part of the schedule begins, and its name.
+
     Raises:
         UsageError: The schedule does not fit the run.
     """
@@ -47,6 +50,7 @@ class LearningRate:
                 f"the schedule takes {length} steps, but the run has only "
                 f"{clock.total_steps}; shorten it, or give a longer --train_for"
             )
+        self.parts = schedule.parts(clock, clock.total_steps)
         # From the step to the multiplier.
         self._curve = schedule.bind(clock, clock.total_steps, scales)
         for step in (0, clock.total_steps // 2, clock.total_steps - 1):

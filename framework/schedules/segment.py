@@ -79,6 +79,13 @@ class Segment(Schedule):
         """See base class."""
         return self.length(clock) or 0 if self.function is warmup else 0
 
+    def parts(self, clock: Clock, steps: int) -> list[tuple[int, str]]:
+        """See base class."""
+        del steps
+        length = self.length(clock)
+        lasting = "" if length is None else f" for {length:,} steps"
+        return [(0, f"{_name_of(self.function)}{lasting}")]
+
     def resolved_parameters(self) -> dict[str, Any]:
         """Returns all parameters: defaults filled in, lengths parsed.
 

@@ -49,7 +49,7 @@ def test_diagnoses_proves_and_applies(remedied, tmp_path):
     folder = made(tmp_path / "run")
     code, out, message = remedied(str(folder), "--apply", "--seeds=3")
     assert code == 0, out + message
-    assert out.startswith("verdict: at chance")
+    assert "\nverdict: at chance" in out
     assert "learning_rate_too_low (model-improving)" in out
     assert "verdict: proven" in out
     assert "run 9 of 9" in message or "run 3 of 3" in message

@@ -195,6 +195,20 @@ def needing(cause, kind):
     return check
 
 
+def test_a_cause_that_another_check_could_judge_is_judged(run):
+    checks = [
+        needing("split_leakage", Inapplicable),
+        stub("split_leakage", cost=0.2),
+        needing("class_imbalance", Inapplicable),
+    ]
+    result = run([0.7] * 6, checks)
+    assert causes(result) == ["split_leakage"]
+    assert list(result.not_judged) == ["class_imbalance"]
+    # A failure is reported all the same.
+    failed = run([0.7] * 6, [needing("split_leakage", Broken), *checks[1:]])
+    assert list(failed.not_judged) == ["split_leakage", "class_imbalance"]
+
+
 def test_a_broken_measurement_is_reported_and_hides_no_other_cause(run):
     result = run(
         [0.7] * 6,
@@ -217,7 +231,7 @@ def test_a_broken_measurement_is_reported_and_hides_no_other_cause(run):
     ]
     text = " ".join(str(result).split())
     assert "unnormalized_inputs: Broken failed: KeyError: 'rate/frist'" in text
-    assert "class_imbalance: Inapplicable not applicable: there are no images" in text
+    assert "class_imbalance: there are no images" in text
 
 
 def test_there_is_one_finding_per_cause(run):

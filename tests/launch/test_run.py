@@ -22,7 +22,7 @@ from framework.data.split import Split
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.explain_run import open_run
 from framework.errors import RunError, UsageError
-from framework.launch import run_folder, trust
+from framework.launch import environment, run_folder, trust
 from framework.launch.evaluation import evaluate
 from framework.launch.run import run
 from framework.loop.checkpoint import Checkpoints
@@ -337,7 +337,7 @@ def test_whatever_is_killed_in_its_first_moments_starts_again(tmp_path, monkeypa
     for owner, name in (
         (run_folder, "write_config"),
         (data_record, "write"),
-        (run_folder, "write_environment"),
+        (environment, "write"),
         (trust, "remember"),
         (Checkpoints, "save"),
     ):

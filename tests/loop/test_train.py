@@ -76,6 +76,9 @@ class FakeLearningRate:
     def log_values(self):
         return {"schedule/scale": 1.0}
 
+    def scale(self):
+        return 1.0
+
     def observe(self, step, metrics):
         self.events.append(("observed", metrics["validation/accuracy"]))
         self.signals.arrive("observed")

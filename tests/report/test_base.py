@@ -25,6 +25,9 @@ class Heard(Report):
     def evaluated(self, step, metrics, predictions):
         self.events.append((self.name, "evaluated", step, metrics, predictions))
 
+    def rescaled(self, step, before, after):
+        self.events.append((self.name, "rescaled", step, before, after))
+
     def finished(self, step):
         self.events.append((self.name, "finished", step))
 
@@ -37,6 +40,7 @@ EVENTS = [
     ("advanced", (2, 0.5)),
     ("logged", (3, {"loss": 1.0})),
     ("evaluated", (4, {"loss": 1.0}, {"validation": None})),
+    ("rescaled", (4, 1.0, 0.5)),
     ("finished", (5,)),
     ("stopped", ()),
 ]

@@ -1,6 +1,7 @@
 """Tests of framework/report/tensorboard.py."""
 
 import dataclasses
+import time
 
 import numpy as np
 import pytest
@@ -15,8 +16,10 @@ from tensorboard.util import tensor_util
 from framework.launch import run_folder
 from framework.numerics.metrics import Predictions
 from framework.report import tensorboard
+from framework.report.about import About
+from framework.report.events import read_scalars
 from framework.report.history import History
-from framework.report.tensorboard import About, TensorBoard
+from framework.report.tensorboard import TensorBoard
 
 CONFIG = {"learning_rate": 0.1, "augment": "", "model": "mlp", "seed": 0}
 CHANGED = {"learning_rate": 0.1, "model": "mlp"}
@@ -28,9 +31,9 @@ def predictions():
     labels = np.array([0, 1, 1], np.int32)
     predicted = np.array([0, 1, 0], np.int32)
     third = np.full(3, 0.5, np.float32)
-    return Predictions(
-        labels, predicted, (labels != predicted).astype(int), third, third
-    )
+    rank = (labels != predicted).astype(int)
+    logits = np.array([[1, 0], [0, 1], [1, 0]], np.float32)
+    return Predictions(labels, predicted, rank, third, third, logits=logits)
 
 
 def row(step, accuracy):
@@ -56,9 +59,27 @@ def validation(rows):
     return np.zeros((len(rows), 4, 4, 3), np.uint8), [f"{row}.png" for row in rows]
 
 
+def weights():
+    """Returns weights that change each time."""
+    weights.calls += 1
+    return {"00_dense/kernel": np.arange(4.0) + weights.calls}
+
+
+weights.calls = 0
+
+
 def board(folder, samples=(), history=None):
     about = About(
-        CONFIG, CHANGED, {"data": "pets"}, "Dense", NAMES, samples, validation
+        CONFIG,
+        CHANGED,
+        {"data": "pets"},
+        {"python": "3.12"},
+        "Dense",
+        NAMES,
+        samples,
+        validation,
+        schedule=((0, "warmup for 15 steps"), (0, "plateau"), (15, "constant")),
+        weights=weights,
     )
     history = history or History(folder / "metrics.jsonl")
     return TensorBoard(folder, about, history, "validation/accuracy", Clock())
@@ -120,6 +141,7 @@ def test_curves_are_over_steps_where_they_belong(finished):
         assert curve(finished / split, "loss/loss") == [(s, value) for s in evaluated]
     assert set(shown(train)) == {
         "about/config",
+        "about/environment",
         "about/model",
         "about/run",
         "accuracy/accuracy",
@@ -127,15 +149,22 @@ def test_curves_are_over_steps_where_they_belong(finished):
         "custom_scalars__config__",
         "images/augmented",
         "learning_rate/learning_rate",
+        "learning_rate/schedule",
         "loss/loss",
         "loss/since_last_log",
         "speed/images_per_second",
+        "updates/00_dense/kernel",
+        "weights/00_dense/kernel",
     }
     assert set(shown(finished / "validation")) == {
         "accuracy/accuracy",
         "images/confusion",
+        "images/least_certain",
+        "images/most_certain",
         "images/reliability",
         "images/worst_errors",
+        "precision_recall/cat",
+        "precision_recall/dog",
         "recall/cat",
     }
 
@@ -232,14 +261,18 @@ def test_a_stopped_run_is_compared_as_well_and_its_end_when_it_is_resumed(tmp_pa
     stopped.started(0)
     advance(stopped, 0, 20, accuracy=0.5)
     stopped.stopped()
-    assert curve(tmp_path / "summary", "last/accuracy") == [(20, 0.5)]
+    # A killed run is compared as well: the numbers are those of its last evaluation.
+    assert curve(tmp_path / "summary", "last/accuracy") == [(10, 0.5), (20, 0.5)]
     resumed = board(tmp_path)
     resumed.started(20)
     advance(resumed, 20, 30, accuracy=0.25)
     resumed.finished(30)
     resumed.stopped()
-    assert curve(tmp_path / "summary", "best/accuracy") == [(20, 0.5), (30, 0.5)]
-    assert curve(tmp_path / "summary", "last/accuracy") == [(20, 0.5), (30, 0.25)]
+    assert curve(tmp_path / "summary", "best/accuracy") == [
+        (step, 0.5) for step in (10, 20, 30)
+    ]
+    last = curve(tmp_path / "summary", "last/accuracy")
+    assert last == [(10, 0.5), (20, 0.5), (30, 0.25)]
 
 
 def test_the_folders_are_those_of_a_run():
@@ -251,6 +284,8 @@ PICTURES = (
     ("validation", "images/confusion"),
     ("validation", "images/reliability"),
     ("validation", "images/worst_errors"),
+    ("validation", "images/most_certain"),
+    ("validation", "images/least_certain"),
 )
 
 
@@ -349,3 +384,109 @@ def test_chosen_metrics_are_compared_and_several_labels_have_no_confusion(tmp_pa
     assert curve(tmp_path / "summary", "best/top_k(3)") == [(10, 0.75)]
     assert curve(tmp_path / "train", "evaluation/subset_accuracy") == [(10, 0.25)]
     assert "images/confusion" not in shown(tmp_path / "validation")
+
+
+def test_a_part_of_another_run_has_curves_only(tmp_path):
+    report = board(tmp_path)
+    report._about = dataclasses.replace(report._about, is_listed=False)
+    calls = weights.calls
+    report.started(0)
+    advance(report, 0, 50)
+    report.finished(50)
+    assert weights.calls == calls
+    assert read_scalars(tmp_path / "validation", "accuracy/accuracy")
+    for folder in ("train", "validation"):
+        content = b"".join(p.read_bytes() for p in (tmp_path / folder).iterdir())
+        assert not any(x in content for x in (b"images/", b"precision_recall/"))
+
+
+def texts(folder, tag):
+    return [(step, text.item().decode()) for step, text in shown(folder)[tag]]
+
+
+@pytest.mark.parametrize("saved", [0, 10, 20])
+def test_the_schedule_and_its_reductions_are_told_once_whatever_was_killed(
+    tmp_path, saved
+):
+    killed = board(tmp_path)
+    killed.started(0)
+    advance(killed, 0, 30)
+    killed.rescaled(10, 1.0, 0.5)
+    killed.rescaled(20, 0.5, 0.25)
+    for writer in killed._files.values():
+        writer.flush()
+    resumed = board(tmp_path)
+    resumed.started(saved)
+    advance(resumed, saved, 40)
+    # The checkpoint of a step has the reductions after that step.
+    for step in (10, 20):
+        if step > saved:
+            resumed.rescaled(step, 1.0, 0.5)
+    resumed.finished(40)
+    train = tmp_path / "train"
+    parts = texts(train, "learning_rate/schedule")
+    assert [step for step, _ in parts] == [0, 15]
+    assert parts[0][1] == "from step 0: `warmup for 15 steps` and `plateau`"
+    assert parts[1][1] == "from step 15: `constant`"
+    reductions = texts(train, "learning_rate/reductions")
+    assert [step for step, _ in reductions] == [10, 20]
+    assert (
+        "after step 10 the schedule reduces the learning rate to 0.5"
+        in (reductions[0][1])
+    )
+    killed.stopped()
+
+
+@pytest.mark.parametrize("jump", [0.0, -86_400.0, 86_400.0])
+@pytest.mark.parametrize("saves", [(), (10,), (20, 10), (40, 40)])
+def test_no_tag_goes_back_or_has_a_step_twice(tmp_path, monkeypatch, saves, jump):
+    clock = time.time()
+    monkeypatch.setattr(time, "time", lambda: clock)
+    report = board(tmp_path, [np.zeros((2, 4, 4, 3), np.float32)])
+    report.started(0)
+    advance(report, 0, 50)
+    open_files = [report]
+    for saved in saves:
+        clock += jump
+        for writer in report._files.values():
+            writer.flush()
+        report = board(tmp_path, [np.zeros((2, 4, 4, 3), np.float32)])
+        open_files.append(report)
+        # As the loop does first.
+        report._history.truncate(saved)
+        report.started(saved)
+        advance(report, saved, 50)
+    advance(report, 50, 110)
+    report.finished(110)
+    for folder in tensorboard.FOLDERS:
+        for tag, points in shown(tmp_path / folder).items():
+            steps = [step for step, _ in points]
+            assert steps == sorted(set(steps)), (folder, tag)
+    images = shown(tmp_path / "validation")["images/confusion"]
+    # After 1, 4 and 16 evaluations of the run, whichever process made them.
+    assert [step for step, _ in images] == [10, 40, 110]
+    for each in open_files:
+        each.stopped()
+
+
+def test_histograms_are_of_the_weights_and_of_one_interval_between_evaluations(
+    tmp_path,
+):
+    report = board(tmp_path)
+    report.started(0)
+    advance(report, 0, 50)
+    report.finished(50)
+    train = shown(tmp_path / "train")
+    steps = [step for step, _ in train["weights/00_dense/kernel"]]
+    assert steps == [10, 40, 50]
+    updates = train["updates/00_dense/kernel"]
+    # The weights after the last evaluation are those of the end.
+    assert [step for step, _ in updates] == [10, 40]
+    assert all(counts[-1].tolist() == [1, 1, 4] for _, counts in updates)
+
+
+def test_precision_recall_curves_have_raw_counts(finished):
+    ((_, counts),) = shown(finished / "validation")["precision_recall/dog"][:1]
+    assert counts.shape == (6, 101)
+    # At the threshold 0 everything is predicted to be a dog.
+    assert counts[:, 0].tolist() == pytest.approx([2, 1, 0, 0, 2 / 3, 1])

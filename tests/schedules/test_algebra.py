@@ -175,3 +175,23 @@ def test_controllers_are_listed_from_left_to_right():
     assert [controller.monitor for controller in controllers] == ["a", "b", "c"]
     assert all(isinstance(controller, Plateau) for controller in controllers)
     assert list(schedules.build("warmup(5) + cosine").controllers()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("constant", [(0, "constant")]),
+        ("warmup(5%) + cosine", [(0, "warmup for 50 steps"), (50, "cosine")]),
+        (
+            "(warmup(10) + constant(20) + linear) * plateau",
+            [
+                (0, "warmup for 10 steps"),
+                (0, "plateau"),
+                (10, "constant for 20 steps"),
+                (30, "linear"),
+            ],
+        ),
+    ],
+)
+def test_parts_begin_where_the_former_end(text, expected):
+    assert schedules.build(text).parts(Clock(1000, 100), 1000) == expected

@@ -12,6 +12,8 @@ import math
 
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.threshold import Threshold
+from framework.diagnose.core.threshold import gain as gain_threshold
 from framework.numerics.intervals import Estimate
 
 # The least gain in accuracy that is worth a finding. Training twice as long gains less
@@ -104,13 +106,13 @@ def judge(
     return status
 
 
-def threshold(minimum: float) -> str:
-    """Returns in words which gains count.
+def threshold(minimum: float) -> Threshold:
+    """Returns which gains count.
 
-    >>> threshold(0.0975)
-    'the interval above 0, and 9.75 points or more'
+    >>> print(threshold(0.0975))
+    the interval above 0, and 9.75 points or more
     """
-    return f"the interval above 0, and {100 * minimum:.3g} points or more"
+    return gain_threshold(minimum)
 
 
 def not_measured(problem: Exception) -> Decision:

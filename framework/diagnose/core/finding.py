@@ -11,6 +11,7 @@ import numpy as np
 
 from framework.diagnose.core.causes import Cause
 from framework.diagnose.core.intervention import Intervention
+from framework.diagnose.core.threshold import Threshold, shown
 from framework.numerics.intervals import Estimate
 
 # In the order of reading. Only "confirmed" names a cause.
@@ -38,18 +39,27 @@ class Evidence:
     Attributes:
         name: What was measured.
         value: The result.
-        threshold: When it supports the cause, in words.
+        threshold: When it supports the cause; or in words.
         source: Where the number and its threshold come from.
 
     Example:
-        >>> Evidence("highest dropout", 0.9, ">= 0.55", "layers").as_json()["value"]
-        0.9
+        >>> from framework.diagnose.core.threshold import at_least
+        >>> Evidence("highest dropout", 0.9, at_least(0.55), "layers").text
+        '0.9; 0.55 or more'
     """
 
     name: str
     value: float | str | Estimate
-    threshold: str
+    threshold: Threshold | str
     source: str
+
+    @property
+    def text(self) -> str:
+        """The value, and when it supports the cause."""
+        if isinstance(self.threshold, Threshold):
+            assert not isinstance(self.value, str)
+            return self.threshold.sentence(self.value)
+        return shown(self.value) + (f"; {self.threshold}" if self.threshold else "")
 
     def as_json(self) -> dict[str, Any]:
         """Returns a JSON value; numbers that are not finite become strings."""
@@ -61,7 +71,7 @@ class Evidence:
             "name": self.name,
             "value": value,
             "interval": [estimate.low, estimate.high] if estimate else None,
-            "threshold": self.threshold,
+            "threshold": str(self.threshold),
             "source": self.source,
         }
 

@@ -12,6 +12,7 @@ from framework.data.split import Split
 from framework.diagnose.core.finding import Evidence, Finding
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
+from framework.diagnose.core.threshold import gain_shown_only
 from framework.diagnose.core.trials import Trials
 from framework.numerics.intervals import Estimate
 
@@ -57,7 +58,7 @@ class MoreImages:
         return Evidence(
             "gain in validation accuracy with as many training images again",
             self.gain,
-            "shown only",
+            gain_shown_only(),
             f"a + b n^-c through the errors of 1/4, 1/2 and all images, {errors}, in "
             f"trials of equal length with {self.seeds} seed(s); bootstrap over images "
             f"{'and seeds' if self.seeds > 1 else 'only'}",

@@ -7,6 +7,7 @@ from typing import Any
 
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.program import TrialResult
+from framework.diagnose.core.threshold import Threshold, above
 from framework.numerics.intervals import Estimate
 
 
@@ -42,13 +43,13 @@ class TrialRecord:
 
 
 def gain_evidence(
-    gain: Estimate, limit: str, result: TrialResult, seeds: int = 1
+    gain: Estimate, limit: Threshold, result: TrialResult, seeds: int = 1
 ) -> Evidence:
     """Returns the gain of a trial as evidence.
 
     Args:
         gain: In validation accuracy.
-        limit: From where on it supports a cause, in words.
+        limit: From where on it supports a cause.
         result: Of the trial.
         seeds: The number of seeds that the gain is the mean of.
     """
@@ -72,6 +73,6 @@ def seed_evidence(first: Estimate, second: Estimate) -> Evidence:
     return Evidence(
         "the gain with another seed",
         second,
-        "above 0: seeds that disagree in sign confirm nothing",
+        above(0.0).points.note(": seeds that disagree in sign confirm nothing"),
         f"the first seed has {first}",
     )

@@ -162,7 +162,7 @@ class Standing:
                 Evidence(
                     "the same gain at equal length",
                     equal,
-                    f"{threshold(minimum)}; then half of that is enough at the end",
+                    threshold(minimum).note("; then half of that is enough at the end"),
                     f"against the run after {result.epochs:.3g} epochs",
                 )
             )

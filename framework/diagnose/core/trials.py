@@ -27,6 +27,7 @@ from framework.diagnose.core.measurement import NotApplicableError
 from framework.diagnose.core.program import TrialResult
 from framework.diagnose.core.runner import Runner
 from framework.diagnose.core.standing import Accepted, Standing
+from framework.diagnose.core.threshold import gain_shown_only
 from framework.numerics.intervals import Estimate
 
 ResultT = TypeVar("ResultT")
@@ -123,6 +124,11 @@ class Trials:
     def plan(self) -> str:
         """What trials may cost, in words."""
         return self._runner.plan
+
+    @property
+    def left(self) -> str:
+        """What trials may still cost, in words."""
+        return str(self._runner.remaining)
 
     def untried(self, count: int) -> Evidence | None:
         """Returns the cost of a trial that the budget did not allow; None if it did.
@@ -303,4 +309,6 @@ class Trials:
         if gain.high < 0:
             return Decision("confirmed")
         self.accept(result, intervention)
-        return Decision("confirmed", gain, (gain_evidence(gain, "shown only", result),))
+        return Decision(
+            "confirmed", gain, (gain_evidence(gain, gain_shown_only(), result),)
+        )

@@ -93,4 +93,4 @@ class LinearReference(Measurement):
 
 def _require_opaque(context: DiagnosisContext) -> None:
     if not context.program.is_opaque:
-        raise NotApplicableError("the program itself is seen")
+        raise NotApplicableError("it is for loops that are given as functions")

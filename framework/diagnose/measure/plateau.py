@@ -139,6 +139,12 @@ def _verdict(
             f"ended; validation accuracy was {shown} before"
         )
     if _is_chance(last, plateau.accuracy, num_classes, p_chance):
+        if len(np.unique(last.labels)) == 1:
+            return "at_chance", (
+                f"all {total:,} validation images are of one class: always answering "
+                f"it gives 100%, so an accuracy of {plateau.accuracy.value:.1%} tells "
+                f"nothing of what was learnt"
+            )
         return "at_chance", f"validation accuracy, {shown}, is what guessing gives"
     if plateau.evaluations < 3:
         return "unresolvable", f"there are only {plateau.evaluations} evaluations"

@@ -25,7 +25,11 @@ def answer(plateau: Plateau, accuracy: Accuracy, findings: Sequence[Finding]) ->
     uncertain = [each for each in findings if each.status in _UNCERTAIN]
     if plateau.verdict in ("ceiling", "improving"):
         begin = "Nothing is shown to be wrong" if uncertain else "Nothing is wrong"
-        text = f"{begin}: {_healthy(plateau, accuracy)}."
+        is_no_gain = any(
+            each.cause.name == "stopped_too_early" and each.status == "falsified"
+            for each in findings
+        )
+        text = f"{begin}: {_healthy(plateau, accuracy, is_no_gain)}."
     else:
         text = f"{_unexplained(plateau)}, and no cause is confirmed."
     if uncertain:
@@ -72,12 +76,24 @@ def _further(count: int) -> str:
     return f" Besides, {noun} confirmed."
 
 
-def _healthy(plateau: Plateau, accuracy: Accuracy) -> str:
+def _healthy(plateau: Plateau, accuracy: Accuracy, is_no_gain: bool) -> str:
+    """Returns why nothing is wrong.
+
+    Args:
+        plateau: The verdict of the curve.
+        accuracy: Of all splits.
+        is_no_gain: Whether a trial has shown that longer training gains too little.
+    """
     images, missing = accuracy.validation.images, 1 - plateau.accuracy.value
     if plateau.verdict == "improving":
         return (
             f"validation accuracy still rises, by {points(plateau.change)} points over "
-            f"the last {plateau.window} evaluations; train longer"
+            f"the last {plateau.window} evaluations"
+            + (
+                ", but a trial of twice the length gained little"
+                if is_no_gain
+                else "; train longer"
+            )
         )
     if missing <= plateau.detectable:
         return (
@@ -95,7 +111,7 @@ def _unexplained(plateau: Plateau) -> str:
     if plateau.verdict == "diverged":
         return "Training broke off because numbers were no longer finite"
     if plateau.verdict == "at_chance":
-        return f"The model guesses: validation accuracy is {shown}"
+        return plateau.reason[0].upper() + plateau.reason[1:]
     if plateau.verdict == "not_static":
         return f"Validation accuracy falls, to {shown}"
     if plateau.verdict == "unresolvable":

@@ -30,7 +30,6 @@ from framework.diagnose.report.charts import Bar, Curve
 from framework.diagnose.report.diagnosis import Diagnosis
 from framework.diagnose.report.galleries import Gallery
 from framework.diagnose.report.reading import reading
-from framework.diagnose.report.text import shown
 from framework.launch import given
 from framework.report.history import Row
 from framework.system import atomic
@@ -218,7 +217,6 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "cost": cost_text,
         "percent": _percent,
-        "shown": shown,
     }
     return environment
 

@@ -10,7 +10,7 @@ from framework.diagnose.core.ledger import TrialRecord
 from framework.diagnose.core.measurement import Unavailable
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.plateau import Plateau
-from framework.diagnose.report.answer import cost_text
+from framework.diagnose.report.answer import answer, cost_text
 from framework.diagnose.report.reading import reading
 
 _WIDTH = 88
@@ -28,14 +28,20 @@ def page(
     not_judged: Mapping[str, Unavailable],
     trials: Sequence[TrialRecord] = (),
 ) -> str:
-    """Returns a diagnosis as text: verdict, findings, and unavailable measurements."""
+    """Returns a diagnosis as text.
+
+    The answer comes first, then the verdict of the curve, what was found, what was
+    ruled out, and what could not be measured.
+    """
+    ruled_out = [each for each in findings if each.status == "falsified"]
     sections = [
+        _filled(answer(plateau, accuracy, findings)),
         _filled(f"verdict: {plateau.verdict.replace('_', ' ')}: {plateau.reason}"),
         _filled(reading(accuracy) + _of_other_numbers(plateau, accuracy)),
     ]
-    if not any(each.status == "confirmed" for each in findings):
-        sections.append("No cause is confirmed.")
-    sections += [_finding(each) for each in findings]
+    sections += [_finding(each) for each in findings if each not in ruled_out]
+    if ruled_out:
+        sections.append(_ruled_out(ruled_out))
     if not_judged:
         sections.append(_not_judged(not_judged))
     if any(each.problem for each in trials):
@@ -61,14 +67,24 @@ def _finding(finding: Finding) -> str:
     return "\n".join(lines)
 
 
+def _ruled_out(findings: Sequence[Finding]) -> str:
+    """Returns what was suspected and is not so: nothing is to be done about it."""
+    lines = ["ruled out:"]
+    for each in findings:
+        lines += _paragraph(f"{each.cause.name}: ", each.message)
+        # The last evidence is that of the trial.
+        for evidence in each.evidence[-1:]:
+            lines += _paragraph("  but: ", _evidence(evidence))
+    return "\n".join(lines)
+
+
 def _not_judged(not_judged: Mapping[str, Unavailable]) -> str:
     """Returns the causes that could not be judged, failures first."""
     lines = ["not judged:"]
     items = sorted(not_judged.items(), key=lambda item: not item[1].is_failure)
     for cause, unavailable in items:
-        kind = "failed" if unavailable.is_failure else "not applicable"
-        reason = f"{unavailable.name} {kind}: {unavailable.reason}"
-        lines += _paragraph(f"{cause}: ", reason)
+        failed = f"{unavailable.name} failed: " if unavailable.is_failure else ""
+        lines += _paragraph(f"{cause}: ", f"{failed}{unavailable.reason}")
     return "\n".join(lines)
 
 
@@ -93,14 +109,7 @@ def _of_other_numbers(plateau: Plateau, accuracy: Accuracy) -> str:
 
 
 def _evidence(evidence: Evidence) -> str:
-    threshold = f"; {evidence.threshold}" if evidence.threshold else ""
-    return f"{evidence.name} = {shown(evidence)}{threshold} [{evidence.source}]"
-
-
-def shown(evidence: Evidence) -> str:
-    """Returns the value of an evidence as text."""
-    value = evidence.value
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{evidence.name} = {evidence.text} [{evidence.source}]"
 
 
 def _filled(text: str) -> str:

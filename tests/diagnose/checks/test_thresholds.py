@@ -105,8 +105,9 @@ def test_a_threshold_that_is_printed_is_that_of_the_check(measured, check, name)
     value = getattr(check, name)
     odd = value + 1 if isinstance(value, int) else value * 1.0123
     evidence = suspicion(dataclasses.replace(check, **{name: odd}), measured).evidence
-    text = "; ".join(each.threshold for each in evidence)
+    text = "; ".join(str(each.threshold) for each in evidence)
     # A limit may be lower by one, which the text then says.
-    assert any(f"{number:g}" in text for number in (odd, odd - 1)), text
-    before = "; ".join(e.threshold for e in suspicion(check, measured).evidence)
+    numbers = (odd, odd - 1, 100 * odd)
+    assert any(f"{number:g}" in text for number in numbers), text
+    before = "; ".join(str(e.threshold) for e in suspicion(check, measured).evidence)
     assert text != before

@@ -78,7 +78,7 @@ def test_no_more_than_is_expected_confirms_nothing(gain, equal, minimum, expecte
 
 
 def test_a_threshold_is_the_one_that_is_applied():
-    assert threshold(0.0975) == "the interval above 0, and 9.75 points or more"
+    assert str(threshold(0.0975)) == "the interval above 0, and 9.75 points or more"
 
 
 def test_what_could_not_be_tried_says_why():

@@ -43,5 +43,5 @@ def test_equal_modes_do_not_differ(opaque):
 
 @pytest.mark.parametrize("kind", [LoopModes, LinearReference])
 def test_what_is_seen_into_needs_neither(context, scans, kind):
-    with pytest.raises(UnavailableError, match="the program itself is seen"):
+    with pytest.raises(UnavailableError, match="loops that are given as functions"):
         context(scans.train, scans.validation).get(kind)

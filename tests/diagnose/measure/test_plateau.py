@@ -64,6 +64,17 @@ def test_predicting_one_class_is_chance_however_frequent_it_is():
     assert assess(predictions, 2).verdict == "at_chance"
 
 
+def test_images_of_one_class_tell_nothing_and_no_number_is_called_guessing():
+    """Accuracy was once called what guessing gives, whatever it was."""
+    labels = np.zeros(100, int)
+    predicted = (np.arange(100) < 14).astype(int)
+    zeros = np.zeros(100, np.float32)
+    predictions = [Predictions(labels, predicted, zeros, zeros, zeros)] * 6
+    plateau = assess(predictions, 2)
+    assert "guessing" not in plateau.reason
+    assert plateau.reason.startswith("all 100 validation images are of one class")
+
+
 def test_knowing_a_rare_class_is_not_chance():
     """Accuracy is near the share of the frequent class, yet the rare one is known."""
     labels = (np.arange(200) % 10 == 0).astype(int)

@@ -53,13 +53,27 @@ def finding(name, status="confirmed", cost=None, kind="gain"):
         ),
         ("improving", "Nothing is wrong: validation accuracy still rises, by 3.1"),
         ("static", "Validation accuracy is static at 98.3%, and no cause is confirmed"),
-        ("at_chance", "The model guesses: validation accuracy is 98.3%, and no cause"),
         ("diverged", "Training broke off because numbers were no longer finite, and"),
         ("not_static", "Validation accuracy falls, to 98.3%, and no cause"),
     ],
 )
 def test_without_a_confirmed_cause(verdict, begin):
     assert answered(verdict).startswith(begin)
+
+
+def test_guessing_is_said_as_the_verdict_says_it():
+    reason = "validation accuracy, 12.1% of 397 images, is what guessing gives"
+    assert answered("at_chance", reason=reason) == (
+        "Validation accuracy, 12.1% of 397 images, is what guessing gives, and no "
+        "cause is confirmed."
+    )
+
+
+def test_longer_training_is_no_advice_once_it_was_tried_in_vain():
+    assert "; train longer." in answered("improving")
+    tried = answered("improving", finding("stopped_too_early", "falsified"))
+    assert "train longer" not in tried
+    assert tried.endswith("but a trial of twice the length gained little.")
 
 
 def test_as_good_as_on_training_images():

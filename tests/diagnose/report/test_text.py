@@ -9,8 +9,10 @@ from framework.diagnose.core.causes import CAUSES
 from framework.diagnose.core.finding import Evidence, Finding, Remedy
 from framework.diagnose.core.ledger import TrialRecord
 from framework.diagnose.core.measurement import Unavailable
+from framework.diagnose.core.threshold import above
 from framework.diagnose.measure.accuracy import Accuracy, SplitAccuracy
 from framework.diagnose.measure.plateau import assess
+from framework.diagnose.report.answer import answer
 from framework.diagnose.report.reading import reading
 from framework.diagnose.report.text import page
 from framework.numerics.intervals import Estimate, difference, proportion
@@ -23,7 +25,7 @@ _FINDING = Finding(
     evidence=(
         Evidence("share", Estimate(0.1, 0.05, 0.15), "above .05", "ours"),
         Evidence("worst class", "tulip", "", "the labels"),
-        Evidence("z", 12.3456, "above 3", "a test"),
+        Evidence("z", 12.3456, above(3), "a test"),
     ),
     remedy=Remedy("correct them", ("--label_smoothing=.1",)),
     refute="a look at them",
@@ -56,7 +58,7 @@ def curve():
 
 
 def test_a_page(curve):
-    assert text_of(curve, (_FINDING,)).split("\n\n")[2] == (
+    assert text_of(curve, (_FINDING,)).split("\n\n")[3] == (
         "label_noise (confirmed, costs 25.0 points of accuracy (12.5 to 37.5))\n"
         "  a tenth of the labels is wrong and so on and so on and so on and so on and "
         "so on and\n"
@@ -72,12 +74,13 @@ def test_a_page(curve):
 
 def test_begins_with_the_verdict_and_says_if_nothing_is_certain(curve):
     suspected = dataclasses.replace(_FINDING, status="suspected", cost=None)
-    first, second, third, fourth = text_of(curve, (suspected,)).split("\n\n")
+    answered, first, second, third = text_of(curve, (suspected,)).split("\n\n")
+    assert " ".join(answered.split()) == answer(curve, _ACCURACY, (suspected,))
     assert " ".join(first.split()) == f"verdict: {curve.verdict}: {curve.reason}"
     assert " ".join(second.split()) == reading(_ACCURACY)
-    assert third == "No cause is confirmed."
-    assert fourth.startswith("label_noise (suspected)\n")
-    assert "No cause" not in text_of(curve, (_FINDING,))
+    assert "no cause is confirmed." in answered
+    assert third.startswith("label_noise (suspected)\n")
+    assert "no cause" not in text_of(curve, (_FINDING,))
 
 
 @pytest.mark.parametrize(
@@ -85,14 +88,24 @@ def test_begins_with_the_verdict_and_says_if_nothing_is_certain(curve):
     [
         ("minor", "(minor: helps, but less than asked, costs 25.0 points of accuracy"),
         ("unresolved", "(unresolved by its trial)"),
-        ("falsified", "(falsified)"),
     ],
 )
 def test_a_status_says_what_it_means(curve, status, head):
     finding = dataclasses.replace(_FINDING, status=status)
     text = text_of(curve, (finding,))
     assert f"label_noise {head}" in text
-    assert "No cause is confirmed." in text
+    assert "no cause is confirmed" in " ".join(text.split())
+
+
+def test_what_is_ruled_out_has_no_advice(curve):
+    finding = dataclasses.replace(_FINDING, status="falsified")
+    text = text_of(curve, (finding,))
+    assert "what to do" not in text
+    assert "--label_smoothing" not in text
+    assert "would refute" not in text
+    section = text.split("\n\n")[-1]
+    assert section.startswith("ruled out:\n  label_noise: a tenth of the labels")
+    assert section.endswith("but: z = 12.3; above 3 [a test]\n")
 
 
 def test_what_is_shown_too_much_is_no_cost(curve):
@@ -115,7 +128,7 @@ def test_trials_that_failed_are_listed(curve):
 def test_one_page_has_one_accuracy_or_says_why_not(curve):
     assert "the last evaluation has" not in text_of(curve, ())
     other = dataclasses.replace(curve, accuracy=proportion(869, 1000))
-    second = " ".join(text_of(other, ()).split("\n\n")[1].split())
+    second = " ".join(text_of(other, ()).split("\n\n")[2].split())
     assert second.endswith(
         "(the last evaluation has 86.9%, in the verdict; 70.0% are of the weights as "
         "they are now, on 100 images)"
@@ -141,5 +154,5 @@ def test_failures_come_before_what_does_not_apply(curve):
     assert text_of(curve, (), not_judged).split("\n\n")[-1] == (
         "not judged:\n"
         "  label_noise: Samples failed: KeyError\n"
-        "  dead_units: UnitActivity not applicable: no images\n"
+        "  dead_units: no images\n"
     )

@@ -6,10 +6,11 @@ import dataclasses
 from typing import ClassVar
 
 from framework.diagnose.core.check import Check, Phase, Suspicion
-from framework.diagnose.core.decision import MINIMUM_GAIN, Decision, is_gain
+from framework.diagnose.core.decision import MINIMUM_GAIN, Decision, is_gain, threshold
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements, NotApplicableError
+from framework.diagnose.core.threshold import above, below, surely_above
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.class_balance import ClassBalance, balanced_mean
 from framework.diagnose.measure.labels import LabelValidity
@@ -94,7 +95,7 @@ class ClassImbalance(Check):
         shown = Evidence(
             "gain in balanced validation accuracy on balanced batches",
             gain,
-            f"the interval above 0, and {MINIMUM_GAIN:.0%} or more",
+            threshold(MINIMUM_GAIN),
             "trained anew, against the run's end; bootstrap within each class",
         )
         is_certain = is_gain(gain) or gap.low > self.wide_gap
@@ -106,20 +107,21 @@ class ClassImbalance(Check):
             Evidence(
                 "evenness of the classes",
                 classes.evenness,
-                f"below {self.evenness}",
+                below(self.evenness),
                 "(exp H - 1) / (K - 1), TheDeepChecker",
             ),
             Evidence(
                 "largest class by smallest",
                 classes.ratio,
-                f"above {self.ratio:g}",
+                above(self.ratio),
                 "SageMaker Debugger, ClassImbalance",
             ),
             Evidence(
                 "accuracy as training weights the classes, less balanced accuracy",
                 classes.gap,
-                f"the interval above 0, and more than {self.gap}; decisive for certain "
-                f"above {self.wide_gap}",
+                (surely_above(0.0) & above(self.gap)).points.note(
+                    f"; decisive for certain above {self.wide_gap}"
+                ),
                 "bootstrap within each class",
             ),
         )

@@ -10,6 +10,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import at_least, below, surely_above
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.diversity import Diversity
 from framework.diagnose.measure.labels import LabelValidity
@@ -99,22 +100,28 @@ class DistributionShift(Check):
         self, shift: Shift, loss: Estimate, where: str
     ) -> tuple[Evidence, ...]:
         alone = tuple(
-            Evidence(f"the same by {name} alone", area, f"{ALONE} or more", "ranks")
+            Evidence(f"the same by {name} alone", area, at_least(ALONE), "ranks")
             for name, area in shift.named.items()
         )
         return (
             Evidence(
                 "area under the curve, training against validation images",
                 shift.auc,
-                f"{self.auc} or more, p = {shift.p:.2g} below {self.level}",
+                at_least(self.auc),
                 f"cross-validated linear classifier on 12 properties, {PERMUTATIONS} "
                 f"permutations; as many of each class from either split",
+            ),
+            Evidence(
+                "p of such an area by chance",
+                shift.p,
+                below(self.level),
+                "from the same permutations",
             ),
             *alone,
             Evidence(
                 f"accuracy on {where}",
                 loss,
-                f"for certain above {self.loss}",
+                surely_above(self.loss).points,
                 "Newcombe, 1998",
             ),
         )

@@ -9,6 +9,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import at_least, below
 from framework.diagnose.measure.example_weights import ExampleWeights
 
 _SOURCE = "by definition: a weight is a number of 0 or more, and one is above 0"
@@ -85,19 +86,22 @@ class ExampleWeightsCancel(Check):
     def _evidence(self, weights: ExampleWeights) -> tuple[Evidence, ...]:
         return (
             Evidence(
-                "weights that are not finite", str(weights.not_finite), "1+", _SOURCE
+                "weights that are not finite",
+                float(weights.not_finite),
+                at_least(1),
+                _SOURCE,
             ),
-            Evidence("weights below 0", str(weights.negative), "1+", _SOURCE),
+            Evidence("weights below 0", float(weights.negative), at_least(1), _SOURCE),
             Evidence(
                 "classes with next to no weight",
-                str(weights.cancelled),
-                "1+",
+                float(weights.cancelled),
+                at_least(1),
                 "share of all weights below a hundredth of the share of examples",
             ),
             Evidence(
                 "effective fraction of the examples",
                 weights.effective,
-                f"below {self.effective:g}",
+                below(self.effective),
                 "Kish: (sum w)^2 / (N sum w^2)",
             ),
         )

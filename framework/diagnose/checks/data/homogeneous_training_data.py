@@ -10,6 +10,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import surely_above
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.diversity import QUANTILE, RARE, REPEAT, Diversity
 from framework.diagnose.measure.preprocessing import PreprocessingDifference
@@ -71,21 +72,25 @@ class HomogeneousTrainingData(Check):
                 Evidence(
                     "training images that repeat another",
                     repeated,
-                    f"for certain above {self.repeated}; decisive above {self.mostly}",
+                    surely_above(self.repeated).note(f"; decisive above {self.mostly}"),
                     f"correlation of pixels of {REPEAT} or more, and more than that of "
                     f"{RARE:.0%} of as many validation images",
                 ),
                 Evidence(
                     "validation images that training does not cover",
                     uncovered,
-                    f"for certain above {self.uncovered}; decisive above {self.mostly}",
+                    surely_above(self.uncovered).note(
+                        f"; decisive above {self.mostly}"
+                    ),
                     f"further from training than {QUANTILE:.0%} of training images "
                     f"from one another",
                 ),
                 Evidence(
                     "accuracy on training images less that on validation images",
                     gap,
-                    f"for certain above {self.gap}, for the others to be decisive",
+                    surely_above(self.gap).points.note(
+                        ", for the others to be decisive"
+                    ),
                     "evaluation mode, no augmentation",
                 ),
             ),

@@ -17,6 +17,7 @@ from framework.diagnose.core.decision import (
 )
 from framework.diagnose.core.finding import Evidence, ImageList
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import at_least, below, surely_above
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.label_agreement import (
     EASY_OF_CLASS,
@@ -137,8 +138,9 @@ class LabelNoise(Check):
                 Evidence(
                     "contradicted labels of easy images, more than in validation",
                     excess,
-                    f"for certain above {self.excess:.0%}, and those "
-                    f"{self.trusted:.0%} or fewer: decisive",
+                    surely_above(self.excess).note(
+                        f": decisive, if those are {self.trusted:.0%} or fewer"
+                    ),
                     f"the same probe, which contradicts "
                     f"{agreement.validation.value:.1%} of easy validation labels",
                 ),
@@ -146,8 +148,13 @@ class LabelNoise(Check):
                     f"{agreement.confusion or 'a class labelled as another'}, more "
                     f"than in validation",
                     agreement.confused,
-                    f"{self.confused:.0%} or more; p = {agreement.confused_p:.2g}, "
-                    f"below {self.level}",
+                    at_least(self.confused),
+                    "the same probe",
+                ),
+                Evidence(
+                    "p of such a difference by chance",
+                    agreement.confused_p,
+                    below(self.level),
                     "Fisher's exact test, times the number of pairs of classes",
                 ),
             ),
@@ -177,7 +184,7 @@ class LabelNoise(Check):
         shown = Evidence(
             "gain in validation accuracy without the flagged images",
             gain,
-            f"the interval above 0, and {MINIMUM_GAIN:.0%} or more",
+            threshold(MINIMUM_GAIN),
             "trained anew, against the same without as many others of the same classes",
         )
         return Decision(status_of(gain), gain, (shown,))
@@ -216,9 +223,11 @@ class LabelNoise(Check):
         shown = Evidence(
             "fall of validation accuracy since its best",
             fall.fall,
-            f"{threshold(MINIMUM_GAIN)}; p below {self.level_of_fall:g}, and "
-            f"{self.memorized:.0%} or more contradicted labels beyond validation's, of "
-            f"all or of a pair of classes",
+            threshold(MINIMUM_GAIN).note(
+                f"; p below {self.level_of_fall:g}, and {self.memorized:.0%} or more "
+                "contradicted labels beyond validation's, of all or of a pair of "
+                "classes"
+            ),
             f"McNemar, times the number of evaluations of which that is the best: p = "
             f"{fall.p:.2g}",
         )
@@ -264,14 +273,15 @@ class LabelNoise(Check):
             Evidence(
                 "contradicted labels of easy images",
                 agreement.easy,
-                f"{self.fraction:.0%} or more, for certain above {self.certain:.0%}",
+                at_least(self.fraction) & surely_above(self.certain),
                 "the tenth of which a cross-validated linear probe is surest",
             ),
             Evidence(
                 f"the same, images like {agreement.worst_class}",
                 agreement.worst,
-                f"for certain above {self.certain_in_class:.0%}; p below "
-                f"{self.level_of_class:g}",
+                surely_above(self.certain_in_class).note(
+                    f"; p below {self.level_of_class:g}"
+                ),
                 f"the worst class, of its easiest {EASY_OF_CLASS:.0%}; in validation "
                 f"{agreement.worst_in_validation.value:.1%} of "
                 f"{agreement.worst_controls}, p = {agreement.worst_p:.2g} times the "

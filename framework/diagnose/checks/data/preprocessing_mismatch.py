@@ -8,6 +8,7 @@ from typing import ClassVar
 from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above, at_least
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.label_signal import LabelSignal
 from framework.diagnose.measure.labels import SplitComposition
@@ -75,8 +76,10 @@ class PreprocessingMismatch(Check):
         scale = Evidence(
             "standard deviation of validation images by that of training images",
             mismatch.scale_ratio,
-            f"{self.ratio:g} or more, or its inverse; or values below 0 in one split "
-            f"alone, with other moments: another scale",
+            at_least(self.ratio).note(
+                "; or its inverse; or values below 0 in one split alone, with other "
+                "moments: another scale"
+            ),
             "no light does that",
         )
         is_certain = is_scale and (
@@ -87,7 +90,7 @@ class PreprocessingMismatch(Check):
             shown = Evidence(
                 f"gain in validation accuracy once {mismatch.transform}",
                 mismatch.gain,
-                f"above 0; for certain above {self.gain} to be confirmed",
+                above(0.0).note(f"; for certain above {self.gain} to be confirmed"),
                 "no image judges what it has chosen; no training",
             )
             evidence = (shown, scale)

@@ -9,6 +9,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import Threshold, above, below
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.image_structure import ImageStructure
@@ -111,7 +112,7 @@ class ShuffledLabels(Check):
         shown = Evidence(
             "order of the labels as stored, in bits",
             splits.order_bits,
-            f"above {self.blocks}: in blocks",
+            above(self.blocks).note(": in blocks"),
             "mutual information with the position, in 10 parts, less that of shuffled "
             "labels",
         )
@@ -160,12 +161,12 @@ class ShuffledLabels(Check):
                 _evidence(
                     split,
                     signal,
-                    f"below {self.chance:g}, or far more in another order",
+                    below(self.chance).note("; or far more in another order"),
                 ),
                 _evidence(
                     f"as many {OTHER_SPLIT[split]} images",
                     control,
-                    f"above {self.clear:g}: so the probe would see it",
+                    above(self.clear).note(": so the probe would see it"),
                 ),
             ),
             advice=_KEEP_TOGETHER,
@@ -183,7 +184,7 @@ class ShuffledLabels(Check):
                 f"({accuracy.validation.accuracy.value:.1%} of the validation images)"
             ),
             evidence=tuple(
-                _evidence(name, each, f"below {self.chance:g} in both splits")
+                _evidence(name, each, below(self.chance).note(" in both splits"))
                 for name, each in signal.signals.items()
             ),
             advice=(
@@ -249,14 +250,14 @@ class SeparatedLabels(Check):
             ),
             evidence=(
                 *(
-                    _evidence(name, each, f"below {self.chance:g} in both splits")
+                    _evidence(name, each, below(self.chance).note(" in both splits"))
                     for name, each in labels.items()
                 ),
                 *(
                     _evidence(
                         f"{name}, of groups of the left halves by the right halves",
                         each,
-                        f"above {self.clear:g}: so there is something to see",
+                        above(self.clear).note(": so there is something to see"),
                     )
                     for name, each in images.items()
                 ),
@@ -281,7 +282,7 @@ class SeparatedLabels(Check):
         return True
 
 
-def _evidence(where: str, signal: Signal, threshold: str) -> Evidence:
+def _evidence(where: str, signal: Signal, threshold: Threshold) -> Evidence:
     return Evidence(
         f"standard deviations from chance, {where}",
         signal.z,

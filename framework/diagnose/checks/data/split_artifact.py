@@ -8,6 +8,7 @@ from typing import ClassVar
 from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above, below
 from framework.diagnose.measure.labels import LabelValidity, SplitComposition
 
 
@@ -93,20 +94,20 @@ class SplitArtifact(Check):
             Evidence(
                 "distance of the class shares",
                 splits.distance,
-                f"above {self.distance}",
+                above(self.distance),
                 "total variation; deepchecks warns from 0.15 on",
             ),
             Evidence(
                 "p of equal class shares",
                 splits.p,
-                f"below {self.level}",
+                below(self.level),
                 "chi-squared, by permutation where fewer than 5 are expected; "
                 "repeated images count once",
             ),
             Evidence(
                 "order of the labels as stored, in bits",
                 splits.order_bits,
-                f"above {self.sorted_bits}: sorted",
+                above(self.sorted_bits).note(": sorted"),
                 "mutual information with the position, in 10 parts, less that of "
                 "shuffled labels",
             ),

@@ -10,9 +10,15 @@ import numpy as np
 
 from framework.diagnose.checks.data.pruning import train_without
 from framework.diagnose.core.check import Check, Phase, Suspicion
-from framework.diagnose.core.decision import MINIMUM_GAIN, Decision, status_of
+from framework.diagnose.core.decision import (
+    MINIMUM_GAIN,
+    Decision,
+    status_of,
+    threshold,
+)
 from framework.diagnose.core.finding import Evidence, ImageList
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import at_least, surely_above
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.closer_images import CloserImages
 from framework.diagnose.measure.held_out import HeldOutAccuracy
@@ -26,6 +32,7 @@ from framework.diagnose.measure.near_duplicates import (
 )
 from framework.numerics.intervals import Estimate, difference
 
+_BEYOND_NOISE = ", and above what wrong training labels explain"
 _SPLIT_BY_SOURCE = (
     "from sklearn.model_selection import GroupShuffleSplit",
     "splitter = GroupShuffleSplit(1, test_size=0.2, random_state=0)",
@@ -156,7 +163,7 @@ class SplitLeakage(Check):
                     "accuracy on validation images less that on held-out training "
                     "images",
                     held_out.lead,
-                    "for certain above 0, and above what wrong training labels explain",
+                    surely_above(0.0).note(_BEYOND_NOISE),
                     f"{held_out.source}; Newcombe, 1998, or by groups of similar "
                     f"images, whichever is wider",
                 )
@@ -172,7 +179,7 @@ class SplitLeakage(Check):
                     "validation images with a similar training image, more than of "
                     "training images of the same classes",
                     closer.excess,
-                    f"for certain above {self.closer:.0%}",
+                    surely_above(self.closer),
                     f"correlation of details of {closer.threshold:.3g} or more once "
                     f"aligned",
                 )
@@ -242,7 +249,7 @@ class SplitLeakage(Check):
         shown = Evidence(
             "fall of validation accuracy once training is without the copies",
             fall,
-            f"the interval above 0, and {MINIMUM_GAIN:.0%} or more",
+            threshold(MINIMUM_GAIN),
             "trained anew, against the same without as many others of the same classes",
         )
         if is_repeated:
@@ -264,21 +271,22 @@ class SplitLeakage(Check):
             Evidence(
                 "more than among training images",
                 excess,
-                f"{self.rate:.0%} or more, for certain above {self.certain:.1%}; or "
-                f"the same images, for certain above {self.many:.0%}; or copies, for "
-                f"certain above {self.repeated:.0%} in both splits",
+                (at_least(self.rate) & surely_above(self.certain)).note(
+                    f"; or the same images, for certain above {self.many:.0%}; or "
+                    f"copies, for certain above {self.repeated:.0%} in both splits"
+                ),
                 "images of one source are as similar in either split",
             ),
             Evidence(
                 "the same images",
                 copies.same,
-                f"{SAME_PIXELS} or more",
+                at_least(SAME_PIXELS),
                 "up to compression",
             ),
             Evidence(
                 "accuracy on copies less that on others",
                 effect,
-                "the interval above 0",
+                surely_above(0.0),
                 "Newcombe, 1998",
             ),
         )

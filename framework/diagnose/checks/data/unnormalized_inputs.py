@@ -9,6 +9,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above, below
 from framework.diagnose.measure.inputs import InputScale
 from framework.diagnose.measure.stored_moments import StoredMoments
 
@@ -78,19 +79,19 @@ class UnnormalizedInputs(Check):
                 Evidence(
                     "standard deviation of a channel",
                     scale.deviation,
-                    f"below {self.low}",
+                    below(self.low),
                     "scaled images have 0.2 to 0.4, standardised ones 1",
                 ),
                 Evidence(
                     "largest standard deviation",
                     scale.largest_deviation,
-                    f"above {self.high:g}",
+                    above(self.high),
                     "bytes have 60 to 90",
                 ),
                 Evidence(
                     "mean as a multiple of the standard deviation",
                     scale.offset,
-                    f"above {self.offset:g}",
+                    above(self.offset),
                     "images from 0 to 1 have 1 to 3",
                 ),
             ),
@@ -123,7 +124,7 @@ class UnnormalizedInputs(Check):
                 Evidence(
                     "|log| of the ratio of standard deviations, plus the mean's shift",
                     stored.distance,
-                    f"above {self.distance:g}",
+                    above(self.distance),
                     f"moments of training images against those stored in "
                     f"{stored.layer}, before the first step",
                 ),

@@ -9,6 +9,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above, below
 from framework.diagnose.measure.inputs import BatchOrder
 from framework.diagnose.measure.labels import LabelValidity
 
@@ -59,13 +60,15 @@ class UnshuffledBatches(Check):
                 Evidence(
                     "entropy of the labels of a batch, in bits",
                     entropy,
-                    f"below {self.fraction:.0%} of the {shuffled:.3g} of shuffled ones",
+                    below(self.fraction * shuffled).note(
+                        f": {self.fraction:.0%} of that of shuffled ones"
+                    ),
                     "the batches of the first epoch",
                 ),
                 Evidence(
                     "standard deviations below shuffled ones",
                     order.z,
-                    f"above {self.z:g}",
+                    above(self.z),
                     f"{order.permutations} permutations of the same labels",
                 ),
             ),

@@ -10,6 +10,7 @@ from framework.config import Config, spec
 from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.plateau import COARSE
 from framework.numerics.intervals import detectable
@@ -61,7 +62,7 @@ class ValidationTooSmall(Check):
                 Evidence(
                     "least difference seen",
                     least,
-                    f"above {self.coarse}, or fewer than {self.few} images",
+                    above(self.coarse).note(f"; or fewer than {self.few} images"),
                     "two proportions at 80 % power",
                 ),
             ),

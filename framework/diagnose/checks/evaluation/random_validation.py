@@ -9,6 +9,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.decision import is_gain
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above
 from framework.diagnose.measure.reported import FLIPPED, Repeatability
 
 # What to do, in words and as code.
@@ -83,7 +84,7 @@ class RandomValidation(Check):
                 Evidence(
                     "predictions that a second evaluation changes",
                     repeated.flipped,
-                    f"above {FLIPPED}",
+                    above(FLIPPED),
                     "the same weights, evaluated twice",
                 ),
             ),

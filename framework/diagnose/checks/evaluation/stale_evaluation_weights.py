@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from framework.diagnose.checks.evaluation import other_weights
 from framework.diagnose.core.check import Check, Phase, Suspicion
-from framework.diagnose.core.decision import is_gain
+from framework.diagnose.core.decision import MINIMUM_GAIN, is_gain, threshold
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
 from framework.diagnose.measure.reported import LiveWeights, ReportedMetrics
@@ -65,7 +65,7 @@ class StaleEvaluationWeights(Check):
                 Evidence(
                     "accuracy of the trained weights, above that of the evaluated ones",
                     gain,
-                    "the interval above 0, and 3 % or more",
+                    threshold(MINIMUM_GAIN),
                     "both predict the same images",
                 ),
             ),

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 from framework.diagnose.checks.evaluation import other_weights
 from framework.diagnose.core.check import Check, Phase, Suspicion
-from framework.diagnose.core.decision import MINIMUM_GAIN, is_gain
+from framework.diagnose.core.decision import MINIMUM_GAIN, is_gain, threshold
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above
 from framework.diagnose.measure.cross_evaluation import CrossEvaluation
 from framework.diagnose.measure.loop_behaviour import LoopModes
 from framework.diagnose.measure.reported import ReportedMetrics
@@ -121,7 +122,7 @@ class WrongMovingStatistics(Check):
                 Evidence(
                     "gain in validation accuracy by statistics taken anew",
                     gain,
-                    "the interval above 0, and 3 % or more",
+                    threshold(MINIMUM_GAIN),
                     "forward passes over training images; no weight changes",
                 ),
                 Evidence(
@@ -194,13 +195,13 @@ class BetterInTrainingMode(Check):
                     "accuracy on validation images in training mode, above evaluation "
                     "mode",
                     gain,
-                    f"the interval above 0, and {MINIMUM_GAIN:.0%} or more",
+                    threshold(MINIMUM_GAIN),
                     "the same images and weights",
                 ),
                 Evidence(
                     "the same on training images",
                     modes.drop,
-                    f"the interval above 0, and {MINIMUM_GAIN:.0%} or more",
+                    threshold(MINIMUM_GAIN),
                     "so that it is not the validation images that differ",
                 ),
             ),
@@ -250,7 +251,7 @@ class NeverInTrainingMode(Check):
                 Evidence(
                     "moving statistics that have never changed",
                     float(len(names)),
-                    "above 0",
+                    above(0.0),
                     "compared with those before the first step",
                 ),
             ),
@@ -319,7 +320,7 @@ class LoopModesDiffer(Check):
                     "accuracy on validation images in training mode, less that in "
                     "evaluation mode",
                     modes.on_validation,
-                    f"the interval above 0, and {MINIMUM_GAIN:.0%} or more",
+                    threshold(MINIMUM_GAIN),
                     "predict(..., training=True), in batches of about 256",
                 ),
                 Evidence(

@@ -9,6 +9,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above, below
 from framework.diagnose.measure.initial_weights import InitialWeights
 
 
@@ -64,19 +65,19 @@ class BadInitialization(Check):
                 Evidence(
                     "smallest spread of a kernel, in sqrt(1.5 / fan-in)",
                     low,
-                    f"below {self.low}",
+                    below(self.low),
                     "Glorot & Bengio (2010) have 0.8 or so, He et al. (2015) 1.2",
                 ),
                 Evidence(
                     "largest spread of a kernel",
                     high,
-                    f"above {self.high:g}",
+                    above(self.high),
                     "as above",
                 ),
                 Evidence(
                     "spread after the hidden layers, in that of the first",
                     growth,
-                    f"above {self.growth:g}",
+                    above(self.growth),
                     "before the first step",
                 ),
             ),

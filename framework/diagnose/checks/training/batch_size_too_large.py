@@ -9,6 +9,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import at_least, at_most
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.step_sizes import StepSizes
 
@@ -65,14 +66,16 @@ class BatchSizeTooLarge(Check):
                 Evidence(
                     "steps of the whole run",
                     float(steps),
-                    f"{self.few_steps} or fewer",
+                    at_most(self.few_steps),
                     "the shortest trial has as many",
                 ),
                 Evidence(
                     "fraction of all images in a batch",
                     fraction,
-                    f"{self.fraction:g} or more, or {self.large} images or more; and "
-                    f"more than {self.usual} images",
+                    at_least(self.fraction).note(
+                        f"; or {self.large} images or more; and more than {self.usual} "
+                        "images"
+                    ),
                     "Keskar et al., 2017; Keras's default",
                 ),
             ),

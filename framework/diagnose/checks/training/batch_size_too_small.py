@@ -9,6 +9,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import below
 from framework.diagnose.measure.accuracy import Accuracy
 
 
@@ -52,7 +53,7 @@ class BatchSizeTooSmall(Check):
                 Evidence(
                     "images in a batch",
                     float(size),
-                    f"below {self.small}",
+                    below(self.small),
                     "a quarter of Keras's default",
                 ),
             ),

@@ -9,6 +9,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.decision import MINIMUM_GAIN
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import surely_above
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.loop_behaviour import LinearReference
 
@@ -58,7 +59,7 @@ class BelowLinearProbe(Check):
                 Evidence(
                     "accuracy of a linear probe, less that of the loop",
                     reference.gain,
-                    f"the interval above {self.minimum:g}",
+                    surely_above(self.minimum).points,
                     f"ridge regression on untrained features; {reference.images:,} "
                     f"validation images",
                 ),

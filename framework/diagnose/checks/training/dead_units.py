@@ -9,6 +9,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.initial_weights import UNIT_IMAGES, UnitActivity
 
@@ -62,7 +63,7 @@ class DeadUnits(Check):
                 Evidence(
                     "dead units in the layer that has most",
                     now,
-                    f"above {least}",
+                    above(least),
                     f"those that fire for none of {UNIT_IMAGES} training images",
                 ),
                 Evidence(

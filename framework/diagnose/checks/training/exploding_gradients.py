@@ -11,6 +11,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above
 from framework.diagnose.measure.initial_weights import InitialWeights
 
 
@@ -51,7 +52,7 @@ class ExplodingGradients(Check):
                 Evidence(
                     "largest gradient of a layer",
                     largest,
-                    f"above {self.exploded:g}",
+                    above(self.exploded),
                     "before the first step; healthy nets have 0.1 to 10",
                 ),
             ),

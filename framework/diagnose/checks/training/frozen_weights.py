@@ -10,6 +10,7 @@ from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above, at_most
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.label_signal import LabelSignal
@@ -63,19 +64,21 @@ class FrozenWeights(Check):
                 Evidence(
                     "weights without a gradient",
                     float(len(without)),
-                    "above 0",
+                    above(0.0),
                     "the gradient of the loss at the first weights",
                 ),
                 Evidence(
                     "those that outputs depend on, beside biases of exactly 0",
                     float(len(gradients.untrained)),
-                    "above 0: random, and to stay so",
+                    above(0.0).note(": random, and to stay so"),
                     "outputs with the kernel's sign turned",
                 ),
                 Evidence(
                     "kernels declared not trainable",
                     float(len(fixed)),
-                    "above 0; as they should be where they were trained before",
+                    above(0.0).note(
+                        "; as they should be where they were trained before"
+                    ),
                     "layer.trainable",
                 ),
             ),
@@ -140,7 +143,9 @@ class UnsuitedFrozenWeights(Check):
                 Evidence(
                     "accuracy on training images",
                     learnt,
-                    f"{self.fits:g} or less, and the interval below that of the probe",
+                    at_most(self.fits).note(
+                        ", and the interval below that of the probe"
+                    ),
                     "evaluation mode, no augmentation",
                 ),
                 Evidence(

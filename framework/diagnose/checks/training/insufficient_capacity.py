@@ -11,6 +11,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import at_most
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.regularization import Capacity
@@ -71,14 +72,16 @@ class InsufficientCapacity(Check):
                 Evidence(
                     "accuracy on training images",
                     clean,
-                    f"{self.fits:g} or less; where a layer has fewer than {NARROW} "
-                    f"units, the lower bound {self.fitted_accuracy:g} or less",
+                    at_most(self.fits).note(
+                        f"; or where a layer has fewer than {NARROW} units, the lower "
+                        f"bound {self.fitted_accuracy:g} or less"
+                    ),
                     "evaluation mode, no augmentation",
                 ),
                 Evidence(
                     "gap of training and validation images",
                     accuracy.gap,
-                    f"{self.gap:g} or less",
+                    at_most(self.gap).points,
                     "evaluation mode, no augmentation",
                 ),
                 Evidence(

@@ -8,6 +8,7 @@ from typing import ClassVar
 from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above
 from framework.diagnose.measure.updates import SLOWER, RateResponse
 
 
@@ -52,7 +53,7 @@ class LearningRateFrozen(Check):
                 Evidence(
                     "size of a step at a tenth of the learning rate, in usual ones",
                     slower,
-                    f"above {self.slow_enough}; it should be {SLOWER}",
+                    above(self.slow_enough).note(f"; it should be {SLOWER}"),
                     "the same batch from the same state, twice",
                 ),
             ),

@@ -12,6 +12,7 @@ from framework.diagnose.core.decision import MINIMUM_GAIN
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above, below
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.step_sizes import StepSizes
 
@@ -83,13 +84,13 @@ class LearningRateTooHigh(Check):
                 Evidence(
                     "log10 of a step's length, in the weights' norm",
                     steps.longer,
-                    f"above {limit:g}" + self._why(is_stuck),
+                    above(limit).note(self._why(is_stuck)),
                     "healthy runs have -2 to -3",
                 ),
                 Evidence(
                     "steps that go too far",
                     steps.overshoot,
-                    f"above {self.overshoot:g}",
+                    above(self.overshoot),
                     "loss of the batch after the step above that before; Cockpit, 2021",
                 ),
                 *_divergence(measured, steps),
@@ -153,7 +154,7 @@ class LearningRateNegative(Check):
             message=f"the learning rate is {rate:g}: each step climbs the loss",
             evidence=(
                 Evidence(
-                    "learning rate", rate, "below 0", "the optimizer; gradient descent"
+                    "learning rate", rate, below(0.0), "the optimizer; gradient descent"
                 ),
             ),
             advice=f"use a positive learning rate, such as {rate * factor:g}",

@@ -11,6 +11,7 @@ from framework.diagnose.core.decision import MINIMUM_GAIN, Decision
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import at_most, below
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.plateau import Plateau
@@ -78,13 +79,13 @@ class LearningRateTooLow(Check):
                 Evidence(
                     "log10 of a step's length, in the weights' norm",
                     steps.typical,
-                    f"{limit:g} or less" + self._why(is_improving),
+                    at_most(limit).note(self._why(is_improving)),
                     "healthy runs have -2 to -3",
                 ),
                 Evidence(
                     "part of the highest rate that is left",
                     left,
-                    f"below {FALLEN:g}: the schedule is at fault",
+                    below(FALLEN).note(": the schedule is at fault"),
                     "the learning rate halfway through the run",
                 ),
             ),

@@ -7,6 +7,7 @@ from framework.diagnose.core.check import Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import surely_above
 from framework.diagnose.measure.loop_behaviour import LinearReference
 
 
@@ -37,7 +38,7 @@ def suspected(
             Evidence(
                 "accuracy of a linear probe, less that of the loop",
                 reference.gain,
-                f"the interval above {minimum:g}",
+                surely_above(minimum).points,
                 "it learns too little, in training as well",
             ),
         ),

@@ -10,6 +10,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above, below
 from framework.diagnose.measure.loss_probe import LossProbe, OutputProbe
 
 
@@ -125,7 +126,7 @@ class LossOutputMismatch(Check):
                 Evidence(
                     "nearness of the outputs to the bounds of a double softmax",
                     outputs.softened,
-                    f"above {self.softened}; 1 at both bounds",
+                    above(self.softened).note("; 1 at both bounds"),
                     "predictions of training images",
                 ),
             )
@@ -142,19 +143,23 @@ class LossOutputMismatch(Check):
             Evidence(
                 "least loss of right outputs",
                 loss.right,
-                f"above {self.floor} of {loss.equal:.4g}, that of undecided ones",
+                above(self.floor * loss.equal).note(
+                    f": {self.floor} of that of undecided ones"
+                ),
                 "outputs made up; double softmax has .45 to .63 of it",
             ),
             Evidence(
                 "loss of certain, wrong outputs",
                 loss.wrong,
-                f"below {self.penalty:g} times {loss.equal:.4g}",
+                below(self.penalty * loss.equal).note(
+                    f": {self.penalty:g} times that of undecided ones"
+                ),
                 "outputs made up; cross-entropy has 7 times as much",
             ),
             Evidence(
                 "loss of a batch twice, in losses of the batch",
                 loss.twice,
-                f"above {self.double}",
+                above(self.double),
                 "a mean has 1",
             ),
         )

@@ -9,6 +9,14 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import (
+    Condition,
+    Threshold,
+    above,
+    at_least,
+    at_most,
+    surely_below,
+)
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.regularization import Regularization
 from framework.diagnose.measure.train_eval_modes import TrainEvalModes
@@ -76,26 +84,26 @@ class OverRegularized(Check):
                 Evidence(
                     "accuracy on training images",
                     clean.accuracy,
-                    f"the lower bound {self.fitted_accuracy:g} or less",
+                    Threshold((Condition("low", "<=", self.fitted_accuracy),)),
                     "evaluation mode, no augmentation",
                 ),
                 Evidence(
                     "highest dropout",
                     present.dropout,
-                    f"{self.dropout:g} or more",
+                    at_least(self.dropout),
                     "Srivastava et al. (2014) use a half",
                 ),
                 Evidence(
                     "part of the values that all dropout layers keep",
                     present.kept,
-                    f"{self.kept:g} or less, where nothing is learnt",
+                    at_most(self.kept).note(", where nothing is learnt"),
                     "the product of their rates of keeping",
                 ),
                 *self._drop_evidence(measured, present),
                 Evidence(
                     "penalty of weights",
                     present.penalty,
-                    f"above the loss of the images, {clean.loss:.3g}",
+                    above(clean.loss).note(", the loss of the images"),
                     "TheDeepChecker compares their gradients so",
                 ),
                 *self._other_evidence(measured, present),
@@ -143,7 +151,7 @@ class OverRegularized(Check):
         shown = Evidence(
             "accuracy on training images in training mode, above evaluation mode",
             drop,
-            f"-{self.dropout_gap:g} or less, the interval below 0",
+            at_most(-self.dropout_gap) & surely_below(0.0),
             "the same images",
         )
         return (shown,)
@@ -159,7 +167,7 @@ class OverRegularized(Check):
                 Evidence(
                     "weight decay times learning rate times steps",
                     decay,
-                    f"above {self.decay:g}",
+                    above(self.decay),
                     "weights would shrink by exp of it",
                 )
             )
@@ -168,8 +176,10 @@ class OverRegularized(Check):
                 Evidence(
                     "training accuracy in evaluation mode less that as trained",
                     clean.accuracy.value - present.train_accuracy,
-                    f"above {self.augmentation_gap:g}; or training accuracy no more "
-                    f"than that above the most frequent class",
+                    above(self.augmentation_gap).note(
+                        "; or training accuracy no more than that above the most "
+                        "frequent class"
+                    ),
                     f"augmentation {present.augment}",
                 )
             )

@@ -17,6 +17,7 @@ from framework.diagnose.core.decision import (
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements, NotApplicableError
+from framework.diagnose.core.threshold import surely_above
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.accuracy import Accuracy
 from framework.diagnose.measure.near_duplicates import NearDuplicates
@@ -86,15 +87,16 @@ class Overfitting(Check):
                 Evidence(
                     "gap of training images and others",
                     gap,
-                    f"the lower bound above {self.gap:g}; decisive above "
-                    f"{self.wide:g}, with more than {self.memorized:g} of the training "
-                    f"images learnt",
+                    surely_above(self.gap).points.note(
+                        f"; decisive above {self.wide:g}, with more than "
+                        f"{self.memorized:g} of the training images learnt"
+                    ),
                     "evaluation mode, no augmentation",
                 ),
                 Evidence(
                     "fall of validation accuracy since its best",
                     fall.fall,
-                    f"{threshold(MINIMUM_GAIN)}; p below {self.level:g}",
+                    threshold(MINIMUM_GAIN).note(f"; p below {self.level:g}"),
                     f"McNemar, times the number of evaluations of which that is the "
                     f"best: p = {fall.p:.2g}",
                 ),

@@ -14,6 +14,7 @@ from framework.diagnose.core.decision import Decision
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements, UnavailableError
+from framework.diagnose.core.threshold import above, gain_shown_only
 from framework.diagnose.core.trials import Trials
 from framework.diagnose.measure.forecast import Forecast
 from framework.diagnose.measure.plateau import LEVEL, Plateau
@@ -76,8 +77,10 @@ class StoppedTooEarly(Check):
         rise = Evidence(
             "rise over the last evaluations",
             plateau.change,
-            f"above 0 with p below {LEVEL}, or {self.few} evaluations or fewer, or a "
-            f"model that may be too small as well",
+            above(0.0).points.note(
+                f", with p below {LEVEL}; or {self.few} evaluations or fewer; or a "
+                "model that may be too small as well"
+            ),
             f"Theil and Sen; Mann and Kendall: p = {plateau.p:.2g}",
         )
         if forecast is None:
@@ -85,7 +88,9 @@ class StoppedTooEarly(Check):
         gain = Evidence(
             "forecast of the gain of training twice as long",
             forecast.gain,
-            "shown only; no other cause of training is confirmed by less",
+            gain_shown_only().note(
+                "shown only; no other cause of training is confirmed by less"
+            ),
             f"as the second half of the run has risen, by {forecast.evaluations} "
             f"evaluations; curves bend downwards",
         )

@@ -9,6 +9,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import below
 from framework.diagnose.measure.initial_weights import InitialWeights
 from framework.diagnose.measure.regularization import Activations
 
@@ -65,8 +66,10 @@ class VanishingGradients(Check):
                 Evidence(
                     "gradient of the first layer, in that of the last",
                     ratio,
-                    f"below {self.vanished}, or {self.deep_ratio} where three layers "
-                    f"saturate, or a softmax",
+                    below(self.vanished).note(
+                        f"; or {self.deep_ratio} where three layers saturate, or a "
+                        "softmax"
+                    ),
                     "AUTOTRAINER, ICSE 2021; before the first step",
                 ),
             ),

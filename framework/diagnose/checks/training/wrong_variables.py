@@ -9,6 +9,7 @@ from framework.diagnose.core.check import Check, Phase, Suspicion
 from framework.diagnose.core.finding import Evidence
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements
+from framework.diagnose.core.threshold import above, below, surely_below
 from framework.diagnose.measure.step_agreement import StepAgreement
 from framework.diagnose.measure.updates import LossGradients, UpdateVectors
 
@@ -74,13 +75,13 @@ class WrongVariables(Check):
                 Evidence(
                     "weights with a gradient that a step does not move",
                     float(len(unmoved)),
-                    "above 0",
+                    above(0.0),
                     "one step of the program's own from the first weights",
                 ),
                 Evidence(
                     "cosine of update and downhill direction",
                     float(min(cosines, default=1.0)),
-                    f"below {self.uphill}",
+                    below(self.uphill),
                     "the same step",
                 ),
             ),
@@ -101,7 +102,7 @@ class WrongVariables(Check):
             Evidence(
                 f"cosine of {what} and the compiled loss's, at the {place} weights",
                 cosine,
-                f"an upper bound below {self.agreement}",
+                surely_below(self.agreement),
                 "four batches with labels permuted; noise of draws corrected for",
             )
             for what, cosines in (

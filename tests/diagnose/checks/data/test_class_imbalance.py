@@ -104,11 +104,11 @@ def test_evidence_and_message(decided):
         "where all count the same"
     )
     assert finding.status == "falsified"
-    assert [each.threshold for each in finding.evidence] == [
+    assert [str(each.threshold) for each in finding.evidence] == [
         "below 0.5",
         "above 10",
-        "the interval above 0, and more than 0.05; decisive for certain above 0.15",
-        "the interval above 0, and 3% or more",
+        "the interval above 0, and above 5 points; decisive for certain above 0.15",
+        "the interval above 0, and 3 points or more",
     ]
     assert finding.remedy.intervention.differences() == {"balance": True}
     assert not trials.has_accepted

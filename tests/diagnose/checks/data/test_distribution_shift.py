@@ -143,10 +143,11 @@ def test_evidence_and_message(decided):
         "as much); 20.0% of accuracy is lost in between"
     )
     assert finding.status == "suspected"
-    area, alone, loss = finding.evidence
-    assert area.threshold == "0.6 or more, p = 0.005 below 0.01"
+    area, p, alone, loss = finding.evidence
+    assert str(area.threshold) == "0.6 or more"
+    assert p.text == "0.005; below 0.01"
     assert alone.name == "the same by brightness alone"
-    assert loss.threshold == "for certain above 0.03"
+    assert str(loss.threshold) == "the interval above 3 points"
     assert finding.cost == _LOSS.loss
 
 

@@ -118,8 +118,8 @@ def test_evidence_and_message(decided):
         "50.0% of the training images nearly repeat another one, and 80.0% of the "
         "validation images are unlike all of them"
     )
-    assert [each.threshold for each in finding.evidence] == [
-        "for certain above 0.2; decisive above 0.5",
-        "for certain above 0.15; decisive above 0.5",
-        "for certain above 0.1, for the others to be decisive",
+    assert [str(each.threshold) for each in finding.evidence] == [
+        "the interval above 0.2; decisive above 0.5",
+        "the interval above 0.15; decisive above 0.5",
+        "the interval above 10 points, for the others to be decisive",
     ]

@@ -245,13 +245,14 @@ def test_a_trial_decides(
         "17.0% of the labels of easy training images are contradicted by all similar "
         "images; worst are images that look like tulip, 40.0%"
     )
-    assert [each.threshold for each in finding.evidence] == [
-        "5% or more, for certain above 2%",
-        "for certain above 15%; p below 0.05",
+    assert [str(each.threshold) for each in finding.evidence] == [
+        "0.05 or more, and the interval above 0.02",
+        "the interval above 0.15; p below 0.05",
         "shown only: hard images are flagged as well",
-        "for certain above 15%, and those 10% or fewer: decisive",
-        "10% or more; p = 0.5, below 0.01",
-        "the interval above 0, and 3% or more",
+        "the interval above 0.15: decisive, if those are 10% or fewer",
+        "0.1 or more",
+        "below 0.01",
+        "the interval above 0, and 3 points or more",
     ]
 
 

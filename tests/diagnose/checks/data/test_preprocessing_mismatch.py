@@ -195,7 +195,7 @@ def test_evidence_and_message(decided):
         "mirrored: the splits are prepared differently"
     )
     gain, ratio = finding.evidence
-    assert gain.threshold == "above 0; for certain above 0.05 to be confirmed"
+    assert str(gain.threshold) == "above 0; for certain above 0.05 to be confirmed"
     assert ratio.value == 1.0
     assert finding.cost == Estimate(0.25, 0.2, 0.3)
     finding = decided(254.0)

@@ -322,8 +322,8 @@ def test_a_training_without_the_copies_decides(
     assert finding.remedy.images.rows.tolist() == [10, 11]
     assert len(finding.evidence) == (4 if gain is None else 5)
     if gain:
-        threshold = "the interval above 0, and 3% or more"
-        assert finding.evidence[-1].threshold == threshold
+        threshold = "the interval above 0, and 3 points or more"
+        assert str(finding.evidence[-1].threshold) == threshold
 
 
 def test_an_inflated_accuracy_is_examined_though_no_errors_are_left(
@@ -365,11 +365,11 @@ def test_evidence_and_message(judged):
         "10.0% of the validation images are copies of training images; the model is "
         "right about 100.0% of them, and about 80.0% of the others"
     )
-    assert [each.threshold for each in finding.evidence] == [
+    assert [str(each.threshold) for each in finding.evidence] == [
         "correlation of pixels of 0.96 or more, or of details of 0.9 or more once "
         "aligned",
-        "1% or more, for certain above 0.5%; or the same images, for certain above 5%; "
-        "or copies, for certain above 30% in both splits",
+        "0.01 or more, and the interval above 0.005; or the same images, for certain "
+        "above 5%; or copies, for certain above 30% in both splits",
         "0.995 or more",
         "the interval above 0",
     ]

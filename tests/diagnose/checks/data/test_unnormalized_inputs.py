@@ -67,7 +67,7 @@ def test_evidence_and_message(check):
         "the network sees inputs of standard deviation 96.1, at most 96.1, and a mean "
         "0.817 times as large; its weights were drawn for inputs around 0 of about 1"
     )
-    assert finding.evidence[1].threshold == "above 5"
+    assert str(finding.evidence[1].threshold) == "above 5"
 
 
 @pytest.mark.parametrize(

@@ -67,5 +67,5 @@ def test_evidence_and_message(check):
     )
     entropy, z = finding.evidence
     assert entropy.value == 0
-    assert entropy.threshold == "below 90% of the 2.95 of shuffled ones"
+    assert str(entropy.threshold) == "below 2.6568: 90% of that of shuffled ones"
     assert z.value > 100

@@ -54,7 +54,9 @@ def test_evidence_of_a_metric_that_is_never_reset(check):
         "the reported validation accuracy is 60.0%, but 80.0% of the predictions are "
         "right: it is the mean of all evaluations so far; the metric is not reset"
     )
-    assert [(each.name, each.value, each.threshold) for each in finding.evidence] == [
+    assert [
+        (each.name, each.value, str(each.threshold)) for each in finding.evidence
+    ] == [
         ("reported accuracy", 0.6, ""),
         ("counted accuracy", 0.8, "no further than 1 of 1,000 from it"),
         ("mean of all evaluations", 0.6, ""),

@@ -28,7 +28,7 @@ def test_confirmed_where_the_model_is_random_in_evaluation(check):
         "is random in evaluation mode as well"
     )
     (evidence,) = finding.evidence
-    assert (evidence.value, evidence.threshold) == (0.3, "above 0.001")
+    assert (evidence.value, str(evidence.threshold)) == (0.3, "above 0.001")
 
 
 def test_confirmed_where_validation_images_change(check):

@@ -70,7 +70,7 @@ def test_evidence_and_message(check):
     )
     (evidence,) = finding.evidence
     assert evidence.value == finding.cost
-    assert evidence.threshold == "the interval above 0, and 3 % or more"
+    assert str(evidence.threshold) == "the interval above 0, and 3 points or more"
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_evidence_of_training_mode_in_evaluation(judged, reported, training_mode
         "the reported validation accuracy is 60.0%, as in training mode, but 80.0% of "
         "the images are right in evaluation mode"
     )
-    assert [each.threshold for each in finding.evidence] == [
+    assert [str(each.threshold) for each in finding.evidence] == [
         "",
         "the reported one lies within",
         "3% or more above the reported one",
@@ -72,8 +72,8 @@ def test_wrong_moving_statistics(judged):
         "with statistics of batch norm taken anew, and the same weights, validation "
         "accuracy is +20.0%: the moving ones are not those of the images"
     )
-    assert [(each.value, each.threshold) for each in finding.evidence] == [
-        (_GAIN, "the interval above 0, and 3 % or more"),
+    assert [(each.value, str(each.threshold)) for each in finding.evidence] == [
+        (_GAIN, "the interval above 0, and 3 points or more"),
         (_GAIN, "shown only"),
     ]
 
@@ -95,7 +95,7 @@ def test_statistics_that_were_never_updated(judged):
         "first step: steps call the model in evaluation mode"
     )
     (evidence,) = finding.evidence
-    assert (evidence.value, evidence.threshold) == (2.0, "above 0")
+    assert (evidence.value, str(evidence.threshold)) == (2.0, "above 0")
     assert finding.remedy.intervention.differences() == {"keras_step": True}
 
 

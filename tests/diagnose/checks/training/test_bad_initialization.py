@@ -51,7 +51,7 @@ def test_evidence_and_remedy(measured):
         "size from layer to layer, which grow 1.1-fold through the hidden layers: "
         "all units of a layer are equal"
     )
-    assert [(e.value, e.threshold) for e in suspicion.evidence] == [
+    assert [(e.value, str(e.threshold)) for e in suspicion.evidence] == [
         (0.0, "below 0.1"),
         (0.8, "above 4"),
         (1.1, "above 10"),

@@ -34,8 +34,8 @@ def test_evidence_and_remedy(measured, accuracy, steps):
     assert suspicion.message == (
         "a batch has 500 images, 50% of all: in 64 epochs there are 128 steps only"
     )
-    assert [(e.value, e.threshold) for e in suspicion.evidence] == [
-        (128.0, "300 or fewer"),
-        (0.5, "0.25 or more, or 512 images or more; and more than 32 images"),
+    assert [(e.value, str(e.threshold)) for e in suspicion.evidence] == [
+        (128.0, "300 or less"),
+        (0.5, "0.25 or more; or 512 images or more; and more than 32 images"),
     ]
     assert suspicion.intervention.differences() == {"batch_size_factor": 1 / 8}

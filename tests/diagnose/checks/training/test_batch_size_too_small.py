@@ -25,5 +25,5 @@ def test_evidence_and_remedy(measured, accuracy):
     assert not suspicion.is_certain
     assert suspicion.message == "a batch has 2 image(s): steps are mostly noise"
     (evidence,) = suspicion.evidence
-    assert (evidence.value, evidence.threshold) == (2.0, "below 8")
+    assert (evidence.value, str(evidence.threshold)) == (2.0, "below 8")
     assert suspicion.intervention.differences() == {"batch_size_factor": 16.0}

@@ -35,7 +35,7 @@ def test_evidence_and_remedy(measured, accuracy):
     assert suspicion.message == (
         "80% of the units of a hidden layer are dead since training began"
     )
-    assert [(e.value, e.threshold, e.source) for e in suspicion.evidence] == [
+    assert [(e.value, str(e.threshold), e.source) for e in suspicion.evidence] == [
         (0.8, "above 0.75", "those that fire for none of 512 training images"),
         (0.0, "", "the same images"),
     ]

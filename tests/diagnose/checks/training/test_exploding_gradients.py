@@ -30,5 +30,5 @@ def test_evidence_and_remedy(measured):
     assert not suspicion.is_certain
     assert suspicion.message == "at the first step a layer has a gradient of 512"
     (evidence,) = suspicion.evidence
-    assert (evidence.value, evidence.threshold) == (512.0, "above 100")
+    assert (evidence.value, str(evidence.threshold)) == (512.0, "above 100")
     assert suspicion.intervention.differences() == {"clip_norm": 1.0}

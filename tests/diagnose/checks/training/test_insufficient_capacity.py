@@ -33,13 +33,13 @@ def test_evidence(measured, accuracy):
         "70.0% of the training images are learnt, by 12,345 weights whose narrowest "
         "hidden layer has 2 units"
     )
-    assert [(e.name, e.threshold) for e in suspicion.evidence] == [
+    assert [(e.name, str(e.threshold)) for e in suspicion.evidence] == [
         (
             "accuracy on training images",
-            "0.85 or less; where a layer has fewer than 4 units, the lower bound 0.95 "
-            "or less",
+            "0.85 or less; or where a layer has fewer than 4 units, the lower bound "
+            "0.95 or less",
         ),
-        ("gap of training and validation images", "0.2 or less"),
+        ("gap of training and validation images", "20 points or less"),
         ("units of the narrowest hidden layer", ""),
     ]
 

@@ -18,7 +18,10 @@ def test_a_learning_rate_that_does_not_act(measured, no_trials):
         "reducer has any effect"
     )
     (evidence,) = finding.evidence
-    assert (evidence.value, evidence.threshold) == (1.0, "above 0.5; it should be 0.1")
+    assert (evidence.value, str(evidence.threshold)) == (
+        1.0,
+        "above 0.5; it should be 0.1",
+    )
 
 
 @pytest.mark.parametrize("slower", [0.1, 0.13, 0.0, 0.5, math.nan])

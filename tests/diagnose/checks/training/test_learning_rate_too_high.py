@@ -46,7 +46,7 @@ def test_evidence(measured, accuracy, steps):
         "a step moves the weights by 10^-0.5 of their norm, and 75% of steps end with "
         "a higher loss of the same batch"
     )
-    assert [(e.value, e.threshold) for e in suspicion.evidence] == [
+    assert [(e.value, str(e.threshold)) for e in suspicion.evidence] == [
         (-0.52, "above -1.5"),
         (0.75, "above 0.5"),
     ]
@@ -88,7 +88,7 @@ def test_the_remedy_aims_at_steps_of_the_usual_length(
 def test_the_threshold_is_the_one_that_was_applied(measured, accuracy, steps):
     """Where next to nothing is learnt, shorter steps are too long."""
     made = measured(accuracy(100), steps(first=-2.3))
-    threshold = LearningRateTooHigh().suspect(made).evidence[0].threshold
+    threshold = str(LearningRateTooHigh().suspect(made).evidence[0].threshold)
     assert threshold.startswith("above -2.5, and not -1.5: training accuracy is less")
 
 

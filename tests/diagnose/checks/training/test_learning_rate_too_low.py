@@ -51,7 +51,7 @@ def test_evidence(seen):
         "a step moves the weights by 10^-4.2 of their norm only, and 70.0% of the "
         "training images are learnt"
     )
-    assert [(e.value, e.threshold) for e in suspicion.evidence] == [
+    assert [(e.value, str(e.threshold)) for e in suspicion.evidence] == [
         (-4.21, "-3.3 or less"),
         (1.0, "below 0.02: the schedule is at fault"),
     ]

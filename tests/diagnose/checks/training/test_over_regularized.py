@@ -93,14 +93,14 @@ def test_silent_where_little_holds_it_back(suspicion, changes, settings, clean):
 
 def test_evidence(suspicion):
     result = suspicion({"dropout": 0.9})
-    assert [(e.name, e.threshold) for e in result.evidence] == [
+    assert [(e.name, str(e.threshold)) for e in result.evidence] == [
         ("accuracy on training images", "the lower bound 0.95 or less"),
         ("highest dropout", "0.55 or more"),
         (
             "part of the values that all dropout layers keep",
             "0.4 or less, where nothing is learnt",
         ),
-        ("penalty of weights", "above the loss of the images, 0.9"),
+        ("penalty of weights", "above 0.9, the loss of the images"),
         ("weight decay times learning rate times steps", "above 3"),
     ]
 

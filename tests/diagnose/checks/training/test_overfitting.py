@@ -173,7 +173,7 @@ def test_evidence(seen):
     )
     gap = (
         "gap of training images and others",
-        "the lower bound above 0.1; decisive above 0.15, with more than 0.95 of the "
+        "the interval above 10 points; decisive above 0.15, with more than 0.95 of the "
         "training images learnt",
     )
     fall = (
@@ -181,7 +181,7 @@ def test_evidence(seen):
         "the interval above 0, and 3 points or more; p below 0.05",
     )
     *evidence, trial = finding.evidence
-    assert [(e.name, e.threshold) for e in evidence] == [gap, fall]
+    assert [(e.name, str(e.threshold)) for e in evidence] == [gap, fall]
     assert evidence[1].source.endswith("p = 0.5")
     assert trial.value == "not measured"
     finding = examine(Overfitting(), seen(1000, 700), Trials(_GAIN))

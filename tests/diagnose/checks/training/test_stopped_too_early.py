@@ -64,7 +64,9 @@ def test_evidence(measured, accuracy, plateau):
     )
     (evidence,) = suspicion.evidence
     assert evidence.value == 0.08
-    assert evidence.threshold.startswith("above 0 with p below 0.05, or 4 evaluations")
+    assert str(evidence.threshold).startswith(
+        "above 0, with p below 0.05; or 4 evaluations"
+    )
     assert evidence.source.endswith("p = 0.012")
 
 

@@ -51,8 +51,8 @@ def test_evidence_and_remedy(suspicion):
     )
     (evidence,) = result.evidence
     assert evidence.value == pytest.approx(2e-4)
-    assert evidence.threshold == (
-        "below 0.001, or 0.1 where three layers saturate, or a softmax"
+    assert str(evidence.threshold) == (
+        "below 0.001; or 0.1 where three layers saturate, or a softmax"
     )
     differences = result.intervention.differences()
     assert differences == {"reinitialize": True, "activation": "relu"}

@@ -30,7 +30,7 @@ def test_weights_that_a_step_leaves_alone(suspicion):
         "a training step does not move 2 of 3 weights that the loss depends on: "
         "a/kernel, a/bias"
     )
-    assert [(e.value, e.threshold) for e in result.evidence] == [
+    assert [(e.value, str(e.threshold)) for e in result.evidence] == [
         (2.0, "above 0"),
         (1.0, "below -0.5"),
     ]
