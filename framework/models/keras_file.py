@@ -23,6 +23,7 @@ _MAX_CONFIG = 1 << 26
 _BYTE_SCALE = 0.05
 # Images of the test for probabilities.
 _PROBES = 4
+_IF_TRUSTED = "if you trust whoever wrote it, write keras_file(..., trust=True)"
 
 
 def keras_file(
@@ -61,7 +62,7 @@ def keras_file(
         raise UsageError(
             f"keras_file: head={head}, but the data set has {num_classes} classes"
         )
-    source = _load(file, trust)
+    source = load(file, trust)
     _check_shape(source, file, image_shape)
     try:
         with SafeModeScope(not trust):
@@ -141,8 +142,18 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _load(path: Path, trust: bool) -> keras.Model:
-    """Loads the network; executes no code of the file unless `trust` is set."""
+def load(path: Path, trust: bool, advice: str = _IF_TRUSTED) -> keras.Model:
+    """Loads a network as it is; executes no code of the file unless `trust` is set.
+
+    Args:
+        path: The file.
+        trust: Whether the file may contain Python code.
+        advice: What to do about a file that contains code, for the message.
+
+    Raises:
+        UsageError: The file cannot be read, contains code, or has several inputs or
+            outputs.
+    """
     # Imported late: it imports TensorFlow.
     from keras.src.models.functional import Functional
 
@@ -152,7 +163,7 @@ def _load(path: Path, trust: bool) -> keras.Model:
     del layers, pooled, relu
     config = _read_config(path)
     if not trust:
-        _refuse_code(config, path)
+        _refuse_code(config, path, advice)
     try:
         model = keras.saving.load_model(str(path), compile=False, safe_mode=not trust)
     except KeyboardInterrupt:
@@ -173,11 +184,11 @@ def _load(path: Path, trust: bool) -> keras.Model:
     return model
 
 
-def _refuse_code(node: Any, path: Path) -> None:
+def _refuse_code(node: Any, path: Path, advice: str) -> None:
     """Raises UsageError if a serialized network names code that is not Keras's."""
     if isinstance(node, list):
         for each in node:
-            _refuse_code(each, path)
+            _refuse_code(each, path, advice)
     if not isinstance(node, dict):
         return
     name, module = node.get("class_name"), node.get("module")
@@ -185,12 +196,9 @@ def _refuse_code(node: Any, path: Path) -> None:
     is_keras = module in (None, "builtins") or str(module).split(".")[0] == _KERAS
     if name in ("Lambda", "__lambda__") or not (is_keras or is_ours):
         source = f" of {module}" if module and not is_keras else ""
-        raise UsageError(
-            f"{path} contains code: {name}{source}; if you trust whoever wrote it, "
-            f"write keras_file(..., trust=True)"
-        )
+        raise UsageError(f"{path} contains code: {name}{source}; {advice}")
     for each in node.values():
-        _refuse_code(each, path)
+        _refuse_code(each, path, advice)
 
 
 def _check_shape(

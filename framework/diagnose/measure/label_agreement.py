@@ -10,7 +10,7 @@ import numpy as np
 from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
 from framework.diagnose.measure.features import Features
 from framework.diagnose.measure.ridge import Ridge, one_hot, out_of_fold, predicted
-from framework.diagnose.measure.samples import Samples
+from framework.diagnose.measure.samples import EmbeddedSamples
 from framework.numerics.intervals import (
     Estimate,
     difference,
@@ -53,6 +53,7 @@ class LabelAgreement(Measurement):
             than in validation, in words; "" without any.
         confused: Fraction of that label with that prediction, less that in validation.
         confused_p: Of equal fractions, times the number of such pairs.
+        features: What the probe sees, in words.
     """
 
     easy: Estimate
@@ -66,11 +67,12 @@ class LabelAgreement(Measurement):
     confusion: str
     confused: Estimate
     confused_p: float
+    features: str = "untrained features"
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> LabelAgreement:
         """See base class."""
-        samples = context.get(Samples)
+        samples = context.get(EmbeddedSamples).samples
         sample = samples.train
         if len(sample) < _FEWEST_IMAGES:
             raise NotApplicableError(
@@ -116,6 +118,7 @@ class LabelAgreement(Measurement):
             confusion=f"{prediction} labelled {label}" if p < 1 else "",
             confused=confused,
             confused_p=p,
+            features=str(context.embedding or cls.features),
         )
 
 
@@ -133,7 +136,7 @@ class FlaggedLabels(Measurement):
     @classmethod
     def measure(cls, context: DiagnosisContext) -> FlaggedLabels:
         """See base class."""
-        sample = context.get(Samples).train
+        sample = context.get(EmbeddedSamples).samples.train
         flags = flagged(sample.features, sample.labels)
         return cls(proportion(int(flags.sum()), len(flags)))
 
@@ -160,7 +163,7 @@ class FlaggedImages(Measurement):
     def measure(cls, context: DiagnosisContext) -> FlaggedImages:
         """See base class."""
         train = context.train
-        features = Features(train.images)(train.images)
+        features = Features(train.images, context.embedding)(train.images)
         rows, likely = _flagged(features, train.labels)
         return cls(rows, context.train_places(rows), likely, len(train))
 
@@ -205,6 +208,17 @@ def _flagged(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.n
     return rows, names[others.argmax(axis=1)]
 
 
+def label_probabilities(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns the probability of each class, out of fold: float64 [N, K].
+
+    Args:
+        features: float32 [N, F].
+        labels: int [N], from 0 to K - 1; all of them occur.
+    """
+    scores = out_of_fold(features, one_hot(labels, int(labels.max()) + 1))
+    return _probabilities(scores, labels)
+
+
 def doubtful(
     features: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -226,8 +240,7 @@ def doubtful(
         return np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64)
     from cleanlab.filter import find_label_issues
 
-    scores = out_of_fold(features, one_hot(places, len(names)))
-    probabilities = _probabilities(scores, places)
+    probabilities = label_probabilities(features, places)
     flags = find_label_issues(places, probabilities, filter_by="both", n_jobs=1)
     flags &= probabilities[np.arange(len(places)), places] < _IMPROBABLE
     rows = np.flatnonzero(flags)

@@ -10,7 +10,7 @@ import numpy as np
 
 from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
 from framework.diagnose.measure.probe import Probe, Signal
-from framework.diagnose.measure.samples import Samples, chosen
+from framework.diagnose.measure.samples import EmbeddedSamples, Samples, chosen
 
 if TYPE_CHECKING:
     from framework.diagnose.core.context import DiagnosisContext
@@ -20,7 +20,9 @@ OTHER_SPLIT = {"train": "validation", "validation": "train"}
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LabelSignal(Measurement):
-    """How much better than chance probes predict labels from untrained features.
+    """How much better than chance probes predict labels from features.
+
+    These are untrained, or those of the user's embedding.
 
     Attributes:
         signals: By split.
@@ -37,7 +39,7 @@ class LabelSignal(Measurement):
     @classmethod
     def measure(cls, context: DiagnosisContext) -> LabelSignal:
         """See base class."""
-        samples = context.get(Samples)
+        samples = context.get(EmbeddedSamples).samples
         if min(len(samples.train), len(samples.validation)) < 2:
             raise NotApplicableError("a split has fewer than 2 images")
         probes = {name: Probe(samples.of(name).features) for name in OTHER_SPLIT}

@@ -265,7 +265,8 @@ class LabelNoise(Check):
                 "contradicted labels of easy images",
                 agreement.easy,
                 f"{self.fraction:.0%} or more, for certain above {self.certain:.0%}",
-                "the tenth of which a cross-validated linear probe is surest",
+                f"the tenth of which a cross-validated linear probe of "
+                f"{agreement.features} is surest",
             ),
             Evidence(
                 f"the same, images like {agreement.worst_class}",
