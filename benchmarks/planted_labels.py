@@ -68,7 +68,7 @@ def plant(
 
 
 def recovery(
-    features: np.ndarray, labels: np.ndarray, is_wrong: np.ndarray
+    features: np.ndarray, labels: np.ndarray, is_wrong: np.ndarray, penalty: float
 ) -> Recovery:
     """Returns how well wrong labels are found by features.
 
@@ -76,16 +76,17 @@ def recovery(
         features: float32 [N, F].
         labels: int [N], from 0 to K - 1.
         is_wrong: bool [N].
+        penalty: Of the probe.
     """
     from scipy import stats
 
     from framework.diagnose.measure import label_agreement
 
-    probabilities = label_agreement.label_probabilities(features, labels)
+    probabilities = label_agreement.label_probabilities(features, labels, penalty)
     own = probabilities[np.arange(len(labels)), labels]
     statistic = stats.mannwhitneyu(own[~is_wrong], own[is_wrong]).statistic
     count = int(is_wrong.sum())
-    rows, _, _ = label_agreement.doubtful(features, labels)
+    rows, _, _ = label_agreement.doubtful(features, labels, penalty)
     planted = int(is_wrong[rows].sum())
     return Recovery(
         auc=float(statistic / (count * (len(labels) - count))),
@@ -100,6 +101,7 @@ def main(argv: Sequence[str]) -> None:
     del argv
     from framework import data
     from framework.diagnose.core import embedding
+    from framework.diagnose.measure import ridge
     from framework.diagnose.measure.features import Features
 
     values = flags.FLAGS
@@ -117,8 +119,10 @@ def main(argv: Sequence[str]) -> None:
         begun = time.monotonic()
         features = Features(images, each)(images)
         seconds = time.monotonic() - begun
+        penalty = ridge.PENALTY if each is None else ridge.OF_EMBEDDING
         for seed in range(values.seeds):
-            result = recovery(features, *plant(labels, values.fraction, seed))
+            planted = plant(labels, values.fraction, seed)
+            result = recovery(features, *planted, penalty)
             print(
                 f"{each or 'untrained'!s:30}{seed:4} {result.auc:6.3f}"
                 f"{result.listed:8,}{result.planted:9.0%}{result.found:7.1%}"

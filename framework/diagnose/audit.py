@@ -17,7 +17,7 @@ from framework.data.files import Files
 from framework.data.split import LabelledImages, LazySplit, Split
 from framework.diagnose.core.context import DiagnosisContext
 from framework.diagnose.core.embedding import Embedding
-from framework.diagnose.measure import duplicate_pairs
+from framework.diagnose.measure import duplicate_pairs, ridge
 from framework.diagnose.measure.duplicate_pairs import Pairs
 from framework.diagnose.measure.features import (
     Features,
@@ -203,7 +203,8 @@ def _doubtful(
 ) -> list[DataProblem]:
     some = every.images[chosen(len(every.images), _SAMPLE)]
     features = Features(some, embedding)(every.images)
-    rows, probabilities, expected = doubtful(features, every.labels)
+    penalty = ridge.PENALTY if embedding is None else ridge.OF_EMBEDDING
+    rows, probabilities, expected = doubtful(features, every.labels, penalty)
     return [
         DataProblem(
             data_problems.LABEL,

@@ -19,7 +19,7 @@ def test_features_that_tell_classes_apart_find_them_and_others_do_not():
     planted, is_wrong = plant(labels, 0.2, seed=0)
     noise = generator.normal(size=(600, 20)).astype(np.float32)
     told = noise + np.float32(3) * np.eye(20, dtype=np.float32)[labels]
-    good, bad = (recovery(each, planted, is_wrong) for each in (told, noise))
+    good, bad = (recovery(each, planted, is_wrong, 0.1) for each in (told, noise))
     assert good.auc > 0.9
     assert 0.4 < bad.auc < 0.6
     assert good.planted > 0.9

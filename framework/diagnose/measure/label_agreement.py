@@ -9,7 +9,14 @@ import numpy as np
 
 from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
 from framework.diagnose.measure.features import Features
-from framework.diagnose.measure.ridge import Ridge, one_hot, out_of_fold, predicted
+from framework.diagnose.measure.ridge import (
+    OF_EMBEDDING,
+    PENALTY,
+    Ridge,
+    one_hot,
+    out_of_fold,
+    predicted,
+)
 from framework.diagnose.measure.samples import EmbeddedSamples
 from framework.numerics.intervals import (
     Estimate,
@@ -79,15 +86,15 @@ class LabelAgreement(Measurement):
                 f"there are fewer than {_FEWEST_IMAGES} training images"
             )
         names, labels = np.unique(sample.labels, return_inverse=True)
-        scores = Ridge(sample.features)(one_hot(labels, len(names)))
+        penalty = _penalty(context)
+        targets = one_hot(labels, len(names))
+        scores = Ridge(sample.features, penalty=penalty)(targets)
         against = scores.argmax(axis=1) != labels
         easy = _easy(scores, max(_EASY, _LEAST / len(scores)))
         rates = _by_class(scores, against)
         worst = max(rates, key=lambda each: rates[each].low, default=None)
         held_out = samples.validation
-        outside = predicted(
-            sample.features, one_hot(labels, len(names)), held_out.features
-        )
+        outside = predicted(sample.features, targets, held_out.features, penalty)
         against_outside = names[outside.argmax(axis=1)] != held_out.labels
         classes_outside = outside.argmax(axis=1)
         easy_outside = _easy(outside, EASY_OF_CLASS)
@@ -137,7 +144,7 @@ class FlaggedLabels(Measurement):
     def measure(cls, context: DiagnosisContext) -> FlaggedLabels:
         """See base class."""
         sample = context.get(EmbeddedSamples).samples.train
-        flags = flagged(sample.features, sample.labels)
+        flags = flagged(sample.features, sample.labels, _penalty(context))
         return cls(proportion(int(flags.sum()), len(flags)))
 
 
@@ -164,7 +171,7 @@ class FlaggedImages(Measurement):
         """See base class."""
         train = context.train
         features = Features(train.images, context.embedding)(train.images)
-        rows, likely = _flagged(features, train.labels)
+        rows, likely = _flagged(features, train.labels, _penalty(context))
         return cls(rows, context.train_places(rows), likely, len(train))
 
     def flags(self, most: float) -> np.ndarray:
@@ -178,22 +185,31 @@ class FlaggedImages(Measurement):
         return flags
 
 
-def flagged(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _penalty(context: DiagnosisContext) -> float:
+    return PENALTY if context.embedding is None else OF_EMBEDDING
+
+
+def flagged(
+    features: np.ndarray, labels: np.ndarray, penalty: float = PENALTY
+) -> np.ndarray:
     """Returns which labels are probably wrong: bool [N].
 
     Args:
         features: float32 [N, F].
         labels: int [N].
+        penalty: Of the probe; see `Ridge`.
     """
     flags = np.zeros(len(labels), bool)
-    flags[_flagged(features, labels)[0]] = True
+    flags[_flagged(features, labels, penalty)[0]] = True
     return flags
 
 
-def _flagged(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _flagged(
+    features: np.ndarray, labels: np.ndarray, penalty: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns the rows of flagged labels, least probable first, and likely classes."""
     names, labels = np.unique(labels, return_inverse=True)
-    scores = Ridge(features)(one_hot(labels, len(names)))
+    scores = Ridge(features, penalty=penalty)(one_hot(labels, len(names)))
     if scores.shape[1] < 2:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     from cleanlab.filter import find_label_issues
@@ -208,19 +224,23 @@ def _flagged(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.n
     return rows, names[others.argmax(axis=1)]
 
 
-def label_probabilities(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def label_probabilities(
+    features: np.ndarray, labels: np.ndarray, penalty: float = PENALTY
+) -> np.ndarray:
     """Returns the probability of each class, out of fold: float64 [N, K].
 
     Args:
         features: float32 [N, F].
         labels: int [N], from 0 to K - 1; all of them occur.
+        penalty: Of the probe; see `Ridge`.
     """
-    scores = out_of_fold(features, one_hot(labels, int(labels.max()) + 1))
+    targets = one_hot(labels, int(labels.max()) + 1)
+    scores = out_of_fold(features, targets, penalty=penalty)
     return _probabilities(scores, labels)
 
 
 def doubtful(
-    features: np.ndarray, labels: np.ndarray
+    features: np.ndarray, labels: np.ndarray, penalty: float = PENALTY
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns labels that similar images contradict, the most certain first.
 
@@ -230,6 +250,7 @@ def doubtful(
     Args:
         features: float32 [N, F].
         labels: int [N].
+        penalty: Of the probe; see `Ridge`.
 
     Returns:
         The rows, int64 [n]; the probabilities of their labels, float64 [n]; and the
@@ -240,7 +261,7 @@ def doubtful(
         return np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64)
     from cleanlab.filter import find_label_issues
 
-    probabilities = label_probabilities(features, places)
+    probabilities = label_probabilities(features, places, penalty)
     flags = find_label_issues(places, probabilities, filter_by="both", n_jobs=1)
     flags &= probabilities[np.arange(len(places)), places] < _IMPROBABLE
     rows = np.flatnonzero(flags)
