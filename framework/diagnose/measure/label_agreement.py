@@ -9,6 +9,7 @@ import numpy as np
 
 from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
 from framework.diagnose.measure.features import Features
+from framework.diagnose.measure.probe import Probe
 from framework.diagnose.measure.ridge import (
     OF_EMBEDDING,
     PENALTY,
@@ -17,7 +18,7 @@ from framework.diagnose.measure.ridge import (
     out_of_fold,
     predicted,
 )
-from framework.diagnose.measure.samples import EmbeddedSamples
+from framework.diagnose.measure.samples import EmbeddedSamples, Sample
 from framework.numerics.intervals import (
     Estimate,
     difference,
@@ -61,6 +62,8 @@ class LabelAgreement(Measurement):
         confused: Fraction of that label with that prediction, less that in validation.
         confused_p: Of equal fractions, times the number of such pairs.
         features: What the probe sees, in words.
+        embedding_z: Standard deviations from chance of probes of the user's embedding,
+            as `LabelSignal` has them of untrained features; None without one.
     """
 
     easy: Estimate
@@ -75,6 +78,7 @@ class LabelAgreement(Measurement):
     confused: Estimate
     confused_p: float
     features: str = "untrained features"
+    embedding_z: float | None = None
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> LabelAgreement:
@@ -126,6 +130,7 @@ class LabelAgreement(Measurement):
             confused=confused,
             confused_p=p,
             features=str(context.embedding or cls.features),
+            embedding_z=_embedding_z(context, sample),
         )
 
 
@@ -183,6 +188,12 @@ class FlaggedImages(Measurement):
         flags = np.zeros(self.images, bool)
         flags[self.rows[: int(most * self.images)]] = True
         return flags
+
+
+def _embedding_z(context: DiagnosisContext, sample: Sample) -> float | None:
+    if context.embedding is None:
+        return None
+    return Probe(sample.features).signal(sample.labels).z
 
 
 def _penalty(context: DiagnosisContext) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
 from framework.diagnose.measure.probe import Probe, Signal
-from framework.diagnose.measure.samples import EmbeddedSamples, Samples, chosen
+from framework.diagnose.measure.samples import Samples, chosen
 
 if TYPE_CHECKING:
     from framework.diagnose.core.context import DiagnosisContext
@@ -20,9 +20,7 @@ OTHER_SPLIT = {"train": "validation", "validation": "train"}
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LabelSignal(Measurement):
-    """How much better than chance probes predict labels from features.
-
-    These are untrained, or those of the user's embedding.
+    """How much better than chance probes predict labels from untrained features.
 
     Attributes:
         signals: By split.
@@ -39,7 +37,7 @@ class LabelSignal(Measurement):
     @classmethod
     def measure(cls, context: DiagnosisContext) -> LabelSignal:
         """See base class."""
-        samples = context.get(EmbeddedSamples).samples
+        samples = context.get(Samples)
         if min(len(samples.train), len(samples.validation)) < 2:
             raise NotApplicableError("a split has fewer than 2 images")
         probes = {name: Probe(samples.of(name).features) for name in OTHER_SPLIT}

@@ -13,6 +13,7 @@ from framework.diagnose.measure.label_agreement import (
     doubtful,
     flagged,
 )
+from framework.diagnose.measure.label_signal import LabelSignal
 
 
 def noisy(split, fraction):
@@ -117,6 +118,7 @@ def test_labels_are_judged_by_the_embedding(context):
     case = context(Split(train.images, labels), validation, embedding=embedding)
     agreement = case.get(LabelAgreement)
     assert agreement.features == "4 features of bits"
+    assert agreement.embedding_z > 5 > case.get(LabelSignal).signals["train"].z
     assert agreement.easy.value == pytest.approx(0.2, abs=0.1)
     assert agreement.validation.value == 0
     found = case.get(FlaggedImages)

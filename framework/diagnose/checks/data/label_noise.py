@@ -106,7 +106,10 @@ class LabelNoise(Check):
         """See base class."""
         agreement = measured.get(LabelAgreement)
         easy, worst = agreement.easy, agreement.worst
-        is_blind = measured.get(LabelSignal).signals["train"].z < self.sees
+        z = agreement.embedding_z
+        if z is None:
+            z = measured.get(LabelSignal).signals["train"].z
+        is_blind = z < self.sees
         excess = difference(easy, agreement.validation)
         if measured.get(LabelValidity).has_illegal or is_blind:
             return None
