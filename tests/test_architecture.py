@@ -67,7 +67,7 @@ DIAGNOSE_MAY_IMPORT = {
     "explain_functions": {"array_context", "audit", "core", "diagnosis", "programs"}
     | {"report"},
     "explain_run": {"core", "programs", "snapshot"},
-    "conclude": {"audit", "report", "diagnosis", "snapshot", "workspace"}
+    "conclude": {"audit", "core", "report", "diagnosis", "snapshot", "workspace"}
     | {"explain_run"},
     "__init__": set(),
 }

@@ -27,6 +27,7 @@ _OUTPUT = flags.DEFINE_string(
     "output", "", "CSV file to write the complete list to, such as data.csv."
 )
 _EXPERIMENT = command.define_experiment()
+_EMBEDDING, _PIXELS = command.define_embedding()
 
 
 def audit(arguments: list[str]) -> None:
@@ -46,12 +47,14 @@ def audit(arguments: list[str]) -> None:
     # Imported here, because they load TensorFlow.
     from framework import data
     from framework.diagnose import audit as audit_lib
+    from framework.diagnose.core import embedding
     from framework.diagnose.report import data_problems
 
     if _EXPERIMENT.value:
         experiment.load(_EXPERIMENT.value)
+    features = embedding.of_flags(_EMBEDDING.value, _PIXELS.value)
     dataset = data.build(_DATASET.value)
-    result = audit_lib.audit(dataset, _progress)
+    result = audit_lib.audit(dataset, _progress, features)
     print(str(result), end="")
     if output is not None:
         data_problems.write(result.problems, output)

@@ -4,7 +4,7 @@
     whyflat diagnose runs/train --json
 
 The second command prints the result of the first at once, unless the run has continued
-since. The exit code is 3 if a cause is confirmed, else 0.
+since, or --embedding is given. The exit code is 3 if a cause is confirmed, else 0.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ _ALLOW_DATA = flags.DEFINE_bool(
     "Diagnose the run even if its data have changed, such as by additional images.",
 )
 _EXPERIMENT = command.define_experiment()
+_EMBEDDING, _PIXELS = command.define_embedding()
 _TRUST = command.define_trust_run()
 
 
@@ -50,18 +51,25 @@ def diagnose(arguments: list[str]) -> int:
     folder = command.one_run(arguments, _WORKDIR.value, "diagnose")
     workdir = paths.expand(folder, "--workdir")
     Budget.parse(_BUDGET.value)
-    current = stored.read_current(Path(workdir)) if _JSON.value else None
+    is_stored = _JSON.value and not _EMBEDDING.value
+    current = stored.read_current(Path(workdir)) if is_stored else None
     if current:
         text, is_confirmed = current
         print(text, end="")
         return 3 if is_confirmed else 0
     # Imported here, because it loads TensorFlow.
     from framework.diagnose.conclude import conclude
+    from framework.diagnose.core import embedding
 
     if _EXPERIMENT.value:
         experiment.load(_EXPERIMENT.value)
     return conclude(
-        workdir, _BUDGET.value, _JSON.value, _ALLOW_DATA.value, _TRUST.value
+        workdir,
+        _BUDGET.value,
+        _JSON.value,
+        _ALLOW_DATA.value,
+        _TRUST.value,
+        embedding.of_flags(_EMBEDDING.value, _PIXELS.value),
     )
 
 

@@ -85,6 +85,24 @@ def define_trust_run() -> flags.FlagHolder:
     )
 
 
+def define_embedding() -> tuple[flags.FlagHolder, flags.FlagHolder]:
+    """Defines --embedding and --embedding_pixels, for commands that judge labels."""
+    file = flags.DEFINE_string(
+        "embedding",
+        "",
+        "File of a Keras network from images to features [B, D], by which labels are "
+        "judged, such as lite0.keras.",
+    )
+    pixels = flags.DEFINE_enum(
+        "embedding_pixels",
+        "",
+        ["", "raw", "unit", "symmetric"],
+        "Pixels that this network takes, such as raw (0 to 255), unit (0 to 1) or "
+        "symmetric (-1 to 1); empty if it begins with a scaling of its own.",
+    )
+    return file, pixels
+
+
 def one_run(arguments: Sequence[str], workdir: str, verb: str) -> str:
     """Returns the folder of the run that a command is given.
 

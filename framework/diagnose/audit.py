@@ -16,7 +16,8 @@ from framework.data.dataset import Dataset
 from framework.data.files import Files
 from framework.data.split import LabelledImages, LazySplit, Split
 from framework.diagnose.core.context import DiagnosisContext
-from framework.diagnose.measure import duplicate_pairs
+from framework.diagnose.core.embedding import Embedding
+from framework.diagnose.measure import duplicate_pairs, ridge
 from framework.diagnose.measure.duplicate_pairs import Pairs
 from framework.diagnose.measure.features import (
     Features,
@@ -86,16 +87,20 @@ class _Images:
 
 
 def audit(
-    dataset: Dataset, progress: Callable[[str], None] = lambda what: None
+    dataset: Dataset,
+    progress: Callable[[str], None] = lambda what: None,
+    embedding: Embedding | None = None,
 ) -> Audit:
     """Returns duplicates, unreadable and odd files, and doubtful labels.
 
     Args:
         dataset: Its images are read into memory.
         progress: Called with what is being done.
+        embedding: The features by which labels are judged; untrained ones if None.
 
     Raises:
         RunError: No image can be read.
+        UsageError: The embedding cannot take the images.
     """
     problems: list[DataProblem] = []
     progress("reading all images")
@@ -107,6 +112,8 @@ def audit(
     )
     if not len(every.images):
         raise RunError(f"{dataset.name}: no image can be read")
+    if embedding is not None:
+        embedding.check(every.images)
     progress("looking for duplicates")
     problems += _duplicates(every)
     problems += [
@@ -118,7 +125,9 @@ def audit(
         notes = (*notes, _SEVERAL)
     else:
         progress("looking for doubtful labels")
-        problems += _doubtful(every, dataset.class_names)
+        problems += _doubtful(every, dataset.class_names, embedding)
+        if embedding is not None:
+            notes = (*notes, f"labels are judged by {embedding}")
     counts = {name: len(each.labels) for name, each in zip(_SPLITS, parts, strict=True)}
     ordered = data_problems.ordered(problems)
     return Audit(dataset.name, counts, ordered, notes, _pictures(ordered, every))
@@ -138,7 +147,8 @@ def galleries_of(context: DiagnosisContext) -> tuple[Gallery, ...]:
         kind = np.uint8 if images.dtype == np.uint8 else np.float32
         splits.append(Split(images.astype(kind), split.labels))
     train, validation = splits
-    return audit(Dataset("the data", train, validation, context.class_names)).galleries
+    dataset = Dataset("the data", train, validation, context.class_names)
+    return audit(dataset, embedding=context.embedding).galleries
 
 
 def _read(dataset: Dataset, name: str, problems: list[DataProblem]) -> _Images:
@@ -202,10 +212,13 @@ def _problems(kind: str, pairs: Pairs, every: _Images) -> list[DataProblem]:
     ]
 
 
-def _doubtful(every: _Images, class_names: tuple[str, ...]) -> list[DataProblem]:
+def _doubtful(
+    every: _Images, class_names: tuple[str, ...], embedding: Embedding | None
+) -> list[DataProblem]:
     some = every.images[chosen(len(every.images), _SAMPLE)]
-    features = Features(some)(every.images)
-    rows, probabilities, expected = doubtful(features, every.labels)
+    features = Features(some, embedding)(every.images)
+    penalty = ridge.PENALTY if embedding is None else ridge.OF_EMBEDDING
+    rows, probabilities, expected = doubtful(features, every.labels, penalty)
     return [
         DataProblem(
             data_problems.LABEL,

@@ -14,6 +14,7 @@ from framework.data import exclusion
 from framework.data.dataset import Dataset
 from framework.diagnose import snapshot, workspace
 from framework.diagnose.audit import Audit, audit
+from framework.diagnose.core.embedding import Embedding
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.explain_run import open_run
 from framework.diagnose.report import data_problems, figures, html
@@ -38,6 +39,7 @@ def conclude(
     print_json: bool = False,
     allow_data_change: bool = False,
     trust_run: bool = False,
+    embedding: Embedding | None = None,
 ) -> int:
     """Diagnoses a run, prints and records the result, and returns the exit code.
 
@@ -51,6 +53,7 @@ def conclude(
         allow_data_change: Whether the data may differ from those of the run.
         trust_run: Whether what the run names may be executed; see
             `framework.launch.trust`.
+        embedding: The features by which labels and shifts are judged.
 
     Raises:
         UsageError: There is no run, or one that cannot be diagnosed.
@@ -59,7 +62,9 @@ def conclude(
     run = snapshot.read(Path(workdir))
     print(run.notice, file=sys.stderr, flush=True)
     with progress:
-        done = examine(run, progress, budget, allow_data_change, trust_run)
+        done = examine(
+            run, progress, budget, allow_data_change, trust_run, embedding=embedding
+        )
     print(as_text(done.diagnosis, run) if print_json else done.page, end="")
     print(done.where, file=sys.stderr)
     return CONFIRMED if done.diagnosis.confirmed else 0
@@ -88,6 +93,7 @@ def examine(
     trust_run: bool = False,
     model: ModelFunction | None = None,
     dataset: Dataset | None = None,
+    embedding: Embedding | None = None,
 ) -> Examined:
     """Diagnoses a run, and records the result; prints nothing.
 
@@ -99,6 +105,7 @@ def examine(
         trust_run: See `conclude`.
         model: The function that builds its model, if it was given in Python.
         dataset: Its data set, if it was given in Python.
+        embedding: See `conclude`.
 
     Raises:
         UsageError: It cannot be diagnosed.
@@ -113,8 +120,11 @@ def examine(
             allow_data_change=allow_data_change,
             trust_run=trust_run,
         )
+        if embedding is not None:
+            embedding.check(context.train.images)
+            context = dataclasses.replace(context, embedding=embedding)
         diagnosis = diagnose(context, budget, progress)
-        audited, note = _audited(context.dataset, progress)
+        audited, note = _audited(context.dataset, progress, embedding)
         problems = audited.problems if audited else ()
         page = f"{diagnosis}{_about_images(problems, note)}"
         if place.problem:
@@ -133,7 +143,9 @@ def examine(
 
 
 def _audited(
-    dataset: Dataset | None, progress: Callable[[str], None]
+    dataset: Dataset | None,
+    progress: Callable[[str], None],
+    embedding: Embedding | None,
 ) -> tuple[Audit | None, str]:
     """Audits the images; returns the result, and why it was not done, or ""."""
     if dataset is None:
@@ -144,7 +156,7 @@ def _audited(
     if count > _MOST_AUDITED:
         return None, f"{count:,} images are not audited here; `whyflat audit` does it"
     try:
-        return audit(dataset, progress), ""
+        return audit(dataset, progress, embedding), ""
     except Exception as problem:
         # The diagnosis does not depend on the audit.
         return (

@@ -11,6 +11,7 @@ from typing import Any
 
 from framework.diagnose.array_context import array_context
 from framework.diagnose.audit import galleries_of
+from framework.diagnose.core import embedding as embedding_lib
 from framework.diagnose.core.settings import TrainingSettings
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.programs.keras_batches import Examples, checked
@@ -39,6 +40,7 @@ def explain_loop(
     seed: int = 0,
     reported: Sequence[float | Mapping[str, float]] | None = None,
     trained: Any = None,
+    embedding: Any = None,
     budget: float | str = 1.0,
     progress: Callable[[str], None] = lambda name: None,
 ) -> Diagnosis:
@@ -63,6 +65,8 @@ def explain_loop(
             "accuracy" and "loss" (cross-entropy): a list to which `train` appends one
             an epoch; or, with `trained`, those of that training.
         trained: The model of a training that is over; then it is not trained anew.
+        embedding: A function of arrays or a Keras model, from images as they are given
+            to features [B, D], by which labels and shifts are judged.
         budget: How much trials may train, as a multiple of this training, or "60s".
         progress: Called with a line about each step.
 
@@ -78,6 +82,7 @@ def explain_loop(
             ("validation_data", validation_data),
         )
     )
+    features = embedding_lib.given(embedding, data.x)
     rate, size, decay = (
         float(functions.default(name) or 0.0)
         for name in ("learning_rate", "batch_size", "weight_decay")
@@ -122,6 +127,7 @@ def explain_loop(
     context = array_context(
         program, data, held_out, rows, evaluations, settings, outputs
     )
+    context = dataclasses.replace(context, embedding=features)
     diagnosis = diagnose(context, budget, progress)
     return dataclasses.replace(
         diagnosis, galleries=functools.partial(galleries_of, context)

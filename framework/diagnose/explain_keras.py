@@ -13,6 +13,7 @@ import numpy as np
 from framework.diagnose import original_training
 from framework.diagnose.array_context import array_context
 from framework.diagnose.audit import galleries_of
+from framework.diagnose.core import embedding as embedding_lib
 from framework.diagnose.core.settings import TrainingSettings
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.original_training import OriginalTraining
@@ -46,6 +47,7 @@ def explain(
     callbacks: Any = None,
     watched: str = "",
     test: Any = None,
+    embedding: Any = None,
     budget: float | str = 1.0,
     progress: Callable[[str], None] = lambda name: None,
 ) -> Diagnosis:
@@ -79,13 +81,16 @@ def explain(
             then it is not trained anew.
         test: The untouched test part, arrays (x, y) like those of training, for a later
             proof of a remedy. Only their shapes are read.
+        embedding: A Keras model or a function of arrays, from images as they are given
+            to features [B, D], by which labels and shifts are judged.
         budget: How much trials may train, as a multiple of this training, or "60s":
             then no trial is started that would end later than that after training.
         progress: Called with a line about each step.
 
     Raises:
         UsageError: The model is not compiled, or has several inputs or outputs; the
-            data are not of these kinds; or an argument cannot be used as in `fit`.
+            data are not of these kinds; an argument cannot be used as in `fit`; or the
+            embedding cannot take the images.
     """
     if not isinstance(model, keras.Model) or not getattr(model, "compiled", False):
         raise UsageError(
@@ -113,6 +118,7 @@ def explain(
         steps=validation_steps or 0,
     )
     source.outputs = held_out.outputs = _outputs(model, source.arrays[0])
+    features = embedding_lib.given(embedding, source.arrays[0])
     program = KerasProgram(model, source)
     if test is not None:
         program.test = Untouched(test, source.arrays)
@@ -140,7 +146,7 @@ def explain(
             is_ordered=not source.shuffle,
         )
         mended = functools.partial(keras_mended.mended, program, source, context)
-        context = dataclasses.replace(context, mended=mended)
+        context = dataclasses.replace(context, mended=mended, embedding=features)
         diagnosis = diagnose(context, budget, progress)
     return dataclasses.replace(
         diagnosis, galleries=functools.partial(galleries_of, context)

@@ -1,7 +1,7 @@
 """Files that a network comes from: their digests, and copies in the run's folder.
 
-With the copies, a run can be resumed, evaluated and exported where the files themselves
-are not. Only `write` writes, in the process that holds the run's lock.
+With the copies, a run can be resumed, evaluated, exported and diagnosed where the files
+themselves are not. Only `write` writes, in the process that holds the run's lock.
 """
 
 from __future__ import annotations
@@ -21,42 +21,75 @@ from framework.models.by_name import Match
 from framework.system import archive, atomic, json_text, paths
 
 RECORD, FOLDER = "pretrained.json", "pretrained"
+# The folder of a run in which its trials and the arms of its proof are.
+DIAGNOSIS = "diagnosis"
 
 
 def find(config: Config, has_model: bool = False) -> dict[str, Path]:
     """Returns the files to read for a run, by their text in the config.
 
-    For a run that has begun, these are the copies in its folder.
+    For a run that has begun, these are the copies in its folder; for a trial or an arm
+    of a proof, in RUN/diagnosis, those of its run.
 
     Args:
         config: The configuration.
         has_model: Whether the model was given in Python.
 
     Raises:
-        UsageError: A file is not the one that the run was started with, or the run's
-            record is damaged.
+        UsageError: A file is not the one that the run was started with, it and its copy
+            are gone, or the run's record is damaged.
     """
     folder = Path(config.workdir)
     texts = _texts(config, has_model)
-    recorded = {} if config.fresh or not texts else _recorded(folder)
+    runs = [] if config.fresh or not texts else [folder, *_diagnosed(folder)]
+    recorded = [(run, _recorded(run)) for run in runs]
     found = {}
     for text in texts:
-        path = Path(paths.expand(text, "the path"))
-        entry = recorded.get(text)
-        found[text] = path
-        if entry is None:
-            continue
-        copy = folder / entry["copy"]
-        # Another run may have been trained further; its copy has not.
-        is_same_kind = path.is_dir() if copy.is_dir() else path.is_file()
-        if is_same_kind and digest(path) != entry["sha256"]:
-            raise UsageError(
-                f"{text} has changed since the run in {folder} was started with it; "
-                f"restore it, use another --workdir, or --fresh to move the run aside"
-            )
-        if copy.exists() and digest(copy) == entry["sha256"]:
-            found[text] = copy
+        found[text] = Path(paths.expand(text, "the path"))
+        for run, entries in recorded:
+            if text in entries:
+                found[text] = _of_run(run, text, entries[text], found[text])
+                break
     return found
+
+
+def _of_run(run: Path, text: str, entry: Mapping[str, str], path: Path) -> Path:
+    """Returns the file that a run was started with: its copy, or the file itself.
+
+    Args:
+        run: The folder of the run.
+        text: The file as the config names it.
+        entry: That of the run's record.
+        path: Where the file was.
+
+    Raises:
+        UsageError: See `find`.
+    """
+    copy = run / entry["copy"]
+    # Another run may have been trained further; its copy has not.
+    is_same_kind = path.is_dir() if copy.is_dir() else path.is_file()
+    if is_same_kind and digest(path) != entry["sha256"]:
+        raise UsageError(
+            f"{text} has changed since the run in {run} was started with it; restore "
+            f"it, use another --workdir, or --fresh to move the run aside"
+        )
+    if copy.exists() and digest(copy) == entry["sha256"]:
+        return copy
+    if not path.exists():
+        state = "damaged" if copy.exists() else "gone"
+        raise UsageError(
+            f"there is no {text}, with which the run in {run} was started, and its "
+            f"copy {copy} is {state}: restore one of them"
+        )
+    return path
+
+
+def _diagnosed(folder: Path) -> list[Path]:
+    """Returns the run that a trial or an arm of a proof is of; [] for other runs."""
+    for parent in folder.absolute().parents:
+        if parent.name == DIAGNOSIS and (parent.parent / "config.json").is_file():
+            return [parent.parent]
+    return []
 
 
 def write(

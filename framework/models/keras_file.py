@@ -23,6 +23,7 @@ _MAX_CONFIG = 1 << 26
 _BYTE_SCALE = 0.05
 # Images of the test for probabilities.
 _PROBES = 4
+_IF_TRUSTED = "if you trust whoever wrote it, write keras_file(..., trust=True)"
 
 
 def keras_file(
@@ -61,7 +62,7 @@ def keras_file(
         raise UsageError(
             f"keras_file: head={head}, but the data set has {num_classes} classes"
         )
-    source = _load(file, trust)
+    source = load(file, trust)
     check_shape(source, str(file), image_shape)
     try:
         with SafeModeScope(not trust):
@@ -141,8 +142,18 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _load(path: Path, trust: bool) -> keras.Model:
-    """Loads the network; executes no code of the file unless `trust` is set."""
+def load(path: Path, trust: bool, advice: str = _IF_TRUSTED) -> keras.Model:
+    """Loads a network as it is; executes no code of the file unless `trust` is set.
+
+    Args:
+        path: The file.
+        trust: Whether the file may contain Python code.
+        advice: What to do about a file that contains code, for the message.
+
+    Raises:
+        UsageError: The file cannot be read, contains code, or has several inputs or
+            outputs.
+    """
     # Imported late: it imports TensorFlow.
     from keras.src.models.functional import Functional
 
@@ -152,8 +163,7 @@ def _load(path: Path, trust: bool) -> keras.Model:
     del layers, pooled, relu
     config = _read_config(path)
     if not trust:
-        remedy = "if you trust whoever wrote it, write keras_file(..., trust=True)"
-        refuse_code(config, path, (_KERAS,), remedy)
+        refuse_code(config, path, (_KERAS,), advice)
     try:
         model = keras.saving.load_model(str(path), compile=False, safe_mode=not trust)
     except KeyboardInterrupt:

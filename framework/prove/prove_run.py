@@ -99,7 +99,7 @@ def prove_run(
         Stopped: A signal requested to stop; the same call resumes.
     """
     run = Path(workdir)
-    config = run_folder.read_config(run)
+    config = dataclasses.replace(run_folder.read_config(run), workdir=str(run))
     check_given(run, config, given)
     built_config, built = rebuild(
         run,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from framework.config import Config
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import NotApplicableError
 from framework.errors import RunError, UsageError
-from framework.launch import components, trust
+from framework.launch import components, sources, trust
 from framework.launch import given as given_lib
 
 # Returns why a config cannot be trained; "" if it can.
@@ -56,7 +57,7 @@ def refusal(given: given_lib.Given, changed: Config) -> str:
     Args:
         given: What the arms train and are judged on, and the model, where it was given
             in Python.
-        changed: The config.
+        changed: The config, whose workdir is that of the run.
 
     Returns:
         The message of the error; "" if there is none.
@@ -69,8 +70,10 @@ def refusal(given: given_lib.Given, changed: Config) -> str:
         input="stream",
         strategy="default",
         devices=0,
-        # What is recorded in the folder of the run is not of this config.
-        fresh=True,
+        # What is recorded in the folder of the run is not of this config; but the
+        # files that the run was started with are.
+        fresh=False,
+        workdir=str(Path(changed.workdir) / sources.DIAGNOSIS / "refused"),
     )
     try:
         components.build(alone, given.builder, given.dataset, lambda done, total: None)

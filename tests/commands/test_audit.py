@@ -67,6 +67,8 @@ def test_prints_a_summary_and_writes_only_the_file_it_is_given(
         (["--dataset=digits", "more"], 2),
         (["--dataset=digits", "--output=nowhere/data.csv"], 2),
         (["--dataset=folder('nowhere')"], 2),
+        (["--dataset=digits", "--embedding=nothing.keras"], 2),
+        (["--dataset=digits", "--embedding_pixels=raw"], 2),
         (["--dataset=arrays('damaged.npz')"], 1),
     ],
 )

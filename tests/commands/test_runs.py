@@ -60,3 +60,38 @@ def test_what_cannot_be_listed_or_compared(command, folder, arguments, message):
     done = command("script", "runs", *arguments, folder=folder)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_prunes_after_a_look_only(command, folder):
+    before = contents(folder / "runs")
+    arguments = ["runs", "--prune=folders", "--keep=1"]
+    done = command("script", *arguments, folder=folder)
+    assert done.returncode == 0, done.stderr
+    _, first, second, total = done.stdout.splitlines()
+    assert first.split()[:3] == ["a", "incomplete", "0.5"]
+    assert "KiB" in first
+    assert second.endswith("nothing: one of the best 1")
+    assert total.startswith("1 of 2 runs, ")
+    assert total.endswith("nothing is deleted without --yes")
+    assert contents(folder / "runs") == before
+    done = command("script", *arguments, "--yes", folder=folder)
+    assert done.stdout.splitlines()[-1] == "runs/a: deleted"
+    assert {path.name for path in (folder / "runs").iterdir()} == {"b"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--prune=folders"], "--prune=folders needs --keep"),
+        (["--yes"], "need --prune"),
+        (["--keep=1"], "need --prune"),
+        (["--prune=folders", "--keep=-1"], "--keep"),
+        (["runs/a", "runs/b", "--prune=folders", "--keep=0"], "takes one folder"),
+    ],
+)
+def test_pruning_that_is_not_clear_is_refused(command, folder, arguments, message):
+    before = contents(folder / "runs")
+    done = command("script", "runs", *arguments, "--yes", folder=folder)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert contents(folder / "runs") == before

@@ -9,6 +9,7 @@ from framework.data.drawn import drawn_flowers
 from framework.data.folder import folder
 from framework.data.split import Split
 from framework.diagnose.audit import audit, galleries_of
+from framework.diagnose.core.embedding import Embedding
 from framework.diagnose.report.data_problems import (
     EXACT,
     LABEL,
@@ -16,7 +17,7 @@ from framework.diagnose.report.data_problems import (
     ODD,
     UNREADABLE,
 )
-from framework.errors import RunError
+from framework.errors import RunError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +169,25 @@ def test_no_image_can_be_read(tmp_path):
             (tmp_path / name / f"{row}.jpg").write_bytes(b"nothing")
     with pytest.raises(RunError, match="no image can be read"):
         audit(folder(str(tmp_path)))
+
+
+def test_labels_are_judged_by_an_embedding(flowers):
+    eye = np.eye(5, dtype=np.float32)
+    every = [flowers.train, flowers.validation]
+    names = {
+        image.tobytes(): label
+        for split in every
+        for image, label in zip(split.images, split.labels, strict=True)
+    }
+    embedding = Embedding(
+        lambda images: np.stack([eye[names[each.tobytes()]] for each in images]), "own"
+    )
+    wrong = {3: (flowers.train.labels[3] + 1) % 5}
+    result = audit(changed(flowers, labels=wrong), embedding=embedding)
+    assert [each.place.image for each in of_kind(result, LABEL)] == ["3"]
+    assert "labels are judged by 5 features of own" in str(result)
+
+
+def test_an_embedding_that_does_not_fit_is_an_error(flowers):
+    with pytest.raises(UsageError, match="must return features"):
+        audit(flowers, embedding=Embedding(lambda images: images, "own"))

@@ -468,3 +468,18 @@ def test_weights_that_leave_classes_out_are_named(arrays):
 
 def code_of(diagnosis):
     return diagnosis.confirmed[0].remedy.code
+
+
+def test_an_embedding_is_used_and_checked_before_training(arrays):
+    train, validation = arrays
+
+    def features(images):
+        return images.reshape(len(images), -1)
+
+    with pytest.raises(UsageError, match="must return features"):
+        explain(usual(), train, validation, embedding=lambda images: images)
+    diagnosis = explain(
+        usual(), train, validation, epochs=1, embedding=features, budget=0
+    )
+    measured = diagnosis.as_json()["measurements"]
+    assert measured["LabelAgreement"]["features"] == "64 features of features"

@@ -414,3 +414,16 @@ def test_two_proofs_at_once_are_refused(plain):
         pytest.raises(UsageError, match="another process is diagnosing"),
     ):
         prove_run(str(plain), HIGHER)
+
+
+@pytest.mark.extended
+def test_arms_begin_with_the_copy_of_initial_weights(made, tmp_path):
+    path = tmp_path / "w.npz"
+    np.savez(path, **{"dense/kernel": np.full((64, 16), 0.01, np.float32)})
+    folder = made(init_from=str(path))
+    path.unlink()
+    moved = shutil.move(folder, tmp_path / "moved")
+    plan = prove_run(str(moved), HIGHER, plan_only=True).plan
+    assert not plan.refused
+    proof = prove_run(str(moved), HIGHER, seeds=3)
+    assert proof.results[0].seeds == 3

@@ -11,6 +11,7 @@ import numpy as np
 
 from framework.data.dataset import Dataset
 from framework.data.split import LabelledImages, Split
+from framework.diagnose.core.embedding import Embedding
 from framework.diagnose.core.intervention import Intervention
 from framework.diagnose.core.measurement import Measurements, MeasurementT
 from framework.diagnose.core.program import Program, TrialResult
@@ -56,6 +57,8 @@ class DiagnosisContext:
             splits, as far as they are known already: float32 [N, U].
         mended: Returns the context of the program with an intervention, at the end of
             its trial, for as long as it is entered; None if it cannot be measured so.
+        embedding: Features of images by a network of the user's own; None for untrained
+            ones.
     """
 
     class_names: tuple[str, ...]
@@ -74,6 +77,7 @@ class DiagnosisContext:
     dev_rows: np.ndarray | None = None
     known_outputs: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     mended: Mended | None = None
+    embedding: Embedding | None = None
 
     @property
     def num_classes(self) -> int:

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from framework.diagnose.core.embedding import Embedding
 
 # Larger images are made smaller, by whole factors.
 _SIDE = 32
@@ -83,12 +87,13 @@ class Features:
 
     Args:
         images: Images that define the scale and the filters: [N, ...].
+        embedding: Has the features instead, if it is given.
     """
 
-    def __init__(self, images: np.ndarray):
+    def __init__(self, images: np.ndarray, embedding: Embedding | None = None):
         self._scale = Scale.of(images)
-        self._filters = None
-        if are_images(images):
+        self._filters, self._embedding = None, embedding
+        if embedding is None and are_images(images):
             self._learn(self._small(images[:_PATCHES_SEEN]))
         features = self._raw(images)
         self._mean = features.mean(axis=0)
@@ -103,6 +108,8 @@ class Features:
         return shrunk(self._scale.unit(with_channels(images)), _SIDE)
 
     def _raw(self, images: np.ndarray) -> np.ndarray:
+        if self._embedding is not None:
+            return self._embedding(images)
         if self._filters is None:
             return self._scale.unit(images).reshape(
                 len(images), math.prod(images.shape[1:])

@@ -9,8 +9,16 @@ import numpy as np
 
 from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
 from framework.diagnose.measure.features import Features
-from framework.diagnose.measure.ridge import Ridge, one_hot, out_of_fold, predicted
-from framework.diagnose.measure.samples import Samples
+from framework.diagnose.measure.probe import Probe
+from framework.diagnose.measure.ridge import (
+    OF_EMBEDDING,
+    PENALTY,
+    Ridge,
+    one_hot,
+    out_of_fold,
+    predicted,
+)
+from framework.diagnose.measure.samples import EmbeddedSamples, Sample
 from framework.numerics.intervals import (
     Estimate,
     difference,
@@ -53,6 +61,9 @@ class LabelAgreement(Measurement):
             than in validation, in words; "" without any.
         confused: Fraction of that label with that prediction, less that in validation.
         confused_p: Of equal fractions, times the number of such pairs.
+        features: What the probe sees, in words.
+        embedding_z: Standard deviations from chance of probes of the user's embedding,
+            as `LabelSignal` has them of untrained features; None without one.
     """
 
     easy: Estimate
@@ -66,26 +77,28 @@ class LabelAgreement(Measurement):
     confusion: str
     confused: Estimate
     confused_p: float
+    features: str = "untrained features"
+    embedding_z: float | None = None
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> LabelAgreement:
         """See base class."""
-        samples = context.get(Samples)
+        samples = context.get(EmbeddedSamples).samples
         sample = samples.train
         if len(sample) < _FEWEST_IMAGES:
             raise NotApplicableError(
                 f"there are fewer than {_FEWEST_IMAGES} training images"
             )
         names, labels = np.unique(sample.labels, return_inverse=True)
-        scores = Ridge(sample.features)(one_hot(labels, len(names)))
+        penalty = _penalty(context)
+        targets = one_hot(labels, len(names))
+        scores = Ridge(sample.features, penalty=penalty)(targets)
         against = scores.argmax(axis=1) != labels
         easy = _easy(scores, max(_EASY, _LEAST / len(scores)))
         rates = _by_class(scores, against)
         worst = max(rates, key=lambda each: rates[each].low, default=None)
         held_out = samples.validation
-        outside = predicted(
-            sample.features, one_hot(labels, len(names)), held_out.features
-        )
+        outside = predicted(sample.features, targets, held_out.features, penalty)
         against_outside = names[outside.argmax(axis=1)] != held_out.labels
         classes_outside = outside.argmax(axis=1)
         easy_outside = _easy(outside, EASY_OF_CLASS)
@@ -116,6 +129,8 @@ class LabelAgreement(Measurement):
             confusion=f"{prediction} labelled {label}" if p < 1 else "",
             confused=confused,
             confused_p=p,
+            features=str(context.embedding or cls.features),
+            embedding_z=_embedding_z(context, sample),
         )
 
 
@@ -133,8 +148,8 @@ class FlaggedLabels(Measurement):
     @classmethod
     def measure(cls, context: DiagnosisContext) -> FlaggedLabels:
         """See base class."""
-        sample = context.get(Samples).train
-        flags = flagged(sample.features, sample.labels)
+        sample = context.get(EmbeddedSamples).samples.train
+        flags = flagged(sample.features, sample.labels, _penalty(context))
         return cls(proportion(int(flags.sum()), len(flags)))
 
 
@@ -160,8 +175,8 @@ class FlaggedImages(Measurement):
     def measure(cls, context: DiagnosisContext) -> FlaggedImages:
         """See base class."""
         train = context.train
-        features = Features(train.images)(train.images)
-        rows, likely = _flagged(features, train.labels)
+        features = Features(train.images, context.embedding)(train.images)
+        rows, likely = _flagged(features, train.labels, _penalty(context))
         return cls(rows, context.train_places(rows), likely, len(train))
 
     def flags(self, most: float) -> np.ndarray:
@@ -175,22 +190,37 @@ class FlaggedImages(Measurement):
         return flags
 
 
-def flagged(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _embedding_z(context: DiagnosisContext, sample: Sample) -> float | None:
+    if context.embedding is None:
+        return None
+    return Probe(sample.features).signal(sample.labels).z
+
+
+def _penalty(context: DiagnosisContext) -> float:
+    return PENALTY if context.embedding is None else OF_EMBEDDING
+
+
+def flagged(
+    features: np.ndarray, labels: np.ndarray, penalty: float = PENALTY
+) -> np.ndarray:
     """Returns which labels are probably wrong: bool [N].
 
     Args:
         features: float32 [N, F].
         labels: int [N].
+        penalty: Of the probe; see `Ridge`.
     """
     flags = np.zeros(len(labels), bool)
-    flags[_flagged(features, labels)[0]] = True
+    flags[_flagged(features, labels, penalty)[0]] = True
     return flags
 
 
-def _flagged(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _flagged(
+    features: np.ndarray, labels: np.ndarray, penalty: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns the rows of flagged labels, least probable first, and likely classes."""
     names, labels = np.unique(labels, return_inverse=True)
-    scores = Ridge(features)(one_hot(labels, len(names)))
+    scores = Ridge(features, penalty=penalty)(one_hot(labels, len(names)))
     if scores.shape[1] < 2:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     from cleanlab.filter import find_label_issues
@@ -205,8 +235,23 @@ def _flagged(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.n
     return rows, names[others.argmax(axis=1)]
 
 
+def label_probabilities(
+    features: np.ndarray, labels: np.ndarray, penalty: float = PENALTY
+) -> np.ndarray:
+    """Returns the probability of each class, out of fold: float64 [N, K].
+
+    Args:
+        features: float32 [N, F].
+        labels: int [N], from 0 to K - 1; all of them occur.
+        penalty: Of the probe; see `Ridge`.
+    """
+    targets = one_hot(labels, int(labels.max()) + 1)
+    scores = out_of_fold(features, targets, penalty=penalty)
+    return _probabilities(scores, labels)
+
+
 def doubtful(
-    features: np.ndarray, labels: np.ndarray
+    features: np.ndarray, labels: np.ndarray, penalty: float = PENALTY
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns labels that similar images contradict, the most certain first.
 
@@ -216,6 +261,7 @@ def doubtful(
     Args:
         features: float32 [N, F].
         labels: int [N].
+        penalty: Of the probe; see `Ridge`.
 
     Returns:
         The rows, int64 [n]; the probabilities of their labels, float64 [n]; and the
@@ -226,8 +272,7 @@ def doubtful(
         return np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64)
     from cleanlab.filter import find_label_issues
 
-    scores = out_of_fold(features, one_hot(places, len(names)))
-    probabilities = _probabilities(scores, places)
+    probabilities = label_probabilities(features, places, penalty)
     flags = find_label_issues(places, probabilities, filter_by="both", n_jobs=1)
     flags &= probabilities[np.arange(len(places)), places] < _IMPROBABLE
     rows = np.flatnonzero(flags)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-# As a part of the mean variance of the features times their number of examples.
-_PENALTY = 0.1
+# As a part of the mean variance of the features times their number of examples; of
+# untrained features, and of an embedding. Of 2,000 flowers, 1,280 features of
+# EfficientNet-Lite0 are right about 67 % with .1, 73 % with 1 and 71 % with 10.
+PENALTY, OF_EMBEDDING = 0.1, 1.0
 
 
 class Ridge:
@@ -14,13 +16,21 @@ class Ridge:
     Args:
         features: float [N, F], about standardised.
         folds: The number of random folds of the cross-validation.
+        seed: Of the folds.
+        penalty: As a part of the mean variance of the features.
     """
 
-    def __init__(self, features: np.ndarray, folds: int = 5, seed: int = 0):
+    def __init__(
+        self,
+        features: np.ndarray,
+        folds: int = 5,
+        seed: int = 0,
+        penalty: float = PENALTY,
+    ):
         features = np.asarray(features, np.float32)
         order = np.random.Generator(np.random.PCG64(seed)).permutation(len(features))
         self._folds = [
-            (part, smoother(np.delete(features, part, axis=0), features[part]))
+            (part, smoother(np.delete(features, part, axis=0), features[part], penalty))
             for part in np.array_split(order, min(folds, len(features)))
             if len(part) < len(features)
         ]
@@ -36,7 +46,11 @@ class Ridge:
 
 
 def out_of_fold(
-    features: np.ndarray, targets: np.ndarray, folds: int = 5, seed: int = 0
+    features: np.ndarray,
+    targets: np.ndarray,
+    folds: int = 5,
+    seed: int = 0,
+    penalty: float = PENALTY,
 ) -> np.ndarray:
     """Returns the out-of-fold predictions of each example: float32 [N, T].
 
@@ -47,6 +61,7 @@ def out_of_fold(
         targets: float [N, T].
         folds: In how many parts the examples are divided, at random.
         seed: Of the division.
+        penalty: See `Ridge`.
     """
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(features))
     parts = np.array_split(order, min(folds, len(features)))
@@ -65,13 +80,16 @@ def out_of_fold(
         answer = (answers - targets[part].sum(axis=0)) / count
         centred = gram - own_gram - count * np.outer(mean, mean)
         right = product - own_product - count * np.outer(mean, answer)
-        weights = np.linalg.solve(centred + _penalty(centred), right)
+        weights = np.linalg.solve(centred + _penalty(centred, penalty), right)
         predictions[part] = (features[part] - mean) @ weights + answer
     return predictions
 
 
 def predicted(
-    known: np.ndarray, targets: np.ndarray, unknown: np.ndarray
+    known: np.ndarray,
+    targets: np.ndarray,
+    unknown: np.ndarray,
+    penalty: float = PENALTY,
 ) -> np.ndarray:
     """Returns the predictions for other examples: float [M, T].
 
@@ -79,33 +97,37 @@ def predicted(
         known: float [N, F], the features to learn from.
         targets: float [N, T], their targets.
         unknown: float [M, F], those to predict for.
+        penalty: See `Ridge`.
     """
     mean = targets.mean(axis=0)
-    return smoother(known, unknown) @ (targets - mean) + mean
+    return smoother(known, unknown, penalty) @ (targets - mean) + mean
 
 
-def smoother(known: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+def smoother(
+    known: np.ndarray, unknown: np.ndarray, penalty: float = PENALTY
+) -> np.ndarray:
     """Returns the matrix from centred known targets to predictions: float [M, N].
 
     Args:
         known: float [N, F], the features to learn from.
         unknown: float [M, F], those to predict for.
+        penalty: See `Ridge`.
     """
     mean = known.mean(axis=0)
     known, unknown = known - mean, unknown - mean
     if known.shape[1] <= known.shape[0]:
         gram = known.T @ known
-        gram += _penalty(gram)
+        gram += _penalty(gram, penalty)
         if len(unknown) < len(known):
             # The matrix is symmetric: the same, with fewer columns to solve for.
             return np.linalg.solve(gram, unknown.T).T @ known.T
         return unknown @ np.linalg.solve(gram, known.T)
     gram = known @ known.T
-    return np.linalg.solve(gram + _penalty(gram), known @ unknown.T).T
+    return np.linalg.solve(gram + _penalty(gram, penalty), known @ unknown.T).T
 
 
-def _penalty(gram: np.ndarray) -> np.ndarray:
-    scale = _PENALTY * gram.trace() / len(gram) + 1e-6
+def _penalty(gram: np.ndarray, penalty: float) -> np.ndarray:
+    scale = penalty * gram.trace() / len(gram) + 1e-6
     return (scale * np.eye(len(gram))).astype(gram.dtype)
 
 

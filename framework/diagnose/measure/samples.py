@@ -1,4 +1,4 @@
-"""A sample of each split with untrained features."""
+"""A sample of each split with features: untrained ones, and the user's own."""
 
 from __future__ import annotations
 
@@ -77,6 +77,40 @@ class Samples(Measurement):
     def of(self, name: str) -> Sample:
         """Returns the sample of "train" or "validation"."""
         return self.train if name == "train" else self.validation
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class EmbeddedSamples(Measurement):
+    """The images of `Samples` with the features of the user's embedding.
+
+    Labels are judged by these. Checks that ask what there is to be learnt, whatever the
+    network did, have the untrained ones: few networks reach what the embedding has
+    learnt from other images.
+
+    Attributes:
+        samples: Those of `Samples` itself if there is no embedding.
+    """
+
+    is_reported: ClassVar[bool] = False
+    depends_on: ClassVar[Part] = Part.DATA
+    samples: Samples
+
+    @classmethod
+    def measure(cls, context: DiagnosisContext) -> EmbeddedSamples:
+        """See base class."""
+        samples = context.get(Samples)
+        if context.embedding is None:
+            return cls(samples)
+        images = context.train.images[samples.train.indices]
+        features = Features(images, context.embedding)
+        embedded = {
+            name: dataclasses.replace(
+                samples.of(name),
+                features=features(context.split(name).images[samples.of(name).indices]),
+            )
+            for name in ("train", "validation")
+        }
+        return cls(Samples(**embedded))
 
 
 def chosen(count: int, most: int, seed: int = 0) -> np.ndarray:

@@ -10,10 +10,10 @@ import numpy as np
 
 from framework.data.split import Split
 from framework.diagnose.core.measurement import Measurement, NotApplicableError, Part
-from framework.diagnose.measure.features import Scale, are_images
+from framework.diagnose.measure.features import Features, Scale, are_images
 from framework.diagnose.measure.properties import noise_level, properties
 from framework.diagnose.measure.ridge import Ridge, one_hot, predicted
-from framework.diagnose.measure.samples import Samples
+from framework.diagnose.measure.samples import EmbeddedSamples
 from framework.numerics.intervals import Estimate, difference, proportion
 
 if TYPE_CHECKING:
@@ -31,15 +31,20 @@ _REST = (0.02, 0.98)
 
 @dataclasses.dataclass(frozen=True)
 class Shift(Measurement):
-    """A classifier two-sample test on twelve properties.
+    """A classifier two-sample test on twelve properties, or on the user's embedding.
+
+    With an embedding there are two tests: it sees what images show, and properties see
+    light, noise and compression better (docs/how-to/embedding.md). The larger area
+    counts, with twice its p-value.
 
     Attributes:
         auc: Area under the curve of a classifier of training against validation
             images.
-        p: Of that area, by permutation.
+        p: Of that area, by permutation; twice that if it is the larger one of two.
         named: The area by each of the properties that differ most.
         descriptions: The same properties in words.
         augment: An augmentation spec that makes training images vary in them.
+        features: What the classifier sees, in words.
     """
 
     depends_on: ClassVar[Part] = Part.DATA
@@ -48,6 +53,7 @@ class Shift(Measurement):
     named: Mapping[str, float]
     descriptions: tuple[str, ...]
     augment: str
+    features: str = "12 properties"
 
     @classmethod
     def measure(cls, context: DiagnosisContext) -> Shift:
@@ -64,6 +70,14 @@ class Shift(Measurement):
         images = train.images[rows[0]], validation.images[rows[1]]
         first, second = (properties(each, scale) for each in images)
         auc, p = _told_apart(first, second)
+        seen = cls.features
+        if context.embedding is not None:
+            # Standardised over both: a feature may be constant in one of them.
+            embed = Features(np.concatenate(images), context.embedding)
+            area, p_of_area = told_apart_by(embed(images[0]), embed(images[1]))
+            if area > auc:
+                auc, p, seen = area, p_of_area, str(context.embedding)
+            p = min(2 * p, 1.0)
         single = {name: _single(first[name], second[name]) for name in first}
         names = sorted(single, key=lambda name: -single[name])
         least = max(ALONE, single[names[0]] - _NEXT)
@@ -82,6 +96,7 @@ class Shift(Measurement):
                 _description(name, first[name], second[name]) for name in named
             ),
             augment=" + ".join(kinds.values()),
+            features=seen,
         )
 
 
@@ -128,7 +143,7 @@ class ProbeLoss(Measurement):
         """See base class."""
         # Whoever has too few images for the test has too few for this.
         context.get(Shift)
-        samples = context.get(Samples)
+        samples = context.get(EmbeddedSamples).samples
         train, validation = samples.train, samples.validation
         classes = int(max(train.labels.max(), validation.labels.max())) + 1
         targets = one_hot(train.labels, classes)
@@ -168,9 +183,22 @@ def _told_apart(
     table = np.concatenate([table, np.abs(table)], axis=1)
     deviation = table.std(axis=0)
     table = (table - table.mean(axis=0)) / np.where(deviation > 0, deviation, np.inf)
-    side = np.repeat(
-        [0, 1], [len(next(iter(each.values()))) for each in (first, second)]
-    )
+    count = len(next(iter(first.values())))
+    return told_apart_by(table[:count], table[count:])
+
+
+def told_apart_by(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Returns how well a classifier tells features of two splits apart.
+
+    Args:
+        first: float [N, F], about standardised over both.
+        second: float [M, F].
+
+    Returns:
+        The area under the curve, and its p-value; see `Shift`.
+    """
+    table = np.concatenate([first, second])
+    side = np.repeat([0, 1], [len(first), len(second)])
     generator = np.random.Generator(np.random.PCG64(1))
     sides = np.stack(
         [side, *(generator.permutation(side) for _ in range(PERMUTATIONS))], axis=1

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from framework.data.split import Split
+from framework.diagnose.core.embedding import Embedding
 from framework.diagnose.core.measurement import UnavailableError
 from framework.diagnose.measure.label_agreement import (
     FlaggedImages,
@@ -12,6 +13,7 @@ from framework.diagnose.measure.label_agreement import (
     doubtful,
     flagged,
 )
+from framework.diagnose.measure.label_signal import LabelSignal
 
 
 def noisy(split, fraction):
@@ -97,3 +99,28 @@ def test_control_by_validation_and_by_the_model(context, scans):
     both = [noisy(each, 0.3) for each in (scans.train, scans.validation)]
     wrong = context(*both).get(LabelAgreement)
     assert wrong.validation.value == pytest.approx(0.3, abs=0.12)
+
+
+def hidden(count, seed):
+    """Returns images of noise whose class, of 4, only the first pixel's bits have."""
+    generator = np.random.default_rng(seed)
+    images = generator.integers(0, 256, (count, 8, 8, 1)).astype(np.uint8)
+    return Split(images, (images[:, 0, 0, 0] % 4).astype(np.int32))
+
+
+def test_labels_are_judged_by_the_embedding(context):
+    train, validation = hidden(600, 0), hidden(300, 1)
+    wrong = np.random.default_rng(2).permutation(600)[:120]
+    labels = train.labels.copy()
+    labels[wrong] = (labels[wrong] + 1) % 4
+    eye = np.eye(4, dtype=np.float32)
+    embedding = Embedding(lambda images: eye[images[:, 0, 0, 0] % 4], "bits")
+    case = context(Split(train.images, labels), validation, embedding=embedding)
+    agreement = case.get(LabelAgreement)
+    assert agreement.features == "4 features of bits"
+    assert agreement.embedding_z > 5 > case.get(LabelSignal).signals["train"].z
+    assert agreement.easy.value == pytest.approx(0.2, abs=0.1)
+    assert agreement.validation.value == 0
+    found = case.get(FlaggedImages)
+    assert set(found.rows) == set(wrong)
+    assert np.array_equal(found.likely, train.labels[found.rows])

@@ -3,12 +3,16 @@
 import copy
 import dataclasses
 import json
+import pathlib
+import shutil
 import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from framework import models
+from framework.config import Config
 from framework.config.durations import Duration
 from framework.data.split import LazySplit, Split
 from framework.diagnose.core.budget import Allowance, TooSlowError
@@ -18,7 +22,7 @@ from framework.diagnose.explain_run import open_run
 from framework.diagnose.programs import run_training
 from framework.diagnose.programs.run_training import RunTrainer
 from framework.errors import RunError, UsageError
-from framework.launch import training
+from framework.launch import trained, training
 from framework.launch.run import run
 from framework.schedules import SCHEDULES
 
@@ -315,3 +319,28 @@ def test_a_trial_that_fails_is_none(program, monkeypatch, problem):
     monkeypatch.setattr(run_training.run_lib, "run", fail)
     with pytest.raises(NotApplicableError, match="it has failed: "):
         program.train("fails", Intervention(), 0.2, at_initialization=True)
+
+
+@pytest.mark.extended
+def test_a_trial_begins_with_the_copy_of_initial_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kernel = np.full((64, 4), 0.01, np.float32)
+    np.savez("w.npz", **{"dense/kernel": kernel})
+    config = Config(
+        model="mlp(units=(4,))",
+        init_from="w.npz",
+        freeze="dense/",
+        train_for="1ep",
+        workdir="run",
+    )
+    run(config, quiet=True)
+    pathlib.Path("w.npz").unlink()
+    program = open_run("run").program
+    assert len(program.train("a", Intervention(), 0.2, True).validation_predictions)
+    build = models.build(config.model)
+    trial = trained.load("run/diagnosis/trials/a", "last", build).model
+    np.testing.assert_array_equal(trial.layers[2].kernel, kernel)
+    # Without the copy, nothing is trained.
+    shutil.rmtree("run/pretrained")
+    with pytest.raises(UsageError, match=r"there is no w\.npz.*restore one of them"):
+        open_run("run")

@@ -21,7 +21,7 @@ from framework.numerics.intervals import Estimate
 
 @dataclasses.dataclass(frozen=True)
 class DistributionShift(Check):
-    """Tells images of the splits apart by twelve properties.
+    """Tells images of the splits apart by twelve properties, or by an embedding.
 
     Why it matters:
         A model that has learnt training's light and size does not know others.
@@ -75,23 +75,23 @@ class DistributionShift(Check):
             if held_out
             else "training images less that on validation images, of a probe"
         )
-        if loss.low <= self.loss or not shift.named:
+        # What only an embedding sees has no name, and no augmentation.
+        is_seen = bool(shift.named) or shift.features != Shift.features
+        if loss.low <= self.loss or not is_seen:
             return None
         return Suspicion(
             is_certain=held_out is not None,
             message=(
                 f"validation images differ from training images in "
-                f"{', '.join(shift.descriptions)}; {loss.value:.1%} of accuracy is "
-                f"lost in between"
+                f"{', '.join(shift.descriptions) or shift.features}; "
+                f"{loss.value:.1%} of accuracy is lost in between"
             ),
             evidence=self._evidence(shift, loss, where),
             advice=(
                 "train on images that vary as those of validation do: collect some, or "
                 "augment by what differs"
             ),
-            intervention=Intervention(
-                augment=with_present(measured.settings, shift.augment)
-            ),
+            intervention=_augmentation(measured, shift),
             refute="no higher accuracy after a run with that augmentation",
             cost=loss,
         )
@@ -108,8 +108,8 @@ class DistributionShift(Check):
                 "area under the curve, training against validation images",
                 shift.auc,
                 at_least(self.auc),
-                f"cross-validated linear classifier on 12 properties, {PERMUTATIONS} "
-                f"permutations; as many of each class from either split",
+                f"cross-validated linear classifier on {shift.features}, "
+                f"{PERMUTATIONS} permutations; as many of each class from either split",
             ),
             Evidence(
                 "p of such an area by chance",
@@ -125,3 +125,10 @@ class DistributionShift(Check):
                 "Newcombe, 1998",
             ),
         )
+
+
+def _augmentation(measured: Measurements, shift: Shift) -> Intervention | None:
+    """Returns the augmentation by what differs; None if no property does."""
+    if not shift.named:
+        return None
+    return Intervention(augment=with_present(measured.settings, shift.augment))

@@ -107,7 +107,10 @@ class LabelNoise(Check):
         """See base class."""
         agreement = measured.get(LabelAgreement)
         easy, worst = agreement.easy, agreement.worst
-        is_blind = measured.get(LabelSignal).signals["train"].z < self.sees
+        z = agreement.embedding_z
+        if z is None:
+            z = measured.get(LabelSignal).signals["train"].z
+        is_blind = z < self.sees
         excess = difference(easy, agreement.validation)
         if measured.get(LabelValidity).has_illegal or is_blind:
             return None
@@ -274,7 +277,8 @@ class LabelNoise(Check):
                 "contradicted labels of easy images",
                 agreement.easy,
                 at_least(self.fraction) & surely_above(self.certain),
-                "the tenth of which a cross-validated linear probe is surest",
+                f"the tenth of which a cross-validated linear probe of "
+                f"{agreement.features} is surest",
             ),
             Evidence(
                 f"the same, images like {agreement.worst_class}",

@@ -155,3 +155,12 @@ def test_silent_where_one_split_was_centred(decided):
     assert decided().status == "suspected"
     moved = PreprocessingDifference(0.3, "", _LOSS.loss, is_moved=True)
     assert decided(dataclasses.replace(moved, gain=Estimate(0, 0, 0))) is None
+
+
+def test_what_only_an_embedding_sees_has_no_augmentation(decided):
+    unnamed = dataclasses.replace(_SHIFT, named={}, descriptions=(), augment="")
+    assert decided(unnamed) is None
+    finding = decided(dataclasses.replace(unnamed, features="9 features of net.keras"))
+    assert finding.status == "suspected"
+    assert "differ from training images in 9 features of net.keras" in finding.message
+    assert finding.remedy.intervention is None
