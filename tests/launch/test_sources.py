@@ -105,14 +105,14 @@ def test_a_damaged_record(config, tmp_path, text):
 def test_a_trial_has_the_copies_of_its_run(config, tmp_path, place):
     run = tmp_path / "run"
     (run / "config.json").write_text("{}")
-    sources.write(run, sources.find(config), None, MATCH)
+    sources.write(run, sources.find(config), {}, MATCH)
     trial = dataclasses.replace(config, workdir=f"run/diagnosis/{place}")
     (tmp_path / "w.npz").unlink()
     found = sources.find(trial)
     assert found["w.npz"].parent == run / "pretrained"
     # What it was started with itself counts more.
     (tmp_path / trial.workdir).mkdir(parents=True)
-    sources.write(tmp_path / trial.workdir, found, None, MATCH)
+    sources.write(tmp_path / trial.workdir, found, {}, MATCH)
     assert sources.find(trial)["w.npz"].is_relative_to(trial.workdir)
     assert sources.find(dataclasses.replace(trial, fresh=True))["w.npz"].name == "w.npz"
     np.savez(tmp_path / "w.npz", a=np.ones(3))
@@ -121,7 +121,7 @@ def test_a_trial_has_the_copies_of_its_run(config, tmp_path, place):
 
 
 def test_without_the_file_and_its_copy_nothing_begins(config, tmp_path):
-    sources.write(tmp_path / "run", sources.find(config), None, MATCH)
+    sources.write(tmp_path / "run", sources.find(config), {}, MATCH)
     (tmp_path / "w.npz").unlink()
     copy = sources.find(config)["w.npz"]
     copy.write_bytes(b"other")
