@@ -30,6 +30,8 @@ from framework.report import predictions as predictions_lib
 
 # Of the expected change, on a logarithmic scale: gradients differ after the first step.
 _PART = 0.5
+# Gradients that differ by more than this factor are those of two different states.
+_PARTED = 2.0
 # The level of the test whether the splits differ, as in the diagnosis.
 _LEVEL = 0.05
 _GRADIENT_NORM = tags.logged("gradient_norm").name
@@ -162,8 +164,19 @@ def directed(what: str, value: float, before: float, sign: int) -> Check:
 
 
 def _update_norm(pair: Pair) -> list[Check]:
+    """Compares the first measured updates; where gradients have parted, the rates.
+
+    A rate that is far too high can end learning before the first measured step. Then
+    the gradients of the two differ so much that lengths of updates tell nothing.
+    """
     factor = pair.changed.learning_rate / pair.config.learning_rate
-    return [of_ratio(factor, pair.ratio("update_norm", 0), _TOO_SHORT)]
+    check = of_ratio(factor, pair.ratio("update_norm", 0), _TOO_SHORT)
+    gradients = pair.ratio("gradient_norm", 0)
+    have_parted = gradients and abs(math.log(gradients)) > math.log(_PARTED)
+    if check.is_met or not have_parted:
+        return [check]
+    what = "ratio of the learning rates in use; gradients differ too much to compare"
+    return [of_ratio(factor, pair.ratio("learning_rate", 0), _TOO_SHORT, what)]
 
 
 def _schedule(pair: Pair) -> list[Check]:

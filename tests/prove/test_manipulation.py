@@ -84,6 +84,29 @@ def test_the_steps_follow_the_rate(arms, factor, ratio, is_met):
     assert norm.is_met is is_met
 
 
+@pytest.mark.parametrize(
+    ("gradients", "rates", "value", "is_met"),
+    [
+        # A rate of .05 has ended learning before the first measured step.
+        (14.2, 0.1, 0.1, True),
+        # A floor under the rate undoes the remedy.
+        (14.2, 1.0, 1.0, False),
+        # Gradients that can be compared: the updates count.
+        (1.5, 0.1, 1.54, False),
+    ],
+)
+def test_the_rates_count_where_gradients_have_parted(
+    arms, gradients, rates, value, is_met
+):
+    _, norm = arms(
+        {"learning_rate": 0.0001},
+        {"update_norm": 1.54, "gradient_norm": gradients, "learning_rate": rates},
+        {"update_norm": 1.0, "gradient_norm": 1.0, "learning_rate": 1.0},
+    )
+    assert norm.value == pytest.approx(value, rel=1e-5)
+    assert norm.is_met is is_met
+
+
 @pytest.mark.parametrize(("ratio", "is_met"), [(0.8, True), (1.0, False), (2, False)])
 def test_weight_decay_shrinks_the_weights_by_the_end(arms, ratio, is_met):
     changes = {"optimizer": "adam(weight_decay=0.01)"}
