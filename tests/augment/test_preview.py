@@ -59,7 +59,7 @@ def test_the_command_draws_a_grid(draw, tmp_path):
     assert completed.returncode == 0, completed.stderr
     assert completed.stdout == f"{path}: 4 images, each with 8 augmentations\n"
     width, height = image.open(io.BytesIO(path.read_bytes())).size
-    assert 2 < width / height < 2.5
+    assert 2 < width / height < 2.6
 
 
 @pytest.mark.extended

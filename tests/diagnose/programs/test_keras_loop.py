@@ -228,7 +228,8 @@ def test_labels_that_no_output_stands_for_are_never_right():
 def test_outputs_that_are_not_finite_rank_nothing():
     x = X[:4].copy()
     x[1] = np.nan
-    predictions = KerasLoop(compiled(plain)).predictions(x, Y[:4])
+    # No relu: on some processors, its fused kernel makes 0 of NaN.
+    predictions = KerasLoop(compiled(linear)).predictions(x, Y[:4])
     assert predictions.rank[1] == 3
     assert (predictions.rank[[0, 2, 3]] < 3).all()
 
