@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "remedy": ("remedy", "Prove the remedy of a run's cause by training with it."),
     "sweep": ("sweep", "Train many settings of a run, and compare them."),
     "audit": ("audit", "List duplicates and doubtful labels of a data set."),
+    "list": ("list_names", "List schedules, models and whatever else flags can name."),
     "schedule": (
         "schedule",
         "Preview a schedule, or replay it on a finished run.",
