@@ -207,3 +207,10 @@ def test_all_causes_are_generated():
 def test_no_page_names_a_path_of_a_machine():
     for page in PAGES:
         assert not re.search(r"/work/|/root/|/tmp/house", page.read_text()), page.name
+
+
+def test_the_changelog_has_no_relative_links():
+    # It is a page of the documentation as well, from where the path is another one.
+    text = (ROOT / "CHANGELOG.md").read_text()
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert [link for link in links if not link.startswith("https://")] == []
