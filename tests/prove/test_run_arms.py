@@ -15,6 +15,7 @@ from framework.errors import Stopped, UsageError
 from framework.launch import run as run_lib
 from framework.launch import run_folder
 from framework.launch.given import Given
+from framework.loop.checkpoint import Checkpoints
 from framework.prove import plan as plan_lib
 from framework.prove import run_arms
 from framework.prove.plan import Judge
@@ -117,20 +118,19 @@ def test_a_finished_arm_is_not_trained_again(trained, monkeypatch):
 
 @pytest.mark.extended
 def test_a_stopped_arm_resumes_to_the_same_numbers(trained, tmp_path, monkeypatch):
-    """Killed in its second epoch, at a checkpoint."""
-    whole, run = trained[0] / "remedy-1", run_lib.run
+    """Stopped after its second epoch, at a checkpoint."""
+    whole, save = trained[0] / "remedy-1", Checkpoints.save
 
-    def stop(config, *arguments, **options):
-        half = dataclasses.replace(config, train_for="2ep")
-        run(half, *arguments, **options)
-        run_folder.write_config(tmp_path / "remedy-1", config)
-        raise Stopped("stopped by SIGTERM; rerun the same command")
+    def save_and_stop(self, step, *arguments):
+        save(self, step, *arguments)
+        if step == 18:
+            raise Stopped("stopped by SIGTERM; rerun the same command")
 
-    monkeypatch.setattr(run_lib, "run", stop)
-    with pytest.raises(Stopped):
-        arms_in(tmp_path).train(RUNS[:1])
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", save_and_stop)
+        with pytest.raises(Stopped):
+            arms_in(tmp_path).train(RUNS[:1])
     assert not (tmp_path / "remedy-1" / "judged").exists()
-    monkeypatch.setattr(run_lib, "run", run)
     arms_in(tmp_path).train(RUNS[:1])
     for name in ("metrics.jsonl", "config.json"):
         actual = (tmp_path / "remedy-1" / name).read_text()
