@@ -92,7 +92,7 @@ def runs(arguments: list[str]) -> None:
 
 
 def _prune(summaries: Sequence[RunSummary], root: Path) -> None:
-    """Lists what would be deleted, and deletes it if the user has said so."""
+    """Lists what would be deleted; deletes it if `--yes` is given."""
     kind, keep = _PRUNE.value, _KEEP.value
     if keep is None:
         raise UsageError(

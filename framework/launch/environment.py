@@ -65,7 +65,7 @@ def changes(workdir: Path, threads: int) -> list[str]:
 
 
 def read(workdir: Path) -> dict[str, str]:
-    """Returns what environment.json tells, for people; {} if it cannot be read.
+    """Returns the entries of environment.json as text; {} if it cannot be read.
 
     Args:
         workdir: The run's folder.
@@ -90,7 +90,7 @@ def _read(workdir: Path) -> dict[str, Any]:
 
 
 def _compared(environment: dict[str, Any]) -> dict[str, str]:
-    """Returns what is compared of an environment that may be another version's."""
+    """Returns the entries that are compared; another version may have written them."""
     values: dict[str, str] = {}
     if environment.get("threads"):
         values["threads"] = str(environment["threads"])

@@ -56,7 +56,7 @@ class Candidate:
 
 
 def plan(runs: Sequence[RunSummary], kind: str, keep: int) -> list[Candidate]:
-    """Returns what would be deleted of runs, in their order; deletes nothing.
+    """Returns a candidate for deletion of each run, in their order; deletes nothing.
 
     Args:
         runs: The runs to choose from.
@@ -176,7 +176,7 @@ def _is_own(path: Path) -> bool:
 
 
 def _paths(folder: Path, kind: str) -> list[Path]:
-    """Returns what to delete in a run's folder, in order."""
+    """Returns the paths to delete in a run's folder, in order."""
     if kind == CHECKPOINTS:
         place = folder / CHECKPOINTS
         incomplete = sorted(place.glob(f"*{atomic.SUFFIX}"))

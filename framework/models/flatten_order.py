@@ -135,7 +135,7 @@ def _map_shape(features: keras.KerasTensor) -> tuple[int, int, int] | None:
 def _before_flatten(
     operation: keras.Operation, maps: keras.KerasTensor
 ) -> tuple[int, int, int] | None:
-    """Returns what `_map_shape` does for the output of a Flatten."""
+    """Returns the shape of the map that a Flatten takes; None if it is PyTorch's."""
     if len(maps.shape) == 2:
         return _map_shape(maps)
     before = maps._keras_history.operation

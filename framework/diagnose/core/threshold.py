@@ -68,7 +68,7 @@ class Threshold:
 
     Attributes:
         conditions: All must hold.
-        remark: What else is to be said of it, in words.
+        remark: Further information, in words.
         in_points: Whether the number is a difference of fractions, which is written in
             percentage points.
     """

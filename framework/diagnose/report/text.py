@@ -68,7 +68,7 @@ def _finding(finding: Finding) -> str:
 
 
 def _ruled_out(findings: Sequence[Finding]) -> str:
-    """Returns what was suspected and is not so: nothing is to be done about it."""
+    """Returns the causes that were suspected and ruled out."""
     lines = ["ruled out:"]
     for each in findings:
         lines += _paragraph(f"{each.cause.name}: ", each.message)

@@ -61,7 +61,7 @@ def test_without_a_confirmed_cause(verdict, begin):
     assert answered(verdict).startswith(begin)
 
 
-def test_guessing_is_said_as_the_verdict_says_it():
+def test_guessing_is_worded_as_in_the_verdict():
     reason = "validation accuracy, 12.1% of 397 images, is what guessing gives"
     assert answered("at_chance", reason=reason) == (
         "Validation accuracy, 12.1% of 397 images, is what guessing gives, and no "
