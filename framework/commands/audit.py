@@ -49,11 +49,13 @@ def audit(arguments: list[str]) -> None:
     from framework.diagnose import audit as audit_lib
     from framework.diagnose.core import embedding
     from framework.diagnose.report import data_problems
+    from framework.launch import checks
 
     if _EXPERIMENT.value:
         experiment.load(_EXPERIMENT.value)
     features = embedding.of_flags(_EMBEDDING.value, _PIXELS.value)
     dataset = data.build(_DATASET.value)
+    checks.refuse_stream(dataset, "an audit")
     result = audit_lib.audit(dataset, _progress, features)
     print(str(result), end="")
     if output is not None:

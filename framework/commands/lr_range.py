@@ -24,6 +24,7 @@ from absl import flags
 
 from framework import main as main_lib
 from framework.config import Config
+from framework.data.stream import NOTE
 from framework.errors import UsageError
 from framework.launch import components
 from framework.report.console import console, reading_progress
@@ -55,6 +56,8 @@ def sweep(config: Config) -> tuple[np.ndarray, np.ndarray]:
         config, schedule=schedule, train_for=str(_STEPS.value), learning_rate=1.0
     )
     built = components.build(swept, None, None, reading_progress(console()))
+    if built.examples.dataset.stream:
+        console().print(NOTE, soft_wrap=True)
     rates, losses = [], []
     for step in range(_STEPS.value):
         built.loop(step, 1)

@@ -142,7 +142,8 @@ def _descending(name: str) -> Callable[[RunSummary], tuple[bool, float]]:
 def _state(each: RunSummary) -> str:
     if each.problem:
         return "unreadable"
-    return "complete" if each.is_complete else "incomplete"
+    state = "complete" if each.is_complete else "incomplete"
+    return f"{state}, inexact" if each.is_inexact else state
 
 
 def _cells(each: RunSummary, root: Path) -> tuple[str, ...]:
@@ -165,6 +166,7 @@ def _as_json(each: RunSummary) -> dict[str, Any]:
     return {
         "folder": str(each.folder),
         "state": _state(each),
+        "inexact": each.is_inexact,
         "problem": each.problem,
         "step": each.step,
         "epoch": each.epoch,

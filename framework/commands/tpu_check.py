@@ -30,7 +30,7 @@ from absl import flags
 from framework import main as main_lib
 from framework.config import Config
 from framework.errors import RunError, UsageError
-from framework.launch import components
+from framework.launch import checks, components
 from framework.launch.components import Components
 from framework.loop.evaluator import Evaluator
 
@@ -101,6 +101,7 @@ def run(config: Config) -> None:
     chips = _count_chips(_TOPOLOGY.value)
     _check_compiler(_COMPILER.value)
     built = components.build(config, None, None, lambda *_: None)
+    checks.refuse_stream(built.examples.dataset, "an estimate for TPUs")
     for name, (step, specs) in steps(built, chips).items():
         program = lower(name, step, specs)
         estimates = _compile(name, program, _TOPOLOGY.value, chips)

@@ -8,6 +8,7 @@ from framework.config import spec
 from framework.data import arrays, drawn, fashion_mnist, folder, table, tfds
 from framework.data.dataset import Dataset
 from framework.data.images import Images, Progress
+from framework.data.inexact import inexact_stream
 from framework.data.split import LabelledImages, LazySplit, Split
 from framework.data.stratify import stratified_split
 
@@ -21,6 +22,7 @@ __all__ = [
     "Split",
     "build",
     "check",
+    "inexact_stream",
     "stratified_split",
 ]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from framework.data import split_checks
 from framework.data.split import LabelledImages
+from framework.data.stream import Stream
 from framework.errors import RunError
 from framework.system.printable import printable
 
@@ -34,6 +35,7 @@ class Dataset:
         is_test_drawn: Whether the program drew it at random from the training images.
         fold: The fold of a cross-validation that it is divided by, such as "2/5"; "" if
             none.
+        stream: What is trained on instead of `train`, which is a sample of it then.
 
     Raises:
         RunError: The splits differ in type or size, or cannot be trained on.
@@ -48,6 +50,7 @@ class Dataset:
     test: LabelledImages | None = None
     is_test_drawn: bool = False
     fold: str = ""
+    stream: Stream | None = None
 
     def __post_init__(self) -> None:
         # Names of folders and files may contain terminal control codes or invalid text.

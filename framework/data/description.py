@@ -52,6 +52,10 @@ def describe(
     splits = {"train": dataset.train, "validation": dataset.validation}
     if dataset.test is not None:
         splits["test"] = dataset.test
+    described = {
+        name: fingerprint.describe(split, dataset.num_classes)
+        for name, split in splits.items()
+    }
     further: dict[str, Any] = {}
     if excluded is not None and len(excluded):
         further["excluded"] = _counted(excluded)
@@ -62,6 +66,9 @@ def describe(
     if sampled is not None:
         counts = np.bincount(sampled, minlength=dataset.num_classes)
         further["sampled"] = counts.tolist()
+    if dataset.stream:
+        further["inexact"] = True
+        described, statistics = _of_stream(described, dataset.stream.images), {}
     return DataRecord(
         {
             "format": record.FORMAT,
@@ -69,10 +76,7 @@ def describe(
             "image_shape": list(dataset.image_shape),
             "dtype": str(dataset.train.dtype),
             "class_names": list(dataset.class_names),
-            "splits": {
-                name: fingerprint.describe(split, dataset.num_classes)
-                for name, split in splits.items()
-            },
+            "splits": described,
             "held_out": _counted(held_out),
             "normalize": {
                 name: np.asarray(value, np.float64).ravel().tolist()
@@ -95,6 +99,14 @@ def pixel_range(split: LabelledImages) -> tuple[float, float]:
     if isinstance(split, Split) and split.images.size:
         return float(split.images.min()), float(split.images.max())
     return (0.0, 255.0) if split.dtype == np.uint8 else record.UNKNOWN_RANGE
+
+
+def _of_stream(splits: Mapping[str, Any], images: int) -> dict[str, Any]:
+    """Returns the entries of splits, without what differs from pass to pass."""
+    train = {"images": images, "per_class": [], "digest": "", "covers": "nothing"}
+    # Its images may come in another order.
+    validation = {**splits["validation"], "digest": "", "covers": "labels"}
+    return {"train": train, "validation": validation}
 
 
 def _counted(indices: np.ndarray) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import abc
+
 import numpy as np
 
 from framework.data import order, sampling
@@ -9,8 +11,43 @@ from framework.data.batches import Batches, EpochBatches, padded
 from framework.data.sampling import Sampling
 
 
-class Feed:
+class Feed(abc.ABC):
     """The training batches of a run.
+
+    Attributes:
+        batches: Takes the batches of `at`, inside the compiled loop.
+        micro_batches: The number of micro-batches per batch (gradient accumulation).
+        size: The number of examples in an epoch, without padding.
+    """
+
+    batches: Batches
+    micro_batches: int
+    size: int
+
+    @property
+    @abc.abstractmethod
+    def per_epoch(self) -> int:
+        """Batches per epoch; the last one may be padded."""
+
+    @abc.abstractmethod
+    def at(self, step: int) -> EpochBatches:
+        """Returns the batches of the epoch that contains a step, from that step on.
+
+        Args:
+            step: 0-based. Later calls must continue where the last one ended.
+        """
+
+    @abc.abstractmethod
+    def reset(self) -> None:
+        """Allows the next call of `at` to be of any step."""
+
+    @abc.abstractmethod
+    def drawn_labels(self) -> np.ndarray | None:
+        """Returns the labels of the first epoch, int [N], if some examples repeat."""
+
+
+class OrderedFeed(Feed):
+    """The batches of a split, in an order that follows from seed and epoch.
 
     Its position follows from the step, so it has no state to save.
 
@@ -19,7 +56,7 @@ class Feed:
         indices: int [N], the examples of the split to train on.
         batch_size: Examples per batch, over all replicas; at most N.
         seed: Seed of the order.
-        micro_batches: The number of micro-batches per batch (gradient accumulation).
+        micro_batches: The number of micro-batches per batch.
         draw: How often each class is drawn; see `framework.data.order.sample`.
     """
 
@@ -45,20 +82,11 @@ class Feed:
 
     @property
     def per_epoch(self) -> int:
-        """Batches per epoch; the last one may be padded."""
+        """See base class."""
         return -(-self.size // self._batch_size)
 
-    @property
-    def is_uniform(self) -> bool:
-        """Whether each example comes once in an epoch."""
-        return self._draw is sampling.uniform
-
     def at(self, step: int) -> EpochBatches:
-        """Returns the batches of the epoch that contains a step, from that step on.
-
-        Args:
-            step: 0-based. Later calls must continue where the last one ended.
-        """
+        """See base class."""
         epoch, index = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._open_epoch = self.batches.open(
@@ -66,6 +94,16 @@ class Feed:
             )
             self._epoch = epoch
         return self._open_epoch
+
+    def reset(self) -> None:
+        """See base class."""
+        self._epoch = -1
+
+    def drawn_labels(self) -> np.ndarray | None:
+        """See base class."""
+        if self._draw is sampling.uniform:
+            return None
+        return self.batches.split.labels[self.examples(epoch=0)]
 
     def indices(self, step: int) -> np.ndarray:
         """Returns the examples of the split in the batch of a step, int [B]."""
@@ -76,10 +114,6 @@ class Feed:
         """Returns the examples of the split in an epoch, int [N], without padding."""
         drawn = order.sample(self._seed, epoch, self._labels, self._draw)
         return self._indices[drawn]
-
-    def reset(self) -> None:
-        """Allows the next call of `at` to be of any step."""
-        self._epoch = -1
 
     def _epoch_indices(self, epoch: int) -> np.ndarray:
         """Returns the examples of each batch of an epoch, int [batches, B]."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from framework.data.arrays import (
     checked_images,
@@ -36,6 +37,8 @@ def as_dataset(given: Dataset | Arrays) -> Dataset:
     """
     if isinstance(given, Dataset):
         return given
+    if isinstance(given, tf.data.Dataset):
+        given = (given,)
     if not isinstance(given, (tuple, list)):
         raise UsageError(
             f"dataset must be a framework.data.Dataset or arrays (x_train, y_train, "
@@ -43,6 +46,12 @@ def as_dataset(given: Dataset | Arrays) -> Dataset:
         )
     if all(isinstance(each, (tuple, list)) and len(each) == 2 for each in given):
         given = tuple(array for pair in given for array in pair)
+    if any(isinstance(each, tf.data.Dataset) for each in given):
+        raise UsageError(
+            "a tf.data.Dataset has an order of its own, so that a run cannot resume "
+            "exactly; give dataset=framework.data.inexact_stream(train, validation) "
+            "where that is acceptable, or see docs/how-to/data.md"
+        )
     if len(given) not in (4, 6):
         raise UsageError(
             f"dataset must be (x_train, y_train, x_validation, y_validation), perhaps "

@@ -35,6 +35,7 @@ _OPTIONAL_KEYS = {
     "several_labels": bool,
     "pixel_range": list,
     "decoding": dict,
+    "inexact": bool,
 }
 _EXCLUDED_KEYS = {"images": int, "digest": str}
 _NO_IMAGES = {"images": 0, "per_class": []}
@@ -60,8 +61,8 @@ class DataRecord:
             images that --exclude leaves out), sampled (the number of images of each
             class in the first epoch) if it is not that of all images, pixel_range (the
             least and the greatest value of a training image), several_labels, if images
-            may have several, and decoding (how image files become pixels), if there are
-            files.
+            may have several, decoding (how image files become pixels), if there are
+            files, and inexact, if it was trained on a stream.
     """
 
     fields: Mapping[str, Any]
@@ -101,6 +102,11 @@ class DataRecord:
     def has_several_labels(self) -> bool:
         """Whether an image may have several labels."""
         return bool(self.fields.get("several_labels", False))
+
+    @property
+    def is_inexact(self) -> bool:
+        """Whether the training images are a stream, whose order may differ."""
+        return bool(self.fields.get("inexact", False))
 
     @property
     def decoding(self) -> Mapping[str, Any]:
@@ -162,6 +168,15 @@ def read(folder: Path) -> DataRecord | None:
             f"the data are unchanged"
         ) from None
     return DataRecord(fields)
+
+
+def is_inexact(folder: Path) -> bool:
+    """Returns whether the run in a folder was trained on a stream, if that is known."""
+    try:
+        record = read(folder)
+    except UsageError:
+        return False
+    return record is not None and record.is_inexact
 
 
 def write(folder: Path, record: DataRecord) -> None:

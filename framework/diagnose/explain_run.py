@@ -23,6 +23,7 @@ from framework.diagnose.programs.keras_loop import predictions_of
 from framework.diagnose.programs.run_program import RunProgram
 from framework.diagnose.programs.run_training import RunTrainer
 from framework.diagnose.snapshot import Snapshot
+from framework.launch import checks
 from framework.launch.components import Components
 from framework.launch.rebuild import rebuild
 from framework.loop import checkpoint_files
@@ -70,6 +71,7 @@ def open_run(
         allow_data_change=allow_data_change,
         trust_run=trust_run,
     )
+    checks.refuse_stream(built.examples.dataset, "a diagnosis")
     checkpoint = snapshot.checkpoint
     if checkpoint.values:
         checkpoint_files.assign(built.variables(), checkpoint.values, checkpoint.path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from framework import models
 from framework.config import Config
 from framework.data.dataset import Dataset
@@ -28,7 +30,7 @@ def facts(config: Config, built: Components, resumption: Resumption) -> dict[str
     validation = dataset.validation.labels
     lines = {
         "data": f"{config.dataset}, {'x'.join(map(str, dataset.image_shape))}",
-        "train": console.counts(train, dataset.class_names),
+        "train": _train_fact(dataset, train),
         "validation": console.counts(validation, dataset.class_names),
         "held out": f"{len(examples.train_dev):,} of the training images",
         **_left_out_fact(examples, config.sampling),
@@ -53,6 +55,15 @@ def facts(config: Config, built: Components, resumption: Resumption) -> dict[str
     if any(notices):
         lines["note"] = "\n".join(filter(None, notices))
     return lines
+
+
+def _train_fact(dataset: Dataset, labels: np.ndarray) -> str:
+    counts = console.counts(labels, dataset.class_names)
+    if not dataset.stream:
+        return counts
+    return (
+        f"{dataset.stream.images:,} images an epoch, of a stream; the first: {counts}"
+    )
 
 
 def _test_fact(dataset: Dataset) -> dict[str, str]:

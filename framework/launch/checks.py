@@ -12,6 +12,7 @@ from framework import metrics as metrics_lib
 from framework.augment import normalize
 from framework.config import Config, spec
 from framework.data import sampling
+from framework.data.dataset import Dataset
 from framework.data.examples import Examples
 from framework.data.servers import Servers
 from framework.errors import UsageError
@@ -164,6 +165,53 @@ def check_several_labels(config: Config) -> None:
                 f"--{name}={value} needs one label per image, but the data have "
                 f"several; leave it out"
             )
+
+
+def check_stream(config: Config, replicas: int) -> None:
+    """Checks that no flag needs training images by position, which a stream lacks.
+
+    Args:
+        config: The configuration.
+        replicas: The number of devices.
+
+    Raises:
+        UsageError: A flag does.
+    """
+    # Nothing is held out by default either.
+    names = ("train_dev", "test", "fold", "exclude", "sampling", "shards", "diagnose")
+    wrong = [name for name in names if getattr(config, name) != getattr(Config, name)]
+    if not config.train_dev:
+        wrong.remove("train_dev")
+    if config.input == "service":
+        wrong.append("input")
+    if config.on_nonfinite == "rollback":
+        wrong.append("on_nonfinite")
+    if losses.counts_images(config.loss):
+        wrong.append("loss")
+    for name in wrong:
+        raise UsageError(
+            f"--{name}={getattr(config, name)} needs to know all training images, and "
+            f"these come from a stream; leave it out"
+        )
+    if replicas > 1:
+        raise UsageError(
+            f"a stream is read on one device only, not on {replicas}; leave out "
+            f"--strategy and --devices"
+        )
+
+
+def refuse_stream(dataset: Dataset, what: str) -> None:
+    """Raises UsageError if the training images are a stream.
+
+    Args:
+        dataset: The data set.
+        what: What is refused, such as "a diagnosis".
+    """
+    if dataset.stream:
+        raise UsageError(
+            f"{what} needs to know all training images, and these come from a stream; "
+            f"give arrays or files, or see framework.explain"
+        )
 
 
 def _metric_names(text: str) -> list[str]:

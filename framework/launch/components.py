@@ -19,13 +19,14 @@ from framework import models
 from framework.config import Config
 from framework.config.durations import Duration
 from framework.data import description, sampling
-from framework.data.batches import Batches
+from framework.data.batches import Batches, StreamBatches
 from framework.data.dataset import Dataset
 from framework.data.examples import Examples
-from framework.data.feed import Feed
+from framework.data.feed import Feed, OrderedFeed
 from framework.data.images import Progress
 from framework.data.record import DataRecord
 from framework.data.servers import Servers
+from framework.data.stream_feed import StreamFeed
 from framework.distributed import determinism
 from framework.distributed.strategy import build_strategy
 from framework.errors import UsageError
@@ -85,17 +86,14 @@ class Components:
         """
         scaling = self.objective.normalize.variables
         statistics = {name: value.numpy() for name, value in scaling.items()}
-        examples, feed = self.examples, self.loop.feed
-        sampled = None
-        if not feed.is_uniform:
-            sampled = examples.dataset.train.labels[feed.examples(epoch=0)]
+        examples = self.examples
         return description.describe(
             examples.dataset,
             examples.train_dev,
             statistics,
             examples_lib.drawn_by(config),
             examples.excluded,
-            sampled,
+            self.loop.feed.drawn_labels(),
         )
 
     def variables(self) -> dict[str, tf.Variable]:
@@ -174,15 +172,7 @@ def build(
         config.strategy, config.devices, config.cluster, config.tpu, wait_for, trusted
     )
     examples = examples_lib.build(config, dataset, strategy, servers, progress)
-    checks.check_batch_size(config, len(examples.train), strategy.num_replicas_in_sync)
-    feed = Feed(
-        examples.train_batches,
-        examples.train,
-        config.batch_size,
-        config.seed,
-        config.accumulate,
-        sampling.build(config.sampling),
-    )
+    feed = _feed(config, examples, strategy)
     plan = _plan(config, feed.per_epoch, _monitor(config, examples.dataset))
     function = model if model is not None else models.build(config.model, files)
     state, initial = training.build_state(
@@ -197,6 +187,26 @@ def build(
     )
     return Components(
         strategy, examples, plan, state, objective, loop, initial, metrics
+    )
+
+
+def _feed(config: Config, examples: Examples, strategy: tf.distribute.Strategy) -> Feed:
+    """Returns the training batches: of the data set, or of its stream."""
+    stream, replicas = examples.dataset.stream, strategy.num_replicas_in_sync
+    images = stream.images if stream else len(examples.train)
+    checks.check_batch_size(config, images, replicas)
+    if stream:
+        # They are told shapes only.
+        like = examples.dataset.train.take(np.arange(1))
+        batches = StreamBatches(like, strategy)
+        return StreamFeed(stream, batches, config.batch_size, config.accumulate)
+    return OrderedFeed(
+        examples.train_batches,
+        examples.train,
+        config.batch_size,
+        config.seed,
+        config.accumulate,
+        sampling.build(config.sampling),
     )
 
 

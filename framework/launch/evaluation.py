@@ -16,6 +16,7 @@ from framework.data import examples as examples_lib
 from framework.data import fingerprint
 from framework.data.batches import Batches
 from framework.data.dataset import Dataset
+from framework.data.stream import NOTE
 from framework.errors import UsageError
 from framework.launch import openings, run_folder
 from framework.launch import weights as weights_lib
@@ -49,6 +50,7 @@ class Evaluation:
         openings_before: How often the test part was opened before; 0 for other splits.
         metrics: The further metrics of the run's `--metrics`, by name; the weighted
             ones, if the images have weights; and all of several labels.
+        is_inexact: Whether the run was trained on a stream, whose order may differ.
     """
 
     split: str
@@ -60,6 +62,7 @@ class Evaluation:
     loss: float
     openings_before: int = 0
     metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    is_inexact: bool = False
 
     def __str__(self) -> str:
         accuracy = self.accuracy
@@ -67,6 +70,8 @@ class Evaluation:
         further = [
             f"\n{name:{width}}  {value:.4f}" for name, value in self.metrics.items()
         ]
+        if self.is_inexact:
+            further.append(f"\n{NOTE}")
         return (
             f"{self.split}: {self.images:,} images, {self.weights} weights (step "
             f"{self.step:,})\n"
@@ -187,6 +192,7 @@ def _measured(
         balanced_accuracy=metrics.get("balanced_accuracy", math.nan),
         loss=metrics["loss"],
         metrics=further,
+        is_inexact=examples.dataset.stream is not None,
     )
 
 

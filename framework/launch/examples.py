@@ -43,6 +43,8 @@ def build(
     dataset = dataset or data.build(config.dataset)
     if dataset.has_several_labels:
         checks.check_several_labels(config)
+    if dataset.stream:
+        checks.check_stream(config, strategy.num_replicas_in_sync)
     recorded = None if config.fresh else record.read(Path(config.workdir))
     dataset = _divided(dataset, config, recorded)
     excluded, note = exclusion.find(dataset, config.exclude)
@@ -51,7 +53,9 @@ def build(
     held_out = None
     if recorded:
         held_out = kept_division.held_out(recorded, dataset, drawn_by(config))
-    division = divide(dataset, config.train_dev, config.seed, held_out, excluded)
+    # What a stream trains on, nothing can be held out of.
+    dev_fraction = 0.0 if dataset.stream else config.train_dev
+    division = divide(dataset, dev_fraction, config.seed, held_out, excluded)
     return prepare(
         dataset,
         division,

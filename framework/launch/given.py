@@ -61,7 +61,8 @@ class Given:
         if self.model is not None:
             described["model"] = f"{_PREFIX}parameters={model.count_params()})"
         if self.dataset is not None:
-            sizes = f"train={len(data.train)}, validation={len(data.validation)}"
+            train = data.stream.images if data.stream else len(data.train)
+            sizes = f"train={train}, validation={len(data.validation)}"
             described["dataset"] = f"{_PREFIX}{data.name!r}, {sizes})"
         return dataclasses.replace(config, **described)
 

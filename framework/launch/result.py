@@ -14,6 +14,8 @@ import numpy as np
 
 from framework.augment.normalize import Normalizer
 from framework.config import Config
+from framework.data import record as data_record
+from framework.data.stream import NOTE
 from framework.errors import RunError
 from framework.launch import predictions, run_folder, trained
 from framework.launch import weights as weights_lib
@@ -174,9 +176,17 @@ class Result:
         if text := self.trained.scale_warning(images):
             warnings.warn(text, stacklevel=3)
 
+    @property
+    def is_inexact(self) -> bool:
+        """Whether it was trained on a stream; see `framework.data.inexact_stream`."""
+        return data_record.is_inexact(self.folder)
+
     def __repr__(self) -> str:
-        return f"Result({str(self.folder)!r}: {self.history.summary(self.monitor)})"
+        inexact = "inexact; " if self.is_inexact else ""
+        summary = self.history.summary(self.monitor)
+        return f"Result({str(self.folder)!r}: {inexact}{summary})"
 
     def _repr_html_(self) -> str:
         """Returns HTML for notebooks: the curve, and its best and last values."""
-        return self.history.html(self.monitor)
+        note = f"<p>{NOTE}</p>" if self.is_inexact else ""
+        return f"{note}{self.history.html(self.monitor)}"

@@ -32,6 +32,7 @@ class Resumption:
         data: The differences of the data, a line each.
         rounding: The differences of what the last bits depend on, such as the version
             of TensorFlow, a line each.
+        is_inexact: Whether the training images are a stream, which begins anew.
     """
 
     step: int | None
@@ -39,6 +40,7 @@ class Resumption:
     difference: Mapping[str, tuple[Any, Any]] = dataclasses.field(default_factory=dict)
     data: Sequence[str] = ()
     rounding: Sequence[str] = ()
+    is_inexact: bool = False
 
     def notice(self) -> str:
         """Returns a notice of the changes; "" if there are none."""
@@ -51,6 +53,10 @@ class Resumption:
         if changes:
             sentences.append(
                 f"resumed at step {self.step or 0:,} with changes: {'; '.join(changes)}"
+            )
+        if self.is_inexact:
+            sentences.append(
+                f"the stream of training images begins anew at step {self.step or 0:,}"
             )
         if self.rounding:
             sentences.append(
@@ -135,7 +141,11 @@ def check_data(
         before.check_test(now)
     if not config.allow_data_change:
         data_record.check(before, now, folder)
-    return dataclasses.replace(resumption, data=before.difference(now))
+    return dataclasses.replace(
+        resumption,
+        data=before.difference(now),
+        is_inexact=now.is_inexact and bool(resumption.step) and not resumption.is_over,
+    )
 
 
 def record(folder: Path, resumption: Resumption) -> None:
@@ -154,6 +164,8 @@ def record(folder: Path, resumption: Resumption) -> None:
     }
     if resumption.data:
         change["data"] = list(resumption.data)
+    if resumption.is_inexact:
+        change["inexact"] = True
     if resumption.rounding:
         change["rounding"] = list(resumption.rounding)
     line = json.dumps(change)

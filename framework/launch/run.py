@@ -15,6 +15,7 @@ from framework.config import Config, reference
 from framework.data import description, given
 from framework.data.dataset import Dataset
 from framework.data.given import Arrays
+from framework.data.stream import NOTE
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
 from framework.launch import banner, components, start, worker_folders
@@ -172,7 +173,8 @@ def _run(
         # Before another process can lock the folder.
         checkpoints.close()
         report.stopped()
-    lines.summary(history, config.workdir)
+    note = NOTE if dataset.stream else ""
+    lines.summary(history, config.workdir, note)
     return Result(
         history, _trained(config, built, history.last_step or 0), config, folder
     )
@@ -202,9 +204,12 @@ def _raise_known_cause(
     """Raises a more specific error for an error of TensorFlow, if there is one.
 
     Raises:
-        RunError: An image file cannot be read; TensorFlow's error does not name it.
+        RunError: An image file cannot be read; TensorFlow's error does not name it. Or
+            the user's stream failed.
         WorkerLostError: A server of images was restarted.
     """
+    if dataset.stream:
+        raise RunError(f"the stream of training images failed: {problem.message}")
     for split in (dataset.train, dataset.validation):
         split.check()
     if config.input == "service" and isinstance(problem, tf.errors.NotFoundError):

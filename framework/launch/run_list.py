@@ -9,6 +9,7 @@ import numpy as np
 
 from framework.config import Config
 from framework.config.durations import Duration
+from framework.data import record as data_record
 from framework.errors import RunError, UsageError
 from framework.launch import run_folder
 from framework.numerics.intervals import Estimate, paired_difference
@@ -29,6 +30,7 @@ class RunSummary:
         total_steps: The length of the run; 0 before the first evaluation.
         best: The best value of the run's monitor; NaN if there is none.
         last: Its last value.
+        is_inexact: Whether it was trained on a stream, whose order may differ.
     """
 
     folder: Path
@@ -39,6 +41,7 @@ class RunSummary:
     total_steps: int = 0
     best: float = float("nan")
     last: float = float("nan")
+    is_inexact: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -105,6 +108,7 @@ def summarize(folder: Path) -> RunSummary:
         total_steps=total,
         best=best[config.monitor] if best else nothing,
         last=row.get(config.monitor, nothing),
+        is_inexact=data_record.is_inexact(folder),
     )
 
 

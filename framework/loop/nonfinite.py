@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from framework.data.feed import OrderedFeed
 from framework.data.split import Split
 from framework.errors import RunError
 from framework.loop.checkpoint import Checkpoints
@@ -99,6 +100,12 @@ def explain(
     Returns:
         The error to raise.
     """
+    feed = loop.feed
+    if not isinstance(feed, OrderedFeed):
+        return DivergedError(
+            f"{problem}; the batches of a stream cannot be read again to find the "
+            f"step; {_REMEDY}"
+        )
     if loop.update.skip:
         # The last step was skipped: the state is that before it.
         step = problem.step - 1
@@ -109,8 +116,8 @@ def explain(
                 f"{problem} (repeated from the last checkpoint, they were finite)"
             )
         _replay(step, state, loop, history, checkpoints, monitor)
-    indices = loop.feed.indices(step)
-    split = loop.feed.batches.split.take(indices).in_memory(lambda done, total: None)
+    indices = feed.indices(step)
+    split = feed.batches.split.take(indices).in_memory(lambda done, total: None)
     path = workdir / _record_name(step + 1)
     arrays = {"images": split.images, "labels": split.labels, "indices": indices}
     archive.write(path, step + 1, arrays)

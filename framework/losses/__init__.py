@@ -68,6 +68,22 @@ def build(
     return functools.partial(_bind, call.name, function, arguments, several_labels)
 
 
+def counts_images(text: str) -> bool:
+    """Returns whether a loss depends on how many training images a class has.
+
+    >>> counts_images("logit_adjusted"), counts_images("focal(gamma=1)")
+    (True, False)
+
+    Args:
+        text: A member of `LOSSES` with its arguments, or `module:function(...)`.
+    """
+    call = spec.single(text)
+    function = spec.look_up(call, LOSSES, "loss")
+    if call.name in LOSSES and call.name != "logit_adjusted":
+        return _arguments(call, function, 0.0).get("class_weights") == "balanced"
+    return _COUNTS in inspect.signature(function).parameters
+
+
 def with_spec_signature(function: Callable[..., Any]) -> Callable[..., Any]:
     """Returns a placeholder with the signature of a loss in specs.
 

@@ -133,12 +133,13 @@ class Console(Report):
         if self._bar:
             self._bar.stop()
 
-    def summary(self, history: History, workdir: str) -> None:
+    def summary(self, history: History, workdir: str, note: str = "") -> None:
         """Prints the best evaluation, the time, and how to view the results.
 
         Args:
             history: The evaluations of the run.
             workdir: The run's folder.
+            note: What restricts these numbers; "" if nothing does.
         """
         best = history.best(self._monitor)
         if best:
@@ -146,6 +147,8 @@ class Console(Report):
                 f"best {self._monitor} {best[self._monitor]:.4f} at step "
                 f"{best['step']:,} (epoch {_epoch(best['epoch'])})"
             )
+        if note:
+            self._print(note)
         if self._timing.images:
             total = self._timing.total
             fraction = self._timing.training / total

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from framework.data import sampling
 from framework.data.batches import MemoryBatches, StreamBatches
-from framework.data.feed import Feed
+from framework.data.feed import OrderedFeed
 from framework.data.split import Split
 
 KINDS = [MemoryBatches, StreamBatches]
@@ -32,7 +32,7 @@ def strategy(request):
 def feed(kind, strategy, size=10, batch_size=4, seed=0, parts=1):
     # Not the first examples, so that a wrong index shows.
     rows = np.arange(20, 20 + size)
-    return Feed(kind(split(), strategy), rows, batch_size, seed, parts)
+    return OrderedFeed(kind(split(), strategy), rows, batch_size, seed, parts)
 
 
 def labels(feed, steps):
@@ -108,7 +108,7 @@ def test_classes_are_drawn_equally_often_from_anywhere_on_anything(
 
     def balanced(kind, strategy, parts=1):
         # Without the first image, so that a wrong index shows.
-        return Feed(
+        return OrderedFeed(
             kind(classes, strategy),
             np.arange(1, 12),
             4,

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from framework.data.arrays import arrays, digits
 from framework.data.given import as_dataset, from_arrays
 from framework.errors import RunError, UsageError
 
+STREAM = tf.data.Dataset.range(4)
 X, Y = np.zeros((6, 4, 5), np.uint8), np.array([0, 1, 2, 0, 1, 2])
 
 
@@ -37,6 +39,8 @@ def test_a_dataset_stays():
     ("given", "error", "message"),
     [
         (X, UsageError, "not a ndarray"),
+        ((STREAM, STREAM), UsageError, "framework.data.inexact_stream"),
+        (STREAM, UsageError, "framework.data.inexact_stream"),
         ((X, Y), UsageError, "not 2 arrays"),
         ((X, Y, X, Y, X), UsageError, "not 5 arrays"),
         ((X, Y, X, Y, X, None), UsageError, "give x_test and y_test, or neither"),

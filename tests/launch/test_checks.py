@@ -1,5 +1,7 @@
 """Tests of framework/launch/checks.py."""
 
+import re
+
 import pytest
 
 from framework.config import Config
@@ -61,3 +63,27 @@ def test_refuses_flags_that_need_one_label(changes, message):
     checks.check_several_labels(own)
     with pytest.raises(UsageError, match=message):
         checks.check_several_labels(Config(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "replicas", "message"),
+    [
+        ({"train_dev": 0.1}, 1, "--train_dev=0.1 needs to know all training images"),
+        ({"test": "10%"}, 1, "--test=10% needs"),
+        ({"fold": "1/5"}, 1, "--fold=1/5 needs"),
+        ({"exclude": "bad.csv"}, 1, "--exclude=bad.csv needs"),
+        ({"sampling": "sqrt"}, 1, "--sampling=sqrt needs"),
+        ({"shards": 2}, 1, "--shards=2 needs"),
+        ({"input": "service"}, 1, "--input=service needs"),
+        ({"on_nonfinite": "rollback"}, 1, "--on_nonfinite=rollback needs"),
+        ({"loss": "logit_adjusted"}, 1, "--loss=logit_adjusted needs"),
+        ({"loss": 'focal(class_weights="balanced")'}, 1, "--loss=focal"),
+        ({}, 2, "on one device only, not on 2; leave out"),
+    ],
+    ids=str,
+)
+def test_refuses_what_a_stream_cannot_give(changes, replicas, message):
+    for sound in ({}, {"train_dev": 0.0}, {"loss": "focal", "accumulate": 2}):
+        checks.check_stream(Config(**sound), 1)
+    with pytest.raises(UsageError, match=re.escape(message)):
+        checks.check_stream(Config(**changes), replicas)

@@ -11,10 +11,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn import metrics
 
 from framework import data
 from framework.config import Config
+from framework.data import inexact
 from framework.data import record as data_record
 from framework.data.dataset import Dataset
 from framework.data.given import from_arrays
@@ -22,7 +24,7 @@ from framework.data.split import Split
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.explain_run import open_run
 from framework.errors import RunError, UsageError
-from framework.launch import environment, run_folder, trust
+from framework.launch import environment, run_folder, run_list, trust
 from framework.launch.evaluation import evaluate
 from framework.launch.run import run
 from framework.loop.checkpoint import Checkpoints
@@ -679,3 +681,53 @@ def test_several_labels_are_learnt_evaluated_and_not_diagnosed(tmp_path, capsys)
     assert not diagnosis.findings
     again = dataclasses.replace(config, train_for="9ep", allow_config_change=True)
     run(again, dataset=dataset, quiet=True)
+
+
+def streamed(of=lambda number, image, label: (image, label)):
+    dataset = data.build("digits")
+    splits = [(x.images, x.labels) for x in (dataset.train, dataset.validation)]
+    train, held_out = map(tf.data.Dataset.from_tensor_slices, splits)
+    numbered = train.shuffle(2_000, seed=1).enumerate()
+    changed = numbered.map(lambda number, example: of(number, *example))
+    return data.inexact_stream(changed, held_out.batch(50), class_names="0123456789")
+
+
+def test_an_inexact_stream_resumes_anew_and_says_so_everywhere(tmp_path, capsys):
+    config = small(tmp_path, schedule="constant", learning_rate=0.01)
+    first = run(dataclasses.replace(config, train_for="2ep"), dataset=streamed())
+    note = "inexact stream: its order is not the framework's"
+    # In the banner, and beside the result.
+    assert capsys.readouterr().out.count(note) == 2
+    result = run(config, dataset=streamed())
+    shown = capsys.readouterr().out
+    assert shown.count(note) == 2
+    assert "the stream of training images begins anew at step 24" in shown
+    assert json.loads(text(config, "changes.jsonl"))["inexact"] is True
+    assert "inexact" in repr(result)
+    assert note in result._repr_html_()
+    curve = [row["validation/accuracy"] for row in result.history.rows]
+    assert [row["validation/accuracy"] for row in first.history.rows] == curve[:2]
+    assert curve[-1] > curve[0]
+    assert run_list.summarize(Path(config.workdir)).is_inexact
+    evaluation = evaluate(config.workdir, weights="last", dataset=streamed())
+    assert note in str(evaluation)
+    assert evaluation.as_json()["is_inexact"]
+    assert evaluation.accuracy.value == pytest.approx(curve[-1])
+    with pytest.raises(UsageError, match="a diagnosis needs to know all training"):
+        open_run(config.workdir, dataset=streamed())
+
+
+def test_a_stream_that_fails_is_told_as_its_own_error(tmp_path, monkeypatch):
+    def failing(number, image, label):
+        return image, tf.where(number == 1_000, 15, label)
+
+    # Training comes to the wrong label, and not what is read before.
+    monkeypatch.setattr(inexact, "_SAMPLE", 500)
+    with pytest.raises(RunError, match=r"(?s)stream of training.* not one of 0 to 9"):
+        run(small(tmp_path), dataset=streamed(failing), quiet=True)
+
+
+def test_a_stream_without_finite_numbers_names_no_images(tmp_path):
+    config = small(tmp_path, learning_rate=1e30, optimizer="sgd", normalize="unit")
+    with pytest.raises(RunError, match="the batches of a stream cannot be read again"):
+        run(config, dataset=streamed(), quiet=True)

@@ -12,7 +12,7 @@ from framework.augment.normalize import Normalizer, Standard
 from framework.config import update_rules
 from framework.data.batches import MemoryBatches
 from framework.data.dataset import class_counts
-from framework.data.feed import Feed
+from framework.data.feed import OrderedFeed
 from framework.data.split import Split
 from framework.loop.evaluator import Evaluator
 from framework.loop.objective import MicroBatch, Objective
@@ -106,7 +106,7 @@ def _build(
         losses.kept_fraction(bound),
     )
     source = batches(split, strategy)
-    feed = Feed(source, np.arange(examples), BATCH, seed, parts)
+    feed = OrderedFeed(source, np.arange(examples), BATCH, seed, parts)
     return types.SimpleNamespace(
         split=split,
         state=state,

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from framework import compiled
 from framework.config import Config
+from framework.data.feed import OrderedFeed
 from framework.data.split import LabelledImages, Split
 from framework.diagnose.core.architecture import Architecture
 from framework.diagnose.core.budget import Allowance
@@ -144,11 +145,12 @@ class RunProgram(Program):
     def step_records(self, count: int, at_initialization: bool) -> list[StepRecord]:
         """See base class."""
         built, records = self._parts(at_initialization), []
-        weights = built.state.weights
+        weights, feed = built.state.weights, built.loop.feed
+        assert isinstance(feed, OrderedFeed), "a diagnosis of a stream is refused"
         first = 0 if at_initialization else self._step
         with restoring(list(built.variables().values())):
             for step in range(first, first + count):
-                batch = built.examples.dataset.train.take(built.loop.feed.indices(step))
+                batch = built.examples.dataset.train.take(feed.indices(step))
                 batch = batch.in_memory(lambda done, total: None)
                 old = values(weights)
                 loss = self._batch_loss(built, batch)
