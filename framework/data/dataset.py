@@ -35,6 +35,8 @@ class Dataset:
         is_test_drawn: Whether the program drew it at random from the training images.
         fold: The fold of a cross-validation that it is divided by, such as "2/5"; "" if
             none.
+        resize: How images of other sizes were fitted to one, where they are not files
+            that are read here; see `framework.data.fit`. "" if not known.
         stream: What is trained on instead of `train`, which is a sample of it then.
 
     Raises:
@@ -50,6 +52,7 @@ class Dataset:
     test: LabelledImages | None = None
     is_test_drawn: bool = False
     fold: str = ""
+    resize: str = ""
     stream: Stream | None = None
 
     def __post_init__(self) -> None:

@@ -63,6 +63,8 @@ def describe(
         further["several_labels"] = True
     if images := files_of(dataset.train):
         further["decoding"] = images.decoding
+    elif dataset.resize:
+        further["decoding"] = {"resize": dataset.resize}
     if sampled is not None:
         counts = np.bincount(sampled, minlength=dataset.num_classes)
         further["sampled"] = counts.tolist()

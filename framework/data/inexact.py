@@ -12,7 +12,7 @@ from framework.data.arrays import checked_labels, checked_weights, class_names_o
 from framework.data.batches import MEMORY_LIMIT
 from framework.data.dataset import Dataset
 from framework.data.split import Split
-from framework.data.stream import NOTE, Stream
+from framework.data.stream import NOTE, Stream, reason
 from framework.errors import RunError, UsageError
 
 # Training images that are kept in memory: for `train_clean`, the statistics of
@@ -176,7 +176,7 @@ def _read(examples: tf.data.Dataset, part: str, limit: int | None = None) -> Spl
                     f"memory; limit it with {part}.take(count)"
                 )
     except tf.errors.OpError as problem:
-        raise RunError(f"{part} cannot be read: {problem.message}") from None
+        raise RunError(f"{part} cannot be read: {reason(problem)}") from None
     if not parts:
         raise RunError(f"{part} has no images")
     images, labels, *weights = (np.concatenate(x) for x in zip(*parts, strict=True))

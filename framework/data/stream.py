@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import tensorflow as tf
 
@@ -11,6 +12,9 @@ NOTE = (
     "start again, so its numbers are not those of an uninterrupted run, and the same "
     "command may give others"
 )
+
+# Where TensorFlow's message has what user's code has raised, or an assertion.
+_RAISED = re.compile(r"^[\w.]*(?:Error|Exception): .*|^assertion failed: .*", re.M)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,3 +30,17 @@ class Stream:
 
     examples: tf.data.Dataset
     images: int
+
+
+def reason(problem: tf.errors.OpError) -> str:
+    r"""Returns why reading a pipeline has failed, from TensorFlow's long message.
+
+    >>> message = "Graph execution error: at node X\nOSError: no such file\n[[X]]"
+    >>> reason(tf.errors.UnknownError(None, None, message))
+    'OSError: no such file'
+
+    Args:
+        problem: The error.
+    """
+    raised: list[str] = _RAISED.findall(problem.message)
+    return raised[-1] if raised else problem.message

@@ -76,6 +76,7 @@ def tfds(
         read(held_out),
         tuple(builder.info.features["label"].names),
         test=_test_part(read, builder.info, held_out),
+        resize=resize if pixels else "",
     )
 
 

@@ -35,7 +35,7 @@ from framework.errors import RunError
 # The number of images that features are scaled by.
 _SAMPLE = 5_000
 _SPLITS = ("train", "validation")
-_SEVERAL = (
+SEVERAL_LABELS = (
     "doubtful labels: not applicable, since images have several labels; duplicates "
     "with different labels are those that differ in any label"
 )
@@ -122,7 +122,7 @@ def audit(
     ]
     notes = tuple(dataset.notes)
     if every.labels.ndim == 2:
-        notes = (*notes, _SEVERAL)
+        notes = (*notes, SEVERAL_LABELS)
     else:
         progress("looking for doubtful labels")
         problems += _doubtful(every, dataset.class_names, embedding)

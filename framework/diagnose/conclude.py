@@ -13,7 +13,7 @@ from tensorboard.plugins.text.summary_v2 import text_pb
 from framework.data import exclusion
 from framework.data.dataset import Dataset
 from framework.diagnose import snapshot, workspace
-from framework.diagnose.audit import Audit, audit
+from framework.diagnose.audit import SEVERAL_LABELS, Audit, audit
 from framework.diagnose.core.embedding import Embedding
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.explain_run import open_run
@@ -147,16 +147,15 @@ def _audited(
     progress: Callable[[str], None],
     embedding: Embedding | None,
 ) -> tuple[Audit | None, str]:
-    """Audits the images; returns the result, and why it was not done, or ""."""
+    """Audits the images; returns the result, and what was not done and why, or ""."""
     if dataset is None:
         return None, ""
-    if dataset.has_several_labels:
-        return None, "the images are not audited: they have several labels each"
     count = len(dataset.train) + len(dataset.validation)
     if count > _MOST_AUDITED:
         return None, f"{count:,} images are not audited here; `whyflat audit` does it"
     try:
-        return audit(dataset, progress, embedding), ""
+        note = SEVERAL_LABELS if dataset.has_several_labels else ""
+        return audit(dataset, progress, embedding), note
     except Exception as problem:
         # The diagnosis does not depend on the audit.
         return (

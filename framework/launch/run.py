@@ -15,7 +15,7 @@ from framework.config import Config, reference
 from framework.data import description, given
 from framework.data.dataset import Dataset
 from framework.data.given import Arrays
-from framework.data.stream import NOTE
+from framework.data.stream import NOTE, reason
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
 from framework.launch import banner, components, start, worker_folders
@@ -99,13 +99,16 @@ def run(
             config, built.state.model, built.examples.dataset
         )
         with worker_folders.folder(config, workers) as folder:
-            options = Options(reports, hooks, then or _then(config), is_part)
+            then = then or _then(config, built.examples.dataset)
+            options = Options(reports, hooks, then, is_part)
             result = _run(config, built, folder, screen, workers, stop, options)
             return dataclasses.replace(result, given=from_python)
 
 
-def _then(config: Config) -> str:
+def _then(config: Config, dataset: Dataset) -> str:
     """Returns a phrase for what follows the training, for the notice."""
+    if dataset.stream:
+        return "a diagnosis needs the same images as arrays or files, not as a stream"
     return "its cause is looked for after training" if config.diagnose else ""
 
 
@@ -209,7 +212,7 @@ def _raise_known_cause(
         WorkerLostError: A server of images was restarted.
     """
     if dataset.stream:
-        raise RunError(f"the stream of training images failed: {problem.message}")
+        raise RunError(f"the stream of training images failed: {reason(problem)}")
     for split in (dataset.train, dataset.validation):
         split.check()
     if config.input == "service" and isinstance(problem, tf.errors.NotFoundError):

@@ -87,6 +87,7 @@ def test_images_of_many_sizes_are_resized(tmp_path, resize, row):
         np.testing.assert_array_equal(split.images[:, row], same.images[:, 0, :3])
         np.testing.assert_array_equal(split.labels, same.labels)
     assert np.any(dataset.train.images[:, 0]) == (resize == "squash")
+    assert dataset.resize == resize
 
 
 def test_refuses_wrong_sizes():

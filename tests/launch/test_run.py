@@ -21,6 +21,8 @@ from framework.data import record as data_record
 from framework.data.dataset import Dataset
 from framework.data.given import from_arrays
 from framework.data.split import Split
+from framework.diagnose import snapshot
+from framework.diagnose.conclude import examine
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.explain_run import open_run
 from framework.errors import RunError, UsageError
@@ -679,6 +681,8 @@ def test_several_labels_are_learnt_evaluated_and_not_diagnosed(tmp_path, capsys)
     assert len(diagnosis.not_judged) > 20
     assert "several labels per example" in str(diagnosis)
     assert not diagnosis.findings
+    page = examine(snapshot.read(Path(config.workdir)), print, dataset=dataset).page
+    assert "duplicates with different labels are those that differ in any" in page
     again = dataclasses.replace(config, train_for="9ep", allow_config_change=True)
     run(again, dataset=dataset, quiet=True)
 
