@@ -29,7 +29,7 @@ from framework.data.servers import Servers
 from framework.distributed import determinism
 from framework.distributed.strategy import build_strategy
 from framework.errors import UsageError
-from framework.launch import checks, sources, training
+from framework.launch import checks, settled, sources, training
 from framework.launch import examples as examples_lib
 from framework.launch import initial as initial_lib
 from framework.launch.initial import Initial
@@ -183,7 +183,8 @@ def build(
         config.accumulate,
         sampling.build(config.sampling),
     )
-    plan = _plan(config, feed.per_epoch, _monitor(config, examples.dataset))
+    monitor = settled.monitor(config, examples.dataset.has_several_labels)
+    plan = _plan(config, feed.per_epoch, monitor)
     function = model if model is not None else models.build(config.model, files)
     state, initial = training.build_state(
         config, plan, strategy, examples.dataset, function, files
@@ -198,13 +199,6 @@ def build(
     return Components(
         strategy, examples, plan, state, objective, loop, initial, metrics
     )
-
-
-def _monitor(config: Config, dataset: Dataset) -> str:
-    """Returns the metric to monitor: mAP by default for images of several labels."""
-    if dataset.has_several_labels and config.monitor == Config.monitor:
-        return "validation/mAP"
-    return config.monitor
 
 
 def _plan(config: Config, steps_per_epoch: int, monitor: str) -> Plan:

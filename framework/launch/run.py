@@ -17,7 +17,7 @@ from framework.data.dataset import Dataset
 from framework.data.given import Arrays
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
-from framework.launch import banner, components, start, worker_folders
+from framework.launch import banner, components, resume, start, worker_folders
 from framework.launch import hooks as hooks_lib
 from framework.launch import reports as reports_lib
 from framework.launch.components import Components
@@ -76,6 +76,9 @@ def run(
     for hook in hooks:
         hooks_lib.check_hook(hook)
     hooks_lib.check_report(config.report)
+    from_python = Given(model, dataset)
+    # Before the images are read, which may take minutes.
+    resume.check_config(config, from_python.names)
     screen = console.console()
     screen.quiet = quiet
     has_others = config.strategy == "multi_worker"
@@ -93,7 +96,6 @@ def run(
         screen.quiet |= not workers.is_chief
         monitor, normalize = built.plan.monitor, built.initial.normalize
         config = dataclasses.replace(config, monitor=monitor, normalize=normalize)
-        from_python = Given(model, dataset)
         config = from_python.described(
             config, built.state.model, built.examples.dataset
         )
