@@ -15,6 +15,7 @@ from framework.errors import UsageError
 from framework.launch import cross_validation, families
 from framework.launch import run as run_lib
 from framework.launch.checks import check
+from framework.launch.result import Result
 from framework.loop import stop
 
 
@@ -51,16 +52,19 @@ def main(
     interrupted = "interrupted; the same command resumes from the last checkpoint"
     try:
         with (
-            command.boundary(config.workdir, interrupted),
+            command.boundary(_named_folder(config), interrupted),
             stop.handle_signals() as signals,
         ):
+            result: object = None
             if folds:
                 cross_validation.train(config, folds)
             elif prove:
                 then = "after training, its cause is looked for and a remedy proven"
-                run_lib.run(config, then=then)
+                result = run_lib.run(config, then=then)
             else:
-                run(config)
+                result = run(config)
+            if isinstance(result, Result):
+                config = result.config
             if prove or config.diagnose:
                 signals.check()
             code = _conclude(config, prove)
@@ -68,6 +72,10 @@ def main(
         # The state is saved: a later signal must not change the exit code.
         stop.ignore()
     sys.exit(code)
+
+
+def _named_folder(config: Config) -> str:
+    return "" if config.workdir == Config.workdir else config.workdir
 
 
 def _parse(

@@ -115,12 +115,14 @@ def one_run(arguments: Sequence[str], workdir: str, verb: str) -> str:
         UsageError: No folder is given, or more than one.
 
     Example:
-        >>> one_run(["runs/train"], "", "evaluate")
-        'runs/train'
+        >>> one_run(["runs/digits-cnn-1"], "", "evaluate")
+        'runs/digits-cnn-1'
     """
     folders = [*arguments, *filter(None, [workdir])]
     if len(folders) != 1:
-        raise UsageError(f"give the folder of one run, as in whyflat {verb} runs/train")
+        raise UsageError(
+            f"give the folder of one run, as in whyflat {verb} runs/digits-cnn-1"
+        )
     return folders[0]
 
 

@@ -35,12 +35,14 @@ class Options:
         hooks: All hooks.
         then: What the caller does after training.
         is_part: Whether it is a part of another run.
+        why_folder: Why its folder was chosen; "" if the user has named it.
     """
 
     reports: Sequence[Report]
     hooks: Sequence[Hook]
     then: str
     is_part: bool
+    why_folder: str = ""
 
 
 def build_console(

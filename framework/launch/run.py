@@ -17,7 +17,7 @@ from framework.data.dataset import Dataset
 from framework.data.given import Arrays
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
-from framework.launch import banner, components, resume, start, worker_folders
+from framework.launch import banner, checks, components, resume, run_names, start
 from framework.launch import hooks as hooks_lib
 from framework.launch import reports as reports_lib
 from framework.launch.components import Components
@@ -49,7 +49,8 @@ def run(
     """Trains a model, or resumes the run in the config's folder.
 
     Args:
-        config: The configuration.
+        config: The configuration. Without a `workdir`, the folder is chosen; see
+            `framework.launch.run_names`.
         model: Replaces that of the config: a model, or a function of an image's shape
             and the number of classes that builds one.
         dataset: Replaces that of the config: a data set, or arrays (x_train, y_train,
@@ -78,6 +79,9 @@ def run(
     hooks_lib.check_report(config.report)
     from_python = Given(model, dataset)
     # Before the images are read, which may take minutes.
+    checks.check(config, from_python.names)
+    choice = run_names.choose(config, from_python)
+    config = dataclasses.replace(config, workdir=choice.folder)
     resume.check_config(config, from_python.names)
     screen = console.console()
     screen.quiet = quiet
@@ -99,8 +103,11 @@ def run(
         config = from_python.described(
             config, built.state.model, built.examples.dataset
         )
-        with worker_folders.folder(config, workers) as folder:
-            options = Options(reports, hooks, then or _then(config), is_part)
+        with run_names.opened(choice, config, from_python, workers) as (choice, folder):
+            config = dataclasses.replace(config, workdir=choice.folder)
+            options = Options(
+                reports, hooks, then or _then(config), is_part, choice.why
+            )
             result = _run(config, built, folder, screen, workers, stop, options)
             return dataclasses.replace(result, given=from_python)
 
@@ -125,7 +132,7 @@ def _run(
         config, built, folder, workers.is_chief, options.is_part
     )
     timing = Timing(plan.total_steps, config.batch_size)
-    facts = banner.facts(config, built, resumption)
+    facts = banner.facts(config, built, resumption, options.why_folder)
     lines = reports_lib.build_console(config, built, timing, screen)
     lines.banner(facts)
     # The timing comes first, because the others read it.
