@@ -134,7 +134,15 @@ class Components:
         size = -(-size // parts) * parts
         has_logits = with_logits or bool(self.metrics)
         classes = self.examples.dataset.num_classes if has_logits else 0
-        return Evaluator(self.state, self.objective, batches, size, classes, shards)
+        return Evaluator(
+            self.state,
+            self.objective,
+            batches,
+            size,
+            classes,
+            shards,
+            self.loop.compilation,
+        )
 
 
 def build(

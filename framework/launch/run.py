@@ -135,6 +135,7 @@ def _run(
     facts = banner.facts(config, built, resumption, options.why_folder)
     lines = reports_lib.build_console(config, built, timing, screen)
     lines.banner(facts)
+    built.loop.compilation.watcher = lines.compiling
     # The timing comes first, because the others read it.
     reports: list[Report] = [timing, lines, *options.reports]
     if workers.is_chief:

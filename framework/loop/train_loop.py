@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from framework import compiled
+from framework.compiled import Compilation
 from framework.data.batches import EpochBatches, ReplicaInput
 from framework.data.feed import Feed
 from framework.distributed.workers import Workers
@@ -24,6 +25,10 @@ from framework.loop.state import TrainState
 from framework.loop.train_step import Update, train_step
 from framework.optim import optimizers
 
+# What is compiled, for people.
+TRAINING_STEP = "the training step"
+MEASURED_STEP = "the measured training step"
+
 
 class TrainLoop:
     """Trains for several steps per call.
@@ -37,6 +42,7 @@ class TrainLoop:
         jit: Whether XLA compiles the forward and backward pass.
         shards: The number of shards of each batch, a power of two; 0 for none. See
             `framework.loop.shards`.
+        compilation: Times the first calls.
 
     Attributes:
         objective: The training objective.
@@ -44,6 +50,7 @@ class TrainLoop:
         feed: The training batches.
         seed: Seed of all random draws.
         shards: The number of shards of each batch; 0 for none.
+        compilation: Times the first calls.
     """
 
     def __init__(
@@ -55,6 +62,7 @@ class TrainLoop:
         seed: int,
         jit: bool = False,
         shards: int = 0,
+        compilation: Compilation | None = None,
     ):
         self._state = state
         self.objective = objective
@@ -64,6 +72,7 @@ class TrainLoop:
         self._workers = Workers(feed.batches.strategy)
         self.seed = seed
         self.shards = shards
+        self.compilation = compilation or Compilation()
         self._gradients: GradientFunction = objective.gradients
         if jit:
             self._gradients = jit_compiled(objective.gradients)
@@ -85,7 +94,7 @@ class TrainLoop:
             count: The number of updates.
         """
         epoch = self.feed.at(step)
-        with self.feed.batches.reading():
+        with self.compilation.first(TRAINING_STEP), self.feed.batches.reading():
             self._run_steps(epoch, *self._position(step), tf.constant(count))
 
     def measured_step(self, step: int) -> dict[str, float]:
@@ -95,7 +104,7 @@ class TrainLoop:
             step: The 0-based index of the update.
         """
         epoch = self.feed.at(step)
-        with self.feed.batches.reading():
+        with self.compilation.first(MEASURED_STEP), self.feed.batches.reading():
             statistics = self._run_measured_step(epoch, *self._position(step))
         return {name: float(value) for name, value in statistics.items()}
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from framework.numerics import labels as labels_lib
 from framework.numerics.metrics import Predictions
 from framework.report.base import Report
+from framework.report.compiling import Compiling
 from framework.report.history import History
 from framework.report.timing import Timing
 
@@ -34,6 +35,9 @@ class Console(Report):
         timing: The run's timing; it must receive each event before this report.
         output: The Rich console to print to; by default that of the process.
         metrics: Names of further metrics of the validation images to print.
+
+    Attributes:
+        compiling: Shows what is being compiled.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Console(Report):
         self._monitor = monitor
         self._timing = timing
         self._output = output or console()
+        self.compiling = Compiling(self._print, self._output.is_terminal)
         self._bar: progress.Progress | None = None
         # When the last line was printed.
         self._printed = time.perf_counter()
@@ -77,6 +82,7 @@ class Console(Report):
                 progress.TextColumn("{task.completed:,}/{task.total:,} steps"),
                 progress.TextColumn("{task.fields[rate]}"),
                 progress.TextColumn("{task.fields[left]} left"),
+                _TextColumn(self.compiling.text),
                 console=self._output,
                 transient=True,
             )
@@ -170,6 +176,18 @@ class Console(Report):
     def _print(self, line: str) -> None:
         self._printed = time.perf_counter()
         self._output.print(Text(line), soft_wrap=True)
+
+
+class _TextColumn(progress.ProgressColumn):
+    """Shows a text, asked for at each redrawing."""
+
+    def __init__(self, text: Callable[[], str]):
+        super().__init__()
+        self._text = text
+
+    def render(self, task: progress.Task) -> Text:
+        """See base class."""
+        return Text(self._text())
 
 
 def _accuracy(metrics: Mapping[str, float], prefix: str) -> str:
