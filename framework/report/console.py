@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 from rich import progress
 from rich.console import Console as Screen
+from rich.table import Column
 from rich.text import Text
 
 from framework.numerics import labels as labels_lib
@@ -80,9 +81,7 @@ class Console(Report):
             self._bar = progress.Progress(
                 progress.BarColumn(),
                 progress.TextColumn("{task.completed:,}/{task.total:,} steps"),
-                progress.TextColumn("{task.fields[rate]}"),
-                progress.TextColumn("{task.fields[left]} left"),
-                _TextColumn(self.compiling.text),
+                _StateColumn(self.compiling.text),
                 console=self._output,
                 transient=True,
             )
@@ -178,16 +177,17 @@ class Console(Report):
         self._output.print(Text(line), soft_wrap=True)
 
 
-class _TextColumn(progress.ProgressColumn):
-    """Shows a text, asked for at each redrawing."""
+class _StateColumn(progress.ProgressColumn):
+    """Shows what is being compiled; if nothing is, the speed and the time left."""
 
-    def __init__(self, text: Callable[[], str]):
-        super().__init__()
-        self._text = text
+    def __init__(self, compiling: Callable[[], str]):
+        super().__init__(Column(no_wrap=True))
+        self._compiling = compiling
 
     def render(self, task: progress.Task) -> Text:
         """See base class."""
-        return Text(self._text())
+        speed = f"{task.fields['rate']} {task.fields['left']} left"
+        return Text(self._compiling() or speed)
 
 
 def _accuracy(metrics: Mapping[str, float], prefix: str) -> str:

@@ -64,7 +64,7 @@ def test_on_a_terminal_the_bar_asks_for_the_seconds():
 
 def test_the_bar_of_the_console_shows_it():
     file = io.StringIO()
-    screen = RichConsole(file=file, force_terminal=True, width=120)
+    screen = RichConsole(file=file, force_terminal=True, width=80)
     console = Console(1000, 100, "validation/accuracy", Timing(1000, 32), screen)
     console.started(0)
     console.compiling.began("the training step")
