@@ -288,6 +288,12 @@ class Config:
         "'mine:Tracker(project=\"pets\")'; empty for none.",
         numbers=False,
     )
+    profile: str = fields.run(
+        "",
+        "Steps to profile for TensorBoard, such as 20 (once the run is warm) or "
+        "100-120; empty for none.",
+        numbers=False,
+    )
     diagnose: bool = fields.evaluation(
         False,
         "Diagnose static validation accuracy after training, with exit code 3 if a "

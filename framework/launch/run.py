@@ -12,6 +12,7 @@ from rich.console import Console as Screen
 
 from framework import compiled
 from framework.config import Config, reference
+from framework.config.step_range import StepRange
 from framework.data import description, given
 from framework.data.dataset import Dataset
 from framework.data.given import Arrays
@@ -28,11 +29,13 @@ from framework.launch.result import Result
 from framework.launch.trained import Trained
 from framework.loop import nonfinite
 from framework.loop import stop as stop_lib
+from framework.loop.evaluator import EVALUATION
 from framework.loop.nonfinite import NonFiniteError
 from framework.loop.stop import Stop
 from framework.loop.train import train
+from framework.loop.train_loop import MEASURED_STEP, TRAINING_STEP
 from framework.models import ModelFunction
-from framework.report import Report, Reports, console
+from framework.report import Report, Reports, console, time_spent
 from framework.report.timing import Timing
 
 
@@ -127,11 +130,12 @@ def _run(
     options: Options,
 ) -> Result:
     """Trains in a folder that no other process uses."""
-    plan, dataset = built.plan, built.examples.dataset
     history, checkpoints, resumption = start.open_folder(
         config, built, folder, workers.is_chief, options.is_part
     )
-    timing = Timing(plan.total_steps, config.batch_size)
+    if not options.is_part:
+        built = _with_pauses(config, built, resumption.step or 0)
+    timing = Timing(built.plan.total_steps, config.batch_size)
     facts = banner.facts(config, built, resumption, options.why_folder)
     lines = reports_lib.build_console(config, built, timing, screen)
     lines.banner(facts)
@@ -154,7 +158,7 @@ def _run(
             built.state,
             built.loop,
             built.evaluations(),
-            plan,
+            built.plan,
             history,
             checkpoints,
             report,
@@ -176,16 +180,34 @@ def _run(
     except tf.errors.OpError as problem:
         if workers.count > 1 and is_loss(problem):
             raise
-        _raise_known_cause(problem, config, dataset)
+        _raise_known_cause(problem, config, built.examples.dataset)
         raise
     finally:
         # Before another process can lock the folder.
         checkpoints.close()
         report.stopped()
-    lines.summary(history, config.workdir)
+    lines.summary(history, config.workdir, _time_spent(timing, built))
     return Result(
         history, _trained(config, built, history.last_step or 0), config, folder
     )
+
+
+def _with_pauses(config: Config, built: Components, step: int) -> Components:
+    """Returns components whose plan pauses where --profile begins and ends."""
+    if not config.profile:
+        return built
+    steps = StepRange.parse(config.profile)
+    pauses = steps.between(step, built.plan.total_steps)
+    plan = dataclasses.replace(built.plan, pauses=pauses)
+    return dataclasses.replace(built, plan=plan)
+
+
+def _time_spent(timing: Timing, built: Components) -> dict[str, float]:
+    """Returns where the time of a run has gone, in seconds by name."""
+    first_calls = built.loop.compilation.seconds
+    steps = sum(first_calls.get(x, 0.0) for x in (TRAINING_STEP, MEASURED_STEP))
+    evaluations = first_calls.get(EVALUATION, 0.0)
+    return time_spent.parts(timing, steps, evaluations, built.loop.waited())
 
 
 def _trained(config: Config, built: Components, step: int) -> Trained:

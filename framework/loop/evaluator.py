@@ -39,6 +39,9 @@ class Evaluator:
         shards: The number of equal parts of each step, which are computed by themselves
             on any number of devices; 0 for one on each.
         compilation: Times the first calls.
+
+    Attributes:
+        batch_size: The maximum number of examples per step, over all replicas.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class Evaluator:
         self._classes, self._by_class = classes, (*by_class, "logits")
         self._fields = (*fields, "logits") if classes else fields
         self._workers = Workers(batches.strategy)
-        self._batch_size, self._shards = batch_size, shards
+        self.batch_size, self._shards = batch_size, shards
         self._compilation = compilation or Compilation()
         self._pace = Pace()
         self._run_steps = compiled.function(self._steps)
@@ -121,7 +124,7 @@ class Evaluator:
     def _step_size(self, total: int) -> int:
         """Returns the examples per step, such that the last batch is nearly full."""
         parts = self._shards or self._batches.strategy.num_replicas_in_sync
-        steps = -(-total // self._batch_size)
+        steps = -(-total // self.batch_size)
         return -(-total // (steps * parts)) * parts
 
     def _steps(

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from framework import compiled
 from framework.compiled import Compilation
-from framework.data.batches import EpochBatches, ReplicaInput
+from framework.data.batches import EpochBatches, ReplicaInput, StreamBatches
 from framework.data.feed import Feed
 from framework.distributed.workers import Workers
 from framework.loop.example_losses import Sums
@@ -76,6 +76,11 @@ class TrainLoop:
         self._gradients: GradientFunction = objective.gradients
         if jit:
             self._gradients = jit_compiled(objective.gradients)
+        # Seconds that steps have waited for a batch that is streamed.
+        self._waited: tf.Variable | None = None
+        if isinstance(feed.batches, StreamBatches):
+            with tf.device("CPU"):
+                self._waited = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self._run_steps = compiled.function(self._steps)
         self._run_measured_step = compiled.function(self._measured_step)
         self._run_empty_window = compiled.function(self._empty_window)
@@ -111,6 +116,13 @@ class TrainLoop:
     def is_finite(self) -> bool:
         """Returns whether the weights and the losses since `take_window` are finite."""
         return bool(self._run_all_finite())
+
+    def waited(self) -> float:
+        """Returns the seconds that steps have waited for images so far.
+
+        It waits for the device, so it is not for the middle of a run.
+        """
+        return 0.0 if self._waited is None else float(self._waited.numpy())
 
     def common_count(self, count: int) -> int:
         """Returns the number of steps of the next call, the same on all workers.
@@ -182,7 +194,7 @@ class TrainLoop:
         ) -> tuple[Sums, dict[str, tf.Tensor]]:
             return self.on_replica(replica_input, step, examples, measure)
 
-        replica_input = self._batches.take(epoch, index)
+        replica_input = self._take(epoch, index)
         sums, statistics = strategy.run(replica_step, (replica_input, step, examples))
         for name, variable in self._state.window.items():
             if self.shards:
@@ -204,6 +216,18 @@ class TrainLoop:
                 examples == batch_size,
             )
         return statistics
+
+    def _take(self, epoch: EpochBatches, index: tf.Tensor) -> ReplicaInput:
+        """Takes a batch; adds the seconds that a stream needs for it to a variable."""
+        if self._waited is None:
+            return self._batches.take(epoch, index)
+        start = tf.timestamp()
+        with tf.control_dependencies([start]):
+            replica_input = self._batches.take(epoch, index)
+        arrays = tf.nest.flatten(replica_input, expand_composites=True)
+        with tf.control_dependencies(arrays):
+            self._waited.assign_add(tf.timestamp() - start)
+        return replica_input
 
     def on_replica(
         self,

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from framework.numerics import labels as labels_lib
 from framework.numerics.metrics import Predictions
+from framework.report import time_spent
 from framework.report.base import Report
 from framework.report.compiling import Compiling
 from framework.report.history import History
@@ -64,10 +65,8 @@ class Console(Report):
 
     def banner(self, facts: Mapping[str, str]) -> None:
         """Prints the data, the model and the settings of a run, a line or more each."""
-        width = max(map(len, facts))
-        for name, fact in facts.items():
-            for index, line in enumerate(fact.split("\n")):
-                self._print(f"{'' if index else name:>{width}}  {line}")
+        for line in table(facts):
+            self._print(line)
 
     def started(self, step: int) -> None:
         """See base class."""
@@ -138,12 +137,15 @@ class Console(Report):
         if self._bar:
             self._bar.stop()
 
-    def summary(self, history: History, workdir: str) -> None:
+    def summary(
+        self, history: History, workdir: str, seconds: Mapping[str, float]
+    ) -> None:
         """Prints the best evaluation, the time, and how to view the results.
 
         Args:
             history: The evaluations of the run.
             workdir: The run's folder.
+            seconds: Where the time has gone, from `time_spent.parts`.
         """
         best = history.best(self._monitor)
         if best:
@@ -152,10 +154,7 @@ class Console(Report):
                 f"{best['step']:,} (epoch {_epoch(best['epoch'])})"
             )
         if self._timing.images:
-            total = self._timing.total
-            fraction = self._timing.training / total
-            rest = f"{1 - fraction:.0%} evaluating and saving"
-            self._print(f"{total:.1f} s: {fraction:.0%} training, {rest}")
+            self._print(time_spent.line(seconds))
         quoted = shlex.quote(str(workdir))
         self._print(f"results in {workdir}; curves: tensorboard --logdir {quoted}")
 
@@ -197,6 +196,23 @@ def _accuracy(metrics: Mapping[str, float], prefix: str) -> str:
     name = "mAP" if f"{prefix}/mAP" in metrics else "subset_accuracy"
     shown = "mAP" if name == "mAP" else "all right"
     return f"{shown} {metrics[f'{prefix}/{name}']:6.2%}"
+
+
+def table(facts: Mapping[str, str]) -> list[str]:
+    r"""Returns lines with the headings right-aligned.
+
+    >>> table({"data": "digits", "note": "one\ntwo"})
+    ['data  digits', 'note  one', '      two']
+
+    Args:
+        facts: Text by heading, a line or more each.
+    """
+    width = max(map(len, facts))
+    return [
+        f"{'' if index else name:>{width}}  {line}"
+        for name, fact in facts.items()
+        for index, line in enumerate(fact.split("\n"))
+    ]
 
 
 def console() -> Screen:
