@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from absl.flags import FLAGS
 
 from framework.config import Config, command, experiment, flags, reference, usage
 from framework.errors import UsageError
-from framework.launch import cross_validation, families
+from framework.launch import cross_validation, dry_run, families
 from framework.launch import run as run_lib
 from framework.launch.checks import check
 from framework.launch.result import Result
@@ -49,6 +50,8 @@ def main(
         config, prove, folds = _parse(
             defaults, run is run_lib.run, argv, about, has_experiment_config
         )
+    if run is run_lib.run and FLAGS["dry_run"].value:
+        run, config = dry_run.dry_run, dataclasses.replace(config, diagnose=False)
     interrupted = "interrupted; the same command resumes from the last checkpoint"
     try:
         with (
@@ -107,6 +110,7 @@ def _parse(
     if is_training:
         command.define_remedy()
         command.define_folds()
+        command.define_dry_run()
     experiment_config = getattr(experiment.of_arguments(argv), "CONFIG", None)
     if has_experiment_config and isinstance(experiment_config, Config):
         defaults = experiment_config
@@ -119,6 +123,10 @@ def _parse(
     config, prove = flags.read(), is_training and FLAGS["remedy"].value
     folds = FLAGS["folds"].value if is_training else 0
     check(config)
+    if is_training and FLAGS["dry_run"].value and (prove or folds):
+        raise UsageError(
+            "--dry_run trains one run for a few seconds; leave out --remedy and --folds"
+        )
     if folds:
         cross_validation.check(config, folds)
         if prove:

@@ -75,6 +75,16 @@ def define_folds() -> flags.FlagHolder:
     )
 
 
+def define_dry_run() -> flags.FlagHolder:
+    """Defines --dry_run, for commands that train."""
+    return flags.DEFINE_bool(
+        "dry_run",
+        False,
+        "Train and evaluate for a few seconds, write nothing to --workdir, and print "
+        "the memory, the speed and an estimate of the time of the run.",
+    )
+
+
 def define_trust_run() -> flags.FlagHolder:
     """Defines --trust_run, for commands that build what a run names."""
     return flags.DEFINE_bool(
