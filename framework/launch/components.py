@@ -212,7 +212,7 @@ def build(
 def _plan(config: Config, steps_per_epoch: int, monitor: str) -> Plan:
     total = Duration.parse(config.train_for).steps(steps_per_epoch)
     if not total:
-        raise UsageError(f"train_for must be at least a step, not {config.train_for}")
+        raise UsageError(f"--train_for must be at least a step, not {config.train_for}")
 
     def steps(length: str) -> int:
         return max(Duration.parse(length).steps(steps_per_epoch, total), 1)

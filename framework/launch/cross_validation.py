@@ -77,12 +77,12 @@ def check(config: Config, count: int) -> None:
     """
     if count < 2:
         raise UsageError(
-            f"folds must be at least 2, not {count}; leave it out for none"
+            f"--folds must be at least 2, not {count}; leave it out for none"
         )
     if config.fold:
         raise UsageError(
-            f"folds={count} trains all folds and fold={config.fold} one of them; leave "
-            f"out one of both"
+            f"--folds={count} trains all folds and --fold={config.fold} one of them; "
+            f"leave out one of both"
         )
     if config.strategy == "multi_worker":
         raise UsageError(
