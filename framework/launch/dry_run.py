@@ -24,6 +24,7 @@ from framework.launch.given import Given
 from framework.launch.resume import Resumption
 from framework.models import ModelFunction
 from framework.report import console
+from framework.report.compiling import Compiling
 
 # Seconds of steps to measure, and the maximum number of steps.
 _SECONDS = 1.0
@@ -123,6 +124,8 @@ def dry_run(
         facts = banner.facts(config, built, Resumption(None), choice.why)
         for line in console.table(facts):
             screen.print(line, soft_wrap=True, markup=False)
+        watcher = Compiling(screen.print, is_terminal=False)
+        built.loop.compilation.watcher = watcher
         result = _measure(built)
     for line in result.lines():
         screen.print(line, soft_wrap=True, markup=False)

@@ -9,6 +9,7 @@ from typing import Any
 
 from framework.config import Config
 from framework.errors import UsageError
+from framework.launch import given as given_lib
 from framework.launch import initial
 
 _SEVERAL_LABELS_MONITOR = "validation/mAP"
@@ -40,8 +41,8 @@ def certain_difference(
     Args:
         before: The config of the run, settled.
         config: The config as the user gives it.
-        given: The fields whose components are given in Python; not compared, since a
-            run records their size only.
+        given: The fields whose components are given in Python. Where those of the run
+            were, too, they are not compared, since a run records their size only.
 
     Returns:
         Old and new values of the fields that are certain to differ, by name.
@@ -49,6 +50,8 @@ def certain_difference(
     difference = before.difference(config)
     for name in given:
         difference.pop(name, None)
+        if name not in given_lib.fields(before):
+            difference[name] = (getattr(before, name), "given in Python")
     if before.monitor == monitor(config, has_several_labels=True):
         difference.pop("monitor", None)
     if "normalize" in difference and "model" not in given:

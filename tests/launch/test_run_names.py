@@ -99,7 +99,8 @@ def test_what_is_given_in_python_names_the_run():
     # The config that the run records has other texts for what is given.
     path = Path("runs/arrays-tiny-1")
     before = run_folder.read_config(path)
-    described = dataclasses.replace(before, model="given(parameters=5)")
+    texts = {"model": "given(parameters=5)", "dataset": "given('arrays', train=4)"}
+    described = dataclasses.replace(before, **texts)
     run_folder.write_config(path, described)
     assert begun(Config(), given) == "runs/arrays-tiny-1"
     assert begun(Config(seed=1), given) == "runs/arrays-tiny-2"

@@ -55,5 +55,7 @@ def test_what_is_given_in_python_is_not_compared():
     before = Config(model="given(parameters=650)", seed=1)
     difference = settled.certain_difference(before, Config(), ["model"])
     assert difference == {"seed": (1, 0)}
+    flags = settled.certain_difference(Config(), Config(), ["model"])
+    assert flags == {"model": (Config.model, "given in Python")}
     alike = dataclasses.replace(before, seed=0)
     assert settled.certain_difference(alike, Config()).keys() == {"model"}
