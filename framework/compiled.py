@@ -1,12 +1,13 @@
-"""tf.function for several runs in one process, without false warnings and leaks."""
+"""tf.function: without false warnings and leaks in several runs, and timed."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import time
 import weakref
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, Protocol
 
 import tensorflow as tf
 
@@ -28,6 +29,65 @@ def function(
         **options: Further options of `tf.function`.
     """
     return tf.function(functools.partial(python_function), autograph=False, **options)
+
+
+class Watcher(Protocol):
+    """Is told of compilation."""
+
+    def began(self, what: str) -> None:
+        """A function is being compiled."""
+
+    def ended(self, seconds: float) -> None:
+        """It is compiled, or that has failed."""
+
+
+class Compilation:
+    """Times the first call of each compiled function, during which it is compiled.
+
+    >>> compilation = Compilation()
+    >>> for _ in range(2):
+    ...     with compilation.first("the training step"):
+    ...         pass
+    >>> list(compilation.seconds)
+    ['the training step']
+
+    Args:
+        clock: Returns seconds; for tests.
+
+    Attributes:
+        seconds: Seconds of the first calls by what was compiled; they include the step
+            or the batch that was computed.
+        watcher: Is told when such a call begins and ends.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter):
+        self._clock = clock
+        self._known: set[Hashable] = set()
+        self.seconds: dict[str, float] = {}
+        self.watcher: Watcher | None = None
+
+    @contextlib.contextmanager
+    def first(self, what: str, key: Hashable = None) -> Iterator[None]:
+        """Guards a call of a compiled function; all but the first one cost nothing.
+
+        Args:
+            what: What is compiled, for people.
+            key: Distinguishes several functions, or graphs of a function, of one name.
+        """
+        if (what, key) in self._known:
+            yield
+            return
+        self._known.add((what, key))
+        start = self._clock()
+        if self.watcher:
+            self.watcher.began(what)
+        try:
+            yield
+        finally:
+            seconds = self._clock() - start
+            self.seconds[what] = self.seconds.get(what, 0.0) + seconds
+            if self.watcher:
+                self.watcher.ended(seconds)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -12,9 +13,10 @@ from absl.flags import FLAGS
 
 from framework.config import Config, command, experiment, flags, reference, usage
 from framework.errors import UsageError
-from framework.launch import cross_validation, families
+from framework.launch import cross_validation, dry_run, families
 from framework.launch import run as run_lib
 from framework.launch.checks import check
+from framework.launch.result import Result
 from framework.loop import stop
 
 
@@ -48,19 +50,24 @@ def main(
         config, prove, folds = _parse(
             defaults, run is run_lib.run, argv, about, has_experiment_config
         )
+    if run is run_lib.run and FLAGS["dry_run"].value:
+        run, config = dry_run.dry_run, dataclasses.replace(config, diagnose=False)
     interrupted = "interrupted; the same command resumes from the last checkpoint"
     try:
         with (
-            command.boundary(config.workdir, interrupted),
+            command.boundary(_named_folder(config), interrupted),
             stop.handle_signals() as signals,
         ):
+            result: object = None
             if folds:
                 cross_validation.train(config, folds)
             elif prove:
                 then = "after training, its cause is looked for and a remedy proven"
-                run_lib.run(config, then=then)
+                result = run_lib.run(config, then=then)
             else:
-                run(config)
+                result = run(config)
+            if isinstance(result, Result):
+                config = result.config
             if prove or config.diagnose:
                 signals.check()
             code = _conclude(config, prove)
@@ -68,6 +75,10 @@ def main(
         # The state is saved: a later signal must not change the exit code.
         stop.ignore()
     sys.exit(code)
+
+
+def _named_folder(config: Config) -> str:
+    return "" if config.workdir == Config.workdir else config.workdir
 
 
 def _parse(
@@ -99,6 +110,7 @@ def _parse(
     if is_training:
         command.define_remedy()
         command.define_folds()
+        command.define_dry_run()
     experiment_config = getattr(experiment.of_arguments(argv), "CONFIG", None)
     if has_experiment_config and isinstance(experiment_config, Config):
         defaults = experiment_config
@@ -111,6 +123,10 @@ def _parse(
     config, prove = flags.read(), is_training and FLAGS["remedy"].value
     folds = FLAGS["folds"].value if is_training else 0
     check(config)
+    if is_training and FLAGS["dry_run"].value and (prove or folds):
+        raise UsageError(
+            "--dry_run trains one run for a few seconds; leave out --remedy and --folds"
+        )
     if folds:
         cross_validation.check(config, folds)
         if prove:

@@ -106,3 +106,27 @@ def test_several_runs_in_one_process_leak_nothing(tmp_path, warned):
         counts.append(census())
     assert counts[-1] == counts[1]
     assert not [message for message in warned.messages if "retracing" in message]
+
+
+class Told:
+    def __init__(self):
+        self.events = []
+
+    def began(self, what):
+        self.events.append(what)
+
+    def ended(self, seconds):
+        self.events.append(seconds)
+
+
+def test_first_calls_are_timed_and_told():
+    now = [10.0]
+    compilation = compiled.Compilation(clock=lambda: now[0])
+    compilation.watcher = told = Told()
+    for seconds, key in [(5, 1), (3, 1), (2, 2), (1, 2)]:
+        with compilation.first("the step", key):
+            now[0] += seconds
+    with pytest.raises(ValueError, match="broken"), compilation.first("evaluation"):
+        raise ValueError("broken")
+    assert told.events == ["the step", 5.0, "the step", 2.0, "evaluation", 0.0]
+    assert compilation.seconds == {"the step": 7.0, "evaluation": 0.0}

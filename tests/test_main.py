@@ -36,6 +36,9 @@ def train(command):
         ("--experiment=none.py", "--experiment must be a Python file, not '/"),
         ("--config=flower", "--config: there is no experiment 'flower'; did you mean"),
         ("--remedy=7", "--remedy"),
+        ("--allow_data_change", "--allow_data_change needs --workdir, the folder of"),
+        ("--strategy=multi_worker", "needs --workdir, a folder that all workers share"),
+        ("--profile=5-3", "--profile: a range has 1 to 1,000 steps, not '5-3'"),
         ("--flagfile=none.txt", "Unable to open flagfile"),
         ("--dataset=sys:exit(0)", "sys:exit"),
     ],
@@ -47,6 +50,30 @@ def test_wrong_usage_is_one_line_and_exit_code_2(train, flag, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not done.stdout
+
+
+@pytest.mark.parametrize("flag", ["--remedy", "--folds=3"])
+def test_a_dry_run_is_of_one_run(train, flag):
+    done = train("--dry_run", flag)
+    assert done.returncode == 2
+    assert "leave out --remedy and --folds" in done.stderr
+
+
+@pytest.mark.extended
+def test_each_config_has_a_folder_of_its_own(command, tmp_path):
+    flags = ("--model=mlp", "--train_for=5", "--batch_size=128")
+    for more, name, files in (
+        (("--dry_run",), "digits-mlp-1", False),
+        ((), "digits-mlp-1", True),
+        (("--seed=1",), "digits-mlp-2", True),
+        ((), "digits-mlp-1", True),
+    ):
+        done = command("experiments.train", *flags, *more, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert f"folder  runs/{name} (" in done.stdout
+        assert (tmp_path / "runs" / name / "config.json").exists() == files
+    assert "(begun by the same command)" in done.stdout
+    assert "nothing left to do after step 5" in done.stdout
 
 
 def test_workers_do_not_prove(train):

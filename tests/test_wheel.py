@@ -83,8 +83,8 @@ def test_it_trains_and_diagnoses_from_an_empty_folder(wheel, tmp_path):
 
     done = whyflat("train", "--train_for=2ep", "--model=mlp", "--batch_size=128")
     assert done.returncode == 0, done.stderr
-    lines = (folder / "runs/train/metrics.jsonl").read_text().splitlines()
+    lines = (folder / "runs/digits-mlp-1/metrics.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["epoch"] == 2
-    done = whyflat("diagnose", "--workdir=runs/train", "--budget=0")
+    done = whyflat("diagnose", "--workdir=runs/digits-mlp-1", "--budget=0")
     assert done.returncode in (0, 3), done.stderr
     assert "\nverdict: " in done.stdout

@@ -83,6 +83,7 @@ BAD: Mapping[str, Sequence[str]] = {
     "steps_per_call": ("-1", "x", "1.5"),
     "keep_checkpoints": ("0", "-1", "x"),
     "keep_best": ("0", "-1", "x"),
+    "profile": ("0", "-1", "x", "5-3", "5-5", "0-99999999", "9" * 30, "1.5", "\u0661"),
     "jit": ("x", "2"),
     "input": ("", "x", "disk"),
     "cluster": ("", "x"),

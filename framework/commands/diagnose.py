@@ -1,7 +1,7 @@
 """Diagnoses why the validation accuracy of a run is static, with remedies.
 
-    whyflat diagnose runs/train
-    whyflat diagnose runs/train --json
+    whyflat diagnose runs/digits-cnn-1
+    whyflat diagnose runs/digits-cnn-1 --json
 
 The second command prints the result of the first at once, unless the run has continued
 since, or --embedding is given. The exit code is 3 if a cause is confirmed, else 0.
@@ -21,7 +21,7 @@ from framework.diagnose.report import stored
 from framework.system import paths
 
 _WORKDIR = flags.DEFINE_string(
-    "workdir", "", "Folder of the run to diagnose, such as runs/train."
+    "workdir", "", "Folder of the run to diagnose, such as runs/digits-cnn-1."
 )
 _BUDGET = flags.DEFINE_string(
     "budget",

@@ -1,7 +1,7 @@
 """Evaluates the weights of a run on its test, validation or training images.
 
-    whyflat evaluate runs/train --split=validation
-    whyflat evaluate runs/train --split=test --json
+    whyflat evaluate runs/digits-cnn-1 --split=validation
+    whyflat evaluate runs/digits-cnn-1 --split=test --json
 
 The test part is for one look, when all choices have been made: each opening is recorded
 in RUN/diagnosis/test_openings.jsonl. Nothing else is written.
@@ -21,7 +21,7 @@ from framework.config import command, experiment
 from framework.system import paths
 
 _WORKDIR = flags.DEFINE_string(
-    "workdir", "", "Folder of the run to evaluate, such as runs/train."
+    "workdir", "", "Folder of the run to evaluate, such as runs/digits-cnn-1."
 )
 _SPLIT = flags.DEFINE_enum(
     "split",

@@ -1,8 +1,8 @@
 """Exports the network of a run, with normalization, for use without this program.
 
-    whyflat export runs/train exported/digits
-    whyflat export runs/train digits.tflite --to=litert
-    whyflat export runs/train digits.keras --to=keras
+    whyflat export runs/digits-cnn-1 exported/digits
+    whyflat export runs/digits-cnn-1 digits.tflite --to=litert
+    whyflat export runs/digits-cnn-1 digits.keras --to=keras
 
 Each maps "images" as in training to "probabilities", float32 [N, K]. The
 exported file is loaded in a fresh process and compared on random images before the
@@ -49,7 +49,7 @@ def export(arguments: list[str]) -> None:
     if len(arguments) != 2:
         raise UsageError(
             "give the folder of a run and where to write, as in whyflat export "
-            "runs/train exported/digits"
+            "runs/digits-cnn-1 exported/digits"
         )
     run, target = (paths.expand(each, "the path") for each in arguments)
     # Imported here, because they load TensorFlow.

@@ -1,6 +1,6 @@
 """Predicts the classes of images with the network of a run.
 
-    whyflat predict runs/train photo.jpg more/photos --output=predictions.csv
+    whyflat predict runs/digits-cnn-1 photo.jpg more/photos --output=predictions.csv
 
 Takes image files, folders of them, and .npy or .npz files of images as in training.
 Image files are decoded and resized as in training. The data that the run was trained on
@@ -51,8 +51,8 @@ def predict(arguments: list[str]) -> int:
     """
     if len(arguments) < 2:
         raise UsageError(
-            "give the folder of a run and images, as in whyflat predict runs/train "
-            "photo.jpg"
+            "give the folder of a run and images, as in whyflat predict "
+            "runs/digits-cnn-1 photo.jpg"
         )
     run, *images = arguments
     # Imported here, because they load TensorFlow.

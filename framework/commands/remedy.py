@@ -1,7 +1,7 @@
 """Proves the remedy of a run's confirmed cause by training with it.
 
-    whyflat remedy runs/train
-    whyflat remedy runs/train --plan_only
+    whyflat remedy runs/digits-cnn-1
+    whyflat remedy runs/digits-cnn-1 --plan_only
 
 Takes the confirmed causes of RUN/diagnosis/diagnosis.json in order, or diagnoses the
 run first. Trains with the remedy, without it, and with a placebo, over several seeds,
@@ -23,7 +23,9 @@ from framework.config import command, experiment
 from framework.system import paths
 
 _WORKDIR = flags.DEFINE_string(
-    "workdir", "", "Folder of the run whose remedies to prove, such as runs/train."
+    "workdir",
+    "",
+    "Folder of the run whose remedies to prove, such as runs/digits-cnn-1.",
 )
 _SEEDS = flags.DEFINE_integer(
     "seeds",

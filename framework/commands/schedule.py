@@ -43,7 +43,7 @@ _REPLAY = flags.DEFINE_string(
     "replay",
     "",
     "File of metrics that the schedule reacts to: a run's metrics.jsonl, or one number "
-    "per line, such as runs/train/metrics.jsonl.",
+    "per line, such as runs/digits-cnn-1/metrics.jsonl.",
 )
 _EXPERIMENT = command.define_experiment()
 

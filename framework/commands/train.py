@@ -12,7 +12,7 @@ from typing import NoReturn
 from framework import main as main_lib
 from framework.config import Config
 
-CONFIG = Config(workdir="runs/train")
+CONFIG = Config()
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

@@ -10,6 +10,7 @@ from framework.config import spec, update_rules
 from framework.config.durations import Duration
 from framework.config.fold import Fold
 from framework.config.portion import Portion
+from framework.config.step_range import StepRange
 from framework.errors import UsageError
 from framework.system import paths, printable, waiting
 
@@ -41,10 +42,10 @@ def check_type(name: str, value: object, kind: type, choices: tuple[str, ...]) -
         # A bool is an int to Python.
         isinstance(value, bool) and kind is not bool
     ):
-        raise UsageError(f"{name} must be of type {kind.__name__}, not {value!r}")
+        raise UsageError(f"--{name} must be of type {kind.__name__}, not {value!r}")
     if isinstance(value, str) and printable.control_character(value):
         # A newline would start another flag in flags.txt.
-        raise UsageError(f"{name} must be one line of text, not {value!r}")
+        raise UsageError(f"--{name} must be one line of text, not {value!r}")
     if choices:
         _require(name, value, value in choices, f"one of {', '.join(choices)}")
     if isinstance(value, float):
@@ -73,6 +74,8 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
         _parse("test", values["test"], Portion.parse)
     if values["fold"]:
         values["fold"] = str(_parse("fold", values["fold"], Fold.parse))
+    if values["profile"]:
+        _parse("profile", values["profile"], StepRange.parse)
     _parse("freeze", values["freeze"], update_rules.parse_freeze)
     _parse("lr_scale", values["lr_scale"], update_rules.parse_scales)
     exclude = values["exclude"]
@@ -131,9 +134,9 @@ def _parse(name: str, text: str, parse: Callable[[str], _Parsed]) -> _Parsed:
     try:
         return parse(text)
     except UsageError as problem:
-        raise UsageError(f"{name}: {problem}") from None
+        raise UsageError(f"--{name}: {problem}") from None
 
 
 def _require(name: str, value: object, condition: bool, what: str) -> None:
     if not condition:
-        raise UsageError(f"{name} must be {what}, not {value!r}")
+        raise UsageError(f"--{name} must be {what}, not {value!r}")

@@ -75,6 +75,16 @@ def define_folds() -> flags.FlagHolder:
     )
 
 
+def define_dry_run() -> flags.FlagHolder:
+    """Defines --dry_run, for commands that train."""
+    return flags.DEFINE_bool(
+        "dry_run",
+        False,
+        "Train and evaluate for a few seconds, write nothing to --workdir, and print "
+        "the memory, the speed and an estimate of the time of the run.",
+    )
+
+
 def define_trust_run() -> flags.FlagHolder:
     """Defines --trust_run, for commands that build what a run names."""
     return flags.DEFINE_bool(
@@ -115,12 +125,14 @@ def one_run(arguments: Sequence[str], workdir: str, verb: str) -> str:
         UsageError: No folder is given, or more than one.
 
     Example:
-        >>> one_run(["runs/train"], "", "evaluate")
-        'runs/train'
+        >>> one_run(["runs/digits-cnn-1"], "", "evaluate")
+        'runs/digits-cnn-1'
     """
     folders = [*arguments, *filter(None, [workdir])]
     if len(folders) != 1:
-        raise UsageError(f"give the folder of one run, as in whyflat {verb} runs/train")
+        raise UsageError(
+            f"give the folder of one run, as in whyflat {verb} runs/digits-cnn-1"
+        )
     return folders[0]
 
 

@@ -46,7 +46,7 @@ class Config:
     exclude: str = fields.data(
         "",
         "Comma-separated CSV files that list training images to leave out, such as "
-        "runs/train/diagnosis/flagged.csv; empty for none.",
+        "runs/pets/diagnosis/flagged.csv; empty for none.",
     )
     sampling: str = fields.data(
         "uniform",
@@ -260,9 +260,10 @@ class Config:
         numbers=False,
     )
     workdir: str = fields.run(
-        "runs/train",
-        "Folder of the run's results and checkpoints, such as runs/flowers; an "
-        "existing run is resumed.",
+        "auto",
+        "Folder of the run's results and checkpoints, such as runs/flowers, whose run "
+        "is resumed; auto is the first of runs/DATASET-MODEL-1, -2, ... that has the "
+        "run of the same command, or nothing.",
         numbers=False,
     )
     keep_checkpoints: int = fields.run(
@@ -287,6 +288,12 @@ class Config:
         "'mine:Tracker(project=\"pets\")'; empty for none.",
         numbers=False,
     )
+    profile: str = fields.run(
+        "",
+        "Steps to profile for TensorBoard, such as 20 (once the run is warm) or "
+        "100-120; empty for none.",
+        numbers=False,
+    )
     diagnose: bool = fields.evaluation(
         False,
         "Diagnose static validation accuracy after training, with exit code 3 if a "
@@ -295,18 +302,20 @@ class Config:
     )
     fresh: bool = fields.run(
         False,
-        "Move an earlier run in --workdir aside, such as to runs/train.old-1, and "
+        "Move an earlier run in --workdir aside, such as to runs/pets.old-1, and "
         "start a new one.",
         numbers=False,
     )
     allow_config_change: bool = fields.run(
         False,
-        "Resume the run in --workdir with changed flags, such as another --batch_size.",
+        "Resume the run in --workdir, which must be given, with changed flags, such as "
+        "another --batch_size.",
         numbers=False,
     )
     allow_data_change: bool = fields.run(
         False,
-        "Resume the run in --workdir with changed data, such as additional images.",
+        "Resume the run in --workdir, which must be given, with changed data, such as "
+        "additional images.",
         numbers=False,
     )
 

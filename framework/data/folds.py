@@ -29,7 +29,7 @@ def pooled(dataset: Dataset, fold: str) -> Dataset:
     pool = joined(dataset.train, dataset.validation)
     if pool is None:
         raise UsageError(
-            f"fold={fold} needs images in memory or in files, unlike {dataset.name}"
+            f"--fold={fold} needs images in memory or in files, unlike {dataset.name}"
         )
     if pool.paths:
         # As a new listing: whatever the first division was.
@@ -66,7 +66,7 @@ def divided(dataset: Dataset, fold: str, seed: int) -> Dataset:
         what = "no validation image"
         if len(absent):
             what = f"no training image of {dataset.class_names[absent[0]]!r}"
-        raise UsageError(f"fold={fold} leaves {what}; use fewer folds")
+        raise UsageError(f"--fold={fold} leaves {what}; use fewer folds")
     note = (
         f"fold {fold}: {len(held_out):,} of {len(pool):,} images are validated on; any "
         f"other division into training and validation images is not used"

@@ -38,14 +38,14 @@ def hold_out_test(
         return dataset
     if dataset.test is not None:
         raise UsageError(
-            f"test={portion}: {dataset.name} has a test part of its own, of "
+            f"--test={portion}: {dataset.name} has a test part of its own, of "
             f"{len(dataset.test):,} images; leave out --test to use it"
         )
     rows = _drawn(dataset, Portion.parse(portion)) if held_out is None else held_out
     if not len(rows):
         raise UsageError(
-            f"test={portion} of {len(dataset.train):,} training images leaves no test "
-            f"image of any class; raise it"
+            f"--test={portion} of {len(dataset.train):,} training images leaves no "
+            f"test image of any class; raise it"
         )
     test = dataset.train.take(rows)
     counts = class_counts(test.labels, dataset.num_classes)
@@ -73,8 +73,8 @@ def _drawn(dataset: Dataset, portion: Portion) -> np.ndarray:
     most = len(labels) - (1 if several else len(np.unique(labels)))
     if portion.images > most:
         raise UsageError(
-            f"test must be at most {most:,} of the {len(labels):,} training images of "
-            f"{dataset.name}, not {portion.images:,}"
+            f"--test must be at most {most:,} of the {len(labels):,} training images "
+            f"of {dataset.name}, not {portion.images:,}"
         )
     if several:
         return stratify.sample(labels, portion.images, _SEED, groups)[1]

@@ -26,8 +26,8 @@ def limit_threads(count: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(count)
     except RuntimeError:
         raise UsageError(
-            f"threads={count}: TensorFlow already computes with {threads()} threads in "
-            f"this process; set it before any other use of TensorFlow"
+            f"--threads={count}: TensorFlow already computes with {threads()} threads "
+            f"in this process; set it before any other use of TensorFlow"
         ) from None
 
 

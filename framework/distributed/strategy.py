@@ -12,7 +12,7 @@ import tensorflow as tf
 from framework.distributed import cluster as cluster_lib
 from framework.distributed import rendezvous
 from framework.errors import RunError, UsageError
-from framework.system import network
+from framework.system import network, quiet
 
 # Strategies that take a number of devices.
 _OF_SEVERAL = ("mirrored", "multi_worker")
@@ -47,9 +47,13 @@ def build_strategy(
     """
     if devices > 1 and kind not in _OF_SEVERAL:
         raise UsageError(
-            f"devices={devices} needs --strategy=mirrored; --strategy={kind} does not "
-            f"take a number of devices"
+            f"--devices={devices} needs --strategy=mirrored; --strategy={kind} does "
+            f"not take a number of devices"
         )
+    # The first search for devices warns about missing CUDA drivers. It is still to come
+    # where the user's program has imported TensorFlow or Keras before this package.
+    with quiet.suppressed_stderr():
+        tf.config.list_physical_devices()
     if kind == "default":
         return tf.distribute.get_strategy()
     if kind == "one_device":
@@ -80,7 +84,7 @@ def _multi_worker(members: cluster_lib.Cluster, devices: int) -> tf.distribute.S
     gpus = tf.config.list_physical_devices("GPU")
     if devices > max(len(gpus), 1):
         raise UsageError(
-            f"devices must be at most {max(len(gpus), 1)} on this machine, not "
+            f"--devices must be at most {max(len(gpus), 1)} on this machine, not "
             f"{devices}"
         )
     if gpus:
@@ -157,7 +161,7 @@ def _device_names(count: int) -> list[str]:
     names = [device.name for device in tf.config.list_logical_devices(kind)]
     if count > len(names):
         raise UsageError(
-            f"devices must be at most {len(names)} on this machine, not {count}"
+            f"--devices must be at most {len(names)} on this machine, not {count}"
         )
     return names[: count or None]
 

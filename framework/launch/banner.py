@@ -16,13 +16,16 @@ from framework.optim import precision
 from framework.report import console
 
 
-def facts(config: Config, built: Components, resumption: Resumption) -> dict[str, str]:
+def facts(
+    config: Config, built: Components, resumption: Resumption, why_folder: str = ""
+) -> dict[str, str]:
     """Returns the lines of the banner by heading.
 
     Args:
         config: The configuration.
         built: The components.
         resumption: How the run starts or resumes.
+        why_folder: Why its folder was chosen; "" if the user has named it.
     """
     examples, plan, dataset = built.examples, built.plan, built.examples.dataset
     replicas = built.strategy.num_replicas_in_sync
@@ -43,7 +46,7 @@ def facts(config: Config, built: Components, resumption: Resumption) -> dict[str
         "length": f"{plan.total_steps:,} steps, {plan.steps_per_epoch:,} per epoch, "
         f"{config.batch_size} images each",
         "runs on": f"{replicas} device(s), {config.precision}",
-        "folder": config.workdir,
+        "folder": config.workdir + (f" ({why_folder})" if why_folder else ""),
     }
     notices = [
         *dataset.notes,

@@ -77,21 +77,21 @@ def check_batch_size(config: Config, images: int, replicas: int) -> None:
     size, divisor = config.batch_size, replicas * config.accumulate
     if config.shards % replicas:
         raise UsageError(
-            f"shards must be a multiple of the number of devices, {replicas}, which "
+            f"--shards must be a multiple of the number of devices, {replicas}, which "
             f"must be a power of two, not {config.shards}"
         )
     if size > images:
         raise UsageError(
-            f"batch_size must be at most the number of training images, {images:,}, "
+            f"--batch_size must be at most the number of training images, {images:,}, "
             f"not {size:,}"
         )
     if size % divisor:
         raise UsageError(
-            f"batch_size must be a multiple of {divisor} ({replicas} devices times "
+            f"--batch_size must be a multiple of {divisor} ({replicas} devices times "
             f"--accumulate={config.accumulate}), not {size}"
         )
     if config.jit and replicas > 1:
-        raise UsageError("jit works on one device only; leave out --jit or --devices")
+        raise UsageError("--jit works on one device only; leave out --jit or --devices")
 
 
 def check_metrics(
@@ -125,7 +125,7 @@ def check_metrics(
     rate.check_monitors(names)
     if monitor not in names:
         raise UsageError(
-            f"monitor must be a metric of an evaluation, not {monitor!r}; known "
+            f"--monitor must be a metric of an evaluation, not {monitor!r}; known "
             f"are {', '.join(names)}"
         )
 

@@ -30,7 +30,7 @@ from framework.data.stream_feed import StreamFeed
 from framework.distributed import determinism
 from framework.distributed.strategy import build_strategy
 from framework.errors import UsageError
-from framework.launch import checks, sources, training
+from framework.launch import checks, settled, sources, training
 from framework.launch import examples as examples_lib
 from framework.launch import initial as initial_lib
 from framework.launch.initial import Initial
@@ -132,7 +132,15 @@ class Components:
         size = -(-size // parts) * parts
         has_logits = with_logits or bool(self.metrics)
         classes = self.examples.dataset.num_classes if has_logits else 0
-        return Evaluator(self.state, self.objective, batches, size, classes, shards)
+        return Evaluator(
+            self.state,
+            self.objective,
+            batches,
+            size,
+            classes,
+            shards,
+            self.loop.compilation,
+        )
 
 
 def build(
@@ -173,7 +181,8 @@ def build(
     )
     examples = examples_lib.build(config, dataset, strategy, servers, progress)
     feed = _feed(config, examples, strategy)
-    plan = _plan(config, feed.per_epoch, _monitor(config, examples.dataset))
+    monitor = settled.monitor(config, examples.dataset.has_several_labels)
+    plan = _plan(config, feed.per_epoch, monitor)
     function = model if model is not None else models.build(config.model, files)
     state, initial = training.build_state(
         config, plan, strategy, examples.dataset, function, files
@@ -210,17 +219,10 @@ def _feed(config: Config, examples: Examples, strategy: tf.distribute.Strategy) 
     )
 
 
-def _monitor(config: Config, dataset: Dataset) -> str:
-    """Returns the metric to monitor: mAP by default for images of several labels."""
-    if dataset.has_several_labels and config.monitor == Config.monitor:
-        return "validation/mAP"
-    return config.monitor
-
-
 def _plan(config: Config, steps_per_epoch: int, monitor: str) -> Plan:
     total = Duration.parse(config.train_for).steps(steps_per_epoch)
     if not total:
-        raise UsageError(f"train_for must be at least a step, not {config.train_for}")
+        raise UsageError(f"--train_for must be at least a step, not {config.train_for}")
 
     def steps(length: str) -> int:
         return max(Duration.parse(length).steps(steps_per_epoch, total), 1)

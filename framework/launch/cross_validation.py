@@ -24,9 +24,10 @@ def train(
 ) -> Estimate:
     """Trains each fold in a folder of its own, and prints their mean.
 
-    The folds are ordinary runs in WORKDIR/fold-1, fold-2, ... The same call resumes
-    them. The mean is of the last evaluations: the best of each fold would be chosen on
-    the images that it is measured on.
+    The folds are ordinary runs in WORKDIR/fold-1, fold-2, ..., or each in a folder that
+    is chosen for it where no WORKDIR is given. The same call resumes them. The mean is
+    of the last evaluations: the best of each fold would be chosen on the images that it
+    is measured on.
 
     Args:
         config: The configuration, without a fold.
@@ -46,12 +47,16 @@ def train(
     check(config, count)
     values: list[float] = []
     for index in range(1, count + 1):
-        folder = Path(config.workdir) / f"fold-{index}"
-        fold = dataclasses.replace(config, fold=f"{index}/{count}", workdir=str(folder))
+        fold = dataclasses.replace(config, fold=f"{index}/{count}")
+        if config.workdir != Config.workdir:
+            folder = str(Path(config.workdir) / f"fold-{index}")
+            fold = dataclasses.replace(fold, workdir=folder)
         history = run(fold).history
         accuracies = history[_ACCURACY]
         if not len(accuracies):
-            raise RunError(f"{folder} has no evaluation; train for longer")
+            raise RunError(
+                f"the run of fold {index}/{count} has no evaluation; train for longer"
+            )
         values.append(float(accuracies[-1]))
     for index, value in enumerate(values, 1):
         write(f"fold {index}/{count}: {_ACCURACY} {value:.2%}")
@@ -72,12 +77,12 @@ def check(config: Config, count: int) -> None:
     """
     if count < 2:
         raise UsageError(
-            f"folds must be at least 2, not {count}; leave it out for none"
+            f"--folds must be at least 2, not {count}; leave it out for none"
         )
     if config.fold:
         raise UsageError(
-            f"folds={count} trains all folds and fold={config.fold} one of them; leave "
-            f"out one of both"
+            f"--folds={count} trains all folds and --fold={config.fold} one of them; "
+            f"leave out one of both"
         )
     if config.strategy == "multi_worker":
         raise UsageError(

@@ -21,6 +21,7 @@ from framework.report.about import About
 from framework.report.console import Console
 from framework.report.files import Files
 from framework.report.history import History
+from framework.report.profile import Profile
 from framework.report.static import StaticNotice
 from framework.report.tensorboard import TensorBoard
 from framework.report.timing import Timing
@@ -35,12 +36,14 @@ class Options:
         hooks: All hooks.
         then: What the caller does after training.
         is_part: Whether it is a part of another run.
+        why_folder: Why its folder was chosen; "" if the user has named it.
     """
 
     reports: Sequence[Report]
     hooks: Sequence[Hook]
     then: str
     is_part: bool
+    why_folder: str = ""
 
 
 def build_console(
@@ -119,7 +122,11 @@ def file_reports(
     notice = StaticNotice(folder, lines.notice, board.text, options.then)
     fields = dataclasses.asdict(config)
     trackers = hooks_lib.build_reports(config.report, config.workdir, fields)
-    return [Files(folder, timing), board, notice, *trackers]
+    reports = [Files(folder, timing), board, notice, *trackers]
+    if built.plan.pauses:
+        first, end = built.plan.pauses
+        reports.append(Profile(folder, first, end, lines.notice))
+    return reports
 
 
 def hook_reports(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from framework.config.durations import Duration
 from framework.data import record as data_record
 from framework.data.record import DataRecord
 from framework.errors import UsageError
-from framework.launch import run_folder
+from framework.launch import run_folder, settled
 from framework.loop.plan import Plan
 from framework.report.history import History
 from framework.system import atomic
@@ -66,6 +66,30 @@ class Resumption:
         return "\n".join(sentences)
 
 
+def check_config(config: Config, given: Collection[str] = ()) -> None:
+    """Checks, before any image is read, that the run in the folder has this config.
+
+    `check` decides later what depends on how far the run has come: a finished run may
+    be extended by another `train_for`, and one that has trained keeps its `test`.
+
+    Args:
+        config: The current configuration, as the user gives it.
+        given: The fields whose components are given in Python.
+
+    Raises:
+        UsageError: The folder has a run of another configuration.
+    """
+    folder = Path(config.workdir)
+    if config.fresh or config.allow_config_change:
+        return
+    if not (folder / "config.json").exists():
+        return
+    before = run_folder.read_config(folder)
+    difference = settled.certain_difference(before, config, given)
+    if difference.keys() - {"test", "train_for"}:
+        raise _is_another(folder, difference)
+
+
 def check(
     folder: Path, config: Config, plan: Plan, history: History, step: int | None
 ) -> Resumption:
@@ -104,10 +128,7 @@ def check(
             before, plan, history, step
         )
         if not (config.allow_config_change or extends):
-            raise UsageError(
-                f"workdir {folder} has a run of another configuration; {_WAYS_OUT}, or "
-                f"--allow_config_change\n{_list_changes(difference)}"
-            )
+            raise _is_another(folder, difference)
         if is_over:
             raise UsageError(
                 f"the run in {folder} is finished at step {step:,}, also with these "
@@ -187,6 +208,13 @@ def _was_over(before: Config, plan: Plan, history: History, step: int | None) ->
         monitor=before.monitor,
         early_stopping=before.early_stopping,
     ).is_over(step, history)
+
+
+def _is_another(folder: Path, difference: Mapping[str, tuple[Any, Any]]) -> UsageError:
+    return UsageError(
+        f"workdir {folder} has a run of another configuration; {_WAYS_OUT}, or "
+        f"--allow_config_change\n{_list_changes(difference)}"
+    )
 
 
 def _list_changes(difference: Mapping[str, tuple[Any, Any]]) -> str:

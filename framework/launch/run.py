@@ -12,13 +12,14 @@ from rich.console import Console as Screen
 
 from framework import compiled
 from framework.config import Config, reference
+from framework.config.step_range import StepRange
 from framework.data import description, given
 from framework.data.dataset import Dataset
 from framework.data.given import Arrays
 from framework.data.stream import NOTE, reason
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
-from framework.launch import banner, components, start, worker_folders
+from framework.launch import banner, checks, components, resume, run_names, start
 from framework.launch import hooks as hooks_lib
 from framework.launch import reports as reports_lib
 from framework.launch.components import Components
@@ -29,11 +30,13 @@ from framework.launch.result import Result
 from framework.launch.trained import Trained
 from framework.loop import nonfinite
 from framework.loop import stop as stop_lib
+from framework.loop.evaluator import EVALUATION
 from framework.loop.nonfinite import NonFiniteError
 from framework.loop.stop import Stop
 from framework.loop.train import train
+from framework.loop.train_loop import MEASURED_STEP, TRAINING_STEP
 from framework.models import ModelFunction
-from framework.report import Report, Reports, console
+from framework.report import Report, Reports, console, time_spent
 from framework.report.timing import Timing
 
 
@@ -50,7 +53,8 @@ def run(
     """Trains a model, or resumes the run in the config's folder.
 
     Args:
-        config: The configuration.
+        config: The configuration. Without a `workdir`, the folder is chosen; see
+            `framework.launch.run_names`.
         model: Replaces that of the config: a model, or a function of an image's shape
             and the number of classes that builds one.
         dataset: Replaces that of the config: a data set, or arrays (x_train, y_train,
@@ -77,6 +81,12 @@ def run(
     for hook in hooks:
         hooks_lib.check_hook(hook)
     hooks_lib.check_report(config.report)
+    from_python = Given(model, dataset)
+    # Before the images are read, which may take minutes.
+    checks.check(config, from_python.names)
+    choice = run_names.choose(config, from_python)
+    config = dataclasses.replace(config, workdir=choice.folder)
+    resume.check_config(config, from_python.names)
     screen = console.console()
     screen.quiet = quiet
     has_others = config.strategy == "multi_worker"
@@ -94,13 +104,13 @@ def run(
         screen.quiet |= not workers.is_chief
         monitor, normalize = built.plan.monitor, built.initial.normalize
         config = dataclasses.replace(config, monitor=monitor, normalize=normalize)
-        from_python = Given(model, dataset)
         config = from_python.described(
             config, built.state.model, built.examples.dataset
         )
-        with worker_folders.folder(config, workers) as folder:
+        with run_names.opened(choice, config, from_python, workers) as (choice, folder):
+            config = dataclasses.replace(config, workdir=choice.folder)
             then = then or _then(config, built.examples.dataset)
-            options = Options(reports, hooks, then, is_part)
+            options = Options(reports, hooks, then, is_part, choice.why)
             result = _run(config, built, folder, screen, workers, stop, options)
             return dataclasses.replace(result, given=from_python)
 
@@ -122,14 +132,16 @@ def _run(
     options: Options,
 ) -> Result:
     """Trains in a folder that no other process uses."""
-    plan, dataset = built.plan, built.examples.dataset
     history, checkpoints, resumption = start.open_folder(
         config, built, folder, workers.is_chief, options.is_part
     )
-    timing = Timing(plan.total_steps, config.batch_size)
-    facts = banner.facts(config, built, resumption)
+    if not options.is_part:
+        built = _with_pauses(config, built, resumption.step or 0)
+    timing = Timing(built.plan.total_steps, config.batch_size)
+    facts = banner.facts(config, built, resumption, options.why_folder)
     lines = reports_lib.build_console(config, built, timing, screen)
     lines.banner(facts)
+    built.loop.compilation.watcher = lines.compiling
     # The timing comes first, because the others read it.
     reports: list[Report] = [timing, lines, *options.reports]
     if workers.is_chief:
@@ -148,7 +160,7 @@ def _run(
             built.state,
             built.loop,
             built.evaluations(),
-            plan,
+            built.plan,
             history,
             checkpoints,
             report,
@@ -170,20 +182,36 @@ def _run(
     except tf.errors.OpError as problem:
         if workers.count > 1 and is_loss(problem):
             raise
-        _raise_known_cause(problem, config, dataset)
+        _raise_known_cause(problem, config, built.examples.dataset)
         raise
     finally:
         # Before another process can lock the folder.
         checkpoints.close()
         report.stopped()
-    note = NOTE if dataset.stream else ""
-    lines.summary(history, config.workdir, note)
-    return Result(
-        history, _trained(config, built, history.last_step or 0), config, folder
-    )
+    note = NOTE if built.examples.dataset.stream else ""
+    lines.summary(history, config.workdir, _time_spent(timing, built), note)
+    return Result(history, _trained(config, built, history), config, folder)
 
 
-def _trained(config: Config, built: Components, step: int) -> Trained:
+def _with_pauses(config: Config, built: Components, step: int) -> Components:
+    """Returns components whose plan pauses where --profile begins and ends."""
+    if not config.profile:
+        return built
+    steps = StepRange.parse(config.profile)
+    pauses = steps.between(step, built.plan.total_steps)
+    plan = dataclasses.replace(built.plan, pauses=pauses)
+    return dataclasses.replace(built, plan=plan)
+
+
+def _time_spent(timing: Timing, built: Components) -> dict[str, float]:
+    """Returns where the time of a run has gone, in seconds by name."""
+    first_calls = built.loop.compilation.seconds
+    steps = sum(first_calls.get(x, 0.0) for x in (TRAINING_STEP, MEASURED_STEP))
+    evaluations = first_calls.get(EVALUATION, 0.0)
+    return time_spent.parts(timing, steps, evaluations, built.loop.waited())
+
+
+def _trained(config: Config, built: Components, history: History) -> Trained:
     """Returns the network, with the weights that evaluations use."""
     # The state is saved, and not used any more.
     built.state.swap_ema()
@@ -194,7 +222,7 @@ def _trained(config: Config, built: Components, step: int) -> Trained:
         dataset.image_shape,
         dataset.train.dtype,
         dataset.class_names,
-        step,
+        history.last_step or 0,
         config,
         description.pixel_range(dataset.train),
         dataset.has_several_labels,

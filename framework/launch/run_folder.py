@@ -36,6 +36,10 @@ _RESULTS = (
 )
 
 
+class InUseError(UsageError):
+    """Another process uses the folder of a run."""
+
+
 @contextlib.contextmanager
 def opened(config: Config) -> Iterator[Path]:
     """Creates the run's folder, and locks it against other processes.
@@ -48,7 +52,7 @@ def opened(config: Config) -> Iterator[Path]:
         The folder.
 
     Raises:
-        UsageError: The folder is not that of a run, or is in use.
+        UsageError: The folder is not that of a run, or, as an InUseError, is in use.
         RunError: The folder cannot be written to.
     """
     workdir = Path(config.workdir)
@@ -87,18 +91,33 @@ def locked(workdir: Path) -> Iterator[None]:
     The lock is on the folder itself, and is released however the process ends.
 
     Raises:
-        UsageError: Another process holds the lock.
+        InUseError: Another process holds the lock.
     """
     folder = os.open(workdir, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise UsageError(
+        raise InUseError(
             f"another process is running in workdir {workdir}; use another --workdir"
         ) from None
     finally:
         os.close(folder)
+
+
+def is_unused(workdir: Path) -> bool:
+    """Returns whether nothing is at a path, or a folder without a file of anybody.
+
+    A run that was killed at its start leaves folders, or an incomplete file.
+    """
+    if not os.path.lexists(workdir):
+        return True
+    try:
+        is_run = (workdir / "config.json").exists() or has_results(workdir)
+        return not is_run and not _has_other_files(workdir)
+    except OSError:
+        # A file, or a folder of somebody else.
+        return False
 
 
 def has_results(workdir: Path) -> bool:
@@ -139,7 +158,7 @@ def read_config(workdir: Path) -> Config:
     except FileNotFoundError:
         raise UsageError(
             f"there is no run in {workdir}: it has no config.json; give the folder of "
-            f"a run, such as runs/train"
+            f"a run, such as runs/digits-cnn-1"
         ) from None
     except (OSError, ValueError, TypeError) as problem:
         raise UsageError(f"{path} is not the config of a run: {problem}") from None
@@ -158,13 +177,17 @@ def _check_is_run(workdir: Path) -> None:
             f"workdir {workdir} has results of a run, but no config.json; restore it, "
             f"use another --workdir, or --fresh to move the folder aside"
         )
-    # A run that was killed at its start leaves folders, or an incomplete file.
-    complete = [path for path in workdir.iterdir() if path.suffix != atomic.SUFFIX]
-    if any(path.name not in FOLDERS for path in complete):
+    if _has_other_files(workdir):
         raise UsageError(
             f"workdir {workdir} is not empty, and not a run of this program; use "
             f"another --workdir, or move it aside with --fresh"
         )
+
+
+def _has_other_files(workdir: Path) -> bool:
+    """Returns whether a folder has files that a run killed at its start has not."""
+    complete = [path for path in workdir.iterdir() if path.suffix != atomic.SUFFIX]
+    return any(path.name not in FOLDERS for path in complete)
 
 
 def _check_links(workdir: Path) -> None:

@@ -123,8 +123,8 @@ def build_objective(
     divisor = 2 * parts
     if policy and policy.has_mix and config.batch_size % divisor:
         raise UsageError(
-            f"batch_size must be a multiple of {divisor} where --augment mixes images "
-            f"in pairs, not {config.batch_size}"
+            f"--batch_size must be a multiple of {divisor} where --augment mixes "
+            f"images in pairs, not {config.batch_size}"
         )
     with strategy.scope():
         scaling = normalize.build(config.normalize, split, examples.train)

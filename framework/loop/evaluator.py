@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from framework import compiled
+from framework.compiled import Compilation
 from framework.data.batches import Batches, EpochBatches, ReplicaInput, padded
 from framework.distributed.workers import Workers
 from framework.loop.eval_step import eval_step
@@ -15,6 +16,8 @@ from framework.loop.plan import Pace
 from framework.loop.state import TrainState
 from framework.numerics.metrics import Predictions
 
+# What is compiled, for people.
+EVALUATION = "the evaluation"
 # The fields of `Predictions` that `eval_step` returns.
 _FIELDS = ("labels", "predicted", "rank", "confidence", "losses")
 _FLOATS = ("confidence", "losses", "logits")
@@ -35,6 +38,10 @@ class Evaluator:
         classes: The number of classes, if predictions shall have logits; else 0.
         shards: The number of equal parts of each step, which are computed by themselves
             on any number of devices; 0 for one on each.
+        compilation: Times the first calls.
+
+    Attributes:
+        batch_size: The maximum number of examples per step, over all replicas.
     """
 
     def __init__(
@@ -45,6 +52,7 @@ class Evaluator:
         batch_size: int,
         classes: int = 0,
         shards: int = 0,
+        compilation: Compilation | None = None,
     ):
         self._state = state
         self._objective = objective
@@ -58,7 +66,8 @@ class Evaluator:
         self._classes, self._by_class = classes, (*by_class, "logits")
         self._fields = (*fields, "logits") if classes else fields
         self._workers = Workers(batches.strategy)
-        self._batch_size, self._shards = batch_size, shards
+        self.batch_size, self._shards = batch_size, shards
+        self._compilation = compilation or Compilation()
         self._pace = Pace()
         self._run_steps = compiled.function(self._steps)
         self._run_swap_ema = compiled.function(state.swap_ema)
@@ -81,7 +90,11 @@ class Evaluator:
                 check()
                 count = min(len(batches) - start, self._pace.limit)
                 count = self._workers.all_reduce_min(count)
-                with self._pace.timed(count), self._batches.reading():
+                with (
+                    self._pace.timed(count),
+                    self._compilation.first(EVALUATION, (self, size)),
+                    self._batches.reading(),
+                ):
                     position = tf.constant(start), tf.constant(count)
                     tensors = self._run_steps(epoch, *position, size)
                     outputs.append(
@@ -111,7 +124,7 @@ class Evaluator:
     def _step_size(self, total: int) -> int:
         """Returns the examples per step, such that the last batch is nearly full."""
         parts = self._shards or self._batches.strategy.num_replicas_in_sync
-        steps = -(-total // self._batch_size)
+        steps = -(-total // self.batch_size)
         return -(-total // (steps * parts)) * parts
 
     def _steps(

@@ -36,6 +36,8 @@ class Plan:
             stop; 0 for never.
         rollbacks: The maximum number of returns to the last checkpoint because of
             numbers that are not finite.
+        pauses: Further numbers of steps at which a call of the compiled loop ends.
+            Nothing is due there, and no number of the run depends on them.
     """
 
     total_steps: int
@@ -47,6 +49,7 @@ class Plan:
     monitor: str = "validation/accuracy"
     early_stopping: int = 0
     rollbacks: int = 0
+    pauses: tuple[int, ...] = ()
 
     def logs(self, step: int) -> bool:
         """Returns whether to log training metrics after a number of steps."""
@@ -78,6 +81,11 @@ class Plan:
         )
         until_next = min(every - step % every for every in intervals)
         return min(step + until_next, self.total_steps)
+
+    def next_pause(self, step: int) -> int:
+        """Returns the next step at which a call ends: that of an event, or a pause."""
+        pauses = [pause for pause in self.pauses if pause > step]
+        return min([self.next_event(step), *pauses])
 
     def is_event(self, step: int) -> bool:
         """Returns whether an event is due or an epoch ends after a number of steps."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Iterator
+
 from absl import logging
 
 from framework.errors import Stopped
@@ -72,9 +76,10 @@ def train(
                 report.logged(step, logged)
         if plan.evaluates(step):
             try:
-                predictions = evaluations(stop.check)
+                with _timed(report, "evaluation"):
+                    predictions = evaluations(stop.check)
             except Stopped:
-                _save(checkpoints, step, plan, history)
+                _save(checkpoints, step, plan, history, report)
                 checkpoints.wait()
                 raise
             metrics = {
@@ -85,7 +90,8 @@ def train(
             }
             history.append(step, metrics)
             report.evaluated(step, metrics, predictions)
-            checkpoints.save_best(step, history.ranked(plan.monitor))
+            with _timed(report, "checkpoint"):
+                checkpoints.save_best(step, history.ranked(plan.monitor))
             before = state.learning_rate.scale()
             restores = state.learning_rate.observe(step, metrics)
             after = state.learning_rate.scale()
@@ -96,16 +102,28 @@ def train(
         is_pending = False
         is_over = stop.is_asked or plan.is_over(step, history)
         if plan.saves(step) or is_over or stop.is_requested:
-            _save(checkpoints, step, plan, history)
+            _save(checkpoints, step, plan, history, report)
         if stop.is_requested and not is_over:
             checkpoints.wait()
             stop.check()
-    checkpoints.wait()
+    with _timed(report, "checkpoint"):
+        checkpoints.wait()
     report.finished(step)
 
 
-def _save(checkpoints: Checkpoints, step: int, plan: Plan, history: History) -> None:
-    checkpoints.save(step, history.ranked(plan.monitor), history.fingerprint())
+@contextlib.contextmanager
+def _timed(report: Report, what: str) -> Iterator[None]:
+    """Reports the seconds that the block takes; see `Report.spent`."""
+    start = time.perf_counter()
+    yield
+    report.spent(what, time.perf_counter() - start)
+
+
+def _save(
+    checkpoints: Checkpoints, step: int, plan: Plan, history: History, report: Report
+) -> None:
+    with _timed(report, "checkpoint"):
+        checkpoints.save(step, history.ranked(plan.monitor), history.fingerprint())
 
 
 def _restore_or_initialize(checkpoints: Checkpoints) -> int:
@@ -156,7 +174,8 @@ def _advance(
     event = plan.next_event(step)
     statistics: dict[str, float] = {}
     while step < event:
-        count = loop.common_count(min(event - step, pace.limit))
+        most = min(plan.next_pause(step) - step, pace.limit)
+        count = loop.common_count(most)
         # A measured step is compiled separately.
         measured = int(step + count == event and plan.measures(event))
         with pace.timed(count):

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from framework import compiled
-from framework.data.batches import EpochBatches, ReplicaInput
+from framework.compiled import Compilation
+from framework.data.batches import EpochBatches, ReplicaInput, StreamBatches
 from framework.data.feed import Feed
 from framework.distributed.workers import Workers
 from framework.loop.example_losses import Sums
@@ -24,6 +25,10 @@ from framework.loop.state import TrainState
 from framework.loop.train_step import Update, train_step
 from framework.optim import optimizers
 
+# What is compiled, for people.
+TRAINING_STEP = "the training step"
+MEASURED_STEP = "the measured training step"
+
 
 class TrainLoop:
     """Trains for several steps per call.
@@ -37,6 +42,7 @@ class TrainLoop:
         jit: Whether XLA compiles the forward and backward pass.
         shards: The number of shards of each batch, a power of two; 0 for none. See
             `framework.loop.shards`.
+        compilation: Times the first calls.
 
     Attributes:
         objective: The training objective.
@@ -44,6 +50,7 @@ class TrainLoop:
         feed: The training batches.
         seed: Seed of all random draws.
         shards: The number of shards of each batch; 0 for none.
+        compilation: Times the first calls.
     """
 
     def __init__(
@@ -55,6 +62,7 @@ class TrainLoop:
         seed: int,
         jit: bool = False,
         shards: int = 0,
+        compilation: Compilation | None = None,
     ):
         self._state = state
         self.objective = objective
@@ -64,9 +72,15 @@ class TrainLoop:
         self._workers = Workers(feed.batches.strategy)
         self.seed = seed
         self.shards = shards
+        self.compilation = compilation or Compilation()
         self._gradients: GradientFunction = objective.gradients
         if jit:
             self._gradients = jit_compiled(objective.gradients)
+        # Seconds that steps have waited for a batch that is streamed.
+        self._waited: tf.Variable | None = None
+        if isinstance(feed.batches, StreamBatches):
+            with tf.device("CPU"):
+                self._waited = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self._run_steps = compiled.function(self._steps)
         self._run_measured_step = compiled.function(self._measured_step)
         self._run_empty_window = compiled.function(self._empty_window)
@@ -85,7 +99,7 @@ class TrainLoop:
             count: The number of updates.
         """
         epoch = self.feed.at(step)
-        with self.feed.batches.reading():
+        with self.compilation.first(TRAINING_STEP), self.feed.batches.reading():
             self._run_steps(epoch, *self._position(step), tf.constant(count))
 
     def measured_step(self, step: int) -> dict[str, float]:
@@ -95,13 +109,20 @@ class TrainLoop:
             step: The 0-based index of the update.
         """
         epoch = self.feed.at(step)
-        with self.feed.batches.reading():
+        with self.compilation.first(MEASURED_STEP), self.feed.batches.reading():
             statistics = self._run_measured_step(epoch, *self._position(step))
         return {name: float(value) for name, value in statistics.items()}
 
     def is_finite(self) -> bool:
         """Returns whether the weights and the losses since `take_window` are finite."""
         return bool(self._run_all_finite())
+
+    def waited(self) -> float:
+        """Returns the seconds that steps have waited for images so far.
+
+        It waits for the device, so it is not for the middle of a run.
+        """
+        return 0.0 if self._waited is None else float(self._waited.numpy())
 
     def common_count(self, count: int) -> int:
         """Returns the number of steps of the next call, the same on all workers.
@@ -173,7 +194,7 @@ class TrainLoop:
         ) -> tuple[Sums, dict[str, tf.Tensor]]:
             return self.on_replica(replica_input, step, examples, measure)
 
-        replica_input = self._batches.take(epoch, index)
+        replica_input = self._take(epoch, index)
         sums, statistics = strategy.run(replica_step, (replica_input, step, examples))
         for name, variable in self._state.window.items():
             if self.shards:
@@ -195,6 +216,18 @@ class TrainLoop:
                 examples == batch_size,
             )
         return statistics
+
+    def _take(self, epoch: EpochBatches, index: tf.Tensor) -> ReplicaInput:
+        """Takes a batch; adds the seconds that a stream needs for it to a variable."""
+        if self._waited is None:
+            return self._batches.take(epoch, index)
+        start = tf.timestamp()
+        with tf.control_dependencies([start]):
+            replica_input = self._batches.take(epoch, index)
+        arrays = tf.nest.flatten(replica_input, expand_composites=True)
+        with tf.control_dependencies(arrays):
+            self._waited.assign_add(tf.timestamp() - start)
+        return replica_input
 
     def on_replica(
         self,

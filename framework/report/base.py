@@ -57,6 +57,14 @@ class Report:
             after: The factor from the next step.
         """
 
+    def spent(self, what: str, seconds: float) -> None:
+        """Something other than training steps has taken time.
+
+        Args:
+            what: "evaluation" or "checkpoint".
+            seconds: How long it took, compilation included.
+        """
+
     def finished(self, step: int) -> None:
         """Training is finished after a number of steps."""
 
@@ -100,6 +108,10 @@ class Forwarder(Report, abc.ABC):
     def rescaled(self, step: int, before: float, after: float) -> None:
         """See base class."""
         self.forward("rescaled", step, before, after)
+
+    def spent(self, what: str, seconds: float) -> None:
+        """See base class."""
+        self.forward("spent", what, seconds)
 
     def finished(self, step: int) -> None:
         """See base class."""

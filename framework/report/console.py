@@ -9,11 +9,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 from rich import progress
 from rich.console import Console as Screen
+from rich.table import Column
 from rich.text import Text
 
 from framework.numerics import labels as labels_lib
 from framework.numerics.metrics import Predictions
+from framework.report import time_spent
 from framework.report.base import Report
+from framework.report.compiling import Compiling
 from framework.report.history import History
 from framework.report.timing import Timing
 
@@ -34,6 +37,9 @@ class Console(Report):
         timing: The run's timing; it must receive each event before this report.
         output: The Rich console to print to; by default that of the process.
         metrics: Names of further metrics of the validation images to print.
+
+    Attributes:
+        compiling: Shows what is being compiled.
     """
 
     def __init__(
@@ -52,16 +58,15 @@ class Console(Report):
         self._monitor = monitor
         self._timing = timing
         self._output = output or console()
+        self.compiling = Compiling(self._print, self._output.is_terminal)
         self._bar: progress.Progress | None = None
         # When the last line was printed.
         self._printed = time.perf_counter()
 
     def banner(self, facts: Mapping[str, str]) -> None:
         """Prints the data, the model and the settings of a run, a line or more each."""
-        width = max(map(len, facts))
-        for name, fact in facts.items():
-            for index, line in enumerate(fact.split("\n")):
-                self._print(f"{'' if index else name:>{width}}  {line}")
+        for line in table(facts):
+            self._print(line)
 
     def started(self, step: int) -> None:
         """See base class."""
@@ -75,8 +80,7 @@ class Console(Report):
             self._bar = progress.Progress(
                 progress.BarColumn(),
                 progress.TextColumn("{task.completed:,}/{task.total:,} steps"),
-                progress.TextColumn("{task.fields[rate]}"),
-                progress.TextColumn("{task.fields[left]} left"),
+                _StateColumn(self.compiling.text),
                 console=self._output,
                 transient=True,
             )
@@ -133,12 +137,19 @@ class Console(Report):
         if self._bar:
             self._bar.stop()
 
-    def summary(self, history: History, workdir: str, note: str = "") -> None:
+    def summary(
+        self,
+        history: History,
+        workdir: str,
+        seconds: Mapping[str, float],
+        note: str = "",
+    ) -> None:
         """Prints the best evaluation, the time, and how to view the results.
 
         Args:
             history: The evaluations of the run.
             workdir: The run's folder.
+            seconds: Where the time has gone, from `time_spent.parts`.
             note: What restricts these numbers; "" if nothing does.
         """
         best = history.best(self._monitor)
@@ -150,10 +161,7 @@ class Console(Report):
         if note:
             self._print(note)
         if self._timing.images:
-            total = self._timing.total
-            fraction = self._timing.training / total
-            rest = f"{1 - fraction:.0%} evaluating and saving"
-            self._print(f"{total:.1f} s: {fraction:.0%} training, {rest}")
+            self._print(time_spent.line(seconds))
         quoted = shlex.quote(str(workdir))
         self._print(f"results in {workdir}; curves: tensorboard --logdir {quoted}")
 
@@ -175,6 +183,19 @@ class Console(Report):
         self._output.print(Text(line), soft_wrap=True)
 
 
+class _StateColumn(progress.ProgressColumn):
+    """Shows what is being compiled; if nothing is, the speed and the time left."""
+
+    def __init__(self, compiling: Callable[[], str]):
+        super().__init__(Column(no_wrap=True))
+        self._compiling = compiling
+
+    def render(self, task: progress.Task) -> Text:
+        """See base class."""
+        speed = f"{task.fields['rate']} {task.fields['left']} left"
+        return Text(self._compiling() or speed)
+
+
 def _accuracy(metrics: Mapping[str, float], prefix: str) -> str:
     """Formats the accuracy of images, or mAP or subset accuracy of several labels."""
     if f"{prefix}/accuracy" in metrics:
@@ -182,6 +203,23 @@ def _accuracy(metrics: Mapping[str, float], prefix: str) -> str:
     name = "mAP" if f"{prefix}/mAP" in metrics else "subset_accuracy"
     shown = "mAP" if name == "mAP" else "all right"
     return f"{shown} {metrics[f'{prefix}/{name}']:6.2%}"
+
+
+def table(facts: Mapping[str, str]) -> list[str]:
+    r"""Returns lines with the headings right-aligned.
+
+    >>> table({"data": "digits", "note": "one\ntwo"})
+    ['data  digits', 'note  one', '      two']
+
+    Args:
+        facts: Text by heading, a line or more each.
+    """
+    width = max(map(len, facts))
+    return [
+        f"{'' if index else name:>{width}}  {line}"
+        for name, fact in facts.items()
+        for index, line in enumerate(fact.split("\n"))
+    ]
 
 
 def console() -> Screen:

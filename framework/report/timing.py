@@ -18,6 +18,7 @@ class Timing(Report):
 
     Attributes:
         training: Seconds spent in training steps, with compilation.
+        other: Seconds spent otherwise, by what: "evaluation", "checkpoint".
     """
 
     def __init__(self, total_steps: int, batch_size: int):
@@ -26,6 +27,7 @@ class Timing(Report):
         self._first = self._step = 0
         self._start = time.perf_counter()
         self.training = 0.0
+        self.other: dict[str, float] = {}
         # Images and seconds at the last evaluation, and the speed before it.
         self._mark = (0, 0.0)
         self._speed = 0.0
@@ -63,6 +65,10 @@ class Timing(Report):
         """See base class."""
         self._step = step
         self.training += seconds
+
+    def spent(self, what: str, seconds: float) -> None:
+        """See base class."""
+        self.other[what] = self.other.get(what, 0.0) + seconds
 
     def evaluated(
         self,

@@ -118,7 +118,7 @@ def test_a_folder_of_the_users_hides_no_package(whyflat, tmp_path, name):
     (package / "__init__.py").write_text("raise SystemExit('the wrong package')")
     done = whyflat("train", "--seed=-1")
     assert done.returncode == 2
-    assert done.stderr == "error: seed must be from 0 to 2**32 - 1, not -1\n"
+    assert done.stderr == "error: --seed must be from 0 to 2**32 - 1, not -1\n"
 
 
 @pytest.mark.extended

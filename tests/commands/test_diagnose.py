@@ -71,5 +71,7 @@ def test_what_cannot_be_done_is_one_line_and_code_2(diagnosed, tmp_path, argumen
 def test_the_module_can_be_run(command):
     actual = command("framework.diagnose")
     assert (actual.returncode, actual.stdout) == (2, "")
-    wanted = "error: give the folder of one run, as in whyflat diagnose runs/train\n"
+    wanted = (
+        "error: give the folder of one run, as in whyflat diagnose runs/digits-cnn-1\n"
+    )
     assert actual.stderr == wanted

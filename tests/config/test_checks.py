@@ -58,7 +58,9 @@ STRINGS = [field.name for field in dataclasses.fields(Config) if field.type == "
     ],
 )
 def test_refuses_a_value_that_no_run_could_use(field, value, message):
-    with pytest.raises(UsageError, match=f"^{field} must be {message}, not ") as caught:
+    with pytest.raises(
+        UsageError, match=f"^--{field} must be {message}, not "
+    ) as caught:
         Config(**{field: value})
     assert str(caught.value).endswith(repr(value))
 
@@ -67,7 +69,7 @@ def test_refuses_a_value_that_no_run_could_use(field, value, message):
 @pytest.mark.parametrize("field", FLOATS)
 def test_refuses_numbers_that_are_not_finite(field, value):
     with pytest.raises(
-        UsageError, match=f"^{field} must be a finite number, not {value}"
+        UsageError, match=f"^--{field} must be a finite number, not {value}"
     ):
         Config(**{field: value})
 
@@ -77,7 +79,7 @@ def test_refuses_numbers_that_are_not_finite(field, value):
 )
 def test_refuses_values_of_another_type(field):
     for value in (1 if field.type == "str" else "1", None, [1]):
-        with pytest.raises(UsageError, match=f"^{field.name} must be of type"):
+        with pytest.raises(UsageError, match=f"^--{field.name} must be of type"):
             Config(**{field.name: value})
 
 
@@ -91,7 +93,9 @@ def test_true_is_not_a_number(field):
 @pytest.mark.parametrize("field", STRINGS)
 def test_text_is_one_line(field, text):
     # It would become another flag in flags.txt.
-    with pytest.raises(UsageError, match=f"^{field} must be one line of text, not 'x"):
+    with pytest.raises(
+        UsageError, match=f"^--{field} must be one line of text, not 'x"
+    ):
         Config(**{field: text})
 
 
@@ -111,13 +115,13 @@ def test_a_whole_number_is_a_float_too():
 )
 @pytest.mark.parametrize("value", ["soon", "-5", "", "1.5"])
 def test_a_bad_length_is_named(field, value):
-    with pytest.raises(UsageError, match=f"^{field}: a (length|number of steps) "):
+    with pytest.raises(UsageError, match=f"^--{field}: a (length|number of steps) "):
         Config(**{field: value})
 
 
 @pytest.mark.parametrize("field", ["dataset", "augment", "optimizer", "schedule"])
 def test_a_spec_that_cannot_be_read_is_named_and_marked(field):
-    with pytest.raises(UsageError, match=rf"(?s)^{field}: .*\n    a\(x\)\n      \^$"):
+    with pytest.raises(UsageError, match=rf"(?s)^--{field}: .*\n    a\(x\)\n      \^$"):
         Config(**{field: "a(x)"})
 
 
@@ -127,6 +131,8 @@ def test_no_augmentation_is_an_empty_text():
 
 @pytest.mark.parametrize("portion", ["0%", "100%", "x", "-3", "  "])
 def test_refuses_a_test_part_that_is_none(portion):
-    with pytest.raises(UsageError, match=r"^test: must be a percentage between 0 and"):
+    with pytest.raises(
+        UsageError, match=r"^--test: must be a percentage between 0 and"
+    ):
         Config(test=portion)
     assert Config(test="10%").difference(Config(test="50")) == {"test": ("10%", "50")}

@@ -111,6 +111,7 @@ CHANGED = {
     "monitor": "validation/recall/löwe",
     "workdir": "runs/my run $HOME/# --seed=4",
     "wait_for": "30s",
+    "profile": "100-120",
     "accumulate": 2,
 }
 

@@ -35,9 +35,15 @@ def test_trains_each_fold_and_prints_the_mean(tmp_path):
     assert lines[3].startswith("mean of 3 folds: 80.00%, 95 % interval 55.16% to 104.8")
 
 
+def test_each_fold_has_a_folder_that_is_chosen():
+    done = []
+    cross_validation.train(Config(), 2, runner([[0.2], [0.9]], done), [].append)
+    assert done == [("1/2", Config.workdir), ("2/2", Config.workdir)]
+
+
 def test_needs_evaluations(tmp_path):
     config = Config(workdir=str(tmp_path))
-    with pytest.raises(RunError, match="fold-1 has no evaluation"):
+    with pytest.raises(RunError, match="fold 1/2 has no evaluation"):
         cross_validation.train(config, 2, runner([[]], []))
 
 

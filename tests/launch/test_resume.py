@@ -146,6 +146,29 @@ def test_results_without_a_checkpoint_are_refused(folder, changes, allow):
     assert contents(run) == before
 
 
+@pytest.mark.parametrize(
+    ("changes", "is_refused"),
+    [
+        ({"learning_rate": 0.5, "train_for": "8ep"}, True),
+        ({"normalize": "unit"}, True),
+        ({}, False),
+        # Only the data tell whether these may be resumed.
+        ({"train_for": "8ep"}, False),
+        ({"test": "10%"}, False),
+        ({"learning_rate": 0.5, "allow_config_change": True}, False),
+        ({"learning_rate": 0.5, "fresh": True}, False),
+    ],
+)
+def test_another_config_is_refused_before_there_are_data(folder, changes, is_refused):
+    config = dataclasses.replace(CONFIG, workdir=str(folder(2)), **changes)
+    if not is_refused:
+        resume.check_config(config)
+        return
+    with pytest.raises(UsageError, match="of another configuration") as caught:
+        resume.check_config(config)
+    assert all(f"--{name}: " in str(caught.value) for name in changes)
+
+
 def test_a_new_run_has_nothing_to_compare_with(tmp_path):
     assert checked(tmp_path, None) == Resumption(None)
 

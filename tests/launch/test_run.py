@@ -207,6 +207,18 @@ def test_a_changed_config_is_refused_with_the_difference(tmp_path, uninterrupted
         run(changed)
 
 
+def test_a_changed_config_is_refused_before_images_are_read(tmp_path, monkeypatch):
+    module = "never_read"
+    code = "def photos(): raise AssertionError('the images are read')"
+    (tmp_path / f"{module}.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    config = small(tmp_path, dataset=f"{module}:photos")
+    Path(config.workdir).mkdir()
+    run_folder.write_config(Path(config.workdir), config)
+    with pytest.raises(UsageError, match=r"--learning_rate: 0\.001 -> 0\.5"):
+        run(dataclasses.replace(config, learning_rate=0.5))
+
+
 @pytest.mark.extended
 def test_a_run_can_be_made_longer(tmp_path):
     config = small(tmp_path, schedule="constant", train_for="1ep")

@@ -163,3 +163,14 @@ def test_pace_never_asks_for_more_than_the_most(call, most):
         call(pace, pace.limit, 0.0)
         assert 1 <= pace.limit <= most
     assert pace.limit == most
+
+
+def test_calls_end_at_pauses_where_nothing_is_due():
+    plan = Plan(100, 50, 20, 50, 50, pauses=(10, 25))
+    ends, step = [], 0
+    while step < 50:
+        step = plan.next_pause(step)
+        ends.append(step)
+    assert ends == [10, 20, 25, 40, 50]
+    assert not plan.is_event(10)
+    assert plan.is_event(20)

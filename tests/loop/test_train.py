@@ -167,6 +167,10 @@ class FakeReport:
         assert set(predictions) == {"train_clean", "validation"}
         self.events.append(("evaluated", step))
 
+    def spent(self, what, seconds):
+        assert what in ("evaluation", "checkpoint")
+        assert seconds >= 0
+
     def finished(self, step):
         self.events.append(("finished", step))
 

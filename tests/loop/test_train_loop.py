@@ -234,3 +234,17 @@ def test_weighted_means_are_those_of_an_evaluation(build, kind):
     parts.loop(0, 3)
     expected = {name: metrics[name] for name in names}
     assert parts.loop.take_window() == pytest.approx(expected, rel=1e-5)
+
+
+def test_each_compiled_function_is_timed_at_its_first_call(build):
+    parts = build()
+    trained(parts, 4)
+    assert list(parts.loop.compilation.seconds) == ["the training step"]
+    first = dict(parts.loop.compilation.seconds)
+    parts.loop.measured_step(4)
+    trained(parts, 3)
+    assert list(parts.loop.compilation.seconds) == [
+        "the training step",
+        "the measured training step",
+    ]
+    assert first.items() <= parts.loop.compilation.seconds.items()

@@ -28,6 +28,9 @@ class Heard(Report):
     def rescaled(self, step, before, after):
         self.events.append((self.name, "rescaled", step, before, after))
 
+    def spent(self, what, seconds):
+        self.events.append((self.name, "spent", what, seconds))
+
     def finished(self, step):
         self.events.append((self.name, "finished", step))
 
@@ -41,6 +44,7 @@ EVENTS = [
     ("logged", (3, {"loss": 1.0})),
     ("evaluated", (4, {"loss": 1.0}, {"validation": None})),
     ("rescaled", (4, 1.0, 0.5)),
+    ("spent", ("evaluation", 0.5)),
     ("finished", (5,)),
     ("stopped", ()),
 ]

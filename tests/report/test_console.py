@@ -180,10 +180,10 @@ def test_the_summary(clock, tmp_path):
     for step, accuracy in ((100, 0.7), (200, 0.9), (300, 0.8)):
         changes = {"epoch": step / 100, "validation/accuracy": accuracy}
         history.append(step, row(**changes))
-    some.console.summary(history, "runs/some")
+    some.console.summary(history, "runs/some", {"steps": 9.0, "evaluation": 3.0})
     assert screen.lines[1:] == [
         "best validation/accuracy 0.9000 at step 200 (epoch 2)",
-        "12.0 s: 75% training, 25% evaluating and saving",
+        "12.0 s: 75% steps, 25% evaluation",
         "results in runs/some; curves: tensorboard --logdir runs/some",
     ]
 
@@ -193,7 +193,7 @@ def test_the_summary_of_nothing(clock, tmp_path):
     run = Run(screen, clock)
     run.started(0)
     clock[0] += 1
-    run.console.summary(History(tmp_path / "metrics.jsonl"), "runs/some")
+    run.console.summary(History(tmp_path / "metrics.jsonl"), "runs/some", {})
     assert [line.split()[0] for line in screen.lines] == ["results"]
 
 

@@ -51,6 +51,13 @@ def test_before_anything_is_known_there_is_no_error(clock):
     assert (timing.images, timing.images_per_second, timing.left) == (0, 0, 0)
 
 
+def test_other_time_is_added_up_by_what_it_is():
+    timing = Timing(10, 32)
+    for what, seconds in [("evaluation", 1.0), ("checkpoint", 2.0), ("evaluation", 3)]:
+        timing.spent(what, seconds)
+    assert timing.other == {"evaluation": 4.0, "checkpoint": 2.0}
+
+
 def test_at_the_end_nothing_is_left(clock):
     timing = Timing(10, 32)
     timing.started(0)

@@ -28,6 +28,7 @@ _DEFAULTS = (
     "hooks",
     "report",
     "diagnose",
+    "profile",
     "fresh",
     "allow_config_change",
     "allow_data_change",
