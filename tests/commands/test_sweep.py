@@ -41,6 +41,7 @@ def sweep(command, tmp_path):
         (["--sweep=ema=[0, .9]", "--fresh"], "--fresh is for a single run"),
         (["--sweep=ema=[0, .9]", "--trials=0"], "trials"),
         (["--sweep=ema=uniform(0, .9)", "--sampler=grid"], "a grid needs points"),
+        (["--sweep=ema=[0, .9], seed=3", "--pruner=wilcoxon"], "needs seed=5 or more"),
         (["--sweep=ema=[0, .9]", "--sampler=grid", "--trials=1"], "has 2 points"),
     ],
 )
