@@ -58,7 +58,8 @@ _PRUNER = flags.DEFINE_enum(
     PRUNERS[0],
     PRUNERS,
     "Whether to stop the worse trials early: successive halving (halving) of the runs "
-    "with the first seed.",
+    "with the first seed, or a paired test over seeds against the best trial "
+    "(wilcoxon), for which --sweep has seed=5 or more.",
 )
 _STORAGE = flags.DEFINE_string(
     "storage",

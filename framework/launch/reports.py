@@ -116,6 +116,7 @@ def file_reports(
         schedule=built.state.learning_rate.parts,
         weights=lambda: weight_samples.samples(built.state.model),
         metrics=tuple(built.metrics),
+        is_rate_adapted=bool(built.state.learning_rate.log_values()),
         is_listed=not options.is_part,
     )
     board = TensorBoard(folder, about, history, config.monitor, timing)

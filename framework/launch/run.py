@@ -37,6 +37,7 @@ from framework.loop.train import train
 from framework.loop.train_loop import MEASURED_STEP, TRAINING_STEP
 from framework.models import ModelFunction
 from framework.report import Report, Reports, console, time_spent
+from framework.report.history import History
 from framework.report.timing import Timing
 
 

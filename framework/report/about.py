@@ -32,6 +32,7 @@ class About:
         schedule: The parts of the learning rate: the step of their begin, and text.
         weights: Returns values of the network's weights by name, for histograms.
         metrics: Names of further metrics that HParams compares.
+        is_rate_adapted: Whether the schedule observes evaluations, as plateau does.
         is_listed: Whether TensorBoard finds the files: not those of a part of another
             run, which it would list beside that.
     """
@@ -47,6 +48,7 @@ class About:
     schedule: Sequence[tuple[int, str]] = ()
     weights: Callable[[], Mapping[str, np.ndarray]] = _no_weights
     metrics: Sequence[str] = ()
+    is_rate_adapted: bool = False
     is_listed: bool = True
 
 

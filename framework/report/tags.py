@@ -76,13 +76,15 @@ _LOGGED = {
     ),
     "images_per_second": Tag("speed/images_per_second", "Training images a second."),
 }
+# The chart of it would be empty without a schedule that observes evaluations.
+_REDUCTIONS = "reductions by plateau"
 # A chart for each: the runs of all splits, by the tags that it shows.
 _CHARTS = {
     "what to look at": {
         "accuracy": ("accuracy/accuracy",),
         "loss": ("loss/loss",),
         "learning rate": ("learning_rate/learning_rate",),
-        "reductions by plateau": (r"learning_rate/schedule/.*scale",),
+        _REDUCTIONS: (r"learning_rate/schedule/.*scale",),
     },
     "why": {
         "norms": (r"gradients/.*_norm",),
@@ -115,8 +117,24 @@ def logged(name: str) -> Tag:
     return Tag(name if "/" in name else f"gradients/{name}")
 
 
-def layout() -> Summary:
-    """Returns the charts of the tab "Custom Scalars"."""
+def compared(when: str, metric: str) -> Tag:
+    """Returns the curve of a metric that HParams compares, which lists curves only.
+
+    Their group is the last one of the alphabet, so that others come first in Scalars.
+
+    >>> compared("best", "accuracy").name
+    'summary/best_accuracy'
+    """
+    description = f"For HParams: {metric} of the {when} evaluation so far."
+    return Tag(f"summary/{when}_{metric}", description)
+
+
+def layout(is_rate_adapted: bool) -> Summary:
+    """Returns the charts of the tab "Custom Scalars".
+
+    Args:
+        is_rate_adapted: Whether the schedule observes evaluations, as plateau does.
+    """
     categories = [
         layout_pb2.Category(
             title=title,
@@ -125,6 +143,7 @@ def layout() -> Summary:
                     title=name, multiline=layout_pb2.MultilineChartContent(tag=tags)
                 )
                 for name, tags in charts.items()
+                if is_rate_adapted or name != _REDUCTIONS
             ],
         )
         for title, charts in _CHARTS.items()

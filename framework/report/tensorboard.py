@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,6 +41,8 @@ _COMPARED = ("accuracy", "balanced_accuracy", "subset_accuracy", "mAP", "loss")
 # curve in the folder.
 FOLDERS = (*_SPLITS, "summary")
 _SUMMARY = FOLDERS[-1]
+# The folder of one of several runs that differ in the seed.
+_OF_SEED = re.compile(r"seed-\d+", re.ASCII)
 # The text of a change of the learning rate by a controller.
 _REDUCTIONS = "learning_rate/reductions"
 
@@ -100,13 +103,23 @@ class TensorBoard(Report):
         about, train = self._about, self._events("train")
         for tag, text in about_lib.texts(about).items():
             train.add(0, text_pb(tag, text))
-        train.add(0, tags.layout())
-        # By the end of its path, which people know, instead of a hash.
-        name = "/".join(self._workdir.absolute().parts[-2:])
-        pb = summary_v2.hparams_pb(dict(about.changed), trial_id=name)
-        self._events(_SUMMARY).add(0, pb)
+        train.add(0, tags.layout(about.is_rate_adapted))
+        self._events(_SUMMARY).add(0, self._session_start())
         if about.samples:
             train.image(0, "images/augmented", figures.samples(about.samples))
+
+    def _session_start(self) -> Summary:
+        """Returns the event that adds the run to HParams.
+
+        Its line has the end of its path, which people know, instead of a hash. Runs in
+        folders seed-0, seed-1 and so on share one, with the mean of each metric.
+        """
+        parts, compared = self._workdir.absolute().parts, dict(self._about.changed)
+        if _OF_SEED.fullmatch(parts[-1]):
+            parts = parts[:-1]
+            # HParams has that of the first run only.
+            compared.pop("seed", None)
+        return summary_v2.hparams_pb(compared, trial_id="/".join(parts[-2:]))
 
     def _add_schedule(self, step: int) -> None:
         """Adds the parts of the schedule that begin later.
@@ -207,7 +220,7 @@ class TensorBoard(Report):
         for when, row in (("best", best), ("last", rows[-1])):
             for name in (*_COMPARED, *self._about.metrics):
                 if (value := row.get(f"validation/{name}")) is not None:
-                    tag = tags.Tag(f"{when}/{name}")
+                    tag = tags.compared(when, name)
                     self._events(_SUMMARY).scalar(int(rows[-1]["step"]), tag, value)
 
     def _is_shown(self, evaluations: int) -> bool:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from framework.errors import UsageError
 from framework.sweep.space import Space
 
 GRID, RANDOM, TPE = "grid", "random", "tpe"
 SAMPLERS = (TPE, RANDOM, GRID)
-HALVING = "halving"
-PRUNERS = ("none", HALVING)
+HALVING, WILCOXON = "halving", "wilcoxon"
+PRUNERS = ("none", HALVING, WILCOXON)
+# The default of Optuna's pruner.
+P_THRESHOLD = 0.1
+# The least p of the one-sided signed-rank test of n pairs is 1 / 2^n.
+_LEAST_PAIRS = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +30,9 @@ class Settings:
         pruner: One of `PRUNERS`.
         storage: The URL of Optuna's database; "" for a journal in the folder.
         seed: Of the sampler.
+
+    Raises:
+        UsageError: The pruner needs more seeds.
     """
 
     space: Space
@@ -34,6 +42,15 @@ class Settings:
     pruner: str = "none"
     storage: str = ""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        seeds = len(self.space.seeds)
+        if self.pruner == WILCOXON and seeds <= _LEAST_PAIRS:
+            raise UsageError(
+                f"--pruner={WILCOXON} compares trials over {_LEAST_PAIRS} seeds or "
+                f"more, and saves those that follow: --sweep needs "
+                f"seed={_LEAST_PAIRS + 1} or more, not seed={seeds}"
+            )
 
     def as_json(self) -> dict[str, Any]:
         """Returns all that the trials depend on as JSON values."""

@@ -23,8 +23,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from framework.errors import UsageError
 from framework.numerics.metrics import direction
 from framework.sweep import record
-from framework.sweep.settings import GRID, HALVING, TPE, Settings
+from framework.sweep.settings import (
+    GRID,
+    HALVING,
+    P_THRESHOLD,
+    TPE,
+    WILCOXON,
+    Settings,
+)
 from framework.sweep.space import Choices, Parameter
+from framework.sweep.trial import Outcome, is_pruned
 from framework.system import claims
 
 # As Li et al. (2020), and Optuna: a quarter of the trials go on at each rung.
@@ -93,21 +101,15 @@ class Study:
         parameters = self._settings.space.parameters
         return {name: _suggest(trial, name, each) for name, each in parameters.items()}
 
-    def tell(self, trial: Trial, value: float | None, problem: str = "") -> None:
-        """Records the result of a trial.
-
-        Args:
-            trial: The trial.
-            value: Its result; None if it was not trained to the end.
-            problem: Why it has no result; "" if it was pruned.
-        """
-        if problem:
-            trial.set_user_attr(_PROBLEM, problem)
-        if value is None:
+    def tell(self, trial: Trial, outcome: Outcome) -> None:
+        """Records the result of a trial."""
+        if outcome.problem:
+            trial.set_user_attr(_PROBLEM, outcome.problem)
+        if outcome.value is None:
             # Samplers count it among the worst.
             self._study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
         else:
-            self._study.tell(trial, value, skip_if_finished=True)
+            self._study.tell(trial, outcome.value, skip_if_finished=True)
 
     def finished(self) -> list[Finished]:
         """Returns the finished trials, by number."""
@@ -115,7 +117,7 @@ class Study:
             Finished(
                 each.number,
                 {name: each.params[name] for name in self._settings.space.parameters},
-                each.state == TrialState.COMPLETE,
+                each.state == TrialState.COMPLETE and not is_pruned(each),
                 each.user_attrs.get(_PROBLEM, ""),
             )
             for each in self._trials()
@@ -227,11 +229,13 @@ def _sampler(settings: Settings, number: int) -> optuna.samplers.BaseSampler:
 
 
 def _pruner(name: str) -> optuna.pruners.BasePruner:
-    if name != HALVING:
-        return optuna.pruners.NopPruner()
-    return optuna.pruners.SuccessiveHalvingPruner(
-        min_resource=_FIRST_RUNG, reduction_factor=_REDUCTION
-    )
+    if name == HALVING:
+        return optuna.pruners.SuccessiveHalvingPruner(
+            min_resource=_FIRST_RUNG, reduction_factor=_REDUCTION
+        )
+    if name == WILCOXON:
+        return optuna.pruners.WilcoxonPruner(p_threshold=P_THRESHOLD)
+    return optuna.pruners.NopPruner()
 
 
 def _suggest(trial: Trial, name: str, parameter: Parameter) -> Any:

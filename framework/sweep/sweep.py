@@ -101,12 +101,11 @@ class _Worker:
                     result = trial.run_trial(
                         claim,
                         lambda: self._configs(claim.number, values),
-                        self.settings.monitor,
+                        self.settings,
                         self.train,
                     )
-            self.study.tell(claim, result.value, result.problem)
-            value = "pruned" if result.value is None else f"{result.value:.4f}"
-            self.progress(f"{name}: {result.problem or value}")
+            self.study.tell(claim, result)
+            self.progress(f"{name}: {result}")
             return True
 
     def _evaluations(self, number: int) -> int:

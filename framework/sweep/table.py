@@ -79,6 +79,8 @@ def page(rows: Sequence[Row], monitor: str) -> str:
     for row in ranked(rows, monitor):
         values = [shown(row.values[name]) for name in names]
         state = f"{row.state}: {row.problem}" if row.problem else row.state
+        if row.state == PRUNED and len(row.metrics) < seeds:
+            state = f"{row.state}, {len(row.metrics)} of {seeds} seeds"
         numbers = [f"{row.number}", _interval(row.estimate)]
         lines.append([*numbers, *values, f"{row.seconds:.1f}", printable(state)])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

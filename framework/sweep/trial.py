@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from optuna.trial import Trial
+from optuna.trial import FrozenTrial, Trial
 
 from framework.config import Config
 from framework.errors import UsageError
@@ -19,7 +19,10 @@ from framework.numerics.metrics import Predictions
 from framework.report import Report
 from framework.report.history import History
 from framework.sweep import record
+from framework.sweep.settings import WILCOXON, Settings
 
+# How many runs of a trial were trained to the end when it was pruned.
+_PRUNED_AFTER = "pruned after"
 # Trains, or resumes, the run in the folder of a config, and tells these reports.
 Train = Callable[[Config, Sequence[Report]], object]
 
@@ -29,30 +32,38 @@ class Outcome:
     """What a trial has come to.
 
     Attributes:
-        value: The mean over seeds of the last evaluation; None if it was not trained
-            to the end.
-        problem: Why not; "" if it was pruned.
+        value: The mean over seeds of the last evaluation, of those before it was
+            pruned; None if none was trained to the end.
+        problem: Why it failed; else "".
+        is_pruned: Whether the pruner has stopped it.
     """
 
     value: float | None
     problem: str = ""
+    is_pruned: bool = False
+
+    def __str__(self) -> str:
+        if self.problem or self.value is None:
+            return self.problem or "pruned"
+        return f"{'pruned at ' if self.is_pruned else ''}{self.value:.4f}"
 
 
 def run_trial(
     trial: Trial,
     configs: Callable[[], Sequence[Config]],
-    monitor: str,
+    settings: Settings,
     train: Train,
 ) -> Outcome:
     """Trains a trial; resumes what another process has left of it.
 
-    The pruner looks at the evaluations of the first run only: the other seeds are
-    trained for what has come through.
+    Successive halving looks at the evaluations of the first run only: the other seeds
+    are trained for what has come through. The test over seeds looks at the last
+    evaluation of each run.
 
     Args:
         trial: The trial, which this process has claimed.
         configs: Returns those of its runs, by seed.
-        monitor: The metric of an evaluation that is compared.
+        settings: What the sweep is.
         train: Trains a run.
 
     Raises:
@@ -60,14 +71,14 @@ def run_trial(
         Stopped: A signal requested to stop; the trial can be claimed again.
     """
     try:
-        value = _trained(trial, configs(), monitor, train)
-    except _Pruned:
-        return Outcome(None)
+        return _trained(trial, configs(), settings, train)
     except (DivergedError, UsageError, tf.errors.ResourceExhaustedError) as problem:
         return Outcome(None, str(problem).partition("\n")[0])
-    if not math.isfinite(value):
-        return Outcome(None, f"{monitor} is {value}")
-    return Outcome(value)
+
+
+def is_pruned(trial: Trial | FrozenTrial) -> bool:
+    """Returns whether the pruner has stopped a trial, which may not be finished yet."""
+    return _PRUNED_AFTER in trial.user_attrs
 
 
 def configs(
@@ -96,15 +107,49 @@ def last(folder: Path, monitor: str) -> float:
 
 
 def _trained(
-    trial: Trial, configs: Sequence[Config], monitor: str, train: Train
-) -> float:
-    """Trains the runs of a trial; returns the mean of their last evaluations."""
-    values = []
-    for place, config in enumerate(configs):
+    trial: Trial, configs: Sequence[Config], settings: Settings, train: Train
+) -> Outcome:
+    """Trains the runs of a trial, until the pruner stops it."""
+    monitor, is_over_seeds = settings.monitor, settings.pruner == WILCOXON
+    values: list[float] = []
+    # Known before if a process has ended between the decision and the end of the trial.
+    stop = trial.user_attrs.get(_PRUNED_AFTER)
+    for place, config in enumerate(configs[:stop]):
         folder = Path(config.workdir)
-        train(config, [] if place else [_Pruning(trial, monitor, folder)])
+        is_watched = place == 0 and not is_over_seeds
+        try:
+            train(config, [_Pruning(trial, monitor, folder)] if is_watched else [])
+        except _Pruned:
+            break
         values.append(last(folder, monitor))
-    return sum(values) / len(values)
+        if not math.isfinite(values[-1]):
+            return Outcome(None, f"{monitor} is {values[-1]}")
+        if is_over_seeds:
+            _report(trial, values[-1], place)
+            is_last = place + 1 == len(configs)
+            if stop is None and not is_last and _is_stopped(trial, place + 1):
+                break
+    mean = sum(values) / len(values) if values else None
+    return Outcome(mean, is_pruned=len(values) < len(configs))
+
+
+def _report(trial: Trial, value: float, step: int) -> None:
+    """Tells the pruner a value, unless it was told before."""
+    with warnings.catch_warnings():
+        # A resumed run repeats what its process did not save.
+        warnings.simplefilter("ignore", UserWarning)
+        trial.report(value, step)
+
+
+def _is_stopped(trial: Trial, count: int) -> bool:
+    """Returns whether the pruner stops a trial; records then after how many runs."""
+    with warnings.catch_warnings():
+        # Of values that are not finite.
+        warnings.simplefilter("ignore", UserWarning)
+        is_stopped = trial.should_prune()
+    if is_stopped:
+        trial.set_user_attr(_PRUNED_AFTER, count)
+    return is_stopped
 
 
 class _Pruned(Exception):  # noqa: N818
@@ -135,11 +180,6 @@ class _Pruning(Report):
             _Pruned: The pruner stops the trial.
         """
         value: Any = metrics.get(self._monitor, math.nan)
-        # A resumed run repeats what its process did not save.
-        count = len(History(self._folder / "metrics.jsonl"))
-        with warnings.catch_warnings():
-            # Of a step that was reported before.
-            warnings.simplefilter("ignore", UserWarning)
-            self._trial.report(float(value), count)
-        if self._trial.should_prune():
+        _report(self._trial, float(value), len(History(self._folder / "metrics.jsonl")))
+        if _is_stopped(self._trial, 0):
             raise _Pruned

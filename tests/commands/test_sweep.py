@@ -2,6 +2,8 @@
 
 import csv
 import os
+import re
+import signal
 import subprocess
 import sys
 
@@ -39,6 +41,7 @@ def sweep(command, tmp_path):
         (["--sweep=ema=[0, .9]", "--fresh"], "--fresh is for a single run"),
         (["--sweep=ema=[0, .9]", "--trials=0"], "trials"),
         (["--sweep=ema=uniform(0, .9)", "--sampler=grid"], "a grid needs points"),
+        (["--sweep=ema=[0, .9], seed=3", "--pruner=wilcoxon"], "needs seed=5 or more"),
         (["--sweep=ema=[0, .9]", "--sampler=grid", "--trials=1"], "has 2 points"),
     ],
 )
@@ -64,40 +67,66 @@ def rows(folder):
 _OF_PLACE = ("seconds", "folder")
 
 
+# Counts evaluations, and ends its process in the second one of a run, before that
+# checkpoint.
+KILLER = """
+import os, signal
+
+class Killer:
+    def after_steps(self, moment): pass
+    def at_end(self, moment): pass
+    def after_evaluation(self, moment):
+        with open("evaluations.txt", "a") as file:
+            file.write(f"{moment.step}\\n")
+        if "VICTIM" in os.environ and moment.metrics["epoch"] > 1.5:
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
 @pytest.mark.extended
 def test_three_processes_share_a_sweep_and_one_is_killed(sweep, tmp_path, request):
     shared, alone = tmp_path / "shared", tmp_path / "alone"
+    (tmp_path / "killer.py").write_text(KILLER)
+    options = ["--hooks=killer:Killer", "--trials=5", "--checkpoint_every=1ep"]
 
-    of_shared = ["--trials=5", f"--workdir={shared}", "--export_best=best.txt"]
-
-    def start():
+    def start(**variables):
+        of_shared = [f"--workdir={shared}", "--export_best=best.txt"]
         return subprocess.Popen(
-            [sys.executable, "script.py", "sweep", *FLAGS, *of_shared],
+            [sys.executable, "script.py", "sweep", *FLAGS, *options, *of_shared],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(request.config.rootpath)},
+            env={**os.environ, "PYTHONPATH": str(request.config.rootpath), **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    victim = start()
+    victim = start(VICTIM="1")
     # It says so once it holds the trial.
     assert victim.stderr.readline().startswith("trial 0 of 5: learning_rate=")
     others = [start() for _ in range(2)]
-    victim.kill()
     victim.communicate()
+    assert victim.returncode == -signal.SIGKILL
     ended = [(*process.communicate(), process.returncode) for process in others]
     assert [code for _, _, code in ended] == [0, 0], ended
-    # Both print the same table, and somebody has taken up the trial of the victim.
+    # Both print the same table.
     assert ended[0][0] == ended[1][0]
-    assert sum("trial 0 of 5: learning_rate" in err for _, err, _ in ended) == 1
+    # Each trial is trained by one of them, also that of the victim.
+    begun = re.findall(r"trial (\d) of 5: learning_rate", ended[0][1] + ended[1][1])
+    assert sorted(begun) == list("01234")
     assert [line["trial"] for line in rows(shared)] == list("01234")
     assert {line["state"] for line in rows(shared)} == {"complete"}
-    assert len(list(shared.glob("trial-*/seed-*/metrics.jsonl"))) == 10
-    # A single process comes to the same numbers.
-    code, _, message = sweep(*FLAGS, "--trials=5", f"--workdir={alone}")
+    runs = sorted(shared.glob("trial-*/seed-*"))
+    assert len(runs) == 10
+    # Three evaluations of each run, and the one again whose checkpoint was missing.
+    assert len((tmp_path / "evaluations.txt").read_text().splitlines()) == 31
+    assert [run for run in runs if len(list((run / "train").iterdir())) > 1] == runs[:1]
+    # A single process, which nobody kills, comes to the same numbers.
+    code, _, message = sweep(*FLAGS, *options, f"--workdir={alone}")
     assert code == 0, message
     assert rows(alone) == rows(shared)
+    for run in runs:
+        metrics = alone / run.relative_to(shared) / "metrics.jsonl"
+        assert metrics.read_bytes() == (run / "metrics.jsonl").read_bytes()
     best = max(rows(shared), key=lambda line: float(line["validation/accuracy"]))
     text = (tmp_path / "best.txt").read_text().splitlines()
     assert f"--learning_rate={best['learning_rate']}" in text

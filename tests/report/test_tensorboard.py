@@ -10,12 +10,13 @@ from tensorboard.backend.event_processing.plugin_event_accumulator import (
     EventAccumulator,
 )
 from tensorboard.compat.proto.event_pb2 import SessionLog
+from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 from tensorboard.util import tensor_util
 
 from framework.launch import run_folder
 from framework.numerics.metrics import Predictions
-from framework.report import tensorboard
+from framework.report import tags, tensorboard
 from framework.report.about import About
 from framework.report.events import read_scalars
 from framework.report.history import History
@@ -239,21 +240,52 @@ def test_the_config_is_told_once(finished):
     assert actual[0].metadata.plugin_data.plugin_name == "text"
 
 
-def test_hparams_compares_what_was_set_by_the_runs_name(finished):
-    plugin = [
+def of_hparams(folder):
+    """Returns what the plugin reads."""
+    return [
         plugin_data_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content)
-        for event in events(finished / "summary")
+        for event in events(folder / "summary")
         for value in event.summary.value
         if value.metadata.plugin_data.plugin_name == "hparams"
     ]
+
+
+def test_runs_that_differ_in_the_seed_share_a_line_of_hparams(tmp_path):
+    for seed in (0, 1):
+        report = board(tmp_path / "trial-0001" / f"seed-{seed}")
+        changed = {**CHANGED, "seed": seed}
+        report._about = dataclasses.replace(report._about, changed=changed)
+        report.started(0)
+        report.finished(0)
+    sessions = [
+        of_hparams(tmp_path / "trial-0001" / name)[0].session_start_info
+        for name in ("seed-0", "seed-1")
+    ]
+    names = {session.group_name for session in sessions}
+    assert names == {f"{tmp_path.name}/trial-0001"}
+    assert sessions[0].hparams == sessions[1].hparams
+    assert "seed" not in sessions[0].hparams
+
+
+@pytest.mark.parametrize("is_rate_adapted", [True, False])
+def test_reductions_have_a_chart_if_there_can_be_any(is_rate_adapted):
+    (value,) = tags.layout(is_rate_adapted).value
+    layout = layout_pb2.Layout.FromString(tensor_util.make_ndarray(value.tensor).item())
+    titles = [chart.title for part in layout.category for chart in part.chart]
+    assert titles[:3] == ["accuracy", "loss", "learning rate"]
+    assert ("reductions by plateau" in titles) == is_rate_adapted
+
+
+def test_hparams_compares_what_was_set_by_the_runs_name(finished):
+    plugin = of_hparams(finished)
     session, end = plugin[0].session_start_info, plugin[1].session_end_info
     assert session.group_name == f"{finished.parent.name}/{finished.name}"
     assert set(session.hparams) == {"learning_rate", "model"}
     assert session.hparams["learning_rate"].number_value == 0.1
     assert end.status == api_pb2.STATUS_SUCCESS
-    # Each curve beside the session is a column.
+    # Each curve beside the session is a column. Their group is the last in Scalars.
     curves = {tag for tag in shown(finished / "summary") if not tag.startswith("_")}
-    assert curves == {"best/accuracy", "last/accuracy"}
+    assert curves == {"summary/best_accuracy", "summary/last_accuracy"}
 
 
 def test_a_stopped_run_is_compared_as_well_and_its_end_when_it_is_resumed(tmp_path):
@@ -262,16 +294,19 @@ def test_a_stopped_run_is_compared_as_well_and_its_end_when_it_is_resumed(tmp_pa
     advance(stopped, 0, 20, accuracy=0.5)
     stopped.stopped()
     # A killed run is compared as well: the numbers are those of its last evaluation.
-    assert curve(tmp_path / "summary", "last/accuracy") == [(10, 0.5), (20, 0.5)]
+    assert curve(tmp_path / "summary", "summary/last_accuracy") == [
+        (10, 0.5),
+        (20, 0.5),
+    ]
     resumed = board(tmp_path)
     resumed.started(20)
     advance(resumed, 20, 30, accuracy=0.25)
     resumed.finished(30)
     resumed.stopped()
-    assert curve(tmp_path / "summary", "best/accuracy") == [
+    assert curve(tmp_path / "summary", "summary/best_accuracy") == [
         (step, 0.5) for step in (10, 20, 30)
     ]
-    last = curve(tmp_path / "summary", "last/accuracy")
+    last = curve(tmp_path / "summary", "summary/last_accuracy")
     assert last == [(10, 0.5), (20, 0.5), (30, 0.25)]
 
 
@@ -381,7 +416,7 @@ def test_chosen_metrics_are_compared_and_several_labels_have_no_confusion(tmp_pa
     report.evaluated(10, metrics, {"validation": several})
     report.finished(10)
     assert curve(tmp_path / "validation", "evaluation/top_k(3)") == [(10, 0.75)]
-    assert curve(tmp_path / "summary", "best/top_k(3)") == [(10, 0.75)]
+    assert curve(tmp_path / "summary", "summary/best_top_k(3)") == [(10, 0.75)]
     assert curve(tmp_path / "train", "evaluation/subset_accuracy") == [(10, 0.25)]
     assert "images/confusion" not in shown(tmp_path / "validation")
 

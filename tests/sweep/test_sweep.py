@@ -11,7 +11,7 @@ from framework.config import Config
 from framework.errors import RunError, Stopped, UsageError
 from framework.loop.nonfinite import DivergedError
 from framework.report.history import History
-from framework.sweep import record, space, table
+from framework.sweep import record, space, study, table
 from framework.sweep.settings import Settings
 from framework.sweep.sweep import sweep
 
@@ -193,6 +193,102 @@ def test_halving_stops_the_worse_trials_early(tmp_path):
     assert train.evaluated["trial-0001"] == train.evaluated["trial-0002"] == 2
     assert train.evaluated["trial-0003"] == 20
     assert rows[1].metrics == (pytest.approx(0.002),)
+
+
+NOISE = (0.05, -0.02, 0.01, -0.04, 0.03, 0.02)
+
+
+def noisy(config):
+    """Returns an accuracy that varies with the seed, for all configs alike."""
+    return 0.5 + config.learning_rate + NOISE[config.seed]
+
+
+def test_a_trial_that_is_worse_over_seeds_than_the_best_is_stopped_early(tmp_path):
+    train = Runs(noisy)
+    text = "learning_rate=[.2, .1, .3, .201], seed=6"
+    rows = swept(tmp_path, train, text, sampler="grid", pruner="wilcoxon")
+    assert [each.state for each in rows] == [
+        table.COMPLETE,
+        table.PRUNED,
+        table.COMPLETE,
+        table.PRUNED,
+    ]
+    # The least p of four pairs is 1/16, and of three 1/8.
+    assert [len(each.metrics) for each in rows] == [6, 4, 6, 4]
+    assert rows[1].metrics == tuple(map(pytest.approx, (0.65, 0.58, 0.61, 0.56)))
+    assert table.ranked(rows, MONITOR)[0].number == 2
+    assert swept(tmp_path, None, text, sampler="grid", pruner="wilcoxon") == rows
+
+
+def test_a_trial_that_is_worse_with_some_seeds_only_is_not_stopped(tmp_path):
+    def value(config):
+        sign = -1 if config.seed % 2 else 1
+        return 0.5 + NOISE[config.seed] + sign * config.learning_rate
+
+    text = "learning_rate=[.001, .1], seed=6"
+    rows = swept(
+        tmp_path, Runs(value), text, sampler="grid", pruner="wilcoxon", trials=2
+    )
+    assert [each.state for each in rows] == [table.COMPLETE] * 2
+
+
+def test_a_higher_loss_is_worse_over_seeds(tmp_path):
+    class Losses(Runs):
+        def __call__(self, config, reports):
+            folder = Path(config.workdir)
+            folder.mkdir(parents=True)
+            loss = noisy(config)
+            History(folder / "metrics.jsonl").append(1, {"validation/loss": loss})
+
+    rows = swept(
+        tmp_path,
+        Losses(),
+        "learning_rate=[.2, .3, .1], seed=5",
+        sampler="grid",
+        pruner="wilcoxon",
+        monitor="validation/loss",
+        trials=3,
+    )
+    assert [len(each.metrics) for each in rows] == [5, 4, 5]
+
+
+@pytest.mark.parametrize("pruner", ["halving", "wilcoxon"])
+def test_a_pruned_trial_stays_so_if_its_process_ends_before_this_is_told(
+    tmp_path, monkeypatch, pruner
+):
+    arguments = {"text": "learning_rate=[.2, .1], seed=5", "sampler": "grid"}
+    expected = swept(
+        tmp_path / "other", Runs(noisy), pruner=pruner, trials=2, **arguments
+    )
+    tell = study.Study.tell
+
+    def killed(self, claim, outcome):
+        if outcome.is_pruned:
+            raise Stopped("killed")
+        tell(self, claim, outcome)
+
+    monkeypatch.setattr(study.Study, "tell", killed)
+    train = Runs(noisy)
+    with pytest.raises(Stopped):
+        swept(tmp_path / "sweep", train, pruner=pruner, trials=2, **arguments)
+    monkeypatch.undo()
+    before = dict(train.evaluated)
+    rows = swept(tmp_path / "sweep", train, pruner=pruner, trials=2, **arguments)
+    assert train.evaluated == before
+    assert [each.state for each in rows] == [table.COMPLETE, table.PRUNED]
+    assert [each.metrics for each in rows] == [each.metrics for each in expected]
+
+
+def test_a_test_over_too_few_seeds_is_an_error_of_usage(tmp_path):
+    with pytest.raises(UsageError, match="needs seed=5 or more, not seed=4"):
+        swept(tmp_path, None, f"{TEXT}, seed=4", pruner="wilcoxon")
+
+
+def test_a_trial_without_a_finite_value_fails_with_its_first_seed(tmp_path):
+    train = Runs(lambda config: float("nan"))
+    rows = swept(tmp_path, train, "ema=[.9], seed=3", sampler="grid", trials=1)
+    assert rows[0].problem == "validation/accuracy is nan"
+    assert len(train.configs) == 1
 
 
 def test_a_loss_is_minimized(tmp_path):

@@ -38,6 +38,7 @@ def test_the_interval_is_that_of_the_seeds():
 def test_one_seed_has_no_interval_and_none_has_no_number():
     lines = table.page(ROWS, "validation/accuracy").splitlines()
     assert lines[3].split()[:2] == ["1", "0.9000"]
+    assert lines[3].endswith("pruned, 1 of 2 seeds")
     assert lines[4].split()[:2] == ["3", "-"]
     assert lines[4].endswith("failed: batch_size is too large")
 
