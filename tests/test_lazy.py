@@ -17,8 +17,9 @@ def python(tmp_path):
     (tmp_path / "slow.py").write_text(
         textwrap.dedent(
             """
-            import os, sys
+            import gc, os, sys
             os.write(2, b"a start-up line")
+            is_collecting = gc.isenabled()
             seen = {name: sys.modules.get(name, "absent") for name in ("sklearn",)}
             value = 42
             loads = [__name__]
@@ -99,6 +100,29 @@ def test_a_library_does_not_see_hidden_libraries(python):
         print(sklearn.mine)
     """
     assert checked(python(program)) == ["None", "True"]
+
+
+def test_garbage_is_not_collected_during_an_import(python):
+    program = """
+        import gc
+        lazy.defer_imports("slow")
+        import slow
+        print(slow.is_collecting, gc.isenabled(), gc.get_freeze_count())
+    """
+    assert checked(python(program)) == ["False", "True", "0"]
+
+
+def test_an_import_leaves_the_collector_as_it_was(python):
+    program = """
+        import gc
+        gc.disable()
+        gc.freeze()
+        count = gc.get_freeze_count()
+        lazy.defer_imports("slow")
+        import slow
+        print(slow.value, gc.isenabled(), gc.get_freeze_count() == count)
+    """
+    assert checked(python(program)) == ["42", "False", "True"]
 
 
 def test_imported_libraries_are_unchanged(python):
@@ -234,3 +258,28 @@ print("all real")
     done = execute(program)
     assert (done.returncode, done.stdout) == (0, "all real\n"), done.stderr
     assert done.stderr == ""
+
+
+@pytest.mark.extended
+def test_keras_trains_on_data_frames_without_having_imported_pandas():
+    pytest.importorskip("pandas")
+    program = """
+import sys
+import framework, keras, tensorflow as tf
+import numpy as np
+keras.layers
+assert "pandas" not in sys.modules
+import pandas
+frame = pandas.DataFrame({"a": np.arange(8), "b": np.linspace(0, 1, 8)})
+labels = pandas.Series(np.arange(8) % 2)
+losses = []
+for x, y in [(frame, labels), (frame.to_numpy(), labels.to_numpy())]:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    history = model.fit(x, y, epochs=2, validation_split=.25, verbose=0)
+    losses.append(history.history)
+print(losses[0] == losses[1])
+"""
+    done = execute(program)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr

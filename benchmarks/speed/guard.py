@@ -49,7 +49,7 @@ def main() -> None:
     root = pathlib.Path(__file__).parents[2]
     with tempfile.TemporaryDirectory() as folder:
         base = pathlib.Path(folder)
-        _check_out(root, chosen.base, base)
+        check_out(root, chosen.base, base)
         trees = {"new": root, "old": base}
         lines: dict[str, list[dict]] = {name: [] for name in trees}
         for number in range(chosen.rounds):
@@ -79,7 +79,7 @@ def report(name: str, ratios: Sequence[float]) -> str:
     return f"{name:28}{middle:6.3f} ({low:.3f}-{high:.3f}){remark}"
 
 
-def _check_out(root: pathlib.Path, commit: str, folder: pathlib.Path) -> None:
+def check_out(root: pathlib.Path, commit: str, folder: pathlib.Path) -> None:
     """Writes the framework of a commit to a folder, with the benchmarks of today."""
     archive = subprocess.run(
         ["git", "archive", commit, "framework"], cwd=root, capture_output=True

@@ -23,6 +23,8 @@ from framework.numerics.variables import state_variable
 # disk, or the singular value decomposition of their matrix.
 _SAMPLE = 10_000
 _CHUNK = 1000
+# Values that are processed at a time in float64.
+_VALUES = 2**21
 # Maximum number of values in an image for ZCA: the matrix has 64 MiB and takes about a
 # minute to compute.
 _MAX_ZCA_VALUES = 4096
@@ -397,8 +399,16 @@ def _make_chunks(
 
     def chunks(limit: int = len(rows)) -> Iterator[np.ndarray]:
         indices = evenly_spaced(rows, limit)
-        for start in range(0, len(indices), _CHUNK):
-            chunk = tf.cast(images[indices[start : start + _CHUNK]], tf.float32)
+        size = _CHUNK
+        if images.dtype == np.uint8 and not fitted:
+            # Sums of bytes are exact, whatever the chunks.
+            size = min(max(_VALUES // images[0].size, 1), _CHUNK)
+        for start in range(0, len(indices), size):
+            pixels = images[indices[start : start + size]]
+            if not fitted:
+                yield pixels.astype(np.float32, copy=False)
+                continue
+            chunk = tf.cast(pixels, tf.float32)
             for scaling, statistics in fitted:
                 tensors = {
                     name: tf.cast(value, tf.float32)
@@ -415,13 +425,32 @@ def _moments(chunks: Iterator[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     count, total, squares = 0, np.zeros(()), np.zeros(())
     for chunk in chunks:
         count += chunk[..., 0].size
-        # First over images: NumPy is a dozen times slower in sums over all axes but
-        # the last.
-        values = chunk.reshape(len(chunk), -1).astype(np.float64)
-        sums = values.sum(axis=0), np.einsum("ij,ij->j", values, values)
         total, squares = (
             so_far + pixel_sums.reshape(chunk.shape[1:]).sum(axis=(0, 1))
-            for so_far, pixel_sums in zip((total, squares), sums, strict=True)
+            for so_far, pixel_sums in zip(
+                (total, squares), _pixel_sums(chunk), strict=True
+            )
         )
     mean = total / count
     return mean, np.maximum(squares / count - mean**2, 0.0)
+
+
+def _pixel_sums(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the sums over images of each value and of its square, float64 [values].
+
+    NumPy is a dozen times slower in sums over all axes but the last.
+
+    Args:
+        images: float32 [n, height, width, C].
+    """
+    rows = images.reshape(len(images), -1)
+    # The float64 values of all columns would take twice the memory of the images. Each
+    # column has the same sum in any block.
+    width = max(_VALUES // len(rows) // 64, 1) * 64
+    sums, squares = np.empty(rows.shape[1]), np.empty(rows.shape[1])
+    for start in range(0, rows.shape[1], width):
+        block = slice(start, start + width)
+        values = rows[:, block].astype(np.float64)
+        sums[block] = values.sum(axis=0)
+        squares[block] = np.einsum("ij,ij->j", values, values)
+    return sums, squares

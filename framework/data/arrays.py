@@ -8,7 +8,9 @@ import zipfile
 import zlib
 
 import numpy as np
+from numpy.lib import format as npy
 
+from framework.data import memory
 from framework.data.dataset import Dataset
 from framework.data.split import Split
 from framework.data.stratify import stratified_split
@@ -17,6 +19,7 @@ from framework.system import atomic, paths
 
 _NAMES = ("x_train", "y_train", "x_validation", "y_validation")
 _TEST_NAMES = ("x_test", "y_test")
+_IMAGES = tuple(name for name in (*_NAMES, *_TEST_NAMES) if name.startswith("x_"))
 # The optional weights of the examples, by part.
 _WEIGHTS = {
     "train": "weights",
@@ -108,7 +111,8 @@ def noise(
     generator = np.random.Generator(np.random.PCG64(seed))
 
     def draw(count: int, scale: float) -> Split:
-        images = generator.standard_normal((count, size, size, 3), np.float32)
+        images = memory.empty((count, size, size, 3), np.float32)
+        generator.standard_normal(dtype=np.float32, out=images)
         images *= np.float32(scale)
         return Split(images, generator.integers(classes, size=count, dtype=np.int32))
 
@@ -187,7 +191,10 @@ def _read_npz(path: str) -> dict[str, np.ndarray]:
             content = {}
             for name in (*_NAMES, *_TEST_NAMES, *_WEIGHTS.values(), "class_names"):
                 if name in file:
-                    content[name] = file[name]
+                    images = None
+                    if name in _IMAGES:
+                        images = _read_images(file.zip, f"{name}.npy")
+                    content[name] = file[name] if images is None else images
             return content
     except _DAMAGED as problem:
         if "allow_pickle" in str(problem) and name != "it":
@@ -197,6 +204,35 @@ def _read_npz(path: str) -> dict[str, np.ndarray]:
             f"{path}: {name} cannot be read, it is damaged or not an .npz file "
             f"({problem}); write it again with numpy.savez"
         ) from None
+
+
+def _read_images(archive: zipfile.ZipFile, name: str) -> np.ndarray | None:
+    """Reads an array of an .npz file into memory that TensorFlow can use.
+
+    Returns:
+        The array; None if only NumPy can read it.
+    """
+    readers = {
+        (1, 0): npy.read_array_header_1_0,
+        (2, 0): npy.read_array_header_2_0,
+    }
+    if name not in archive.namelist():
+        return None
+    with archive.open(name) as stream:
+        reader = readers.get(npy.read_magic(stream))
+        if reader is None:
+            return None
+        shape, is_fortran, dtype = reader(stream)
+        if is_fortran or dtype.hasobject or not dtype.itemsize:
+            return None
+        images = memory.empty(shape, dtype)
+        content = images.reshape(-1).view(np.uint8)
+        for part in memory.slices(content):
+            piece = stream.read(part.stop - part.start)
+            content[part] = np.frombuffer(piece, np.uint8)
+        # At the end of the stream, its checksum is compared.
+        stream.read(1)
+    return images
 
 
 def checked_images(images: np.ndarray, name: str) -> np.ndarray:
@@ -209,7 +245,7 @@ def checked_images(images: np.ndarray, name: str) -> np.ndarray:
         return images
     # A number too large for float32 becomes infinite, which `Dataset` refuses.
     with np.errstate(over="ignore"):
-        return images.astype(np.float32)
+        return images.astype(np.float32, copy=False)
 
 
 def checked_labels(labels: np.ndarray, name: str, is_train: bool = False) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import tensorflow as tf
 
+from framework.data import memory
 from framework.data.servers import Servers
 from framework.data.split import LabelledImages, Split
 
@@ -147,11 +148,11 @@ class MemoryBatches(Batches):
 
     def _on_devices(self, array: np.ndarray) -> tf.Tensor | tf.Variable:
         if _has_one_device(self.strategy):
-            return tf.constant(array)
+            return memory.as_tensor(array)
         # Each replica has its own copy of a variable. A constant would be sent from
         # the first device to the others, or from the host to a TPU, at every step.
         with self.strategy.scope():
-            return tf.Variable(array, trainable=False)
+            return tf.Variable(memory.as_tensor(array), trainable=False)
 
 
 class StreamBatches(Batches):

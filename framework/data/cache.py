@@ -25,6 +25,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from framework.data import memory
 from framework.data.files import Files
 from framework.data.images import Progress
 from framework.data.split import LabelledImages, LazySplit
@@ -89,7 +90,7 @@ class CachedFiles:
     def load(self, progress: Progress) -> np.ndarray:
         """Returns all images, uint8 of `shape`."""
         progress(len(self.rows), len(self.rows))
-        return np.asarray(self.cache.images[self.rows])
+        return memory.take(self.cache.images, self.rows)
 
     def take(self, indices: np.ndarray) -> CachedFiles:
         """Returns the images at the indices, in their order."""

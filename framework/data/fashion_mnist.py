@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 
+from framework.data import memory
 from framework.data.dataset import Dataset
 from framework.data.split import Split
 from framework.errors import RunError, UsageError
@@ -103,4 +104,4 @@ def _read_idx(file: pathlib.Path, axes: int) -> np.ndarray:
             f"{file} should hold {math.prod(shape)} values, {shape}, but has "
             f"{max(len(content) - start, 0)}; download it again"
         )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return memory.usable(np.frombuffer(content, np.uint8, offset=start).reshape(shape))

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from framework import compiled
 from framework.config import reference
-from framework.data import decode, fit, formats
+from framework.data import decode, fit, formats, memory
 from framework.data.images import Progress
 from framework.data.split import LabelledImages, LazySplit
 from framework.errors import RunError, UsageError
@@ -98,7 +98,7 @@ class Files:
         Raises:
             RunError: A file cannot be read; the message names it.
         """
-        images = np.empty(self.shape, self.dtype)
+        images = memory.empty(self.shape, self.dtype)
         for index, image in enumerate(self.each(progress)):
             images[index] = image
         return images
@@ -130,7 +130,7 @@ class Files:
             The images, uint8 [n, height, width, channels]; their indices, int64 [n];
             and for the index of each other file what is wrong with it, in words.
         """
-        images, total = np.empty(self.shape, self.dtype), len(self.paths)
+        images, total = memory.empty(self.shape, self.dtype), len(self.paths)
         indices: list[int] = []
         problems: dict[int, str] = {}
         for index, image in enumerate(self._read()):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from framework.data import memory
 from framework.data.arrays import checked_labels, class_names_of
 from framework.data.dataset import Dataset
 from framework.data.images import Progress
@@ -117,7 +118,7 @@ class IndexedImages:
 
     def load(self, progress: Progress) -> np.ndarray:
         """Returns all images as an array of `shape`."""
-        images = np.empty(self.shape, self.dtype)
+        images = memory.empty(self.shape, self.dtype)
         for index in range(len(images)):
             images[index] = self._read(index)
             progress(index + 1, len(images))

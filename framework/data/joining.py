@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from framework.data import memory
 from framework.data.files import Files
 from framework.data.split import LabelledImages, LazySplit, Split
 
@@ -23,7 +24,9 @@ def joined(first: LabelledImages, second: LabelledImages) -> LabelledImages | No
     labels = np.concatenate([first.labels, second.labels])
     weights, groups = _weights(first, second), _groups(first, second)
     if isinstance(first, Split) and isinstance(second, Split):
-        images = np.concatenate([first.images, second.images])
+        shape = (len(labels), *first.shape[1:])
+        images = memory.empty(shape, first.dtype)
+        np.concatenate([first.images, second.images], out=images)
         return Split(images, labels, weights, groups)
     if not (isinstance(first, LazySplit) and isinstance(second, LazySplit)):
         return None

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from framework.data import memory
 from framework.data.images import Images, Progress
 
 
@@ -135,7 +136,8 @@ class Split:
     def take(self, indices: np.ndarray) -> Split:
         """See `LabelledImages`."""
         weights, groups = _taken(self.weights, indices), _taken(self.groups, indices)
-        return Split(self.images[indices], self.labels[indices], weights, groups)
+        images = memory.take(self.images, indices)
+        return Split(images, self.labels[indices], weights, groups)
 
     def in_memory(self, progress: Progress) -> Split:
         """See `LabelledImages`."""
@@ -149,7 +151,7 @@ class Split:
         """See `LabelledImages`."""
         # Made once: in the graph of each epoch it would be a constant of its own.
         with tf.device("CPU"):
-            images = tf.constant(self.images)
+            images = memory.as_tensor(self.images)
         return lambda index: tf.gather(images, index)
 
     def pixel_bytes(self) -> npt.NDArray[np.uint8]:
@@ -161,7 +163,11 @@ class Split:
         """See `LabelledImages`."""
         if self.images.dtype != np.float32:
             return np.zeros(0, np.int64)
-        return np.flatnonzero(~np.isfinite(self.images).all(axis=(1, 2, 3)))
+        is_finite = [
+            np.isfinite(self.images[rows]).all(axis=(1, 2, 3))
+            for rows in memory.slices(self.images)
+        ]
+        return np.flatnonzero(~np.concatenate(is_finite))
 
     def check(self) -> None:
         """See `LabelledImages`."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from framework.data import fit
+from framework.data import fit, memory
 from framework.data.dataset import Dataset
 from framework.data.files import checked_size
 from framework.data.split import Split
@@ -141,7 +141,7 @@ def _read(
         )
     whole = examples.batch(builder.info.splits[split].num_examples)
     images, labels = next(iter(library.as_numpy(whole)))
-    return Split(images, labels.astype(np.int32))
+    return Split(memory.usable(images), labels.astype(np.int32))
 
 
 def _fitted(image: tf.Tensor, size: tuple[int, int], resize: str) -> tf.Tensor:

@@ -103,6 +103,18 @@ def test_zca_is_fitted_to_an_even_sample(monkeypatch):
         np.testing.assert_array_equal(statistics_of(actual)[name], value)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_statistics_do_not_depend_on_the_memory_they_take(dtype, monkeypatch):
+    images = np.random.default_rng(0).normal(99, 20, (50, 9, 11, 3)).astype(dtype)
+    split, rows = Split(images, np.zeros(50, np.int32)), np.arange(50)
+    results = []
+    for values in (normalize._VALUES, 3000, 64):
+        monkeypatch.setattr(normalize, "_VALUES", values)
+        variables = normalize.build("standard", split, rows).variables
+        results.append([value.numpy().tobytes() for value in variables.values()])
+    assert results[0] == results[1] == results[2]
+
+
 def test_standard_of_several_chunks():
     images = pixels(np.float32, count=2500)
     scale = normalize.build("standard", split(images), np.arange(2500))

@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from framework.data import memory
 from framework.data.arrays import arrays, digits, noise
 from framework.errors import RunError, UsageError
 
@@ -229,6 +230,26 @@ def test_refuses_a_single_array(tmp_path):
     np.save(tmp_path / "one.npy", np.zeros(3))
     with pytest.raises(RunError, match="is a single array; write it with"):
         arrays(str(tmp_path / "one.npy"))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_images_in_memory_that_tensorflow_can_use(tmp_path, save, order, monkeypatch):
+    monkeypatch.setattr(memory, "_CHUNK", 100)
+    images = np.random.default_rng(0).integers(256, size=(9, 8, 8, 3), dtype=np.uint8)
+    save(
+        tmp_path / "data.npz",
+        x_train=np.asarray(images, order=order),
+        x_validation=images[:4],
+        y_train=np.arange(9) % 2,
+        y_validation=np.arange(4) % 2,
+    )
+    dataset = arrays(str(tmp_path / "data.npz"))
+    np.testing.assert_array_equal(dataset.train.images, images)
+    np.testing.assert_array_equal(dataset.validation.images, images[:4])
+    is_usable = memory.usable(dataset.train.images) is dataset.train.images
+    # NumPy alone reads arrays in Fortran's order.
+    assert is_usable == (order == "C")
 
 
 def test_class_names_that_are_not_utf8(saved):

@@ -26,4 +26,4 @@ def test_remarks_on_what_is_clear_only(ratios, remark):
 def test_an_unknown_commit_is_refused(tmp_path):
     root = guard.pathlib.Path(guard.__file__).parents[2]
     with pytest.raises(SystemExit, match="--base=no-such-commit"):
-        guard._check_out(root, "no-such-commit", tmp_path)
+        guard.check_out(root, "no-such-commit", tmp_path)
