@@ -36,6 +36,8 @@ class Plan:
             stop; 0 for never.
         rollbacks: The maximum number of returns to the last checkpoint because of
             numbers that are not finite.
+        pause: A step after which a call of the compiled loop ends although nothing is
+            due, so that the state can be compared there; 0 for none.
     """
 
     total_steps: int
@@ -47,6 +49,7 @@ class Plan:
     monitor: str = "validation/accuracy"
     early_stopping: int = 0
     rollbacks: int = 0
+    pause: int = 0
 
     def logs(self, step: int) -> bool:
         """Returns whether to log training metrics after a number of steps."""
@@ -77,7 +80,8 @@ class Plan:
             self.steps_per_epoch,
         )
         until_next = min(every - step % every for every in intervals)
-        return min(step + until_next, self.total_steps)
+        ends = [step + until_next, self.total_steps]
+        return min(ends + [self.pause] * (self.pause > step))
 
     def is_event(self, step: int) -> bool:
         """Returns whether an event is due or an epoch ends after a number of steps."""
