@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.faults import tampering
-from framework.config import Config
+from benchmarks.faults.same_run import SMALL
 from framework.errors import Stopped, UsageError
 from framework.launch.run import run
 from framework.launch.verification import AGREES, DIFFERS, UNDECIDED, verify
@@ -18,20 +18,10 @@ from framework.loop.evaluator import Evaluator
 from framework.loop.train_loop import TrainLoop
 from framework.system import archive
 
-# 12 steps an epoch; an event in the middle of it, too.
-CONFIG = Config(
-    model="mlp(units=(8,), dropout=.3)",
-    schedule="(warmup(10%) + cosine) * plateau('validation/loss', patience=1)",
-    batch_size=128,
-    train_for="3ep",
-    log_every="4",
-    checkpoint_every="7",
-)
-
 
 def trained(folder, **changes):
     """Trains a run in a folder; returns its path."""
-    config = dataclasses.replace(CONFIG, workdir=str(folder / "run"), **changes)
+    config = dataclasses.replace(SMALL, workdir=str(folder / "run"), **changes)
     run(config, quiet=True)
     return folder / "run"
 
