@@ -16,6 +16,7 @@ import tensorflow as tf
 from framework.config import Config
 from framework.data import record as data_record
 from framework.data.dataset import Dataset
+from framework.data.record import DataRecord
 from framework.distributed import determinism
 from framework.errors import UsageError
 from framework.launch import checksums, environment, resume, run_folder, stretches
@@ -80,8 +81,8 @@ class Verification:
             share = self.covered / max(self.steps, 1)
             lines.append(
                 f"checked {self.covered:,} of {self.steps:,} steps ({share:.1%}): "
-                f"{listed}; {self.evaluations} evaluations, {self.arrays} arrays of "
-                f"checkpoints"
+                f"{listed}; compared evaluations: {self.evaluations}, arrays: "
+                f"{self.arrays}"
             )
         lines += [f"differs: {difference}" for difference in self.differences]
         meaning = {
@@ -162,9 +163,10 @@ def verify(
         order = stretches.shuffled(possible, seed)
         _recompute(work, order, share * steps, progress)
     obstacles = [f"{each}: {each.obstacle}" for each in possible if each.obstacle]
-    notices = []
     if work.missing:
-        notices.append(f"{work.missing} evaluations have no predictions to compare")
+        work.notices.append(
+            f"{work.missing} evaluations have no predictions to compare"
+        )
     return Verification(
         steps,
         sorted(work.recomputed),
@@ -173,7 +175,7 @@ def verify(
         obstacles + work.obstacles,
         work.arrays,
         work.evaluations,
-        notices,
+        work.notices,
     )
 
 
@@ -203,6 +205,7 @@ class _Work:
         self.differences: list[Difference] = []
         self.doubts: list[str] = []
         self.obstacles: list[str] = []
+        self.notices: list[str] = []
         self.arrays = self.evaluations = self.missing = 0
         self._run, self._model, self._dataset = run, model, dataset
         self._trust_run, self._has_same_data = trust_run, has_same_data
@@ -222,16 +225,25 @@ class _Work:
             for_same_bits=True,
         )
         if not self._recomputers:
-            before = data_record.read(self._run)
-            lines = before.difference(built.data_record(own)) if before else []
-            self.differences += [
-                Difference("data.json", None, "", line) for line in lines
-            ]
+            self._compare_data(built.data_record(own))
             self.doubts += environment.changes(self._run, determinism.threads())
             self.doubts += _devices(self._run, config)
         recomputer = Recomputer(self._run, built, config.keep_best, self._has_same_data)
         self._recomputers[config] = recomputer
         return recomputer
+
+    def _compare_data(self, now: DataRecord) -> None:
+        before = data_record.read(self._run)
+        if before is None:
+            self.notices.append("data not compared: there is no data.json")
+            return
+        self.differences += [
+            Difference("data.json", None, "", line) for line in before.difference(now)
+        ]
+        splits = before.fields["splits"].items()
+        partly = [f"{name} ({each.get('covers')})" for name, each in splits]
+        if any(each.get("covers") != "content" for _, each in splits):
+            self.notices.append(f"data.json covers {', '.join(partly)} only")
 
     def recompute(self, stretch: Stretch) -> None:
         """Recomputes a stretch, and adds what was found.
