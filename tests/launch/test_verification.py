@@ -111,9 +111,9 @@ def test_changed_predictions_settings_and_files_are_named(folder):
     )
 
     flags = folder / "flags.txt"
-    flags.write_text(flags.read_text().replace("--keep_best=1", "--keep_best=2"))
+    flags.write_text(flags.read_text().replace("--keep_best=2", "--keep_best=3"))
     (difference,) = verify(str(folder)).differences
-    assert difference.detail == "2, in config.json 1"
+    assert difference.detail == "3, in config.json 2"
 
     best = max(folder.glob("best/*.npz"))
     os.truncate(best, 1000)
