@@ -58,6 +58,16 @@ def test_python_blocks_compile(text):
     ast.parse(text)
 
 
+def test_named_test_files_exist():
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"`(tests/[\w/]+\.py)", page.read_text())
+    }
+    assert named
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
 @pytest.mark.parametrize("text", blocks("sh"))
 def test_shell_blocks_are_valid(text):
     subprocess.run(["bash", "-n"], input=text, text=True, check=True)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from benchmarks.faults import same_run
 from benchmarks.faults.same_run import SMALL
+from benchmarks.speed.invariance import two_machines
 from framework.errors import RunError, Stopped, UsageError
 from framework.launch import run_folder
 from framework.launch.run import run
@@ -248,6 +249,59 @@ def test_shards_keep_all_bits_if_the_number_of_devices_changes(tmp_path, monkeyp
         run(config)
     monkeypatch.undo()
     run(dataclasses.replace(config, strategy="default", devices=0))
+    assert_same_run(config, expected)
+
+
+# One process with 1, 2 and 4 devices, and two processes.
+PLACES = (
+    {"strategy": "default"},
+    {"strategy": "mirrored", "devices": 2},
+    {"strategy": "mirrored", "devices": 4},
+    {"strategy": "multi_worker"},
+)
+
+
+def start_two(config, *signals):
+    """Runs two processes, the first of which gets a signal; returns their codes."""
+    processes = []
+    for own, variables in zip((signals, ()), two_machines(), strict=True):
+        program = [sys.executable, "-m", "benchmarks.faults.moments"]
+        processes.append(
+            subprocess.Popen(
+                [*program, *arguments(config, *own)],
+                env={**os.environ, **variables},
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+    return [process.wait() for process in processes]
+
+
+@pytest.mark.slow
+def test_shards_keep_all_bits_through_kills_with_other_devices_each_time(
+    tmp_path, start
+):
+    long = {"shards": 4, "threads": 2, "train_for": "5ep", "checkpoint_every": "3"}
+    (tmp_path / "other").mkdir()
+    expected = small(tmp_path / "other", **long)
+    assert start(expected).returncode == 0
+    generator, kills, turn, code = np.random.default_rng(5), [0, 0, 0, 0], 0, -1
+    while code:
+        place = turn % len(PLACES)
+        config = small(tmp_path, **long, steps_per_call=1, **PLACES[place])
+        # A call of the loop is a step.
+        killed = signal.SIGKILL, 1, "train", int(generator.integers(5, 14))
+        if PLACES[place]["strategy"] == "multi_worker":
+            code, other = start_two(config, *killed)
+            assert other in (0, 75)
+        else:
+            code = start(config, *killed).returncode
+        assert code in (0, -signal.SIGKILL)
+        kills[place] += code != 0
+        turn += 1
+    print(f"kills with 1, 2, 4 devices and in two processes: {kills}")
+    assert all(kills)
     assert_same_run(config, expected)
 
 

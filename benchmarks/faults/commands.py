@@ -41,6 +41,15 @@ _LINES: Mapping[str, Sequence[Sequence[str]]] = {
         ("--sweep_steps=1",), ("--seeds=0",), ("--highest_rate=nan",), ("stray",),
         ("--model=mine:f",), ("--dataset=arrays('data.npz')", "--batch_size=999"),
     ),
+    "benchmarks.faults.whyflat": (
+        ("verify",), ("verify", ""), ("verify", "nowhere"), ("verify", "."),
+        ("verify", "data.npz"), ("verify", "a", "b"), ("verify", "\x1b[2J"),
+        ("verify", ".", "--share=x"), ("verify", ".", "--share=0%"),
+        ("verify", ".", "--share=nan%"), ("verify", ".", "--share=1e999%"),
+        ("verify", ".", "--share=2"), ("verify", ".", "--seed=-1"),
+        ("verify", ".", "--json=maybe"), ("verify", "~nosuchuser/x", "--json"),
+        ("verify", "/dev/null"), ("verify", "a" * 5000), ("verify", "\udcff"),
+    ),
     "framework.data.service": (
         ("--port=x",), ("--port=-1",), ("--port=99999",), ("--nosuch",),
         ("--port=1", "--host=\x1b[2J"), ("--host=a\nb", "--port=99999"),

@@ -183,6 +183,8 @@ MAY_BE_RIGHT: Mapping[str, Sequence[str]] = {
     "devices": ("99999", "9" * 30),
     "flagfile": ("",),
     "steps_per_call": ("9" * 30,),
+    "shards": ("0", "2", "16", "32", "0x2", " 2 ", "1_6", "\u0662"),
+    "threads": ("0", "1", "2", "64", "0x2", " 2 ", "\u0662"),
     "augment": (
         "brightness(1e300)", "noise(1e300)", "rotate(1e300)", "zoom(1e-300)",
         "posterize(0)", "mixup + mixup",
@@ -205,6 +207,10 @@ LINES: Sequence[Sequence[str]] = (
     ("--flagfile=",), ("--flagfile=nowhere",), ("--flagfile=.",), ("--flagfile=~x/y",),
     ("--flagfile=/dev/zero.txt",), ("--undefok=x", "--y=1"), ("--noseed",),
     ("--nomodel",), ("--jit=",), ("--fresh=maybe",), ("--diagnose=7",), ("a" * 99999,),
+    ("--shards=2", "--accumulate=2"), ("--shards=2", "--loss=ohem(fraction=.5)"),
+    ("--shards=2", "--strategy=mirrored", "--devices=4"),
+    ("--shards=4", "--batch_size=18"), ("--shards=8", "--augment=mixup"),
+    ("--shards=2", "--strategy=tpu"), ("--shards", "--threads"), ("--noshards",),
     ("--" + "a" * 5000,), ("-x",), ("--model", "--seed=1"), ("--seed=1", "2"),
 )
 FLAGFILES: Mapping[str, bytes] = {

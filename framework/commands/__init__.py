@@ -23,6 +23,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "evaluate",
         "Evaluate a run on its validation, training or test images.",
     ),
+    "verify": ("verify", "Recompute parts of a run's training, and compare all bits."),
     "predict": ("predict", "Predict the classes of image files with a run's network."),
     "export": ("export", "Export a run's network for use without this program."),
     "remedy": ("remedy", "Prove the remedy of a run's cause by training with it."),

@@ -1,9 +1,10 @@
 """Shared by all commands: common flags, and exit codes of exceptions.
 
 Exit codes: 0 success; 1 failure; 2 wrong usage; 3 a diagnosis has confirmed a cause; 4
-no remedy is proven; 75 interrupted, and the same command resumes (EX_TEMPFAIL of
-sysexits.h, on which a queue can restart it); 130 Ctrl-C; 141 the reader of the output
-has gone (128 + SIGPIPE, as a shell shows it for other programs).
+no remedy is proven; 5 a verification is undecided; 75 interrupted, and the same command
+resumes (EX_TEMPFAIL of sysexits.h, on which a queue can restart it); 130 Ctrl-C; 141
+the reader of the output has gone (128 + SIGPIPE, as a shell shows it for other
+programs).
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ from framework.config import experiment, flags
 from framework.system import atomic, json_text, processor
 from framework.system.printable import printable
 
+# No more are taken from a file.
+_MAX_THREADS = 4096
 # Packages that compute.
 _ARITHMETIC = ("tensorflow", "keras", "numpy")
 # Packages whose versions the numbers of a run can depend on.
@@ -62,6 +64,26 @@ def changes(workdir: Path, threads: int) -> list[str]:
         for name in old
         if name in new and old[name] != new[name]
     ]
+
+
+def recorded_threads(workdir: Path) -> int:
+    """Returns the threads of environment.json; 0 if it does not have their number.
+
+    Args:
+        workdir: The run's folder.
+    """
+    threads = _read(workdir).get("threads")
+    return threads if type(threads) is int and 0 < threads <= _MAX_THREADS else 0
+
+
+def recorded_devices(workdir: Path) -> list[str]:
+    """Returns the devices of environment.json; [] if it does not have them.
+
+    Args:
+        workdir: The run's folder.
+    """
+    devices = _read(workdir).get("devices")
+    return [str(device) for device in devices] if isinstance(devices, list) else []
 
 
 def read(workdir: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from framework.config import Config
 from framework.data import cache
@@ -27,8 +28,11 @@ def rebuild(
     *,
     allow_data_change: bool = False,
     trust_run: bool = False,
+    for_same_bits: bool = False,
 ) -> tuple[Config, Components]:
-    """Builds the components of a run on one device, with initial weights.
+    """Builds the components of a run, with initial weights.
+
+    They are on one device, unless all bits shall be those of the run.
 
     Args:
         folder: The folder of the run, which may still be training.
@@ -40,6 +44,8 @@ def rebuild(
             part must not have images that were trained on in any case.
         trust_run: Whether modules and servers that the run names may be used although
             somebody else has trained it.
+        for_same_bits: Whether to compute as the run did: with XLA, and on as many
+            devices of one process, if the last bits depend on these.
 
     Returns:
         The configuration that the components are of, and these.
@@ -58,12 +64,9 @@ def rebuild(
                 f"framework.diagnose.explain"
             )
     trust.load(folder, config, trust_run, given.names)
-    # Where it runs changes no numbers.
     config = dataclasses.replace(
         config,
-        strategy="default",
-        devices=0,
-        jit=False,
+        **_place(config, for_same_bits),
         fresh=False,
         # Not in a folder that somebody else's run names.
         cache=config.cache if config.cache == cache.OFF else cache.AUTO,
@@ -82,3 +85,19 @@ def rebuild(
         if not allow_data_change:
             data_record.check(before, data, folder)
     return config, built
+
+
+def _place(config: Config, for_same_bits: bool) -> dict[str, Any]:
+    """Returns the fields of the config that decide where and how it computes."""
+    on_one = {"strategy": "default", "devices": 0}
+    if not for_same_bits:
+        # Where it runs changes no numbers but their last bits.
+        return {**on_one, "jit": False}
+    # From servers come the same images as from the disk. Threads are those of the
+    # process.
+    place: dict[str, Any] = {"threads": 0}
+    if config.input == "service":
+        place["input"] = "auto"
+    if config.shards or config.strategy in ("multi_worker", "tpu"):
+        place |= on_one
+    return place

@@ -12,11 +12,11 @@ from framework.config import Config
 from framework.config.durations import Duration
 from framework.data import record as data_record
 from framework.data.record import DataRecord
-from framework.errors import UsageError
+from framework.errors import RunError, UsageError
 from framework.launch import run_folder, settled
 from framework.loop.plan import Plan
 from framework.report.history import History
-from framework.system import atomic
+from framework.system import atomic, json_text
 
 _WAYS_OUT = "use another --workdir, or --fresh to move it aside"
 
@@ -64,6 +64,23 @@ class Resumption:
                 f"{'; '.join(self.rounding)}"
             )
         return "\n".join(sentences)
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """A line of changes.jsonl: what changed when a run was resumed.
+
+    Attributes:
+        step: The step of the checkpoint that the run was resumed from.
+        old: The values before of changed fields of the config, by name.
+        data: The differences of the data, a line each.
+        rounding: The differences of what the last bits depend on, a line each.
+    """
+
+    step: int
+    old: Mapping[str, Any]
+    data: Sequence[str]
+    rounding: Sequence[str]
 
 
 def check_config(config: Config, given: Collection[str] = ()) -> None:
@@ -195,6 +212,42 @@ def record(folder: Path, resumption: Resumption) -> None:
     recorded = atomic.read_bytes(path).splitlines() if path.exists() else []
     if recorded[-1:] != [line.encode()]:
         atomic.append_line(path, line)
+
+
+def changes(folder: Path) -> list[Change]:
+    """Reads changes.jsonl; [] if the run was never changed.
+
+    Args:
+        folder: The run's folder.
+
+    Raises:
+        RunError: A line is damaged.
+    """
+    path = folder / "changes.jsonl"
+    if not path.exists():
+        return []
+    recorded = []
+    for number, line, is_complete in json_text.lines(atomic.read_bytes(path)):
+        try:
+            recorded.append(_change(json_text.parse_object(line)))
+        except (ValueError, TypeError, KeyError) as problem:
+            if is_complete:
+                raise RunError(
+                    f"{path}, line {number} is damaged ({problem}); restore it"
+                ) from None
+    return recorded
+
+
+def _change(fields: Mapping[str, Any]) -> Change:
+    """Raises ValueError, TypeError or KeyError if the fields are not as written."""
+    step, old = fields["step"], fields["old"]
+    lines = [fields.get(name, []) for name in ("data", "rounding")]
+    if type(step) is not int or not isinstance(old, dict):
+        raise TypeError("its step or its old values are of another type")
+    if not all(isinstance(each, list) for each in lines):
+        raise TypeError("its differences are no list")
+    data, rounding = ([str(line) for line in each] for each in lines)
+    return Change(step, old, data, rounding)
 
 
 def _was_over(before: Config, plan: Plan, history: History, step: int | None) -> bool:

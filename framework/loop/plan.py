@@ -38,6 +38,8 @@ class Plan:
             numbers that are not finite.
         pauses: Further numbers of steps at which a call of the compiled loop ends.
             Nothing is due there, and no number of the run depends on them.
+        halt: A step at which `train` can be ended although nothing is due, so that the
+            state can be compared there; 0 for none.
     """
 
     total_steps: int
@@ -50,6 +52,7 @@ class Plan:
     early_stopping: int = 0
     rollbacks: int = 0
     pauses: tuple[int, ...] = ()
+    halt: int = 0
 
     def logs(self, step: int) -> bool:
         """Returns whether to log training metrics after a number of steps."""
@@ -80,7 +83,8 @@ class Plan:
             self.steps_per_epoch,
         )
         until_next = min(every - step % every for every in intervals)
-        return min(step + until_next, self.total_steps)
+        ends = [step + until_next, self.total_steps]
+        return min(ends + [self.halt] * (self.halt > step))
 
     def next_pause(self, step: int) -> int:
         """Returns the next step at which a call ends: that of an event, or a pause."""

@@ -74,6 +74,11 @@ class LearningRate:
             for name, variable in state.items()
         }
 
+    @property
+    def restores_best(self) -> bool:
+        """Whether a reduction by a controller restores the best weights."""
+        return any(controller.restore_best for controller, _ in self._controllers)
+
     def check_monitors(self, names: Collection[str]) -> None:
         """Checks that each evaluation measures the metrics the controllers observe.
 

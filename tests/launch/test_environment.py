@@ -59,3 +59,14 @@ def test_a_damaged_file_is_no_reason_to_stop(tmp_path, text):
         line.startswith("threads x -> ")
         for line in environment.changes(tmp_path, threads=2)
     )
+
+
+def test_threads_and_devices_are_read_if_they_can_be(tmp_path):
+    assert environment.recorded_threads(tmp_path) == 0
+    assert environment.recorded_devices(tmp_path) == []
+    environment.write(tmp_path, ["/device:CPU:0"], threads=3)
+    assert environment.recorded_threads(tmp_path) == 3
+    assert environment.recorded_devices(tmp_path) == ["/device:CPU:0"]
+    (tmp_path / "environment.json").write_text('{"threads": 99999, "devices": 5}')
+    assert environment.recorded_threads(tmp_path) == 0
+    assert environment.recorded_devices(tmp_path) == []

@@ -63,3 +63,14 @@ def test_changed_data_are_refused(tmp_path):
     with pytest.raises(UsageError, match="the data are not those of the run"):
         rebuild(tmp_path / "run", config)
     rebuild(tmp_path / "run", config, allow_data_change=True)
+
+
+def test_for_the_same_bits_it_computes_where_the_run_did(folder):
+    config = dataclasses.replace(
+        run_folder.read_config(folder), strategy="one_device", input="service"
+    )
+    own, _ = rebuild(folder, config, trust_run=True, for_same_bits=True)
+    assert (own.strategy, own.input) == ("one_device", "auto")
+    sharded = dataclasses.replace(config, shards=2, threads=2)
+    own, _ = rebuild(folder, sharded, trust_run=True, for_same_bits=True)
+    assert (own.strategy, own.threads) == ("default", 0)

@@ -6,9 +6,9 @@ import json
 import pytest
 
 from framework.config import Config
-from framework.errors import UsageError
+from framework.errors import RunError, UsageError
 from framework.launch import resume, run_folder
-from framework.launch.resume import Resumption
+from framework.launch.resume import Change, Resumption
 from framework.loop.plan import Plan
 from framework.report.history import History
 
@@ -200,3 +200,24 @@ def test_the_notice_says_what_has_changed():
         "resumed at step 20 with changes: --batch_size: 32 -> 64; "
         "data, train, images: 3 -> 4"
     )
+
+
+def test_recorded_changes_are_read(tmp_path):
+    assert resume.changes(tmp_path) == []
+    resume.record(
+        tmp_path, Resumption(10, difference={"seed": (1, 2)}, data=["a -> b"])
+    )
+    resume.record(tmp_path, Resumption(20, rounding=["numpy 1 -> 2"]))
+    assert resume.changes(tmp_path) == [
+        Change(10, {"seed": 1}, ["a -> b"], []),
+        Change(20, {}, [], ["numpy 1 -> 2"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["x", "[]", "{}", '{"step": 1}', '{"step": 1, "old": {}, "data": 5}']
+)
+def test_a_damaged_line_of_changes_is_one_error(tmp_path, line):
+    (tmp_path / "changes.jsonl").write_text(line + "\n")
+    with pytest.raises(RunError, match=r"changes\.jsonl, line 1 is damaged"):
+        resume.changes(tmp_path)

@@ -39,6 +39,13 @@ def test_events(changes, expected):
     assert actual[-1] == plan(**changes).total_steps
 
 
+def test_training_can_be_ended_between_events():
+    paused = plan(halt=12)
+    assert [paused.next_event(step) for step in (8, 10, 11, 12)] == [10, 12, 12, 15]
+    assert not paused.logs(12)
+    assert plan(halt=99).next_event(45) == 47
+
+
 def test_is_event_where_something_is_due_or_an_epoch_ends():
     actual = [step for step in range(1, 48) if plan().is_event(step)]
     assert actual == [5, 8, 10, 15, 16, 20, 24, 25, 30, 32, 35, 40, 45, 47]

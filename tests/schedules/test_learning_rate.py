@@ -174,3 +174,8 @@ def test_replicas_stay_equal(mirrored):
         variable.assign(tf.zeros([], variable.dtype))
         copies = mirrored.experimental_local_results(variable)
         assert [float(copy) for copy in copies] == [0.0, 0.0]
+
+
+def test_whether_a_reduction_restores_the_best_weights():
+    assert not build("constant * plateau('loss')").restores_best
+    assert build("cosine * plateau('loss', restore_best=True)").restores_best

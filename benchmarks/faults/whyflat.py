@@ -1,0 +1,9 @@
+"""Runs the console script `whyflat` as a module.
+
+python -m benchmarks.faults.whyflat verify runs/train
+"""
+
+from framework.commands import main
+
+if __name__ == "__main__":
+    main()
