@@ -19,7 +19,14 @@ from framework.data.dataset import Dataset
 from framework.data.record import DataRecord
 from framework.distributed import determinism
 from framework.errors import UsageError
-from framework.launch import checksums, environment, resume, run_folder, stretches
+from framework.launch import (
+    checks,
+    checksums,
+    environment,
+    resume,
+    run_folder,
+    stretches,
+)
 from framework.launch.differences import Difference
 from framework.launch.rebuild import rebuild
 from framework.launch.recompute import NotRecomputableError, Recomputer
@@ -224,6 +231,7 @@ class _Work:
             trust_run=self._trust_run,
             for_same_bits=True,
         )
+        checks.refuse_stream(built.examples.dataset, "a verification")
         if not self._recomputers:
             self._compare_data(built.data_record(own))
             self.doubts += environment.changes(self._run, determinism.threads())

@@ -29,6 +29,7 @@ from framework.errors import RunError, UsageError
 from framework.launch import environment, run_folder, run_list, trust
 from framework.launch.evaluation import evaluate
 from framework.launch.run import run
+from framework.launch.verification import verify
 from framework.loop.checkpoint import Checkpoints
 
 SMALL = Config(
@@ -731,6 +732,8 @@ def test_an_inexact_stream_resumes_anew_and_says_so_everywhere(tmp_path, capsys)
     assert evaluation.accuracy.value == pytest.approx(curve[-1])
     with pytest.raises(UsageError, match="a diagnosis needs to know all training"):
         open_run(config.workdir, dataset=streamed())
+    with pytest.raises(UsageError, match="a verification needs to know all training"):
+        verify(config.workdir, dataset=streamed())
 
 
 def test_a_stream_that_fails_is_told_as_its_own_error(tmp_path, monkeypatch):
