@@ -4,7 +4,8 @@
 
 Each trains in a process of its own; the processes take turns, round after round, so
 that all of them see the machine at the same speed. Ratios are taken within a round, to
-Keras's `fit` on arrays in float32; printed is their median, and the least and the most.
+Keras's `fit` in float32, on arrays or, from W5 on, with tf.data; printed is their
+median, and the least and the most.
 
 All train on the same images for the same epochs, evaluate all validation images after
 each, and print a line. "Training" is all from one evaluation to the next, of an epoch
@@ -30,6 +31,7 @@ from benchmarks.speed import meter, peak
 from benchmarks.speed.workloads import WORKLOADS, Workload
 
 BASE = "Keras fit, arrays"
+_TFDATA = "Keras fit, tf.data, autotune off"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,19 +58,25 @@ class Peer:
 
 _BF16 = "--precision=bfloat16"
 _CNN = ("W1", "W4", "W4L")
+_ARRAYS = tuple(name for name, each in WORKLOADS.items() if each.base == "arrays")
+_LARGER = tuple(name for name in WORKLOADS if name not in _ARRAYS)
+_COMPILED = ("W3", *_LARGER)
 PEERS = {
-    BASE: Peer("keras_fit"),
+    BASE: Peer("keras_fit", only=_ARRAYS),
     "Whyflat": Peer("whyflat"),
-    "Keras fit, tf.data, autotune off": Peer("keras_fit", "keras", ("--input=tfdata",)),
-    "tf.function loop, autotune off": Peer("tf_function"),
+    _TFDATA: Peer("keras_fit", "keras", ("--input=tfdata",)),
+    "tf.function loop, autotune off": Peer("tf_function", only=_ARRAYS),
     "PyTorch": Peer("torch_loop", "torch"),
-    "PyTorch, compiled": Peer("torch_loop", "torch", ("--compile=1",), ("W3",)),
+    "PyTorch, compiled": Peer("torch_loop", "torch", ("--compile=1",), _COMPILED),
     "JAX": Peer("jax_loop", "jax", (), _CNN),
     "Whyflat, bfloat16": Peer("whyflat", "keras", (_BF16,)),
-    "Keras fit, arrays, bfloat16": Peer("keras_fit", "keras", (_BF16,)),
+    "Keras fit, arrays, bfloat16": Peer("keras_fit", "keras", (_BF16,), _ARRAYS),
+    "Keras fit, tf.data, bfloat16": Peer(
+        "keras_fit", "keras", (_BF16, "--input=tfdata"), _LARGER
+    ),
     "PyTorch, bfloat16": Peer("torch_loop", "torch", (_BF16,)),
     "PyTorch, compiled, bfloat16": Peer(
-        "torch_loop", "torch", (_BF16, "--compile=1"), ("W3",)
+        "torch_loop", "torch", (_BF16, "--compile=1"), _COMPILED
     ),
 }
 
@@ -139,7 +147,7 @@ def _chosen(
     chosen = {}
     for name, peer in PEERS.items():
         wanted = any(part in name for part in options.peers.split(","))
-        if not (wanted or name == BASE):
+        if not (wanted or name == base(WORKLOADS[options.workload])):
             continue
         if peer.only and options.workload not in peer.only:
             continue
@@ -203,15 +211,15 @@ def table(
         }
         texts = []
         for kind in KINDS:
-            base = [speed(each, kind, workload) for each in lines[BASE]]
-            ratios = [a / b for a, b in zip(speeds[kind], base, strict=False)]
+            of_base = [speed(each, kind, workload) for each in lines[base(workload)]]
+            ratios = [a / b for a, b in zip(speeds[kind], of_base, strict=False)]
             texts.append(f"{statistics.median(speeds[kind]):,.0f}")
             texts.append(
                 f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
             )
         roof = peaks.get(PEERS[name].precision)
         used = statistics.median(speeds["cpu"]) * workload.megaflops / 1000
-        texts.append(f"{used / roof:.1%}" if roof else "-")
+        texts.append(f"{used / roof:.1%}" if roof and used else "-")
         for key, digits in (("first_step", 1), ("wall", 1), ("cpu", 1), ("peak_mb", 0)):
             texts.append(
                 f"{statistics.median(each[key] for each in measured):,.{digits}f}"
@@ -224,13 +232,21 @@ def table(
 KINDS = ("wall", "cpu")
 
 
+def base(workload: Workload) -> str:
+    """Returns the peer that the others are compared to."""
+    return BASE if workload.base == "arrays" else _TFDATA
+
+
 def speed(line: dict, kind: str, workload: Workload) -> float:
-    """Returns images per second of training, by wall-clock or by CPU time.
+    """Returns images per second of what is timed, by wall-clock or by CPU time.
 
     It is the median over the epochs of a process but the first.
     """
     seconds = line[f"train_{kind}"]
-    return workload.train / statistics.median(seconds[1:] or seconds)
+    if workload.measures_evaluation:
+        pairs = zip(seconds, line[f"evaluate_{kind}"], strict=True)
+        seconds = [train + evaluate for train, evaluate in pairs]
+    return workload.images / statistics.median(seconds[1:] or seconds)
 
 
 if __name__ == "__main__":

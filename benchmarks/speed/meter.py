@@ -76,6 +76,7 @@ class Meter:
             "train_wall": [wall for wall, _ in spans[::2]],
             "train_cpu": [cpu for _, cpu in spans[::2]],
             "evaluate_wall": [wall for wall, _ in spans[1::2]],
+            "evaluate_cpu": [cpu for _, cpu in spans[1::2]],
             "first_step": self._first_step,
             "wall": time.time() - self._started,
             "cpu": usage.ru_utime + usage.ru_stime,

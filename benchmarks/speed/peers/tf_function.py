@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from benchmarks.speed import meter as meter_lib
 from benchmarks.speed.peers import keras_fit
-from benchmarks.speed.workloads import WORKLOADS, images, scaled
+from benchmarks.speed.workloads import WORKLOADS
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
         accuracy.reset_state()
         return values
 
-    pipelines = keras_fit._pipelines(scaled(images(workload)), workload)
+    pipelines = keras_fit.inputs(workload, "tfdata")
     for epoch in range(arguments.epochs):
         for x, y in pipelines["x"]:
             train_step(x, y)

@@ -8,10 +8,20 @@ else happens between two evaluations counts as training.
 
 from __future__ import annotations
 
+import pathlib
 import tempfile
 
 from benchmarks.speed import meter as meter_lib
-from benchmarks.speed.workloads import WORKLOADS, Workload, images
+from benchmarks.speed.peers.keras_nets import APPLICATIONS
+from benchmarks.speed.workloads import (
+    CROP,
+    WORKLOADS,
+    Workload,
+    images,
+    write_photographs,
+)
+
+_PHOTOGRAPHS = "photographs"
 
 
 def main() -> None:
@@ -22,8 +32,8 @@ def main() -> None:
 
     from framework.launch import run
 
-    given = dataset(workload)
     with tempfile.TemporaryDirectory() as folder:
+        given = dataset(workload, folder)
         changes = dict(text.split("=", 1) for text in arguments.set)
         settings = config(
             workload, arguments.epochs, arguments.precision, folder, changes
@@ -33,11 +43,19 @@ def main() -> None:
         meter.write(result.history["validation/accuracy"][-1])
 
 
-def dataset(workload: Workload) -> object:
-    """Returns the workload's images as a data set of the framework."""
+def dataset(workload: Workload, folder: str) -> object | None:
+    """Returns the workload's images as a data set of the framework.
+
+    Args:
+        workload: If it is of photographs, they are written, and None is returned.
+        folder: As in `config`, which names the photographs in it.
+    """
     from framework.data.dataset import Dataset
     from framework.data.split import Split
 
+    if workload.photographs:
+        write_photographs(workload, pathlib.Path(folder) / _PHOTOGRAPHS)
+        return None
     data = images(workload)
     return Dataset(
         "benchmark",
@@ -50,20 +68,22 @@ def dataset(workload: Workload) -> object:
 def config(
     workload: Workload, epochs: int, precision: str, folder: str, changes: dict
 ) -> object:
-    """Returns the config of a workload, with defaults for all other fields."""
+    """Returns the config of a workload, with defaults for all other fields.
+
+    Args:
+        workload: The workload.
+        epochs: The length of the run.
+        precision: The floating-point type of its computation.
+        folder: The run is in it.
+        changes: Other fields by name, as texts.
+    """
     from framework.config import Config
     from framework.config.config import field_types
 
-    model = "resnet(depth=20)"
-    if workload.filters:
-        model = (
-            f"cnn(filters={workload.filters}, dense={workload.dense}, "
-            f"dropout={workload.dropout})"
-        )
     augment = "rotate(20) + shift(.1) + shear(.1) + zoom(.1) + flip + fill('nearest')"
     values = {
         "dataset": "given(0)",
-        "model": model,
+        "model": _model(workload),
         "augment": augment * workload.augment,
         "learning_rate": workload.learning_rate,
         "batch_size": workload.batch_size,
@@ -71,8 +91,17 @@ def config(
         "precision": precision,
         # All peers train on all images.
         "train_dev": 0.0,
-        "workdir": folder,
+        "workdir": f"{folder}/run",
     }
+    if workload.photographs:
+        is_cached = workload.photographs == "cached"
+        size = workload.shape[:2]
+        values |= {
+            "dataset": f"folder({f'{folder}/{_PHOTOGRAPHS}'!r}, size={size})",
+            "input": "stream",
+            "cache": f"{folder}/cache" if is_cached else "off",
+            "augment": f"pad_crop({CROP}) + flip + fill('constant')",
+        }
     types = field_types()
     # On the command line of this program, values are texts.
     changes = {
@@ -80,6 +109,21 @@ def config(
         for name, value in changes.items()
     }
     return Config(**{**values, **changes})
+
+
+def _model(workload: Workload) -> str:
+    if workload.net == "cnn":
+        return (
+            f"cnn(filters={workload.filters}, dense={workload.dense}, "
+            f"dropout={workload.dropout})"
+        )
+    if workload.net in APPLICATIONS:
+        return f"applications({APPLICATIONS[workload.net]!r})"
+    own = {
+        "resnet20": "resnet(depth=20)",
+        "vit": "benchmarks.speed.peers.keras_nets:vit",
+    }
+    return own[workload.net]
 
 
 def _time(meter: meter_lib.Meter) -> None:

@@ -66,7 +66,7 @@ def test_the_meter_is_told_of_each_evaluation(tmp_path, monkeypatch):
     config = whyflat.config(workload, 2, "float32", str(tmp_path), {})
     meter = FakeMeter()
     whyflat._time(meter)
-    run(config, dataset=whyflat.dataset(workload), quiet=True)
+    run(config, dataset=whyflat.dataset(workload, str(tmp_path)), quiet=True)
     assert meter.moments[0] == "stepped"
     assert [each for each in meter.moments if each != "stepped"] == [
         "trained",
@@ -76,10 +76,10 @@ def test_the_meter_is_told_of_each_evaluation(tmp_path, monkeypatch):
 
 def test_torch_has_as_many_parameters():
     pytest.importorskip("torch")
-    from benchmarks.speed.peers import torch_loop
+    from benchmarks.speed.peers import torch_nets
 
     for name in ("W1", "W2", "W3", "W4"):
-        net = torch_loop.net(WORKLOADS[name])
+        net = torch_nets.net(WORKLOADS[name])
         trainable = sum(p.numel() for p in net.parameters())
         weights = keras_fit.net(WORKLOADS[name]).trainable_variables
         assert trainable == sum(int(np.prod(each.shape)) for each in weights)
