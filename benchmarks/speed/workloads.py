@@ -37,6 +37,9 @@ class Workload:
         photographs: Where images come from: "" for arrays; JPEG files, decoded for each
             batch ("streamed") or once ("cached").
         measures_evaluation: Whether an epoch's evaluation is a part of what is timed.
+        is_short: Whether an epoch is a few steps only. Then what this framework does
+            once an epoch besides is not timed: it would be a large part of such an
+            epoch, and is a small one of a usual one.
     """
 
     about: str
@@ -55,6 +58,7 @@ class Workload:
     base: str = "arrays"
     photographs: str = ""
     measures_evaluation: bool = False
+    is_short: bool = False
 
     @property
     def images(self) -> int:
@@ -122,6 +126,7 @@ _MOBILE = dataclasses.replace(
     megaflops=0.0,
     net="mobilenet_v2",
     base="tfdata",
+    is_short=True,
 )
 _SMALL = {"train": 32, "validation": 16, "batch_size": 16}
 _EFFICIENT = dataclasses.replace(

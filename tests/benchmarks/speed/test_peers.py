@@ -65,7 +65,7 @@ def test_the_meter_is_told_of_each_evaluation(tmp_path, monkeypatch):
     workload = dataclasses.replace(WORKLOADS["W4"], train=64, validation=20)
     config = whyflat.config(workload, 2, "float32", str(tmp_path), {})
     meter = FakeMeter()
-    whyflat._time(meter)
+    whyflat._time(meter, is_short=False)
     run(config, dataset=whyflat.dataset(workload, str(tmp_path)), quiet=True)
     assert meter.moments[0] == "stepped"
     assert [each for each in meter.moments if each != "stepped"] == [
