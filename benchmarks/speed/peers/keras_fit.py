@@ -10,6 +10,7 @@ Photographs come from `image_dataset_from_directory`, with `cache` if decoded on
 
 from __future__ import annotations
 
+import argparse
 import os
 import pathlib
 import tempfile
@@ -50,10 +51,16 @@ def augmentation() -> object:
 def main() -> None:
     """Trains and prints the measurements."""
     arguments = meter_lib.arguments(("--input", {"default": "arrays"}))
+    for _ in range(arguments.repeats):
+        _train(arguments)
+
+
+def _train(arguments: argparse.Namespace) -> None:
     workload = WORKLOADS[arguments.workload]
-    meter = meter_lib.Meter(arguments.started)
+    meter = meter_lib.Meter(arguments)
     import keras
 
+    keras.utils.clear_session()
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy(POLICIES[arguments.precision])
     model = net(workload)

@@ -14,7 +14,7 @@ def main() -> None:
     """Trains and prints the measurements."""
     arguments = meter_lib.arguments()
     workload = WORKLOADS[arguments.workload]
-    meter = meter_lib.Meter(arguments.started)
+    meter = meter_lib.Meter(arguments)
     import keras
     import tensorflow as tf
 

@@ -9,6 +9,7 @@ Photographs come from a `DataLoader` without processes of its own, for one core.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import math
 import pathlib
@@ -85,8 +86,13 @@ def _parts(workload: Workload) -> dict:
 def main() -> None:
     """Trains and prints the measurements."""
     arguments = meter_lib.arguments(("--compile", {"type": int, "default": 0}))
+    for _ in range(arguments.repeats):
+        _train(arguments)
+
+
+def _train(arguments: argparse.Namespace) -> None:
     workload = WORKLOADS[arguments.workload]
-    meter = meter_lib.Meter(arguments.started)
+    meter = meter_lib.Meter(arguments)
     import torch
     from torch.nn import functional
 

@@ -19,10 +19,11 @@ def test_the_framework_can_do_each_workload(name, precision, tmp_path):
     config = whyflat.config(WORKLOADS[name], 6, precision, str(tmp_path), {})
     checks.check(config, ["dataset"])
     assert config.precision == precision
-    assert bool(config.augment) == WORKLOADS[name].augment
+    is_augmented = WORKLOADS[name].augment or bool(WORKLOADS[name].photographs)
+    assert bool(config.augment) == is_augmented
 
 
-@pytest.mark.parametrize("name", ["W1", "W2", "W3", "W4"])
+@pytest.mark.parametrize("name", ["W1", "W2", "W3", "W4", "W6"])
 def test_the_network_is_that_of_keras(name, tmp_path):
     workload = WORKLOADS[name]
     config = whyflat.config(workload, 6, "float32", str(tmp_path), {})
@@ -78,7 +79,7 @@ def test_torch_has_as_many_parameters():
     pytest.importorskip("torch")
     from benchmarks.speed.peers import torch_nets
 
-    for name in ("W1", "W2", "W3", "W4"):
+    for name in ("W1", "W2", "W3", "W4", "W5M", "W5E", "W6"):
         net = torch_nets.net(WORKLOADS[name])
         trainable = sum(p.numel() for p in net.parameters())
         weights = keras_fit.net(WORKLOADS[name]).trainable_variables
