@@ -23,10 +23,11 @@ from framework.models import ModelFunction
 # The fields of a config that no graph and no initial weight depends on: the learning
 # rate is a variable of the graphs.
 _FREE = ("learning_rate", "workdir")
-# How many programs are kept, with their images: those of the seeds of a sweep.
+# How many programs are kept, such as those of the seeds of a sweep.
 _MOST = 3
-# Programs of data sets with more bytes are not kept.
-_MOST_BYTES = 2**29
+# Programs with more bytes of images and variables are not kept: they train for long,
+# and the next run may need the memory.
+_MOST_BYTES = 2**28
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -101,8 +102,9 @@ def build(
             checks.check(config)
             return program.reset(config.learning_rate)
     built = components.build(config, None, None, progress)
-    if _bytes(built) <= _MOST_BYTES:
-        initial = {name: value.numpy() for name, value in built.variables().items()}
+    initial = {name: value.numpy() for name, value in built.variables().items()}
+    variables = sum(np.asarray(value).nbytes for value in initial.values())
+    if _bytes(built) + variables <= _MOST_BYTES:
         kept.append(_Program(key, built, initial))
         del kept[:-_MOST]
     return built

@@ -8,6 +8,7 @@ from framework.config import Config
 from framework.errors import UsageError
 from framework.launch import components, shared
 from framework.launch.run import run
+from framework.loop.nonfinite import DivergedError
 
 # All that has a state: dropout, a moving average, a controller of the schedule.
 CONFIG = Config(
@@ -51,6 +52,15 @@ def test_a_run_has_the_numbers_that_it_has_alone(tmp_path, builds):
     assert first != alone
 
 
+def test_a_run_after_one_that_diverged_has_its_own_numbers(tmp_path, builds):
+    alone = metrics(tmp_path, "alone")
+    with shared.programs():
+        with pytest.raises(DivergedError):
+            metrics(tmp_path, "first", learning_rate=1e30)
+        assert metrics(tmp_path, "second") == alone
+    assert len(builds) == 2
+
+
 def test_what_graphs_depend_on_is_built_again(tmp_path, builds):
     with shared.programs():
         metrics(tmp_path, "first")
@@ -74,7 +84,7 @@ def test_a_wrong_learning_rate_is_refused(tmp_path):
             metrics(tmp_path, "second", learning_rate=-1.0)
 
 
-def test_images_that_take_much_memory_are_not_kept(tmp_path, builds, monkeypatch):
+def test_programs_that_take_much_memory_are_not_kept(tmp_path, builds, monkeypatch):
     monkeypatch.setattr(shared, "_MOST_BYTES", 1000)
     with shared.programs():
         metrics(tmp_path, "first")
