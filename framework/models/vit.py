@@ -21,7 +21,7 @@ def vit(
     Normalization comes before attention and before the dense layers of a block.
 
     >>> vit((8, 8, 3), 10, width=16, depth=1, heads=2).count_params()
-    4346
+    4330
 
     Args:
         image_shape: Height, width and channels.

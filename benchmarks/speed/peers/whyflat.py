@@ -123,11 +123,7 @@ def _model(workload: Workload) -> str:
         )
     if workload.net in APPLICATIONS:
         return f"applications({APPLICATIONS[workload.net]!r})"
-    own = {
-        "resnet20": "resnet(depth=20)",
-        "vit": "benchmarks.speed.peers.keras_nets:vit",
-    }
-    return own[workload.net]
+    return "vit" if workload.net == "vit" else "resnet(depth=20)"
 
 
 def _time(meter: meter_lib.Meter, is_short: bool) -> None:
