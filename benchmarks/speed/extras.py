@@ -87,7 +87,10 @@ def _things(
     config = whyflat.config(
         workload, chosen.epochs + 1, chosen.precision, str(folder), {}
     )
-    built = components.build(config, None, whyflat.dataset(workload), lambda *_: None)
+    dataset = whyflat.dataset(workload, str(folder))
+    built = components.build(config, None, dataset, lambda *_: None)
+    folder = Path(config.workdir)
+    folder.mkdir()
     history, checkpoints, _ = start.open_folder(config, built, folder, True)
     per_epoch = built.plan.steps_per_epoch
     timing = Timing(built.plan.total_steps, config.batch_size)

@@ -6,7 +6,8 @@ An epoch is traced by TensorFlow's profiler, and the time of each kind of operat
 printed. Convolutions and matrix products are what a step cannot do without: were all
 else free, a step would take as long as they do. How close they are to the fastest
 matrix product on the machine (`benchmarks.speed.peak`, in the same process) says
-whether they could be faster.
+whether they could be faster. With --operations=20, the 20 operations that take the most
+time are listed as well.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _KINDS = {
     "Conv2D": PRODUCTS,
     "FusedConv2D": PRODUCTS,
     "MatMul": PRODUCTS,
+    "BatchMatMul": PRODUCTS,
+    "DepthwiseConv2d": "depthwise convolutions",
     "FusedMatMul": PRODUCTS,
     "FusedBatchNorm": "batch norm",
     "MaxPool": "pooling",
@@ -49,9 +52,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--workload", default="W1", choices=sorted(WORKLOADS))
     parser.add_argument("--precision", default="float32")
+    parser.add_argument("--operations", type=int, default=0, help="how many to list")
     chosen = parser.parse_args()
     workload = WORKLOADS[chosen.workload]
-    times, milliseconds = _measured(chosen)
+    operations, milliseconds = _measured(chosen)
+    times = kinds(operations)
+    most = sorted(operations.items(), key=lambda pair: -pair[1])
+    for name, value in most[: chosen.operations]:
+        print(f"{name:48}{value:8.2f} ms")
     gigaflops = workload.megaflops * workload.batch_size / 1000
     roof = peak.fastest("tensorflow")[chosen.precision]
     for line in report(times, milliseconds, gigaflops, roof):
@@ -65,15 +73,21 @@ def kinds(times: Mapping[str, float]) -> dict[str, float]:
     """
     totals: dict[str, float] = collections.Counter()
     for name, value in times.items():
-        operation = name.split(":")[-1].strip()
-        for prefix in ("_Mkl", "Native"):
-            operation = operation.removeprefix(prefix)
+        operation = operation_of(name)
         fits = [kind for start, kind in _KINDS.items() if operation.startswith(start)]
         if operation.endswith("fusion"):
             totals[_FUSION] += value
         elif fits:
             totals[fits[0]] += value
     return dict(totals)
+
+
+def operation_of(name: str) -> str:
+    """Returns the type of an operation by the name of its events."""
+    operation = name.split(":")[-1].strip()
+    for prefix in ("_Mkl", "Native"):
+        operation = operation.removeprefix(prefix)
+    return operation
 
 
 def own_times(events: Iterable[Event]) -> dict[str, float]:
@@ -102,7 +116,7 @@ def report(
     Args:
         times: Milliseconds of each kind of operation in a step.
         step: Milliseconds of a step, including operations of no kind.
-        gigaflops: Of a step, in convolutions and matrix products.
+        gigaflops: Of a step, in convolutions and matrix products; 0 if unknown.
         roof: Gigaflops a second of the fastest matrix product.
     """
     yield f"{step:.2f} ms a step"
@@ -110,6 +124,8 @@ def report(
         yield f"{name:36}{value:8.2f} ms {value / step:6.1%}"
     rest = max(step - sum(times.values()), 0.0)
     yield f"{_OTHERS:36}{rest:8.2f} ms {rest / step:6.1%}"
+    if not gigaflops:
+        return
     speed = 1000 * gigaflops / times[PRODUCTS]
     yield (
         f"{PRODUCTS}: {speed:,.0f} GFLOP/s, {speed / roof:.0%} of the fastest product "
@@ -119,7 +135,10 @@ def report(
 
 
 def _measured(chosen: argparse.Namespace) -> tuple[dict[str, float], float]:
-    """Returns milliseconds of each kind in a traced step, and of an untraced one."""
+    """Returns milliseconds of each operation in a traced step, and of an untraced one.
+
+    Operations of the same type are one.
+    """
     import tensorflow as tf
 
     from framework.launch import components
@@ -127,9 +146,8 @@ def _measured(chosen: argparse.Namespace) -> tuple[dict[str, float], float]:
     with tempfile.TemporaryDirectory() as folder:
         workload = WORKLOADS[chosen.workload]
         config = whyflat.config(workload, 1, chosen.precision, folder, {})
-        built = components.build(
-            config, None, whyflat.dataset(workload), lambda *_: None
-        )
+        dataset = whyflat.dataset(workload, folder)
+        built = components.build(config, None, dataset, lambda *_: None)
         count = built.plan.steps_per_epoch
         # The first calls make graphs.
         built.loop(0, 1)
@@ -142,8 +160,9 @@ def _measured(chosen: argparse.Namespace) -> tuple[dict[str, float], float]:
             built.loop(6 * count, count)
         totals: dict[str, float] = collections.Counter()
         for events in _threads(folder):
-            totals.update(kinds(own_times(events)))
-    per_step = {kind: value / count for kind, value in totals.items()}
+            for name, value in own_times(events).items():
+                totals[operation_of(name)] += value
+    per_step = {name: value / count for name, value in totals.items()}
     return per_step, 1000 * statistics.median(seconds) / count
 
 

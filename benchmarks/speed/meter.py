@@ -1,5 +1,7 @@
 """Measures every peer at the same moments, and prints a line of JSON.
 
+With --turns, a peer prints a line after each epoch, and waits until it can read one.
+
 Only the standard library is needed here, so that a peer can run under any interpreter.
 """
 
@@ -9,10 +11,13 @@ import argparse
 import json
 import os
 import resource
+import sys
 import time
 from collections.abc import Sequence
 
 _LINE = "benchmark: "
+TURN = "turn"
+KINDS = ("wall", "cpu")
 
 
 def arguments(*more: tuple[str, dict]) -> argparse.Namespace:
@@ -26,6 +31,8 @@ def arguments(*more: tuple[str, dict]) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--started", type=float, default=0.0)
+    parser.add_argument("--turns", action="store_true")
+    parser.add_argument("--repeats", type=int, default=1, help="runs of the process")
     for name, settings in more:
         parser.add_argument(name, **settings)
     return parser.parse_args()
@@ -38,13 +45,18 @@ class Meter:
     time of an input pipeline, checkpoints and logging are part of it.
 
     Args:
-        started: When the process was started, in seconds since 1970.
+        arguments: Of the peer, with the time when its process was started.
     """
 
-    def __init__(self, started: float):
-        self._started = started or time.time()
+    def __init__(self, arguments: argparse.Namespace):
+        self._started = arguments.started or time.time()
+        self._takes_turns = arguments.turns
         self._first_step = 0.0
-        self._marks = [_now()]
+        self._since = _now()
+        self._waited = 0.0
+        self._spans: dict[str, list[float]] = {
+            f"{part}_{kind}": [] for part in ("train", "evaluate") for kind in KINDS
+        }
         self._memory: list[float] = []
 
     def stepped(self) -> None:
@@ -54,12 +66,23 @@ class Meter:
     def trained(self) -> None:
         """Records the end of the training of an epoch."""
         self.stepped()
-        self._marks.append(_now())
+        self._record("train")
 
     def evaluated(self) -> None:
         """Records the end of the evaluation of an epoch."""
-        self._marks.append(_now())
+        self._record("evaluate")
         self._memory.append(_resident())
+        if self._takes_turns:
+            print(TURN, flush=True)
+            sys.stdin.readline()
+            self._waited += time.perf_counter() - self._since[0]
+            self._since = _now()
+
+    def _record(self, part: str) -> None:
+        now = _now()
+        for kind, before, after in zip(KINDS, self._since, now, strict=True):
+            self._spans[f"{part}_{kind}"].append(after - before)
+        self._since = now
 
     def write(self, accuracy: float) -> None:
         """Prints the measurements.
@@ -67,17 +90,11 @@ class Meter:
         Args:
             accuracy: On the validation images, at the end.
         """
-        spans = [
-            (after[0] - before[0], after[1] - before[1])
-            for before, after in zip(self._marks, self._marks[1:], strict=False)
-        ]
         usage = resource.getrusage(resource.RUSAGE_SELF)
         line = {
-            "train_wall": [wall for wall, _ in spans[::2]],
-            "train_cpu": [cpu for _, cpu in spans[::2]],
-            "evaluate_wall": [wall for wall, _ in spans[1::2]],
+            **self._spans,
             "first_step": self._first_step,
-            "wall": time.time() - self._started,
+            "wall": time.time() - self._started - self._waited,
             "cpu": usage.ru_utime + usage.ru_stime,
             "peak_mb": usage.ru_maxrss / 1024,
             "memory_mb": self._memory,

@@ -25,7 +25,7 @@ from framework import main as main_lib
 from framework.config import Config, experiment
 from framework.config import flags as flags_lib
 from framework.errors import RunError, UsageError
-from framework.launch import checks
+from framework.launch import checks, shared
 from framework.launch import run as run_lib
 from framework.sweep import space as space_lib
 from framework.sweep import table
@@ -104,14 +104,15 @@ def run(config: Config) -> None:
         for name, value in config.numbers().items()
         if name not in (*space.parameters, "seed")
     }
-    rows = sweep(
-        folder,
-        settings,
-        lambda values: dataclasses.replace(config, **values),
-        fixed,
-        _train,
-        _progress,
-    )
+    with shared.programs():
+        rows = sweep(
+            folder,
+            settings,
+            lambda values: dataclasses.replace(config, **values),
+            fixed,
+            _train,
+            _progress,
+        )
     print(table.page(rows, config.monitor))
     print(f"\nthe runs and sweep.csv are in {folder}")
     _conclude(config, rows)

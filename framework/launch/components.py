@@ -103,7 +103,11 @@ class Components:
         return {**self.state.variables(), **statistics}
 
     def evaluations(self) -> Evaluations:
-        """Builds the evaluations of the model."""
+        """Returns the evaluations of the model, the same at each call."""
+        return self._evaluations
+
+    @functools.cached_property
+    def _evaluations(self) -> Evaluations:
         examples = self.examples
         train = self.evaluator(examples.train_batches)
         count = len(examples.dataset.validation)

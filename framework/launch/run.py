@@ -19,7 +19,7 @@ from framework.data.given import Arrays
 from framework.data.stream import NOTE, reason
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
-from framework.launch import banner, checks, components, resume, run_names, start
+from framework.launch import banner, checks, resume, run_names, shared, start
 from framework.launch import hooks as hooks_lib
 from framework.launch import reports as reports_lib
 from framework.launch.components import Components
@@ -97,7 +97,7 @@ def run(
         translate_loss(has_others),
     ):
         progress = console.reading_progress(screen)
-        built = components.build(config, model, dataset, progress)
+        built = shared.build(config, model, dataset, progress)
         # TensorFlow may have replaced a signal handler.
         stop.install()
         workers = Workers(built.strategy)

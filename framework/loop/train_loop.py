@@ -117,6 +117,14 @@ class TrainLoop:
         """Returns whether the weights and the losses since `take_window` are finite."""
         return bool(self._run_all_finite())
 
+    def start_again(self) -> None:
+        """Prepares for another run of the same graphs: the next step may be any one."""
+        self.feed.reset()
+        self.compilation.seconds.clear()
+        self.compilation.watcher = None
+        if self._waited is not None:
+            self._waited.assign(0.0)
+
     def waited(self) -> float:
         """Returns the seconds that steps have waited for images so far.
 

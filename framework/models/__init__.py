@@ -20,6 +20,7 @@ from framework.models.hub import has_scaling, hub
 from framework.models.keras_file import expected_pixels, keras_file
 from framework.models.mlp import mlp
 from framework.models.resnet import resnet
+from framework.models.vit import vit
 
 # Each takes the image shape, the number of classes, and the arguments of the spec, and
 # returns a Keras model from images to logits.
@@ -28,6 +29,7 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
     "mlp": mlp,
     "resnet": resnet,
     "efficientnet_lite": efficientnet_lite,
+    "vit": vit,
     "applications": applications,
     "keras_file": keras_file,
     "hub": hub,

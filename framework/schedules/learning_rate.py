@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from framework.config.durations import Duration
 from framework.errors import UsageError
+from framework.numerics.variables import state_variable
 from framework.schedules.algebra import Clock, Controller, Schedule
 
 
@@ -35,7 +36,8 @@ class LearningRate:
     """
 
     def __init__(self, peak: float, schedule: Schedule, clock: Clock):
-        self._peak = peak
+        # Not a constant: runs that differ in it only can share their graphs.
+        self._peak = state_variable(peak, tf.float32)
         self._controllers = [
             (controller, controller.new_state())
             for controller in schedule.controllers()
@@ -53,7 +55,21 @@ class LearningRate:
         self.parts = schedule.parts(clock, clock.total_steps)
         # From the step to the multiplier.
         self._curve = schedule.bind(clock, clock.total_steps, scales)
-        for step in (0, clock.total_steps // 2, clock.total_steps - 1):
+        self._total_steps = clock.total_steps
+        self._check()
+
+    def set_peak(self, peak: float) -> None:
+        """Changes the base learning rate, also of graphs that were traced before.
+
+        Raises:
+            UsageError: The schedule gives a rate with it that cannot be.
+        """
+        self._peak.assign(peak)
+        self._check()
+
+    def _check(self) -> None:
+        total = self._total_steps
+        for step in (0, total // 2, total - 1):
             rate = float(self(tf.constant(step, tf.int64)))
             if not 0.0 <= rate < float("inf"):
                 raise UsageError(

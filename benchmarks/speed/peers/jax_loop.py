@@ -58,7 +58,7 @@ def main() -> None:
     """Trains and prints the measurements."""
     arguments = meter_lib.arguments()
     workload = WORKLOADS[arguments.workload]
-    meter = meter_lib.Meter(arguments.started)
+    meter = meter_lib.Meter(arguments)
     import jax
     import jax.numpy as jnp
     import numpy as np

@@ -5,67 +5,31 @@
 With `--input=tfdata` the images come from a tf.data pipeline whose autotuning is off:
 its thread makes `fit` wait at the end of epochs, and arrays leave no way to switch it
 off. W2 is augmented by `ImageDataGenerator`, or by layers with `--input=tfdata`.
+Photographs come from `image_dataset_from_directory`, with `cache` if decoded once.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import pathlib
+import tempfile
 
 from benchmarks.speed import meter as meter_lib
-from benchmarks.speed.workloads import WORKLOADS, Workload, images, scaled
+from benchmarks.speed.peers.keras_nets import net
+from benchmarks.speed.workloads import (
+    CROP,
+    SCALING,
+    WORKLOADS,
+    Workload,
+    images,
+    scaled,
+    write_photographs,
+)
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-
-
-def net(workload: Workload) -> object:
-    """Builds the network in the usual way."""
-    import keras
-
-    layers = keras.layers
-    inputs = features = keras.Input(workload.shape)
-    if not workload.filters:
-        return _resnet(inputs, workload.classes)
-    for count in workload.filters:
-        features = layers.Conv2D(count, 3, activation="relu")(features)
-        features = layers.MaxPooling2D()(features)
-    features = layers.Flatten()(features)
-    features = layers.Dense(workload.dense, activation="relu")(features)
-    if workload.dropout:
-        features = layers.Dropout(workload.dropout)(features)
-    outputs = layers.Dense(workload.classes, activation="softmax", dtype="float32")
-    return keras.Model(inputs, outputs(features))
-
-
-def _resnet(inputs: object, classes: int) -> object:
-    import keras
-
-    layers = keras.layers
-
-    def convolve(features, filters, size=3, stride=1):
-        features = layers.Conv2D(
-            filters,
-            size,
-            stride,
-            "same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-        )(features)
-        return layers.BatchNormalization()(features)
-
-    features = layers.ReLU()(convolve(inputs, 16))
-    for stage in range(3):
-        for index in range(3):
-            filters, stride = 16 * 2**stage, 2 if stage and not index else 1
-            inner = layers.ReLU()(convolve(features, filters, stride=stride))
-            inner = convolve(inner, filters)
-            if features.shape[-1] != filters:
-                features = convolve(features, filters, 1, stride)
-            features = layers.ReLU()(layers.Add()([features, inner]))
-    features = layers.GlobalAveragePooling2D()(features)
-    outputs = layers.Dense(classes, activation="softmax", dtype="float32")(features)
-    return keras.Model(inputs, outputs)
 
 
 def augmentation() -> object:
@@ -87,10 +51,16 @@ def augmentation() -> object:
 def main() -> None:
     """Trains and prints the measurements."""
     arguments = meter_lib.arguments(("--input", {"default": "arrays"}))
+    for _ in range(arguments.repeats):
+        _train(arguments)
+
+
+def _train(arguments: argparse.Namespace) -> None:
     workload = WORKLOADS[arguments.workload]
-    meter = meter_lib.Meter(arguments.started)
+    meter = meter_lib.Meter(arguments)
     import keras
 
+    keras.utils.clear_session()
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy(POLICIES[arguments.precision])
     model = net(workload)
@@ -113,14 +83,24 @@ def main() -> None:
         def on_epoch_end(self, epoch, logs=None):
             meter_lib.log(epoch, logs.values())
 
-    make = {"arrays": _arrays, "tfdata": _pipelines}[arguments.input]
     history = model.fit(
-        **make(scaled(images(workload)), workload),
+        **inputs(workload, arguments.input),
         epochs=arguments.epochs,
         callbacks=[Clock()],
         verbose=0,
     )
     meter.write(history.history["val_accuracy"][-1])
+
+
+def inputs(workload: Workload, kind: str) -> dict:
+    """Returns the arguments of `fit` with the images."""
+    if workload.photographs:
+        return _photographs(workload)
+    data = images(workload)
+    if workload.net not in SCALING:
+        data = scaled(data)
+    make = {"arrays": _arrays, "tfdata": _pipelines}[kind]
+    return make(data, workload)
 
 
 def _arrays(data: dict, workload: Workload) -> dict:
@@ -147,12 +127,51 @@ def _arrays(data: dict, workload: Workload) -> dict:
     return {"x": flow, **validation}
 
 
-def _pipelines(data: dict, workload: Workload) -> dict:
-    """Returns arguments of `fit` for pipelines without tf.data's autotuning."""
+def _photographs(workload: Workload) -> dict:
+    """Returns arguments of `fit` for pipelines that read files."""
+    import keras
+
+    folder = pathlib.Path(tempfile.mkdtemp())
+    write_photographs(workload, folder)
+    crop = keras.Sequential(
+        [
+            keras.layers.ZeroPadding2D(CROP),
+            keras.layers.RandomCrop(*workload.shape[:2]),
+            keras.layers.RandomFlip("horizontal"),
+        ]
+    )
+
+    def pipeline(name: str) -> object:
+        dataset = keras.utils.image_dataset_from_directory(
+            folder / name,
+            image_size=workload.shape[:2],
+            batch_size=None,
+            shuffle=False,
+            verbose=False,
+        )
+        if workload.photographs == "cached":
+            dataset = dataset.cache()
+        if name == "train":
+            dataset = dataset.shuffle(workload.train)
+        dataset = dataset.batch(workload.batch_size)
+        if name == "train":
+            dataset = dataset.map(lambda x, y: (crop(x, training=True), y))
+        return dataset.prefetch(2).with_options(_no_autotuning())
+
+    return {"x": pipeline("train"), "validation_data": pipeline("validation")}
+
+
+def _no_autotuning() -> object:
     import tensorflow as tf
 
     options = tf.data.Options()
     options.autotune.enabled = False
+    return options
+
+
+def _pipelines(data: dict, workload: Workload) -> dict:
+    """Returns arguments of `fit` for pipelines without tf.data's autotuning."""
+    import tensorflow as tf
 
     def pipeline(name: str) -> tf.data.Dataset:
         arrays = data[f"x_{name}"], data[f"y_{name}"]
@@ -163,7 +182,7 @@ def _pipelines(data: dict, workload: Workload) -> dict:
         if name == "train" and workload.augment:
             layers = augmentation()
             dataset = dataset.map(lambda x, y: (layers(x, training=True), y))
-        return dataset.prefetch(2).with_options(options)
+        return dataset.prefetch(2).with_options(_no_autotuning())
 
     return {"x": pipeline("train"), "validation_data": pipeline("validation")}
 

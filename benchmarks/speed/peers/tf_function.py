@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from benchmarks.speed import meter as meter_lib
 from benchmarks.speed.peers import keras_fit
-from benchmarks.speed.workloads import WORKLOADS, images, scaled
+from benchmarks.speed.workloads import WORKLOADS
 
 
 def main() -> None:
     """Trains and prints the measurements."""
     arguments = meter_lib.arguments()
     workload = WORKLOADS[arguments.workload]
-    meter = meter_lib.Meter(arguments.started)
+    meter = meter_lib.Meter(arguments)
     import keras
     import tensorflow as tf
 
@@ -50,7 +50,7 @@ def main() -> None:
         accuracy.reset_state()
         return values
 
-    pipelines = keras_fit._pipelines(scaled(images(workload)), workload)
+    pipelines = keras_fit.inputs(workload, "tfdata")
     for epoch in range(arguments.epochs):
         for x, y in pipelines["x"]:
             train_step(x, y)

@@ -4,64 +4,26 @@
 
 Memory is channels-last, Adam is fused, bfloat16 is by autocast. Images are in one
 tensor, a batch is taken out by its indices; augmentation is one affine sampling.
+Photographs come from a `DataLoader` without processes of its own, for one core.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import math
+import pathlib
+import tempfile
+from collections.abc import Iterator
 
 from benchmarks.speed import meter as meter_lib
-from benchmarks.speed.workloads import WORKLOADS, Workload, images, scaled
-
-
-def net(workload: Workload) -> object:
-    """Builds the network in the usual way."""
-    from torch import nn
-
-    if not workload.filters:
-        return _resnet(workload.classes)
-    layers, (side, _, channels) = [], workload.shape
-    for count in workload.filters:
-        layers += [nn.Conv2d(channels, count, 3), nn.ReLU(), nn.MaxPool2d(2)]
-        channels, side = count, (side - 2) // 2
-    layers += [nn.Flatten(), nn.Linear(channels * side**2, workload.dense), nn.ReLU()]
-    if workload.dropout:
-        layers.append(nn.Dropout(workload.dropout))
-    return nn.Sequential(*layers, nn.Linear(workload.dense, workload.classes))
-
-
-def _resnet(classes: int) -> object:
-    from torch import nn
-    from torch.nn import functional
-
-    def convolve(before, after, size=3, stride=1):
-        convolution = nn.Conv2d(
-            before, after, size, stride, padding=size // 2, bias=False
-        )
-        return nn.Sequential(convolution, nn.BatchNorm2d(after))
-
-    class Block(nn.Module):
-        def __init__(self, before, after, stride):
-            super().__init__()
-            self.first = convolve(before, after, stride=stride)
-            self.second = convolve(after, after)
-            self.skip = nn.Identity()
-            if before != after:
-                self.skip = convolve(before, after, 1, stride)
-
-        def forward(self, x):
-            inner = self.second(functional.relu(self.first(x)))
-            return functional.relu(self.skip(x) + inner)
-
-    layers, before = [convolve(3, 16), nn.ReLU()], 16
-    for stage in range(3):
-        for index in range(3):
-            after, stride = 16 * 2**stage, 2 if stage and not index else 1
-            layers.append(Block(before, after, stride))
-            before = after
-    pooled = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes)]
-    return nn.Sequential(*layers, *pooled)
+from benchmarks.speed.workloads import (
+    WORKLOADS,
+    Workload,
+    images,
+    scaled,
+    write_photographs,
+)
 
 
 def augmented(x: object) -> object:
@@ -88,13 +50,53 @@ def augmented(x: object) -> object:
     ).contiguous(memory_format=torch.channels_last)
 
 
+class _Tensors:
+    """Batches of images in one tensor, with channels last in memory."""
+
+    def __init__(self, data: dict, name: str, size: int):
+        import torch
+
+        images = torch.from_numpy(data[f"x_{name}"]).permute(0, 3, 1, 2)
+        self._images = images.contiguous(memory_format=torch.channels_last)
+        self._labels = torch.from_numpy(data[f"y_{name}"]).long()
+        self._size, self._is_shuffled = size, name == "train"
+
+    def __iter__(self) -> Iterator[tuple]:
+        import torch
+
+        count = len(self._labels)
+        order = torch.randperm(count) if self._is_shuffled else torch.arange(count)
+        for rows in order.split(self._size):
+            yield self._images[rows], self._labels[rows]
+
+
+def _parts(workload: Workload) -> dict:
+    """Returns the batches of training and validation, by name."""
+    names = ("train", "validation")
+    if not workload.photographs:
+        data = scaled(images(workload))
+        return {name: _Tensors(data, name, workload.batch_size) for name in names}
+    from benchmarks.speed.peers.torch_photographs import Loader
+
+    folder = pathlib.Path(tempfile.mkdtemp())
+    write_photographs(workload, folder)
+    return {name: Loader(folder / name, workload, name == "train") for name in names}
+
+
 def main() -> None:
     """Trains and prints the measurements."""
     arguments = meter_lib.arguments(("--compile", {"type": int, "default": 0}))
+    for _ in range(arguments.repeats):
+        _train(arguments)
+
+
+def _train(arguments: argparse.Namespace) -> None:
     workload = WORKLOADS[arguments.workload]
-    meter = meter_lib.Meter(arguments.started)
+    meter = meter_lib.Meter(arguments)
     import torch
     from torch.nn import functional
+
+    from benchmarks.speed.peers.torch_nets import net
 
     torch.manual_seed(0)
     model = net(workload).to(memory_format=torch.channels_last)
@@ -102,17 +104,7 @@ def main() -> None:
     optimizer = torch.optim.Adam(
         model.parameters(), workload.learning_rate, eps=1e-7, fused=True
     )
-    data = {
-        name: torch.from_numpy(values)
-        for name, values in scaled(images(workload)).items()
-    }
-    for name in ("train", "validation"):
-        data[f"x_{name}"] = (
-            data[f"x_{name}"]
-            .permute(0, 3, 1, 2)
-            .contiguous(memory_format=torch.channels_last)
-        )
-        data[f"y_{name}"] = data[f"y_{name}"].long()
+    parts = _parts(workload)
 
     def cast():
         if arguments.precision == "bfloat16":
@@ -120,12 +112,10 @@ def main() -> None:
         return contextlib.nullcontext()
 
     def run(name: str, train: bool) -> list[float]:
-        x, y = data[f"x_{name}"], data[f"y_{name}"]
+        part, count = parts[name], 0
         model.train(train)
         loss_sum, correct = torch.zeros([]), torch.zeros([], dtype=torch.int64)
-        order = torch.randperm(len(x)) if train else torch.arange(len(x))
-        for rows in order.split(workload.batch_size):
-            labels, batch = y[rows], x[rows]
+        for batch, labels in part:
             if train and workload.augment:
                 batch = augmented(batch)
             with cast():
@@ -136,9 +126,10 @@ def main() -> None:
                 loss.backward()
                 optimizer.step()
                 meter.stepped()
-            loss_sum += loss.detach() * len(rows)
+            loss_sum += loss.detach() * len(labels)
             correct += (logits.argmax(1) == labels).sum()
-        return [float(loss_sum) / len(x), float(correct) / len(x)]
+            count += len(labels)
+        return [float(loss_sum) / count, float(correct) / count]
 
     for epoch in range(arguments.epochs):
         trained = run("train", True)

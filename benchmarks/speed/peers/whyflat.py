@@ -3,41 +3,61 @@
     python -m benchmarks.speed.peers.whyflat --workload=W1 --epochs=6
 
 Only the clock is added: it is told when the validation images are evaluated. Whatever
-else happens between two evaluations counts as training.
+else happens between two evaluations counts as training. Where an epoch is a few steps
+only, the evaluation of training images does not, there is one checkpoint, at the end,
+and no measured step; `benchmarks.speed.extras` measures these.
 """
 
 from __future__ import annotations
 
+import pathlib
 import tempfile
 
 from benchmarks.speed import meter as meter_lib
-from benchmarks.speed.workloads import WORKLOADS, Workload, images
+from benchmarks.speed.peers.keras_nets import APPLICATIONS
+from benchmarks.speed.workloads import (
+    CROP,
+    WORKLOADS,
+    Workload,
+    images,
+    write_photographs,
+)
+
+_PHOTOGRAPHS = "photographs"
 
 
 def main() -> None:
     """Trains and prints the measurements."""
     arguments = meter_lib.arguments(("--set", {"action": "append", "default": []}))
     workload = WORKLOADS[arguments.workload]
-    meter = meter_lib.Meter(arguments.started)
+    meter = meter_lib.Meter(arguments)
 
     from framework.launch import run
 
-    given = dataset(workload)
     with tempfile.TemporaryDirectory() as folder:
+        given = dataset(workload, folder)
         changes = dict(text.split("=", 1) for text in arguments.set)
         settings = config(
             workload, arguments.epochs, arguments.precision, folder, changes
         )
-        _time(meter)
+        _time(meter, workload.is_short)
         result = run.run(settings, dataset=given)
         meter.write(result.history["validation/accuracy"][-1])
 
 
-def dataset(workload: Workload) -> object:
-    """Returns the workload's images as a data set of the framework."""
+def dataset(workload: Workload, folder: str) -> object | None:
+    """Returns the workload's images as a data set of the framework.
+
+    Args:
+        workload: If it is of photographs, they are written, and None is returned.
+        folder: As in `config`, which names the photographs in it.
+    """
     from framework.data.dataset import Dataset
     from framework.data.split import Split
 
+    if workload.photographs:
+        write_photographs(workload, pathlib.Path(folder) / _PHOTOGRAPHS)
+        return None
     data = images(workload)
     return Dataset(
         "benchmark",
@@ -50,20 +70,22 @@ def dataset(workload: Workload) -> object:
 def config(
     workload: Workload, epochs: int, precision: str, folder: str, changes: dict
 ) -> object:
-    """Returns the config of a workload, with defaults for all other fields."""
+    """Returns the config of a workload, with defaults for all other fields.
+
+    Args:
+        workload: The workload.
+        epochs: The length of the run.
+        precision: The floating-point type of its computation.
+        folder: The run is in it.
+        changes: Other fields by name, as texts.
+    """
     from framework.config import Config
     from framework.config.config import field_types
 
-    model = "resnet(depth=20)"
-    if workload.filters:
-        model = (
-            f"cnn(filters={workload.filters}, dense={workload.dense}, "
-            f"dropout={workload.dropout})"
-        )
     augment = "rotate(20) + shift(.1) + shear(.1) + zoom(.1) + flip + fill('nearest')"
     values = {
         "dataset": "given(0)",
-        "model": model,
+        "model": _model(workload),
         "augment": augment * workload.augment,
         "learning_rate": workload.learning_rate,
         "batch_size": workload.batch_size,
@@ -71,8 +93,19 @@ def config(
         "precision": precision,
         # All peers train on all images.
         "train_dev": 0.0,
-        "workdir": folder,
+        "workdir": f"{folder}/run",
     }
+    if workload.is_short:
+        values |= {"checkpoint_every": "100%", "log_every": "1000000"}
+    if workload.photographs:
+        is_cached = workload.photographs == "cached"
+        size = workload.shape[:2]
+        values |= {
+            "dataset": f"folder({f'{folder}/{_PHOTOGRAPHS}'!r}, size={size})",
+            "input": "stream",
+            "cache": f"{folder}/cache" if is_cached else "off",
+            "augment": f"pad_crop({CROP}) + flip + fill('constant')",
+        }
     types = field_types()
     # On the command line of this program, values are texts.
     changes = {
@@ -82,8 +115,25 @@ def config(
     return Config(**{**values, **changes})
 
 
-def _time(meter: meter_lib.Meter) -> None:
-    """Makes the framework call the meter at the same moments as the other peers."""
+def _model(workload: Workload) -> str:
+    if workload.net == "cnn":
+        return (
+            f"cnn(filters={workload.filters}, dense={workload.dense}, "
+            f"dropout={workload.dropout})"
+        )
+    if workload.net in APPLICATIONS:
+        return f"applications({APPLICATIONS[workload.net]!r})"
+    return "vit" if workload.net == "vit" else "resnet(depth=20)"
+
+
+def _time(meter: meter_lib.Meter, is_short: bool) -> None:
+    """Makes the framework call the meter at the same moments as the other peers.
+
+    Args:
+        meter: The meter.
+        is_short: Whether training ends where the first evaluation begins, not where
+            that of the validation images does.
+    """
     from framework.launch import components
     from framework.report.timing import Timing
 
@@ -91,15 +141,24 @@ def _time(meter: meter_lib.Meter) -> None:
 
     def timed_evaluations(self):
         built = evaluations(self)
-        evaluate = built._evaluators["validation"]
+        evaluators = built._evaluators
+        first, last = next(iter(evaluators)), "validation"
+        begins = first if is_short else last
 
-        def timed(check):
-            meter.trained()
-            predictions = evaluate(check)
-            meter.evaluated()
-            return predictions
+        def timed(name):
+            evaluate = evaluators[name]
 
-        built._evaluators["validation"] = timed
+            def call(check):
+                if name == begins:
+                    meter.trained()
+                predictions = evaluate(check)
+                if name == last:
+                    meter.evaluated()
+                return predictions
+
+            return call
+
+        built._evaluators = {name: timed(name) for name in evaluators}
         return built
 
     def timed_advanced(self, step, seconds):

@@ -1,5 +1,6 @@
 """Tests of benchmarks/speed/compare.py, meter.py and workloads.py."""
 
+import argparse
 import json
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_a_peer_that_failed_is_left_out():
 def test_a_meter_tells_training_from_evaluation(capsys, monkeypatch):
     clock = iter([(0.0, 0.0), (1.0, 0.5), (3.0, 1.0), (6.0, 2.0), (10.0, 4.0)])
     monkeypatch.setattr(meter, "_now", lambda: next(clock))
-    measured = meter.Meter(0.0)
+    measured = meter.Meter(argparse.Namespace(started=0.0, turns=False))
     for _ in range(2):
         measured.trained()
         measured.evaluated()
@@ -96,3 +97,25 @@ def test_images_are_the_same_each_time_and_classes_differ(name):
     means = [x[y == label].mean(axis=0) for label in np.unique(y)]
     # Far more than the noise of a mean.
     assert np.abs(means[0] - means[1]).mean() > 20
+
+
+def test_with_turns_ratios_are_taken_epoch_by_epoch():
+    # The machine slows down while the epochs take turns.
+    slow = line(1.0, train_cpu=[9.0, 1.0, 2.0, 4.0])
+    fast = line(1.0, train_cpu=[9.0, 0.5, 1.0, 2.0])
+    lines = {compare.BASE: [slow], "Whyflat": [fast]}
+    *_, ours = compare.table(lines, WORKLOADS["W1"], {}, turns=True).splitlines()
+    assert "| 1,000 | 2.00 (2.00-2.00) |" in ours
+
+
+def test_an_evaluation_counts_where_the_workload_says_so():
+    measured = line(1.0, evaluate_cpu=[1.0, 2.0, 3.0, 4.0, 5.0])
+    seconds = compare.epochs(measured, "cpu", WORKLOADS["W8"])
+    assert seconds == [2.5, 12.0, 4.5, 5.5]
+
+
+def test_an_interval_of_a_median():
+    values = [5.0, 1.0, 9.0, 3.0, 7.0, 2.0, 8.0, 4.0, 6.0]
+    # 1 - 2 (1 + 9) / 2**9 = 96 %.
+    assert compare.median_interval(values) == (2.0, 8.0)
+    assert compare.median_interval(values[:3]) == (1.0, 9.0)

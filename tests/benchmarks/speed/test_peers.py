@@ -19,10 +19,11 @@ def test_the_framework_can_do_each_workload(name, precision, tmp_path):
     config = whyflat.config(WORKLOADS[name], 6, precision, str(tmp_path), {})
     checks.check(config, ["dataset"])
     assert config.precision == precision
-    assert bool(config.augment) == WORKLOADS[name].augment
+    is_augmented = WORKLOADS[name].augment or bool(WORKLOADS[name].photographs)
+    assert bool(config.augment) == is_augmented
 
 
-@pytest.mark.parametrize("name", ["W1", "W2", "W3", "W4"])
+@pytest.mark.parametrize("name", ["W1", "W2", "W3", "W4", "W6"])
 def test_the_network_is_that_of_keras(name, tmp_path):
     workload = WORKLOADS[name]
     config = whyflat.config(workload, 6, "float32", str(tmp_path), {})
@@ -65,8 +66,8 @@ def test_the_meter_is_told_of_each_evaluation(tmp_path, monkeypatch):
     workload = dataclasses.replace(WORKLOADS["W4"], train=64, validation=20)
     config = whyflat.config(workload, 2, "float32", str(tmp_path), {})
     meter = FakeMeter()
-    whyflat._time(meter)
-    run(config, dataset=whyflat.dataset(workload), quiet=True)
+    whyflat._time(meter, is_short=False)
+    run(config, dataset=whyflat.dataset(workload, str(tmp_path)), quiet=True)
     assert meter.moments[0] == "stepped"
     assert [each for each in meter.moments if each != "stepped"] == [
         "trained",
@@ -76,10 +77,10 @@ def test_the_meter_is_told_of_each_evaluation(tmp_path, monkeypatch):
 
 def test_torch_has_as_many_parameters():
     pytest.importorskip("torch")
-    from benchmarks.speed.peers import torch_loop
+    from benchmarks.speed.peers import torch_nets
 
-    for name in ("W1", "W2", "W3", "W4"):
-        net = torch_loop.net(WORKLOADS[name])
+    for name in ("W1", "W2", "W3", "W4", "W5M", "W5E", "W6"):
+        net = torch_nets.net(WORKLOADS[name])
         trainable = sum(p.numel() for p in net.parameters())
         weights = keras_fit.net(WORKLOADS[name]).trainable_variables
         assert trainable == sum(int(np.prod(each.shape)) for each in weights)
