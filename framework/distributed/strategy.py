@@ -50,6 +50,9 @@ def build_strategy(
             f"--devices={devices} needs --strategy=mirrored; --strategy={kind} does "
             f"not take a number of devices"
         )
+    if kind == "multi_worker":
+        # Effective if TensorFlow is not loaded yet. It logs pages for a lost worker.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # The first search for devices warns about missing CUDA drivers. It is still to come
     # where the user's program has imported TensorFlow or Keras before this package.
     with quiet.suppressed_stderr():
@@ -59,8 +62,6 @@ def build_strategy(
     if kind == "one_device":
         return tf.distribute.OneDeviceStrategy(_device_names(1)[0])
     if kind == "multi_worker":
-        # Effective if TensorFlow is not loaded yet. It logs pages for a lost worker.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         members = cluster_lib.resolve(cluster, wait_for, trusted)
         strategy = _multi_worker(members, devices)
         # The strategy may be cached from an earlier call with an equal cluster.

@@ -1,6 +1,7 @@
 """Tests of framework/distributed/strategy.py."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -19,8 +20,23 @@ def test_default_is_no_strategy_at_all():
 
 @pytest.mark.parametrize("kind", ["default", "one_device", "tpu"])
 def test_a_number_of_devices_is_not_ignored(kind):
-    with pytest.raises(UsageError, match="devices=2 needs --strategy=mirrored"):
+    with pytest.raises(UsageError, match="--devices=2 needs --strategy=mirrored"):
         build_strategy(kind, devices=2)
+
+
+def test_the_search_for_devices_is_quiet(monkeypatch, capfd):
+    """It is still to come where a program imports keras before this package."""
+    search, searches = tf.config.list_physical_devices, []
+
+    def noisy(*arguments):
+        searches.append(arguments)
+        os.write(2, b"failed call to cuInit")
+        return search(*arguments)
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", noisy)
+    build_strategy("default")
+    assert searches
+    assert capfd.readouterr().err == ""
 
 
 def test_one_device():

@@ -96,6 +96,8 @@ def test_a_probed_step_is_a_step_as_any_other(build, shared):
 def test_a_stream_trains_as_memory_does(build, shared):
     parts = build(**RICH, batches=StreamBatches)
     assert_same(trained(parts, 7, 100), expected(shared, build))
+    # Memory has nothing to wait for.
+    assert parts.loop.waited() > 0 == build().loop.waited()
 
 
 @pytest.mark.extended
