@@ -19,6 +19,7 @@ from benchmarks.speed.invariance import two_machines
 from framework.errors import RunError, Stopped, UsageError
 from framework.launch import run_folder
 from framework.launch.run import run
+from framework.launch.verification import AGREES, verify
 from framework.loop.evaluator import Evaluator
 from framework.loop.train_loop import TrainLoop
 from framework.report.history import History
@@ -303,6 +304,7 @@ def test_shards_keep_all_bits_through_kills_with_other_devices_each_time(
     print(f"kills with 1, 2, 4 devices and in two processes: {kills}")
     assert all(kills)
     assert_same_run(config, expected)
+    assert verify(config.workdir, share=1.0).verdict == AGREES
 
 
 @pytest.mark.extended

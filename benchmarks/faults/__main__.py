@@ -1,4 +1,4 @@
-"""Runs all fuzzers, flips and kills, and prints one table of the failures.
+"""Runs all fuzzers, flips, kills and tamperings, and prints one table of the failures.
 
     python -m benchmarks.faults
     python -m benchmarks.faults --part=0.05 --seed=7
@@ -22,6 +22,7 @@ from benchmarks.faults import (
     report,
     statistics,
     surroundings,
+    tampering,
     workers,
 )
 
@@ -35,7 +36,7 @@ _FUZZERS = {
     statistics: 60,
     surroundings: 80,
 }
-_KILLS, _OF_WORKERS = 300, 12
+_KILLS, _OF_WORKERS, _TAMPERINGS = 300, 12, 100
 
 
 def main() -> None:
@@ -55,6 +56,7 @@ def main() -> None:
         tallies += module.fuzz(seed, number, "")
     tallies += kills.fuzz(seed, max(1, round(part * _KILLS)))
     tallies += workers.fuzz(seed, max(1, round(part * _OF_WORKERS)))
+    tallies += tampering.plant(seed, max(1, round(part * _TAMPERINGS)))[0]
     sys.exit(report.conclude(tallies, seed))
 
 

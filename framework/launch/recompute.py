@@ -102,7 +102,7 @@ class Recomputer:
             watch = _Watch(stretch.end.step, history, plan, self._values)
             if self._built.state.learning_rate.restores_best:
                 watch.best = Path(name, "best")
-            problem = self._train(history, plan, watch, Path(name))
+            problem = self._train(start, history, plan, watch, Path(name))
         is_pending = _is_before_evaluation(stretch.end, files, plan)
         expected = {}
         if not problem:
@@ -178,10 +178,10 @@ class Recomputer:
             variable.assign(self._initial[name])
         for path in self._best_before(start):
             shutil.copyfile(path, folder / "best" / path.name)
-        if start.step == 0:
+        if not start.step:
             # The initial weights are those of the seed, whatever a file has.
-            pass
-        elif start.latest is not None:
+            return history
+        if start.latest is not None:
             shutil.copyfile(start.latest, folder / "checkpoints" / start.latest.name)
         elif start.best is not None:
             self._observe_best(start, start.best, history, plan)
@@ -216,7 +216,9 @@ class Recomputer:
                 f"the schedule returned to the best weights at step {start.step:,}"
             )
 
-    def _train(self, history: History, plan: Plan, watch: _Watch, folder: Path) -> str:
+    def _train(
+        self, start: Kept, history: History, plan: Plan, watch: _Watch, folder: Path
+    ) -> str:
         """Trains to the end of the stretch; returns the problem if it does not."""
         checkpoints = Checkpoints(
             folder / "checkpoints",
@@ -226,6 +228,8 @@ class Recomputer:
             keep_best=self._keep_best,
         )
         built = self._built
+        rollbacks = built.state.nonfinite["rollbacks"]
+        before = int(rollbacks.numpy())
         try:
             with compiled.collectable_graphs():
                 train(
@@ -243,6 +247,11 @@ class Recomputer:
         finally:
             checkpoints.close()
         step, values = checkpoints.last
+        is_best_only = start.latest is None and start.step > 0
+        if is_best_only and int(rollbacks.numpy()) > before:
+            raise NotRecomputableError(
+                "the run returned to an earlier checkpoint, which is not kept"
+            )
         if step != plan.halt:
             return f"training ends at step {step:,}"
         watch.saved = {**values, **history.fingerprint()}
