@@ -58,6 +58,8 @@ MODULES = (
     "framework.models.pooled",
     "framework.models.relu",
     "framework.models.resnet",
+    "framework.models.transformer",
+    "framework.models.vit",
     "framework.models.torch_files",
     "framework.numerics.draws",
     "framework.numerics.intervals",

@@ -59,8 +59,8 @@ class LayerNorm(keras.layers.Layer):
 class GELU(keras.layers.Layer):
     """The exact GELU, x times the normal distribution function of x.
 
-    >>> GELU()(tf.constant([-1.0, 0.0, 1.0])).numpy().round(3).tolist()
-    [-0.159, 0.0, 0.841]
+    >>> GELU()(tf.constant([-1.0, 0.0, 1.0])).numpy().round(3)
+    array([-0.159,  0.   ,  0.841], dtype=float32)
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -30,5 +30,6 @@ def test_everything_can_be_timed(tmp_path, monkeypatch):
     with extras._things(chosen, tmp_path) as things:
         for do in things.values():
             do(0)
-    assert (tmp_path / "run" / "metrics.jsonl").read_text().count("\n") == 1
-    assert list((tmp_path / "run" / "checkpoints").glob("*.npz"))
+    folder = tmp_path / "run"
+    assert (folder / "metrics.jsonl").read_text().count("\n") == 1
+    assert list((folder / "checkpoints").glob("*.npz"))

@@ -30,6 +30,7 @@ def test_own_time_is_without_what_happens_within():
         ("MatMul_1:_MklMatMul", limit.PRODUCTS),
         ("norm:_MklNativeFusedBatchNormGradV3", "batch norm"),
         ("MaxPoolGrad:MaxPoolGrad", "pooling"),
+        ("d/x:DepthwiseConv2dNativeBackpropFilter", "depthwise convolutions"),
         ("relu/ReluGrad:ReluGrad", "ReLU and sums"),
         ("adam/ResourceApplyAdam_6:ResourceApplyAdam", "update of the weights"),
         (" select_convert_fusion", "fused by XLA: augmentation, ReLU"),
@@ -46,6 +47,11 @@ def test_what_all_else_costs_is_the_most_that_could_be_saved():
     assert [line.split()[-1] for line in lines] == ["80.0%", "10.0%", "10.0%"]
     assert "50 GFLOP/s, 50% of the fastest product (100)" in last
     assert "1.25 times as fast" in last
+
+
+def test_without_a_count_of_operations_there_is_no_limit():
+    *_, last = limit.report({limit.PRODUCTS: 8.0}, 10.0, 0.0, 100.0)
+    assert last.startswith("TensorFlow's executor")
 
 
 def test_the_operations_of_a_real_step_are_known(monkeypatch, capsys):
