@@ -5,7 +5,7 @@
 Each round trains both, the one that begins alternating, and compares them; printed are
 the median of the rounds' quotients, new by old, and the least and the most. Processor
 seconds hardly depend on what else the machine does; still, a report, and no test: the
-exit code is 0 whatever it says.
+exit code is 0 whatever it says. `benchmarks.speed.kernels` is the test.
 """
 
 from __future__ import annotations
