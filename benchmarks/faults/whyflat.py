@@ -1,6 +1,6 @@
 """Runs the console script `whyflat` as a module.
 
-python -m benchmarks.faults.whyflat verify runs/train
+python -m benchmarks.faults.whyflat verify runs/digits-cnn-1
 """
 
 from framework.commands import main

@@ -1,7 +1,7 @@
 """Recomputes randomly chosen parts of a run's training, and compares all bits.
 
-    whyflat verify runs/train
-    whyflat verify runs/train --share=10% --seed=7
+    whyflat verify runs/digits-cnn-1
+    whyflat verify runs/digits-cnn-1 --share=10% --seed=7
 
 It trains from one kept checkpoint to the next one in a temporary folder, and compares
 the weights, all other state, the lines of metrics.jsonl and the predictions of each
@@ -27,7 +27,7 @@ from framework.errors import UsageError
 from framework.system import paths
 
 _WORKDIR = flags.DEFINE_string(
-    "workdir", "", "Folder of the run to verify, such as runs/train."
+    "workdir", "", "Folder of the run to verify, such as runs/digits-cnn-1."
 )
 _SHARE = flags.DEFINE_string(
     "share",
