@@ -45,12 +45,19 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=5, help="length of a run")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--ways",
+        default="",
+        help="comma-separated texts: only ways with one of them in the name",
+    )
     parser.add_argument("--python_torch", default=sys.executable)
     chosen = parser.parse_args()
     rates = np.geomspace(_LOW, _HIGH, chosen.runs).tolist()
+    wanted = [BASE, *chosen.ways.split(",")]
+    ways = [way for way in WAYS if any(part in way for part in wanted)]
     seconds: dict[str, list[tuple[float, float]]] = {}
     for number in range(chosen.rounds):
-        for way in WAYS if number % 2 == 0 else WAYS[::-1]:
+        for way in ways if number % 2 == 0 else ways[::-1]:
             with tempfile.TemporaryDirectory() as folder:
                 spent = _spent(_commands(way, rates, chosen, pathlib.Path(folder)))
             seconds.setdefault(way, []).append(spent)
@@ -64,7 +71,7 @@ def table(seconds: dict[str, list[tuple[float, float]]]) -> str:
         seconds: Of processor and wall-clock time, of each way and round.
     """
     rows = ["| | CPU s | x (least to most) | wall s |", "|---|---|---|---|"]
-    for way in WAYS:
+    for way in [way for way in WAYS if way in seconds]:
         pairs = zip(seconds[way], seconds[BASE], strict=True)
         ratios = [own[0] / other[0] for own, other in pairs]
         cpu, wall = (
