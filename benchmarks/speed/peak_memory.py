@@ -116,7 +116,7 @@ def fit(path: Path) -> None:
             path, image_size=(64, 64), batch_size=_BATCH, verbose=False
         )
         shape, classes, labels = (64, 64, 3), 2, None
-        validation = train.take(3)
+        train, validation = train.repeat(), train.take(3)
     else:
         content = np.load(path)
         train, labels = content["x_train"], content["y_train"]
@@ -138,7 +138,7 @@ def fit(path: Path) -> None:
         train,
         labels,
         batch_size=None if labels is None else _BATCH,
-        steps_per_epoch=_STEPS if labels is None else None,
+        steps_per_epoch=_STEPS,
         validation_data=validation,
         verbose=0,
     )

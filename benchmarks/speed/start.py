@@ -51,6 +51,10 @@ def main() -> None:
                 measured = _train(trees[name], workdir, chosen.arguments)
                 times.setdefault(name, []).append(measured)
             times.setdefault(_IMPORT, []).append(_import())
+            latest = ", ".join(
+                f"{name} {values[-1][1]:.2f}" for name, values in times.items()
+            )
+            print(f"round {number + 1}, processor seconds: {latest}", flush=True)
     for name, measured_times in times.items():
         clock, processor = zip(*measured_times, strict=True)
         print(f"{name:20} seconds {_summary(clock)}, processor {_summary(processor)}")
@@ -71,6 +75,8 @@ def _train(
     metrics.unlink(missing_ok=True)
     process = subprocess.Popen(
         command,
+        # Python finds modules in the current folder first.
+        cwd=tree,
         env={**os.environ, "PYTHONPATH": str(tree)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -24,7 +24,7 @@ from framework.numerics.variables import state_variable
 _SAMPLE = 10_000
 _CHUNK = 1000
 # Values that are processed at a time in float64.
-_VALUES = 2**21
+_VALUES = 2**19
 # Maximum number of values in an image for ZCA: the matrix has 64 MiB and takes about a
 # minute to compute.
 _MAX_ZCA_VALUES = 4096

@@ -163,11 +163,10 @@ class Split:
         """See `LabelledImages`."""
         if self.images.dtype != np.float32:
             return np.zeros(0, np.int64)
-        is_finite = [
-            np.isfinite(self.images[rows]).all(axis=(1, 2, 3))
-            for rows in memory.slices(self.images)
-        ]
-        return np.flatnonzero(~np.concatenate(is_finite))
+        is_finite = np.empty(len(self.images), bool)
+        for rows in memory.slices(self.images):
+            is_finite[rows] = np.isfinite(self.images[rows]).all(axis=(1, 2, 3))
+        return np.flatnonzero(~is_finite)
 
     def check(self) -> None:
         """See `LabelledImages`."""
