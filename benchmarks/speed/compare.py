@@ -289,7 +289,10 @@ def table(
 def _ratios(
     lines: list[dict], of_base: list[dict], kind: str, workload: Workload, turns: bool
 ) -> list[float]:
-    """Returns how many times as fast as the base a peer is, by round or by turn."""
+    """Returns how many times as fast as the base a peer is, by round or by turn.
+
+    The last turn is left out: in it this framework compiles a step that it measures.
+    """
     if not turns:
         pairs = zip(lines, of_base, strict=False)
         return [speed(a, kind, workload) / speed(b, kind, workload) for a, b in pairs]
@@ -297,7 +300,9 @@ def _ratios(
         theirs / own
         for line, other in zip(lines, of_base, strict=False)
         for own, theirs in zip(
-            epochs(line, kind, workload), epochs(other, kind, workload), strict=False
+            epochs(line, kind, workload)[:-1],
+            epochs(other, kind, workload)[:-1],
+            strict=False,
         )
     ]
 

@@ -100,12 +100,12 @@ def test_images_are_the_same_each_time_and_classes_differ(name):
 
 
 def test_with_turns_ratios_are_taken_epoch_by_epoch():
-    # The machine slows down while the epochs take turns.
-    slow = line(1.0, train_cpu=[9.0, 1.0, 2.0, 4.0])
-    fast = line(1.0, train_cpu=[9.0, 0.5, 1.0, 2.0])
+    # The machine slows down while the epochs take turns; the last one does not count.
+    slow = line(1.0, train_cpu=[9.0, 1.0, 2.0, 4.0, 4.0])
+    fast = line(1.0, train_cpu=[9.0, 0.5, 1.0, 2.0, 8.0])
     lines = {compare.BASE: [slow], "Whyflat": [fast]}
     *_, ours = compare.table(lines, WORKLOADS["W1"], {}, turns=True).splitlines()
-    assert "| 1,000 | 2.00 (2.00-2.00) |" in ours
+    assert "2.00 (2.00-2.00) |" in ours
 
 
 def test_an_evaluation_counts_where_the_workload_says_so():
