@@ -25,6 +25,8 @@ from framework.system import archive, atomic
 from framework.system.archive import Values
 
 _NOTHING: Mapping[str, np.ndarray] = {}
+# More checkpoints than a folder has.
+_ALL = 2**31
 
 
 class Checkpoints:
@@ -41,7 +43,8 @@ class Checkpoints:
         keep_best: The number of best checkpoints to keep.
 
     Attributes:
-        last: The step and the values that were last saved or restored.
+        last: The step and the values to roll back to: those that were last saved, or
+            chosen by `restore`.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Checkpoints:
         step: int,
         ranked: Sequence[int] = (),
         extra: Mapping[str, np.ndarray] = _NOTHING,
+        keeps_earlier: bool = False,
     ) -> None:
         """Saves the variables as the latest checkpoint, and deletes old checkpoints.
 
@@ -76,10 +80,12 @@ class Checkpoints:
             step: The number of steps so far.
             ranked: The steps of all evaluations, the best first.
             extra: Arrays to store beside the variables, by other names.
+            keeps_earlier: Whether to delete no earlier one of the latest checkpoints.
         """
         self.last = step, self._values()
         values = {**self.last[1], **extra}
-        self._write(step, self._write_latest, step, values, tuple(ranked))
+        keep = _ALL if keeps_earlier else self._keep
+        self._write(step, self._write_latest, step, values, tuple(ranked), keep)
 
     def save_best(self, step: int, ranked: Sequence[int]) -> None:
         """Saves the variables if the evaluation is among the best so far.
@@ -115,7 +121,7 @@ class Checkpoints:
         self._writer.shutdown()
 
     def roll_back(self) -> int:
-        """Sets the variables to the values that were last saved or restored.
+        """Sets the variables to the values of `last`.
 
         Returns:
             The step of those values.
@@ -173,10 +179,16 @@ class Checkpoints:
         checkpoint_files.check_numbers(latest.values, latest.path)
         return latest
 
-    def restore(self) -> int | None:
+    def restore(
+        self, rolls_back_to: Callable[[int], bool] = lambda step: True
+    ) -> int | None:
         """Sets the variables to the values of the latest checkpoint.
 
         Skips unreadable checkpoints with a warning.
+
+        Args:
+            rolls_back_to: Whether a run may roll back to the checkpoint of a step. An
+                uninterrupted run does not have one that a signal has caused.
 
         Returns:
             The step of the checkpoint; None if there is none.
@@ -189,11 +201,25 @@ class Checkpoints:
         if latest:
             checkpoint_files.assign(self._variables, latest.values, latest.path)
         self.last = step, self._values()
+        if latest and not rolls_back_to(step):
+            self._find_last(step, rolls_back_to)
         # Later best checkpoints are of steps that this run will repeat.
         for path in checkpoint_files.checkpoint_paths(self._files.best):
             if step_of(path) > step:
                 path.unlink()
         return latest.step if latest else None
+
+    def _find_last(self, before: int, rolls_back_to: Callable[[int], bool]) -> None:
+        """Sets `last` to an earlier checkpoint, if there is one to roll back to."""
+        paths = [
+            path
+            for path in checkpoint_files.checkpoint_paths(self._files.folder)
+            if step_of(path) < before and rolls_back_to(step_of(path))
+        ]
+        if paths:
+            values = archive.read(paths[-1])
+            known = {name: values[name] for name in self._variables if name in values}
+            self.last = step_of(paths[-1]), {**self.last[1], **known}
 
     def _values(self) -> Values:
         """Returns a copy of the variables in the host's memory."""
@@ -205,13 +231,15 @@ class Checkpoints:
             self.wait()
         self._writes.append((step, self._writer.submit(function, *args)))
 
-    def _write_latest(self, step: int, values: Values, ranked: Sequence[int]) -> None:
+    def _write_latest(
+        self, step: int, values: Values, ranked: Sequence[int], keep: int
+    ) -> None:
         folder = self._files.folder
         archive.write(folder / file_name(step), step, values)
         paths = checkpoint_files.checkpoint_paths(folder)
         # A later one is damaged, or the run would have resumed from it.
         earlier = [path for path in paths if step_of(path) <= step]
-        for path in earlier[: -self._keep]:
+        for path in earlier[:-keep]:
             path.unlink()
         # Only now: a run killed earlier would have resumed from the checkpoint before,
         # and needed these.

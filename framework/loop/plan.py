@@ -74,6 +74,14 @@ class Plan:
         """Returns whether to save a checkpoint after a number of steps."""
         return self._is_due(self.checkpoint_every, step)
 
+    def rolls_back_to(self, step: int) -> bool:
+        """Returns whether numbers may depend on the checkpoint of a number of steps.
+
+        A run that rolls back uses those of the schedule only, since a signal may cause
+        others at any step.
+        """
+        return not self.rollbacks or step == 0 or self.saves(step)
+
     def next_event(self, step: int) -> int:
         """Returns the next step after which an event is due or an epoch ends."""
         intervals = (

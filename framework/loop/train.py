@@ -49,7 +49,7 @@ def train(
         NonFiniteError: The loss or the weights are no longer finite.
         Stopped: A signal has requested to stop, and the state is saved.
     """
-    step = _restore_or_initialize(checkpoints)
+    step = _restore_or_initialize(checkpoints, plan)
     history.truncate(step)
     is_pending = _is_evaluation_pending(state, plan, history, step)
     if is_pending:
@@ -123,10 +123,15 @@ def _save(
     checkpoints: Checkpoints, step: int, plan: Plan, history: History, report: Report
 ) -> None:
     with _timed(report, "checkpoint"):
-        checkpoints.save(step, history.ranked(plan.monitor), history.fingerprint())
+        checkpoints.save(
+            step,
+            history.ranked(plan.monitor),
+            history.fingerprint(),
+            keeps_earlier=not plan.rolls_back_to(step),
+        )
 
 
-def _restore_or_initialize(checkpoints: Checkpoints) -> int:
+def _restore_or_initialize(checkpoints: Checkpoints, plan: Plan) -> int:
     """Restores the latest checkpoint, or saves the initial state as the first one.
 
     A run's folder thus always has a checkpoint to resume from. A folder of results
@@ -135,7 +140,7 @@ def _restore_or_initialize(checkpoints: Checkpoints) -> int:
     Returns:
         The number of steps so far.
     """
-    step = checkpoints.restore()
+    step = checkpoints.restore(plan.rolls_back_to)
     if step is not None:
         return step
     checkpoints.save(0, ())

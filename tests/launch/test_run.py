@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,12 +27,14 @@ from framework.diagnose import snapshot
 from framework.diagnose.conclude import examine
 from framework.diagnose.diagnosis import diagnose
 from framework.diagnose.explain_run import open_run
-from framework.errors import RunError, UsageError
+from framework.errors import RunError, Stopped, UsageError
 from framework.launch import environment, run_folder, run_list, trust
 from framework.launch.evaluation import evaluate
 from framework.launch.run import run
 from framework.launch.verification import verify
 from framework.loop.checkpoint import Checkpoints
+from framework.models.mlp import mlp
+from framework.report import Report
 
 SMALL = Config(
     model="mlp(units=(8,), dropout=.3)",
@@ -750,3 +754,39 @@ def test_a_stream_without_finite_numbers_names_no_images(tmp_path):
     config = small(tmp_path, learning_rate=1e30, optimizer="sgd", normalize="unit")
     with pytest.raises(RunError, match="the batches of a stream cannot be read again"):
         run(config, dataset=streamed(), quiet=True)
+
+
+class Accident(Report):
+    """Makes a weight NaN after step 15, once; and may send a signal after step 14."""
+
+    def __init__(self):
+        self.is_to_come, self.is_stopped = True, False
+        self.model = None
+
+    def build(self, image_shape, num_classes):
+        self.model = mlp(image_shape, num_classes, units=(8,))
+        return self.model
+
+    def advanced(self, step, seconds):
+        if step == 14 and self.is_stopped:
+            os.kill(os.getpid(), signal.SIGTERM)
+        if step == 15 and self.is_to_come:
+            self.is_to_come = False
+            self.model.trainable_variables[0].assign_add([[np.nan] * 8] * 64)
+
+
+def test_rolls_back_as_if_it_had_not_been_stopped(tmp_path):
+    changes = {"checkpoint_every": "4", "evaluate_every": "8", "steps_per_call": 1}
+    changes |= {"on_nonfinite": "rollback", "keep_checkpoints": 1, "train_for": "2ep"}
+    one, other = (small(tmp_path, name, **changes) for name in ("one", "other"))
+    accident = Accident()
+    run(one, accident.build, quiet=True, reports=[accident])
+    stopped = Accident()
+    stopped.is_stopped = True
+    with pytest.raises(Stopped):
+        run(other, stopped.build, quiet=True, reports=[stopped])
+    accident = Accident()
+    run(other, accident.build, quiet=True, reports=[accident])
+    assert not accident.is_to_come
+    assert text(one, "metrics.jsonl") == text(other, "metrics.jsonl")
+    assert largest_difference(weights(one), weights(other)) == 0

@@ -33,8 +33,8 @@ def checkpoints(tmp_path):
 class Waiting(Checkpoints):
     """Checkpoints that are written when a call returns."""
 
-    def save(self, step, ranked=()):
-        super().save(step, ranked)
+    def save(self, step, ranked=(), keeps_earlier=False):
+        super().save(step, ranked, keeps_earlier=keeps_earlier)
         self.wait()
 
     def save_best(self, step, ranked=None):
@@ -380,6 +380,25 @@ def test_goes_back_to_what_was_last_saved_or_restored(checkpoints):
         number["totals/examples"].assign(9)
         assert some.roll_back() == step
         assert number["totals/examples"].numpy() == value
+
+
+def test_goes_back_past_a_checkpoint_of_a_signal(checkpoints):
+    number = variables()
+    some = checkpoints(number, keep=1)
+    for step, keeps_earlier in ((10, False), (20, False), (25, True)):
+        number["totals/examples"].assign(step)
+        some.save(step, keeps_earlier=keeps_earlier)
+    resumed = checkpoints(number, keep=1)
+    assert resumed.restore(lambda step: step % 10 == 0) == 25
+    assert number["totals/examples"].numpy() == 25
+    assert resumed.roll_back() == 20
+    assert number["totals/examples"].numpy() == 20
+    # The next one of the schedule takes their place.
+    resumed.save(30)
+    again = checkpoints(number)
+    assert again.restore(lambda step: False) == 30
+    # There is no other.
+    assert again.roll_back() == 30
 
 
 def test_a_checkpoint_of_before_there_was_such_a_count_is_taken(checkpoints):

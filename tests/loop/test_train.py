@@ -112,11 +112,15 @@ class FakeCheckpoints:
     def __init__(self, events, history, restored):
         self.events, self.history = events, history
         self.restored = self.last_saved = restored
+        self.keeps_earlier = []
 
-    def restore(self):
+    def restore(self, rolls_back_to):
+        while not rolls_back_to(self.last_saved):
+            self.last_saved -= 1
         return self.restored
 
-    def save(self, step, ranked, extra):
+    def save(self, step, ranked, extra, keeps_earlier):
+        self.keeps_earlier.append((step, keeps_earlier))
         assert list(ranked) == self.history.ranked("validation/accuracy")
         self.history.check_against(extra)
         self.last_saved = step
@@ -337,6 +341,17 @@ def test_goes_back_only_where_an_uninterrupted_run_would(tmp_path):
         harness.train(total_steps=16, rollbacks=2, steps_per_call=1)
     assert not [event for event in harness.events if event[0] == "went back"]
     assert harness.checkpoints.last_saved == 8
+
+
+def test_goes_back_to_no_checkpoint_that_a_signal_has_caused(tmp_path):
+    harness = Harness(tmp_path)
+    harness.signals.moments = {6}
+    with pytest.raises(Stopped):
+        harness.train(total_steps=16, rollbacks=2, steps_per_call=1)
+    assert harness.checkpoints.keeps_earlier == [(4, False), (6, True)]
+    resumed = Harness(tmp_path, restored=6, bad=[8])
+    resumed.train(total_steps=16, rollbacks=2)
+    assert ("went back", 4) in resumed.events
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4, 7])
