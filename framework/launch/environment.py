@@ -23,6 +23,15 @@ _ARITHMETIC = ("tensorflow", "keras", "numpy")
 # Packages whose versions the numbers of a run can depend on.
 _PACKAGES = ("whyflat", "tensorflow", "keras", "numpy", "tensorboard", "absl-py")
 
+# Variables of the environment that choose other kernels.
+_VARIABLES = (
+    "TF_ENABLE_ONEDNN_OPTS",
+    "ONEDNN_MAX_CPU_ISA",
+    "TF_XLA_FLAGS",
+    "XLA_FLAGS",
+    "NVIDIA_TF32_OVERRIDE",
+)
+
 
 def write(workdir: Path, devices: list[str], threads: int = 0) -> None:
     """Writes environment.json: command, machine, devices and versions.
@@ -60,7 +69,7 @@ def changes(workdir: Path, threads: int) -> list[str]:
     """
     old, new = _compared(_read(workdir)), _compared(_rounding(threads))
     return [
-        f"{name} {printable(old[name])} -> {new[name]}"
+        f"{name} {printable(old[name])} -> {printable(new[name])}"
         for name in old
         if name in new and old[name] != new[name]
     ]
@@ -98,7 +107,7 @@ def read(workdir: Path) -> dict[str, str]:
             value = ", ".join(f"{key} {each}" for key, each in value.items())
         elif isinstance(value, list):
             value = ", ".join(map(str, value))
-        if value is not None:
+        if value not in (None, ""):
             texts[name] = str(value)
     return texts
 
@@ -124,6 +133,9 @@ def _compared(environment: dict[str, Any]) -> dict[str, str]:
     packages = environment.get("packages")
     if isinstance(packages, dict):
         values |= {name: str(packages.get(name)) for name in _ARITHMETIC}
+    variables = environment.get("variables")
+    if isinstance(variables, dict):
+        values |= {name: str(variables.get(name) or "unset") for name in _VARIABLES}
     return values
 
 
@@ -133,6 +145,7 @@ def _rounding(threads: int) -> dict[str, Any]:
         "threads": threads,
         "processor": processor.describe(),
         "packages": {name: _version(name) for name in _PACKAGES},
+        "variables": {x: os.environ[x] for x in _VARIABLES if os.environ.get(x)},
     }
 
 

@@ -36,6 +36,15 @@ def test_what_bits_depend_on_is_compared(tmp_path):
     assert environment.changes(tmp_path, threads=3) == ["threads 2 -> 3"]
 
 
+def test_variables_that_choose_kernels_are_compared(tmp_path, monkeypatch):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    environment.write(tmp_path, [], threads=2)
+    assert "variables" not in environment.read(tmp_path)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    changes = environment.changes(tmp_path, threads=2)
+    assert changes == ["TF_ENABLE_ONEDNN_OPTS unset -> 0"]
+
+
 def test_other_versions_and_instructions_are_named(tmp_path):
     environment.write(tmp_path, [], threads=2)
     path = tmp_path / "environment.json"
@@ -51,7 +60,13 @@ def test_other_versions_and_instructions_are_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"threads": "x", "processor": [], "packages": 3}']
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"threads": "x", "processor": [], "packages": 3, "variables": 1}',
+    ],
 )
 def test_a_damaged_file_is_no_reason_to_stop(tmp_path, text):
     (tmp_path / "environment.json").write_text(text)
