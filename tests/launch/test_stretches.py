@@ -72,7 +72,7 @@ def test_stretches_before_other_versions_are_doubtful():
 
 
 def test_an_impossible_earlier_config_is_refused():
-    with pytest.raises(RunError, match=r"changes\.jsonl, step 40: learning_rate"):
+    with pytest.raises(RunError, match=r"changes\.jsonl, step 40: --learning_rate"):
         between(POINTS, Config(), [change(40, learning_rate=-1)])
 
 

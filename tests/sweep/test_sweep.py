@@ -333,7 +333,7 @@ def test_combinations_that_no_config_has_fail(tmp_path):
     rows = swept(tmp_path, Runs(), text, sampler="grid")
     problems = [each.problem for each in rows]
     assert problems[:3] == [""] * 3
-    assert problems[3].startswith("accumulate must be a divisor")
+    assert problems[3].startswith("--accumulate must be a divisor")
     assert rows[3].state == table.FAILED
 
 

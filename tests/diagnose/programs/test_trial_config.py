@@ -85,6 +85,7 @@ _OTHER = Config(
     keep_best=7,
     hooks="mine:Watch",
     report="mine:Tracker",
+    profile="20",
     diagnose=True,
     fresh=True,
     allow_config_change=True,
