@@ -47,7 +47,8 @@ def inexact_stream(
             5,000 examples (at most 256 MiB) are read at once.
         validation: Likewise, but finite; it is read once, and kept in memory.
         images: The number of training images in an epoch. By default that of a pass, if
-            the pipeline knows it; of batches it is a multiple of the first one's size.
+            the pipeline knows it; of more than 5,000 images in batches, the last batch
+            counts as full.
         class_names: The names of the classes; by default the numbers of the labels of
             the images that are read at once.
 
@@ -67,7 +68,11 @@ def inexact_stream(
         raise UsageError("validation is endless; limit it with validation.take(count)")
     examples = _examples(train, "train")
     count = images or _images_of_a_pass(train)
-    sample = _read(examples, "train", _sample_size(examples))
+    limit = _sample_size(examples)
+    # No image twice, if the pipeline repeats itself.
+    sample = _read(examples, "train", min(limit, count))
+    if images is None and len(sample) < limit:
+        count = len(sample)
     classes = np.unique(sample.labels)
     if sample.labels.ndim == 1 and len(classes) < 2:
         raise RunError(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from framework.data import inexact
 from framework.data.inexact import inexact_stream
 from framework.errors import RunError, UsageError
 
@@ -46,8 +47,7 @@ def test_reads_single_examples_and_batches(as_user):
     [
         (pairs(), None, 40),
         (pairs().batch(8), None, 40),
-        # As if all batches were of the first one's size.
-        (pairs().batch(7), None, 42),
+        (pairs().batch(7), None, 40),
         (pairs().repeat(), 100, 100),
         (pairs().batch(8), 16, 16),
     ],
@@ -55,6 +55,16 @@ def test_reads_single_examples_and_batches(as_user):
 )
 def test_knows_the_length_of_an_epoch(train, images, expected):
     assert inexact_stream(train, pairs(), images).stream.images == expected
+
+
+def test_of_many_images_in_batches_the_last_batch_counts_as_full(monkeypatch):
+    monkeypatch.setattr(inexact, "_SAMPLE", 30)
+    dataset = inexact_stream(pairs().batch(7), pairs())
+    assert (dataset.stream.images, len(dataset.train)) == (42, 30)
+
+
+def test_no_image_is_sampled_twice():
+    assert len(inexact_stream(pairs().repeat(), pairs(), images=40).train) == 40
 
 
 def test_other_pixels_become_float_and_weights_are_kept():
