@@ -210,7 +210,7 @@ def refuse_stream(dataset: Dataset, what: str) -> None:
     if dataset.stream:
         raise UsageError(
             f"{what} needs to know all training images, and these come from a stream; "
-            f"give arrays or files, or see framework.explain"
+            f"give arrays or files, or use framework.explain or explain_loop"
         )
 
 
