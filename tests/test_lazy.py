@@ -201,7 +201,7 @@ framework.launch.checks.check(Config(
         *(
             pytest.param(*row, marks=pytest.mark.extended)
             for row in [
-                ("--learning_rate=-1", "error: learning_rate must be positive"),
+                ("--learning_rate=-1", "error: --learning_rate must be positive"),
                 ("--schedule=cosin(5%)", "--schedule: unknown schedule 'cosin'"),
                 ("--model=cn", "unknown model 'cn'; did you mean cnn?"),
                 ("--lr=1", "there is no --lr; the learning rate is --learning_rate=1"),

@@ -159,13 +159,13 @@ def test_goes_on_where_it_was_broken_off(
     config = small(tmp_path, checkpoint_every="7")
     save = Checkpoints.save
 
-    def break_off(self, step, *arguments):
+    def break_off(self, step, *arguments, **named):
         if not before:
-            save(self, step, *arguments)
+            save(self, step, *arguments, **named)
         if step >= at:
             raise KeyboardInterrupt
         if before:
-            save(self, step, *arguments)
+            save(self, step, *arguments, **named)
 
     monkeypatch.setattr(Checkpoints, "save", break_off)
     with pytest.raises(KeyboardInterrupt):
@@ -568,8 +568,8 @@ def test_a_weighted_run_of_arrays_resumes_exactly(tmp_path, monkeypatch):
     assert largest_difference(weights(whole), weights(plain)) > 1e-3
     config, save = small(tmp_path, "killed", **changes), Checkpoints.save
 
-    def break_off(self, step, *arguments):
-        save(self, step, *arguments)
+    def break_off(self, step, *arguments, **named):
+        save(self, step, *arguments, **named)
         if step >= 14:
             raise KeyboardInterrupt
 

@@ -317,7 +317,7 @@ def test_of_a_remedy_that_cannot_be_trained_the_next_is_proven(plain, tmp_path):
     assert not (proof.folder / "label_noise-1").exists()
     assert prove_run(str(folder), changes, seeds=3).plan == proof.plan
     page = (proof.folder / "proof.txt").read_text()
-    assert "verdict: cannot be tried: batch_size" in page
+    assert "verdict: cannot be tried: --batch_size" in page
 
 
 def test_a_remedy_that_names_code_is_refused(plain):

@@ -121,8 +121,8 @@ def test_a_stopped_arm_resumes_to_the_same_numbers(trained, tmp_path, monkeypatc
     """Stopped after its second epoch, at a checkpoint."""
     whole, save = trained[0] / "remedy-1", Checkpoints.save
 
-    def save_and_stop(self, step, *arguments):
-        save(self, step, *arguments)
+    def save_and_stop(self, step, *arguments, **named):
+        save(self, step, *arguments, **named)
         if step == 18:
             raise Stopped("stopped by SIGTERM; rerun the same command")
 
