@@ -14,6 +14,8 @@ def train(command):
         ("--learning_rat=1", "Unknown command line flag 'learning_rat'. Did you mean"),
         ("--learning_rate=-1", "learning_rate must be positive, not -1.0"),
         ("--learning_rate=nan", "learning_rate must be a finite number, not nan"),
+        ("--learning_rate=abc", "--learning_rate must be a number, not 'abc'"),
+        ("--batch_size=1e9", "--batch_size must be an integer, not '1e9'"),
         ("--dataset=digit", "--dataset: unknown dataset 'digit'; did you mean digits?"),
         ("--model=resnett", "--model: unknown model 'resnett'; did you mean resnet?"),
         ("--model=nowhere:f", "--model: model nowhere:f: there is no module"),
@@ -103,7 +105,7 @@ def test_a_family_describes_itself(train):
         ("dir", ["--dataset=folder('{path}')"], 2, "has no folders in it"),
         ("none", ["--dataset=arrays('{path}')"], 2, "there is no file"),
         ("file", ["--dataset=arrays('{path}')"], 1, "cannot be read, it is damaged"),
-        ("file", ["--workdir={path}"], 1, "cannot be written to"),
+        ("file", ["--workdir={path}"], 1, "; use another --workdir"),
         ("full", ["--workdir={path}"], 2, "is not empty, and not a run"),
     ],
 )

@@ -12,7 +12,6 @@ import sys
 from typing import NoReturn
 
 from framework import __version__
-from framework.config import usage
 
 # The module of each verb in this package, and its line in `whyflat --help`.
 VERBS: dict[str, tuple[str, str]] = {
@@ -47,6 +46,19 @@ def main() -> NoReturn:
     Verbs may be written with `_` or `-`. Specs can name modules in the current folder,
     as in `--model=my_module:net`; these do not hide installed modules.
     """
+    try:
+        _run()
+    except KeyboardInterrupt:
+        # While modules are imported; later, the verb itself handles it.
+        print("error: interrupted", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _run() -> None:
+    # Its imports take a moment, in which Ctrl-C may be pressed.
+    from framework.config import usage
+
     program, *arguments = sys.argv
     verb, *rest = arguments or ["help"]
     if verb == "help" and rest:
@@ -64,7 +76,6 @@ def main() -> NoReturn:
     _append_current_folder()
     module = importlib.import_module(f"{__name__}.{VERBS[verb][0]}")
     module.main([f"{os.path.basename(program)} {verb}", *rest])
-    sys.exit(0)
 
 
 def _overview() -> str:

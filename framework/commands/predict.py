@@ -5,7 +5,7 @@
 Takes image files, folders of them, and .npy or .npz files of images as in training.
 Image files are decoded and resized as in training. The data that the run was trained on
 are not needed. Prints or writes CSV: file, class, probability, class_2, probability_2,
-... The exit code is 1 if an image cannot be read; its row is empty.
+... The exit code is 1 if an image cannot be read; its row has the file only.
 """
 
 from __future__ import annotations

@@ -42,7 +42,11 @@ def check_type(name: str, value: object, kind: type, choices: tuple[str, ...]) -
         # A bool is an int to Python.
         isinstance(value, bool) and kind is not bool
     ):
-        raise UsageError(f"--{name} must be of type {kind.__name__}, not {value!r}")
+        is_length = name in _DURATIONS and type(value) in (int, float)
+        hint = f"; {value} epochs are '{value}ep'" if is_length else ""
+        raise UsageError(
+            f"--{name} must be of type {kind.__name__}, not {value!r}{hint}"
+        )
     if isinstance(value, str) and printable.control_character(value):
         # A newline would start another flag in flags.txt.
         raise UsageError(f"--{name} must be one line of text, not {value!r}")

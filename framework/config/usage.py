@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import io
 import itertools
+import re
 import shutil
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,11 @@ from framework.config import guesses
 from framework.errors import UsageError
 
 HELP_FLAGS = ("--help", "-help", "-h", "-?", "--helpshort", "--helpfull")
+# The words of absl and of Python for a text that is no number.
+_ILLEGAL_NUMBER = re.compile(
+    r"flag --(\w+)=(.*): (invalid literal for int|could not convert string to float).*",
+    re.DOTALL,
+)
 # Descriptions start at this column, and end at most at the second.
 _COLUMN = 26
 _MAX_WIDTH = 100
@@ -63,6 +69,8 @@ def parse(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
         raise UsageError(text or str(problem)) from None
     except UnicodeError as problem:
         raise UsageError(f"a flagfile is not UTF-8: {problem}") from None
+    except flags.IllegalFlagValueError as problem:
+        raise UsageError(_not_a_number(str(problem)) or str(problem)) from None
     except (flags.Error, ValueError) as problem:
         raise UsageError(str(problem)) from None
     if "circular flagfile" in warnings.getvalue():
@@ -70,6 +78,15 @@ def parse(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
         file = warnings.getvalue().rpartition(":")[2].strip()
         raise UsageError(f"a flagfile contains itself: {file}")
     return positional
+
+
+def _not_a_number(message: str) -> str:
+    """Returns the error for a flag's value that is no number; "" if it is another."""
+    match = _ILLEGAL_NUMBER.fullmatch(message)
+    if not match:
+        return ""
+    kind = "an integer" if match[3].startswith("invalid literal") else "a number"
+    return f"--{match[1]} must be {kind}, not {match[2]!r}"
 
 
 def _given(name: str, argv: Sequence[str]) -> str:

@@ -86,12 +86,14 @@ def by_content(content: bytes) -> np.ndarray:
     return np.asarray(image.convert("RGB"))
 
 
-def problem(content: bytes, suffix: str) -> str:
+def problem(content: bytes) -> str:
     """Returns why a file cannot be decoded, in words.
+
+    >>> problem(b"<html>")
+    'is not a complete image file (JPEG, PNG, WebP, BMP, GIF or TIFF)'
 
     Args:
         content: Its content.
-        suffix: Of its name, in lower case.
     """
     kind = formats.of_content(content[: formats.HEAD])
     if kind and kind not in formats.SUFFIXES.values():
@@ -102,12 +104,10 @@ def problem(content: bytes, suffix: str) -> str:
         except ValueError as reason:
             if str(reason).startswith("has "):
                 return str(reason)
-    named = kind or formats.SUFFIXES.get(suffix, "")
-    if not named:
-        return "is not a complete image file"
-    if named in formats.OF_TENSORFLOW:
-        return "is not a complete JPEG or PNG file"
-    return f"is not a complete {named} file"
+    if kind:
+        return f"is not a complete {kind} file"
+    *others, last = dict.fromkeys(formats.SUFFIXES.values())
+    return f"is not a complete image file ({', '.join(others)} or {last})"
 
 
 def _plain(content: tf.Tensor) -> tf.Tensor:

@@ -236,7 +236,7 @@ def _reason(problem: tf.errors.OpError, path: str) -> str:
     except OSError as cause:
         return f"cannot be read ({cause.strerror})"
     if isinstance(problem, (tf.errors.InvalidArgumentError, tf.errors.UnknownError)):
-        return decode.problem(content, pathlib.Path(path).suffix.lower())
+        return decode.problem(content)
     return f"cannot be read ({reference.reason(problem)})"
 
 

@@ -49,6 +49,7 @@ def facts(
         "folder": config.workdir + (f" ({why_folder})" if why_folder else ""),
     }
     notices = [
+        _length_notice(config, built),
         *dataset.notes,
         *models.notices(built.state.model, replicas),
         precision.notice(config.precision),
@@ -94,6 +95,17 @@ def _left_out_fact(examples: Examples, sampling: str) -> dict[str, str]:
     if sampling != Config.sampling:
         facts["sampling"] = f"{sampling} over the classes"
     return facts
+
+
+def _length_notice(config: Config, built: Components) -> str:
+    """Returns a note if a number of steps may have been meant as one of epochs."""
+    text, plan = config.train_for.strip(), built.plan
+    if not text.isdecimal() or plan.total_steps >= plan.steps_per_epoch:
+        return ""
+    return (
+        f"--train_for={text} is {text} steps, less than an epoch; {text} epochs are "
+        f"--train_for={text}ep"
+    )
 
 
 def _scale_notice(built: Components) -> str:

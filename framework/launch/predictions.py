@@ -74,7 +74,8 @@ def write(
         file: The file to write to.
 
     Returns:
-        What is wrong with each image that could not be read, by name; its row is empty.
+        What is wrong with each image that could not be read, by name; the other
+        cells of its row are empty.
     """
     top = min(top, len(class_names))
     header = ["file", "class", "probability"]
@@ -86,6 +87,7 @@ def write(
         cells = [name]
         if isinstance(row, str):
             problems[name] = row
+            cells += [""] * (len(header) - 1)
         else:
             for index in np.argsort(-row, kind="stable")[:top]:
                 cells += [class_names[index], f"{row[index]:.6g}"]

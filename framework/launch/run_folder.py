@@ -7,6 +7,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,9 @@ def opened(config: Config) -> Iterator[Path]:
         try:
             for path in folders:
                 path.mkdir(exist_ok=True)
+            for path in (workdir, *folders):
+                # Creates a file and deletes it.
+                tempfile.TemporaryFile(dir=path).close()
             _delete_incomplete(workdir)
         except OSError as problem:
             raise _not_writable(workdir, problem) from None
@@ -99,7 +103,8 @@ def locked(workdir: Path) -> Iterator[None]:
         yield
     except BlockingIOError:
         raise InUseError(
-            f"another process is running in workdir {workdir}; use another --workdir"
+            f"another process is running in workdir {workdir}; wait for it, stop it, "
+            f"or use another --workdir"
         ) from None
     finally:
         os.close(folder)
@@ -212,7 +217,10 @@ def _delete_incomplete(workdir: Path) -> None:
 
 
 def _not_writable(workdir: Path, problem: OSError) -> RunError:
-    return RunError(f"workdir {workdir} cannot be written to: {problem.strerror}")
+    return RunError(
+        f"workdir {workdir} cannot be written to: {problem.strerror}; use another "
+        f"--workdir"
+    )
 
 
 def _unused_name(workdir: Path) -> Path:

@@ -64,7 +64,7 @@ class StaticNotice(Report):
             return
         self._is_reported = True
         folder = shlex.quote(str(self._workdir))
-        advice = f"find the cause with: whyflat diagnose --workdir={folder}"
+        advice = f"find the cause with: whyflat diagnose {folder}"
         text = (
             f"validation accuracy has been static for {window(len(self._accuracies))} "
             f"evaluations, at {self._accuracies[-1]:.1%}; {self._then or advice}"

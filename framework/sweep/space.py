@@ -7,17 +7,21 @@ seed=3`: by the flags' names, in the grammar of specs.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import itertools
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from framework.config import Config, spec
+from framework.config import Config, guesses, spec
 from framework.config.config import field_types
 from framework.errors import UsageError
 
 _SEED = "seed"
+# A suggestion that is an argument of a spec.
+_ARGUMENT = re.compile(r"--(\w+)='\w+\(")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,7 +196,10 @@ def _seeds(value: Any, config: Config) -> tuple[int, ...]:
 def _parameter(name: str, value: Any, config: Config) -> Parameter:
     """Returns the parameter of a flag, after trying its values."""
     if name not in config.numbers():
-        raise UsageError(f"{name!r} is no flag that the numbers of a run depend on")
+        raise UsageError(
+            f"{name!r} is no flag that the numbers of a run depend on"
+            f"{_suggestion(name, config)}"
+        )
     parameter: Parameter
     if isinstance(value, spec.Call):
         parameter = _range(name, value)
@@ -206,6 +213,19 @@ def _parameter(name: str, value: Any, config: Config) -> Parameter:
     for each in parameter.bounds():
         dataclasses.replace(config, **{name: each})
     return parameter
+
+
+def _suggestion(name: str, config: Config) -> str:
+    """Returns what may be meant by an unknown name, after "; "; "" if unknown."""
+    known = list(config.numbers())
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    if near:
+        return f"; did you mean {near[0]}?"
+    _, separator, text = guesses.answer(name, "", known).partition("; ")
+    argument = _ARGUMENT.search(text)
+    if argument:
+        text += f"; a sweep lists such texts, as in {argument[1]}=['...', '...']"
+    return separator + text
 
 
 def _range(name: str, call: spec.Call) -> Range:

@@ -20,6 +20,23 @@ main()
 FAST = ["schedule", "augment", "diagnose", "train"]
 
 
+INTERRUPTED = f"""
+import sys
+sys.path.append({str(ROOT)!r})
+
+
+class Interrupt:
+    def find_spec(name, *_):
+        if name == sys.argv[-1]:
+            raise KeyboardInterrupt
+
+
+sys.meta_path.insert(0, Interrupt)
+from framework.commands import main
+main()
+"""
+
+
 @pytest.fixture
 def whyflat(tmp_path):
     """Runs the script in an empty folder, which is not on the import path."""
@@ -53,6 +70,19 @@ def test_lists_its_verbs(whyflat, arguments):
     for verb, (_, about) in VERBS.items():
         assert f"  {verb}" in done.stdout
         assert about in done.stdout
+
+
+@pytest.mark.parametrize(
+    "module", ["framework.config", "framework.commands.train", "framework.main"]
+)
+def test_ctrl_c_during_the_imports_is_one_line(module):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, "train", module],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "error: interrupted\n"
 
 
 def test_has_a_version(whyflat):

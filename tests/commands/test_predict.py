@@ -49,8 +49,8 @@ def test_an_image_that_cannot_be_read_is_code_1(whyflat, folder, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no image")
     done = whyflat("predict", folder, "bad.png")
     assert done.returncode == 1
-    assert done.stdout.splitlines()[1] == "bad.png"
-    assert "error: bad.png is not a complete JPEG or PNG file" in done.stderr
+    assert done.stdout.splitlines()[1] == "bad.png,,,,,,"
+    assert "error: bad.png is not a complete image file (JPEG, PNG, " in done.stderr
 
 
 @pytest.mark.parametrize("verb", ["predict", "export"])

@@ -83,6 +83,11 @@ def test_refuses_values_of_another_type(field):
             Config(**{field.name: value})
 
 
+def test_a_length_that_is_a_number_shows_how_it_is_written():
+    with pytest.raises(UsageError, match=r"not 5\.5; 5\.5 epochs are '5\.5ep'$"):
+        Config(train_for=5.5)
+
+
 @pytest.mark.parametrize("field", INTS + FLOATS)
 def test_true_is_not_a_number(field):
     with pytest.raises(UsageError, match=f"{field} must be of type"):

@@ -59,7 +59,8 @@ def test_reads_flags_and_leaves_the_rest(values):
         (["-lr", ".1"], "--learning_rate=.1"),
         (["--lr", "--jit"], r"--learning_rate=\.\.\."),
         (["--epochs=3"], "Unknown command line flag 'epochs'"),
-        (["--learning_rate=x"], "learning_rate"),
+        (["--learning_rate=x"], "--learning_rate must be a number, not 'x'"),
+        (["--learning_rate="], "--learning_rate must be a number, not ''"),
     ],
 )
 def test_refuses(arguments, message, values):

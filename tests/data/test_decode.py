@@ -81,21 +81,21 @@ def test_pixels_of_no_known_range_are_refused(kind):
     content = encoded(Image.fromarray(np.ones((4, 4), kind)), "TIFF")
     with pytest.raises(ValueError, match="32-bit pixels"):
         by_content(content)
-    assert "convert it to 8 or 16 bits" in problem(content, ".tif")
+    assert "convert it to 8 or 16 bits" in problem(content)
 
 
 @pytest.mark.parametrize(
-    ("content", "suffix", "reason"),
+    ("content", "reason"),
     [
-        (b"", ".jpg", "is not a complete JPEG or PNG file"),
-        (b"<html>", ".webp", "is not a complete WebP file"),
-        (encoded(Image.fromarray(PIXELS), "BMP")[:60], ".bmp", "complete BMP file"),
-        (encoded(Image.fromarray(PIXELS), "WEBP")[:40], ".jpg", "complete WebP file"),
-        (b"\0\0\0\x20ftypheic", ".jpg", "is a HEIC file, a format that is not read"),
-        (b"text", "", "is not a complete image file"),
+        (b"", "is not a complete image file (JPEG, PNG, WebP, BMP, GIF or TIFF)"),
+        (b"<html>", "is not a complete image file (JPEG, PNG, "),
+        (b"\xff\xd8\xff\xe0 no more", "is not a complete JPEG file"),
+        (encoded(Image.fromarray(PIXELS), "BMP")[:60], "complete BMP file"),
+        (encoded(Image.fromarray(PIXELS), "WEBP")[:40], "complete WebP file"),
+        (b"\0\0\0\x20ftypheic", "is a HEIC file, a format that is not read"),
     ],
 )
-def test_problem_says_what_is_wrong(content, suffix, reason):
+def test_problem_says_what_is_wrong(content, reason):
     with pytest.raises(tf.errors.OpError):
         decoded(content)
-    assert reason in problem(content, suffix)
+    assert reason in problem(content)

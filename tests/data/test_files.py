@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from framework.data import formats
 from framework.data.files import Files, served
 from framework.data.split import LazySplit
 from framework.errors import RunError, UsageError
@@ -225,7 +226,8 @@ def test_load_names_the_file_that_is_damaged(tmp_path, content):
     with pytest.raises(RunError) as caught:
         files.load(ignore)
     message = str(caught.value)
-    assert message.startswith(f"{bad} is not a complete JPEG or PNG file")
+    kind = formats.of_content(content) or "image"
+    assert message.startswith(f"{bad} is not a complete {kind} file")
     assert "skip_corrupt=True" in message
     assert "\n" not in message
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from framework import data
 from framework.config import Config
@@ -46,3 +47,14 @@ def test_tells_nothing_of_what_is_not_used(tmp_path):
     built = components.build(config, None, None, lambda *_: None)
     facts = banner.facts(config, built, Resumption(None))
     assert not {"left out", "sampling", "weights", "test"} & set(facts)
+
+
+@pytest.mark.parametrize("length", ["5", "20ep", "0.5ep"])
+def test_steps_that_may_be_meant_as_epochs_are_noted(length):
+    config = Config(
+        model="mlp(units=(8,))", dataset="noise(train=640, size=8)", train_for=length
+    )
+    built = components.build(config, None, None, lambda *_: None)
+    note = banner.facts(config, built, Resumption(None)).get("note", "")
+    text = "--train_for=5 is 5 steps, less than an epoch; 5 epochs are --train_for=5ep"
+    assert (text in note) == (length == "5")

@@ -57,16 +57,17 @@ def test_files_and_folders_in_order(folder):
         "class_2",
         "probability_2",
     ]
+    assert {len(line) for line in lines} == {5}
     assert [line[:2] for line in lines[1:]] == [
         [str(folder / "c.png"), "bright"],
         [str(folder / "b.png"), "bright"],
-        [str(folder / "broken.png")],
+        [str(folder / "broken.png"), ""],
         [str(folder / "c.png"), "bright"],
         [str(folder / "deep/a.png"), "dark"],
     ]
     assert float(lines[1][2]) + float(lines[1][4]) == pytest.approx(1, abs=1e-5)
     assert list(problems) == [str(folder / "broken.png")]
-    assert "is not a complete JPEG or PNG file" in problems[str(folder / "broken.png")]
+    assert "is not a complete image file" in problems[str(folder / "broken.png")]
 
 
 def test_files_are_read_in_chunks(folder, monkeypatch):

@@ -1,7 +1,9 @@
 """Tests of framework/launch/run_folder.py."""
 
 import dataclasses
+import errno
 import json
+import os
 
 import pytest
 from absl import flags as absl_flags
@@ -124,6 +126,24 @@ def test_a_file_in_the_way(tmp_path, inside, fresh):
     assert blocking.read_text() == "content"
 
 
+def test_a_folder_that_is_not_writable(config, monkeypatch):
+    folder = trained(config)
+    before = sorted(folder.rglob("*"))
+    make_file = run_folder.tempfile.TemporaryFile
+
+    # Not by its mode, which does not hold for root.
+    def refused(dir):
+        if dir.name == "checkpoints":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return make_file(dir=dir)
+
+    monkeypatch.setattr(run_folder.tempfile, "TemporaryFile", refused)
+    message = "to: Permission denied; use another --workdir$"
+    with pytest.raises(RunError, match=message), run_folder.opened(config):
+        pass
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_a_full_disk(config, monkeypatch):
     def full(path, text):
         raise OSError(28, "No space left on device")
@@ -234,7 +254,7 @@ def test_a_second_process_is_refused(config):
     folder = prepared(config)
     with (
         run_folder.locked(folder),
-        pytest.raises(UsageError, match="another process is running"),
+        pytest.raises(UsageError, match="; wait for it, stop it, or use another"),
         run_folder.locked(folder),
     ):
         pass

@@ -49,7 +49,7 @@ def test_says_it_once_with_the_command(tmp_path):
         note.evaluated(step, metrics, predictions)
     assert message == [
         "validation accuracy has been static for 5 evaluations, at 70.0%; find the "
-        f"cause with: whyflat diagnose --workdir={tmp_path}"
+        f"cause with: whyflat diagnose {tmp_path}"
     ]
     assert shown == [(7, "static", message[0])]
 
