@@ -25,8 +25,6 @@ from framework.system import archive, atomic
 from framework.system.archive import Values
 
 _NOTHING: Mapping[str, np.ndarray] = {}
-# More checkpoints than a folder has.
-_ALL = 2**31
 
 
 class Checkpoints:
@@ -84,7 +82,7 @@ class Checkpoints:
         """
         self.last = step, self._values()
         values = {**self.last[1], **extra}
-        keep = _ALL if keeps_earlier else self._keep
+        keep = None if keeps_earlier else self._keep
         self._write(step, self._write_latest, step, values, tuple(ranked), keep)
 
     def save_best(self, step: int, ranked: Sequence[int]) -> None:
@@ -198,28 +196,22 @@ class Checkpoints:
         """
         latest = self._files.latest()
         step = latest.step if latest else 0
-        if latest:
-            checkpoint_files.assign(self._variables, latest.values, latest.path)
-        self.last = step, self._values()
+        target = latest
         if latest and not rolls_back_to(step):
-            self._find_last(step, rolls_back_to)
+            target = self._files.latest_of(rolls_back_to) or latest
+        self._assign(target)
+        self.last = target.step if target else 0, self._values()
+        if target is not latest:
+            self._assign(latest)
         # Later best checkpoints are of steps that this run will repeat.
         for path in checkpoint_files.checkpoint_paths(self._files.best):
             if step_of(path) > step:
                 path.unlink()
         return latest.step if latest else None
 
-    def _find_last(self, before: int, rolls_back_to: Callable[[int], bool]) -> None:
-        """Sets `last` to an earlier checkpoint, if there is one to roll back to."""
-        paths = [
-            path
-            for path in checkpoint_files.checkpoint_paths(self._files.folder)
-            if step_of(path) < before and rolls_back_to(step_of(path))
-        ]
-        if paths:
-            values = archive.read(paths[-1])
-            known = {name: values[name] for name in self._variables if name in values}
-            self.last = step_of(paths[-1]), {**self.last[1], **known}
+    def _assign(self, checkpoint: Checkpoint | None) -> None:
+        if checkpoint:
+            checkpoint_files.assign(self._variables, checkpoint.values, checkpoint.path)
 
     def _values(self) -> Values:
         """Returns a copy of the variables in the host's memory."""
@@ -232,14 +224,14 @@ class Checkpoints:
         self._writes.append((step, self._writer.submit(function, *args)))
 
     def _write_latest(
-        self, step: int, values: Values, ranked: Sequence[int], keep: int
+        self, step: int, values: Values, ranked: Sequence[int], keep: int | None
     ) -> None:
         folder = self._files.folder
         archive.write(folder / file_name(step), step, values)
         paths = checkpoint_files.checkpoint_paths(folder)
         # A later one is damaged, or the run would have resumed from it.
         earlier = [path for path in paths if step_of(path) <= step]
-        for path in earlier[:-keep]:
+        for path in earlier[:-keep] if keep else []:
             path.unlink()
         # Only now: a run killed earlier would have resumed from the checkpoint before,
         # and needed these.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +79,15 @@ class CheckpointFiles:
                 f"with --fresh, which moves them aside"
             )
         return checkpoint
+
+    def latest_of(self, among: Callable[[int], bool]) -> Checkpoint | None:
+        """Returns the latest readable checkpoint of some steps; None if there is none.
+
+        Args:
+            among: Whether the checkpoint of a step may be returned.
+        """
+        paths = [path for path in checkpoint_paths(self.folder) if among(step_of(path))]
+        return _first_readable(reversed(paths))[0]
 
     def best_of(self, ranked: Sequence[int]) -> Checkpoint | None:
         """Returns the best readable checkpoint; None if there is none.

@@ -401,6 +401,20 @@ def test_goes_back_past_a_checkpoint_of_a_signal(checkpoints):
     assert again.roll_back() == 30
 
 
+def test_going_back_skips_damaged_files_and_casts(checkpoints, tmp_path):
+    number = variables() | {"totals/half": tf.Variable(0, dtype=tf.bfloat16)}
+    some = checkpoints(number, keep=2)
+    for step in (10, 20):
+        number["totals/half"].assign(step)
+        some.save(step)
+    some.save(25, keeps_earlier=True)
+    os.truncate(tmp_path / "checkpoints" / "step-00000020.npz", 300)
+    resumed = checkpoints(number)
+    assert resumed.restore(lambda step: step % 10 == 0) == 25
+    assert resumed.roll_back() == 10
+    assert number["totals/half"].numpy() == 10
+
+
 def test_a_checkpoint_of_before_there_was_such_a_count_is_taken(checkpoints):
     checkpoints(variables(1)).save(10)
     actual = variables() | {"nonfinite/skipped": tf.Variable(3)}
