@@ -33,20 +33,20 @@ def check(
         history = History(path)
     except RunError as problem:
         return None, [*differences, Difference(path.name, None, "", str(problem))]
+    changed: list[Difference] = []
     for point in points:
         for each in point.paths:
+            name = str(each.relative_to(run))
             try:
-                history.check_against(read(each))
+                values = read(each)
             except RunError as problem:
-                name = str(each.relative_to(run))
-                detail = _without_advice(problem)
-                differences.append(Difference(name, point.step, "", detail))
-    return history, differences
-
-
-def _without_advice(problem: RunError) -> str:
-    """Returns what an error is, without what to do in order to train on."""
-    return str(problem).partition("; restore the file")[0]
+                differences.append(Difference(name, point.step, "", str(problem)))
+                continue
+            if conflict := history.difference(values):
+                detail = f"{conflict}, by the checksum in {name}"
+                changed.append(Difference(path.name, point.step, "", detail))
+    # A changed line is in conflict with all checkpoints that follow.
+    return history, [*differences, *changed[:1]]
 
 
 def _settings(run: Path, config: Config) -> list[Difference]:

@@ -101,19 +101,26 @@ class History:
         Raises:
             RunError: Rows were lost or changed.
         """
+        if problem := self.difference(fingerprint):
+            raise RunError(
+                f"{self._path} {problem}, compared with the checkpoint; restore the "
+                f"file, or start over with --fresh, which moves the run aside"
+            )
+
+    def difference(self, fingerprint: Mapping[str, np.ndarray]) -> str:
+        """Describes the difference of the rows from a checkpoint; "" if there is none.
+
+        Args:
+            fingerprint: See `check_against`.
+        """
         if _SHA256 not in fingerprint:
-            return
+            return ""
         count, digest = int(fingerprint[_COUNT]), fingerprint[_SHA256].tobytes()
         if len(self.rows) < count:
-            problem = f"has {len(self.rows)} of {count} evaluations"
-        elif _digest(self.rows[:count]).digest() != digest:
-            problem = f"has other numbers in its first {count} lines"
-        else:
-            return
-        raise RunError(
-            f"{self._path} {problem}, compared with the checkpoint; restore the file, "
-            f"or start over with --fresh, which moves the run aside"
-        )
+            return f"has {len(self.rows)} of {count} evaluations"
+        if _digest(self.rows[:count]).digest() != digest:
+            return f"has other numbers in its first {count} lines"
+        return ""
 
     def best(self, name: str) -> Row | None:
         """Returns the first row with the best value of a metric; None if there is none.
