@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from framework.errors import UsageError
+from framework.models import folding
 from framework.numerics import moments
 from framework.numerics.draws import current_draws
 
@@ -121,6 +122,8 @@ class BatchNorm(keras.layers.BatchNormalization):
         mask: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Returns a tensor like `inputs`, [rows, height, width, channels] or other."""
+        if not training and (outputs := self._folded(inputs)) is not None:
+            return outputs
         training = bool(training and self.trainable and self.frozen_until is not None)
         # Not in evaluation: Grappler fuses the kernel with the activation that follows,
         # and TensorFlow has no kernel for most of these pairs.
@@ -166,6 +169,19 @@ class BatchNorm(keras.layers.BatchNormalization):
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that recreate the layer."""
         return {**super().get_config(), "debias": self.debias}
+
+    def _folded(self, inputs: tf.Tensor) -> tf.Tensor | None:
+        """Returns the outputs in evaluation, if a convolution can compute them."""
+        if len(inputs.shape) != 4 or self.axis not in (-1, 3):
+            return None
+        variance = tf.convert_to_tensor(self.moving_variance)
+        scale = tf.math.rsqrt(variance + self.epsilon)
+        if self.scale:
+            scale *= self.gamma
+        offset = -scale * self.moving_mean
+        if self.center:
+            offset += self.beta
+        return folding.folded(inputs, scale, offset)
 
     def _fused(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Returns the outputs, the mean and the variance of the batch by one kernel."""
