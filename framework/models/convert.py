@@ -107,6 +107,7 @@ def own_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     """Returns an unbuilt copy of a layer, of this framework's class if it has one."""
     # Imported late: they define Keras layers, which imports TensorFlow.
     from framework.models.layers import BatchNorm, Dropout
+    from framework.models.swish import Swish
 
     config: dict[str, Any] = layer.get_config()
     # What the file says is float32; the run's precision decides, but for logits.
@@ -118,4 +119,6 @@ def own_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     if type(layer) is keras.layers.Dropout and layer.noise_shape is None:
         kept = {name: config[name] for name in ("name", "dtype", "rate")}
         return Dropout.from_config(kept)
+    if type(layer) is keras.layers.Activation and _activation_name(layer) == "silu":
+        return Swish.from_config(config)
     return type(layer).from_config(config)

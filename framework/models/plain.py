@@ -10,6 +10,7 @@ from framework.errors import UsageError
 from framework.models.layers import BatchNorm, Dropout
 from framework.models.pooled import PooledConv2D
 from framework.models.relu import AddReLU, ReLU
+from framework.models.swish import Swish
 
 
 def plain(model: keras.Model) -> keras.Model:
@@ -55,6 +56,8 @@ def _in_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
         return keras.layers.BatchNormalization(**{**config, "synchronized": False})
     if isinstance(layer, ReLU):
         return keras.layers.ReLU.from_config(config)
+    if isinstance(layer, Swish):
+        return keras.layers.Activation.from_config(config)
     if isinstance(layer, AddReLU):
         return _add_relu(layer)
     if isinstance(layer, PooledConv2D):
