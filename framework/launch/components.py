@@ -45,8 +45,9 @@ from framework.metrics import Metric
 from framework.models import ModelFunction
 from framework.system import waiting
 
-# The minimum batch size of evaluations, which need no memory for gradients.
-_EVALUATION_BATCH = 256
+# Limits of a batch in evaluations, in images and pixels, if a micro-batch is smaller.
+# Small networks are faster with many images at once, large images only take memory.
+_EVALUATION_BATCH, _EVALUATION_PIXELS = 256, 2**18
 # The maximum number of returns to a checkpoint with --on_nonfinite=rollback.
 _ROLLBACKS = 10
 # The most values of the logits of an evaluation that are kept for precision-recall
@@ -132,7 +133,9 @@ class Components:
         """
         shards = self.loop.shards
         parts = shards or self.strategy.num_replicas_in_sync
-        size = max(self.objective.batch_size, _EVALUATION_BATCH)
+        height, width, _ = self.examples.dataset.image_shape
+        size = min(_EVALUATION_BATCH, _EVALUATION_PIXELS // (height * width))
+        size = max(self.objective.batch_size // self.loop.feed.micro_batches, size)
         size = -(-size // parts) * parts
         has_logits = with_logits or bool(self.metrics)
         classes = self.examples.dataset.num_classes if has_logits else 0
