@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from tensorflow.python.framework.convert_to_constants import (
 from framework.errors import RunError, UsageError
 from framework.launch.export import probabilities
 from framework.launch.trained import Trained
+from framework.models.plain import plain
 from framework.system import atomic, quiet
 
 # Images of the comparison.
@@ -73,7 +76,20 @@ def write(trained: Trained, path: Path, kind: str) -> None:
         UsageError: A library is missing, or the format cannot have this network.
         RunError: The network has operations that the format lacks.
     """
+    if kind != "keras":
+        trained = _portable(trained)
     KINDS[kind](trained, path)
+
+
+def _portable(trained: Trained) -> Trained:
+    """Returns the network in layers of Keras, if it has such a form.
+
+    Layers of this package need XLA, which servers may lack, and operations that LiteRT
+    lacks.
+    """
+    with contextlib.suppress(UsageError):
+        return dataclasses.replace(trained, model=plain(trained.model))
+    return trained
 
 
 def _write_savedmodel(trained: Trained, path: Path) -> None:
@@ -84,8 +100,6 @@ def _write_keras(trained: Trained, path: Path) -> None:
     """Writes a .keras file of Keras's own layers, which includes the normalization."""
     if path.suffix != ".keras":
         raise UsageError(f"a file of Keras must end in .keras, not {path.name}")
-    from framework.models.plain import plain
-
     inputs = outputs = keras.Input(trained.image_shape, name="images")
     for layer in [*trained.normalize.keras_layers(), plain(trained.model)]:
         outputs = layer(outputs)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from framework import models
 from framework.augment.normalize import Normalizer, Rescale, Samplewise
 from framework.errors import RunError, UsageError
 from framework.launch import exported
@@ -43,6 +44,24 @@ def test_another_process_gives_the_same_probabilities(tmp_path, kind, name):
     assert exported.compare(trained, path, kind) < 1e-5
     with pytest.raises(RunError, match=r"differ by .* from those of the run; do not"):
         exported.compare(network(seed=1), path, kind)
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("kind", ["savedmodel", "litert", "keras", "onnx"])
+@pytest.mark.parametrize(
+    "spec",
+    ["resnet(depth=8)", "vit(width=12, depth=1)"],
+)
+def test_own_layers_can_be_exported(tmp_path, kind, spec):
+    if kind == "onnx":
+        pytest.importorskip("tf2onnx")
+        pytest.importorskip("onnxruntime")
+    keras.utils.set_random_seed(0)
+    model = models.build(spec)((32, 32, 3), 3)
+    trained = dataclasses.replace(network(), model=model, image_shape=(32, 32, 3))
+    path = tmp_path / f"model{'.keras' if kind == 'keras' else ''}"
+    exported.write(trained, path, kind)
+    assert exported.compare(trained, path, kind) < 1e-5
 
 
 def test_keras_cannot_have_every_network(tmp_path):
