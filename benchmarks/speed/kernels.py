@@ -9,7 +9,7 @@ is what differs from `KINDS`, and the exit code is 1 if anything does. A test do
 the same, so that a step with more kernels, copies or casts is seen without timing.
 
 Not counted: what moves no data (such as Identity and Reshape) or controls the loop.
-Allocations are not counted either: how many a kernel needs depends on the processor.
+`benchmarks.speed.allocations` counts the allocations.
 """
 
 from __future__ import annotations
