@@ -1,4 +1,4 @@
-"""Runs all fuzzers, flips, kills and tamperings, and prints one table of the failures.
+"""Runs all fuzzers, flips, kills, changes of devices and tamperings, and sums up.
 
     python -m benchmarks.faults
     python -m benchmarks.faults --part=0.05 --seed=7
@@ -15,6 +15,7 @@ import sys
 from benchmarks.faults import (
     commands,
     data,
+    devices,
     flags,
     flips,
     folders,
@@ -36,7 +37,7 @@ _FUZZERS = {
     statistics: 60,
     surroundings: 80,
 }
-_KILLS, _OF_WORKERS, _TAMPERINGS = 300, 12, 100
+_KILLS, _OF_WORKERS, _DEVICES, _TAMPERINGS = 300, 12, 40, 100
 
 
 def main() -> None:
@@ -56,6 +57,7 @@ def main() -> None:
         tallies += module.fuzz(seed, number, "")
     tallies += kills.fuzz(seed, max(1, round(part * _KILLS)))
     tallies += workers.fuzz(seed, max(1, round(part * _OF_WORKERS)))
+    tallies += devices.vary(seed, max(1, round(part * _DEVICES)))
     tallies += tampering.plant(seed, max(1, round(part * _TAMPERINGS)))[0]
     sys.exit(report.conclude(tallies, seed))
 

@@ -41,7 +41,7 @@ def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """Returns the points of each TensorBoard curve, except the speed."""
     points = {}
     for part in ("train", "train_clean", "train_dev", "validation"):
-        if not (folder / part).is_dir():
+        if not any((folder / part).glob("events.*")):
             continue
         accumulator = EventAccumulator(str(folder / part), size_guidance={"tensors": 0})
         accumulator.Reload()
