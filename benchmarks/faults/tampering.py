@@ -67,7 +67,7 @@ SETTINGS: Mapping[str, object] = {
     "schedule": "(warmup(20%) + cosine) * plateau('validation/loss', patience=1)",
     "train_dev": 0.2,
     "batch_size": 10,
-    "loss": "focal(gamma=2)",
+    "loss": "ohem(.9)",
 }
 
 Tampering = Callable[[Path, Path, np.random.Generator], str]
