@@ -13,14 +13,12 @@ import tensorflow as tf
 
 from framework import compiled
 from framework.config import Config
-from framework.data import given as given_data
 from framework.data.batches import Batches
 from framework.data.dataset import Dataset
 from framework.data.given import Arrays
 from framework.distributed.workers import Workers
-from framework.launch import banner, checks, components, resume, run_names
+from framework.launch import banner, checks, components, preflight
 from framework.launch.components import Components
-from framework.launch.given import Given
 from framework.launch.resume import Resumption
 from framework.models import ModelFunction
 from framework.report import console
@@ -107,21 +105,16 @@ def dry_run(
         UsageError: The config is wrong, or does not fit the run in its folder.
         RunError: Data are bad.
     """
-    if dataset is not None:
-        dataset = given_data.as_dataset(dataset)
-    given = Given(model, dataset)
-    checks.check(config, given.names)
-    choice = run_names.choose(config, given)
-    config = dataclasses.replace(config, workdir=choice.folder)
-    resume.check_config(config, given.names)
+    request = preflight.check(config, model, dataset)
+    config = request.config
     screen = console.console()
     screen.quiet = quiet
     with compiled.collectable_graphs():
         progress = console.reading_progress(screen)
-        built = components.build(config, model, dataset, progress)
+        built = components.build(config, model, request.given.dataset, progress)
         screen.quiet |= not Workers(built.strategy).is_chief
         checks.check_outputs(built.state.model, built.examples.dataset.image_shape)
-        facts = banner.facts(config, built, Resumption(None), choice.why)
+        facts = banner.facts(config, built, Resumption(None), request.choice.why)
         for line in console.table(facts):
             screen.print(line, soft_wrap=True, markup=False)
         watcher = Compiling(screen.print, is_terminal=False)

@@ -13,17 +13,16 @@ from rich.console import Console as Screen
 from framework import compiled
 from framework.config import Config, reference
 from framework.config.step_range import StepRange
-from framework.data import description, given
+from framework.data import description
 from framework.data.dataset import Dataset
 from framework.data.given import Arrays
 from framework.data.stream import NOTE, reason
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
-from framework.launch import banner, checks, resume, run_names, shared, start
+from framework.launch import banner, preflight, run_names, shared, start
 from framework.launch import hooks as hooks_lib
 from framework.launch import reports as reports_lib
 from framework.launch.components import Components
-from framework.launch.given import Given
 from framework.launch.hooks import Hook
 from framework.launch.reports import Options
 from framework.launch.result import Result
@@ -76,18 +75,11 @@ def run(
         Stopped: A signal requested to stop; the same call resumes.
     """
     reference.refuse_to_run_while_loading()
-    if dataset is not None:
-        dataset = given.as_dataset(dataset)
+    request = preflight.check(config, model, dataset)
+    config, given, choice = request.config, request.given, request.choice
     hooks = [*hooks_lib.build(config.hooks), *hooks]
     for hook in hooks:
         hooks_lib.check_hook(hook)
-    hooks_lib.check_report(config.report)
-    from_python = Given(model, dataset)
-    # Before the images are read, which may take minutes.
-    checks.check(config, from_python.names)
-    choice = run_names.choose(config, from_python)
-    config = dataclasses.replace(config, workdir=choice.folder)
-    resume.check_config(config, from_python.names)
     screen = console.console()
     screen.quiet = quiet
     has_others = config.strategy == "multi_worker"
@@ -97,7 +89,7 @@ def run(
         translate_loss(has_others),
     ):
         progress = console.reading_progress(screen)
-        built = shared.build(config, model, dataset, progress)
+        built = shared.build(config, model, given.dataset, progress)
         # TensorFlow may have replaced a signal handler.
         stop.install()
         workers = Workers(built.strategy)
@@ -105,15 +97,13 @@ def run(
         screen.quiet |= not workers.is_chief
         monitor, normalize = built.plan.monitor, built.initial.normalize
         config = dataclasses.replace(config, monitor=monitor, normalize=normalize)
-        config = from_python.described(
-            config, built.state.model, built.examples.dataset
-        )
-        with run_names.opened(choice, config, from_python, workers) as (choice, folder):
+        config = given.described(config, built.state.model, built.examples.dataset)
+        with run_names.opened(choice, config, given, workers) as (choice, folder):
             config = dataclasses.replace(config, workdir=choice.folder)
             then = then or _then(config, built.examples.dataset)
             options = Options(reports, hooks, then, is_part, choice.why)
             result = _run(config, built, folder, screen, workers, stop, options)
-            return dataclasses.replace(result, given=from_python)
+            return dataclasses.replace(result, given=given)
 
 
 def _then(config: Config, dataset: Dataset) -> str:
