@@ -44,6 +44,7 @@ MODULES = (
     "framework.diagnose.programs.keras_epochs",
     "framework.diagnose.programs.trial_data",
     "framework.launch.invariance",
+    "framework.launch.preflight",
     "framework.losses",
     "framework.losses.per_example",
     "framework.loop.checkpoint_files",
