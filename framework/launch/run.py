@@ -26,6 +26,7 @@ from framework.launch.components import Components
 from framework.launch.hooks import Hook
 from framework.launch.reports import Options
 from framework.launch.result import Result
+from framework.launch.role import ALONE, Role
 from framework.launch.trained import Trained
 from framework.loop import nonfinite
 from framework.loop import stop as stop_lib
@@ -47,8 +48,7 @@ def run(
     quiet: bool = False,
     reports: Sequence[Report] = (),
     hooks: Sequence[Hook] = (),
-    then: str = "",
-    is_part: bool = False,
+    role: Role = ALONE,
 ) -> Result:
     """Trains a model, or resumes the run in the config's folder.
 
@@ -63,10 +63,7 @@ def run(
         reports: Receive all events as well; an exception of theirs ends the run.
         hooks: Look at the run between steps, after those of the config; see
             `framework.launch.hooks.Hook`.
-        then: What the caller does after training, for the notice that validation
-            accuracy is static.
-        is_part: Whether it is a part of another run, such as a trial of its diagnosis:
-            TensorBoard does not list it then.
+        role: What the run is to the caller, such as a part of another run.
 
     Raises:
         UsageError: The config is wrong, or does not fit the run in its folder.
@@ -100,8 +97,9 @@ def run(
         config = given.described(config, built.state.model, built.examples.dataset)
         with run_names.opened(choice, config, given, workers) as (choice, folder):
             config = dataclasses.replace(config, workdir=choice.folder)
-            then = then or _then(config, built.examples.dataset)
-            options = Options(reports, hooks, then, is_part, choice.why)
+            then = role.then or _then(config, built.examples.dataset)
+            role = dataclasses.replace(role, then=then)
+            options = Options(reports, hooks, role, choice.why)
             result = _run(config, built, folder, screen, workers, stop, options)
             return dataclasses.replace(result, given=given)
 
@@ -124,9 +122,9 @@ def _run(
 ) -> Result:
     """Trains in a folder that no other process uses."""
     history, checkpoints, resumption = start.open_folder(
-        config, built, folder, workers.is_chief, options.is_part
+        config, built, folder, workers.is_chief, options.role.is_part
     )
-    if not options.is_part:
+    if not options.role.is_part:
         built = _with_pauses(config, built, resumption.step or 0)
     timing = Timing(built.plan.total_steps, config.batch_size)
     facts = banner.facts(config, built, resumption, options.why_folder)

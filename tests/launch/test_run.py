@@ -30,6 +30,7 @@ from framework.diagnose.explain_run import open_run
 from framework.errors import RunError, Stopped, UsageError
 from framework.launch import environment, run_folder, run_list, trust
 from framework.launch.evaluation import evaluate
+from framework.launch.role import PART
 from framework.launch.run import run
 from framework.launch.verification import verify
 from framework.loop.checkpoint import Checkpoints
@@ -396,7 +397,7 @@ def test_a_subclassed_model_and_one_that_ends_in_softmax(tmp_path, capsys):
     assert not list(Path(config.workdir).iterdir())
     run(config, model=lambda shape, classes: Net(None))
     config = small(tmp_path / "part", train_for="2")
-    run(config, model=lambda shape, classes: Net("softmax"), is_part=True)
+    run(config, model=lambda shape, classes: Net("softmax"), role=PART)
     assert "the model ends in a softmax" in capsys.readouterr().out
 
 
