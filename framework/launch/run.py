@@ -60,7 +60,8 @@ def run(
         dataset: Replaces that of the config: a data set, or arrays (x_train, y_train,
             x_validation, y_validation); see `framework.data.given.from_arrays`.
         quiet: Whether to print nothing on the console.
-        reports: Receive all events as well; an exception of theirs ends the run.
+        reports: Receive all events as well, after the files of the run are written; an
+            exception of theirs ends the run.
         hooks: Look at the run between steps, after those of the config; see
             `framework.launch.hooks.Hook`.
         role: What the run is to the caller, such as a part of another run.
@@ -132,12 +133,13 @@ def _run(
     lines.banner(facts)
     built.loop.compilation.watcher = lines.compiling
     # The timing comes first, because the others read it.
-    reports: list[Report] = [timing, lines, *options.reports]
+    reports: list[Report] = [timing, lines]
     if workers.is_chief:
         reports += reports_lib.file_reports(
             config, built, folder, timing, lines, history, facts, options
         )
-    # After the files are written: a hook may raise.
+    # After the files are written: those of the caller, and hooks, may raise.
+    reports += options.reports
     reports += reports_lib.hook_reports(
         options.hooks, built, stop, lines, config.workdir
     )
