@@ -20,6 +20,7 @@ MODULES = (
     "framework.config.durations",
     "framework.config.flags",
     "framework.config.grammar",
+    "framework.config.keywords",
     "framework.config.guesses",
     "framework.config.spec",
     "framework.data",

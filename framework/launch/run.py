@@ -11,7 +11,7 @@ import tensorflow as tf
 from rich.console import Console as Screen
 
 from framework import compiled
-from framework.config import Config, reference
+from framework.config import Config, keywords, reference
 from framework.config.step_range import StepRange
 from framework.data import description
 from framework.data.dataset import Dataset
@@ -41,6 +41,7 @@ from framework.report.history import History
 from framework.report.timing import Timing
 
 
+@keywords.check_arguments([field.name for field in dataclasses.fields(Config)])
 def run(
     config: Config,
     model: ModelFunction | keras.Model | None = None,
@@ -67,7 +68,8 @@ def run(
         role: What the run is to the caller, such as a part of another run.
 
     Raises:
-        UsageError: The config is wrong, or does not fit the run in its folder.
+        UsageError: The config is wrong, or does not fit the run in its folder; or an
+            argument does not exist.
         RunError: Data, disk or numbers are bad.
         WorkerLostError: Another process was lost; the same call resumes.
         Stopped: A signal requested to stop; the same call resumes.
