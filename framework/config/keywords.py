@@ -68,7 +68,7 @@ def _checked(
 
 
 def _hint(name: str, value: object, known: list[str], fields: Collection[str]) -> str:
-    """Returns what may be meant by an unknown name."""
+    """Returns a suggestion for an unknown name."""
     if near := _near(name, () if fields == known else known):
         return f"did you mean {near}?"
     if name in fields:

@@ -27,7 +27,8 @@ from framework.report.compiling import Compiling
 # Seconds of steps to measure, and the maximum number of steps.
 _SECONDS = 1.0
 _MAX_STEPS = 100
-# A step whose gradients are measured takes so many times as long; see `Plan.measures`.
+# The time of a step whose gradients are measured, relative to that of another step; see
+# `Plan.measures`.
 _MEASURED = 1.5
 _GPU = "GPU"
 
@@ -67,7 +68,7 @@ class DryRun:
         return self.compilation + steps * self.step + self.evaluations * self.evaluation
 
     def lines(self) -> list[str]:
-        """Returns what was measured, a line each."""
+        """Returns the measurements as lines of text."""
         memory = ", ".join(
             f"{count / 1e6:,.0f} MB ({name})" for name, count in self.memory.items()
         )

@@ -1,4 +1,4 @@
-"""What TensorBoard tells once about a run."""
+"""The facts about a run that TensorBoard shows once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _no_weights() -> Mapping[str, np.ndarray]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class About:
-    """What is told once about a run.
+    """The facts about a run that are written once.
 
     Attributes:
         config: The fields that the run's numbers depend on.

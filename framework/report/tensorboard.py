@@ -54,7 +54,7 @@ class TensorBoard(Report):
 
     Args:
         workdir: The run's folder.
-        about: What is told once.
+        about: What is written once, at the start.
         history: The evaluations of the run, whose best and last are compared.
         monitor: The metric that determines the best one.
         timing: The run's timing.
@@ -99,7 +99,7 @@ class TensorBoard(Report):
             events.flush()
 
     def _add_about(self) -> None:
-        """Adds what is told once."""
+        """Adds the texts, the layout and the start of the session, once a run."""
         about, train = self._about, self._events("train")
         for tag, text in about_lib.texts(about).items():
             train.add(0, text_pb(tag, text))

@@ -241,7 +241,7 @@ def test_the_config_is_told_once(finished):
 
 
 def of_hparams(folder):
-    """Returns what the plugin reads."""
+    """Returns the data of the HParams plugin, in the order of the events."""
     return [
         plugin_data_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content)
         for event in events(folder / "summary")
