@@ -32,7 +32,7 @@ def function(
 
 
 class Watcher(Protocol):
-    """Is told of compilation."""
+    """Receives the begin and the end of each compilation."""
 
     def began(self, what: str) -> None:
         """A function is being compiled."""
@@ -57,7 +57,7 @@ class Compilation:
     Attributes:
         seconds: Seconds of the first calls by what was compiled; they include the step
             or the batch that was computed.
-        watcher: Is told when such a call begins and ends.
+        watcher: Receives the begin and the end of such a call.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter):

@@ -17,6 +17,7 @@ from framework.launch import cross_validation, dry_run, families
 from framework.launch import run as run_lib
 from framework.launch.checks import check
 from framework.launch.result import Result
+from framework.launch.role import Role
 from framework.loop import stop
 
 
@@ -63,7 +64,7 @@ def main(
                 cross_validation.train(config, folds)
             elif prove:
                 then = "after training, its cause is looked for and a remedy proven"
-                result = run_lib.run(config, then=then)
+                result = run_lib.run(config, role=Role(then=then))
             else:
                 result = run(config)
             if isinstance(result, Result):

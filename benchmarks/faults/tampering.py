@@ -120,7 +120,7 @@ def _write(path: Path, values: Mapping[str, np.ndarray]) -> None:
 
 
 def _bit(*prefixes: str) -> Tampering:
-    """Returns what flips a bit of an array of a checkpoint, anew with its checksum."""
+    """Returns a tampering: flips a bit of a checkpoint, and updates its checksum."""
 
     def tamper(folder: Path, data: Path, generator: np.random.Generator) -> str:
         paths = sorted([*folder.glob("checkpoints/*.npz"), *folder.glob("best/*.npz")])
@@ -194,7 +194,7 @@ def _prediction(folder: Path, data: Path, generator: np.random.Generator) -> str
 
 
 def _data(name: str, is_careful: bool) -> Tampering:
-    """Returns what changes a pixel or a label, and data.json if it is careful."""
+    """Returns a tampering: changes a pixel or a label, and data.json if careful."""
 
     def tamper(folder: Path, data: Path, generator: np.random.Generator) -> str:
         with np.load(data) as file:

@@ -322,7 +322,8 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
     """
     ordered, count = sorted(values), len(values)
     below, outside = 0, 2.0
-    # The chance that at most so many values are on one side of the median.
+    # Twice the probability that at most `below` values are on one side of the median,
+    # times 2**count.
     while below < count / 2 - 1:
         outside += 2.0 * math.comb(count, below + 1)
         if outside / 2**count > 0.05:

@@ -80,6 +80,7 @@ def _things(
     """Yields the parts of an epoch by name, as functions of its number."""
     from framework.launch import components, start
     from framework.launch import reports as reports_lib
+    from framework.launch.role import ALONE
     from framework.report import console
     from framework.report.timing import Timing
 
@@ -95,7 +96,7 @@ def _things(
     per_epoch = built.plan.steps_per_epoch
     timing = Timing(built.plan.total_steps, config.batch_size)
     lines = reports_lib.build_console(config, built, timing, console.console())
-    options = reports_lib.Options((), (), "", is_part=False)
+    options = reports_lib.Options((), (), ALONE)
     files, board, *_ = reports_lib.file_reports(
         config, built, folder, timing, lines, history, {}, options
     )

@@ -27,7 +27,7 @@ _PROGRAMS = flags.DEFINE_integer(
 )
 _SEEDS = flags.DEFINE_integer("seeds", 3, "Number of seeds per program, such as 3.", 1)
 _MINUTES = flags.DEFINE_float(
-    "minutes", 0.0, "Start no further run after so many minutes; 0 for no limit.", 0
+    "minutes", 0.0, "Minutes after which no further run is started; 0 for no limit.", 0
 )
 _RESULTS = flags.DEFINE_string(
     "results", "runs/zoo/alarms.jsonl", "File of the completed runs, one line each."

@@ -296,7 +296,7 @@ def _remedies(
 
 
 def recipe() -> Intervention:
-    """Returns what is usually advised without a diagnosis."""
+    """Returns the usual advice without a diagnosis."""
     from framework.diagnose.core.intervention import Intervention
 
     return Intervention(
@@ -325,7 +325,7 @@ def drawn(config: Config) -> tuple[str, Intervention]:
 
 
 def _cost(run: Path) -> Line:
-    """Returns what a proof has cost beside the run itself, trials included."""
+    """Returns the cost of a proof besides the run itself, trials included."""
     from framework.report.files import read_timing, total_seconds
 
     folders = [path.parent for path in (run / "diagnosis").rglob("config.json")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from framework.config import Config
 from framework.diagnose.core.intervention import Intervention
 from framework.launch import run as run_lib
+from framework.launch.role import PART
 from framework.sweep.settings import RANDOM, Settings
 from framework.sweep.space import Choices, Parameter, Space, log
 
@@ -43,7 +44,7 @@ def best(config: Config, folder: Path) -> Intervention:
         return Intervention(**values).apply(config)
 
     def train(config: Config, reports: Sequence[Report]) -> None:
-        run_lib.run(config, quiet=True, reports=reports, is_part=True)
+        run_lib.run(config, quiet=True, reports=reports, role=PART)
 
     folder.mkdir(parents=True, exist_ok=True)
     space = Space(_PARAMETERS, (config.seed,))

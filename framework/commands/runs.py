@@ -2,16 +2,20 @@
 
     whyflat runs
     whyflat runs runs/flowers --sort=best
+    whyflat runs --trials
     whyflat runs runs/a runs/b
     whyflat runs runs/flowers --prune=folders --keep=3
 
 Lists all runs in a folder (by default runs/) with their length, the best and the last
-value of their --monitor, and what their diagnosis has confirmed. Of two runs, it prints
-the flags that differ, and the difference of accuracy on the same validation images with
-its 95 % interval.
+value of their --monitor, and what their diagnosis has confirmed. A sweep is one line:
+the number of its trials by state, and the mean over seeds of its best trial with the
+half-width of the 95 % interval. With --trials, or given the folder of the sweep, its
+runs are listed one by one; --json has both. Of two runs, it prints the flags that
+differ, and the difference of accuracy on the same validation images with its 95 %
+interval.
 
-With --prune, it lists what would be deleted, with sizes; with --yes it is deleted.
-Without --prune, nothing is written.
+With --prune, it lists, run by run, what would be deleted, with sizes; with --yes it is
+deleted. Without --prune, nothing is written.
 """
 
 from __future__ import annotations
@@ -20,12 +24,14 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from absl import flags
 
+from framework.commands import run_rows
+from framework.commands.run_rows import Row
 from framework.config import command
-from framework.errors import RunError, UsageError
+from framework.errors import UsageError
 from framework.launch import pruning, run_list
 from framework.launch.run_list import RunSummary
 from framework.system import paths
@@ -38,6 +44,9 @@ _SORT = flags.DEFINE_enum(
     "Order of the list, such as best: the highest value of --monitor first.",
 )
 _JSON = flags.DEFINE_bool("json", False, "Print the list as JSON.")
+_TRIALS = flags.DEFINE_bool(
+    "trials", False, "List the runs of a sweep one by one, not as one line."
+)
 _PRUNE = flags.DEFINE_enum(
     "prune",
     "",
@@ -53,7 +62,6 @@ _KEEP = flags.DEFINE_integer(
     0,
 )
 _YES = flags.DEFINE_bool("yes", False, "Delete what --prune lists.")
-_HEADINGS = ("run", "state", "epochs", "best", "last", "monitor", "confirmed causes")
 
 
 def runs(arguments: list[str]) -> None:
@@ -81,14 +89,26 @@ def runs(arguments: list[str]) -> None:
     if _PRUNE.value:
         _prune(summaries, root)
         return
+    _list(summaries, root)
+
+
+def _list(summaries: Sequence[RunSummary], root: Path) -> None:
+    """Prints the list."""
+    rows = (
+        [run_rows.of_run(run) for run in summaries]
+        if _TRIALS.value
+        else run_rows.by_sweep(summaries, root)
+    )
     if _SORT.value != "name":
-        summaries.sort(key=_descending(_SORT.value))
+        rows.sort(key=_descending(_SORT.value))
     if _JSON.value:
-        print(json.dumps([_as_json(each) for each in summaries], indent=2))
-    else:
-        _print_table([_HEADINGS, *(_cells(each, root) for each in summaries)])
-        for each in filter(lambda each: each.problem, summaries):
-            print(f"{printable(str(each.folder))}: {each.problem}")
+        print(json.dumps([row.fields for row in rows], indent=2))
+        return
+    _print_table([run_rows.HEADINGS, *(row.cells(root) for row in rows)])
+    for each in filter(lambda each: each.problem, summaries):
+        print(f"{printable(str(each.folder))}: {each.problem}")
+    if len(rows) < len(summaries):
+        print("--trials lists the runs of sweeps")
 
 
 def _prune(summaries: Sequence[RunSummary], root: Path) -> None:
@@ -102,7 +122,7 @@ def _prune(summaries: Sequence[RunSummary], root: Path) -> None:
     candidates = pruning.plan(summaries, kind, keep)
     rows = [("run", "state", "best", f"what --prune={kind} deletes")]
     for each in candidates:
-        name, state, _, best, *_ = _cells(each.run, root)
+        name, state, _, best, *_ = run_rows.of_run(each.run).cells(root)
         what = f"nothing: {each.kept}" if each.kept else _bytes(each.size)
         rows.append((name, state, best, printable(what)))
     _print_table(rows)
@@ -131,64 +151,12 @@ def _bytes(count: float) -> str:
     return f"{count / 1024:.1f} GiB"
 
 
-def _descending(name: str) -> Callable[[RunSummary], tuple[bool, float]]:
-    def key(each: RunSummary) -> tuple[bool, float]:
-        value: float = getattr(each, name)
+def _descending(name: str) -> Callable[[Row], tuple[bool, float]]:
+    def key(row: Row) -> tuple[bool, float]:
+        value = (row.best if name == "best" else row.last).value
         return math.isnan(value), -value
 
     return key
-
-
-def _state(each: RunSummary) -> str:
-    if each.problem:
-        return "unreadable"
-    state = "complete" if each.is_complete else "incomplete"
-    return f"{state}, inexact" if each.is_inexact else state
-
-
-def _cells(each: RunSummary, root: Path) -> tuple[str, ...]:
-    """Returns the cells of a run in the table."""
-    name = each.folder.relative_to(root) if each.folder != root else each.folder
-    best, last = ("" if math.isnan(x) else f"{x:.4g}" for x in (each.best, each.last))
-    return (
-        printable(str(name)),
-        _state(each),
-        f"{each.epoch:.3g}",
-        best,
-        last,
-        each.monitor,
-        ", ".join(_causes(each)),
-    )
-
-
-def _as_json(each: RunSummary) -> dict[str, Any]:
-    best, last = (None if math.isnan(x) else x for x in (each.best, each.last))
-    return {
-        "folder": str(each.folder),
-        "state": _state(each),
-        "inexact": each.is_inexact,
-        "problem": each.problem,
-        "step": each.step,
-        "epoch": each.epoch,
-        "monitor": each.monitor,
-        "best": best,
-        "last": last,
-        "confirmed": _causes(each),
-    }
-
-
-def _causes(each: RunSummary) -> list[str]:
-    """Returns the confirmed causes of a run's current diagnosis."""
-    # Imported here, because it takes seconds; without a diagnosis, none is needed.
-    if not (each.folder / "diagnosis").is_dir():
-        return []
-    from framework.diagnose.report import stored
-
-    try:
-        findings = stored.read_findings(each.folder) or ()
-    except RunError:
-        return []
-    return [finding.cause for finding in findings if finding.status == "confirmed"]
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
@@ -212,7 +180,8 @@ def _compare(first: Path, second: Path) -> None:
         print(f"--{name}: {before!r} -> {after!r}")
     if not changes:
         print("no flag that numbers depend on differs")
-    _print_table([_HEADINGS, *(_cells(each, each.folder) for each in (one, other))])
+    rows = (run_rows.of_run(each).cells(each.folder) for each in (one, other))
+    _print_table([run_rows.HEADINGS, *rows])
     gain, images = run_list.accuracy_difference(first, second)
     print(
         f"accuracy of the last evaluations, the second less the first: "

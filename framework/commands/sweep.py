@@ -12,10 +12,12 @@ killed; after the last trial each prints the table. It needs the extra: pip inst
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import importlib.util
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,8 +27,11 @@ from framework import main as main_lib
 from framework.config import Config, experiment
 from framework.config import flags as flags_lib
 from framework.errors import RunError, UsageError
-from framework.launch import checks, shared
+from framework.launch import checks, run_folder, shared
 from framework.launch import run as run_lib
+from framework.launch.role import Role
+from framework.launch.run_folder import InUseError
+from framework.report.history import History
 from framework.sweep import space as space_lib
 from framework.sweep import table
 from framework.sweep.settings import GRID, PRUNERS, SAMPLERS, Settings
@@ -110,8 +115,9 @@ def run(config: Config) -> None:
             settings,
             lambda values: dataclasses.replace(config, **values),
             fixed,
-            _train,
+            functools.partial(_train, tuple(space.parameters)),
             _progress,
+            mark=_mark,
         )
     print(table.page(rows, config.monitor))
     print(f"\nthe runs and sweep.csv are in {folder}")
@@ -144,8 +150,21 @@ def _space(config: Config) -> Space:
     return space
 
 
-def _train(config: Config, reports: Sequence[Report]) -> None:
-    run_lib.run(config, quiet=True, reports=reports)
+def _train(
+    compared: Collection[str], config: Config, reports: Sequence[Report]
+) -> None:
+    run_lib.run(config, quiet=True, reports=reports, role=Role(compared=compared))
+
+
+def _mark(folder: Path, is_complete: bool) -> None:
+    """Tells TensorBoard whether the trial of a run is complete."""
+    # Imported here, because it loads TensorBoard.
+    from framework.report import tensorboard
+
+    # It is for comparison only: not if the run is being deleted, say.
+    with contextlib.suppress(InUseError, OSError), run_folder.locked(folder):
+        step = History(folder / "metrics.jsonl").last_step
+        tensorboard.mark(folder, step or 0, is_complete)
 
 
 def _progress(line: str) -> None:

@@ -6,12 +6,13 @@ import dataclasses
 import functools
 from typing import Any, get_type_hints
 
-from framework.config import checks, fields
+from framework.config import checks, fields, keywords
 
 # Told of each run, also at their defaults.
 _OFTEN_VARIED = {"dataset", "model", "optimizer", "learning_rate", "schedule", "seed"}
 
 
+@keywords.check_fields
 @dataclasses.dataclass(frozen=True)
 class Config:
     """The configuration of a run; each field is also a command-line flag.
@@ -20,7 +21,8 @@ class Config:
     {'batch_size': (64, 32)}
 
     Raises:
-        UsageError: A value is of the wrong type or out of range.
+        UsageError: A value is of the wrong type or out of range; or a field does not
+            exist.
     """
 
     dataset: str = fields.data(

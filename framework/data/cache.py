@@ -39,7 +39,7 @@ _DIGEST = 16
 _FOOTER = 8 + _DIGEST + len(_MAGIC)
 # A file may take this part of the free space at most: a cache must not fill a disk.
 _PART_OF_FREE = 0.5
-# An unfinished file that nobody has written to for so many seconds is abandoned.
+# Seconds without a write after which an unfinished file is abandoned.
 _ABANDONED = 3600.0
 # Images that are copied at a time.
 _CHUNK = 256

@@ -212,7 +212,7 @@ def _feed(config: Config, examples: Examples, strategy: tf.distribute.Strategy) 
     images = stream.images if stream else len(examples.train)
     checks.check_batch_size(config, images, replicas)
     if stream:
-        # They are told shapes only.
+        # `StreamBatches` uses the shape and the type of these images only.
         like = examples.dataset.train.take(np.arange(1))
         batches = StreamBatches(like, strategy)
         return StreamFeed(stream, batches, config.batch_size, config.accumulate)

@@ -13,14 +13,12 @@ import tensorflow as tf
 
 from framework import compiled
 from framework.config import Config
-from framework.data import given as given_data
 from framework.data.batches import Batches
 from framework.data.dataset import Dataset
 from framework.data.given import Arrays
 from framework.distributed.workers import Workers
-from framework.launch import banner, checks, components, resume, run_names
+from framework.launch import banner, checks, components, preflight
 from framework.launch.components import Components
-from framework.launch.given import Given
 from framework.launch.resume import Resumption
 from framework.models import ModelFunction
 from framework.report import console
@@ -29,7 +27,8 @@ from framework.report.compiling import Compiling
 # Seconds of steps to measure, and the maximum number of steps.
 _SECONDS = 1.0
 _MAX_STEPS = 100
-# A step whose gradients are measured takes so many times as long; see `Plan.measures`.
+# The time of a step whose gradients are measured, relative to that of another step; see
+# `Plan.measures`.
 _MEASURED = 1.5
 _GPU = "GPU"
 
@@ -69,7 +68,7 @@ class DryRun:
         return self.compilation + steps * self.step + self.evaluations * self.evaluation
 
     def lines(self) -> list[str]:
-        """Returns what was measured, a line each."""
+        """Returns the measurements as lines of text."""
         memory = ", ".join(
             f"{count / 1e6:,.0f} MB ({name})" for name, count in self.memory.items()
         )
@@ -107,21 +106,16 @@ def dry_run(
         UsageError: The config is wrong, or does not fit the run in its folder.
         RunError: Data are bad.
     """
-    if dataset is not None:
-        dataset = given_data.as_dataset(dataset)
-    given = Given(model, dataset)
-    checks.check(config, given.names)
-    choice = run_names.choose(config, given)
-    config = dataclasses.replace(config, workdir=choice.folder)
-    resume.check_config(config, given.names)
+    request = preflight.check(config, model, dataset)
+    config = request.config
     screen = console.console()
     screen.quiet = quiet
     with compiled.collectable_graphs():
         progress = console.reading_progress(screen)
-        built = components.build(config, model, dataset, progress)
+        built = components.build(config, model, request.given.dataset, progress)
         screen.quiet |= not Workers(built.strategy).is_chief
         checks.check_outputs(built.state.model, built.examples.dataset.image_shape)
-        facts = banner.facts(config, built, Resumption(None), choice.why)
+        facts = banner.facts(config, built, Resumption(None), request.choice.why)
         for line in console.table(facts):
             screen.print(line, soft_wrap=True, markup=False)
         watcher = Compiling(screen.print, is_terminal=False)

@@ -15,6 +15,7 @@ from framework.launch import environment, weight_samples
 from framework.launch import hooks as hooks_lib
 from framework.launch.components import Components
 from framework.launch.hooks import Hook, HookReport
+from framework.launch.role import Role
 from framework.loop.stop import Stop
 from framework.report import Report
 from framework.report.about import About
@@ -34,15 +35,13 @@ class Options:
     Attributes:
         reports: Further reports.
         hooks: All hooks.
-        then: What the caller does after training.
-        is_part: Whether it is a part of another run.
+        role: What the run is to the caller.
         why_folder: Why its folder was chosen; "" if the user has named it.
     """
 
     reports: Sequence[Report]
     hooks: Sequence[Hook]
-    then: str
-    is_part: bool
+    role: Role
     why_folder: str = ""
 
 
@@ -116,11 +115,12 @@ def file_reports(
         schedule=built.state.learning_rate.parts,
         weights=lambda: weight_samples.samples(built.state.model),
         metrics=tuple(built.metrics),
+        compared=options.role.compared,
         is_rate_adapted=bool(built.state.learning_rate.log_values()),
-        is_listed=not options.is_part,
+        is_listed=not options.role.is_part,
     )
     board = TensorBoard(folder, about, history, config.monitor, timing)
-    notice = StaticNotice(folder, lines.notice, board.text, options.then)
+    notice = StaticNotice(folder, lines.notice, board.text, options.role.then)
     fields = dataclasses.asdict(config)
     trackers = hooks_lib.build_reports(config.report, config.workdir, fields)
     reports = [Files(folder, timing), board, notice, *trackers]

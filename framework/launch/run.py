@@ -11,22 +11,22 @@ import tensorflow as tf
 from rich.console import Console as Screen
 
 from framework import compiled
-from framework.config import Config, reference
+from framework.config import Config, keywords, reference
 from framework.config.step_range import StepRange
-from framework.data import description, given
+from framework.data import description
 from framework.data.dataset import Dataset
 from framework.data.given import Arrays
 from framework.data.stream import NOTE, reason
 from framework.distributed.workers import Workers, is_loss, translate_loss
 from framework.errors import RunError, WorkerLostError
-from framework.launch import banner, checks, resume, run_names, shared, start
+from framework.launch import banner, preflight, run_names, shared, start
 from framework.launch import hooks as hooks_lib
 from framework.launch import reports as reports_lib
 from framework.launch.components import Components
-from framework.launch.given import Given
 from framework.launch.hooks import Hook
 from framework.launch.reports import Options
 from framework.launch.result import Result
+from framework.launch.role import ALONE, Role
 from framework.launch.trained import Trained
 from framework.loop import nonfinite
 from framework.loop import stop as stop_lib
@@ -41,6 +41,7 @@ from framework.report.history import History
 from framework.report.timing import Timing
 
 
+@keywords.check_arguments([field.name for field in dataclasses.fields(Config)])
 def run(
     config: Config,
     model: ModelFunction | keras.Model | None = None,
@@ -48,8 +49,7 @@ def run(
     quiet: bool = False,
     reports: Sequence[Report] = (),
     hooks: Sequence[Hook] = (),
-    then: str = "",
-    is_part: bool = False,
+    role: Role = ALONE,
 ) -> Result:
     """Trains a model, or resumes the run in the config's folder.
 
@@ -61,33 +61,25 @@ def run(
         dataset: Replaces that of the config: a data set, or arrays (x_train, y_train,
             x_validation, y_validation); see `framework.data.given.from_arrays`.
         quiet: Whether to print nothing on the console.
-        reports: Receive all events as well; an exception of theirs ends the run.
+        reports: Receive all events as well, after the files of the run are written; an
+            exception of theirs ends the run.
         hooks: Look at the run between steps, after those of the config; see
             `framework.launch.hooks.Hook`.
-        then: What the caller does after training, for the notice that validation
-            accuracy is static.
-        is_part: Whether it is a part of another run, such as a trial of its diagnosis:
-            TensorBoard does not list it then.
+        role: What the run is to the caller, such as a part of another run.
 
     Raises:
-        UsageError: The config is wrong, or does not fit the run in its folder.
+        UsageError: The config is wrong, or does not fit the run in its folder; or an
+            argument does not exist.
         RunError: Data, disk or numbers are bad.
         WorkerLostError: Another process was lost; the same call resumes.
         Stopped: A signal requested to stop; the same call resumes.
     """
     reference.refuse_to_run_while_loading()
-    if dataset is not None:
-        dataset = given.as_dataset(dataset)
+    request = preflight.check(config, model, dataset)
+    config, given, choice = request.config, request.given, request.choice
     hooks = [*hooks_lib.build(config.hooks), *hooks]
     for hook in hooks:
         hooks_lib.check_hook(hook)
-    hooks_lib.check_report(config.report)
-    from_python = Given(model, dataset)
-    # Before the images are read, which may take minutes.
-    checks.check(config, from_python.names)
-    choice = run_names.choose(config, from_python)
-    config = dataclasses.replace(config, workdir=choice.folder)
-    resume.check_config(config, from_python.names)
     screen = console.console()
     screen.quiet = quiet
     has_others = config.strategy == "multi_worker"
@@ -97,7 +89,7 @@ def run(
         translate_loss(has_others),
     ):
         progress = console.reading_progress(screen)
-        built = shared.build(config, model, dataset, progress)
+        built = shared.build(config, model, given.dataset, progress)
         # TensorFlow may have replaced a signal handler.
         stop.install()
         workers = Workers(built.strategy)
@@ -105,15 +97,14 @@ def run(
         screen.quiet |= not workers.is_chief
         monitor, normalize = built.plan.monitor, built.initial.normalize
         config = dataclasses.replace(config, monitor=monitor, normalize=normalize)
-        config = from_python.described(
-            config, built.state.model, built.examples.dataset
-        )
-        with run_names.opened(choice, config, from_python, workers) as (choice, folder):
+        config = given.described(config, built.state.model, built.examples.dataset)
+        with run_names.opened(choice, config, given, workers) as (choice, folder):
             config = dataclasses.replace(config, workdir=choice.folder)
-            then = then or _then(config, built.examples.dataset)
-            options = Options(reports, hooks, then, is_part, choice.why)
+            then = role.then or _then(config, built.examples.dataset)
+            role = dataclasses.replace(role, then=then)
+            options = Options(reports, hooks, role, choice.why)
             result = _run(config, built, folder, screen, workers, stop, options)
-            return dataclasses.replace(result, given=from_python)
+            return dataclasses.replace(result, given=given)
 
 
 def _then(config: Config, dataset: Dataset) -> str:
@@ -134,9 +125,9 @@ def _run(
 ) -> Result:
     """Trains in a folder that no other process uses."""
     history, checkpoints, resumption = start.open_folder(
-        config, built, folder, workers.is_chief, options.is_part
+        config, built, folder, workers.is_chief, options.role.is_part
     )
-    if not options.is_part:
+    if not options.role.is_part:
         built = _with_pauses(config, built, resumption.step or 0)
     timing = Timing(built.plan.total_steps, config.batch_size)
     facts = banner.facts(config, built, resumption, options.why_folder)
@@ -144,12 +135,13 @@ def _run(
     lines.banner(facts)
     built.loop.compilation.watcher = lines.compiling
     # The timing comes first, because the others read it.
-    reports: list[Report] = [timing, lines, *options.reports]
+    reports: list[Report] = [timing, lines]
     if workers.is_chief:
         reports += reports_lib.file_reports(
             config, built, folder, timing, lines, history, facts, options
         )
-    # After the files are written: a hook may raise.
+    # After the files are written: those of the caller, and hooks, may raise.
+    reports += options.reports
     reports += reports_lib.hook_reports(
         options.hooks, built, stop, lines, config.workdir
     )

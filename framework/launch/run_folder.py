@@ -135,13 +135,19 @@ def has_results(workdir: Path) -> bool:
 def write_config(workdir: Path, config: Config) -> None:
     """Writes the configuration as config.json and as a flagfile, flags.txt.
 
+    Whenever the process is killed, the two do not differ: flags.txt may be missing.
+
     Args:
         workdir: The run's folder.
         config: The configuration.
     """
-    fields = dataclasses.asdict(config)
+    fields, text = dataclasses.asdict(config), flags.flagfile(config)
+    flagfile = workdir / "flags.txt"
+    with contextlib.suppress(OSError):
+        if atomic.read_bytes(flagfile) != text.encode("utf-8", "surrogateescape"):
+            flagfile.unlink()
     atomic.write_text(workdir / "config.json", json.dumps(fields, indent=2) + "\n")
-    atomic.write_text(workdir / "flags.txt", flags.flagfile(config))
+    atomic.write_text(flagfile, text)
 
 
 def read_config(workdir: Path) -> Config:

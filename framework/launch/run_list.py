@@ -85,7 +85,7 @@ def find(root: Path) -> list[Path]:
 
 
 def summarize(folder: Path) -> RunSummary:
-    """Reads a run; what cannot be read is told in `problem`."""
+    """Reads a run; `problem` names what cannot be read."""
     try:
         config = run_folder.read_config(folder)
     except UsageError as problem:

@@ -13,8 +13,8 @@ from framework.models import flatten_order, names
 
 # Names that a message lists.
 _SHOWN = 5
-# Updates of a batch norm whose stored moments come from elsewhere: with so many, the
-# debiased average has the full weight of Keras's; see `layers.BatchNorm`.
+# Updates of a batch norm whose stored moments come from elsewhere: with this number,
+# the debiased average has the full weight of Keras's; see `layers.BatchNorm`.
 UPDATES = 1e6
 
 

@@ -18,6 +18,7 @@ from framework.diagnose.core.intervention import Intervention
 from framework.errors import UsageError
 from framework.launch import run as run_lib
 from framework.launch.given import Given
+from framework.launch.role import PART
 from framework.prove import plan as plan_lib
 from framework.sweep import table
 from framework.sweep.settings import GRID, HALVING, Settings
@@ -92,7 +93,7 @@ def _compared(
     from framework.sweep.sweep import sweep
 
     def train(config: Config, reports: Sequence[Report]) -> None:
-        run_lib.run(config, given.builder, given.dataset, True, reports, is_part=True)
+        run_lib.run(config, given.builder, given.dataset, True, reports, role=PART)
 
     def remedied(values: Mapping[str, Any]) -> Config:
         # Where it runs, and what is kept, changes no numbers.

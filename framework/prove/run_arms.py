@@ -19,6 +19,7 @@ from framework.launch import run as run_lib
 from framework.launch import run_folder
 from framework.launch.given import Given
 from framework.launch.rebuild import rebuild
+from framework.launch.role import PART
 from framework.loop import checkpoint_files, nonfinite
 from framework.loop.checkpoint_files import CheckpointFiles
 from framework.loop.nonfinite import DivergedError
@@ -219,7 +220,7 @@ class Arms:
         given = self._given
         # That it diverges is a result: it is right about nothing.
         with contextlib.suppress(DivergedError):
-            run_lib.run(config, given.builder, given.dataset, quiet=True, is_part=True)
+            run_lib.run(config, given.builder, given.dataset, quiet=True, role=PART)
         self._check(arm, seed)
         if self._has_diverged(folder):
             return

@@ -114,8 +114,8 @@ def of_agreement(agreement: Agreement) -> Verdict:
     if before.low <= 0 <= before.high:
         return Verdict(
             "unresolved",
-            "validation and test agree without the remedy as well, as far as so many "
-            "images can tell",
+            "validation and test agree without the remedy as well, as far as this "
+            "number of images can tell",
             is_final=False,
         )
     if approach.low > 0 and approach.value >= MINIMUM and after.low <= 0 <= after.high:

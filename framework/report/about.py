@@ -1,9 +1,9 @@
-"""What TensorBoard tells once about a run."""
+"""The facts about a run that TensorBoard shows once."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -16,11 +16,11 @@ def _no_weights() -> Mapping[str, np.ndarray]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class About:
-    """What is told once about a run.
+    """The facts about a run that are written once.
 
     Attributes:
         config: The fields that the run's numbers depend on.
-        changed: Those of them that HParams compares.
+        changed: Those of them that are not the default, or are often varied.
         facts: Lines about the run by heading, as on the console.
         environment: Machine, command and versions, by name.
         model: The layers of the network.
@@ -32,6 +32,7 @@ class About:
         schedule: The parts of the learning rate: the step of their begin, and text.
         weights: Returns values of the network's weights by name, for histograms.
         metrics: Names of further metrics that HParams compares.
+        compared: Names of the fields that HParams compares; None for `changed`.
         is_rate_adapted: Whether the schedule observes evaluations, as plateau does.
         is_listed: Whether TensorBoard finds the files: not those of a part of another
             run, which it would list beside that.
@@ -48,6 +49,7 @@ class About:
     schedule: Sequence[tuple[int, str]] = ()
     weights: Callable[[], Mapping[str, np.ndarray]] = _no_weights
     metrics: Sequence[str] = ()
+    compared: Collection[str] | None = None
     is_rate_adapted: bool = False
     is_listed: bool = True
 

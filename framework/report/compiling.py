@@ -26,7 +26,7 @@ class Compiling:
     """Shows that a function is being compiled, which blocks the loop.
 
     On a terminal, the progress bar shows `text`. Elsewhere a line is printed after five
-    seconds. A compilation that took as long is told once more when it is done.
+    seconds. After a compilation that took longer than that, another line is printed.
 
     Args:
         say: Prints a line.
@@ -70,7 +70,7 @@ class Compiling:
             self._say(f"compiled {what} in {seconds:.0f} s")
 
     def text(self) -> str:
-        """Returns what is being compiled, and the seconds so far; "" if nothing is."""
+        """Returns a line with the current compilation and its seconds; "" if none."""
         # Called by other threads, also while compilation ends.
         what = self._what
         if not what:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL import Image, ImageFont
 
 # With more classes, the numbers in the cells would be unreadable.
 _MAX_NUMBERED = 20
 # Pixels: size of a matrix, and minimum size of a sample.
 _SIDE, _SAMPLE_SIDE = 400, 64
-# Of captioned images: pixels, columns, height of the letters and characters of a line.
-# TensorBoard's cards show two thirds of the pixels.
-_CELL, _COLUMNS, _LETTER, _MAX_LINE = 130, 4, 15, 17
+# Of captioned images: pixels, columns, and height of the letters. TensorBoard's cards
+# show two thirds of the pixels.
+_CELL, _COLUMNS, _LETTER = 130, 4, 15
 # Pixels between samples.
 _GAP = 1
 # The maximum number of characters of a class name in the margin.
@@ -115,7 +115,9 @@ def captioned(images: np.ndarray, captions: Sequence[str]) -> bytes:
 
     Args:
         images: float or uint8 [n, height, width, C], of any range.
-        captions: The caption of each.
+        captions: The caption of each. A line that is wider than an image is shortened:
+            the first, such as the name of a file, at its beginning; the others in the
+            middle.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -136,9 +138,34 @@ def captioned(images: np.ndarray, captions: Sequence[str]) -> bytes:
         picture.paste(tile.resize(size, Image.Resampling.NEAREST), (x, y))
         for number, text in enumerate(caption.split("\n")):
             # The end of a file's name says more than its beginning.
-            short = text if len(text) <= _MAX_LINE else "..." + text[3 - _MAX_LINE :]
+            short = _fitting(text, font, _CELL, head=0.5 if number else 0.0)
             draw.text((x, y + size[1] + 2 + number * line), short, "black", font)
     return _png(picture)
+
+
+def _fitting(
+    text: str,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    width: float,
+    head: float,
+) -> str:
+    """Returns a text that is no wider than a number of pixels.
+
+    Args:
+        text: The text.
+        font: The font that it is drawn with.
+        width: Its maximum width in pixels.
+        head: The fraction of the characters that stay before the dots.
+    """
+    if font.getlength(text) <= width:
+        return text
+    # No character is narrower than two pixels.
+    for kept in reversed(range(min(len(text), int(width) // 2))):
+        begin = round(kept * head)
+        short = f"{text[:begin]}...{text[len(text) - kept + begin :]}"
+        if font.getlength(short) <= width:
+            return short
+    return ""
 
 
 def reliability(correct: np.ndarray, confidence: np.ndarray, bins: int = 10) -> bytes:

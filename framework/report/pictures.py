@@ -87,8 +87,9 @@ def _in_turn(order: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 
 def _caption(predictions: Predictions, row: int, class_names: Sequence[str]) -> str:
-    """Returns two lines: the true class, and the predicted one."""
+    """Returns the true class and the predicted one, each on a line of its own."""
     label, predicted = predictions.labels[row], predictions.predicted[row]
-    true, name = class_names[label], class_names[predicted]
-    verdict = "right" if label == predicted else f"taken for {name}"
-    return f"{true}\n{verdict} ({predictions.confidence[row]:.0%})"
+    confidence = f"({predictions.confidence[row]:.0%})"
+    if label == predicted:
+        return f"{class_names[label]}\nright {confidence}"
+    return f"{class_names[label]}\npredicted {confidence}:\n{class_names[predicted]}"

@@ -117,6 +117,14 @@ def logged(name: str) -> Tag:
     return Tag(name if "/" in name else f"gradients/{name}")
 
 
+# Of a run of a sweep, after its trial.
+TRIAL_COMPLETE = Tag(
+    "summary/trial_complete",
+    "For HParams: 1 if the trial was trained to the end with each seed; 0 if the sweep "
+    "has pruned it, or it has failed.",
+)
+
+
 def compared(when: str, metric: str) -> Tag:
     """Returns the curve of a metric that HParams compares, which lists curves only.
 

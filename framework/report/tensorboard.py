@@ -23,7 +23,7 @@ from framework.report import about as about_lib
 from framework.report import figures, histograms, pictures, precision_recall, tags
 from framework.report.about import About
 from framework.report.base import Report
-from framework.report.events import Events
+from framework.report.events import Events, read_scalars
 from framework.report.history import History
 from framework.report.timing import Timing
 
@@ -54,7 +54,7 @@ class TensorBoard(Report):
 
     Args:
         workdir: The run's folder.
-        about: What is told once.
+        about: What is written once, at the start.
         history: The evaluations of the run, whose best and last are compared.
         monitor: The metric that determines the best one.
         timing: The run's timing.
@@ -99,7 +99,7 @@ class TensorBoard(Report):
             events.flush()
 
     def _add_about(self) -> None:
-        """Adds what is told once."""
+        """Adds the texts, the layout and the start of the session, once a run."""
         about, train = self._about, self._events("train")
         for tag, text in about_lib.texts(about).items():
             train.add(0, text_pb(tag, text))
@@ -114,7 +114,10 @@ class TensorBoard(Report):
         Its line has the end of its path, which people know, instead of a hash. Runs in
         folders seed-0, seed-1 and so on share one, with the mean of each metric.
         """
-        parts, compared = self._workdir.absolute().parts, dict(self._about.changed)
+        about, parts = self._about, self._workdir.absolute().parts
+        compared = dict(about.changed)
+        if about.compared is not None:
+            compared = {name: about.config[name] for name in about.compared}
         if _OF_SEED.fullmatch(parts[-1]):
             parts = parts[:-1]
             # HParams has that of the first run only.
@@ -195,7 +198,7 @@ class TensorBoard(Report):
             self._before = {}
             self._add_weights(step)
             self._add_images(step)
-        self._events(_SUMMARY).add(step, _session_end())
+        self._events(_SUMMARY).add(step, _session_end(api_pb2.STATUS_SUCCESS))
         self.stopped()
 
     def stopped(self) -> None:
@@ -265,14 +268,37 @@ class TensorBoard(Report):
                 validation.add(step, pb)
 
 
-def _session_end() -> Summary:
-    """Returns the event that marks a run as complete in HParams.
+def mark(workdir: Path, step: int, is_complete: bool) -> None:
+    """Adds to HParams whether the trial of a sweep that a run is of is complete.
+
+    HParams does not show the status of a session, and filters sessions by it only. So
+    it is a metric, too, which is 1 or 0. A second call adds nothing.
+
+    Args:
+        workdir: The run's folder, which this process must have locked.
+        step: Of the run's last evaluation.
+        is_complete: Whether the trial was trained to the end with each seed; not if it
+            was pruned, or has failed.
+    """
+    folder = workdir / _SUMMARY
+    if not folder.is_dir() or read_scalars(folder, tags.TRIAL_COMPLETE.name):
+        return
+    with contextlib.closing(Events(folder)) as events:
+        events.scalar(step, tags.TRIAL_COMPLETE, float(is_complete))
+        if not is_complete:
+            # HParams keeps the first end: that of a run which was trained to the end.
+            events.add(step, _session_end(api_pb2.STATUS_FAILURE))
+
+
+def _session_end(status: int) -> Summary:
+    """Returns the event that ends a run in HParams.
 
     TensorBoard has a function for it, whose module loads TensorFlow.
+
+    Args:
+        status: One of TensorBoard's `Status`.
     """
-    end = plugin_data_pb2.SessionEndInfo(
-        status=api_pb2.STATUS_SUCCESS, end_time_secs=time.time()
-    )
+    end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
     content = plugin_data_pb2.HParamsPluginData(session_end_info=end)
     value = Summary.Value(
         tag=metadata.SESSION_END_INFO_TAG,

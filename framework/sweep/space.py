@@ -216,7 +216,7 @@ def _parameter(name: str, value: Any, config: Config) -> Parameter:
 
 
 def _suggestion(name: str, config: Config) -> str:
-    """Returns what may be meant by an unknown name, after "; "; "" if unknown."""
+    """Returns a suggestion for an unknown name, which begins with "; "; or ""."""
     known = list(config.numbers())
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     if near:

@@ -33,6 +33,7 @@ def sweep(
     train: Train,
     progress: Callable[[str], None] = lambda line: None,
     pause: Callable[[float], None] = time.sleep,
+    mark: Callable[[Path, bool], object] = lambda folder, is_complete: None,
 ) -> list[Row]:
     """Trains trials until none is left, and writes sweep.csv.
 
@@ -47,6 +48,8 @@ def sweep(
         train: Trains a run.
         progress: Called with a line about each trial.
         pause: Waits for seconds.
+        mark: Called with the folder of each run of a finished trial, and with whether
+            the trial was trained to the end with each seed. It may be called again.
 
     Returns:
         The trials, by number.
@@ -58,7 +61,7 @@ def sweep(
     """
     name = record.opened(folder, {**settings.as_json(), "run": base})
     study = Study(folder, name, settings)
-    worker = _Worker(folder, settings, study, config_of, train, progress)
+    worker = _Worker(folder, settings, study, config_of, train, progress, mark)
     is_waiting = False
     while study.remaining() > 0:
         if worker.run_one():
@@ -83,6 +86,7 @@ class _Worker:
     config_of: Callable[[Mapping[str, Any]], Config]
     train: Train
     progress: Callable[[str], None]
+    mark: Callable[[Path, bool], object]
 
     def run_one(self) -> bool:
         """Trains a trial that nobody holds; returns whether there was one."""
@@ -104,17 +108,27 @@ class _Worker:
                         self.settings,
                         self.train,
                     )
+            # Until it is told, the trial is claimed again if this process is killed.
+            self._conclude(claim.number, result.state)
             self.study.tell(claim, result)
             self.progress(f"{name}: {result}")
             return True
 
+    def _conclude(self, number: int, state: str) -> None:
+        """Records how a trial ended, in its folder and in those of its runs."""
+        record.write_outcome(self.folder, number, state)
+        for folder in self._runs(number):
+            if (folder / "metrics.jsonl").exists():
+                self.mark(folder, state == table.COMPLETE)
+
     def _evaluations(self, number: int) -> int:
         """Returns how many evaluations the runs of a trial have."""
-        folders = (
-            record.run_folder(self.folder, number, seed)
-            for seed in self.settings.space.seeds
-        )
-        return sum(len(History(each / "metrics.jsonl")) for each in folders)
+        return sum(len(History(each / "metrics.jsonl")) for each in self._runs(number))
+
+    def _runs(self, number: int) -> list[Path]:
+        """Returns the folders of the runs of a trial, which may not exist yet."""
+        seeds = self.settings.space.seeds
+        return [record.run_folder(self.folder, number, seed) for seed in seeds]
 
     def _configs(self, number: int, values: Mapping[str, Any]) -> list[Config]:
         config, seeds = self.config_of(values), self.settings.space.seeds

@@ -15,7 +15,7 @@ from framework.numerics.metrics import direction
 from framework.system.printable import printable
 
 COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
-_STATES = (COMPLETE, PRUNED, FAILED)
+STATES = (COMPLETE, PRUNED, FAILED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +60,7 @@ def ranked(rows: Sequence[Row], monitor: str) -> list[Row]:
     def key(row: Row) -> tuple[int, float, int]:
         value = sign * row.estimate.value
         place = -value if math.isfinite(value) else math.inf
-        return _STATES.index(row.state), place, row.number
+        return STATES.index(row.state), place, row.number
 
     return sorted(rows, key=key)
 

@@ -18,7 +18,7 @@ from framework.loop.nonfinite import DivergedError
 from framework.numerics.metrics import Predictions
 from framework.report import Report
 from framework.report.history import History
-from framework.sweep import record
+from framework.sweep import record, table
 from framework.sweep.settings import WILCOXON, Settings
 
 # How many runs of a trial were trained to the end when it was pruned.
@@ -41,6 +41,13 @@ class Outcome:
     value: float | None
     problem: str = ""
     is_pruned: bool = False
+
+    @property
+    def state(self) -> str:
+        """One of the states of `framework.sweep.table.Row`."""
+        if self.problem:
+            return table.FAILED
+        return table.PRUNED if self.is_pruned else table.COMPLETE
 
     def __str__(self) -> str:
         if self.problem or self.value is None:

@@ -57,7 +57,7 @@ def test_the_last_evaluation_may_be_pending(comparison):
     recomputed = rows(10, 20, 30)
     pending = comparison(is_pending=True)
     assert pending.of_evaluations(rows(10, 20), recomputed, EVALUATED) == []
-    # A later line shows that it was made up for.
+    # A later line shows that the pending evaluation was rerun.
     differences = pending.of_evaluations(rows(10, 20, 40), recomputed, EVALUATED)
     assert [each.step for each in differences] == [30]
 

@@ -30,11 +30,15 @@ from framework.diagnose.explain_run import open_run
 from framework.errors import RunError, Stopped, UsageError
 from framework.launch import environment, run_folder, run_list, trust
 from framework.launch.evaluation import evaluate
+from framework.launch.role import PART, Role
 from framework.launch.run import run
 from framework.launch.verification import verify
 from framework.loop.checkpoint import Checkpoints
 from framework.models.mlp import mlp
 from framework.report import Report
+from framework.report import predictions as predictions_lib
+from framework.report.events import read_scalars
+from framework.report.history import History
 
 SMALL = Config(
     model="mlp(units=(8,), dropout=.3)",
@@ -396,7 +400,7 @@ def test_a_subclassed_model_and_one_that_ends_in_softmax(tmp_path, capsys):
     assert not list(Path(config.workdir).iterdir())
     run(config, model=lambda shape, classes: Net(None))
     config = small(tmp_path / "part", train_for="2")
-    run(config, model=lambda shape, classes: Net("softmax"), is_part=True)
+    run(config, model=lambda shape, classes: Net("softmax"), role=PART)
     assert "the model ends in a softmax" in capsys.readouterr().out
 
 
@@ -754,6 +758,29 @@ def test_a_stream_without_finite_numbers_names_no_images(tmp_path):
     config = small(tmp_path, learning_rate=1e30, optimizer="sgd", normalize="unit")
     with pytest.raises(RunError, match="the batches of a stream cannot be read again"):
         run(config, dataset=streamed(), quiet=True)
+
+
+class Enough(Report):
+    """Ends a run at its first evaluation."""
+
+    def evaluated(self, step, metrics, predictions):
+        raise InterruptedError(step)
+
+
+def test_what_ends_a_run_at_an_evaluation_comes_after_its_files(tmp_path):
+    config = small(tmp_path)
+    role = Role(compared=("train_for",))
+    with pytest.raises(InterruptedError):
+        run(config, quiet=True, reports=[Enough()], role=role)
+    folder = Path(config.workdir)
+    (row,) = History(folder / "metrics.jsonl").rows
+    last = read_scalars(folder / "summary", "summary/last_accuracy")
+    assert last == {11: pytest.approx(row["validation/accuracy"])}
+    assert list(predictions_lib.read_all(folder / "predictions")) == [11]
+    (events,) = (folder / "summary").iterdir()
+    content = events.read_bytes()
+    assert b"train_for" in content
+    assert b"learning_rate" not in content
 
 
 class Accident(Report):

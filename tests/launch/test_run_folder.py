@@ -10,8 +10,9 @@ from absl import flags as absl_flags
 
 from framework.config import Config, flags
 from framework.errors import RunError, UsageError
-from framework.launch import run_folder
+from framework.launch import checksums, run_folder, stretches
 from framework.report import tensorboard
+from framework.system import atomic
 
 
 @pytest.fixture
@@ -52,6 +53,50 @@ def test_prepare_makes_a_folder(config):
         *tensorboard.FOLDERS, "predictions", "checkpoints", "best",
     }  # fmt: skip
     assert run_folder.read_config(folder) == config
+
+
+class Killed(BaseException):
+    """Ends a process where it is, as SIGKILL does."""
+
+
+@pytest.mark.parametrize("writes", [0, 1])
+def test_a_kill_while_the_config_is_changed_leaves_no_other_flags(
+    config, monkeypatch, writes
+):
+    folder = trained(config)
+    longer = changed(config, train_for="40ep")
+    write, written = atomic.write_text, []
+
+    def killed(path, text):
+        if len(written) == writes:
+            raise Killed
+        written.append(path.name)
+        write(path, text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "write_text", killed)
+        with pytest.raises(Killed):
+            run_folder.write_config(folder, longer)
+    assert run_folder.read_config(folder) == (longer if writes else config)
+    assert not (folder / "flags.txt").exists()
+    kept = stretches.kept(folder)
+    _, differences = checksums.check(folder, run_folder.read_config(folder), kept)
+    assert [each for each in differences if each.file == "flags.txt"] == []
+    run_folder.write_config(folder, longer)
+    assert "--train_for=40ep" in (folder / "flags.txt").read_text().splitlines()
+
+
+def test_a_full_disk_leaves_the_flags_of_an_unchanged_config(config, monkeypatch):
+    folder = trained(config)
+    before = contents(folder)
+
+    def full(path, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(atomic, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        run_folder.write_config(folder, config)
+    assert contents(folder) == before
 
 
 def test_flags_txt_is_the_same_run(config):

@@ -29,8 +29,8 @@ def trained(monkeypatch):
     """The configs of fake runs; that with the higher rate is the best."""
     configs = []
 
-    def run(config, model, dataset, quiet, reports, is_part):
-        assert is_part
+    def run(config, model, dataset, quiet, reports, role):
+        assert role.is_part
         configs.append(config)
         folder = Path(config.workdir)
         folder.mkdir(parents=True)

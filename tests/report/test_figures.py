@@ -75,11 +75,43 @@ def test_captioned_images_are_four_in_a_row(count, rows):
     assert actual[:2] == (rows * one[0], min(count, 4) * one[1])
 
 
-def test_captions_end_with_the_end_of_a_long_name():
+NAMES = [
+    "dog",
+    "a class with a name that goes on and on",
+    "W" * 40,
+    "i" * 400,
+    "\u0416\u0416" * 20,
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+def test_captions_fit_below_their_images(name, place):
+    lines = ["0001.jpg", "cat", "predicted (100%):", "dog"]
+    lines[place] = name
+    images = np.zeros((4, 2, 2, 1))
+    picture = pixels(figures.captioned(images, ["\n".join(lines)] * 4))[..., 0]
+    cell = picture.shape[1] // 4
+    captions = picture[4 + 130 :].reshape(-1, 4, cell) < 0.9
+    # The images are 130 pixels wide, with 4 pixels on each side.
+    assert not captions[..., :3].any()
+    assert not captions[..., -4:].any()
+    assert captions[..., 4:-4].any(axis=(0, 2)).all()
+
+
+@pytest.mark.parametrize(
+    ("lines", "shortened"),
+    [
+        (["a long folder of images/0001.jpg"], ["...f images/0001.jpg"]),
+        (["a.jpg", "n02099601_golden_retriever"], ["a.jpg", "n0209960...etriever"]),
+    ],
+)
+def test_captions_are_shortened_where_they_say_least(lines, shortened):
     images = np.zeros((1, 8, 8, 3), np.uint8)
-    name = "a long folder of images/0001.jpg"
-    short = "..." + name[-14:]
-    assert figures.captioned(images, [name]) == figures.captioned(images, [short])
+    one, other = (
+        figures.captioned(images, ["\n".join(each)]) for each in (lines, shortened)
+    )
+    assert one == other
 
 
 def test_a_reliability_diagram_has_a_bar_as_high_as_accuracy():

@@ -54,6 +54,23 @@ def test_each_image_is_read_once():
     assert all(png.startswith(b"\x89PNG") for png in drawn.values())
 
 
+def test_captions_have_the_confidence_and_both_classes_whole(monkeypatch):
+    drawn = {}
+
+    def captioned(images, captions):
+        drawn[len(captions)] = captions
+        return b""
+
+    monkeypatch.setattr(pictures.figures, "captioned", captioned)
+    names = ("golden retriever", "labrador retriever")
+    outputs = predictions([0, 1, 1], [1, 1, 1], [1.0, 0.9, 0.8], [9, 1, 1])
+    pictures.of_evaluation(
+        outputs, names, lambda rows: (np.zeros((len(rows), 4, 4, 1)), ["a"] * len(rows))
+    )
+    assert drawn[1] == ["a\ngolden retriever\npredicted (100%):\nlabrador retriever"]
+    assert drawn[3][1] == "a\nlabrador retriever\nright (90%)"
+
+
 def test_without_errors_there_is_no_gallery_of_them():
     outputs = predictions([0, 1], [0, 1], [0.6, 0.9], [1, 2])
 

@@ -241,7 +241,7 @@ def test_the_config_is_told_once(finished):
 
 
 def of_hparams(folder):
-    """Returns what the plugin reads."""
+    """Returns the data of the HParams plugin, in the order of the events."""
     return [
         plugin_data_pb2.HParamsPluginData.FromString(value.metadata.plugin_data.content)
         for event in events(folder / "summary")
@@ -286,6 +286,41 @@ def test_hparams_compares_what_was_set_by_the_runs_name(finished):
     # Each curve beside the session is a column. Their group is the last in Scalars.
     curves = {tag for tag in shown(finished / "summary") if not tag.startswith("_")}
     assert curves == {"summary/best_accuracy", "summary/last_accuracy"}
+
+
+def test_hparams_has_the_swept_flags_only(tmp_path):
+    report = board(tmp_path)
+    report._about = dataclasses.replace(report._about, compared=("augment",))
+    report.started(0)
+    report.stopped()
+    session = of_hparams(tmp_path)[0].session_start_info
+    # Also where it has its default.
+    assert dict(session.hparams.items()).keys() == {"augment"}
+    ((_, text),) = shown(tmp_path / "train")["about/config"]
+    assert "learning_rate" in text.item().decode()
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_hparams_tells_runs_of_pruned_trials_from_those_of_complete_ones(
+    tmp_path, is_complete
+):
+    report = board(tmp_path)
+    report.started(0)
+    advance(report, 0, 30)
+    # As where the pruner ends a run.
+    report.stopped()
+    for _ in range(2):
+        tensorboard.mark(tmp_path, 30, is_complete)
+    marks = curve(tmp_path / "summary", "summary/trial_complete")
+    assert marks == [(30, float(is_complete))]
+    ends = [each.session_end_info.status for each in of_hparams(tmp_path)[1:]]
+    assert ends == ([] if is_complete else [api_pb2.STATUS_FAILURE])
+    assert len(curve(tmp_path / "summary", "summary/last_accuracy")) == 3
+
+
+def test_a_run_without_curves_is_not_marked(tmp_path):
+    tensorboard.mark(tmp_path, 0, is_complete=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_stopped_run_is_compared_as_well_and_its_end_when_it_is_resumed(tmp_path):

@@ -35,3 +35,24 @@ def test_a_damaged_file_is_refused(tmp_path, content):
     (tmp_path / "sweep.json").write_text(content)
     with pytest.raises(UsageError, match="is not the file of a sweep"):
         record.opened(tmp_path, FIELDS)
+
+
+def test_a_run_knows_its_sweep_and_others_have_none(tmp_path):
+    record.opened(tmp_path / "a", FIELDS)
+    run = record.run_folder(tmp_path / "a", 3, 1)
+    assert record.sweep_of(run) == tmp_path / "a"
+    assert record.sweep_of(tmp_path / "a" / "mine" / "seed-1") is None
+    assert record.sweep_of(record.run_folder(tmp_path / "b", 3, 1)) is None
+    assert record.seeds(tmp_path / "a") == (0, 1)
+
+
+def test_outcomes_are_read_and_what_is_none_is_ignored(tmp_path):
+    for number, state in enumerate(["complete", "pruned", "failed"]):
+        record.trial_folder(tmp_path, number).mkdir()
+        record.write_outcome(tmp_path, number, state)
+    for number, text in enumerate(["{", '{"state": ["complete"]}', "{}"], 3):
+        record.trial_folder(tmp_path, number).mkdir()
+        (record.trial_folder(tmp_path, number) / "outcome.json").write_text(text)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "outcome.json").write_text('{"state": "complete"}')
+    assert record.outcomes(tmp_path) == {0: "complete", 1: "pruned", 2: "failed"}

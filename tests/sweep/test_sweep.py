@@ -51,7 +51,11 @@ def no_pause(seconds):
     raise AssertionError("waits")
 
 
-def swept(folder, train, text=TEXT, pause=no_pause, **changes):
+def unmarked(folder, is_complete):
+    pass
+
+
+def swept(folder, train, text=TEXT, pause=no_pause, mark=unmarked, **changes):
     config = Config()
     settings = Settings(space.parse(text, config), 4, MONITOR, sampler="random")
     return sweep(
@@ -61,6 +65,7 @@ def swept(folder, train, text=TEXT, pause=no_pause, **changes):
         {"batch_size": 32},
         train,
         pause=pause,
+        mark=mark,
     )
 
 
@@ -193,6 +198,30 @@ def test_halving_stops_the_worse_trials_early(tmp_path):
     assert train.evaluated["trial-0001"] == train.evaluated["trial-0002"] == 2
     assert train.evaluated["trial-0003"] == 20
     assert rows[1].metrics == (pytest.approx(0.002),)
+
+
+@pytest.mark.parametrize("killed_at", [None, 1, 2])
+def test_all_runs_of_a_finished_trial_are_marked_also_after_a_kill(tmp_path, killed_at):
+    marks = {}
+
+    def mark(folder, is_complete):
+        if len(marks) == killed_at:
+            raise Stopped("killed")
+        marks[folder.relative_to(tmp_path).as_posix()] = is_complete
+
+    text = "learning_rate=[.1, .01], seed=2"
+    options = {"sampler": "grid", "pruner": "halving", "trials": 2}
+    if killed_at is not None:
+        with pytest.raises(Stopped):
+            swept(tmp_path, Runs(), text, mark=mark, **options)
+        killed_at = None
+    rows = swept(tmp_path, Runs(), text, mark=mark, **options)
+    assert marks == {
+        "trial-0000/seed-0": True,
+        "trial-0000/seed-1": True,
+        "trial-0001/seed-0": False,
+    }
+    assert record.outcomes(tmp_path) == {row.number: row.state for row in rows}
 
 
 NOISE = (0.05, -0.02, 0.01, -0.04, 0.03, 0.02)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.speed.peers.whyflat --workload=W1 --epochs=6
 
-Only the clock is added: it is told when the validation images are evaluated. Whatever
+Only the clock is added, which receives each evaluation of validation images. Whatever
 else happens between two evaluations counts as training. Where an epoch is a few steps
 only, the evaluation of training images does not, there is one checkpoint, at the end,
 and no measured step; `benchmarks.speed.extras` measures these.

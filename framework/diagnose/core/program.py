@@ -229,7 +229,7 @@ class Trainable(abc.ABC):
             intervention: What is different from the original training.
             epochs: The length, in epochs of the original training.
             at_initialization: Whether from the first step; else from the last one.
-            allowance: Is told of the progress; None for no limit.
+            allowance: Checks the progress; None for no limit.
 
         Raises:
             NotApplicableError: The program has nothing to change so.

@@ -61,11 +61,11 @@ class Runner:
         self.length = min(max(LENGTH * epochs, least), epochs)
 
     def can_afford(self, count: float) -> bool:
-        """Returns whether so many trials can be paid for."""
+        """Returns whether the budget allows a number of trials."""
         return self.remaining.can_afford(count * self.length)
 
     def fits(self, count: float) -> bool:
-        """Returns whether so many trials end in time, beyond the budget or not."""
+        """Returns whether a number of trials ends in time, beyond the budget or not."""
         return self.remaining.fits(count * self.length)
 
     @property

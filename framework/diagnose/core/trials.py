@@ -107,7 +107,7 @@ class Trials:
         return self._runner.can_afford(count) and self._standing.can_judge
 
     def fits(self, count: float) -> bool:
-        """Returns whether so many trials end in time, beyond the budget or not."""
+        """Returns whether a number of trials ends in time, beyond the budget or not."""
         return self._runner.fits(count)
 
     @property

@@ -30,10 +30,10 @@ _ALIKE, QUANTILE, SAME_PIXELS = 0.95, 0.99, 0.995
 # than these spreads beyond the median; see `copies.copy_threshold`.
 _SPREADS = 3.0
 # Where training is made of copies itself, as augmented before it was divided, its pairs
-# are no measure of unrelated ones. Few images hold few copies of others: among these
-# this part, or so many, the least similarity is estimated anew, and the lower one
-# counts. Of unrelated digits, clothes and flowers 2 % reach it at most; of five copies
-# each, which are mirrored, moved, darker and noisy, 57 to 96 %.
+# are no measure of unrelated ones. Few images hold few copies of others: among 1 in
+# `_PART`, but `_FEWEST` or more, the least similarity is estimated again, and the lower
+# estimate counts. Of unrelated digits, clothes and flowers 2 % reach it at most; of
+# five copies each, which are mirrored, moved, darker and noisy, 57 to 96 %.
 _PART, _FEWEST, _SPREADS_OF_FEW = 32, 30, 4.0
 _SAME = SAME_PIXELS, SAME
 # Validation images that are looked up first, and training images. Where of the first
@@ -161,7 +161,7 @@ class Copies(Measurement):
 
 
 def _like(labels: np.ndarray, wanted: np.ndarray, most: int) -> np.ndarray:
-    """Returns at most so many rows whose classes are as frequent as wanted: int [n].
+    """Returns rows whose classes are as frequent as wanted: int [n], n <= most.
 
     Images of some classes are more alike than those of others. Where a class is
     missing, any rows are taken.

@@ -93,7 +93,7 @@ class Trainer:
             epochs: The length, in epochs of the source.
             continued: Whether with the moments of the optimizer.
             images: Validation and training images, which are predicted at the end.
-            allowance: Is told of the progress.
+            allowance: Checks the progress.
 
         Raises:
             NotApplicableError: The model has nothing to change so.

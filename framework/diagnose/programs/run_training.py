@@ -28,6 +28,7 @@ from framework.errors import RunError, UsageError
 from framework.launch import run as run_lib
 from framework.launch import run_folder, sources, training
 from framework.launch.components import Components
+from framework.launch.role import PART
 from framework.loop import checkpoint_files
 from framework.loop.checkpoint_files import CheckpointFiles
 from framework.loop.nonfinite import DivergedError
@@ -92,7 +93,7 @@ class RunTrainer:
                     self.dataset(intervention),
                     quiet=True,
                     reports=() if watch is None else (watch,),
-                    is_part=True,
+                    role=PART,
                 )
             except DivergedError:
                 # A result: it is right about nothing. Any other failure is none.

@@ -89,7 +89,7 @@ def test_the_search_draws_changes_of_the_run(tmp_path, monkeypatch):
     pytest.importorskip("optuna")
     configs = []
 
-    def run(config, quiet, reports, is_part):
+    def run(config, quiet, reports, role):
         configs.append(config)
         folder = Path(config.workdir)
         folder.mkdir(parents=True)

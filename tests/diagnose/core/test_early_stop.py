@@ -22,7 +22,7 @@ def predicted(accuracy):
 
 
 def standing(curve, config=None):
-    """Returns what a run of an epoch per evaluation has reached."""
+    """Returns the standing of a run with an evaluation after each epoch."""
     predictions = []
     for accuracy in curve:
         classes = predicted(accuracy)
