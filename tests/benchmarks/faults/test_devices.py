@@ -12,7 +12,6 @@ FIELDS = {
     "dataset": "noise(train=75, validation=21, size=8)",
     "batch_size": 16,
     "shards": 4,
-    "checkpoint_every": "3",
 }
 
 
@@ -40,3 +39,8 @@ def test_a_step_that_depends_on_the_devices_is_found(monkeypatch):
 def test_draws_are_those_of_the_seed():
     drawn = [devices.draw(np.random.default_rng(seed)) for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_flags_that_do_not_exist_end():
+    (tally,) = devices.vary(seed=0, number=1, only="no such flag")
+    assert tally.tried == 0
