@@ -52,7 +52,7 @@ def facts(
         _length_notice(config, built),
         *dataset.notes,
         *models.notices(built.state.model, replicas),
-        precision.notice(config.precision),
+        precision.notice(config.precision, built.state.model),
         resumption.notice(),
         _scale_notice(built) if resumption.step is None else "",
     ]

@@ -26,14 +26,21 @@ _GROWTH_STEPS = 2000
 _INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 
 
-def notice(precision: str, processor: str = "/proc/cpuinfo") -> str:
+# Convolutions that a processor computes more slowly in bfloat16 than in float32.
+_SLOW = (keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
+
+
+def notice(precision: str, model: keras.Model, processor: str = "/proc/cpuinfo") -> str:
     """Returns a notice if the processor would be faster in bfloat16; "" otherwise.
 
     Args:
         precision: The precision of the run.
+        model: The network.
         processor: The file that lists the processor's flags.
     """
     if precision != "float32" or tf.config.list_physical_devices("GPU"):
+        return ""
+    if any(isinstance(layer, _SLOW) for layer in model._flatten_layers()):
         return ""
     try:
         words = pathlib.Path(processor).read_text().split()

@@ -9,6 +9,14 @@ from framework.optim import precision
 from framework.optim.precision import LossScale, policy
 
 
+def network(layer):
+    return keras.Sequential([keras.Input((8, 8, 3)), layer])
+
+
+def inside(size):
+    return network(keras.layers.DepthwiseConv2D(size))
+
+
 @pytest.mark.parametrize(
     ("text", "used", "instruction"),
     [
@@ -21,13 +29,21 @@ from framework.optim.precision import LossScale, policy
 def test_suggests_bfloat16_if_the_processor_has_it(tmp_path, text, used, instruction):
     path = tmp_path / "cpuinfo"
     path.write_text(text)
-    actual = precision.notice(used, str(path))
+    actual = precision.notice(used, network(keras.layers.Conv2D(2, 3)), str(path))
     assert ("--precision=bfloat16" in actual) == bool(instruction)
     assert instruction in actual
 
 
 def test_suggests_nothing_for_an_unknown_processor(tmp_path):
-    assert precision.notice("float32", str(tmp_path / "none")) == ""
+    model = network(keras.layers.Conv2D(2, 3))
+    assert precision.notice("float32", model, str(tmp_path / "none")) == ""
+
+
+@pytest.mark.parametrize("layer", [keras.layers.DepthwiseConv2D, inside])
+def test_suggests_no_bfloat16_for_depthwise_convolutions(tmp_path, layer):
+    path = tmp_path / "cpuinfo"
+    path.write_text("flags: amx_bf16")
+    assert precision.notice("float32", network(layer(3)), str(path)) == ""
 
 
 def series(loss_scale, finite):
