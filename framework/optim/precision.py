@@ -26,10 +26,6 @@ _GROWTH_STEPS = 2000
 _INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 
 
-# Convolutions that a processor computes more slowly in bfloat16 than in float32.
-_SLOW = (keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
-
-
 def notice(precision: str, model: keras.Model, processor: str = "/proc/cpuinfo") -> str:
     """Returns a notice if the processor would be faster in bfloat16; "" otherwise.
 
@@ -40,7 +36,9 @@ def notice(precision: str, model: keras.Model, processor: str = "/proc/cpuinfo")
     """
     if precision != "float32" or tf.config.list_physical_devices("GPU"):
         return ""
-    if any(isinstance(layer, _SLOW) for layer in model._flatten_layers()):
+    # Processors compute these more slowly in bfloat16.
+    slow = keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D
+    if any(isinstance(layer, slow) for layer in model._flatten_layers()):
         return ""
     try:
         words = pathlib.Path(processor).read_text().split()
