@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -15,10 +16,10 @@ _DTYPES = (tf.float32, tf.bfloat16)
 def folded(inputs: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor | None:
     """Returns `inputs * scale + offset`, if the inputs come from a convolution.
 
-    The filters are multiplied by the scale instead of the outputs, which are many times
-    larger. TensorFlow then computes the convolution, the offset and a ReLU that follows
-    as one operation. The convolution whose outputs are no longer used is pruned from
-    the graph. Results differ by rounding.
+    The filters are multiplied by the scale instead of the outputs, if these are larger.
+    TensorFlow then computes the convolution, the offset and a ReLU that follows as one
+    operation. The convolution whose outputs are no longer used is pruned from the
+    graph. Results differ by rounding.
 
     Args:
         inputs: [rows, height, width, channels].
@@ -27,7 +28,8 @@ def folded(inputs: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor 
 
     Returns:
         A tensor like `inputs`; None if they are not the outputs of a convolution in a
-        graph, in float32 or bfloat16.
+        graph, in float32 or bfloat16, or fewer than the filters have weights. Of an
+        unknown number of rows, one is counted.
     """
     if not tf.is_symbolic_tensor(inputs) or inputs.dtype not in _DTYPES:
         return None
@@ -42,6 +44,10 @@ def folded(inputs: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor 
         convolution.type not in _CONVOLUTIONS
         or convolution.get_attr("data_format") != b"NHWC"
     ):
+        return None
+    weights = convolution.inputs[1].shape.num_elements()
+    rows, *others = inputs.shape
+    if None in others or (rows or 1) * math.prod(others) < weights:
         return None
     outputs = _with_scaled_filters(convolution, scale)
     return tf.nn.bias_add(outputs, tf.cast(offset, inputs.dtype))

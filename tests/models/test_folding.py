@@ -79,6 +79,24 @@ def test_the_outputs_are_not_multiplied(name):
     assert (products(model), products(expected)) == (0, 1)
 
 
+def test_filters_that_are_larger_than_their_outputs_are_not_multiplied():
+    inputs = keras.Input((4, 4, 32))
+    features = LAYERS.Conv2D(8, 3, padding="same")(inputs)
+    model = keras.Model(inputs, BatchNorm()(features))
+
+    def products(rows):
+        function = tf.function(lambda images: model(images, training=False))
+        spec = tf.TensorSpec((rows, 4, 4, 32))
+        operations = function.get_concrete_function(spec).graph.get_operations()
+        shapes = [each.outputs[0].shape for each in operations if each.type == "Mul"]
+        return [tuple(shape) for shape in shapes if shape.rank == 4]
+
+    # A row of the outputs is 4 x 4 x 8, and a filter 3 x 3 x 32.
+    assert products(17) == [(17, 4, 4, 8)]
+    assert products(18) == [(3, 3, 32, 8)]
+    assert products(None) == [(None, 4, 4, 8)]
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_inputs_are_normalized_as_before(name):
     model, expected = networks(OTHERS[name])
