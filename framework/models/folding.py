@@ -35,10 +35,11 @@ def folded(inputs: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor) -> tf.Tensor 
         return None
     convolution = inputs.op
     if convolution.type in _ADDITIONS:
-        convolution, bias = (each.op for each in convolution.inputs)
-        bias = bias.outputs[0]
-        if bias.shape.num_elements() != inputs.shape[-1]:
+        addend, bias = convolution.inputs
+        channels = inputs.shape[-1]
+        if bias.shape[-1:] != [channels] or bias.shape.num_elements() != channels:
             return None
+        convolution = addend.op
         offset += tf.reshape(tf.cast(bias, tf.float32), [-1]) * scale
     if (
         convolution.type not in _CONVOLUTIONS

@@ -114,6 +114,26 @@ def test_other_uses_of_the_convolution_are_untouched():
     np.testing.assert_allclose(function(images()), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(8, 1, 1), (1, 8, 1), ()])
+def test_what_is_added_along_other_axes_is_no_bias(shape):
+    added = tf.reshape(tf.range(float(np.prod(shape))), shape)
+
+    class Plus(LAYERS.Layer):
+        def call(self, inputs):
+            # Keras's own addition takes what is added for a bias along the channels.
+            return tf.add(inputs, added)
+
+    inputs = keras.Input((8, 8, 8))
+    features = Plus()(LAYERS.Conv2D(8, 1, use_bias=False)(inputs))
+    norm = BatchNorm()
+    model = keras.Model(inputs, norm(features))
+    norm.moving_variance.assign(tf.fill([8], 4.0))
+    images = tf.random.stateless_normal((2, 8, 8, 8), (0, 1))
+    function = tf.function(lambda values: model(values, training=False))
+    expected = model(images, training=False)
+    np.testing.assert_allclose(function(images), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_bfloat16_is_as_exact_as_without():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
