@@ -48,6 +48,7 @@ _FREE = {
     "Squeeze",
     "Switch",
     "_Arg",
+    "_EagerConst",
     "_Retval",
 }
 # Constants of more bytes are data that are in memory twice.
