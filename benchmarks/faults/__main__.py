@@ -3,8 +3,8 @@
     python -m benchmarks.faults
     python -m benchmarks.faults --part=0.05 --seed=7
 
-All takes about two hours on two cores; a part of it takes that part. The exit code is 1
-if anything was mishandled. Each of them can be run alone: see the other modules here.
+All takes two to three hours on two cores; a part of it takes that part. The exit code
+is 1 if anything was mishandled. Each can be run alone: see the other modules here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FUZZERS = {
     statistics: 60,
     surroundings: 80,
 }
-_KILLS, _OF_WORKERS, _DEVICES, _TAMPERINGS = 300, 12, 40, 100
+_KILLS, _OF_WORKERS, _DEVICES, _TAMPERINGS = 300, 12, 10, 100
 
 
 def main() -> None:

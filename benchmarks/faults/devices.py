@@ -30,7 +30,7 @@ from framework.errors import UsageError
 from framework.launch.run import run
 from framework.loop.train_loop import TrainLoop
 
-_NUMBER = 40
+_NUMBER = 10
 _DEVICES = (1, 2, 4)
 _STEPS = 18
 # Calls of a step each, after which there is another checkpoint.
